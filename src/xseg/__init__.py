@@ -1,0 +1,74 @@
+"""Customer segments whose model is the explanation.
+
+Interpretable segmenters behind the scikit-learn API, exact Shapley values of why somebody is in a segment, and cards
+that can be shown to the very person they are about.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xseg.backends import Backend, BatchBackend, MemoryBackend
+    from xseg.cards import Card, make_cards
+    from xseg.datasets import customers_policy, load_table, make_customers, rfm_table
+    from xseg.exceptions import XsegError, XsegWarning
+    from xseg.explain import explain
+    from xseg.export import load, save
+    from xseg.policy import Policy
+    from xseg.reports import make_report
+    from xseg.segmenters import TreeSegmenter
+
+_HOMES = {
+    "Backend": "backends",
+    "BatchBackend": "backends",
+    "Card": "cards",
+    "MemoryBackend": "backends",
+    "Policy": "policy",
+    "TreeSegmenter": "segmenters",
+    "XsegError": "exceptions",
+    "XsegWarning": "exceptions",
+    "customers_policy": "datasets",
+    "explain": "explain",
+    "load": "export",
+    "load_table": "datasets",
+    "make_cards": "cards",
+    "make_customers": "datasets",
+    "make_report": "reports",
+    "rfm_table": "datasets",
+    "save": "export",
+}
+
+__all__ = [
+    "Backend",
+    "BatchBackend",
+    "Card",
+    "MemoryBackend",
+    "Policy",
+    "TreeSegmenter",
+    "XsegError",
+    "XsegWarning",
+    "customers_policy",
+    "explain",
+    "load",
+    "load_table",
+    "make_cards",
+    "make_customers",
+    "make_report",
+    "rfm_table",
+    "save",
+]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Load public names on first use, so that importing xseg costs next to nothing."""
+    if name not in _HOMES:
+        message = f"module 'xseg' has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(import_module(f"xseg.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

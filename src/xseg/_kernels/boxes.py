@@ -1,0 +1,88 @@
+"""Exact Shapley values of membership in unions of boxes.
+
+A row's pattern has a bit for each test of the box that the row fails. With a row failing the tests `f` and a
+background row failing `b`, a coalition puts the row inside the box only if `f & b == 0`; then each test in `b` earns
+``(|b| - 1)! |f|! / (|b| + |f|)!`` and each in `f` loses ``|b|! (|f| - 1)! / (|b| + |f|)!`` (Lundberg et al., 2020).
+"""
+
+import numpy as np
+
+from xseg._kernels.jit import kernel
+
+
+@kernel
+def failed_tests(codes, features, failing, patterns):
+    """Write the pattern of failed tests of each row in each box."""
+    n_boxes = patterns.shape[1]
+    for i in range(codes.shape[0]):
+        row = patterns[i]
+        for box in range(n_boxes):
+            row[box] = 0
+        for u in range(features.shape[0]):
+            bits = failing[u, codes[i, features[u]]]
+            for box in range(n_boxes):
+                row[box] |= bits[box]
+
+
+@kernel
+def shapley_table(failed, background, share, gain, loss, table):
+    """Write the Shapley value of each test for each pattern in `failed`, shape (n_patterns, n_tests).
+
+    `background` are the patterns of the population and `share` how much of it has each; `gain[a, b]` and `loss[a, b]`
+    are the weights above for a tests failed by the background alone and b by the row alone.
+    """
+    n_tests = table.shape[1]
+    for p in range(failed.shape[0]):
+        by_row = 0
+        for test in range(n_tests):
+            table[p, test] = 0.0
+            by_row += (failed[p] >> test) & 1
+        for q in range(background.shape[0]):
+            if failed[p] & background[q]:
+                continue
+            by_background = 0
+            for test in range(n_tests):
+                by_background += (background[q] >> test) & 1
+            gained = gain[by_background, by_row] * share[q]
+            lost = loss[by_background, by_row] * share[q]
+            for test in range(n_tests):
+                if (background[q] >> test) & 1:
+                    table[p, test] += gained
+                elif (failed[p] >> test) & 1:
+                    table[p, test] -= lost
+
+
+@kernel
+def explain_targets(places, first, tables, widths, starts, players, targets, out):
+    """Write the Shapley values of membership in one segment per row, shape (n_rows, n_columns).
+
+    Boxes `first[s]` to `first[s + 1]` belong to segment s. Box b's table is `tables[starts[b]:]`, `widths[b]` values
+    a line, and `players[b]` are the columns those values belong to; `places[i, b]` is the line of row i.
+    """
+    n_columns = out.shape[1]
+    for i in range(places.shape[0]):
+        row = out[i]
+        for column in range(n_columns):
+            row[column] = 0.0
+        for box in range(first[targets[i]], first[targets[i] + 1]):
+            width = widths[box]
+            line = starts[box] + np.int64(places[i, box]) * width
+            for test in range(width):
+                row[players[box, test]] += tables[line + test]
+
+
+@kernel
+def explain_segments(places, box_segment, tables, widths, starts, players, out):
+    """Write the Shapley values of membership in every segment, shape (n_rows, n_columns, n_segments)."""
+    n_columns, n_segments = out.shape[1], out.shape[2]
+    for i in range(places.shape[0]):
+        row = out[i]
+        for column in range(n_columns):
+            for segment in range(n_segments):
+                row[column, segment] = 0.0
+        for box in range(box_segment.shape[0]):
+            width = widths[box]
+            segment = box_segment[box]
+            line = starts[box] + np.int64(places[i, box]) * width
+            for test in range(width):
+                row[players[box, test], segment] += tables[line + test]

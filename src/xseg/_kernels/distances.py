@@ -1,0 +1,103 @@
+"""Squared distances of rows to centres, and the sums that move the centres.
+
+A row has `points` (numbers in the metric space) and `codes`; the features in `looked_up` enter a distance through
+`tables[feature, code, centre]` instead of a coordinate. Centres come transposed, so the inner loop runs over them.
+"""
+
+import numpy as np
+
+from xseg._kernels.jit import kernel
+
+
+@kernel
+def squared_distances(points, codes, looked_up, centers_t, tables, out):
+    """Write the squared distance of each row to each centre, shape (n_rows, n_centers)."""
+    n_centers = out.shape[1]
+    for i in range(points.shape[0]):
+        row = out[i]
+        for c in range(n_centers):
+            row[c] = 0.0
+        for j in range(points.shape[1]):
+            point = np.float64(points[i, j])
+            for c in range(n_centers):
+                difference = point - centers_t[j, c]
+                row[c] += difference * difference
+        for f in range(looked_up.shape[0]):
+            table = tables[f, codes[i, looked_up[f]]]
+            for c in range(n_centers):
+                row[c] += table[c]
+
+
+@kernel
+def nearest(distances, labels, best):
+    """Write the index of the nearest centre (the first among equals) and its distance."""
+    for i in range(distances.shape[0]):
+        label = 0
+        smallest = distances[i, 0]
+        for c in range(1, distances.shape[1]):
+            if distances[i, c] < smallest:
+                smallest = distances[i, c]
+                label = c
+        labels[i] = label
+        best[i] = smallest
+
+
+@kernel
+def add_group_sums(points, codes, looked_up, groups, weights, units, sums, counts, mass):
+    """Add each row, rounded once to fixed point, to the totals of its group; a negative group is left out.
+
+    `sums` has shape (n_groups, n_points), `counts` (n_groups, n_looked_up, 256), `mass` (n_groups,).
+    """
+    for i in range(groups.shape[0]):
+        group = groups[i]
+        weight = weights[i]
+        if group < 0 or weight == 0:
+            continue
+        mass[group] += weight
+        total = sums[group]
+        for j in range(points.shape[1]):
+            total[j] += np.int64(np.rint(np.float64(points[i, j]) * units[j])) * weight
+        for f in range(looked_up.shape[0]):
+            counts[group, f, codes[i, looked_up[f]]] += weight
+
+
+@kernel
+def fixed_point_costs(distances, weights, unit, out):
+    """Write each distance as a fixed-point integer times the row's weight; a last column holds the weight."""
+    n_centers = distances.shape[1]
+    for i in range(distances.shape[0]):
+        for c in range(n_centers):
+            out[i, c] = np.int64(np.rint(distances[i, c] * unit)) * weights[i]
+        out[i, n_centers] = weights[i]
+
+
+@kernel
+def add_code_counts(codes, groups, weights, counts):
+    """Add each row's weight to ``counts[group, feature, code]`` for every feature."""
+    for i in range(codes.shape[0]):
+        group = counts[groups[i]]
+        for j in range(codes.shape[1]):
+            group[j, codes[i, j]] += weights[i]
+
+
+@kernel
+def cost_differences(points, codes, looked_up, means, tables, first, second, weights, unit, out):
+    """Write how much dearer centre `first[i]` is than `second[i]` in fixed point, and the weight; shape (n_rows, 2).
+
+    Rows whose `first` is negative get zeros.
+    """
+    for i in range(points.shape[0]):
+        out[i, 0] = 0
+        out[i, 1] = weights[i]
+        a, b = first[i], second[i]
+        if a < 0 or a == b:
+            continue
+        difference = 0.0
+        for j in range(points.shape[1]):
+            point = np.float64(points[i, j])
+            to_a, to_b = point - means[a, j], point - means[b, j]
+            difference += to_a * to_a - to_b * to_b
+        for f in range(looked_up.shape[0]):
+            table = tables[f, codes[i, looked_up[f]]]
+            difference += table[a] - table[b]
+        out[i, 0] = np.int64(np.rint(difference * unit)) * weights[i]

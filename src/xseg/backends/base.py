@@ -1,0 +1,102 @@
+"""The contract between learning and wherever the rows are."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from threading import Lock
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.core.embedding import Coding
+from xseg.core.statistics import CodedBlock, RawBlock, Statistic
+
+__all__ = ["BLOCK_ROWS", "Backend", "CodedBackend", "add_blocks", "map_blocks"]
+
+BLOCK_ROWS = 16_384
+
+B = TypeVar("B")
+S = TypeVar("S", bound=Statistic[Any])
+
+
+class CodedBackend(Protocol):
+    """Rows as codes and points."""
+
+    n_rows: int
+
+    def sum(self, statistic: S) -> S:
+        """Add `statistic` over all rows."""
+        ...
+
+    def map(self, function: Callable[[CodedBlock], NDArray[Any]]) -> NDArray[Any]:
+        """Apply `function` to blocks of rows and join the results in the order of the rows."""
+        ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Rows as they came, wherever they are.
+
+    `fit` asks for sums and for nothing else, so one algorithm serves rows in memory, in files larger than memory and
+    on other people's machines.
+    """
+
+    weight_unit: float
+
+    def sum(self, statistic: S) -> S:
+        """Add `statistic` over all rows."""
+        ...
+
+    def map(self, function: Callable[[RawBlock], NDArray[Any]]) -> NDArray[Any]:
+        """Apply `function` to blocks of rows and join the results in the order of the rows."""
+        ...
+
+    def encode(self, coding: Coding) -> CodedBackend:
+        """Turn the rows into codes and points, once, for the many passes to come."""
+        ...
+
+
+def add_blocks(blocks: Iterator[B], statistic: S, n_workers: int) -> S:
+    """Add a statistic over blocks, each worker into its own copy."""
+    lock = Lock()
+
+    def take() -> B | None:
+        with lock:
+            return next(blocks, None)
+
+    def work(total: S) -> S:
+        while (block := take()) is not None:
+            total.add(block)
+        return total
+
+    first = next(blocks, None)
+    total = statistic.empty()
+    if first is None:
+        return total
+    second = next(blocks, None)
+    if second is None or n_workers == 1:
+        total.add(first)
+        blocks = chain([] if second is None else [second], blocks)
+        return work(total)
+    blocks = chain([first, second], blocks)
+    with ThreadPoolExecutor(n_workers) as pool:
+        parts = list(pool.map(work, [statistic.empty() for _ in range(n_workers)]))
+    for part in parts:
+        total.merge(part)
+    return total
+
+
+def map_blocks(blocks: Iterator[B], function: Callable[[B], NDArray[Any]], n_workers: int) -> NDArray[Any]:
+    """Apply a function to blocks and join the results in order, with a bounded number of blocks under way."""
+    if n_workers == 1:
+        return np.concatenate([function(block) for block in blocks])
+    results: list[NDArray[Any]] = []
+    with ThreadPoolExecutor(n_workers) as pool:
+        pending = []
+        for block in blocks:
+            pending.append(pool.submit(function, block))
+            if len(pending) > 2 * n_workers:
+                results.append(pending.pop(0).result())
+        results += [future.result() for future in pending]
+    return np.concatenate(results)

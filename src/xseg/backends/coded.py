@@ -1,0 +1,74 @@
+"""Rows as codes and points, in memory or in files of our own."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from xseg.backends.base import BLOCK_ROWS, add_blocks, map_blocks
+from xseg.core.statistics import CodedBlock, Statistic
+
+__all__ = ["CodedRows", "FileArray"]
+
+S = TypeVar("S", bound=Statistic[Any])
+
+
+class RowArray(Protocol):
+    """What a block is sliced from: an array, or a file that reads like one."""
+
+    def __getitem__(self, rows: slice, /) -> NDArray[Any]:
+        """Give consecutive rows."""
+        ...
+
+
+class FileArray:
+    """A two-dimensional array in a file of raw values, read a slice at a time (so it never fills memory)."""
+
+    def __init__(self, path: Path, dtype: DTypeLike, n_columns: int) -> None:
+        self.path = path
+        self.dtype = np.dtype(dtype)
+        self.n_columns = n_columns
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        row_bytes = self.dtype.itemsize * self.n_columns
+        if row_bytes == 0:
+            return np.empty((rows.stop - rows.start, 0), dtype=self.dtype)
+        count = (rows.stop - rows.start) * self.n_columns
+        values = np.fromfile(self.path, self.dtype, count, offset=rows.start * row_bytes)
+        return values.reshape(-1, self.n_columns)
+
+
+class CodedRows:
+    """The coded backend for rows within reach of this process."""
+
+    def __init__(
+        self,
+        codes: RowArray,
+        points: RowArray,
+        weights: RowArray,
+        n_rows: int,
+        n_workers: int,
+        resource: object = None,
+    ) -> None:
+        self.codes = codes
+        self.points = points
+        self.weights = weights
+        self.n_rows = n_rows
+        self.n_workers = n_workers
+        self._resource = resource
+
+    def blocks(self) -> Iterator[CodedBlock]:
+        """Give the rows, a block at a time."""
+        for start in range(0, self.n_rows, BLOCK_ROWS):
+            rows = slice(start, min(start + BLOCK_ROWS, self.n_rows))
+            yield CodedBlock(self.codes[rows], self.points[rows], self.weights[rows].reshape(-1))
+
+    def sum(self, statistic: S) -> S:
+        """Add `statistic` over all rows."""
+        return add_blocks(self.blocks(), statistic, self.n_workers)
+
+    def map(self, function: Callable[[CodedBlock], NDArray[Any]]) -> NDArray[Any]:
+        """Apply `function` to blocks and join the results in the order of the rows."""
+        return map_blocks(self.blocks(), function, self.n_workers)

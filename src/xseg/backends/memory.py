@@ -1,0 +1,80 @@
+"""Rows in memory."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.backends.base import BLOCK_ROWS, add_blocks, map_blocks
+from xseg.backends.coded import CodedRows
+from xseg.backends.workers import count_workers
+from xseg.core.embedding import Coding
+from xseg.core.fixed_point import check_weights
+from xseg.core.statistics import RawBlock, Statistic
+from xseg.core.tables import read_table
+
+__all__ = ["MemoryBackend"]
+
+S = TypeVar("S", bound=Statistic[Any])
+_WRITTEN = np.empty(0)
+
+
+class MemoryBackend:
+    """Rows of a table or array in memory.
+
+    Parameters
+    ----------
+    X : table or array-like of shape (n_rows, n_features)
+        The rows.
+    sample_weight : array-like of shape (n_rows,), default=None
+        How much each row counts; 2 is the same as the row twice, 0 the same as leaving it out.
+    n_jobs : int, default=None
+        How many threads to use; None and -1 mean every core.
+
+    Raises
+    ------
+    DataError, SchemaError, ColumnTypeError, UnsupportedTableError
+        The rows or weights cannot be used.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> backend = xseg.MemoryBackend([[0.0], [0.1], [5.0], [5.2]])
+    >>> xseg.TreeSegmenter(n_segments=2, random_state=0).fit(backend).labels_
+    array([0, 0, 1, 1], dtype=int32)
+    """
+
+    def __init__(self, X: Any, sample_weight: object = None, *, n_jobs: int | None = None) -> None:
+        self.table = read_table(X)
+        self.weights, self.weight_unit = check_weights(sample_weight, len(self.table))
+        self.n_workers = count_workers(n_jobs)
+
+    def blocks(self) -> Iterator[RawBlock]:
+        """Give the rows, a block at a time."""
+        for start in range(0, len(self.table), BLOCK_ROWS):
+            stop = start + BLOCK_ROWS
+            yield RawBlock(self.table.rows(start, stop), self.weights[start:stop])
+
+    def sum(self, statistic: S) -> S:
+        """Add `statistic` over all rows."""
+        return add_blocks(self.blocks(), statistic, self.n_workers)
+
+    def map(self, function: Callable[[RawBlock], NDArray[Any]]) -> NDArray[Any]:
+        """Apply `function` to blocks and join the results in the order of the rows."""
+        return map_blocks(self.blocks(), function, self.n_workers)
+
+    def encode(self, coding: Coding) -> CodedRows:
+        """Turn the rows into codes and points, held in memory."""
+        n_rows = len(self.table)
+        codes = np.empty((n_rows, len(coding.bins)), dtype=np.uint8)
+        points = np.empty((n_rows, len(coding.embedding.coordinates)), dtype=np.float32)
+
+        def write(start: int) -> NDArray[Any]:
+            rows = slice(start, start + BLOCK_ROWS)
+            codes[rows], points[rows] = coding.code(self.table.rows(start, start + BLOCK_ROWS))
+            return _WRITTEN
+
+        map_blocks(iter(range(0, n_rows, BLOCK_ROWS)), write, self.n_workers)
+        return CodedRows(codes, points, self.weights, n_rows, self.n_workers)
+

@@ -1,0 +1,81 @@
+"""Choosing the bins of every column from counts, whatever holds the rows."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.core.bins import Bins, FeatureBins, category_bins, number_bins
+from xseg.core.schema import Kind, Schema
+from xseg.core.summaries import CategoryCounts, CellSplit, NumberSummary, TableSummary, cell_edges
+
+__all__ = ["choose_bins"]
+
+_MAX_SPLIT_ROUNDS = 4
+_HEAVY_BINS = 2.0
+
+Cells = tuple[NDArray[np.float64], NDArray[np.int64]]
+
+
+def choose_bins(summary: TableSummary, schema: Schema, max_bins: int, split: Callable[[CellSplit], CellSplit]) -> Bins:
+    """Give the bins of each column; `split` sums a statistic over the rows, when a column needs a closer look."""
+    numbers = {j: column for j, column in enumerate(summary.columns) if isinstance(column, NumberSummary)}
+    crowded = {j: _cells(column) for j, column in numbers.items() if not _keeps_all(column, max_bins)}
+    _split_heavy_cells(crowded, max_bins, split)
+    features = []
+    for j, feature in enumerate(schema):
+        column = summary.columns[j]
+        if isinstance(column, CategoryCounts):
+            features.append(category_bins(feature, dict(column.counts), max_bins))
+        elif column is None or feature.kind is Kind.EMPTY:
+            features.append(FeatureBins(feature, np.empty(0)))
+        else:
+            distinct = np.sort(column.distinct) if column.distinct is not None else None
+            edges, masses = crowded.get(j, (np.empty(0), np.empty(0, dtype=np.int64)))
+            features.append(number_bins(feature, distinct, edges, masses, max_bins))
+    return Bins(tuple(features))
+
+
+def _keeps_all(column: NumberSummary, max_bins: int) -> bool:
+    return column.distinct is not None and len(column.distinct) <= max_bins
+
+
+def _cells(column: NumberSummary) -> Cells:
+    keys = np.flatnonzero(column.cells)
+    # An interval that ends below every value lets the lowest window hold a threshold only above the lowest value.
+    edges = np.clip(cell_edges(np.append(keys, keys[-1] + 1)), column.low, column.high)
+    return edges, column.cells[keys]
+
+
+def _split_heavy_cells(cells: dict[int, Cells], max_bins: int, split: Callable[[CellSplit], CellSplit]) -> None:
+    for _ in range(_MAX_SPLIT_ROUNDS):
+        heavy = {j: _heavy(*column, max_bins) for j, column in cells.items()}
+        heavy = {j: chosen for j, chosen in heavy.items() if len(chosen)}
+        if not heavy:
+            return
+        ends = {j: np.column_stack([cells[j][0][chosen], cells[j][0][chosen + 1]]) for j, chosen in heavy.items()}
+        counted = split(CellSplit(ends))
+        for j, chosen in heavy.items():
+            cells[j] = _refined(*cells[j], chosen, counted.counts[j])
+
+
+def _heavy(edges: NDArray[np.float64], masses: NDArray[np.int64], max_bins: int) -> NDArray[np.int64]:
+    width = np.diff(edges)
+    can_split = width > 1e-12 * np.maximum(np.abs(edges[1:]), np.abs(edges[:-1]))
+    return np.flatnonzero(can_split & (masses * max_bins > _HEAVY_BINS * masses.sum()))
+
+
+def _refined(
+    edges: NDArray[np.float64], masses: NDArray[np.int64], chosen: NDArray[np.int64], counts: NDArray[np.int64]
+) -> Cells:
+    starts, weights = [edges[:-1]], [masses.copy()]
+    weights[0][chosen] = 0
+    n_parts = counts.shape[1]
+    for cell, parts in zip(chosen, counts, strict=True):
+        starts.append(edges[cell] + (edges[cell + 1] - edges[cell]) * np.arange(n_parts) / n_parts)
+        weights.append(parts)
+    all_starts, all_weights = np.concatenate(starts), np.concatenate(weights)
+    used = all_weights > 0
+    order = np.argsort(all_starts[used], kind="stable")
+    kept_starts, kept_weights = all_starts[used][order], all_weights[used][order]
+    return np.append(kept_starts, edges[-1]), kept_weights

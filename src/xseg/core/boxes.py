@@ -1,0 +1,152 @@
+"""The first of the two families of interpretable model: segments that are unions of boxes.
+
+Memberships are 0 or 1, so their Shapley values depend on a row only through which of a box's tests it fails. That
+pattern of failed tests, counted once over the population, is all an exact explanation needs; no row is kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg._kernels.boxes import failed_tests
+from xseg.core.bins import N_CODES, Bins
+from xseg.core.conditions import Rule, condition_of
+from xseg.core.statistics import CodedBlock
+
+__all__ = ["BoxModel", "Boxes", "PatternCounts", "Patterns"]
+
+MAX_TESTS = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """Boxes that do not overlap and together cover everything.
+
+    Attributes
+    ----------
+    bins : Bins
+        How columns become codes.
+    inside : ndarray of shape (n_boxes, n_features, 256)
+        Which codes of each feature lie in each box.
+    segment : ndarray of shape (n_boxes,)
+        The segment each box belongs to.
+    """
+
+    bins: Bins
+    inside: NDArray[np.bool_]
+    segment: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.segment)
+
+    def rule(self, box: int) -> Rule:
+        """Give a box as conditions on raw columns."""
+        tested = np.flatnonzero(~self.inside[box].all(axis=1))
+        return Rule(tuple(condition_of(self.bins[j], self.inside[box, j]) for j in tested))
+
+    @cached_property
+    def used_features(self) -> NDArray[np.int64]:
+        """The features that some box tests."""
+        return np.flatnonzero(~self.inside.all(axis=(0, 2)))
+
+    def tests(self, players: NDArray[np.int64] | None = None) -> "Tests":
+        """Number the tests of each box.
+
+        Parameters
+        ----------
+        players : ndarray of shape (n_features,), default=None
+            The raw column each feature was derived from; features of one column are tested as one. By default every
+            feature is its own.
+        """
+        players = np.arange(len(self.bins)) if players is None else players
+        tested = ~self.inside.all(axis=2)
+        player = [np.unique(players[row]) for row in tested]
+        failing = np.zeros((len(self.used_features), N_CODES, len(self)), dtype=np.uint32)
+        for box, columns in enumerate(player):
+            for u, j in enumerate(self.used_features):
+                if tested[box, j]:
+                    bit = np.uint32(1 << int(np.searchsorted(columns, players[j])))
+                    failing[u, ~self.inside[box, j], box] = bit
+        return Tests(self.used_features, failing, tuple(player))
+
+
+@dataclass(frozen=True, eq=False)
+class Tests:
+    """The tests of each box, one bit each.
+
+    Attributes
+    ----------
+    features : ndarray of shape (n_used,)
+        The features to look at.
+    failing : ndarray of shape (n_used, 256, n_boxes)
+        The bit that a code of a feature sets, if the code lies outside the box.
+    players : tuple of ndarray
+        For each box, the raw column that each bit stands for.
+    """
+
+    features: NDArray[np.int64]
+    failing: NDArray[np.uint32]
+    players: tuple[NDArray[np.int64], ...]
+
+    def patterns(self, codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
+        """Give the tests each row fails in each box, shape (n_rows, n_boxes); 0 means that it is inside."""
+        patterns = np.empty((len(codes), len(self.players)), dtype=np.uint32)
+        failed_tests(codes, self.features, self.failing, patterns)
+        return patterns
+
+
+@dataclass(frozen=True, eq=False)
+class Patterns:
+    """How much of a population fails which tests of one box; only patterns that occur."""
+
+    pattern: NDArray[np.uint32]
+    weight: NDArray[np.int64]
+
+
+class PatternCounts:
+    """A statistic: for each box, the weight of every pattern of failed tests."""
+
+    def __init__(self, tests: Tests) -> None:
+        self.tests = tests
+        self.boxes = [Patterns(np.empty(0, np.uint32), np.empty(0, np.int64)) for _ in tests.players]
+
+    def empty(self) -> Self:
+        return type(self)(self.tests)
+
+    def add(self, block: CodedBlock) -> None:
+        patterns = self.tests.patterns(block.codes)
+        self._extend(patterns.T, [block.weights] * len(self.boxes))
+
+    def merge(self, other: Self) -> None:
+        self._extend([box.pattern for box in other.boxes], [box.weight for box in other.boxes])
+
+    def _extend(self, patterns: Sequence[NDArray[np.uint32]], weights: Sequence[NDArray[np.int64]]) -> None:
+        for b, box in enumerate(self.boxes):
+            pattern, place = np.unique(np.concatenate([box.pattern, patterns[b]]), return_inverse=True)
+            weight = np.zeros(len(pattern), dtype=np.int64)
+            np.add.at(weight, place, np.concatenate([box.weight, weights[b]]))
+            counted = weight > 0
+            self.boxes[b] = Patterns(pattern[counted], weight[counted])
+
+
+@dataclass(frozen=True, eq=False)
+class BoxModel:
+    """A model whose segments are unions of boxes, with what an exact explanation needs of the population.
+
+    Attributes
+    ----------
+    boxes : Boxes
+        The boxes.
+    n_segments : int
+        How many segments there are.
+    population : tuple of Patterns
+        For each box, the patterns of failed tests in the population the model was fitted on.
+    """
+
+    boxes: Boxes
+    n_segments: int
+    population: tuple[Patterns, ...]

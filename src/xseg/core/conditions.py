@@ -1,0 +1,134 @@
+"""Conditions on raw columns in raw units, as data and as text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.core.bins import MISSING, FeatureBins
+from xseg.core.schema import Kind
+from xseg.core.tables import Column
+
+__all__ = ["Condition", "Rule"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What one feature must be.
+
+    Attributes
+    ----------
+    feature : str
+        The column.
+    kind : Kind
+        What its values are.
+    lower, upper : float or None
+        A number must be at least `lower` and below `upper`; None leaves that side open.
+    categories : tuple of str or None
+        A category must be one of these.
+    missing : bool
+        Whether a missing value satisfies the condition.
+    says_missing : bool
+        Whether the text mentions missing values; it does where the column had some.
+    """
+
+    feature: str
+    kind: Kind
+    lower: float | None = None
+    upper: float | None = None
+    categories: tuple[str, ...] | None = None
+    missing: bool = False
+    says_missing: bool = False
+
+    def holds(self, column: Column) -> NDArray[np.bool_]:
+        """Say for each value of the column whether it satisfies the condition."""
+        if self.categories is not None:
+            allowed = np.array([*(name in self.categories for name in column.categories), self.missing])
+            return np.asarray(allowed[column.values]) if column.categories else np.full(len(column.values), self.missing)
+        values = column.numbers()
+        with np.errstate(invalid="ignore"):
+            held = ~np.isnan(values)
+            if self.lower is not None:
+                held &= values >= self.lower
+            if self.upper is not None:
+                held &= values < self.upper
+        return held | (np.isnan(values) & self.missing)
+
+    def __str__(self) -> str:
+        text = self._text()
+        return f"{text} or missing" if self.missing and self.says_missing and text else text or "is missing"
+
+    def _text(self) -> str:
+        if self.categories is not None:
+            return self._category_text()
+        if self.kind is Kind.BOOLEAN:
+            return f"{self.feature} is {'yes' if self.lower is not None else 'no'}"
+        if self.lower is not None and self.upper is not None:
+            return f"{number(self.lower)} <= {self.feature} < {number(self.upper)}"
+        if self.lower is not None:
+            return f"{self.feature} >= {number(self.lower)}"
+        if self.upper is not None:
+            return f"{self.feature} < {number(self.upper)}"
+        return f"{self.feature} is known"
+
+    def _category_text(self) -> str:
+        names = self.categories or ()
+        if not names:
+            return f"{self.feature} is missing"
+        listed = ", ".join(names[:-1]) + " or " + names[-1] if len(names) > 1 else names[0]
+        return f"{self.feature} is {listed}"
+
+
+def number(value: float) -> str:
+    """Write a threshold with the digits it needs, and thousands apart."""
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.15g}" if 1e-4 <= abs(value) < 1e15 else f"{value:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Conditions that must all hold: one box.
+
+    Attributes
+    ----------
+    conditions : tuple of Condition
+        At most one per feature. None at all: everyone.
+    """
+
+    conditions: tuple[Condition, ...]
+
+    def holds(self, columns: dict[str, Column], n_rows: int) -> NDArray[np.bool_]:
+        """Say for each row whether it satisfies every condition."""
+        held = np.ones(n_rows, dtype=bool)
+        for condition in self.conditions:
+            held &= condition.holds(columns[condition.feature])
+        return held
+
+    def __str__(self) -> str:
+        return " and ".join(map(_grouped, self.conditions)) if self.conditions else "everyone"
+
+
+def _grouped(condition: Condition) -> str:
+    text = str(condition)
+    return f"({text})" if " or " in text else text
+
+
+def condition_of(bins: FeatureBins, inside: NDArray[np.bool_]) -> Condition:
+    """Turn the codes that are allowed, shape (256,), into a condition."""
+    feature = bins.feature
+    missing = bool(inside[MISSING])
+    known = np.flatnonzero(inside[: bins.n_codes])
+    lower = upper = None
+    categories: Sequence[str] | None = None
+    if not feature.kind.is_numeric:
+        categories = tuple(bins.categories[code] for code in known)
+    elif len(known):
+        lower = None if known[0] == 0 else float(bins.thresholds[known[0] - 1])
+        upper = None if known[-1] == bins.n_codes - 1 else float(bins.thresholds[known[-1]])
+    else:
+        upper = -np.inf
+    fields: dict[str, Any] = {"lower": lower, "upper": upper, "categories": categories}
+    return Condition(feature.name, feature.kind, missing=missing, says_missing=feature.has_missing, **fields)

@@ -1,0 +1,90 @@
+"""How the values of each feature are spread over the segments: counts, never rows."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg._kernels.distances import add_code_counts
+from xseg.core.bins import MISSING, N_CODES, Bins
+from xseg.core.statistics import CodedBlock
+from xseg.core.tree import ThresholdTree
+
+__all__ = ["Profile", "ProfileCounts"]
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """Weights of the codes of each feature, by segment.
+
+    Attributes
+    ----------
+    bins : Bins
+        How columns become codes.
+    counts : ndarray of shape (n_segments, n_features, 256)
+        Integer weights; the last code is missing.
+    unit : float
+        What to divide the integers by to get rows (or sample weight).
+    """
+
+    bins: Bins
+    counts: NDArray[np.int64]
+    unit: float = 1.0
+
+    @cached_property
+    def sizes(self) -> NDArray[np.float64]:
+        """The weight of each segment, shape (n_segments,)."""
+        return np.asarray(self.counts[:, 0].sum(axis=1) / self.unit)
+
+    @cached_property
+    def population(self) -> NDArray[np.int64]:
+        """Counts over all segments, shape (n_features, 256)."""
+        return np.asarray(self.counts.sum(axis=0))
+
+    def known(self, feature: int) -> float:
+        """Give the weight of the people whose value of a feature is known."""
+        return float(self.population[feature, :MISSING].sum() / self.unit)
+
+    def shares_around(self, feature: int, code: int) -> tuple[float, float]:
+        """Give the shares of the people with a known value who have a lower code, and the same code."""
+        counts = self.population[feature, :MISSING]
+        total = counts.sum()
+        return (float(counts[:code].sum() / total), float(counts[code] / total)) if total else (0.0, 0.0)
+
+    def mean_ranks(self) -> NDArray[np.float64]:
+        """Give the mean rank, 0 to 1, of each segment's people in each feature, shape (n_segments, n_features)."""
+        population = self.population[:, :MISSING].astype(np.float64)
+        totals = np.maximum(population.sum(axis=1, keepdims=True), 1)
+        ranks = (np.cumsum(population, axis=1) - population / 2) / totals
+        known = self.counts[:, :, :MISSING]
+        sums = np.einsum("sfc,fc->sf", known, ranks)
+        return np.asarray(np.divide(sums, known.sum(axis=2), out=np.full(sums.shape, 0.5), where=known.sum(axis=2) > 0))
+
+    def typical(self, feature: int, segment: int | None = None) -> int:
+        """Give the code of the middle person (for ordered values) or the commonest code; 255 if none is known."""
+        counts = self.population[feature] if segment is None else self.counts[segment, feature]
+        known = counts[:MISSING]
+        if not known.any():
+            return MISSING
+        if not self.bins[feature].is_ordered:
+            return int(known.argmax())
+        return int(np.searchsorted(np.cumsum(known), known.sum() / 2))
+
+
+class ProfileCounts:
+    """A statistic: the weight of every code of every feature in every segment of a tree."""
+
+    def __init__(self, tree: ThresholdTree, n_segments: int) -> None:
+        self.tree = tree
+        self.counts = np.zeros((n_segments, len(tree.bins), N_CODES), dtype=np.int64)
+
+    def empty(self) -> Self:
+        return type(self)(self.tree, len(self.counts))
+
+    def add(self, block: CodedBlock) -> None:
+        add_code_counts(block.codes, self.tree.predict(block.codes), block.weights, self.counts)
+
+    def merge(self, other: Self) -> None:
+        self.counts += other.counts

@@ -1,0 +1,180 @@
+"""Choosing the metric space: how far apart two values of a feature are."""
+
+from collections.abc import Callable
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.core.bins import N_CODES, Bins
+from xseg.core.embedding import Embedding
+from xseg.core.schema import Kind
+from xseg.core.statistics import RawBlock, RawStatistic
+from xseg.core.summaries import CategoryCounts, Moments, NumberSummary, TableSummary
+
+__all__ = ["SCALINGS", "CodeCounts", "choose_embedding"]
+
+SCALINGS = ("standard", "robust", "quantile", "none")
+_UNIFORM_DEVIATION = np.sqrt(1 / 12)
+_NORMAL_QUARTILE_RANGE = 1.349
+
+
+class CodeCounts:
+    """A statistic over raw rows: the weight of every code of every feature, shape (n_features, 256)."""
+
+    def __init__(self, bins: Bins) -> None:
+        self.bins = bins
+        self.counts = np.zeros((len(bins), N_CODES), dtype=np.int64)
+
+    def empty(self) -> Self:
+        return type(self)(self.bins)
+
+    def add(self, block: RawBlock) -> None:
+        for counts, codes in zip(self.counts, self.bins.encode(block.table).T, strict=True):
+            np.add.at(counts, codes, block.weights)
+
+    def merge(self, other: Self) -> None:
+        self.counts += other.counts
+
+
+class _Builder:
+    """Collects the coordinates and the looked-up features of an embedding."""
+
+    def __init__(self) -> None:
+        self.coordinates: list[tuple[int, float, float, float]] = []
+        self.looked_up: list[tuple[int, NDArray[np.float64]]] = []
+
+    def add_number(self, j: int, shift: float, factor: float, summary: NumberSummary) -> None:
+        if factor > 0 and np.isfinite(factor) and summary.high > summary.low:
+            bound = max(abs(summary.low - shift), abs(summary.high - shift)) * factor
+            self.coordinates.append((j, shift, factor, bound))
+
+    def add_codes(self, j: int, positions: NDArray[np.float64], counts: NDArray[np.float64]) -> None:
+        """Add a feature whose codes stand at `positions`, shape (n_codes, n_dimensions); the others at the mean."""
+        total = counts.sum()
+        if total == 0 or np.count_nonzero(counts) < 2 or not positions.any():
+            return
+        vectors = np.tile(counts @ positions / total, (N_CODES, 1))
+        vectors[: len(positions)] = positions
+        self.looked_up.append((j, vectors))
+
+    def build(self) -> Embedding:
+        columns = np.array(self.coordinates, dtype=np.float64).reshape(-1, 4)
+        return Embedding(
+            coordinates=columns[:, 0].astype(np.int64),
+            shift=columns[:, 1].copy(),
+            factor=columns[:, 2].copy(),
+            bound=columns[:, 3].copy(),
+            looked_up=np.array([j for j, _ in self.looked_up], dtype=np.int64),
+            vectors=tuple(vectors for _, vectors in self.looked_up),
+        )
+
+
+def choose_embedding(
+    summary: TableSummary,
+    bins: Bins,
+    scaling: str,
+    weights: NDArray[np.float64],
+    add: Callable[[RawStatistic], RawStatistic],
+) -> Embedding:
+    """Give the metric space.
+
+    Parameters
+    ----------
+    summary : TableSummary
+        What the first pass counted.
+    bins : Bins
+        The codes.
+    scaling : {"standard", "robust", "quantile", "none"}
+        How numbers are made comparable: by their standard deviation, by their interquartile range, by rank, or not.
+    weights : ndarray of shape (n_features,)
+        How much each feature counts in a squared distance; 0 leaves it out.
+    add : callable
+        Sums a statistic over the rows.
+    """
+    numbers = {j: column for j, column in enumerate(summary.columns) if isinstance(column, NumberSummary)}
+    numbers = {j: column for j, column in numbers.items() if column.known and weights[j] > 0}
+    mean, deviation = _mean_and_deviation(numbers, summary.total_weight, add)
+    counts = _code_counts(summary, bins, scaling, mean, add)
+    builder = _Builder()
+    for j, bin_ in enumerate(bins.features):
+        root = float(np.sqrt(weights[j]))
+        if bin_.feature.kind is Kind.NUMBER and j in numbers:
+            if scaling == "quantile":
+                builder.add_codes(j, _mid_ranks(counts[j][: bin_.n_codes])[:, None] * root, counts[j][: bin_.n_codes])
+            elif scaling == "robust":
+                shift, scale = _median_and_range(bin_.thresholds, counts[j][: bin_.n_codes], numbers[j], deviation[j])
+                builder.add_number(j, shift, root / scale if scale else 0.0, numbers[j])
+            else:
+                scale = deviation[j] if scaling == "standard" else 1.0
+                builder.add_number(j, mean[j], root / scale if scale else 0.0, numbers[j])
+        elif root > 0 and bin_.feature.kind is not Kind.EMPTY:
+            builder.add_codes(j, _positions(bin_.feature.kind, counts[j][: bin_.n_codes]) * root, counts[j][: bin_.n_codes])
+    return builder.build()
+
+
+def _mean_and_deviation(
+    numbers: dict[int, NumberSummary], total_weight: int, add: Callable[[RawStatistic], RawStatistic]
+) -> tuple[dict[int, float], dict[int, float]]:
+    columns = [
+        (j, column.low / 2 + column.high / 2, max(column.high / 2 - column.low / 2, 1e-300))
+        for j, column in numbers.items()
+    ]
+    moments = Moments(columns, total_weight)
+    if columns:
+        added = add(moments)
+        assert isinstance(added, Moments)
+        moments = added
+    mean, deviation = moments.mean_and_deviation()
+    return dict(zip(numbers, mean.tolist(), strict=True)), dict(zip(numbers, deviation.tolist(), strict=True))
+
+
+def _code_counts(
+    summary: TableSummary,
+    bins: Bins,
+    scaling: str,
+    mean: dict[int, float],
+    add: Callable[[RawStatistic], RawStatistic],
+) -> list[NDArray[np.float64]]:
+    """Give the weight of each code, as far as this scaling needs it."""
+    if scaling in {"robust", "quantile"}:
+        added = add(CodeCounts(bins))
+        assert isinstance(added, CodeCounts)
+        return list(added.counts.astype(np.float64))
+    counts = [np.zeros(N_CODES) for _ in bins.features]
+    for j, (column, bin_) in enumerate(zip(summary.columns, bins.features, strict=True)):
+        if isinstance(column, CategoryCounts):
+            counts[j][: bin_.n_codes] = [column.counts[name] for name in bin_.categories]
+        elif bin_.feature.kind is Kind.BOOLEAN and j in mean and bin_.n_codes == 2:
+            counts[j][:2] = 1 - mean[j], mean[j]
+    return counts
+
+
+def _positions(kind: Kind, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give where the codes of a category stand: one-hot over sqrt 2, or along a line if they are ordered."""
+    if kind is Kind.CATEGORY:
+        return np.eye(len(counts)) / np.sqrt(2)
+    rank = np.arange(len(counts), dtype=np.float64)
+    if kind is Kind.BOOLEAN or not counts.sum():
+        return rank[:, None]
+    mean = counts @ rank / counts.sum()
+    deviation = np.sqrt(counts @ (rank - mean) ** 2 / counts.sum())
+    return (rank - mean)[:, None] / deviation if deviation else np.zeros((len(counts), 1))
+
+
+def _mid_ranks(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the share of people below the middle of each code, in standard deviations of a uniform rank."""
+    reached = np.cumsum(counts) - counts / 2
+    return np.asarray((reached / counts.sum() - 0.5) / _UNIFORM_DEVIATION)
+
+
+def _median_and_range(
+    thresholds: NDArray[np.float64], counts: NDArray[np.float64], summary: NumberSummary, deviation: float
+) -> tuple[float, float]:
+    """Give the median and a scale: the interquartile range as the deviation of a normal distribution that has it."""
+    edges = np.concatenate([[summary.low], thresholds, [summary.high]])
+    reached = np.concatenate([[0.0], np.cumsum(counts)]) / counts.sum()
+    lower, median, upper = np.interp([0.25, 0.5, 0.75], reached, edges)
+    return float(median), float(upper - lower) / _NORMAL_QUARTILE_RANGE or deviation
+
+

@@ -1,0 +1,94 @@
+"""What the columns are called and what kind of values they hold."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+from xseg.exceptions import FeatureNamesError
+
+__all__ = ["Feature", "Kind", "Schema", "suggestion"]
+
+
+class Kind(StrEnum):
+    """The kinds of column a person can read a rule about."""
+
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    CATEGORY = "category"
+    ORDERED = "ordered category"
+    EMPTY = "empty"
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether values are stored as numbers."""
+        return self in {Kind.NUMBER, Kind.BOOLEAN, Kind.EMPTY}
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One raw column.
+
+    Attributes
+    ----------
+    name : str
+        The column's name.
+    kind : Kind
+        What its values are.
+    categories : tuple of str
+        The categories, in order for an ordered category; empty for numbers.
+    integral : bool
+        Whether every number seen was a whole number.
+    has_missing : bool
+        Whether a missing value was seen.
+    """
+
+    name: str
+    kind: Kind
+    categories: tuple[str, ...] = ()
+    integral: bool = False
+    has_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The columns of a table, in order.
+
+    Attributes
+    ----------
+    features : tuple of Feature
+        One per column.
+    """
+
+    features: tuple[Feature, ...]
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __iter__(self) -> Iterator[Feature]:
+        return iter(self.features)
+
+    def __getitem__(self, index: int) -> Feature:
+        return self.features[index]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The column names, in order."""
+        return tuple(feature.name for feature in self.features)
+
+    def index(self, name: str) -> int:
+        """Give the position of the column called `name`."""
+        try:
+            return self.names.index(name)
+        except ValueError:
+            message = f"there is no feature {name!r} among the {len(self)} columns{suggestion(name, self.names)}"
+            raise FeatureNamesError(message) from None
+
+
+def suggestion(name: object, names: Sequence[str]) -> str:
+    """Say which of `names` may have been meant, or which there are."""
+    close = get_close_matches(str(name), names, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    shown = ", ".join(map(repr, names[:8]))
+    return f"; there are {shown}{', ...' if len(names) > 8 else ''}"

@@ -1,0 +1,123 @@
+"""Segments as people read them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, overload
+
+from xseg.core.conditions import Rule
+from xseg.core.profiles import Profile
+from xseg.core.schema import suggestion
+from xseg.exceptions import FeatureNamesError, ParameterError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Segment", "Segments"]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment.
+
+    Attributes
+    ----------
+    index : int
+        Its number; the largest segment is 0.
+    name : str
+        What it is called.
+    size : float
+        How many people (or how much sample weight) it held when it was fitted.
+    share : float
+        That, as a share of everyone.
+    rules : tuple of Rule
+        Who belongs to it: everyone who satisfies one of them.
+    profile : Profile
+        How the values of each feature are spread over all segments; this one is row `index` of its counts.
+    """
+
+    index: int
+    name: str
+    size: float
+    share: float
+    rules: tuple[Rule, ...]
+    profile: Profile = field(repr=False, compare=False)
+
+    @property
+    def rule(self) -> str:
+        """Who belongs to it, as one sentence."""
+        if len(self.rules) == 1:
+            return str(self.rules[0])
+        return "; or ".join(map(str, self.rules))
+
+
+class Segments(Sequence[Segment]):
+    """The segments of a segmenter, largest first; prints as a table.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        The segments.
+    """
+
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        self._segments = tuple(segments)
+
+    @overload
+    def __getitem__(self, key: int | str) -> Segment: ...
+    @overload
+    def __getitem__(self, key: slice) -> "Segments": ...
+    def __getitem__(self, key: int | str | slice) -> "Segment | Segments":
+        if isinstance(key, slice):
+            return Segments(self._segments[key])
+        if isinstance(key, str):
+            return self._segments[self.position(key)]
+        return self._segments[key]
+
+    def __len__(self) -> int:
+        return len(self._segments)
+
+    def __iter__(self) -> Iterator[Segment]:
+        return iter(self._segments)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names, in order."""
+        return tuple(segment.name for segment in self)
+
+    def position(self, segment: int | str) -> int:
+        """Give the index of a segment, named or numbered."""
+        if isinstance(segment, str):
+            if segment not in self.names:
+                message = f"there is no segment {segment!r}{suggestion(segment, self.names)}"
+                raise FeatureNamesError(message)
+            return self.names.index(segment)
+        if not 0 <= segment < len(self):
+            message = f"there is no segment {segment}; they are numbered 0 to {len(self) - 1}"
+            raise ParameterError(message)
+        return int(segment)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Give name, size, share and rule of each segment as a table."""
+        import pandas as pd
+
+        rows = [(s.name, s.size, s.share, s.rule) for s in self]
+        return pd.DataFrame(rows, columns=["name", "size", "share", "rule"])
+
+    def __repr__(self) -> str:
+        cells = [("", "name", "size", "share", "rule")]
+        cells += [(str(s.index), s.name, f"{s.size:,.0f}", f"{s.share:.0%}", s.rule) for s in self]
+        widths = [max(len(row[column]) for row in cells) for column in range(4)]
+        return "\n".join(
+            f"{index:>{widths[0]}}  {name:<{widths[1]}}  {size:>{widths[2]}}  {share:>{widths[3]}}  {rule}".rstrip()
+            for index, name, size, share, rule in cells
+        )
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{title}</th>" for title in ("", "name", "size", "share", "rule"))
+        rows = "".join(
+            f"<tr><td>{s.index}</td><td>{escape(s.name)}</td><td>{s.size:,.0f}</td><td>{s.share:.0%}</td>"
+            f"<td style='text-align:left'>{escape(s.rule)}</td></tr>"
+            for s in self
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

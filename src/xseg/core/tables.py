@@ -1,0 +1,299 @@
+"""Reading any table into columns of two forms: numbers, and integers that point into a list of categories."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_array
+
+from xseg.core.schema import Kind
+from xseg.exceptions import ColumnTypeError, DataError, SchemaError, UnsupportedTableError
+
+__all__ = ["Column", "Table", "read_table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: numbers with NaN for missing, or codes into `categories` with -1 for missing."""
+
+    name: str
+    kind: Kind
+    values: NDArray[Any]
+    categories: tuple[str, ...] = ()
+
+    def numbers(self) -> NDArray[np.float64]:
+        """Give the values as float64; refuses infinities."""
+        values = np.asarray(self.values, dtype=np.float64)
+        infinite = np.isinf(values)
+        if infinite.any():
+            row = int(np.flatnonzero(infinite)[0])
+            message = (
+                f"column {self.name!r} holds an infinite value (inf) in row {row}; "
+                "replace it by a number, or by NaN if it is not known"
+            )
+            raise DataError(message)
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns of equal length.
+
+    `named` says whether the names came with the data; arrays get the names x0, x1, ...
+    """
+
+    columns: tuple[Column, ...]
+    n_rows: int
+    named: bool
+
+    def __len__(self) -> int:
+        return self.n_rows
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The column names, in order."""
+        return tuple(column.name for column in self.columns)
+
+    def rows(self, start: int, stop: int) -> "Table":
+        """Give a block of consecutive rows, without copying."""
+        stop = min(stop, self.n_rows)
+        columns = tuple(replace(column, values=column.values[start:stop]) for column in self.columns)
+        return Table(columns, stop - start, self.named)
+
+
+def read_table(X: Any, *, needs_rows: bool = True) -> Table:
+    """Read a pandas, polars or pyarrow table, or a two-dimensional array.
+
+    Parameters
+    ----------
+    X : table or array-like of shape (n_rows, n_features)
+        The rows.
+    needs_rows : bool, default=True
+        Whether a table without rows is an error.
+
+    Returns
+    -------
+    Table
+        The columns.
+
+    Raises
+    ------
+    UnsupportedTableError
+        `X` is not a table: a sparse matrix, a lazy frame, a string, ...
+    SchemaError
+        Column names are repeated or are not strings.
+    ColumnTypeError
+        A column holds dates, nested values or values of several types.
+    DataError
+        There are no rows or no columns, or the array is not two-dimensional.
+    """
+    if isinstance(X, Table):
+        table = X
+    else:
+        frame = _as_frame(X)
+        table = _read_array(X) if frame is None else _read_frame(frame)
+    if not table.columns:
+        message = f"found a table with 0 feature(s) (shape=({table.n_rows}, 0)) while a minimum of 1 is required."
+        raise DataError(message)
+    if needs_rows and table.n_rows == 0:
+        message = f"found a table with 0 sample(s) (shape=(0, {len(table.columns)})) while a minimum of 1 is required."
+        raise DataError(message)
+    return table
+
+
+def _as_frame(X: Any) -> nw.DataFrame[Any] | None:
+    if isinstance(X, pd.DataFrame):
+        _check_pandas_names(X)
+    if isinstance(X, pd.Series | nw.Series):
+        message = "expected a table with rows and columns, got one column. Reshape your data: pass column.to_frame()"
+        raise DataError(message)
+    try:
+        frame = nw.from_native(X, pass_through=True)
+    except Exception as error:
+        message = f"the table could not be read: {error}"
+        raise SchemaError(message) from error
+    if isinstance(frame, nw.LazyFrame):
+        message = "expected a table in memory, got a lazy one; call .collect() first"
+        raise UnsupportedTableError(message)
+    return frame if isinstance(frame, nw.DataFrame) else None
+
+
+def _check_pandas_names(X: pd.DataFrame) -> None:
+    if X.columns.has_duplicates:
+        repeated = X.columns[X.columns.duplicated()][0]
+        message = f"column name {repeated!r} is used more than once; rename or drop one of them"
+        raise SchemaError(message)
+    if X.columns.nlevels > 1:
+        message = "the column names have several levels; join them into one string each"
+        raise SchemaError(message)
+    are_text = [isinstance(name, str) for name in X.columns]
+    if any(are_text) and not all(are_text):
+        # scikit-learn's own sentence, so that whoever expects its error finds it.
+        types = sorted({type(name).__name__ for name in X.columns})
+        message = (
+            "Feature names are only supported if all input features have string names, but your input has "
+            f"{types} as feature name / column name types. If you want feature names to be stored and validated, "
+            "you must convert them all to strings, by using X.columns = X.columns.astype(str) for example."
+        )
+        raise ColumnTypeError(message)
+
+
+def _read_frame(frame: nw.DataFrame[Any]) -> Table:
+    named = all(isinstance(name, str) for name in frame.columns)
+    names = frame.columns if named else [f"x{j}" for j in range(len(frame.columns))]
+    columns = tuple(_read_column(name, frame[:, j]) for j, name in enumerate(names))
+    return Table(columns, len(frame), named and bool(columns))
+
+
+def _read_column(name: str, series: nw.Series[Any]) -> Column:
+    dtype = series.dtype
+    if dtype.is_numeric():
+        values = series.to_numpy()
+        return Column(name, Kind.NUMBER, values if values.dtype != object else _as_floats(name, values))
+    if dtype == nw.Boolean:
+        return Column(name, Kind.BOOLEAN, _as_floats(name, series.to_numpy()))
+    if dtype in {nw.Categorical, nw.Enum}:
+        return _read_categorical(name, series)
+    if dtype == nw.String:
+        return _from_text(name, _to_objects(series))
+    if dtype.is_temporal():
+        raise _dates(name)
+    return _from_objects(name, _to_objects(series))
+
+
+def _to_objects(series: nw.Series[Any]) -> NDArray[np.object_]:
+    native = nw.to_native(series)
+    if isinstance(native, pd.Series):
+        return native.to_numpy(dtype=object)
+    objects = np.empty(len(series), dtype=object)
+    objects[:] = series.to_list()
+    return objects
+
+
+def _read_categorical(name: str, series: nw.Series[Any]) -> Column:
+    native = nw.to_native(series)
+    if not isinstance(native, pd.Series):
+        ordered = series.dtype == nw.Enum
+        native = pd.Series(pd.Categorical(series.to_list(), categories=series.cat.get_categories().to_list()))
+    else:
+        ordered = bool(native.cat.ordered)
+    if not all(isinstance(category, str) for category in native.cat.categories):
+        native = native.cat.rename_categories([str(category) for category in native.cat.categories])
+    kind = Kind.ORDERED if ordered else Kind.CATEGORY
+    return Column(name, kind, native.cat.codes.to_numpy(), tuple(native.cat.categories))
+
+
+def _from_text(name: str, objects: NDArray[np.object_]) -> Column:
+    codes, categories = pd.factorize(objects, sort=True)
+    if len(categories) == 0:
+        return Column(name, Kind.EMPTY, np.full(len(objects), np.nan))
+    return Column(name, Kind.CATEGORY, codes, tuple(map(str, categories)))
+
+
+def _from_objects(name: str, objects: NDArray[np.object_]) -> Column:
+    inferred = pd.api.types.infer_dtype(objects, skipna=True)
+    if inferred in {"floating", "integer", "mixed-integer-float", "decimal"}:
+        return Column(name, Kind.NUMBER, _as_floats(name, objects))
+    if inferred == "boolean":
+        return Column(name, Kind.BOOLEAN, _as_floats(name, objects))
+    if inferred == "string":
+        return _from_text(name, objects)
+    if inferred == "empty":
+        return Column(name, Kind.EMPTY, np.full(len(objects), np.nan))
+    if inferred.startswith(("date", "time", "period")):
+        raise _dates(name)
+    if inferred == "complex":
+        message = f"Complex data not supported: column {name!r} holds complex numbers"
+        raise ColumnTypeError(message)
+    raise _several_types(name, objects)
+
+
+def _as_floats(name: str, values: NDArray[Any]) -> NDArray[np.float64]:
+    try:
+        return np.asarray(pd.Series(values, dtype=object).astype("Float64").to_numpy(float, na_value=np.nan))
+    except (TypeError, ValueError):
+        try:
+            return np.array([np.nan if pd.isna(value) else float(value) for value in values])
+        except (TypeError, ValueError):
+            raise _several_types(name, values) from None
+
+
+def _several_types(name: str, values: NDArray[Any]) -> ColumnTypeError:
+    seen: dict[str, int] = {}
+    for row, value in enumerate(values):
+        if not (np.isscalar(value) and pd.isna(value)) and value is not None:
+            seen.setdefault(type(value).__name__, row)
+    found = ", ".join(f"{kind} (first in row {row})" for kind, row in seen.items())
+    message = (
+        f"column {name!r} holds values that are not all numbers, or all text: {found}; each value of a column "
+        "must be of one type (argument must be a string or a number). Convert it with pandas.to_numeric or astype(str)"
+    )
+    return ColumnTypeError(message)
+
+
+def _dates(name: str) -> ColumnTypeError:
+    message = (
+        f"column {name!r} holds dates or times, which have no meaning as a distance between people; derive numbers "
+        "from it first, such as days since an event (xseg.rfm_table does this for transactions)"
+    )
+    return ColumnTypeError(message)
+
+
+def _read_array(X: Any) -> Table:
+    if isinstance(X, str | bytes | dict) or callable(X):
+        message = f"expected a table or a two-dimensional array, got {type(X).__name__}"
+        raise UnsupportedTableError(message)
+    if hasattr(X, "tocsr"):
+        message = (
+            f"Sparse data was passed ({type(X).__name__}), but dense data is required. Use '.toarray()' to convert it"
+        )
+        raise UnsupportedTableError(message)
+    array = X if isinstance(X, np.ndarray) else _to_array(X)
+    if array.dtype.kind in "fiub" and array.dtype.itemsize <= 8:
+        checked = _checked(array)
+        kind = Kind.BOOLEAN if array.dtype.kind == "b" else Kind.NUMBER
+        columns = [Column(f"x{j}", kind, checked[:, j]) for j in range(checked.shape[1])]
+    elif array.dtype.kind in "OUS" and array.ndim == 2:
+        objects = array.astype(object)
+        columns = [_from_objects(f"x{j}", objects[:, j]) for j in range(array.shape[1])]
+        checked = objects
+    elif array.dtype.kind in "mM":
+        raise _dates("x0")
+    else:
+        checked = _checked(array)
+        columns = [Column(f"x{j}", Kind.NUMBER, checked[:, j]) for j in range(checked.shape[1])]
+    return Table(tuple(columns), checked.shape[0], named=False)
+
+
+def _to_array(X: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(X)
+    except (TypeError, ValueError) as error:
+        message = f"expected a table or a two-dimensional array, got {type(X).__name__}: {error}"
+        raise DataError(message) from error
+
+
+def _checked(array: NDArray[Any]) -> NDArray[Any]:
+    try:
+        checked: NDArray[Any] = check_array(
+            array, dtype=None, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
+        )
+    except TypeError as error:
+        raise UnsupportedTableError(str(error)) from error
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    return checked
+
+
+def match_columns(table: Table, names: Sequence[str]) -> Table:
+    """Keep the columns called `names`, in that order; the others are dropped."""
+    by_name = {column.name: column for column in table.columns}
+    missing = [name for name in names if name not in by_name]
+    if missing:
+        message = f"the table lacks the column(s) {', '.join(map(repr, missing))} that the segmenter was fitted on"
+        raise SchemaError(message)
+    return replace(table, columns=tuple(by_name[name] for name in names))

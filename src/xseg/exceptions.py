@@ -1,0 +1,83 @@
+"""Every error and warning that xseg raises, under one root.
+
+Each class also inherits the built-in or scikit-learn type that a user of those libraries already catches.
+Messages say what was found, where it was found, and what to do about it.
+"""
+
+from sklearn.exceptions import NotFittedError as _SklearnNotFittedError
+
+__all__ = [
+    "ColumnTypeError",
+    "DataError",
+    "FeatureNamesError",
+    "ModelFileError",
+    "NotFittedError",
+    "OptionalDependencyError",
+    "ParameterError",
+    "PolicyError",
+    "RareCategoriesWarning",
+    "SchemaError",
+    "UnsupportedModelError",
+    "UnsupportedTableError",
+    "XsegError",
+    "XsegWarning",
+]
+
+
+class XsegError(Exception):
+    """The root of every error that xseg raises."""
+
+
+class ParameterError(XsegError, ValueError):
+    """A parameter has a value that is not allowed."""
+
+
+class DataError(XsegError, ValueError):
+    """The rows cannot be used: too few, infinite, badly weighted."""
+
+
+class SchemaError(DataError):
+    """The columns are not those the segmenter was fitted on, or cannot be told apart."""
+
+
+class FeatureNamesError(SchemaError, KeyError):
+    """A feature was named that the table or the segmenter does not have."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)
+
+
+class ColumnTypeError(SchemaError, TypeError):
+    """A column holds values of a type that cannot be segmented."""
+
+
+class UnsupportedTableError(XsegError, TypeError):
+    """The object is not a table or array of a kind that xseg reads."""
+
+
+class NotFittedError(XsegError, _SklearnNotFittedError):
+    """The segmenter has not been fitted yet."""
+
+
+class UnsupportedModelError(XsegError, TypeError):
+    """The model, or a step of the pipeline, cannot be explained exactly."""
+
+
+class PolicyError(XsegError, ValueError):
+    """A policy file is malformed or contradicts itself."""
+
+
+class ModelFileError(XsegError, ValueError):
+    """A saved model is of an unknown version, damaged or altered."""
+
+
+class OptionalDependencyError(XsegError, ImportError):
+    """A feature needs a package that is not installed."""
+
+
+class XsegWarning(UserWarning):
+    """The root of every warning that xseg issues."""
+
+
+class RareCategoriesWarning(XsegWarning):
+    """A column has more categories than codes; the rare ones were folded together."""

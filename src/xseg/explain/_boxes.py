@@ -1,0 +1,158 @@
+"""Exact Shapley values of membership in segments made of boxes.
+
+The value function is interventional over the whole background: ``v(S) = E_z f(x_S, z_rest)`` with f the membership.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import factorial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg._kernels.boxes import explain_segments, explain_targets, shapley_table
+from xseg.core.boxes import BoxModel, Patterns, Tests
+
+__all__ = ["BoxExplainer"]
+
+_CHUNK_ROWS = 4_096
+_DENSE_TESTS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class _Tables:
+    """For each box, the Shapley values of its tests for the patterns a chunk may hold, one after another."""
+
+    values: NDArray[np.float64]
+    widths: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+
+class BoxExplainer:
+    """Explains rows of codes.
+
+    Parameters
+    ----------
+    model : BoxModel
+        The boxes.
+    tests : Tests
+        Their tests, by raw column.
+    background : sequence of Patterns
+        For each box, the patterns of failed tests in the background.
+    n_columns : int
+        How many raw columns there are.
+    """
+
+    def __init__(self, model: BoxModel, tests: Tests, background: Sequence[Patterns], n_columns: int) -> None:
+        order = np.argsort(model.boxes.segment, kind="stable")
+        self.order = order
+        self.n_segments = model.n_segments
+        self.n_columns = n_columns
+        self.segment = model.boxes.segment[order]
+        self.first = np.searchsorted(self.segment, np.arange(model.n_segments + 1)).astype(np.int64)
+        self.tests = Tests(
+            tests.features, np.ascontiguousarray(tests.failing[:, :, order]), tuple(tests.players[box] for box in order)
+        )
+        self.background = [background[box] for box in order]
+        widths = [len(players) for players in self.tests.players]
+        self.players = np.zeros((len(order), max([1, *widths])), dtype=np.int64)
+        for box, players in enumerate(self.tests.players):
+            self.players[box, : len(players)] = players
+        self._sparse = [box for box, width in enumerate(widths) if width > _DENSE_TESTS]
+        self._dense = self._tables([_every_pattern(width) for width in widths])
+
+    def base_values(self) -> NDArray[np.float64]:
+        """Give the share of the background in each segment, shape (n_segments,)."""
+        base = np.zeros(self.n_segments)
+        for box, patterns in enumerate(self.background):
+            base[self.segment[box]] += patterns.weight[patterns.pattern == 0].sum() / patterns.weight.sum()
+        return base
+
+    def segments(self, codes: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Give the segment of each row."""
+        inside = self.tests.patterns(codes) == 0
+        return self.segment[inside.argmax(axis=1)].astype(np.int64)
+
+    def explain_targets(
+        self, codes: NDArray[np.uint8], targets: NDArray[np.int64] | None, n_workers: int
+    ) -> NDArray[np.float64]:
+        """Explain membership in one segment for each row (by default its own), shape (n_rows, n_columns)."""
+        out = np.empty((len(codes), self.n_columns))
+
+        def work(rows: slice) -> None:
+            places, tables = self._places(codes[rows])
+            if targets is None:
+                chosen = self.segment[(self.tests.patterns(codes[rows]) == 0).argmax(axis=1)].astype(np.int64)
+            else:
+                chosen = targets[rows]
+            explain_targets(
+                places, self.first, tables.values, tables.widths, tables.starts, self.players, chosen, out[rows]
+            )
+
+        _in_chunks(work, len(codes), n_workers)
+        return out
+
+    def explain_all(self, codes: NDArray[np.uint8], n_workers: int) -> NDArray[np.float64]:
+        """Explain membership in every segment, shape (n_rows, n_columns, n_segments)."""
+        out = np.empty((len(codes), self.n_columns, self.n_segments))
+        segment = self.segment.astype(np.int64)
+
+        def work(rows: slice) -> None:
+            places, tables = self._places(codes[rows])
+            explain_segments(places, segment, tables.values, tables.widths, tables.starts, self.players, out[rows])
+
+        _in_chunks(work, len(codes), n_workers)
+        return out
+
+    def _places(self, codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint32], _Tables]:
+        """Give, for each row and box, the line of the tables that holds the row's pattern."""
+        places = self.tests.patterns(codes)
+        if not self._sparse:
+            return places, self._dense
+        listed = [_every_pattern(len(players)) for players in self.tests.players]
+        for box in self._sparse:
+            listed[box], places[:, box] = np.unique(places[:, box], return_inverse=True)
+        return places, self._tables(listed)
+
+    def _tables(self, listed: Sequence[NDArray[np.uint32]]) -> _Tables:
+        values, starts, widths = [], [], []
+        start = 0
+        for patterns, players, background in zip(listed, self.tests.players, self.background, strict=True):
+            table = np.zeros((len(patterns), len(players)))
+            gain, loss = _weights(len(players))
+            share = background.weight / background.weight.sum()
+            shapley_table(patterns, background.pattern, share, gain, loss, table)
+            values.append(table.ravel())
+            starts.append(start)
+            widths.append(len(players))
+            start += table.size
+        return _Tables(np.concatenate(values), np.array(widths), np.array(starts))
+
+
+def _every_pattern(width: int) -> NDArray[np.uint32]:
+    """Give the patterns of a box that are worth listing beforehand; none for a box with many tests."""
+    return np.arange(2**width if width <= _DENSE_TESTS else 0, dtype=np.uint32)
+
+
+def _weights(n_tests: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the Shapley weights by how many tests the background alone and the row alone fail."""
+    gain, loss = np.zeros((n_tests + 1, n_tests + 1)), np.zeros((n_tests + 1, n_tests + 1))
+    for a in range(n_tests + 1):
+        for b in range(n_tests + 1 - a):
+            if a:
+                gain[a, b] = factorial(a - 1) * factorial(b) / factorial(a + b)
+            if b:
+                loss[a, b] = factorial(a) * factorial(b - 1) / factorial(a + b)
+    return gain, loss
+
+
+def _in_chunks(work, n_rows: int, n_workers: int) -> None:  # type: ignore[no-untyped-def]
+    chunks = [slice(start, min(start + _CHUNK_ROWS, n_rows)) for start in range(0, n_rows, _CHUNK_ROWS)]
+    if n_workers == 1 or len(chunks) < 2:
+        for rows in chunks:
+            work(rows)
+        return
+    with ThreadPoolExecutor(n_workers) as pool:
+        for _ in pool.map(work, chunks):
+            pass

@@ -1,0 +1,56 @@
+"""What pydantic found, as sentences: where, what was found, what is allowed."""
+
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from xseg.policy._yaml import KeyPath, Lines
+
+_LONGEST_VALUE = 60
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the known name nearest to `name`, or nothing."""
+    nearest = get_close_matches(str(name), list(known), n=1)
+    return f" Did you mean {nearest[0]!r}?" if nearest else ""
+
+
+def describe(error: ValidationError, source: str, lines: Lines, keys_at: Callable[[KeyPath], Sequence[str]]) -> str:
+    """Return one message that lists every problem, one a line, in the order of the file."""
+    details = error.errors(include_url=False)
+    details.sort(key=lambda detail: _line_of(detail["loc"], lines) or 0)
+    heading = f"{source} has {len(details)} problem{'s' if len(details) > 1 else ''}:"
+    return "\n".join([heading, *(f"  {_where(d['loc'], lines)}: {_what(d, keys_at)}" for d in details)])
+
+
+def _line_of(path: KeyPath, lines: Lines) -> int | None:
+    stretches = (path[:length] for length in range(len(path), -1, -1))
+    return next((lines[stretch] for stretch in stretches if stretch in lines), None)
+
+
+def _where(path: KeyPath, lines: Lines) -> str:
+    line = _line_of(path, lines)
+    dotted = ".".join(map(str, path))
+    return dotted if line is None else f"line {line}: {dotted}"
+
+
+def _what(detail: ErrorDetails, keys_at: Callable[[KeyPath], Sequence[str]]) -> str:
+    kind, value = detail["type"], detail["input"]
+    if kind == "extra_forbidden":
+        known = keys_at(detail["loc"])
+        return f"unknown key; allowed: {', '.join(known)}.{did_you_mean(detail['loc'][-1], known)}"
+    if kind == "missing":
+        return "is missing; write it"
+    if kind == "literal_error":
+        expected = detail["ctx"]["expected"]
+        return f"found {_shown(value)}; allowed: {expected}.{did_you_mean(value, expected.split(chr(39))[1::2])}"
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return f"found {_shown(value)} where text was expected; put it in quotes"
+    return f"found {_shown(value)}; {detail['msg']}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."

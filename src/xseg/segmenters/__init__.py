@@ -1,0 +1,5 @@
+"""Interpretable segmenters behind the scikit-learn API: the model is the explanation."""
+
+from xseg.segmenters._tree import TreeSegmenter
+
+__all__ = ["TreeSegmenter"]

@@ -1,0 +1,122 @@
+"""What every segmenter made of boxes can do once it is fitted."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.validation import validate_data
+
+from xseg.backends import Backend, MemoryBackend
+from xseg.core.boxes import BoxModel
+from xseg.core.segments import Segments
+from xseg.core.tables import Table, read_table
+from xseg.exceptions import NotFittedError, ParameterError, SchemaError
+
+__all__ = ["BoxSegmenter"]
+
+
+class BoxSegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+    """Base of the segmenters whose segments are unions of boxes."""
+
+    n_jobs: int | None
+    model_: BoxModel
+    segments_: Segments
+    n_segments_: int
+    labels_: NDArray[np.int32]
+
+    def predict(self, X: Any) -> NDArray[np.int32]:
+        """Give the segment of each row.
+
+        Parameters
+        ----------
+        X : table, array or Backend of shape (n_rows, n_features)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Segment indices.
+
+        Raises
+        ------
+        NotFittedError
+            The segmenter has not been fitted.
+        SchemaError, ColumnTypeError
+            The columns are not those it was fitted on.
+        """
+        self._check_fitted()
+        backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), n_jobs=self.n_jobs)
+        return backend.map(lambda block: self._predict_table(block.table))
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """Give the membership of each row in each segment: 1 in its own, 0 elsewhere.
+
+        Parameters
+        ----------
+        X : table, array or Backend of shape (n_rows, n_features)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_segments)
+            Memberships.
+        """
+        labels = self.predict(X)
+        return np.asarray(np.eye(self.n_segments_)[labels])
+
+    @property
+    def segment_names_(self) -> tuple[str, ...]:
+        """The names of the segments, in order."""
+        return self.segments_.names
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_segments_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def _predict_table(self, table: Table) -> NDArray[np.int32]:
+        raise NotImplementedError
+
+    def _check_fitted(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            message = f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with a table of customers first."
+            raise NotFittedError(message)
+
+    def _check_parameters(self) -> None:
+        try:
+            self._validate_params()
+        except InvalidParameterError as error:
+            raise ParameterError(str(error)) from error
+
+    def _read(self, X: Any, *, reset: bool = False) -> Table:
+        """Read a table and check its columns against those of the fit."""
+        table = read_table(X)
+        if isinstance(X, Table):
+            return table
+        shaped = X if hasattr(X, "shape") else np.empty((1, len(table.columns)))
+        try:
+            validate_data(self, shaped, reset=reset, skip_check_array=True)
+        except (TypeError, ValueError) as error:
+            raise SchemaError(str(error)) from error
+        return table
+
+    def _remember_columns(self, names: tuple[str, ...]) -> Self:
+        """Set what scikit-learn calls the features, for rows that came in a backend."""
+        self.n_features_in_ = len(names)
+        if names != tuple(f"x{j}" for j in range(len(names))):
+            self.feature_names_in_ = np.array(names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        return self

@@ -1,0 +1,96 @@
+"""Proposed names: what sets a segment apart, in two or three words."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+import numpy as np
+
+from xseg.core.bins import MISSING
+from xseg.core.profiles import Profile
+from xseg.core.schema import Kind
+from xseg.exceptions import ParameterError
+
+__all__ = ["check_names", "propose_names"]
+
+_NOTABLE = 0.12
+_STRONG = 0.3
+_MOST_TRAITS = 2
+
+
+def propose_names(profile: Profile) -> tuple[str, ...]:
+    """Give each segment a name of its own, made of the features in which it differs most from everyone."""
+    traits = [_traits(profile, segment) for segment in range(len(profile.counts))]
+    names: list[str] = []
+    for segment, found in enumerate(traits):
+        names.append(_first_unused(found, names, segment))
+    return tuple(names)
+
+
+def _first_unused(traits: Sequence[str], taken: Sequence[str], segment: int) -> str:
+    for count in range(_MOST_TRAITS, len(traits) + 1):
+        name = _sentence(traits[:count])
+        if name not in taken:
+            return name
+    base = _sentence(traits[:_MOST_TRAITS]) if traits else "In the middle"
+    candidates = (base, *(f"{base} ({number})" for number in range(2, segment + 3)))
+    return next(name for name in candidates if name not in taken)
+
+
+def _sentence(traits: Sequence[str]) -> str:
+    text = ", ".join(traits)
+    return text[:1].upper() + text[1:]
+
+
+def _traits(profile: Profile, segment: int) -> list[str]:
+    found = []
+    ranks = profile.mean_ranks()
+    for feature, bins in enumerate(profile.bins.features):
+        if bins.feature.kind is Kind.CATEGORY:
+            found.append(_category_trait(profile, segment, feature))
+        elif bins.feature.kind is Kind.BOOLEAN:
+            found.append(_boolean_trait(profile, segment, feature))
+        else:
+            found.append(_number_trait(bins.feature.name, float(ranks[segment, feature]) - 0.5))
+    notable = sorted((trait for trait in found if trait[0] >= _NOTABLE), key=lambda trait: -trait[0])
+    return [text for _, text in islice(notable, 4)]
+
+
+def readable(name: str) -> str:
+    """Turn a column name into words."""
+    return name.replace("_", " ").strip()
+
+
+def _number_trait(name: str, offset: float) -> tuple[float, str]:
+    degree = "very " if abs(offset) > _STRONG else ""
+    return abs(offset), f"{degree}{'high' if offset > 0 else 'low'} {readable(name)}"
+
+
+def _category_trait(profile: Profile, segment: int, feature: int) -> tuple[float, str]:
+    known, everyone = profile.counts[segment, feature, :MISSING], profile.population[feature, :MISSING]
+    if not known.any():
+        return 0.0, ""
+    excess = known / known.sum() - everyone / everyone.sum()
+    code = int(np.argmax(excess))
+    name = profile.bins[feature]
+    return float(excess[code]) / 2, f"{readable(name.feature.name)} {name.categories[code]}"
+
+
+def _boolean_trait(profile: Profile, segment: int, feature: int) -> tuple[float, str]:
+    known, everyone = profile.counts[segment, feature, :2], profile.population[feature, :2]
+    if not known.any() or profile.bins[feature].n_codes < 2:
+        return 0.0, ""
+    excess = float(known[1] / known.sum() - everyone[1] / everyone.sum())
+    name = readable(profile.bins[feature].feature.name)
+    return abs(excess) / 2, name if excess > 0 else f"no {name}"
+
+
+def check_names(names: Sequence[str], n_segments: int) -> tuple[str, ...]:
+    """Check names that people have chosen."""
+    chosen = tuple(names)
+    if len(chosen) < n_segments or len(set(chosen)) < len(chosen) or not all(isinstance(n, str) and n for n in chosen):
+        message = (
+            f"segment_names must be at least {n_segments} different, non-empty strings, largest segment first; "
+            f"got {list(chosen)}"
+        )
+        raise ParameterError(message)
+    return chosen[:n_segments]

@@ -1,0 +1,100 @@
+"""From rows, wherever they are, to codes in a metric space."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xseg.backends.base import Backend, CodedBackend
+from xseg.backends.coded import CodedRows
+from xseg.backends.workers import count_workers
+from xseg.core.binning import choose_bins
+from xseg.core.bins import Bins
+from xseg.core.embedding import Coding
+from xseg.core.scaling import choose_embedding
+from xseg.core.schema import Schema
+from xseg.core.summaries import TableSummary
+from xseg.exceptions import DataError, ParameterError
+from xseg.segmenters._sample import RowSample
+from xseg.segmenters._space import Space
+
+__all__ = ["Prepared", "prepare"]
+
+SAMPLE_CAPACITY = 32_768
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Coded rows, a sample of them, and the space they lie in.
+
+    `features` are those that cuts may use; `whole` says that the sample holds every distinct row.
+    """
+
+    bins: Bins
+    space: Space
+    backend: CodedBackend
+    sample: CodedRows
+    whole: bool
+    features: NDArray[np.int64]
+    n_rows: int
+
+
+def prepare(
+    backend: Backend,
+    *,
+    max_bins: int,
+    scaling: str,
+    feature_weights: Mapping[str, float] | ArrayLike | None,
+    forbid: Sequence[str],
+    seed: int,
+    n_jobs: int | None,
+) -> Prepared:
+    """Choose bins and metric space by sums, code the rows, and draw the sample."""
+    summary = backend.sum(TableSummary(max_bins))
+    if summary.total_weight == 0:
+        message = "there are no rows with a positive weight to learn from"
+        raise DataError(message)
+    schema = summary.schema()
+    weights = feature_weights_of(feature_weights, forbid, schema)
+    bins = choose_bins(summary, schema, max_bins, backend.sum)
+    embedding = choose_embedding(summary, bins, scaling, weights, backend.sum)
+    coded = backend.encode(Coding(bins, embedding))
+    sample = coded.sum(RowSample(SAMPLE_CAPACITY, seed))
+    can_cut = [feature.n_codes > 1 or feature.feature.has_missing for feature in bins.features]
+    allowed = [name not in set(forbid) for name in schema.names]
+    return Prepared(
+        bins=bins,
+        space=Space.of(embedding, summary.total_weight),
+        backend=coded,
+        sample=sample.coded(count_workers(n_jobs)),
+        whole=sample.is_everything,
+        features=np.flatnonzero(np.array(can_cut) & np.array(allowed)).astype(np.int64),
+        n_rows=summary.n_rows,
+    )
+
+
+def feature_weights_of(
+    given: Mapping[str, float] | ArrayLike | None, forbid: Sequence[str], schema: Schema
+) -> NDArray[np.float64]:
+    """Give the weight of each feature in a squared distance; forbidden features weigh nothing."""
+    if given is None:
+        weights = np.ones(len(schema))
+    elif isinstance(given, Mapping):
+        weights = np.ones(len(schema))
+        for name, weight in given.items():
+            weights[schema.index(name)] = weight
+    else:
+        weights = np.array(given, dtype=np.float64)
+    if weights.shape != (len(schema),) or not np.isfinite(weights).all() or (weights < 0).any():
+        message = (
+            f"feature_weights must hold {len(schema)} finite numbers that are not negative, one for each column, "
+            f"or be a dict of them by name; got {given!r}"
+        )
+        raise ParameterError(message)
+    for name in forbid:
+        weights[schema.index(name)] = 0.0
+    if not weights.any():
+        message = "every feature is forbidden or has weight 0; leave at least one to measure likeness by"
+        raise ParameterError(message)
+    return weights

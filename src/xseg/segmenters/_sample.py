@@ -1,0 +1,116 @@
+"""A sample of distinct rows that does not depend on where the rows are or in which order they come."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.backends.coded import CodedRows
+from xseg.core.statistics import CodedBlock
+
+__all__ = ["RowSample", "hash_numbers", "hash_rows"]
+
+_MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Scramble integers: the finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
+    values = (values ^ (values >> np.uint64(30))) * _MIX[0]
+    values = (values ^ (values >> np.uint64(27))) * _MIX[1]
+    return values ^ (values >> np.uint64(31))
+
+
+def hash_rows(codes: NDArray[np.uint8], seed: int) -> NDArray[np.uint64]:
+    """Give a seeded 64-bit hash of each row of codes: the only source of chance in a fit."""
+    return hash_numbers(_mix(np.full(len(codes), np.uint64(seed % 2**64)) + _STEP), codes)
+
+
+def hash_numbers(hashes: NDArray[np.uint64], numbers: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.uint64]:
+    """Mix the columns of `numbers`, shape (n_rows or 1, n_columns), into the hashes of the rows."""
+    for column in numbers.T:
+        hashes = _mix((hashes ^ column) + _STEP)
+    return hashes
+
+
+class RowSample:
+    """A statistic: distinct rows whose hash is small, with their weights; at most `capacity` of them.
+
+    Whenever there are too many, the bound on the hash is halved, so the sample depends only on the set of rows
+    (distinct sampling, Gibbons, 2001). If there are no more than `capacity` distinct rows it holds them all.
+    """
+
+    def __init__(self, capacity: int, seed: int) -> None:
+        self.capacity = capacity
+        self.seed = seed
+        self.halvings = 0
+        self._parts: list[_Rows] = []
+
+    def empty(self) -> Self:
+        return type(self)(self.capacity, self.seed)
+
+    def add(self, block: CodedBlock) -> None:
+        hashes = hash_rows(block.codes, self.seed)
+        taken = (hashes <= self._bound) & (block.weights > 0)
+        # Adding zero turns -0.0 into 0.0, so that equal rows have equal bytes.
+        points = block.points[taken] + np.float32(0)
+        self._parts.append(_Rows(block.codes[taken], points, block.weights[taken], hashes[taken]))
+        if sum(len(part.hashes) for part in self._parts) > 2 * self.capacity:
+            self._settle()
+
+    def merge(self, other: Self) -> None:
+        self.halvings = max(self.halvings, other.halvings)
+        self._parts += other._parts
+        self._settle()
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether no distinct row was left out."""
+        return self.halvings == 0
+
+    @property
+    def _bound(self) -> np.uint64:
+        return np.uint64((2**64 - 1) >> self.halvings)
+
+    def _settle(self) -> None:
+        rows = _distinct(_joined(self._parts))
+        within = np.searchsorted(rows.hashes, self._bound, side="right")
+        while within > self.capacity:
+            self.halvings += 1
+            within = np.searchsorted(rows.hashes, self._bound, side="right")
+        self._parts = [rows.first(int(within))]
+
+    def coded(self, n_workers: int) -> CodedRows:
+        """Give the sample as rows to learn from."""
+        self._settle()
+        rows = self._parts[0]
+        return CodedRows(rows.codes, rows.points, rows.weights, len(rows.codes), n_workers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    codes: NDArray[np.uint8]
+    points: NDArray[np.float32]
+    weights: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
+
+    def first(self, count: int) -> "_Rows":
+        return _Rows(self.codes[:count], self.points[:count], self.weights[:count], self.hashes[:count])
+
+
+def _joined(parts: list[_Rows]) -> _Rows:
+    names = ("codes", "points", "weights", "hashes")
+    return _Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _distinct(rows: _Rows) -> _Rows:
+    """Sort rows by hash and add up the weights of equal ones."""
+    point_hashes = hash_numbers(np.zeros(len(rows.hashes), dtype=np.uint64), rows.points.view(np.uint32))
+    order = np.lexsort((point_hashes, rows.hashes))
+    codes, points, weights = rows.codes[order], rows.points[order], rows.weights[order]
+    if not len(codes):
+        return rows
+    differs = (codes[1:] != codes[:-1]).any(axis=1) | (points[1:] != points[:-1]).any(axis=1)
+    starts = np.flatnonzero(np.concatenate([[True], differs]))
+    return _Rows(codes[starts], points[starts], np.add.reduceat(weights, starts), rows.hashes[order][starts])

@@ -1,0 +1,393 @@
+"""Segments as the leaves of one threshold tree."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import ceil
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+from warnings import warn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from xseg.backends import Backend, MemoryBackend
+from xseg.core.boxes import MAX_TESTS, BoxModel, PatternCounts
+from xseg.core.embedding import Coding
+from xseg.core.profiles import Profile, ProfileCounts
+from xseg.core.scaling import SCALINGS
+from xseg.core.segments import Segment, Segments
+from xseg.core.tables import Table
+from xseg.core.tree import ThresholdTree
+from xseg.exceptions import DataError, ParameterError, XsegWarning
+from xseg.segmenters._base import BoxSegmenter
+from xseg.segmenters._histograms import LeafSums
+from xseg.segmenters._leaves import merge_twins
+from xseg.segmenters._names import check_names, propose_names
+from xseg.segmenters._preparation import Prepared, prepare
+from xseg.segmenters._reference import reference_partition
+from xseg.segmenters._search import Candidate, Problem, evaluate, grow, refine, search
+from xseg.segmenters._space import Space
+
+__all__ = ["TreeSegmenter"]
+
+_STARTS = (grow,)
+_POLISHING_SWEEPS = 3
+
+
+class TreeSegmenter(BoxSegmenter):
+    """Segment people by a few questions with round thresholds.
+
+    The segments are the leaves of a binary tree, chosen so that people in a segment are as alike as possible: the
+    k-means cost of the partition is minimised over trees of the given size. Results do not depend on the order of the
+    rows, the number of threads, or where the rows are.
+
+    Parameters
+    ----------
+    n_segments : int, default=5
+        How many segments to make.
+    max_leaves : int, default=None
+        How many leaves the tree may have; more than `n_segments` lets a segment be the union of several boxes.
+        None means as many as segments.
+    max_depth : int, default=6
+        The most questions a person may be asked; at most 32.
+    min_segment_size : float or int, default=0.005
+        The least share (below 1) or number of people in a leaf, and so in a segment.
+    reference : "kmeans" or clusterer, default="kmeans"
+        The partition that the first tree follows, and whose cost the price of explainability compares with. A
+        clusterer needs ``fit_predict`` and is fitted on the metric space, in memory.
+    scaling : {"standard", "robust", "quantile", "none"}, default="standard"
+        How numbers are made comparable.
+    feature_weights : dict or array-like of shape (n_features,), default=None
+        How much each feature counts in a squared distance; a dict names those that differ from 1.
+    max_bins : int, default=255
+        How many codes a column may have.
+    n_init : int, default=10
+        How many runs of k-means to choose the reference from.
+    segment_names : sequence of str, default=None
+        Names to use, largest segment first; None proposes names.
+    forbid : sequence of str, default=()
+        Columns that must neither be asked about nor count in the distance.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the starts of the reference.
+    n_jobs : int, default=None
+        How many threads to use; None and -1 mean every core.
+    verbose : int, default=0
+        1 or more reports the stages of the fit through the ``xseg`` logger.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_rows,)
+        The segment of each row.
+    segments_ : Segments
+        The segments, largest first.
+    segment_names_ : tuple of str
+        Their names.
+    n_segments_ : int
+        How many were found.
+    tree_ : ThresholdTree
+        The tree.
+    cost_ : float
+        Summed squared distance of the rows to the mean of their segment, in the metric space.
+    reference_cost_ : float
+        The same for the reference.
+    price_of_explainability_ : float
+        `cost_` over `reference_cost_`.
+    mean_depth_ : float
+        How many questions a person is asked, on average.
+    profile_ : Profile
+        How values are spread over the segments.
+    model_ : BoxModel
+        What explanations read.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if they were strings.
+
+    References
+    ----------
+    Moshkovitz, Dasgupta, Rashtchian and Frost, "Explainable k-means and k-medians clustering", ICML 2020.
+    Frost, Moshkovitz and Rashtchian, "ExKMC: expanding explainable k-means clustering", 2020.
+    Carreira-Perpinan and Tavallali, "Alternating optimization of decision trees", NeurIPS 2018.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> customers = xseg.make_customers(2_000, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> segmenter.predict(customers).shape
+    (2000,)
+    >>> len(segmenter.segments_)
+    3
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_segments": [Interval(Integral, 1, None, closed="left")],
+        "max_leaves": [None, Interval(Integral, 1, None, closed="left")],
+        "max_depth": [Interval(Integral, 1, MAX_TESTS, closed="both")],
+        "min_segment_size": [
+            Interval(Real, 0, 1, closed="neither"),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "reference": [StrOptions({"kmeans"}), HasMethods("fit_predict")],
+        "scaling": [StrOptions(set(SCALINGS))],
+        "feature_weights": [None, dict, "array-like"],
+        "max_bins": [Interval(Integral, 2, 255, closed="both")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "segment_names": [None, "array-like"],
+        "forbid": ["array-like", tuple],
+        "random_state": ["random_state"],
+        "n_jobs": [None, Integral],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_segments: int = 5,
+        *,
+        max_leaves: int | None = None,
+        max_depth: int = 6,
+        min_segment_size: float = 0.005,
+        reference: Any = "kmeans",
+        scaling: str = "standard",
+        feature_weights: Mapping[str, float] | ArrayLike | None = None,
+        max_bins: int = 255,
+        n_init: int = 10,
+        segment_names: Sequence[str] | None = None,
+        forbid: Sequence[str] = (),
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_segments = n_segments
+        self.max_leaves = max_leaves
+        self.max_depth = max_depth
+        self.min_segment_size = min_segment_size
+        self.reference = reference
+        self.scaling = scaling
+        self.feature_weights = feature_weights
+        self.max_bins = max_bins
+        self.n_init = n_init
+        self.segment_names = segment_names
+        self.forbid = forbid
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Find the segments.
+
+        Parameters
+        ----------
+        X : table, array or Backend of shape (n_rows, n_features)
+            The people, one a row. Numbers, booleans, text and categories; values may be missing.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts; 2 is the same as the row twice. A backend brings its own.
+
+        Returns
+        -------
+        TreeSegmenter
+            The fitted segmenter.
+
+        Raises
+        ------
+        ParameterError
+            A parameter is not allowed, or parameters contradict each other.
+        DataError, SchemaError, ColumnTypeError
+            The rows cannot be segmented.
+        """
+        del y
+        self._check_parameters()
+        self._check_sizes()
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        backend = self._backend(X, sample_weight)
+        prepared = prepare(
+            backend,
+            max_bins=self.max_bins,
+            scaling=self.scaling,
+            feature_weights=self.feature_weights,
+            forbid=tuple(self.forbid),
+            seed=seed,
+            n_jobs=self.n_jobs,
+        )
+        if isinstance(X, Backend):
+            self._remember_columns(prepared.bins.schema.names)
+        self._check_rows(prepared)
+        reference = reference_partition(
+            self.reference, prepared, n_clusters=self.n_segments, n_init=self.n_init, seed=seed
+        )
+        found = self._search(prepared, reference.centers, backend.weight_unit)
+        self._learn(prepared, found, backend.weight_unit)
+        self.reference_cost_ = reference.cost / backend.weight_unit
+        self.price_of_explainability_ = _ratio(self.cost_, self.reference_cost_)
+        return self
+
+    def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:
+        """Give minus the summed squared distance of the rows to the means of their segments.
+
+        Parameters
+        ----------
+        X : table, array or Backend of shape (n_rows, n_features)
+            The rows.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts.
+
+        Returns
+        -------
+        float
+            Minus the cost: the higher, the better.
+        """
+        del y
+        self._check_fitted()
+        backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), sample_weight, n_jobs=self.n_jobs)
+        return -backend.sum(_RawCost(self)).cost / backend.weight_unit
+
+    def _check_sizes(self) -> None:
+        """Check the parameters against each other."""
+        if self.max_leaves is not None and self.max_leaves < self.n_segments:
+            message = f"max_leaves={self.max_leaves} is less than n_segments={self.n_segments}; each segment needs a leaf"
+            raise ParameterError(message)
+        if 2**self.max_depth < self.n_segments:
+            message = (
+                f"a tree of max_depth={self.max_depth} has at most {2**self.max_depth} leaves, too few for "
+                f"n_segments={self.n_segments}"
+            )
+            raise ParameterError(message)
+        if self.min_segment_size < 1 and self.min_segment_size * self.n_segments > 1:
+            message = (
+                f"{self.n_segments} segments of at least {self.min_segment_size:.0%} of the people each are more than "
+                "there are people; lower min_segment_size or n_segments"
+            )
+            raise ParameterError(message)
+
+    def _backend(self, X: Any, sample_weight: ArrayLike | None) -> Backend:
+        if not isinstance(X, Backend):
+            return MemoryBackend(self._read(X, reset=True), sample_weight, n_jobs=self.n_jobs)
+        if sample_weight is not None:
+            message = "a backend brings its own weights; give sample_weight or weight_column to the backend"
+            raise ParameterError(message)
+        return X
+
+    def _check_rows(self, prepared: Prepared) -> None:
+        distinct = prepared.sample.n_rows
+        if prepared.whole and distinct < self.n_segments:
+            message = (
+                f"found {distinct} distinct rows among n_samples={prepared.n_rows}, fewer than "
+                f"n_segments={self.n_segments}; ask for fewer segments, or give more rows or columns"
+            )
+            raise DataError(message)
+
+    def _search(self, prepared: Prepared, centers: Any, weight_unit: float) -> Candidate:
+        """Search on the sample; polish on all rows if the sample is not all of them."""
+        sample_weight = int(prepared.sample.weights[: prepared.sample.n_rows].sum())
+        sampled = self._problem(prepared, prepared.sample, sample_weight, weight_unit)
+        best = search(sampled, centers, _STARTS)
+        if prepared.whole:
+            return best
+        everyone = self._problem(prepared, prepared.backend, prepared.space.total_weight, weight_unit)
+        return refine(everyone, evaluate(everyone, best.tree, best.means), _POLISHING_SWEEPS)
+
+    def _problem(self, prepared: Prepared, backend: Any, total_weight: int, weight_unit: float) -> Problem:
+        share = self.min_segment_size
+        if share >= 1:
+            share = min(1.0, share * weight_unit / prepared.space.total_weight)
+        return Problem(
+            backend=backend,
+            space=Space.of(prepared.space.embedding, total_weight),
+            bins=prepared.bins,
+            features=prepared.features,
+            n_segments=self.n_segments,
+            max_leaves=self.max_leaves or self.n_segments,
+            max_depth=self.max_depth,
+            min_weight=max(1, ceil(share * total_weight - 1e-9 * total_weight)),
+        )
+
+    def _learn(self, prepared: Prepared, found: Candidate, weight_unit: float) -> None:
+        """Keep what the fitted segmenter needs: the tree, and counts over the population."""
+        backend, space = prepared.backend, prepared.space
+        tree = merge_twins(found.tree)
+        sums = backend.sum(LeafSums(space, tree))
+        tree, order = _largest_first(tree, sums.groups.mass)
+        self.n_segments_ = len(order)
+        if self.n_segments_ < self.n_segments:
+            message = (
+                f"found only {self.n_segments_} of {self.n_segments} segments within max_depth={self.max_depth} and "
+                f"min_segment_size={self.min_segment_size}"
+            )
+            warn(message, XsegWarning, stacklevel=3)
+        counted = backend.sum(ProfileCounts(tree, self.n_segments_))
+        self.profile_ = Profile(prepared.bins, counted.counts, weight_unit)
+        boxes = tree.boxes()
+        patterns = backend.sum(PatternCounts(boxes.tests()))
+        self.tree_ = tree.reduced()
+        self.model_ = BoxModel(self.tree_.boxes(), self.n_segments_, tuple(patterns.boxes))
+        self.segments_ = self._segments()
+        self.means_ = found.means[order]
+        self.coding_ = Coding(prepared.bins, space.embedding)
+        self.cost_ = max(found.cost, 0.0) / weight_unit
+        self.mean_depth_ = float(tree.node_depth[tree.leaves] @ sums.groups.mass / sums.groups.mass.sum())
+        self.labels_ = backend.map(lambda block: tree.predict(block.codes))
+
+    def _segments(self) -> Segments:
+        profile, boxes = self.profile_, self.model_.boxes
+        if self.segment_names is None:
+            names = propose_names(profile)
+        else:
+            names = check_names(self.segment_names, self.n_segments_)
+        total = float(profile.sizes.sum())
+        segments = []
+        for index, (name, size) in enumerate(zip(names, profile.sizes.tolist(), strict=True)):
+            rules = tuple(boxes.rule(int(box)) for box in np.flatnonzero(boxes.segment == index))
+            segments.append(Segment(index, name, size, size / total, rules, profile))
+        return Segments(segments)
+
+    def _predict_table(self, table: Table) -> NDArray[np.int32]:
+        tree = self.tree_
+        return tree.predict(tree.bins.encode(table, tree.used_features.tolist()))
+
+
+class _RawCost:
+    """A statistic over raw rows: their summed squared distance to the means of their segments."""
+
+    def __init__(self, segmenter: TreeSegmenter) -> None:
+        self.segmenter = segmenter
+        self.cost = 0.0
+
+    def empty(self) -> Self:
+        return type(self)(self.segmenter)
+
+    def add(self, block: Any) -> None:
+        segmenter = self.segmenter
+        embedding = segmenter.coding_.embedding
+        codes, points = segmenter.coding_.code(block.table)
+        offsets = embedding.matrix(codes, points) - segmenter.means_[segmenter._predict_table(block.table)]
+        self.cost += float(block.weights @ np.einsum("nd,nd->n", offsets, offsets))
+
+    def merge(self, other: Self) -> None:
+        self.cost += other.cost
+
+
+def _largest_first(tree: ThresholdTree, leaf_mass: NDArray[np.int64]) -> tuple[ThresholdTree, NDArray[np.intp]]:
+    """Number the segments by size, so that the numbers do not depend on the random seed."""
+    labels = tree.segment[tree.leaves]
+    used = np.unique(labels)
+    mass = np.array([leaf_mass[labels == label].sum() for label in used])
+    first = np.array([np.flatnonzero(labels == label)[0] for label in used])
+    order = used[np.lexsort((first, -mass))]
+    place = np.full(int(order.max()) + 1, -1, dtype=np.int32)
+    place[order] = np.arange(len(order))
+    segment = np.where(tree.segment >= 0, place[tree.segment], -1).astype(np.int32)
+    return replace(tree, segment=segment), order
+
+
+def _ratio(cost: float, reference: float) -> float:
+    if reference > 0:
+        return cost / reference
+    return 1.0 if cost <= 0 else float("inf")
+
+

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from xseg.exceptions import PolicyError, XsegError
@@ -86,6 +86,7 @@ def test_every_field_is_read():
 
 
 @given(policies)
+@example(Policy(segments={"\x85": {"sentence": "a\u2028b"}}))
 def test_yaml_round_trip(policy):
     assert Policy.parse(policy.to_yaml()) == policy
 

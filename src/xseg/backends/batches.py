@@ -1,10 +1,12 @@
 """Rows in batches: for tables larger than memory."""
 
 import pickle
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Any, TypeVar
+from weakref import finalize
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ from xseg.backends.base import BLOCK_ROWS, add_blocks, map_blocks
 from xseg.backends.coded import CodedRows, FileArray
 from xseg.backends.workers import count_workers
 from xseg.core.embedding import Coding
-from xseg.core.fixed_point import check_weights, weight_unit
+from xseg.core.fixed_point import fix_weights, weight_unit
 from xseg.core.statistics import RawBlock, Statistic
 from xseg.core.tables import Table, match_columns, read_table
 from xseg.exceptions import DataError, ParameterError, UnsupportedTableError
@@ -77,8 +79,8 @@ class BatchBackend:
         self.columns = None if columns is None else tuple(columns)
         self.weight_column = weight_column
         self.n_workers = count_workers(n_jobs)
-        self._directory = TemporaryDirectory(prefix="xseg-")
-        self._batches = _batches_of(source, batch_rows, Path(self._directory.name))
+        self._directory = _Directory()
+        self._batches = _batches_of(source, batch_rows, self._directory.path)
         self.weight_unit = 1.0 if weight_column is None else self._find_weight_unit(weight_column)
 
     def blocks(self) -> Iterator[RawBlock]:
@@ -103,8 +105,8 @@ class BatchBackend:
 
     def encode(self, coding: Coding) -> CodedRows:
         """Turn the rows into codes and points, kept in temporary files."""
-        directory = TemporaryDirectory(prefix="xseg-codes-")
-        paths = [Path(directory.name) / name for name in ("codes", "points", "weights")]
+        directory = _Directory()
+        paths = [directory.path / name for name in ("codes", "points", "weights")]
         n_rows = 0
         with paths[0].open("wb") as codes, paths[1].open("wb") as points, paths[2].open("wb") as weights:
             for block in self.blocks():
@@ -125,12 +127,7 @@ class BatchBackend:
     def _weights(self, table: Table) -> NDArray[np.int64]:
         if self.weight_column is None or not len(table):
             return np.ones(len(table), dtype=np.int64)
-        values = match_columns(table, [self.weight_column]).columns[0].numbers()
-        _, unit = check_weights(values, len(table)) if values.any() else (values, 1.0)
-        del unit
-        fixed = np.rint(values * self.weight_unit).astype(np.int64)
-        fixed[(fixed == 0) & (values > 0)] = 1
-        return fixed
+        return fix_weights(match_columns(table, [self.weight_column]).columns[0].numbers(), self.weight_unit)
 
     def _find_weight_unit(self, weight_column: str) -> float:
         largest, whole = 0.0, True
@@ -144,6 +141,14 @@ class BatchBackend:
             message = f"every weight in column {weight_column!r} is zero; at least one row must count"
             raise DataError(message)
         return weight_unit(np.array([largest] if whole else [largest, largest / 3]))
+
+
+class _Directory:
+    """A temporary directory that goes when nobody needs it any more."""
+
+    def __init__(self) -> None:
+        self.path = Path(mkdtemp(prefix="xseg-"))
+        finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 def _batches_of(source: Any, batch_rows: int, directory: Path) -> Batches:

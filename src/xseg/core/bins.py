@@ -89,12 +89,14 @@ class Bins:
     def encode(self, table: Table, only: Sequence[int] | None = None) -> NDArray[np.uint8]:
         """Give the codes of a table, shape (n_rows, n_features).
 
-        With `only`, the other features are left as code 0 (they are not read).
+        With `only`, the other features are checked but left as code 0.
         """
         codes = np.zeros((len(table), len(self)), dtype=np.uint8)
-        for j in range(len(self)) if only is None else only:
-            column = as_kind(table.columns[j], self[j].feature)
-            self[j].encode(column, codes[:, j])
+        wanted = range(len(self)) if only is None else set(only)
+        for j, bins in enumerate(self.features):
+            column = as_kind(table.columns[j], bins.feature)
+            if j in wanted:
+                bins.encode(column, codes[:, j])
         return codes
 
 

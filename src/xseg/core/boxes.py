@@ -48,10 +48,59 @@ class Boxes:
         tested = np.flatnonzero(~self.inside[box].all(axis=1))
         return Rule(tuple(condition_of(self.bins[j], self.inside[box, j]) for j in tested))
 
+    def merged(self) -> "Boxes":
+        """Join boxes of one segment that differ in a single feature, as long as the two make one box."""
+        inside, segment = list(self.inside), list(self.segment)
+        first = 0
+        while first < len(inside):
+            second = first + 1
+            while second < len(inside):
+                feature = self._joining_feature(inside[first], inside[second])
+                if segment[first] == segment[second] and feature is not None:
+                    inside[first] = inside[first] | inside.pop(second)
+                    segment.pop(second)
+                    # The larger box may fit others that were passed over.
+                    first, second = 0, 1
+                else:
+                    second += 1
+            first += 1
+        return Boxes(self.bins, np.array(inside), np.array(segment, dtype=np.int32))
+
+    def _joining_feature(self, one: NDArray[np.bool_], other: NDArray[np.bool_]) -> int | None:
+        """Give the one feature in which two boxes differ, if their union is a box."""
+        different = np.flatnonzero((one != other).any(axis=1))
+        if len(different) != 1:
+            return None
+        feature = int(different[0])
+        bins = self.bins[feature]
+        if bins.is_ordered:
+            codes = np.flatnonzero((one | other)[feature, : bins.n_codes])
+            if len(codes) and codes[-1] - codes[0] + 1 > len(codes):
+                return None
+        return feature
+
     @cached_property
     def used_features(self) -> NDArray[np.int64]:
         """The features that some box tests."""
         return np.flatnonzero(~self.inside.all(axis=(0, 2)))
+
+    @cached_property
+    def _tested(self) -> NDArray[np.bool_]:
+        return ~self.inside.all(axis=2)
+
+    def grouped(self, patterns: "Sequence[Patterns]", players: NDArray[np.int64]) -> "tuple[Patterns, ...]":
+        """Turn patterns counted by feature into patterns by raw column: a column fails if one of its features does."""
+        grouped = []
+        for tested, box in zip(self._tested, patterns, strict=True):
+            bit = np.unique(players[tested], return_inverse=True)[1]
+            by_column = np.zeros(len(box.pattern), dtype=np.uint32)
+            for feature_bit, column_bit in enumerate(bit):
+                by_column |= (box.pattern >> np.uint32(feature_bit) & np.uint32(1)) << np.uint32(column_bit)
+            pattern, place = np.unique(by_column, return_inverse=True)
+            weight = np.zeros(len(pattern), dtype=np.int64)
+            np.add.at(weight, place, box.weight)
+            grouped.append(Patterns(pattern, weight))
+        return tuple(grouped)
 
     def tests(self, players: NDArray[np.int64] | None = None) -> "Tests":
         """Number the tests of each box.
@@ -63,7 +112,7 @@ class Boxes:
             feature is its own.
         """
         players = np.arange(len(self.bins)) if players is None else players
-        tested = ~self.inside.all(axis=2)
+        tested = self._tested
         player = [np.unique(players[row]) for row in tested]
         failing = np.zeros((len(self.used_features), N_CODES, len(self)), dtype=np.uint32)
         for box, columns in enumerate(player):

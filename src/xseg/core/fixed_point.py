@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from xseg.exceptions import DataError
 
-__all__ = ["WEIGHT_BITS", "check_weights", "fixed_unit", "weight_unit"]
+__all__ = ["check_weights", "fix_weights", "fixed_unit", "weight_unit"]
 
-WEIGHT_BITS = 16
+_WEIGHT_BITS = 16
 _SUM_BITS = 62
 _LARGEST_WHOLE_WEIGHT = 2**20
 
@@ -33,37 +33,41 @@ def weight_unit(weights: NDArray[np.float64]) -> float:
     largest = float(weights.max())
     if largest <= _LARGEST_WHOLE_WEIGHT and bool((weights == np.rint(weights)).all()):
         return 1.0
-    return ldexp(1.0, WEIGHT_BITS - frexp(largest)[1])
+    return ldexp(1.0, _WEIGHT_BITS - frexp(largest)[1])
 
 
-def check_weights(sample_weight: object, n_rows: int) -> tuple[NDArray[np.int64], float]:
-    """Turn sample weights into positive integers (zero where the weight is zero) and the unit they are counted in."""
-    if sample_weight is None:
-        return np.ones(n_rows, dtype=np.int64), 1.0
-    weights = np.asarray(sample_weight)
-    if weights.ndim == 0:
-        weights = np.full(n_rows, weights)
-    try:
-        weights = weights.astype(np.float64)
-    except (TypeError, ValueError):
-        message = f"sample_weight must be numbers, got an array of {weights.dtype}"
-        raise DataError(message) from None
-    if weights.shape != (n_rows,):
-        message = f"sample_weight.shape == {weights.shape}, expected ({n_rows},): one weight for each row"
-        raise DataError(message)
-    _check_values(weights)
-    unit = weight_unit(weights)
-    fixed = np.rint(weights * unit).astype(np.int64)
-    fixed[(fixed == 0) & (weights > 0)] = 1
-    return fixed, unit
-
-
-def _check_values(weights: NDArray[np.float64]) -> None:
+def fix_weights(weights: NDArray[np.float64], unit: float) -> NDArray[np.int64]:
+    """Give weights as integers; positive ones stay positive, however small."""
     wrong = ~np.isfinite(weights) | (weights < 0)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         message = f"sample_weight[{row}] is {weights[row]}; weights must be finite and not negative"
         raise DataError(message)
+    fixed = np.rint(weights * unit).astype(np.int64)
+    fixed[(fixed == 0) & (weights > 0)] = 1
+    return fixed
+
+
+def check_weights(sample_weight: object, n_rows: int) -> tuple[NDArray[np.int64], float]:
+    """Turn sample weights into integers, and give the unit they are counted in."""
+    if sample_weight is None:
+        return np.ones(n_rows, dtype=np.int64), 1.0
+    weights = np.asarray(sample_weight)
+    try:
+        weights = weights.astype(np.float64)
+    except (TypeError, ValueError):
+        message = f"sample_weight must be numbers, got an array of {weights.dtype}"
+        raise DataError(message) from None
+    if weights.ndim == 0:
+        weights = np.full(n_rows, weights)
+    if weights.ndim != 1:
+        message = f"Sample weights must be 1D array or scalar, got {weights.ndim}D array"
+        raise DataError(message)
+    if len(weights) != n_rows:
+        message = f"sample_weight.shape == {weights.shape}, expected ({n_rows},): one weight for each row"
+        raise DataError(message)
     if not weights.any():
         message = "every sample_weight is zero; at least one row must count"
         raise DataError(message)
+    unit = weight_unit(weights) if np.isfinite(weights).all() else 1.0
+    return fix_weights(weights, unit), unit

@@ -8,6 +8,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_array
 
 from xseg.core.schema import Kind
@@ -156,7 +157,7 @@ def _read_column(name: str, series: nw.Series[Any]) -> Column:
         return Column(name, Kind.NUMBER, values if values.dtype != object else _as_floats(name, values))
     if dtype == nw.Boolean:
         return Column(name, Kind.BOOLEAN, _as_floats(name, series.to_numpy()))
-    if dtype in {nw.Categorical, nw.Enum}:
+    if isinstance(dtype, nw.Categorical | nw.Enum):
         return _read_categorical(name, series)
     if dtype == nw.String:
         return _from_text(name, _to_objects(series))
@@ -176,11 +177,12 @@ def _to_objects(series: nw.Series[Any]) -> NDArray[np.object_]:
 
 def _read_categorical(name: str, series: nw.Series[Any]) -> Column:
     native = nw.to_native(series)
-    if not isinstance(native, pd.Series):
-        ordered = series.dtype == nw.Enum
-        native = pd.Series(pd.Categorical(series.to_list(), categories=series.cat.get_categories().to_list()))
-    else:
+    if isinstance(native, pd.Series):
         ordered = bool(native.cat.ordered)
+    else:
+        ordered = isinstance(series.dtype, nw.Enum)
+        categories = series.dtype.categories if isinstance(series.dtype, nw.Enum) else None
+        native = pd.Series(pd.Categorical(series.to_list(), categories=categories))
     if not all(isinstance(category, str) for category in native.cat.categories):
         native = native.cat.rename_categories([str(category) for category in native.cat.categories])
     kind = Kind.ORDERED if ordered else Kind.CATEGORY
@@ -244,13 +246,13 @@ def _dates(name: str) -> ColumnTypeError:
 
 
 def _read_array(X: Any) -> Table:
-    if isinstance(X, str | bytes | dict) or callable(X):
-        message = f"expected a table or a two-dimensional array, got {type(X).__name__}"
-        raise UnsupportedTableError(message)
-    if hasattr(X, "tocsr"):
+    if issparse(X):
         message = (
             f"Sparse data was passed ({type(X).__name__}), but dense data is required. Use '.toarray()' to convert it"
         )
+        raise UnsupportedTableError(message)
+    if isinstance(X, str | bytes | dict) or callable(X):
+        message = f"expected a table or a two-dimensional array, got {type(X).__name__}"
         raise UnsupportedTableError(message)
     array = X if isinstance(X, np.ndarray) else _to_array(X)
     if array.dtype.kind in "fiub" and array.dtype.itemsize <= 8:

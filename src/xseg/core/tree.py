@@ -115,6 +115,7 @@ class ThresholdTree:
         for j, full in enumerate(bins):
             nodes = np.flatnonzero(self.feature == j)
             if not full.feature.kind.is_numeric:
+                goes_left[nodes, full.n_codes : -1] = False
                 continue
             used = np.unique(thresholds[nodes][np.isfinite(thresholds[nodes])])
             bins[j] = FeatureBins(full.feature, used)

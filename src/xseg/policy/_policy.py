@@ -1,12 +1,10 @@
 """The policy file as frozen data."""
 
 import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 from pydantic import (
     AfterValidator,
@@ -21,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from xseg._files import write_whole
 from xseg.exceptions import PolicyError
 from xseg.policy._problems import describe, did_you_mean
 from xseg.policy._yaml import KeyPath, Lines, check_file_size, dump_yaml, read_yaml
@@ -489,20 +488,11 @@ class Policy(_Frozen):
         See `load`.
         """
         file = Path(path)
-        draft = file.with_name(f".{file.name}.{uuid4().hex}")
         try:
-            with draft.open("x", encoding="utf-8", newline="\n") as stream:
-                stream.write(self.to_yaml())
-                stream.flush()
-                os.fsync(stream.fileno())
-            if file.exists():
-                shutil.copymode(file, draft)
-            draft.replace(file)
+            write_whole(file, self.to_yaml())
         except OSError as error:
             message = f"cannot write the policy file {file}: {error.strerror}; check the folder and its permissions"
             raise PolicyError(message) from error
-        finally:
-            draft.unlink(missing_ok=True)
 
     def feature(self, name: str) -> FeaturePolicy:
         """Return what holds for one column, whether or not the policy names it.

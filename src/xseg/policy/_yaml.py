@@ -89,9 +89,22 @@ def check_file_size(n_bytes: int, source: str) -> None:
     _check_size(n_bytes, source)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes text so that it is read back the same."""
+
+
+def _written(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # Outside double quotes YAML folds some invisible characters, such as U+0085, into spaces.
+    style = None if text.isprintable() else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _written)
+
+
 def dump_yaml(data: dict[str, Any]) -> str:
     """Write plain data as YAML in the order given."""
-    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
+    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     return text
 
 

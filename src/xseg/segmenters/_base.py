@@ -1,6 +1,6 @@
 """What every segmenter made of boxes can do once it is fitted."""
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,11 +112,10 @@ class BoxSegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
             raise SchemaError(str(error)) from error
         return table
 
-    def _remember_columns(self, names: tuple[str, ...]) -> Self:
-        """Set what scikit-learn calls the features, for rows that came in a backend."""
+    def _remember_columns(self, names: tuple[str, ...], *, named: bool) -> None:
+        """Set what scikit-learn calls the features, for rows that did not come as a table."""
         self.n_features_in_ = len(names)
-        if names != tuple(f"x{j}" for j in range(len(names))):
+        if named:
             self.feature_names_in_ = np.array(names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        return self

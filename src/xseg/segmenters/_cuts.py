@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from xseg.core.bins import MISSING, N_CODES, Bins
 
-__all__ = ["Cut", "best_cut", "best_difference_cut", "roundness"]
+__all__ = ["Cut", "best_cut", "best_difference_cut", "best_tight_cut", "roundness"]
 
 _UNREACHABLE = np.iinfo(np.int64).max
 
@@ -21,7 +21,7 @@ class Cut:
 
     feature: int
     goes_left: NDArray[np.bool_]
-    cost: int
+    cost: float
 
 
 def roundness(bins: Bins) -> NDArray[np.int64]:
@@ -75,6 +75,65 @@ def best_difference_cut(
     return _cheapest(cuts)
 
 
+def best_tight_cut(
+    histogram: NDArray[np.int64],
+    features: NDArray[np.int64],
+    bins: Bins,
+    rounded: NDArray[np.int64],
+    minimum: int,
+    unit: float,
+) -> Cut | None:
+    """Give the cut after which the two sides vary least about their own means.
+
+    The histogram has shape (n_features, 256, n_dimensions + 1): sums in fixed point, and the weight. The cost leaves
+    out the sum of squares, which no cut changes.
+    """
+    cuts: list[Cut | None] = []
+    for f, feature in enumerate(features):
+        order = np.arange(bins[feature].n_codes)
+        if not bins[feature].is_ordered:
+            order = _along_main_axis(histogram[f, : len(order)])
+        cuts.append(_best_prefix(histogram[f], int(feature), order, rounded[feature], minimum, unit))
+    return _cheapest(cuts)
+
+
+def _best_prefix(
+    cells: NDArray[np.int64], feature: int, order: NDArray[np.intp], rounded: NDArray[np.int64], minimum: int, unit: float
+) -> Cut | None:
+    """Send the first codes of an order left: how many, and on which side missing values are tighter."""
+    below, missing = np.cumsum(cells[order], axis=0)[:-1], cells[MISSING]
+    total = cells.sum(axis=0)
+    left = np.stack([below, below + missing])
+    right = total - left
+    allowed = (left[..., -1] >= minimum) & (right[..., -1] >= minimum)
+    if not allowed.any():
+        return None
+    costs = np.where(allowed, -_squared_norm(left, unit) - _squared_norm(right, unit), np.inf)
+    side, place = np.unravel_index(int(costs.argmin()), costs.shape)
+    same = np.flatnonzero((costs[side] == costs[side, place]) & (left[side, :, -1] == left[side, place, -1]))
+    roundest = same[rounded[order[same]] == rounded[order[same]].max()]
+    place = roundest[len(roundest) // 2]
+    goes_left = np.zeros(N_CODES, dtype=bool)
+    goes_left[order[: place + 1]] = True
+    heavier_left = bool(left[side, place, -1] >= right[side, place, -1])
+    goes_left[MISSING] = side == 1 if missing[-1] else heavier_left
+    return Cut(feature, goes_left, float(costs[side, place]))
+
+
+def _squared_norm(sums: NDArray[np.int64], unit: float) -> NDArray[np.float64]:
+    totals = sums[..., :-1] / unit
+    return np.asarray(np.einsum("...d,...d->...", totals, totals) / np.maximum(sums[..., -1], 1))
+
+
+def _along_main_axis(cells: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Order categories along the direction in which their means differ most."""
+    weight = np.maximum(cells[:, -1], 1)[:, None]
+    means = cells[:, :-1] / weight
+    offsets = (means - np.average(means, axis=0, weights=cells[:, -1] + 1e-9)) * np.sqrt(cells[:, -1:])
+    axis = np.linalg.svd(offsets, full_matrices=False)[2][0]
+    return np.argsort(means @ axis, kind="stable")
+
+
 def _cheapest(cuts: list[Cut | None]) -> Cut | None:
     found = [cut for cut in cuts if cut is not None]
     return min(found, key=lambda cut: cut.cost) if found else None
@@ -91,9 +150,10 @@ def _best_threshold(
     if not len(features):
         return None
     n_codes = np.array([bins[j].n_codes for j in features])
-    below = np.cumsum(histogram[:, :MISSING], axis=1)
+    widest = int(n_codes.max())
+    below = np.cumsum(histogram[:, :widest], axis=1)
     total, missing = below[:, -1:] + histogram[:, MISSING:], histogram[:, MISSING:]
-    real = np.arange(MISSING)[None, :] < n_codes[:, None] - 1
+    real = np.arange(widest)[None, :] < n_codes[:, None] - 1
     # Axis 0: missing values go right, or left.
     left = np.stack([below, below + missing])
     right = total[None] - left

@@ -14,7 +14,7 @@ from xseg.core.statistics import CodedBlock
 from xseg.core.tree import LEAF, ThresholdTree
 from xseg.segmenters._space import GroupSums, Space
 
-__all__ = ["CostHistogram", "DifferenceHistogram", "LeafSums"]
+__all__ = ["CostHistogram", "DifferenceHistogram", "LeafSums", "SumHistogram"]
 
 
 class CostHistogram:
@@ -49,6 +49,35 @@ class CostHistogram:
         distances = self.space.distances(block, self.centers)
         fixed_point_costs(distances, block.weights, self.space.cost_unit, values)
         add_cut_histogram(block.codes, self.features, slots, values, self.histogram)
+
+    def merge(self, other: Self) -> None:
+        self.histogram += other.histogram
+
+
+class SumHistogram:
+    """A statistic: for some leaves of a tree, the sums of the rows' places in the metric space by feature and code.
+
+    `histogram` has shape (n_leaves, n_features, 256, n_dimensions + 1); the last value is the weight.
+    """
+
+    def __init__(self, space: Space, tree: ThresholdTree, leaves: Sequence[int], features: NDArray[np.int64]) -> None:
+        self._arguments = (space, tree, leaves, features)
+        self.space = space
+        self.tree = tree
+        self.features = features
+        self.slot = np.full(tree.n_nodes, -1, dtype=np.int32)
+        self.slot[list(leaves)] = np.arange(len(leaves))
+        n_dimensions = space.embedding.n_dimensions
+        self.histogram = np.zeros((len(leaves), len(features), N_CODES, n_dimensions + 1), dtype=np.int64)
+
+    def empty(self) -> Self:
+        return type(self)(*self._arguments)
+
+    def add(self, block: CodedBlock) -> None:
+        slots = self.slot[self.tree.apply(block.codes)]
+        matrix = self.space.embedding.matrix(block.codes, block.points) * self.space.matrix_unit
+        values = np.column_stack([np.rint(matrix).astype(np.int64), np.ones(len(slots), np.int64)])
+        add_cut_histogram(block.codes, self.features, slots, values * block.weights[:, None], self.histogram)
 
     def merge(self, other: Self) -> None:
         self.histogram += other.histogram

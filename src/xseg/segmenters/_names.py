@@ -1,7 +1,6 @@
 """Proposed names: what sets a segment apart, in two or three words."""
 
 from collections.abc import Sequence
-from itertools import islice
 
 import numpy as np
 
@@ -12,9 +11,11 @@ from xseg.exceptions import ParameterError
 
 __all__ = ["check_names", "propose_names"]
 
+_SLIGHT = 0.04
 _NOTABLE = 0.12
 _STRONG = 0.3
 _MOST_TRAITS = 2
+_LISTED = 4
 
 
 def propose_names(profile: Profile) -> tuple[str, ...]:
@@ -51,8 +52,10 @@ def _traits(profile: Profile, segment: int) -> list[str]:
             found.append(_boolean_trait(profile, segment, feature))
         else:
             found.append(_number_trait(bins.feature.name, float(ranks[segment, feature]) - 0.5))
-    notable = sorted((trait for trait in found if trait[0] >= _NOTABLE), key=lambda trait: -trait[0])
-    return [text for _, text in islice(notable, 4)]
+    found.sort(key=lambda trait: -trait[0])
+    notable = [text for strength, text in found if strength >= _NOTABLE]
+    slight = [text for strength, text in found[:_MOST_TRAITS] if strength >= _SLIGHT]
+    return (notable or slight)[:_LISTED]
 
 
 def readable(name: str) -> str:

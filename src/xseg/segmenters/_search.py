@@ -7,6 +7,7 @@ shared out among the segments, segment means are re-estimated, until the cost st
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,12 @@ from xseg.backends.base import CodedBackend
 from xseg.core.bins import N_CODES, Bins
 from xseg.core.embedding import Centers
 from xseg.core.tree import LEAF, ThresholdTree
-from xseg.segmenters._cuts import Cut, best_cut, best_difference_cut, roundness
-from xseg.segmenters._histograms import CostHistogram, DifferenceHistogram, LeafSums
+from xseg.segmenters._cuts import Cut, best_cut, best_difference_cut, best_tight_cut, roundness
+from xseg.segmenters._histograms import CostHistogram, DifferenceHistogram, LeafSums, SumHistogram
 from xseg.segmenters._leaves import prune, share_out
 from xseg.segmenters._space import NearestSums, Space
 
-__all__ = ["Candidate", "Problem", "grow", "refine", "search"]
+__all__ = ["STARTS", "Candidate", "Problem", "evaluate", "refine", "search"]
 
 _HISTOGRAM_BYTES = 2**26
 _GROWN_LEAVES = 3
@@ -67,40 +68,86 @@ class Candidate:
         return self.cost < other.cost * (1 - _IMPROVEMENT)
 
 
-Start = Callable[[Problem, Centers], ThresholdTree]
+class Criterion(Protocol):
+    """What a tree is grown by: a histogram to ask for, and how to read it."""
+
+    n_values: int
+
+    def histogram(self, problem: Problem, tree: ThresholdTree, leaves: Sequence[int]) -> NDArray[np.int64]:
+        """Sum the histograms of some leaves, shape (n_leaves, n_features, 256, n_values)."""
+        ...
+
+    def cut(self, problem: Problem, histogram: NDArray[np.int64]) -> tuple[Cut | None, float]:
+        """Give the best cut of one leaf, and the leaf's cost without it."""
+        ...
 
 
-def search(problem: Problem, centers: Centers, starts: Sequence[Start]) -> Candidate:
+class FollowCenters:
+    """Grow by the cost of giving each leaf to one of the reference's centres."""
+
+    def __init__(self, problem: Problem, centers: Centers) -> None:
+        del problem
+        self.centers = centers
+        self.n_values = len(centers) + 1
+
+    def histogram(self, problem: Problem, tree: ThresholdTree, leaves: Sequence[int]) -> NDArray[np.int64]:
+        statistic = CostHistogram(problem.space, tree, leaves, problem.features, self.centers)
+        return problem.backend.sum(statistic).histogram
+
+    def cut(self, problem: Problem, histogram: NDArray[np.int64]) -> tuple[Cut | None, float]:
+        cut = best_cut(histogram, problem.features, problem.bins, problem.rounded, problem.min_weight)
+        return cut, float(histogram[0, :, :-1].sum(axis=0).min())
+
+
+class TightLeaves:
+    """Grow by how much the rows of a leaf vary about their own mean."""
+
+    def __init__(self, problem: Problem, centers: Centers) -> None:
+        del centers
+        self.n_values = problem.space.embedding.n_dimensions + 1
+
+    def histogram(self, problem: Problem, tree: ThresholdTree, leaves: Sequence[int]) -> NDArray[np.int64]:
+        return problem.backend.sum(SumHistogram(problem.space, tree, leaves, problem.features)).histogram
+
+    def cut(self, problem: Problem, histogram: NDArray[np.int64]) -> tuple[Cut | None, float]:
+        unit = problem.space.matrix_unit
+        cut = best_tight_cut(histogram, problem.features, problem.bins, problem.rounded, problem.min_weight, unit)
+        total = histogram[0].sum(axis=0)
+        return cut, -float((total[:-1] / unit) @ (total[:-1] / unit)) / max(int(total[-1]), 1)
+
+
+STARTS: tuple[Callable[[Problem, Centers], Criterion], ...] = (FollowCenters, TightLeaves)
+
+
+def search(problem: Problem, centers: Centers, starts: Sequence[Callable[[Problem, Centers], Criterion]]) -> Candidate:
     """Give the cheapest refined tree over all starts; among equals the shallower one."""
-    candidates = [refine(problem, evaluate(problem, start(problem, centers))) for start in starts]
+    trees = [grow(problem, start(problem, centers)) for start in starts]
+    candidates = [refine(problem, evaluate(problem, tree)) for tree in trees]
     return min(candidates, key=lambda candidate: (candidate.cost, candidate.tree.depth))
 
 
-def grow(problem: Problem, centers: Centers) -> ThresholdTree:
-    """Grow a tree on the cost of giving each leaf to one centre, past its size, and prune it back."""
+def grow(problem: Problem, criterion: Criterion) -> ThresholdTree:
+    """Grow a tree level by level, past its size, and prune it back."""
     tree = single_leaf(problem.bins)
     open_leaves = [0]
     for _ in range(problem.max_depth):
-        open_leaves = open_leaves[: _GROWN_LEAVES * problem.max_leaves]
-        cuts = _cuts_of(problem, tree, open_leaves, centers)
+        cuts = _cuts_of(problem, tree, open_leaves[: _GROWN_LEAVES * problem.max_leaves], criterion)
         if not cuts:
             break
         tree, open_leaves = split(tree, cuts)
     return prune(problem.backend.sum(LeafSums(problem.space, tree)), problem.max_leaves)
 
 
-def _cuts_of(problem: Problem, tree: ThresholdTree, leaves: list[int], centers: Centers) -> dict[int, Cut]:
+def _cuts_of(problem: Problem, tree: ThresholdTree, leaves: list[int], criterion: Criterion) -> dict[int, Cut]:
     """Give the best cut of each leaf that has one; the leaves it helps most come first."""
-    leaf_bytes = len(problem.features) * N_CODES * (len(centers) + 1) * 8
+    leaf_bytes = len(problem.features) * N_CODES * criterion.n_values * 8
     at_once = max(1, _HISTOGRAM_BYTES // leaf_bytes)
-    gains: dict[int, tuple[int, Cut]] = {}
+    gains: dict[int, tuple[float, Cut]] = {}
     for start in range(0, len(leaves), at_once):
         some = leaves[start : start + at_once]
-        statistic = CostHistogram(problem.space, tree, some, problem.features, centers)
-        for leaf, histogram in zip(some, problem.backend.sum(statistic).histogram, strict=True):
-            cut = best_cut(histogram, problem.features, problem.bins, problem.rounded, problem.min_weight)
+        for leaf, histogram in zip(some, criterion.histogram(problem, tree, some), strict=True):
+            cut, uncut = criterion.cut(problem, histogram)
             if cut is not None:
-                uncut = int(histogram[0, :, :-1].sum(axis=0).min())
                 gains[leaf] = uncut - cut.cost, cut
     return {leaf: gains[leaf][1] for leaf in sorted(gains, key=lambda leaf: -gains[leaf][0])}
 

@@ -30,6 +30,11 @@ class Space:
         units = np.array([fixed_unit(float(bound), total_weight) for bound in embedding.bound])
         return cls(embedding, total_weight, units, fixed_unit(embedding.largest_distance, total_weight))
 
+    @property
+    def matrix_unit(self) -> float:
+        """The unit in which every coordinate of the plain vectors fits."""
+        return float(min([1.0 * 2**40, *self.units]))
+
     def distances(self, block: CodedBlock, centers: Centers) -> NDArray[np.float64]:
         """Give the squared distance of each row to each centre."""
         out = np.empty((len(block.codes), len(centers)))

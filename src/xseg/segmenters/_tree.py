@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from xseg.backends import Backend, MemoryBackend
+from xseg.backends import Backend, CodedBackend, MemoryBackend
 from xseg.core.boxes import MAX_TESTS, BoxModel, PatternCounts
-from xseg.core.embedding import Coding
+from xseg.core.embedding import Centers, Coding
 from xseg.core.profiles import Profile, ProfileCounts
 from xseg.core.scaling import SCALINGS
 from xseg.core.segments import Segment, Segments
@@ -27,12 +27,11 @@ from xseg.segmenters._leaves import merge_twins
 from xseg.segmenters._names import check_names, propose_names
 from xseg.segmenters._preparation import Prepared, prepare
 from xseg.segmenters._reference import reference_partition
-from xseg.segmenters._search import Candidate, Problem, evaluate, grow, refine, search
+from xseg.segmenters._search import STARTS, Candidate, Problem, evaluate, refine, search
 from xseg.segmenters._space import Space
 
 __all__ = ["TreeSegmenter"]
 
-_STARTS = (grow,)
 _POLISHING_SWEEPS = 3
 
 
@@ -214,15 +213,12 @@ class TreeSegmenter(BoxSegmenter):
             n_jobs=self.n_jobs,
         )
         if isinstance(X, Backend):
-            self._remember_columns(prepared.bins.schema.names)
-        self._check_rows(prepared)
-        reference = reference_partition(
-            self.reference, prepared, n_clusters=self.n_segments, n_init=self.n_init, seed=seed
-        )
-        found = self._search(prepared, reference.centers, backend.weight_unit)
-        self._learn(prepared, found, backend.weight_unit)
-        self.reference_cost_ = reference.cost / backend.weight_unit
-        self.price_of_explainability_ = _ratio(self.cost_, self.reference_cost_)
+            names = prepared.bins.schema.names
+            self._remember_columns(names, named=names != tuple(f"x{j}" for j in range(len(names))))
+        n_segments = self._count_possible(prepared)
+        reference = reference_partition(self.reference, prepared, n_clusters=n_segments, n_init=self.n_init, seed=seed)
+        found = self._search(prepared, reference.centers, n_segments, backend.weight_unit)
+        self._learn(prepared, found, n_segments, reference.cost, backend.weight_unit)
         return self
 
     def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:
@@ -273,26 +269,31 @@ class TreeSegmenter(BoxSegmenter):
             raise ParameterError(message)
         return X
 
-    def _check_rows(self, prepared: Prepared) -> None:
-        distinct = prepared.sample.n_rows
-        if prepared.whole and distinct < self.n_segments:
-            message = (
-                f"found {distinct} distinct rows among n_samples={prepared.n_rows}, fewer than "
-                f"n_segments={self.n_segments}; ask for fewer segments, or give more rows or columns"
-            )
+    def _count_possible(self, prepared: Prepared) -> int:
+        """Give how many segments the rows can make: never more than there are distinct rows."""
+        distinct = prepared.sample.n_rows if prepared.whole else self.n_segments
+        if distinct >= self.n_segments:
+            return self.n_segments
+        found = f"found {distinct} distinct rows among n_samples={prepared.n_rows} (n_features={self.n_features_in_})"
+        if distinct == 1:
+            message = f"{found}: there is nothing to tell people apart by; give more rows or columns that vary"
             raise DataError(message)
+        warn(f"{found}, so there will be {distinct} segments instead of {self.n_segments}", XsegWarning, stacklevel=3)
+        return distinct
 
-    def _search(self, prepared: Prepared, centers: Any, weight_unit: float) -> Candidate:
+    def _search(self, prepared: Prepared, centers: Centers, n_segments: int, weight_unit: float) -> Candidate:
         """Search on the sample; polish on all rows if the sample is not all of them."""
         sample_weight = int(prepared.sample.weights[: prepared.sample.n_rows].sum())
-        sampled = self._problem(prepared, prepared.sample, sample_weight, weight_unit)
-        best = search(sampled, centers, _STARTS)
+        sampled = self._problem(prepared, prepared.sample, sample_weight, n_segments, weight_unit)
+        best = search(sampled, centers, STARTS)
         if prepared.whole:
             return best
-        everyone = self._problem(prepared, prepared.backend, prepared.space.total_weight, weight_unit)
+        everyone = self._problem(prepared, prepared.backend, prepared.space.total_weight, n_segments, weight_unit)
         return refine(everyone, evaluate(everyone, best.tree, best.means), _POLISHING_SWEEPS)
 
-    def _problem(self, prepared: Prepared, backend: Any, total_weight: int, weight_unit: float) -> Problem:
+    def _problem(
+        self, prepared: Prepared, backend: CodedBackend, total_weight: int, n_segments: int, weight_unit: float
+    ) -> Problem:
         share = self.min_segment_size
         if share >= 1:
             share = min(1.0, share * weight_unit / prepared.space.total_weight)
@@ -301,50 +302,81 @@ class TreeSegmenter(BoxSegmenter):
             space=Space.of(prepared.space.embedding, total_weight),
             bins=prepared.bins,
             features=prepared.features,
-            n_segments=self.n_segments,
-            max_leaves=self.max_leaves or self.n_segments,
+            n_segments=n_segments,
+            max_leaves=self.max_leaves or n_segments,
             max_depth=self.max_depth,
             min_weight=max(1, ceil(share * total_weight - 1e-9 * total_weight)),
         )
 
-    def _learn(self, prepared: Prepared, found: Candidate, weight_unit: float) -> None:
+    def _learn(
+        self, prepared: Prepared, found: Candidate, n_segments: int, reference_cost: float, weight_unit: float
+    ) -> None:
         """Keep what the fitted segmenter needs: the tree, and counts over the population."""
         backend, space = prepared.backend, prepared.space
         tree = merge_twins(found.tree)
         sums = backend.sum(LeafSums(space, tree))
         tree, order = _largest_first(tree, sums.groups.mass)
         self.n_segments_ = len(order)
-        if self.n_segments_ < self.n_segments:
+        if self.n_segments_ < n_segments:
             message = (
-                f"found only {self.n_segments_} of {self.n_segments} segments within max_depth={self.max_depth} and "
+                f"found only {self.n_segments_} of {n_segments} segments within max_depth={self.max_depth} and "
                 f"min_segment_size={self.min_segment_size}"
             )
             warn(message, XsegWarning, stacklevel=3)
         counted = backend.sum(ProfileCounts(tree, self.n_segments_))
-        self.profile_ = Profile(prepared.bins, counted.counts, weight_unit)
-        boxes = tree.boxes()
-        patterns = backend.sum(PatternCounts(boxes.tests()))
-        self.tree_ = tree.reduced()
-        self.model_ = BoxModel(self.tree_.boxes(), self.n_segments_, tuple(patterns.boxes))
-        self.segments_ = self._segments()
-        self.means_ = found.means[order]
-        self.coding_ = Coding(prepared.bins, space.embedding)
-        self.cost_ = max(found.cost, 0.0) / weight_unit
-        self.mean_depth_ = float(tree.node_depth[tree.leaves] @ sums.groups.mass / sums.groups.mass.sum())
+        patterns = backend.sum(PatternCounts(tree.boxes().merged().tests()))
+        reduced = tree.reduced()
+        profile = Profile(prepared.bins, counted.counts, weight_unit)
+        self._restore(
+            tree=reduced,
+            model=BoxModel(reduced.boxes().merged(), self.n_segments_, tuple(patterns.boxes)),
+            profile=profile,
+            coding=Coding(prepared.bins, space.embedding),
+            means=found.means[order],
+            names=self._names(profile),
+            costs=(max(found.cost, 0.0) / weight_unit, reference_cost / weight_unit),
+            mean_depth=float(tree.node_depth[tree.leaves] @ sums.groups.mass / sums.groups.mass.sum()),
+        )
         self.labels_ = backend.map(lambda block: tree.predict(block.codes))
 
-    def _segments(self) -> Segments:
-        profile, boxes = self.profile_, self.model_.boxes
+    def _names(self, profile: Profile) -> tuple[str, ...]:
         if self.segment_names is None:
-            names = propose_names(profile)
-        else:
-            names = check_names(self.segment_names, self.n_segments_)
-        total = float(profile.sizes.sum())
-        segments = []
-        for index, (name, size) in enumerate(zip(names, profile.sizes.tolist(), strict=True)):
-            rules = tuple(boxes.rule(int(box)) for box in np.flatnonzero(boxes.segment == index))
-            segments.append(Segment(index, name, size, size / total, rules, profile))
-        return Segments(segments)
+            return propose_names(profile)
+        return check_names(self.segment_names, len(profile.counts))
+
+    def _restore(
+        self,
+        *,
+        tree: ThresholdTree,
+        model: BoxModel,
+        profile: Profile,
+        coding: Coding,
+        means: NDArray[np.float64],
+        names: tuple[str, ...],
+        costs: tuple[float, float],
+        mean_depth: float,
+        named: bool | None = None,
+    ) -> Self:
+        """Set everything a fitted segmenter holds, whether it was just learned or comes from a file."""
+        self.tree_, self.model_, self.profile_, self.coding_, self.means_ = tree, model, profile, coding, means
+        self.n_segments_ = model.n_segments
+        self.cost_, self.reference_cost_ = costs
+        self.price_of_explainability_ = _ratio(*costs)
+        self.mean_depth_ = mean_depth
+        shares = profile.sizes / profile.sizes.sum()
+        rules = [
+            tuple(model.boxes.rule(int(box)) for box in np.flatnonzero(model.boxes.segment == index))
+            for index in range(model.n_segments)
+        ]
+        self.segments_ = Segments(
+            [
+                Segment(index, name, float(profile.sizes[index]), float(shares[index]), rules[index], profile)
+                for index, name in enumerate(names)
+            ]
+        )
+        if named is not None:
+            self._remember_columns(tree.bins.schema.names, named=named)
+        return self
 
     def _predict_table(self, table: Table) -> NDArray[np.int32]:
         tree = self.tree_

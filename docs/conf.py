@@ -1,0 +1,56 @@
+"""How Sphinx builds the pages."""
+
+import shutil
+from pathlib import Path
+
+import xseg
+
+HERE = Path(__file__).parent
+
+# Notebooks live outside the documentation, as plain scripts; they are copied in and executed at every build.
+shutil.rmtree(HERE / "notebooks", ignore_errors=True)
+(HERE / "notebooks").mkdir()
+for notebook in sorted((HERE.parent / "notebooks").glob("*.py")):
+    shutil.copy(notebook, HERE / "notebooks" / notebook.name)
+
+project = "xseg"
+author = "The xseg developers"
+project_copyright = "2026, The xseg developers"
+version = release = xseg.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "myst_nb",
+]
+exclude_patterns = ["_build", "conf.py"]
+root_doc = "index"
+nitpicky = True
+templates_path: list[str] = []
+
+autosummary_generate = False
+autodoc_member_order = "bysource"
+# Docstrings say types in words, with shapes and units.
+autodoc_typehints = "none"
+autodoc_preserve_defaults = True
+# Pages name the methods they show: scikit-learn's own are documented by scikit-learn.
+numpydoc_show_class_members = False
+
+myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
+myst_heading_anchors = 3
+nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_merge_streams = True
+
+html_theme = "pydata_sphinx_theme"
+html_title = "xseg"
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_prev_next": False,
+    "secondary_sidebar_items": ["page-toc"],
+}

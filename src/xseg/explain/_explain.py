@@ -1,0 +1,154 @@
+"""The one verb: explain."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.backends import MemoryBackend
+from xseg.core.boxes import BoxModel, PatternCounts
+from xseg.core.schema import Kind, suggestion
+from xseg.core.statistics import CodedBlock
+from xseg.core.tables import Table, read_table
+from xseg.exceptions import ParameterError, UnsupportedModelError
+from xseg.explain._boxes import BoxExplainer
+from xseg.explain._pipeline import Route, route_of
+
+if TYPE_CHECKING:
+    import shap
+
+__all__ = ["box_explainer", "explain"]
+
+
+def explain(model: Any, X: Any, *, of: str | int = "own", background: Any = None) -> "shap.Explanation":
+    """Explain why each row is in its segment.
+
+    Exact interventional Shapley values of segment membership, in raw features: the mean, over all orders in which the
+    features could become known, of how much each one moves the probability of the segment. For the row's own segment
+    ``base_values + values.sum(axis=1)`` is 1.
+
+    Parameters
+    ----------
+    model : fitted segmenter, or Pipeline that ends in one
+        The model. Explanations of a pipeline are folded back to the raw columns.
+    X : table or array of shape (n_rows, n_features)
+        The rows to explain, raw.
+    of : {"own", "all"} or segment name or index, default="own"
+        Which membership to explain; "all" adds a last axis of length n_segments.
+    background : table or array, default=None
+        What "not known" is averaged over; None means everyone the model was fitted on.
+
+    Returns
+    -------
+    shap.Explanation
+        With values of shape (n_rows, n_features) or (n_rows, n_features, n_segments), base_values (the share of the
+        background in the segment), data in raw units, feature and output names. Every shap plot takes it.
+
+    Raises
+    ------
+    NotFittedError
+        The model has not been fitted.
+    SchemaError, ColumnTypeError
+        The columns are not those it was fitted on.
+    UnsupportedModelError
+        The model has no exact explanation, or a step of the pipeline mixes columns.
+    FeatureNamesError, ParameterError
+        There is no such segment.
+
+    References
+    ----------
+    Lundberg et al., "From local explanations to global understanding with explainable AI for trees", 2020.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> customers = xseg.make_customers(2_000, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> explanation = xseg.explain(segmenter, customers.head(3))
+    >>> (explanation.base_values + explanation.values.sum(axis=1)).round(6)
+    array([1., 1., 1.])
+    """
+    import shap
+
+    route = route_of(model)
+    segmenter = route.segmenter
+    table = read_table(X)
+    codes = _codes(segmenter, route.transform(X))
+    explainer = box_explainer(segmenter, route, len(table.columns), background)
+    n_workers = MemoryBackend(np.zeros((1, 1)), n_jobs=segmenter.n_jobs).n_workers
+    base = explainer.base_values()
+    names = list(segmenter.segment_names_)
+    if of == "all":
+        values = explainer.explain_all(codes, n_workers)
+        base_values, output_names = np.broadcast_to(base, (len(codes), len(base))), names
+    else:
+        targets = _targets(segmenter, explainer, codes, of)
+        values = explainer.explain_targets(codes, targets, n_workers)
+        base_values = base[targets]
+        output_names = None if of == "own" else names[int(targets[0])]
+    return shap.Explanation(
+        values=values,
+        base_values=base_values,
+        data=raw_values(table),
+        feature_names=list(table.names),
+        output_names=output_names,
+    )
+
+
+def box_explainer(segmenter: Any, route: Route, n_columns: int, background: Any = None) -> BoxExplainer:
+    """Prepare the explainer of a fitted segmenter."""
+    model: BoxModel = segmenter.model_
+    tests = model.boxes.tests(route.sources)
+    if background is None:
+        population = model.population
+        if route.sources is not None:
+            population = model.boxes.grouped(population, route.sources)
+    else:
+        counts = PatternCounts(tests)
+        codes = _codes(segmenter, route.transform(background))
+        counts.add(CodedBlock(codes, np.empty((len(codes), 0), np.float32), np.ones(len(codes), np.int64)))
+        population = tuple(counts.boxes)
+    return BoxExplainer(model, tests, population, n_columns)
+
+
+def _codes(segmenter: Any, X: Any) -> NDArray[np.uint8]:
+    """Code the rows by the thresholds of the model."""
+    model = getattr(segmenter, "model_", None)
+    if model is None and hasattr(segmenter, "_check_fitted"):
+        segmenter._check_fitted()
+    if not isinstance(model, BoxModel):
+        message = (
+            f"{type(segmenter).__name__} has no exact explanation; explain takes a fitted xseg segmenter, "
+            "or a Pipeline that ends in one"
+        )
+        raise UnsupportedModelError(message)
+    table = segmenter._read(X)
+    bins = model.boxes.bins
+    return bins.encode(table, model.boxes.used_features.tolist())
+
+
+def _targets(segmenter: Any, explainer: BoxExplainer, codes: NDArray[np.uint8], of: str | int) -> NDArray[np.int64]:
+    if of == "own":
+        return explainer.segments(codes)
+    if isinstance(of, str) and of not in segmenter.segment_names_:
+        message = f"of={of!r} is neither 'own', 'all' nor a segment{suggestion(of, segmenter.segment_names_)}"
+        raise ParameterError(message)
+    return np.full(len(codes), segmenter.segments_.position(of), dtype=np.int64)
+
+
+def raw_values(table: Table) -> NDArray[Any]:
+    """Give the rows as one array: numbers if all columns are numbers, objects otherwise."""
+    if all(column.kind.is_numeric for column in table.columns):
+        return np.column_stack([column.numbers() for column in table.columns])
+    values = np.empty((len(table), len(table.columns)), dtype=object)
+    for j, column in enumerate(table.columns):
+        if column.kind.is_numeric:
+            numbers = column.numbers()
+            values[:, j] = numbers == 1 if column.kind is Kind.BOOLEAN else numbers
+            values[np.isnan(numbers), j] = np.nan
+        else:
+            names = np.array([*column.categories, np.nan], dtype=object)
+            values[:, j] = names[column.values]
+    return values
+
+

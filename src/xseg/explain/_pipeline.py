@@ -1,0 +1,197 @@
+"""Folding explanations back through a pipeline to the raw columns a person knows.
+
+An exact fold needs to know which raw column each transformed column was made of. For transformers that work column
+by column this is certain; any other transformer is refused by name.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_selection import SelectorMixin
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import (
+    Binarizer,
+    FunctionTransformer,
+    KBinsDiscretizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
+
+from xseg.exceptions import UnsupportedModelError
+
+__all__ = ["Route", "route_of"]
+
+Sources = NDArray[np.int64]
+
+_COLUMN_BY_COLUMN = (
+    Binarizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OrdinalEncoder,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Route:
+    """From raw columns to a segmenter.
+
+    Attributes
+    ----------
+    segmenter : estimator
+        The last step.
+    transform : callable
+        Applies the steps before it.
+    sources : ndarray of shape (n_transformed,) or None
+        The raw column that each transformed column was made of; None if nothing is transformed.
+    """
+
+    segmenter: Any
+    transform: Callable[[Any], Any]
+    sources: Sources | None = None
+
+
+def route_of(model: Any) -> Route:
+    """Find the segmenter in a model, and the way to it.
+
+    Raises
+    ------
+    UnsupportedModelError
+        A step mixes columns, or is not known to leave them apart.
+    """
+    if not isinstance(model, Pipeline):
+        return Route(model, lambda X: X)
+    steps = [(name, step) for name, step in model.steps[:-1] if step not in (None, "passthrough")]
+    segmenter = model.steps[-1][1]
+    if not steps:
+        return Route(segmenter, lambda X: X)
+    sources = None
+    for name, step in steps:
+        made_of = _sources(step, name)
+        sources = made_of if sources is None else sources[made_of]
+
+    def transform(X: Any) -> Any:
+        for _, step in steps:
+            X = step.transform(X)
+        return X
+
+    return Route(segmenter, transform, sources)
+
+
+def _sources(step: Any, name: str) -> Sources:
+    """Give, for each output column of a fitted transformer, the input column it was made of."""
+    if isinstance(step, Pipeline):
+        sources: Sources = np.arange(step.n_features_in_)
+        for inner_name, inner in step.steps:
+            if inner not in (None, "passthrough"):
+                sources = sources[_sources(inner, f"{name}.{inner_name}")]
+        return sources
+    for kinds, sources_of in _KNOWN:
+        if isinstance(step, kinds):
+            return sources_of(step, name)
+    known = ", ".join(sorted(kind.__name__ for kind in _COLUMN_BY_COLUMN))
+    message = (
+        f"step {name!r} ({type(step).__name__}) may mix columns, so explanations cannot be folded back to raw columns "
+        f"exactly; use transformers that work column by column ({known}, imputers, one-hot, binning, selection, "
+        "or a FunctionTransformer with feature_names_out='one-to-one')"
+    )
+    raise UnsupportedModelError(message)
+
+
+def _identity(step: Any, name: str) -> Sources:
+    del name
+    return np.arange(step.n_features_in_)
+
+
+def _repeated(counts: Sequence[int]) -> Sources:
+    return np.repeat(np.arange(len(counts)), counts)
+
+
+def _one_hot(step: OneHotEncoder, name: str) -> Sources:
+    del name
+    return _repeated(step._n_features_outs)
+
+
+def _binned(step: KBinsDiscretizer, name: str) -> Sources:
+    return _identity(step, name) if step.encode == "ordinal" else _repeated(step.n_bins_)
+
+
+def _imputed(step: SimpleImputer, name: str) -> Sources:
+    names = [str(column) for column in getattr(step, "feature_names_in_", [])]
+    names = names or [f"x{j}" for j in range(step.n_features_in_)]
+    outputs = list(step.get_feature_names_out(None if hasattr(step, "feature_names_in_") else names))
+    indicated = 0 if step.indicator_ is None else len(step.indicator_.features_)
+    values = [names.index(output) for output in outputs[: len(outputs) - indicated]]
+    flags = [] if step.indicator_ is None else _flags(step.indicator_, name).tolist()
+    return np.array([*values, *flags], dtype=np.int64)
+
+
+def _flags(step: MissingIndicator, name: str) -> Sources:
+    del name
+    return np.asarray(step.features_, dtype=np.int64)
+
+
+def _selected(step: SelectorMixin, name: str) -> Sources:
+    del name
+    return np.asarray(step.get_support(indices=True))
+
+
+def _function(step: FunctionTransformer, name: str) -> Sources:
+    if step.func is None or step.feature_names_out == "one-to-one":
+        return np.arange(step.n_features_in_)
+    message = (
+        f"step {name!r} (FunctionTransformer) does not say which columns it makes of which; if it works column by "
+        "column, say so with feature_names_out='one-to-one'"
+    )
+    raise UnsupportedModelError(message)
+
+
+def _by_column(step: ColumnTransformer, name: str) -> Sources:
+    sources = np.full(max(part.stop for part in step.output_indices_.values()), -1, dtype=np.int64)
+    for inner_name, inner, columns in step.transformers_:
+        part = step.output_indices_[inner_name]
+        if isinstance(inner, str) and inner == "drop" or part.start == part.stop:
+            continue
+        positions = _positions(step, columns)
+        made_of = np.arange(len(positions))
+        if not isinstance(inner, str) and not (isinstance(inner, FunctionTransformer) and inner.func is None):
+            made_of = _sources(inner, f"{name}.{inner_name}")
+        sources[part] = positions[made_of]
+    return sources
+
+
+def _positions(step: ColumnTransformer, columns: Any) -> NDArray[np.int64]:
+    every = np.arange(step.n_features_in_)
+    if isinstance(columns, slice) and not isinstance(columns.start or columns.stop, str):
+        return every[columns]
+    chosen = np.atleast_1d(np.asarray(columns))
+    if chosen.dtype.kind in "OU":
+        names = list(step.feature_names_in_)
+        return np.array([names.index(column) for column in chosen], dtype=np.int64)
+    return every[chosen]
+
+
+_KNOWN: tuple[tuple[Any, Callable[[Any, str], Sources]], ...] = (
+    (ColumnTransformer, _by_column),
+    (OneHotEncoder, _one_hot),
+    (KBinsDiscretizer, _binned),
+    (SimpleImputer, _imputed),
+    (MissingIndicator, _flags),
+    (FunctionTransformer, _function),
+    (SelectorMixin, _selected),
+    (_COLUMN_BY_COLUMN, _identity),
+)

@@ -1,0 +1,47 @@
+"""The Jinja environment of everything that is shown."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["environment"]
+
+
+@cache
+def environment(package: str) -> "Environment":
+    """Give the templates of a package, and the shared ones beside them.
+
+    Templates whose name has ``.html`` or ``.css`` in it escape what they are given; a name that is not defined is an
+    error.
+
+    Parameters
+    ----------
+    package : str
+        The package whose folder ``templates`` is searched first, such as ``"xseg.cards"``.
+
+    Returns
+    -------
+    jinja2.Environment
+        The environment.
+
+    Examples
+    --------
+    >>> from xseg.ink import environment
+    >>> environment("xseg.cards").from_string("{{ name }}").render(name="<b>")
+    '&lt;b&gt;'
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - late
+
+    def escapes(name: str | None) -> bool:
+        return name is None or not name.endswith((".txt.j2", ".md.j2"))
+
+    return Environment(
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("xseg.ink")]),
+        autoescape=escapes,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

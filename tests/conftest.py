@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+import xseg
+
+mpl.use("Agg")
+
+SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the folder of real tables, ../shared/data, does not exist here")
+    return SHARED_DATA
+
+
+def mixed_table(n_rows=600, seed=0):
+    """A table with every kind of column, missing values, ties and skew."""
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, 4, n_rows)
+    table = pd.DataFrame(
+        {
+            "orders": rng.poisson(1 + 3 * (group == 1)),
+            "spend": np.round(rng.exponential(50 + 200 * (group == 2)), 2),
+            "balance": rng.normal(size=n_rows) + 3 * (group == 3),
+            "channel": pd.Categorical(np.array(["app", "store", "web", "phone"])[(group + rng.integers(0, 2, n_rows)) % 4]),
+            "newsletter": rng.random(n_rows) < 0.2 + 0.5 * (group == 1),
+            "age": pd.Categorical(
+                np.array(["18-34", "35-54", "55+"])[rng.integers(0, 3, n_rows)],
+                categories=["18-34", "35-54", "55+"],
+                ordered=True,
+            ),
+        }
+    )
+    table.loc[rng.random(n_rows) < 0.1, "balance"] = np.nan
+    table.loc[rng.random(n_rows) < 0.1, "channel"] = None
+    return table
+
+
+@pytest.fixture(scope="session")
+def mixed():
+    return mixed_table()
+
+
+@pytest.fixture(scope="session")
+def fitted(mixed):
+    return xseg.TreeSegmenter(4, max_leaves=8, random_state=0).fit(mixed)

@@ -1,0 +1,40 @@
+from decimal import Decimal
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from xseg.core.rounding import roundest
+
+finite = st.floats(-1e12, 1e12, allow_subnormal=False)
+
+
+@given(finite, finite)
+def test_the_answer_lies_in_the_interval(one, other):
+    low, high = min(one, other), max(one, other)
+    assume(low < high)
+    assert low < roundest(low, high) <= high
+
+
+@given(st.integers(-999, 999), st.integers(1, 400), st.integers(-6, 6))
+def test_no_number_with_fewer_digits_lies_inside(start, width, exponent):
+    low, high = float(f"{start}e{exponent}"), float(f"{start + width}e{exponent}")
+    found = Decimal(repr(roundest(low, high)))
+    digits = len(found.normalize().as_tuple().digits)
+    coarser = 10 ** (digits - 1)
+    for power in range(-8, 12):
+        for leading in range(-coarser + 1, coarser):
+            if digits > 1 and abs(leading) < coarser:
+                assert not low < float(f"{leading}e{power}") <= high or len(str(abs(leading))) >= digits
+            if digits > 2:
+                return
+
+
+def test_whole_numbers_between_whole_numbers():
+    assert [roundest(a, a + 1) for a in range(-5, 5)] == list(range(-4, 6))
+
+
+def test_round_answers():
+    assert roundest(148.2, 151.7) == 150
+    assert roundest(0.27, 0.31) == 0.3
+    assert roundest(-3, 8) == 0
+    assert roundest(7, 150) == 100

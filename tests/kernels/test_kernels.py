@@ -1,0 +1,161 @@
+"""Each kernel equals its slow twin, compiled and interpreted."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import naive
+from xseg._kernels import boxes, distances, encode, trees
+
+
+@pytest.fixture(params=["compiled", "interpreted"])
+def run(request):
+    return (lambda kernel: kernel) if request.param == "compiled" else (lambda kernel: kernel.py_func)
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 6, (60, 5)).astype(np.uint8)
+    codes[rng.random(codes.shape) < 0.1] = 255
+    points = rng.normal(size=(60, 3)).astype(np.float32)
+    weights = rng.integers(0, 4, 60)
+    return codes, points, weights
+
+
+def test_codes_count_the_thresholds_at_most_the_value(run):
+    thresholds = np.array([-1.0, 0.0, 2.5])
+    values = np.array([-5, -1, -0.0, 0.0, 2.4999, 2.5, 9, np.nan])
+    codes = np.empty(len(values), dtype=np.uint8)
+    run(encode.encode_numbers)(values, thresholds, codes)
+    assert codes.tolist() == naive.encode(values, thresholds)
+
+
+def test_distinct_values_are_all_found_or_overflow(run):
+    values, weights = np.array([3.0, 3.0, 1.0, np.nan, 2.0, 7.0]), np.array([1, 1, 1, 1, 1, 0])
+    found = np.empty(3)
+    assert run(encode.collect_distinct)(values, weights, found, 0) == 3
+    assert sorted(found) == [1, 2, 3]
+    assert run(encode.collect_distinct)(np.array([9.0]), np.array([1]), found, 3) == -1
+
+
+def test_cells_add_up_weights(run):
+    cells = np.zeros(4, dtype=np.int64)
+    run(encode.add_to_cells)(cells, np.array([0, 3, 3]), np.array([1, 2, 5]))
+    assert cells.tolist() == [1, 0, 0, 7]
+
+
+def test_distances_and_nearest(run, rows):
+    codes, points, _ = rows
+    rng = np.random.default_rng(1)
+    looked_up, centers_t = np.array([1, 4]), rng.normal(size=(3, 4))
+    tables = rng.random((2, 256, 4))
+    out = np.empty((60, 4))
+    run(distances.squared_distances)(points, codes, looked_up, centers_t, tables, out)
+    assert_allclose(out, naive.squared_distances(points, codes, looked_up, centers_t, tables), rtol=1e-12)
+    labels, best = np.empty(60, dtype=np.int32), np.empty(60)
+    run(distances.nearest)(out, labels, best)
+    assert_array_equal(labels, out.argmin(axis=1))
+    assert_array_equal(best, out.min(axis=1))
+
+
+def test_group_sums(run, rows):
+    codes, points, weights = rows
+    groups, units = np.random.default_rng(2).integers(-1, 3, 60).astype(np.int32), np.full(3, 2.0**30)
+    looked_up = np.array([0, 2])
+    sums, counts = np.zeros((3, 3), dtype=np.int64), np.zeros((3, 2, 256), dtype=np.int64)
+    mass = np.zeros(3, dtype=np.int64)
+    run(distances.add_group_sums)(points, codes, looked_up, groups, weights, units, sums, counts, mass)
+    expected = naive.group_sums(points, codes, looked_up, groups, weights, units, 3)
+    for got, wanted in zip((sums, counts, mass), expected, strict=True):
+        assert_array_equal(got, wanted)
+
+
+def test_fixed_point_costs_and_differences(run, rows):
+    codes, points, weights = rows
+    rng = np.random.default_rng(3)
+    means, tables, looked_up = rng.normal(size=(4, 3)), rng.random((1, 256, 4)), np.array([3])
+    costs = naive.squared_distances(points, codes, looked_up, means.T, tables)
+    out = np.empty((60, 5), dtype=np.int64)
+    run(distances.fixed_point_costs)(costs, weights, 2.0**20, out)
+    assert_array_equal(out[:, :4], np.rint(costs * 2.0**20).astype(np.int64) * weights[:, None])
+    assert_array_equal(out[:, 4], weights)
+    first, second = rng.integers(-1, 4, 60).astype(np.int32), rng.integers(0, 4, 60).astype(np.int32)
+    pair = np.empty((60, 2), dtype=np.int64)
+    run(distances.cost_differences)(
+        points, codes, looked_up, means, tables, first, second, weights, 2.0**20, pair
+    )
+    row = np.arange(60)
+    expected = np.where(first >= 0, (costs[row, first] - costs[row, second]) * 2.0**20 * weights, 0)
+    assert_allclose(pair[:, 0], expected, atol=3)
+    assert_array_equal(pair[:, 1], weights)
+
+
+def test_code_counts(run, rows):
+    codes, _, weights = rows
+    groups = np.random.default_rng(4).integers(0, 2, 60).astype(np.int32)
+    counts = np.zeros((2, 5, 256), dtype=np.int64)
+    run(distances.add_code_counts)(codes, groups, weights, counts)
+    for group in range(2):
+        for j in range(5):
+            expected = np.bincount(codes[groups == group, j], weights[groups == group], 256)
+            assert_array_equal(counts[group, j], expected)
+
+
+def test_walking_and_counting(run, rows, fitted, mixed):
+    codes, _, _ = rows
+    tree = fitted.tree_
+    from xseg.core.tables import read_table
+
+    real = tree.bins.encode(read_table(mixed))[:60]
+    start = np.zeros(60, dtype=np.int32)
+    start[::7] = -1
+    out = np.empty(60, dtype=np.int32)
+    run(trees.find_nodes)(real, tree.feature, tree.goes_left, tree.left, tree.right, start, out)
+    assert out.tolist() == [-1 if s < 0 else naive.leaf(row, tree) for s, row in zip(start, real, strict=True)]
+    slots = np.random.default_rng(5).integers(-1, 3, 60).astype(np.int32)
+    values = np.random.default_rng(6).integers(-99, 99, (60, 2))
+    features, histogram = np.array([0, 3, 4]), np.zeros((3, 3, 256, 2), dtype=np.int64)
+    run(trees.add_cut_histogram)(codes, features, slots, values, histogram)
+    assert_array_equal(histogram, naive.cut_histogram(codes, features, slots, values, 3))
+
+
+def test_failed_tests_and_tables(run):
+    rng = np.random.default_rng(7)
+    codes = rng.integers(0, 4, (30, 3)).astype(np.uint8)
+    failing = np.zeros((3, 256, 2), dtype=np.uint32)
+    inside = rng.random((2, 3, 4)) < 0.6
+    for box in range(2):
+        for j in range(3):
+            failing[j, :4, box] = np.where(inside[box, j], 0, 1 << j)
+    patterns = np.empty((30, 2), dtype=np.uint32)
+    run(boxes.failed_tests)(codes, np.arange(3), failing, patterns)
+    for i in range(30):
+        for box in range(2):
+            assert patterns[i, box] == sum((not inside[box, j, codes[i, j]]) << j for j in range(3))
+    # The table against brute force over coalitions of three tests.
+    from xseg.explain._boxes import _weights
+
+    background = np.unique(patterns[:, 0])
+    share = np.full(len(background), 1 / len(background))
+    table = np.empty((8, 3))
+    run(boxes.shapley_table)(np.arange(8, dtype=np.uint32), background, share, *_weights(3), table)
+    for pattern in range(8):
+        row = np.array([(pattern >> j) & 1 for j in range(3)])
+        others = np.array([[(int(b) >> j) & 1 for j in range(3)] for b in background])
+        phi, _ = naive.shapley_values(lambda failed: ~failed.any(axis=1) * 1.0, row, others, share, 3)
+        assert_allclose(table[pattern], phi, atol=1e-12)
+
+
+def test_explaining_rows_adds_up_table_lines(run):
+    places = np.array([[0, 1], [1, 0]], dtype=np.uint32)
+    tables, widths, starts = np.arange(8.0), np.array([2, 2]), np.array([0, 4])
+    players, segment = np.array([[0, 2], [1, 2]]), np.array([0, 1])
+    out = np.empty((2, 3, 2))
+    run(boxes.explain_segments)(places, segment, tables, widths, starts, players, out)
+    assert_array_equal(out[0], [[0, 0], [0, 6], [1, 7]])
+    own = np.empty((2, 3))
+    run(boxes.explain_targets)(
+        places, np.array([0, 1, 2]), tables, widths, starts, players, np.array([1, 0]), own
+    )
+    assert_array_equal(own, [[0, 6, 7], [2, 0, 3]])

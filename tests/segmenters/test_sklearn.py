@@ -1,0 +1,54 @@
+"""What scikit-learn asks of every estimator."""
+
+import pytest
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from xseg import TreeSegmenter
+
+
+@parametrize_with_checks([TreeSegmenter(), TreeSegmenter(n_segments=3, max_leaves=6, scaling="robust")])
+@pytest.mark.filterwarnings("ignore::xseg.XsegWarning")
+def test_estimator_checks(estimator, check):
+    check(estimator)
+
+
+def test_search_and_cross_validation():
+    X = load_iris(as_frame=True).data
+    search = GridSearchCV(TreeSegmenter(random_state=0), {"n_segments": [2, 3]}, cv=3).fit(X)
+    assert search.best_params_ == {"n_segments": 3}
+    assert (cross_val_score(TreeSegmenter(3, random_state=0), X, cv=3) < 0).all()
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_output_containers(library):
+    X = load_iris(as_frame=True).data
+    segmenter = TreeSegmenter(3, random_state=0).set_output(transform=library)
+    out = segmenter.fit_transform(X)
+    assert list(out.columns) == ["treesegmenter0", "treesegmenter1", "treesegmenter2"]
+    assert type(out).__module__.startswith(library)
+
+
+def test_pipelines_and_unions(mixed):
+    X = load_iris(as_frame=True).data
+    pipeline = make_pipeline(StandardScaler(), TreeSegmenter(3, random_state=0)).fit(X)
+    assert (pipeline.predict(X) == TreeSegmenter(3, random_state=0).fit_predict(X)).mean() > 0.97
+    union = make_union(TreeSegmenter(3, random_state=0), StandardScaler())
+    assert isinstance(union, FeatureUnion)
+    assert union.fit_transform(X).shape == (150, 7)
+    encode = make_column_transformer(
+        (OneHotEncoder(sparse_output=False), ["channel"]), ("passthrough", ["orders", "spend"])
+    )
+    assert set(make_pipeline(encode, TreeSegmenter(3, random_state=0)).fit(mixed).predict(mixed)) == {0, 1, 2}
+
+
+def test_clone_keeps_parameters_as_given():
+    weights = {"spend": 2.0}
+    segmenter = TreeSegmenter(4, feature_weights=weights, forbid=["age"])
+    assert clone(segmenter).get_params()["feature_weights"] == weights
+    assert segmenter.feature_weights is weights

@@ -1,0 +1,100 @@
+"""One algorithm, the same bits, wherever the rows are."""
+
+import numpy as np
+import pytest
+from conftest import mixed_table
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import xseg
+from xseg.exceptions import ColumnTypeError, DataError, ParameterError, SchemaError, UnsupportedTableError
+from xseg.export import fingerprint
+
+
+def fit(backend):
+    return xseg.TreeSegmenter(3, max_leaves=6, random_state=0, n_init=2).fit(backend)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return mixed_table(400, 1)
+
+
+@pytest.fixture(scope="module")
+def expected(table):
+    return fit(table)
+
+
+@given(data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_batches_of_any_size_in_any_order_give_the_same_bits(table, expected, data):
+    order = data.draw(st.permutations(range(5)))
+    cuts = sorted(data.draw(st.lists(st.integers(0, 400), min_size=4, max_size=4)))
+    parts = [table.iloc[start:stop] for start, stop in zip([0, *cuts], [*cuts, 400], strict=True)]
+    backend = xseg.BatchBackend([parts[place] for place in order], n_jobs=data.draw(st.integers(1, 3)))
+    assert fingerprint(fit(backend)) == fingerprint(expected)
+
+
+@pytest.mark.parametrize("batch_rows", [7, 1_000])
+@pytest.mark.parametrize("form", ["csv", "csv.gz", "parquet"])
+def test_files_give_the_same_bits(table, tmp_path, form, batch_rows):
+    plain = table.assign(channel=table["channel"].astype(object), age=table["age"].astype(str))
+    path = tmp_path / f"table.{form}"
+    if form == "parquet":
+        plain.to_parquet(path)
+    else:
+        plain.to_csv(path, index=False)
+    segmenter = fit(xseg.BatchBackend(path, batch_rows=batch_rows))
+    memory = fit(plain)
+    assert fingerprint(segmenter) == fingerprint(memory)
+    assert (segmenter.labels_ == memory.labels_).all()
+    assert (segmenter.predict(xseg.BatchBackend(path)) == memory.labels_).all()
+
+
+def test_one_shot_iterators_and_callables(table, expected):
+    parts = [table.iloc[:150], table.iloc[150:]]
+    assert fingerprint(fit(xseg.BatchBackend(iter(parts)))) == fingerprint(expected)
+    assert fingerprint(fit(xseg.BatchBackend(lambda: iter(parts)))) == fingerprint(expected)
+
+
+def test_weights_and_columns(table):
+    rng = np.random.default_rng(0)
+    for weight in (rng.integers(0, 3, 400), rng.random(400)):
+        weighted = table.assign(weight=weight, extra=1)
+        backend = xseg.BatchBackend(
+            [weighted.iloc[:100], weighted.iloc[100:]], columns=table.columns, weight_column="weight"
+        )
+        memory = fit(xseg.MemoryBackend(table, weight))
+        assert (fit(backend).labels_ == memory.labels_).all()
+
+
+def test_temporary_files_go_with_the_backend(table, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    backend = xseg.BatchBackend(iter([table]))
+    fit(backend)
+    del backend
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_does_not_fit_together_is_refused(table, tmp_path):
+    numbers, text = table[["spend"]], table[["spend"]].astype(str)
+    cases = [
+        (lambda: fit(xseg.BatchBackend([numbers, text])), ColumnTypeError, "'spend' holds values of kind"),
+        (lambda: fit(xseg.BatchBackend([table, numbers])), SchemaError, "different columns"),
+        (lambda: fit(xseg.BatchBackend([])), DataError, "no rows"),
+        (lambda: xseg.BatchBackend(tmp_path / "no.csv"), DataError, "no file"),
+        (lambda: xseg.BatchBackend(table), UnsupportedTableError, "DataFrame"),
+        (lambda: xseg.BatchBackend([table], batch_rows=0), ParameterError, "batch_rows"),
+        (lambda: fit(xseg.BatchBackend([table], columns=["nope"])), SchemaError, "'nope'"),
+        (lambda: xseg.TreeSegmenter().fit(xseg.MemoryBackend(table), sample_weight=[1]), ParameterError, "own weights"),
+        (lambda: xseg.BatchBackend([table.assign(w=0)], weight_column="w"), DataError, "zero"),
+    ]
+    for call, error, words in cases:
+        with pytest.raises(error, match=words):
+            call()
+
+
+def test_arrays_in_batches():
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    segmenter = fit(xseg.BatchBackend(np.array_split(X, 4)))
+    assert (segmenter.predict(X) == fit(X).labels_).all()

@@ -1,0 +1,122 @@
+"""A saved model is the model; anything else in the file is refused before it is built."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import xseg
+from xseg.exceptions import ModelFileError, NotFittedError, UnsupportedModelError
+from xseg.export import fingerprint
+from xseg.export._model import _digest
+
+
+@pytest.fixture
+def saved(fitted, tmp_path):
+    path = tmp_path / "model.json"
+    xseg.save(fitted, path)
+    return path
+
+
+@pytest.mark.parametrize("scaling", ["standard", "quantile"])
+def test_a_loaded_model_answers_the_same(mixed, tmp_path, scaling):
+    segmenter = xseg.TreeSegmenter(4, max_leaves=8, scaling=scaling, random_state=0).fit(mixed)
+    xseg.save(segmenter, tmp_path / "model.json")
+    again = xseg.load(tmp_path / "model.json")
+    assert (again.predict(mixed) == segmenter.labels_).all()
+    assert np.array_equal(xseg.explain(again, mixed, of="all").values, xseg.explain(segmenter, mixed, of="all").values)
+    assert again.segments_.to_frame().equals(segmenter.segments_.to_frame())
+    assert again.score(mixed) == segmenter.score(mixed)
+    assert fingerprint(again) == fingerprint(segmenter)
+    assert again.get_params() == {**segmenter.get_params(), "forbid": []}
+    assert list(again.feature_names_in_) == list(mixed.columns)
+
+
+def test_arrays_and_single_segments_survive(tmp_path):
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    for n_segments in (1, 2):
+        segmenter = xseg.TreeSegmenter(n_segments, random_state=np.random.RandomState(0)).fit(X)
+        xseg.save(segmenter, tmp_path / "model.json")
+        again = xseg.load(tmp_path / "model.json")
+        assert (again.predict(X) == segmenter.labels_).all()
+        assert not hasattr(again, "feature_names_in_")
+
+
+def test_fingerprints_tell_models_apart(mixed, fitted):
+    other = xseg.TreeSegmenter(3, random_state=0).fit(mixed)
+    assert fingerprint(other) != fingerprint(fitted)
+
+
+def test_no_row_is_in_the_file(saved, mixed):
+    text = saved.read_text()
+    assert "labels" not in text
+    for value in mixed["balance"].dropna():
+        assert repr(float(value)) not in text
+
+
+def test_files_that_are_not_models_are_refused(saved, tmp_path, fitted):
+    for text in ("", "{", "[]", '{"format": "xseg-model", "version": NaN}', "[" * 100_000, '{"format": "other"}'):
+        (tmp_path / "bad.json").write_text(text)
+        with pytest.raises(ModelFileError, match=r"bad\.json"):
+            xseg.load(tmp_path / "bad.json")
+    with pytest.raises(ModelFileError, match="cannot read"):
+        xseg.load(tmp_path / "missing.json")
+    with pytest.raises(ModelFileError, match="cannot write"):
+        xseg.save(fitted, tmp_path / "nowhere" / "model.json")
+    document = json.loads(saved.read_text())
+    for version in (2, "1", None):
+        saved.write_text(json.dumps({**document, "version": version}))
+        with pytest.raises(ModelFileError, match="version"):
+            xseg.load(saved)
+
+
+def test_altered_content_is_found(saved):
+    document = json.loads(saved.read_text())
+    document["segment_names"][0] = "Somebody else"
+    saved.write_text(json.dumps(document))
+    with pytest.raises(ModelFileError, match="altered"):
+        xseg.load(saved)
+
+
+def paths_of(value, path=()):
+    yield path
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from paths_of(item, (*path, key))
+    elif isinstance(value, list):
+        for place, item in enumerate(value[:6]):
+            yield from paths_of(item, (*path, place))
+
+
+REPLACEMENTS = [None, -1, 10**20, 1e308, "x", [], {}, True, [[]], 0, [0, 0]]
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_tampered_shapes_never_crash_even_with_a_fresh_fingerprint(saved, mixed, data):
+    document = json.loads(saved.read_text())
+    path = data.draw(st.sampled_from([path for path in paths_of(document) if path]))
+    target = document
+    for key in path[:-1]:
+        target = target[key]
+    if data.draw(st.booleans()) and isinstance(target, list):
+        target.pop(path[-1])
+    else:
+        target[path[-1]] = data.draw(st.sampled_from(REPLACEMENTS))
+    document["fingerprint"] = _digest(document)
+    tampered = saved.with_name("tampered.json")
+    tampered.write_text(json.dumps(document))
+    try:
+        model = xseg.load(tampered)
+    except xseg.XsegError:
+        return
+    assert set(model.predict(mixed)) <= set(range(model.n_segments_))
+
+
+def test_only_fitted_segmenters_are_saved(tmp_path):
+    with pytest.raises(NotFittedError):
+        xseg.save(xseg.TreeSegmenter(), tmp_path / "model.json")
+    with pytest.raises(UnsupportedModelError, match="got dict"):
+        xseg.save({}, tmp_path / "model.json")

@@ -8,8 +8,11 @@ from uuid import uuid4
 __all__ = ["write_whole"]
 
 
-def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
+def write_whole(path: str | os.PathLike[str], content: str | bytes, *, durable: bool = True) -> None:
     """Write a file so that at every moment either the old content or all of the new one is there.
+
+    A file that is not `durable` survives the death of this process, but perhaps not a power failure; many small files
+    are written much faster so.
 
     Raises
     ------
@@ -21,8 +24,9 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
     try:
         with draft.open("xb") as stream:
             stream.write(content.encode() if isinstance(content, str) else content)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         if file.exists():
             shutil.copymode(file, draft)
         draft.replace(file)

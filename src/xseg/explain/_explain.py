@@ -17,7 +17,7 @@ from xseg.explain._pipeline import Route, route_of
 if TYPE_CHECKING:
     import shap
 
-__all__ = ["box_explainer", "explain"]
+__all__ = ["box_explainer", "explain", "raw_values", "rows_to_codes"]
 
 
 def explain(model: Any, X: Any, *, of: str | int = "own", background: Any = None) -> "shap.Explanation":
@@ -73,7 +73,7 @@ def explain(model: Any, X: Any, *, of: str | int = "own", background: Any = None
     route = route_of(model)
     segmenter = route.segmenter
     table = read_table(X)
-    codes = _codes(segmenter, route.transform(X))
+    codes = rows_to_codes(segmenter, route.transform(X))
     explainer = box_explainer(segmenter, route, len(table.columns), background)
     n_workers = MemoryBackend(np.zeros((1, 1)), n_jobs=segmenter.n_jobs).n_workers
     base = explainer.base_values()
@@ -105,13 +105,13 @@ def box_explainer(segmenter: Any, route: Route, n_columns: int, background: Any 
             population = model.boxes.grouped(population, route.sources)
     else:
         counts = PatternCounts(tests)
-        codes = _codes(segmenter, route.transform(background))
+        codes = rows_to_codes(segmenter, route.transform(background))
         counts.add(CodedBlock(codes, np.empty((len(codes), 0), np.float32), np.ones(len(codes), np.int64)))
         population = tuple(counts.boxes)
     return BoxExplainer(model, tests, population, n_columns)
 
 
-def _codes(segmenter: Any, X: Any) -> NDArray[np.uint8]:
+def rows_to_codes(segmenter: Any, X: Any) -> NDArray[np.uint8]:
     """Code the rows by the thresholds of the model."""
     model = getattr(segmenter, "model_", None)
     if model is None and hasattr(segmenter, "_check_fitted"):

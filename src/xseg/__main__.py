@@ -1,0 +1,5 @@
+"""``python -m xseg`` is the same as ``xseg``."""
+
+from xseg.cli import main
+
+main()

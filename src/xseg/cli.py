@@ -1,0 +1,228 @@
+"""The command line: ``xseg demo``, ``fit``, ``explain`` and ``cards``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from xseg.exceptions import ParameterError, XsegError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Customer segments whose model is the explanation.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+console = Console()
+
+TablePath = Annotated[Path, typer.Argument(help="A table of customers: CSV, TSV or Parquet.", metavar="TABLE")]
+ModelPath = Annotated[Path, typer.Argument(help="A model that `xseg fit` wrote.", metavar="MODEL")]
+PolicyPath = Annotated[Path | None, typer.Option(help="A policy file (YAML): what people may be told.")]
+IdColumn = Annotated[str | None, typer.Option(help="The column that names each person; it is never used to segment.")]
+Drop = Annotated[list[str] | None, typer.Option(help="A column to leave out; may be given several times.")]
+
+
+def main() -> None:
+    """Run the command line; errors of ours become one clear line."""
+    try:
+        app()
+    except XsegError as error:
+        Console(stderr=True).print("[bold red]Error:[/] ", end="")
+        Console(stderr=True).print(str(error), markup=False, highlight=False)
+        raise SystemExit(2) from None
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Where to write.")] = Path("xseg-demo"),
+    rows: Annotated[int, typer.Option(help="How many made-up customers to segment.", min=50)] = 5_000,
+    seed: Annotated[int, typer.Option(help="Seeds the customers and the fit.")] = 0,
+) -> None:
+    """Segment a made-up shop, explain everyone, and write cards, a report and the model."""
+    with _progress() as progress:
+        stage = progress.add_task("making customers", total=5)
+
+        def begin(what: str) -> None:
+            progress.update(stage, description=what)
+            progress.advance(stage)
+
+        import xseg
+        from xseg.cards import FORMS
+        from xseg.cards import write_cards as write
+
+        customers, policy = xseg.make_customers(rows, random_state=seed), xseg.customers_policy()
+        begin("finding segments")
+        segmenter = xseg.TreeSegmenter(n_segments=5, random_state=seed).fit(customers)
+        begin("writing cards")
+        shown = [int((segmenter.labels_ == segment.index).argmax()) for segment in segmenter.segments_]
+        some = customers.iloc[shown]
+        cards = out / "cards" / xseg.export.fingerprint(segmenter)[:12]
+        write(segmenter, some, cards, ids=list(some.index), policy=policy, forms=tuple(FORMS))
+        begin("writing the report")
+        xseg.make_report(segmenter, policy=policy).save(out / "report.html")
+        begin("saving the model")
+        xseg.save(segmenter, out / "model.json")
+        policy.save(out / "policy.yaml")
+        customers.to_csv(out / "customers.csv", index_label="customer_id")
+        begin("done")
+    _print_segments(segmenter)
+    first = cards / f"{some.index[0]}.html"
+    console.print(f"\nOpen [bold]{out / 'report.html'}[/] for the whole model,")
+    console.print(f"and [bold]{first}[/] for what one customer would be shown.")
+    console.print(f"The table, the policy and the model are in {out}: try  xseg explain {out / 'model.json'} "
+                  f"{out / 'customers.csv'} --row 3", highlight=False)
+
+
+@app.command()
+def fit(
+    table: TablePath,
+    out: Annotated[Path, typer.Option(help="Where to write the model.")] = Path("model.json"),
+    segments: Annotated[int, typer.Option(help="How many segments to make.", min=1)] = 5,
+    max_leaves: Annotated[int | None, typer.Option(help="How many leaves the tree may have.")] = None,
+    min_segment_size: Annotated[float, typer.Option(help="The least share (or number) of people in a leaf.")] = 0.005,
+    scaling: Annotated[str, typer.Option(help="standard, robust, quantile or none.")] = "standard",
+    seed: Annotated[int, typer.Option(help="Seeds the fit.")] = 0,
+    id_column: IdColumn = None,
+    drop: Drop = None,
+) -> None:
+    """Find segments in your own table and save the model."""
+    import xseg
+
+    customers, _ = _read(table, id_column, drop or [])
+    segmenter = xseg.TreeSegmenter(
+        segments,
+        max_leaves=max_leaves,
+        min_segment_size=int(min_segment_size) if min_segment_size >= 1 else min_segment_size,
+        scaling=scaling,
+        random_state=seed,
+    )
+    with console.status(f"finding {segments} segments among {len(customers):,} people"):
+        segmenter.fit(customers)
+    xseg.save(segmenter, out)
+    _print_segments(segmenter)
+    console.print(f"\nThe model is in [bold]{out}[/].")
+
+
+@app.command()
+def explain(
+    model: ModelPath,
+    table: TablePath,
+    row: Annotated[int, typer.Option(help="Which row of the table to explain, counting from 0.", min=0)] = 0,
+    policy: PolicyPath = None,
+) -> None:
+    """Say why one person is in their segment."""
+    from xseg.explain import explain_row
+    from xseg.export import load
+    from xseg.policy import Policy
+
+    segmenter = load(model)
+    customers = _columns_of(segmenter, _read(table, None, [])[0])
+    if row >= len(customers):
+        message = f"{table} has {len(customers):,} rows, so there is no row {row}; they are counted from 0"
+        raise ParameterError(message)
+    labels = Policy.of(policy)
+    found = explain_row(segmenter, customers.iloc[[row]])
+    segment = segmenter.segments_[found.segment]
+    console.print(f"Row {row} is in [bold]{segment.name}[/] ({segment.share:.0%} of everyone):", highlight=False)
+    console.print(segment.rule, markup=False, highlight=False)
+    listing = Table(box=None, pad_edge=False, header_style="bold")
+    listing.add_column("why")
+    listing.add_column("value", justify="right")
+    listing.add_column("points", justify="right")
+    listing.add_row("share of everyone in this segment", "", f"{100 * found.base_value:.1f}")
+    for name, value, contribution in found.reasons:
+        listing.add_row(labels.feature(name).label, _shown(value), f"{100 * contribution:+.1f}")
+    listing.add_row("together", "", "100.0", style="bold")
+    console.print(listing, highlight=False)
+
+
+@app.command()
+def cards(
+    model: ModelPath,
+    table: TablePath,
+    id_column: Annotated[str, typer.Option(help="The column that names each person.")],
+    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("cards"),
+    policy: PolicyPath = None,
+    form: Annotated[list[str] | None, typer.Option(help="html, text, markdown or json; may be repeated.")] = None,
+) -> None:
+    """Write everyone's card; a run that was stopped is taken up where it ended."""
+    from xseg.cards import write_cards
+    from xseg.export import load
+
+    segmenter = load(model)
+    customers, ids = _read(table, id_column, [])
+    with _progress() as progress:
+        bar = progress.add_task("writing cards", total=len(customers))
+        written = write_cards(
+            segmenter,
+            _columns_of(segmenter, customers),
+            out,
+            ids=ids,
+            policy=policy,
+            forms=form or ["html"],
+            progress=lambda: progress.advance(bar),
+        )
+    kept = f", {written.n_kept:,} were there already" if written.n_kept else ""
+    console.print(f"{written.n_written:,} cards written to [bold]{written.folder}[/]{kept}.", highlight=False)
+
+
+def _read(path: Path, id_column: str | None, drop: list[str]) -> tuple["pd.DataFrame", list[Any]]:
+    """Read a table, without the columns that must not be used; gives the ids too."""
+    from xseg.core.schema import suggestion
+    from xseg.datasets import load_table
+    from xseg.exceptions import FeatureNamesError
+
+    table = load_table(path)
+    for name in [*drop, *([id_column] if id_column else [])]:
+        if name not in table.columns:
+            message = f"{path} has no column {name!r}{suggestion(name, list(table.columns))}"
+            raise FeatureNamesError(message)
+    ids = table[id_column].tolist() if id_column else []
+    return table.drop(columns=[*drop, *([id_column] if id_column else [])]), ids
+
+
+def _columns_of(segmenter: Any, table: "pd.DataFrame") -> "pd.DataFrame":
+    """Keep the columns the model was fitted on; other columns of the file do not matter."""
+    from xseg.exceptions import SchemaError
+
+    names = list(segmenter.tree_.bins.schema.names)
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        message = f"the table lacks the column(s) {', '.join(map(repr, missing))} that the model was fitted on"
+        raise SchemaError(message)
+    return table[names]
+
+
+def _print_segments(segmenter: Any) -> None:
+    listing = Table(box=None, pad_edge=False, header_style="bold")
+    for title, justify in (("segment", "left"), ("people", "right"), ("share", "right"), ("who belongs to it", "left")):
+        listing.add_column(title, justify=justify)  # type: ignore[arg-type]
+    for segment in segmenter.segments_:
+        listing.add_row(segment.name, f"{segment.size:,.0f}", f"{segment.share:.0%}", segment.rule)
+    console.print(listing, markup=False, highlight=False)
+    console.print(
+        f"\nprice of explainability {segmenter.price_of_explainability_:.3f} (cost of these "
+        f"{segmenter.tree_.n_leaves} leaves over unrestricted k-means), "
+        f"{segmenter.mean_depth_:.1f} questions per customer",
+        highlight=False,
+    )
+
+
+def _shown(value: Any) -> str:
+    if value is None or value != value:
+        return "missing"
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield progress

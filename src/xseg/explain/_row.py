@@ -1,0 +1,72 @@
+"""One person's explanation as plain data, without loading shap."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from xseg.core.tables import read_table
+from xseg.explain._explain import box_explainer, raw_values, rows_to_codes
+from xseg.explain._pipeline import route_of
+
+__all__ = ["RowExplanation", "explain_row"]
+
+
+@dataclass(frozen=True, slots=True)
+class RowExplanation:
+    """Why one person is in their segment.
+
+    Attributes
+    ----------
+    segment : int
+        The segment.
+    base_value : float
+        The share of everyone who is in it.
+    reasons : tuple of (str, object, float)
+        Name, value and contribution of each feature with any influence, the strongest first; `base_value` and the
+        contributions add up to 1.
+    """
+
+    segment: int
+    base_value: float
+    reasons: tuple[tuple[str, Any, float], ...]
+
+
+def explain_row(model: Any, X: Any) -> RowExplanation:
+    """Explain the first row of a table.
+
+    Parameters
+    ----------
+    model : fitted segmenter, or Pipeline that ends in one
+        The model.
+    X : table or array of shape (n_rows, n_features)
+        A table whose first row is explained.
+
+    Returns
+    -------
+    RowExplanation
+        The segment and the reasons.
+
+    Raises
+    ------
+    NotFittedError, SchemaError, UnsupportedModelError
+        As for `explain`.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> from xseg.explain import explain_row
+    >>> customers = xseg.make_customers(500, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> found = explain_row(segmenter, customers)
+    >>> round(found.base_value + sum(contribution for *_, contribution in found.reasons), 9)
+    1.0
+    """
+    route = route_of(model)
+    table = read_table(X)
+    codes = rows_to_codes(route.segmenter, route.transform(X))[:1]
+    explainer = box_explainer(route.segmenter, route, len(table.columns))
+    segment = int(explainer.segments(codes)[0])
+    values = explainer.explain_targets(codes, None, 1)[0]
+    data = raw_values(table.rows(0, 1))[0]
+    order = sorted((j for j, value in enumerate(values) if value), key=lambda j: -abs(values[j]))
+    reasons = tuple((table.names[j], data[j], float(values[j])) for j in order)
+    return RowExplanation(segment, float(explainer.base_values()[segment]), reasons)

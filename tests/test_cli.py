@@ -1,0 +1,115 @@
+"""The command line, as a newcomer and as somebody with a file of their own."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+import xseg
+from xseg.cli import app, main
+
+
+@pytest.fixture
+def run():
+    def call(*words):
+        result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200"})
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return call
+
+
+@pytest.fixture
+def shop(tmp_path):
+    customers = xseg.make_customers(400, random_state=0)
+    customers.to_csv(tmp_path / "customers.csv", index_label="customer_id")
+    customers.reset_index().to_parquet(tmp_path / "customers.parquet")
+    xseg.customers_policy().save(tmp_path / "policy.yaml")
+    return tmp_path
+
+
+def test_demo_writes_everything(run, tmp_path):
+    out = run("demo", "--out", tmp_path / "demo", "--rows", 300)
+    assert "price of explainability" in out
+    assert "report.html" in out
+    written = {path.suffix for path in (tmp_path / "demo").rglob("*") if path.is_file()}
+    assert written >= {".html", ".txt", ".json", ".md", ".yaml", ".csv"}
+    model = xseg.load(tmp_path / "demo" / "model.json")
+    assert model.n_segments_ == 5
+    for segment in model.segments_:
+        assert f"{segment.size:,.0f}" in out
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_fit_explain_cards_on_a_file(run, shop, form):
+    table, model = shop / f"customers.{form}", shop / "model.json"
+    assert "price of explainability" in run("fit", table, "--segments", 3, "--out", model, "--id-column", "customer_id")
+    assert xseg.load(model).n_segments_ == 3
+    out = run("explain", model, table, "--row", 3)
+    assert "together" in out
+    assert "100.0" in out
+    out = run("cards", model, table, "--out", shop / "cards", "--id-column", "customer_id", "--policy", shop / "policy.yaml")
+    assert "400 cards written" in out
+    assert len(list((shop / "cards").glob("*.html"))) == 400
+
+
+def test_cards_are_taken_up_where_they_stopped(run, shop):
+    run("fit", shop / "customers.csv", "--segments", 3, "--out", shop / "model.json", "--id-column", "customer_id")
+    words = ["cards", shop / "model.json", shop / "customers.csv", "--out", shop / "cards"]
+    words += ["--id-column", "customer_id", "--form", "json"]
+    run(*words)
+    written = sorted((shop / "cards").glob("C*.json"))
+    kept = written[0].read_bytes()
+    for path in written[5:]:
+        path.unlink()
+    out = run(*words)
+    assert "395 cards written" in out
+    assert "5 were there already" in out
+    assert written[0].read_bytes() == kept
+    assert sorted((shop / "cards").glob("C*.json")) == written
+    assert all(json.loads(path.read_text()) for path in written)
+
+
+def test_cards_of_another_model_are_not_mixed(run, shop):
+    table = shop / "customers.csv"
+    for segments in (3, 4):
+        run("fit", table, "--segments", segments, "--out", shop / f"{segments}.json", "--id-column", "customer_id")
+    run("cards", shop / "3.json", table, "--out", shop / "cards", "--id-column", "customer_id", "--form", "text")
+    with pytest.raises(xseg.XsegError, match="another model"):
+        run("cards", shop / "4.json", table, "--out", shop / "cards", "--id-column", "customer_id")
+
+
+def test_mistakes_are_one_clear_line(run, shop, capsys, monkeypatch):
+    cases = [
+        (["fit", shop / "nope.csv"], "nope.csv"),
+        (["fit", shop / "customers.csv", "--id-column", "customer"], "did you mean 'customer_id'"),
+        (["explain", shop / "customers.csv", shop / "customers.csv"], "not a model file"),
+    ]
+    for words, problem in cases:
+        with pytest.raises(xseg.XsegError, match=problem):
+            run(*words)
+    run("fit", shop / "customers.csv", "--out", shop / "model.json", "--id-column", "customer_id")
+    with pytest.raises(xseg.XsegError, match="400 rows"):
+        run("explain", shop / "model.json", shop / "customers.csv", "--row", 400)
+    monkeypatch.setattr("sys.argv", ["xseg", "fit", str(shop / "nope.csv")])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert "Error:" in capsys.readouterr().err
+
+
+def test_ids_must_name_people(run, shop):
+    from xseg.cards import write_cards
+
+    customers = xseg.make_customers(300, random_state=0)
+    segmenter = xseg.TreeSegmenter(3, random_state=0).fit(customers)
+    some = customers.head(2)
+    for ids, problem in ((["a", "a"], "used in row 0 and again in row 1"), (["a", None], "row 1 has no id")):
+        with pytest.raises(xseg.XsegError, match=problem):
+            write_cards(segmenter, some, shop / "c", ids=ids)
+    write_cards(segmenter, some, shop / "d", ids=["../../x", "a/b"])
+    assert len(list((shop / "d").glob("*.html"))) == 2
+    with pytest.raises(xseg.XsegError, match="forms must be"):
+        write_cards(segmenter, some, shop / "e", ids=["a", "b"], forms=["pdf"])

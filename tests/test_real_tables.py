@@ -1,0 +1,69 @@
+"""Real customers: fitted, explained and given a card, every one of them, and every card's rule is true of its row."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import xseg
+from xseg.core.tables import read_table
+
+pytestmark = pytest.mark.realdata
+
+
+def marketing(folder):
+    table = xseg.load_table(folder / "marketing_campaign.csv")
+    return table.drop(columns=["ID", "Dt_Customer"])
+
+
+def bank(folder):
+    return xseg.load_table(folder / "bank_full.csv.gz").drop(columns="y")
+
+
+def telco(folder):
+    return xseg.load_table(folder / "telco_churn.csv").drop(columns=["customerID", "Churn"])
+
+
+def wholesale(folder):
+    return xseg.load_table(folder / "wholesale_customers.csv")
+
+
+def retail(folder):
+    lines = pd.read_parquet(folder / "online_retail.parquet")
+    lines["amount"] = lines["Quantity"] * lines["UnitPrice"]
+    with pytest.warns(xseg.XsegWarning, match="135,080"):
+        return xseg.rfm_table(lines, customer="CustomerID", date="InvoiceDate", amount="amount", order="InvoiceNo")
+
+
+@pytest.mark.parametrize("table_of", [marketing, bank, telco, wholesale, retail])
+def test_everyone_is_segmented_explained_and_given_a_card(shared_data, table_of):
+    table = table_of(shared_data)
+    segmenter = xseg.TreeSegmenter(5, max_leaves=8, random_state=0).fit(table)
+    assert segmenter.n_segments_ == 5
+    assert 1 <= segmenter.price_of_explainability_ < 1.3
+    explanation = xseg.explain(segmenter, table, of="all")
+    total = explanation.values.sum(axis=1) + explanation.base_values
+    np.testing.assert_allclose(total, segmenter.transform(table), atol=1e-12)
+    columns = {column.name: column for column in read_table(table).columns}
+    for segment in segmenter.segments_:
+        held = np.any([rule.holds(columns, len(table)) for rule in segment.rules], axis=0)
+        assert (held == (segmenter.labels_ == segment.index)).all()
+    cards = xseg.make_cards(segmenter, table)
+    assert len(cards) == len(table)
+    for card, label in zip(cards, segmenter.labels_, strict=True):
+        assert card.segment.index == label
+
+
+@pytest.mark.parametrize("table_of", [marketing, wholesale])
+def test_saved_models_of_real_tables_answer_the_same(shared_data, table_of, tmp_path):
+    table = table_of(shared_data)
+    segmenter = xseg.TreeSegmenter(4, random_state=0).fit(table)
+    xseg.save(segmenter, tmp_path / "model.json")
+    assert (xseg.load(tmp_path / "model.json").predict(table) == segmenter.labels_).all()
+
+
+def test_batches_of_a_real_file_give_the_same_bits(shared_data):
+    path = shared_data / "bank_full.csv.gz"
+    whole = xseg.TreeSegmenter(4, random_state=0).fit(pd.read_csv(path))
+    batched = xseg.TreeSegmenter(4, random_state=0).fit(xseg.BatchBackend(path, batch_rows=9_999))
+    assert (whole.labels_ == batched.labels_).all()
+    assert whole.cost_ == batched.cost_

@@ -154,6 +154,9 @@ def test_explaining_rows_adds_up_table_lines(run):
     out = np.empty((2, 3, 2))
     run(boxes.explain_segments)(places, segment, tables, widths, starts, players, out)
     assert_array_equal(out[0], [[0, 0], [0, 6], [1, 7]])
+    targets = np.empty(2, dtype=np.int64)
+    run(boxes.find_own)(places, segment, targets)
+    assert targets.tolist() == [0, 1]
     own = np.empty((2, 3))
     run(boxes.explain_targets)(
         places, np.array([0, 1, 2]), tables, widths, starts, players, np.array([1, 0]), own

@@ -53,6 +53,16 @@ def shapley_table(failed, background, share, gain, loss, table):
 
 
 @kernel
+def find_own(patterns, box_segment, targets):
+    """Write the segment of the box in which a row fails no test."""
+    for i in range(patterns.shape[0]):
+        for box in range(patterns.shape[1]):
+            if patterns[i, box] == 0:
+                targets[i] = box_segment[box]
+                break
+
+
+@kernel
 def explain_targets(places, first, tables, widths, starts, players, targets, out):
     """Write the Shapley values of membership in one segment per row, shape (n_rows, n_columns).
 

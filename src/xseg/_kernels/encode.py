@@ -5,24 +5,34 @@ import numpy as np
 from xseg._kernels.jit import kernel
 
 MISSING = np.uint8(255)
+FEW_THRESHOLDS = 8
 
 
 @kernel
 def encode_numbers(values, thresholds, codes):
-    """Write how many sorted `thresholds` are <= each value; NaN becomes the last code, 255."""
+    """Write how many sorted `thresholds` are <= each value; NaN becomes the last code, 255.
+
+    Gives the first row that holds an infinity, or -1.
+    """
+    n_thresholds = thresholds.shape[0]
+    infinite = -1
     for i in range(values.shape[0]):
-        value = values[i]
-        if np.isnan(value):
-            codes[i] = MISSING
-            continue
-        low, high = 0, thresholds.shape[0]
-        while low < high:
+        value = np.float64(values[i])
+        low, high = 0, n_thresholds
+        # Halving down to a few and then counting avoids most of the branches that cannot be predicted.
+        while high - low > FEW_THRESHOLDS:
             middle = (low + high) >> 1
             if thresholds[middle] <= value:
                 low = middle + 1
             else:
                 high = middle
-        codes[i] = low
+        code = low
+        for j in range(low, high):
+            code += thresholds[j] <= value
+        codes[i] = MISSING if np.isnan(value) else code
+        if np.isinf(value) and infinite < 0:
+            infinite = i
+    return infinite
 
 
 @kernel

@@ -56,7 +56,9 @@ class FeatureBins:
         if self.feature.kind is Kind.EMPTY:
             out[:] = MISSING
         elif self.feature.kind.is_numeric:
-            encode_numbers(column.numbers(), self.thresholds, out)
+            infinite = encode_numbers(column.values, self.thresholds, out)
+            if infinite >= 0:
+                raise column.infinite(infinite)
         else:
             place = {name: code for code, name in enumerate(self.categories)}
             codes = [place.get(name, MISSING) for name in column.categories]

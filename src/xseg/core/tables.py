@@ -31,13 +31,16 @@ class Column:
         values = np.asarray(self.values, dtype=np.float64)
         infinite = np.isinf(values)
         if infinite.any():
-            row = int(np.flatnonzero(infinite)[0])
-            message = (
-                f"column {self.name!r} holds an infinite value (inf) in row {row}; "
-                "replace it by a number, or by NaN if it is not known"
-            )
-            raise DataError(message)
+            raise self.infinite(int(np.flatnonzero(infinite)[0]))
         return values
+
+    def infinite(self, row: int) -> DataError:
+        """Give the error that says an infinity was found."""
+        message = (
+            f"column {self.name!r} holds an infinite value (inf) in row {row}; "
+            "replace it by a number, or by NaN if it is not known"
+        )
+        return DataError(message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 The value function is interventional over the whole background: ``v(S) = E_z f(x_S, z_rest)`` with f the membership.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import factorial
@@ -11,8 +11,9 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.boxes import explain_segments, explain_targets, shapley_table
+from xseg._kernels.boxes import explain_segments, explain_targets, find_own, shapley_table
 from xseg.core.boxes import BoxModel, Patterns, Tests
+from xseg.core.tables import Table
 
 __all__ = ["BoxExplainer"]
 
@@ -30,7 +31,7 @@ class _Tables:
 
 
 class BoxExplainer:
-    """Explains rows of codes.
+    """Explains rows.
 
     Parameters
     ----------
@@ -46,10 +47,10 @@ class BoxExplainer:
 
     def __init__(self, model: BoxModel, tests: Tests, background: Sequence[Patterns], n_columns: int) -> None:
         order = np.argsort(model.boxes.segment, kind="stable")
-        self.order = order
+        self.bins = model.boxes.bins
         self.n_segments = model.n_segments
         self.n_columns = n_columns
-        self.segment = model.boxes.segment[order]
+        self.segment = model.boxes.segment[order].astype(np.int64)
         self.first = np.searchsorted(self.segment, np.arange(model.n_segments + 1)).astype(np.int64)
         self.tests = Tests(
             tests.features, np.ascontiguousarray(tests.failing[:, :, order]), tuple(tests.players[box] for box in order)
@@ -69,45 +70,56 @@ class BoxExplainer:
             base[self.segment[box]] += patterns.weight[patterns.pattern == 0].sum() / patterns.weight.sum()
         return base
 
-    def segments(self, codes: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Give the segment of each row."""
-        inside = self.tests.patterns(codes) == 0
-        return self.segment[inside.argmax(axis=1)].astype(np.int64)
-
     def explain_targets(
-        self, codes: NDArray[np.uint8], targets: NDArray[np.int64] | None, n_workers: int
-    ) -> NDArray[np.float64]:
-        """Explain membership in one segment for each row (by default its own), shape (n_rows, n_columns)."""
-        out = np.empty((len(codes), self.n_columns))
+        self, table: Table, targets: NDArray[np.int64] | None, n_workers: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Explain membership in one segment for each row, by default its own.
+
+        Returns
+        -------
+        values : ndarray of shape (n_rows, n_columns)
+        targets : ndarray of shape (n_rows,)
+            The segments explained.
+        """
+        out = np.empty((len(table), self.n_columns))
+        explained = np.empty(len(table), dtype=np.int64) if targets is None else targets
 
         def work(rows: slice) -> None:
-            places, tables = self._places(codes[rows])
+            patterns = self._patterns(table, rows)
             if targets is None:
-                chosen = self.segment[(self.tests.patterns(codes[rows]) == 0).argmax(axis=1)].astype(np.int64)
-            else:
-                chosen = targets[rows]
+                find_own(patterns, self.segment, explained[rows])
+            places, tables = self._places(patterns)
             explain_targets(
-                places, self.first, tables.values, tables.widths, tables.starts, self.players, chosen, out[rows]
+                places,
+                self.first,
+                tables.values,
+                tables.widths,
+                tables.starts,
+                self.players,
+                explained[rows],
+                out[rows],
             )
 
-        _in_chunks(work, len(codes), n_workers)
-        return out
+        _in_chunks(work, len(table), n_workers)
+        return out, explained
 
-    def explain_all(self, codes: NDArray[np.uint8], n_workers: int) -> NDArray[np.float64]:
+    def explain_all(self, table: Table, n_workers: int) -> NDArray[np.float64]:
         """Explain membership in every segment, shape (n_rows, n_columns, n_segments)."""
-        out = np.empty((len(codes), self.n_columns, self.n_segments))
-        segment = self.segment.astype(np.int64)
+        out = np.empty((len(table), self.n_columns, self.n_segments))
 
         def work(rows: slice) -> None:
-            places, tables = self._places(codes[rows])
-            explain_segments(places, segment, tables.values, tables.widths, tables.starts, self.players, out[rows])
+            places, tables = self._places(self._patterns(table, rows))
+            explain_segments(places, self.segment, tables.values, tables.widths, tables.starts, self.players, out[rows])
 
-        _in_chunks(work, len(codes), n_workers)
+        _in_chunks(work, len(table), n_workers)
         return out
 
-    def _places(self, codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint32], _Tables]:
-        """Give, for each row and box, the line of the tables that holds the row's pattern."""
-        places = self.tests.patterns(codes)
+    def _patterns(self, table: Table, rows: slice) -> NDArray[np.uint32]:
+        codes = self.bins.encode(table.rows(rows.start, rows.stop), self.tests.features.tolist())
+        return self.tests.patterns(codes)
+
+    def _places(self, places: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], _Tables]:
+        """Turn the pattern of each row and box into the line of the tables that holds it, in place."""
         if not self._sparse:
             return places, self._dense
         listed = [_every_pattern(len(players)) for players in self.tests.players]
@@ -147,7 +159,7 @@ def _weights(n_tests: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return gain, loss
 
 
-def _in_chunks(work, n_rows: int, n_workers: int) -> None:  # type: ignore[no-untyped-def]
+def _in_chunks(work: Callable[[slice], None], n_rows: int, n_workers: int) -> None:
     chunks = [slice(start, min(start + _CHUNK_ROWS, n_rows)) for start in range(0, n_rows, _CHUNK_ROWS)]
     if n_workers == 1 or len(chunks) < 2:
         for rows in chunks:

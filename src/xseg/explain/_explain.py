@@ -17,7 +17,7 @@ from xseg.explain._pipeline import Route, route_of
 if TYPE_CHECKING:
     import shap
 
-__all__ = ["box_explainer", "explain", "raw_values", "rows_to_codes"]
+__all__ = ["box_explainer", "explain", "raw_values", "rows_for"]
 
 
 def explain(model: Any, X: Any, *, of: str | int = "own", background: Any = None) -> "shap.Explanation":
@@ -73,23 +73,23 @@ def explain(model: Any, X: Any, *, of: str | int = "own", background: Any = None
     route = route_of(model)
     segmenter = route.segmenter
     table = read_table(X)
-    codes = rows_to_codes(segmenter, route.transform(X))
+    transformed = rows_for(segmenter, route.transform(X))
     explainer = box_explainer(segmenter, route, len(table.columns), background)
     n_workers = MemoryBackend(np.zeros((1, 1)), n_jobs=segmenter.n_jobs).n_workers
     base = explainer.base_values()
     names = list(segmenter.segment_names_)
     if of == "all":
-        values = explainer.explain_all(codes, n_workers)
-        base_values, output_names = np.broadcast_to(base, (len(codes), len(base))), names
+        values = explainer.explain_all(transformed, n_workers)
+        base_values, output_names = np.broadcast_to(base, (len(table), len(base))), names
     else:
-        targets = _targets(segmenter, explainer, codes, of)
-        values = explainer.explain_targets(codes, targets, n_workers)
-        base_values = base[targets]
-        output_names = None if of == "own" else names[int(targets[0])]
+        targets = None if of == "own" else np.full(len(table), _position(segmenter, of), dtype=np.int64)
+        values, explained = explainer.explain_targets(transformed, targets, n_workers)
+        base_values = base[explained]
+        output_names = None if of == "own" else names[_position(segmenter, of)]
     return shap.Explanation(
         values=values,
         base_values=base_values,
-        data=raw_values(table),
+        data=X if isinstance(X, np.ndarray) and X.dtype == np.float64 else raw_values(table),
         feature_names=list(table.names),
         output_names=output_names,
     )
@@ -105,14 +105,15 @@ def box_explainer(segmenter: Any, route: Route, n_columns: int, background: Any 
             population = model.boxes.grouped(population, route.sources)
     else:
         counts = PatternCounts(tests)
-        codes = rows_to_codes(segmenter, route.transform(background))
+        rows = rows_for(segmenter, route.transform(background))
+        codes = model.boxes.bins.encode(rows, tests.features.tolist())
         counts.add(CodedBlock(codes, np.empty((len(codes), 0), np.float32), np.ones(len(codes), np.int64)))
         population = tuple(counts.boxes)
     return BoxExplainer(model, tests, population, n_columns)
 
 
-def rows_to_codes(segmenter: Any, X: Any) -> NDArray[np.uint8]:
-    """Code the rows by the thresholds of the model."""
+def rows_for(segmenter: Any, X: Any) -> Table:
+    """Read the rows that a fitted segmenter is asked about, or say why it cannot be."""
     model = getattr(segmenter, "model_", None)
     if model is None and hasattr(segmenter, "_check_fitted"):
         segmenter._check_fitted()
@@ -122,24 +123,24 @@ def rows_to_codes(segmenter: Any, X: Any) -> NDArray[np.uint8]:
             "or a Pipeline that ends in one"
         )
         raise UnsupportedModelError(message)
-    table = segmenter._read(X)
-    bins = model.boxes.bins
-    return bins.encode(table, model.boxes.used_features.tolist())
+    table: Table = segmenter._read(X)
+    return table
 
 
-def _targets(segmenter: Any, explainer: BoxExplainer, codes: NDArray[np.uint8], of: str | int) -> NDArray[np.int64]:
-    if of == "own":
-        return explainer.segments(codes)
+def _position(segmenter: Any, of: str | int) -> int:
     if isinstance(of, str) and of not in segmenter.segment_names_:
         message = f"of={of!r} is neither 'own', 'all' nor a segment{suggestion(of, segmenter.segment_names_)}"
         raise ParameterError(message)
-    return np.full(len(codes), segmenter.segments_.position(of), dtype=np.int64)
+    return int(segmenter.segments_.position(of))
 
 
 def raw_values(table: Table) -> NDArray[Any]:
     """Give the rows as one array: numbers if all columns are numbers, objects otherwise."""
     if all(column.kind.is_numeric for column in table.columns):
-        return np.column_stack([column.numbers() for column in table.columns])
+        by_column = np.empty((len(table.columns), len(table)))
+        for j, column in enumerate(table.columns):
+            by_column[j] = column.values
+        return by_column.T
     values = np.empty((len(table), len(table.columns)), dtype=object)
     for j, column in enumerate(table.columns):
         if column.kind.is_numeric:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xseg.core.tables import read_table
-from xseg.explain._explain import box_explainer, raw_values, rows_to_codes
+from xseg.explain._explain import box_explainer, raw_values, rows_for
 from xseg.explain._pipeline import route_of
 
 __all__ = ["RowExplanation", "explain_row"]
@@ -62,10 +62,10 @@ def explain_row(model: Any, X: Any) -> RowExplanation:
     """
     route = route_of(model)
     table = read_table(X)
-    codes = rows_to_codes(route.segmenter, route.transform(X))[:1]
+    rows = rows_for(route.segmenter, route.transform(X)).rows(0, 1)
     explainer = box_explainer(route.segmenter, route, len(table.columns))
-    segment = int(explainer.segments(codes)[0])
-    values = explainer.explain_targets(codes, None, 1)[0]
+    every, targets = explainer.explain_targets(rows, None, 1)
+    values, segment = every[0], int(targets[0])
     data = raw_values(table.rows(0, 1))[0]
     order = sorted((j for j, value in enumerate(values) if value), key=lambda j: -abs(values[j]))
     reasons = tuple((table.names[j], data[j], float(values[j])) for j in order)

@@ -1,0 +1,52 @@
+"""Timing in turn, and one table a claim: workload, ours, peer, ratio, with versions and machine."""
+
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+import numpy as np
+
+PEERS = ("numpy", "scikit-learn", "shap", "numba", "pandas")
+
+
+def seconds(work: Callable[[], object], repeats: int = 3) -> float:
+    """Give the median wall time of a few runs, after one that is not counted."""
+    work()
+    return timed(work, repeats)
+
+
+def timed(work: Callable[[], object], repeats: int = 1) -> float:
+    """Give the median wall time of a few runs."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def peak_mib() -> float:
+    """Give the most memory this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def show(claim: str, rows: Sequence[tuple[str, str, str, str]]) -> None:
+    """Print one table."""
+    table = [("workload", "ours", "peer", "ratio"), *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(4)]
+    print(f"\n{claim}")
+    for row in table:
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    versions = ", ".join(f"{name} {version(name)}" for name in ("xseg", *PEERS))
+    print(f"Python {sys.version.split()[0]}, {versions}; {platform.machine()}, {os.cpu_count()} cores")
+
+
+def mixture(n_rows: int, n_columns: int, n_groups: int, seed: int = 0) -> np.ndarray:
+    """Draw rows from round Gaussians around random centres."""
+    rng = np.random.default_rng(seed)
+    centers = rng.normal(scale=1.5, size=(n_groups, n_columns))
+    return centers[rng.integers(0, n_groups, n_rows)] + rng.normal(size=(n_rows, n_columns))

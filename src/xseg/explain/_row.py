@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from xseg.core.tables import read_table
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.core.tables import Table, read_table
 from xseg.explain._explain import box_explainer, raw_values, rows_for
 from xseg.explain._pipeline import route_of
 
-__all__ = ["RowExplanation", "explain_row"]
+__all__ = ["RowExplanation", "explain_row", "own_contributions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,30 @@ class RowExplanation:
     segment: int
     base_value: float
     reasons: tuple[tuple[str, Any, float], ...]
+
+
+def own_contributions(
+    model: Any, X: Any, n_workers: int
+) -> tuple[Table, NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """Explain every row's own membership, as plain arrays.
+
+    Returns
+    -------
+    table : Table
+        The raw rows.
+    values : ndarray of shape (n_rows, n_features)
+        Contributions.
+    segments : ndarray of shape (n_rows,)
+        The segments.
+    base : ndarray of shape (n_segments,)
+        The share of everyone in each segment.
+    """
+    route = route_of(model)
+    table = read_table(X)
+    rows = rows_for(route.segmenter, route.transform(X))
+    explainer = box_explainer(route.segmenter, route, len(table.columns))
+    values, segments = explainer.explain_targets(rows, None, n_workers)
+    return table, values, segments, explainer.base_values()
 
 
 def explain_row(model: Any, X: Any) -> RowExplanation:
@@ -60,13 +87,9 @@ def explain_row(model: Any, X: Any) -> RowExplanation:
     >>> round(found.base_value + sum(contribution for *_, contribution in found.reasons), 9)
     1.0
     """
-    route = route_of(model)
-    table = read_table(X)
-    rows = rows_for(route.segmenter, route.transform(X)).rows(0, 1)
-    explainer = box_explainer(route.segmenter, route, len(table.columns))
-    every, targets = explainer.explain_targets(rows, None, 1)
-    values, segment = every[0], int(targets[0])
+    table, every, segments, base = own_contributions(model, X, 1)
+    values, segment = every[0], int(segments[0])
     data = raw_values(table.rows(0, 1))[0]
     order = sorted((j for j, value in enumerate(values) if value), key=lambda j: -abs(values[j]))
     reasons = tuple((table.names[j], data[j], float(values[j])) for j in order)
-    return RowExplanation(segment, float(explainer.base_values()[segment]), reasons)
+    return RowExplanation(segment, float(base[segment]), reasons)

@@ -1,0 +1,7 @@
+"""Cards that can be shown to the very person they are about: facts first, then words, then ink."""
+
+from xseg.cards._make import Cards, make_cards
+from xseg.cards._record import Card
+from xseg.cards._writing import FORMS, WrittenCards, write_cards
+
+__all__ = ["FORMS", "Card", "Cards", "WrittenCards", "make_cards", "write_cards"]

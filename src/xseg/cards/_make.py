@@ -1,0 +1,136 @@
+"""From people to cards."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, overload
+
+import numpy as np
+
+from xseg.backends.workers import count_workers
+from xseg.cards._facts import FactFinder
+from xseg.cards._record import Card
+from xseg.exceptions import DataError, UnsupportedModelError
+from xseg.explain import own_contributions
+from xseg.policy import Policy
+
+__all__ = ["Cards", "make_cards"]
+
+_SHOWN = 3
+
+
+class Cards(Sequence[Card]):
+    """The cards of the rows of a table; each is made when it is asked for.
+
+    Parameters
+    ----------
+    facts : FactFinder
+        Gives the card of a row.
+    rows : sequence of int
+        Which rows.
+    ids : sequence of str or None
+        A reference for each row of the table.
+    """
+
+    def __init__(self, facts: FactFinder, rows: Sequence[int], ids: Sequence[str] | None) -> None:
+        self._facts = facts
+        self._rows = rows
+        self._ids = ids
+
+    @overload
+    def __getitem__(self, key: int) -> Card: ...
+    @overload
+    def __getitem__(self, key: slice) -> "Cards": ...
+    def __getitem__(self, key: int | slice) -> "Card | Cards":
+        if isinstance(key, slice):
+            return Cards(self._facts, self._rows[key], self._ids)
+        row = self._rows[key]
+        return self._facts.card(row, None if self._ids is None else self._ids[row])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Card]:
+        return (self[place] for place in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} cards>"
+
+    def _repr_html_(self) -> str:
+        shown = "".join(card._repr_html_() for card in self[:_SHOWN])
+        more = f"<p>and {len(self) - _SHOWN:,} more</p>" if len(self) > _SHOWN else ""
+        return shown + more
+
+
+def make_cards(
+    segmenter: Any,
+    X: Any,
+    *,
+    policy: Any = None,
+    ids: Sequence[Any] | None = None,
+    now: datetime | None = None,
+) -> Cards:
+    """Make a card for each person: which group they are in, and why, in words fit to be shown to them.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter
+        The model.
+    X : table or array of shape (n_rows, n_features)
+        The people, one a row.
+    policy : Policy, path, mapping or None, default=None
+        What they may be told. None claims nothing: column names, "source not stated".
+    ids : sequence of shape (n_rows,), default=None
+        A reference for each card.
+    now : datetime, default=None
+        The date on the cards; None means today (UTC).
+
+    Returns
+    -------
+    Cards
+        A sequence of `Card`.
+
+    Raises
+    ------
+    NotFittedError
+        The segmenter has not been fitted.
+    SchemaError, ColumnTypeError
+        The columns are not those it was fitted on.
+    PolicyError
+        The policy cannot be read, or names a column that is not there.
+    UnsupportedModelError
+        The model is a pipeline that transforms columns, or no segmenter.
+    DataError
+        There are not as many ids as rows.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> customers = xseg.make_customers(2_000, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> cards = xseg.make_cards(segmenter, customers, policy=xseg.customers_policy())
+    >>> len(cards), cards[0].segment.index == segmenter.labels_[0]
+    (2000, True)
+    """
+    model = _only_segmenter(segmenter)
+    table, values, labels, base = own_contributions(model, X, count_workers(getattr(model, "n_jobs", 1)))
+    told = Policy.of(policy)
+    told.check_columns(table.names)
+    if ids is not None and len(ids) != len(table):
+        message = f"there are {len(ids)} ids for {len(table)} rows; give one for each"
+        raise DataError(message)
+    issued = (datetime.now(UTC) if now is None else now).date()
+    facts = FactFinder(model, table, values, labels, np.asarray(base)[labels], told, issued)
+    return Cards(facts, range(len(table)), None if ids is None else [str(name) for name in ids])
+
+
+def _only_segmenter(model: Any) -> Any:
+    steps = getattr(model, "steps", None)
+    if steps is None:
+        return model
+    if len(steps) > 1 and any(step not in (None, "passthrough") for _, step in steps[:-1]):
+        message = (
+            "cards speak of raw columns in raw units, and this pipeline transforms them first "
+            f"(step {steps[0][0]!r}); give the segmenter the raw table, which it scales by itself"
+        )
+        raise UnsupportedModelError(message)
+    return steps[-1][1]

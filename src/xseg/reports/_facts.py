@@ -1,0 +1,177 @@
+"""What a report says of a model, as data."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xseg.core.conditions import condition_of
+from xseg.core.profiles import Profile
+from xseg.core.schema import Kind
+from xseg.core.tree import LEAF, ThresholdTree
+from xseg.export import fingerprint
+from xseg.ink import Quantity, capitalised, condition_words, one_line, other_categories
+from xseg.policy import Policy
+
+__all__ = ["Check", "Node", "ReportFacts", "SegmentFacts", "Trait", "gather"]
+
+_MOST_TRAITS = 6
+_LEAST_OFFSET = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """A feature in which a group differs: where its people rank on average, and its middle value."""
+
+    label: str
+    rank: float
+    typical: str
+    everyone: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFacts:
+    """One group."""
+
+    index: int
+    name: str
+    size: str
+    share: float
+    rules: tuple[str, ...]
+    traits: tuple[Trait, ...]
+    too_small: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A question and its two branches, or a leaf."""
+
+    question: str | None
+    branches: tuple[tuple[str, "Node"], ...]
+    segment: int | None
+    people: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something to look at, or that is well."""
+
+    passed: bool
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFacts:
+    """Everything a report says."""
+
+    title: str
+    figures: tuple[tuple[str, str, str], ...]
+    segments: tuple[SegmentFacts, ...]
+    root: Node
+    checks: tuple[Check, ...]
+    model: str
+
+
+def gather(segmenter: Any, policy: Policy) -> ReportFacts:
+    """Gather the facts of a fitted segmenter."""
+    segments = segmenter.segments_
+    people = segmenter.profile_.sizes.sum()
+    figures = (
+        (f"{people:,.0f}", "people", "in the table the model was made from"),
+        (str(len(segments)), "groups", f"in {segmenter.tree_.n_leaves} leaves"),
+        (f"{segmenter.mean_depth_:.1f}", "questions", "asked per person, on average"),
+        (
+            f"{segmenter.price_of_explainability_:.3f}",
+            "price of explainability",
+            "cost of these rules over unrestricted k-means; 1 is no price",
+        ),
+    )
+    return ReportFacts(
+        title=f"{people:,.0f} people in {len(segments)} groups",
+        figures=figures,
+        segments=tuple(_segment(segmenter, policy, index) for index in range(len(segments))),
+        root=_node(segmenter, policy, 0),
+        checks=tuple(_checks(segmenter, policy)),
+        model=fingerprint(segmenter),
+    )
+
+
+def _label(policy: Policy, name: str) -> str:
+    return one_line(policy.feature(name).label or name)
+
+
+def _quantity(policy: Policy, name: str) -> Quantity:
+    feature = policy.feature(name)
+    return Quantity(feature.unit, feature.number_format)
+
+
+def _segment(segmenter: Any, policy: Policy, index: int) -> SegmentFacts:
+    segment, profile = segmenter.segments_[index], segmenter.profile_
+    ranks = profile.mean_ranks()[index]
+    order = np.argsort(-np.abs(ranks - 0.5), kind="stable")
+    traits = [
+        Trait(
+            _label(policy, profile.bins[j].feature.name),
+            float(ranks[j]),
+            _typical(profile, policy, int(j), index),
+            _typical(profile, policy, int(j), None),
+        )
+        for j in order
+        if abs(ranks[j] - 0.5) > _LEAST_OFFSET and profile.bins[j].feature.kind is not Kind.CATEGORY
+    ]
+    return SegmentFacts(
+        index=index,
+        name=segment.name,
+        size=f"{segment.size:,.0f}",
+        share=segment.share,
+        rules=tuple(map(str, segment.rules)),
+        traits=tuple(traits[:_MOST_TRAITS]),
+        too_small=segment.size < policy.minimum_group_size,
+    )
+
+
+def _typical(profile: Profile, policy: Policy, j: int, segment: int | None) -> str:
+    """Say where the middle person is, as the thresholds around it: never somebody's own value."""
+    bins, code = profile.bins[j], profile.typical(j, segment)
+    if code >= bins.n_codes:
+        return "not known"
+    inside = np.zeros(256, dtype=bool)
+    inside[code] = True
+    condition = condition_of(bins, inside)
+    return condition_words(condition, _quantity(policy, bins.feature.name), other_categories(condition, bins))
+
+
+def _node(segmenter: Any, policy: Policy, node: int) -> Node:
+    tree: ThresholdTree = segmenter.tree_
+    people = f"{segmenter.profile_.sizes[tree.segment[node]]:,.0f}" if tree.feature[node] == LEAF else ""
+    if tree.feature[node] == LEAF:
+        return Node(None, (), int(tree.segment[node]), people)
+    bins = tree.bins[tree.feature[node]]
+    name = bins.feature.name
+    branches = []
+    for inside, child in ((tree.goes_left[node], tree.left[node]), (~tree.goes_left[node], tree.right[node])):
+        condition = condition_of(bins, inside)
+        words = condition_words(condition, _quantity(policy, name), other_categories(condition, bins))
+        branches.append((words, _node(segmenter, policy, int(child))))
+    return Node(capitalised(_label(policy, name)), tuple(branches), None, people)
+
+
+def _checks(segmenter: Any, policy: Policy) -> list[Check]:
+    names = segmenter.tree_.bins.schema.names
+    used = [names[j] for j in segmenter.model_.boxes.used_features]
+    small = [segment.name for segment in segmenter.segments_ if segment.size < policy.minimum_group_size]
+    unstated = [_label(policy, name) for name in used if policy.feature(name).source is None]
+    sensitive = [_label(policy, name) for name in used if policy.feature(name).sensitive]
+    least = policy.minimum_group_size
+    return [
+        _check(small, f"Every group has at least {least} people.", f"Groups with fewer than {least} people"),
+        _check(unstated, "The source of every feature asked about is stated.", "No source is stated for"),
+        _check(sensitive, "No feature marked sensitive is asked about.", "Sensitive features are asked about"),
+        Check(policy.controller is not None, "It is stated who answers for the model."
+              if policy.controller else "It is not stated who answers for the model."),
+        Check(True, f"{len(used)} of {len(names)} columns are asked about; the others are not needed to place anyone."),
+    ]
+
+
+def _check(found: list[str], well: str, otherwise: str) -> Check:
+    return Check(not found, f"{otherwise}: {', '.join(map(one_line, found))}." if found else well)

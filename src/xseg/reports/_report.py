@@ -1,0 +1,83 @@
+"""One page about a whole model."""
+
+import os
+from typing import Any
+
+from xseg._files import write_whole
+from xseg.exceptions import XsegError
+from xseg.ink import environment
+from xseg.policy import Policy
+from xseg.reports._facts import ReportFacts, gather
+
+__all__ = ["Report", "make_report"]
+
+
+class Report:
+    """A page about a model; shows itself in a notebook.
+
+    Parameters
+    ----------
+    facts : ReportFacts
+        What it says.
+    """
+
+    def __init__(self, facts: ReportFacts) -> None:
+        self.facts = facts
+
+    def html(self) -> str:
+        """Give the report as one HTML page that needs no network and no script."""
+        return environment("xseg.reports").get_template("report.html.j2").render(report=self.facts)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the page to a file, whole or not at all.
+
+        Raises
+        ------
+        XsegError
+            The file cannot be written.
+        """
+        try:
+            write_whole(path, self.html())
+        except OSError as error:
+            message = f"cannot write the report {path}: {error.strerror}; check the folder and its permissions"
+            raise XsegError(message) from error
+
+    def _repr_html_(self) -> str:
+        return environment("xseg.reports").get_template("embedded.html.j2").render(report=self.facts)
+
+
+def make_report(segmenter: Any, *, policy: Any = None) -> Report:
+    """Make a page about a model: who the groups are, how they are told apart, and what to look at.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter
+        The model.
+    policy : Policy, path, mapping or None, default=None
+        Labels, units, and what the checks compare with.
+
+    Returns
+    -------
+    Report
+        With ``html()`` and ``save(path)``.
+
+    Raises
+    ------
+    NotFittedError
+        The segmenter has not been fitted.
+    PolicyError
+        The policy cannot be read, or names a column that is not there.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> customers = xseg.make_customers(500, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> report = xseg.make_report(segmenter, policy=xseg.customers_policy())
+    >>> report.html().startswith("<!doctype html>")
+    True
+    """
+    segmenter._check_fitted()
+    told = Policy.of(policy)
+    told.check_columns(segmenter.tree_.bins.schema.names)
+    return Report(gather(segmenter, told))

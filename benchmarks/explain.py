@@ -27,7 +27,12 @@ def main() -> None:
     hundred = HUNDRED / timed(lambda: interventional.shap_values(X[:HUNDRED], check_additivity=False))
     rows = [
         ("all segments, shap path-dependent", f"{every:,.0f}/s", f"{path:,.0f}/s", f"{every / path:.0f}x"),
-        ("all segments, shap interventional, 100 rows", f"{every:,.0f}/s", f"{hundred:,.0f}/s", f"{every / hundred:.0f}x"),
+        (
+            "all segments, shap interventional, 100 rows",
+            f"{every:,.0f}/s",
+            f"{hundred:,.0f}/s",
+            f"{every / hundred:.0f}x",
+        ),
         ("all segments, filling the output", f"{every:,.0f}/s", f"{fill:,.0f}/s", f"{every / fill:.2f}x"),
         ("own segment, all segments", f"{own:,.0f}/s", f"{every:,.0f}/s", f"{own / every:.1f}x"),
     ]

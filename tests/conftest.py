@@ -28,7 +28,9 @@ def mixed_table(n_rows=600, seed=0):
             "orders": rng.poisson(1 + 3 * (group == 1)),
             "spend": np.round(rng.exponential(50 + 200 * (group == 2)), 2),
             "balance": rng.normal(size=n_rows) + 3 * (group == 3),
-            "channel": pd.Categorical(np.array(["app", "store", "web", "phone"])[(group + rng.integers(0, 2, n_rows)) % 4]),
+            "channel": pd.Categorical(
+                np.array(["app", "store", "web", "phone"])[(group + rng.integers(0, 2, n_rows)) % 4]
+            ),
             "newsletter": rng.random(n_rows) < 0.2 + 0.5 * (group == 1),
             "age": pd.Categorical(
                 np.array(["18-34", "35-54", "55+"])[rng.integers(0, 3, n_rows)],

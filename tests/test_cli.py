@@ -50,7 +50,9 @@ def test_fit_explain_cards_on_a_file(run, shop, form):
     out = run("explain", model, table, "--row", 3)
     assert "together" in out
     assert "100.0" in out
-    out = run("cards", model, table, "--out", shop / "cards", "--id-column", "customer_id", "--policy", shop / "policy.yaml")
+    out = run(
+        "cards", model, table, "--out", shop / "cards", "--id-column", "customer_id", "--policy", shop / "policy.yaml"
+    )
     assert "400 cards written" in out
     assert len(list((shop / "cards").glob("*.html"))) == 400
 

@@ -76,8 +76,11 @@ def demo(
     first = cards / f"{some.index[0]}.html"
     console.print(f"\nOpen [bold]{out / 'report.html'}[/] for the whole model,")
     console.print(f"and [bold]{first}[/] for what one customer would be shown.")
-    console.print(f"The table, the policy and the model are in {out}: try  xseg explain {out / 'model.json'} "
-                  f"{out / 'customers.csv'} --row 3", highlight=False)
+    console.print(
+        f"The table, the policy and the model are in {out}: try  xseg explain {out / 'model.json'} "
+        f"{out / 'customers.csv'} --row 3",
+        highlight=False,
+    )
 
 
 @app.command()

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from conftest import mixed_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xseg
+from conftest import mixed_table
 from xseg.exceptions import ColumnTypeError, DataError, ParameterError, SchemaError, UnsupportedTableError
 from xseg.export import fingerprint
 

@@ -74,7 +74,11 @@ def test_categoricals_keep_their_order():
         (pd.DataFrame([[1, 2]], columns=["a", 1]), SchemaError, "string names"),
         (pd.DataFrame({"a": pd.to_datetime(["2026-01-01"])}), ColumnTypeError, "'a' holds dates"),
         (pd.DataFrame({"a": [datetime.date(2026, 1, 1)]}), ColumnTypeError, "'a' holds dates"),
-        (pd.DataFrame({"a": [1, "x"]}, dtype=object), ColumnTypeError, r"int \(first in row 0\), str \(first in row 1\)"),
+        (
+            pd.DataFrame({"a": [1, "x"]}, dtype=object),
+            ColumnTypeError,
+            r"int \(first in row 0\), str \(first in row 1\)",
+        ),
         (pd.DataFrame({"a": [[1], [2]]}), ColumnTypeError, "'a'"),
         ([[1, 2], [3]], DataError, "list"),
     ],

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import shap
-from conftest import mixed_table
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
@@ -15,6 +14,7 @@ from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, OneHotE
 
 import naive
 import xseg
+from conftest import mixed_table
 from xseg.exceptions import FeatureNamesError, NotFittedError, ParameterError, UnsupportedModelError
 
 

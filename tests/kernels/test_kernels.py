@@ -82,9 +82,7 @@ def test_fixed_point_costs_and_differences(run, rows):
     assert_array_equal(out[:, 4], weights)
     first, second = rng.integers(-1, 4, 60).astype(np.int32), rng.integers(0, 4, 60).astype(np.int32)
     pair = np.empty((60, 2), dtype=np.int64)
-    run(distances.cost_differences)(
-        points, codes, looked_up, means, tables, first, second, weights, 2.0**20, pair
-    )
+    run(distances.cost_differences)(points, codes, looked_up, means, tables, first, second, weights, 2.0**20, pair)
     row = np.arange(60)
     expected = np.where(first >= 0, (costs[row, first] - costs[row, second]) * 2.0**20 * weights, 0)
     assert_allclose(pair[:, 0], expected, atol=3)
@@ -158,7 +156,5 @@ def test_explaining_rows_adds_up_table_lines(run):
     run(boxes.find_own)(places, segment, targets)
     assert targets.tolist() == [0, 1]
     own = np.empty((2, 3))
-    run(boxes.explain_targets)(
-        places, np.array([0, 1, 2]), tables, widths, starts, players, np.array([1, 0]), own
-    )
+    run(boxes.explain_targets)(places, np.array([0, 1, 2]), tables, widths, starts, players, np.array([1, 0]), own)
     assert_array_equal(own, [[0, 6, 7], [2, 0, 3]])

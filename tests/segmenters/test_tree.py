@@ -6,7 +6,6 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import mixed_table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import AgglomerativeClustering, KMeans
@@ -15,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 import naive
 import xseg
+from conftest import mixed_table
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError, SchemaError
 
@@ -286,7 +286,9 @@ def test_all_missing_and_constant_columns_are_left_alone(mixed, fitted):
     n_rows=st.integers(6, 60),
     seed=st.integers(0, 10_000),
     n_segments=st.integers(1, 4),
-    kinds=st.lists(st.sampled_from(["number", "whole", "flag", "text", "constant", "empty", "huge"]), min_size=1, max_size=5),
+    kinds=st.lists(
+        st.sampled_from(["number", "whole", "flag", "text", "constant", "empty", "huge"]), min_size=1, max_size=5
+    ),
 )
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @pytest.mark.filterwarnings("ignore::xseg.XsegWarning")

@@ -77,4 +77,3 @@ class MemoryBackend:
 
         map_blocks(iter(range(0, n_rows, BLOCK_ROWS)), write, self.n_workers)
         return CodedRows(codes, points, self.weights, n_rows, self.n_workers)
-

@@ -83,7 +83,8 @@ def _reason(card: Card, place: int, reason: Reason) -> ReasonWords:
     elif place == 0 and reason.contribution >= _MAIN_SHARE * (1 - card.base_value):
         sentences.append("This is the main reason.")
     sentences.append(f"{capitalised(reason.origin)}.")
-    label = capitalised(one_line(reason.label))
+    # A column name is shown as it is; only words begin with a capital.
+    label = reason.label if reason.label == reason.feature else capitalised(one_line(reason.label))
     return ReasonWords(label, reason.value_words, tuple(sentences), reason.points, signed_points(reason.points))
 
 
@@ -100,8 +101,10 @@ def _sum(card: Card) -> list[str]:
     if card.rest_points:
         sentences.append(f"Everything else adds {signed_points(card.rest_points)}.")
     if card.hidden_points is not None:
-        sentences.append(f"Other information, which this card does not name, adds {signed_points(card.hidden_points)}. "
-                         "Ask us about it.")
+        sentences.append(
+            f"Other information, which this card does not name, adds {signed_points(card.hidden_points)}. "
+            "Ask us about it."
+        )
     sentences.append("All of it together makes 100.")
     return sentences
 

@@ -46,7 +46,9 @@ class Condition:
         """Say for each value of the column whether it satisfies the condition."""
         if self.categories is not None:
             allowed = np.array([*(name in self.categories for name in column.categories), self.missing])
-            return np.asarray(allowed[column.values]) if column.categories else np.full(len(column.values), self.missing)
+            return (
+                np.asarray(allowed[column.values]) if column.categories else np.full(len(column.values), self.missing)
+            )
         values = column.numbers()
         with np.errstate(invalid="ignore"):
             held = ~np.isnan(values)

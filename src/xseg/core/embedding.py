@@ -17,7 +17,6 @@ from xseg.core.tables import Table
 __all__ = ["Centers", "Coding", "Embedding"]
 
 
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedding:
     """Where each row lies in the metric space.
@@ -111,4 +110,3 @@ class Coding:
     def code(self, table: Table) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Give codes and points of a table."""
         return self.bins.encode(table), self.embedding.points(table)
-

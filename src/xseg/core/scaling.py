@@ -109,7 +109,9 @@ def choose_embedding(
                 scale = deviation[j] if scaling == "standard" else 1.0
                 builder.add_number(j, mean[j], root / scale if scale else 0.0, numbers[j])
         elif root > 0 and bin_.feature.kind is not Kind.EMPTY:
-            builder.add_codes(j, _positions(bin_.feature.kind, counts[j][: bin_.n_codes]) * root, counts[j][: bin_.n_codes])
+            builder.add_codes(
+                j, _positions(bin_.feature.kind, counts[j][: bin_.n_codes]) * root, counts[j][: bin_.n_codes]
+            )
     return builder.build()
 
 
@@ -176,5 +178,3 @@ def _median_and_range(
     reached = np.concatenate([[0.0], np.cumsum(counts)]) / counts.sum()
     lower, median, upper = np.interp([0.25, 0.5, 0.75], reached, edges)
     return float(median), float(upper - lower) / _NORMAL_QUARTILE_RANGE or deviation
-
-

@@ -219,9 +219,7 @@ class CellSplit:
             self.counts[j] += counts
 
 
-def split_part(
-    values: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
-) -> NDArray[np.int64]:
+def split_part(values: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.int64]:
     """Give which of the 256 equal parts of ``[low, high]`` each value lies in."""
     part = ((values - low) / (high - low) * N_SPLITS).astype(np.int64)
     return np.minimum(part, N_SPLITS - 1)

@@ -151,5 +151,3 @@ def raw_values(table: Table) -> NDArray[Any]:
             names = np.array([*column.categories, np.nan], dtype=object)
             values[:, j] = names[column.values]
     return values
-
-

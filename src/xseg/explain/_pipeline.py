@@ -164,7 +164,7 @@ def _by_column(step: ColumnTransformer, name: str) -> Sources:
     sources = np.full(max(part.stop for part in step.output_indices_.values()), -1, dtype=np.int64)
     for inner_name, inner, columns in step.transformers_:
         part = step.output_indices_[inner_name]
-        if isinstance(inner, str) and inner == "drop" or part.start == part.stop:
+        if (isinstance(inner, str) and inner == "drop") or part.start == part.stop:
             continue
         positions = _positions(step, columns)
         made_of = np.arange(len(positions))

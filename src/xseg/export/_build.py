@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.core.bins import MAX_BINS, N_CODES, Bins, FeatureBins
-from xseg.core.boxes import BoxModel, Boxes, Patterns
+from xseg.core.boxes import Boxes, BoxModel, Patterns
 from xseg.core.embedding import Coding, Embedding
 from xseg.core.profiles import Profile
 from xseg.core.schema import Feature, Kind

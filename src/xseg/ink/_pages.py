@@ -32,7 +32,7 @@ def environment(package: str) -> "Environment":
     >>> environment("xseg.cards").from_string("{{ name }}").render(name="<b>")
     '&lt;b&gt;'
     """
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - late
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     def escapes(name: str | None) -> bool:
         return name is None or not name.endswith((".txt.j2", ".md.j2"))

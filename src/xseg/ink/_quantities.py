@@ -115,7 +115,7 @@ class Quantity:
         return "¤" in (self.number_format or "") and self.unit is not None and _is_currency(self.unit)
 
     def _pattern(self) -> "NumberPattern":
-        from babel.numbers import parse_pattern  # noqa: PLC0415 - babel is slow to import
+        from babel.numbers import parse_pattern
 
         stated = parse_pattern(self.number_format or _PLAIN)
         # Powers of ten are no plain words, and a currency sign needs a currency.
@@ -151,7 +151,7 @@ def _decimals_needed(number: Decimal) -> int:
 
 @lru_cache(maxsize=256)
 def _is_currency(unit: str) -> bool:
-    from babel.numbers import is_currency  # noqa: PLC0415 - babel is slow to import
+    from babel.numbers import is_currency
 
     return len(unit) == 3 and unit.isascii() and unit.isupper() and is_currency(unit)
 

@@ -205,7 +205,7 @@ class FeaturePolicy(_Frozen):
         if pattern is None:
             return None
         # Late: babel is slow to import, and few policies need it.
-        from babel.numbers import parse_pattern  # noqa: PLC0415
+        from babel.numbers import parse_pattern
 
         try:
             parse_pattern(pattern)

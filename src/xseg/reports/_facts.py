@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from xseg.core.bins import N_CODES
 from xseg.core.conditions import condition_of
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
@@ -131,14 +132,16 @@ def _segment(segmenter: Any, policy: Policy, index: int) -> SegmentFacts:
 
 
 def _typical(profile: Profile, policy: Policy, j: int, segment: int | None) -> str:
-    """Say where the middle person is, as the thresholds around it: never somebody's own value."""
+    """Say where the middle person is, to the nearest threshold below: never somebody's own value."""
     bins, code = profile.bins[j], profile.typical(j, segment)
     if code >= bins.n_codes:
         return "not known"
-    inside = np.zeros(256, dtype=bool)
+    inside = np.zeros(N_CODES, dtype=bool)
     inside[code] = True
-    condition = condition_of(bins, inside)
-    return condition_words(condition, _quantity(policy, bins.feature.name), other_categories(condition, bins))
+    condition, quantity = condition_of(bins, inside), _quantity(policy, bins.feature.name)
+    if bins.feature.kind is Kind.NUMBER and condition.lower is not None:
+        return f"about {quantity.with_unit(quantity.exact(condition.lower), condition.lower)}"
+    return condition_words(condition, quantity, other_categories(condition, bins))
 
 
 def _node(segmenter: Any, policy: Policy, node: int) -> Node:
@@ -167,8 +170,12 @@ def _checks(segmenter: Any, policy: Policy) -> list[Check]:
         _check(small, f"Every group has at least {least} people.", f"Groups with fewer than {least} people"),
         _check(unstated, "The source of every feature asked about is stated.", "No source is stated for"),
         _check(sensitive, "No feature marked sensitive is asked about.", "Sensitive features are asked about"),
-        Check(policy.controller is not None, "It is stated who answers for the model."
-              if policy.controller else "It is not stated who answers for the model."),
+        Check(
+            policy.controller is not None,
+            "It is stated who answers for the model."
+            if policy.controller
+            else "It is not stated who answers for the model.",
+        ),
         Check(True, f"{len(used)} of {len(names)} columns are asked about; the others are not needed to place anyone."),
     ]
 

@@ -91,7 +91,9 @@ class BoxSegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
 
     def _check_fitted(self) -> None:
         if not self.__sklearn_is_fitted__():
-            message = f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with a table of customers first."
+            message = (
+                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with a table of customers first."
+            )
             raise NotFittedError(message)
 
     def _check_parameters(self) -> None:

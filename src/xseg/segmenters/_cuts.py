@@ -69,9 +69,7 @@ def best_difference_cut(
     costs[:, :, 0], costs[:, :, 2] = histogram[:, :, 0], histogram[:, :, 1]
     ordered = np.array([bins[j].is_ordered for j in features])
     cuts = [_best_threshold(costs[ordered], features[ordered], bins, rounded, minimum, sides=(0, 1))]
-    cuts += [
-        _subset(costs[f], int(features[f]), costs[f, :, 0] < 0, (0, 1), minimum) for f in np.flatnonzero(~ordered)
-    ]
+    cuts += [_subset(costs[f], int(features[f]), costs[f, :, 0] < 0, (0, 1), minimum) for f in np.flatnonzero(~ordered)]
     return _cheapest(cuts)
 
 
@@ -98,7 +96,12 @@ def best_tight_cut(
 
 
 def _best_prefix(
-    cells: NDArray[np.int64], feature: int, order: NDArray[np.intp], rounded: NDArray[np.int64], minimum: int, unit: float
+    cells: NDArray[np.int64],
+    feature: int,
+    order: NDArray[np.intp],
+    rounded: NDArray[np.int64],
+    minimum: int,
+    unit: float,
 ) -> Cut | None:
     """Send the first codes of an order left: how many, and on which side missing values are tighter."""
     below, missing = np.cumsum(cells[order], axis=0)[:-1], cells[MISSING]

@@ -116,9 +116,7 @@ class DifferenceHistogram:
         values = np.empty((len(slots), 2), dtype=np.int64)
         looked_up, unit = self.space.embedding.looked_up, self.space.cost_unit
         means, tables = self.centers.means, self.centers.tables
-        cost_differences(
-            block.points, block.codes, looked_up, means, tables, left, right, block.weights, unit, values
-        )
+        cost_differences(block.points, block.codes, looked_up, means, tables, left, right, block.weights, unit, values)
         add_cut_histogram(block.codes, self.features, slots, values, self.histogram)
 
     def merge(self, other: Self) -> None:

@@ -85,9 +85,7 @@ def _seeded_means(sample: CodedRows, space: Space, n_clusters: int, seed: int) -
     return matrix(block.codes[chosen], block.points[chosen])
 
 
-def _winners(
-    hashes: NDArray[np.uint64], odds: NDArray[np.float64], seed: int, n_trials: int
-) -> NDArray[np.intp]:
+def _winners(hashes: NDArray[np.uint64], odds: NDArray[np.float64], seed: int, n_trials: int) -> NDArray[np.intp]:
     """Draw rows with probability proportional to `odds`: the first arrival of exponential clocks."""
     winners = np.empty(n_trials, dtype=np.intp)
     with np.errstate(divide="ignore"):

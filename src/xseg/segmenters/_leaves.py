@@ -162,9 +162,7 @@ def _group_means(
     return np.asarray(weight.T @ means / np.maximum(weight.sum(axis=0), 1)[:, None])
 
 
-def _spread(
-    means: NDArray[np.float64], mass: NDArray[np.int64], labels: NDArray[np.intp], n_groups: int
-) -> float:
+def _spread(means: NDArray[np.float64], mass: NDArray[np.int64], labels: NDArray[np.intp], n_groups: int) -> float:
     if len(np.unique(labels)) < n_groups:
         return np.inf
     offsets = means - _group_means(means, mass, labels, n_groups)[labels]

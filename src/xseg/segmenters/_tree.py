@@ -246,7 +246,9 @@ class TreeSegmenter(BoxSegmenter):
     def _check_sizes(self) -> None:
         """Check the parameters against each other."""
         if self.max_leaves is not None and self.max_leaves < self.n_segments:
-            message = f"max_leaves={self.max_leaves} is less than n_segments={self.n_segments}; each segment needs a leaf"
+            message = (
+                f"max_leaves={self.max_leaves} is less than n_segments={self.n_segments}; each segment needs a leaf"
+            )
             raise ParameterError(message)
         if 2**self.max_depth < self.n_segments:
             message = (
@@ -421,5 +423,3 @@ def _ratio(cost: float, reference: float) -> float:
     if reference > 0:
         return cost / reference
     return 1.0 if cost <= 0 else float("inf")
-
-

@@ -1,0 +1,29 @@
+.PHONY: help demo test lint docs bench clean
+BIN := .venv/bin
+
+help:  ## what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/'
+
+demo:  ## segment a made-up shop and write cards, a report and the model
+	python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/xseg demo
+
+test:  ## run every test
+	python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/pytest
+
+lint:  ## style, types and the import contract
+	python3 -m venv .venv && $(BIN)/pip install -q -e ".[lint]"
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs:  ## build the documentation, warnings as errors
+	python3 -m venv .venv && $(BIN)/pip install -q -e ".[docs]"
+	$(BIN)/sphinx-build -n -W -b html docs docs/_build/html
+
+bench:  ## print speed and memory beside peers, as ratios
+	python3 -m venv .venv && $(BIN)/pip install -q -e ".[bench]"
+	cd benchmarks && for claim in explain fit startup; do ../$(BIN)/python $$claim.py; done
+
+clean:  ## remove what was built
+	rm -rf .venv docs/_build docs/api/generated docs/notebooks xseg-demo build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,5 +1,6 @@
 """How Sphinx builds the pages."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,11 @@ shutil.rmtree(HERE / "notebooks", ignore_errors=True)
 for notebook in sorted((HERE.parent / "notebooks").glob("*.py")):
     shutil.copy(notebook, HERE / "notebooks" / notebook.name)
 
+# The schema of a card is published with the pages.
+(HERE / "_extra" / "api").mkdir(parents=True, exist_ok=True)
+(HERE / "_extra" / "api" / "card.schema.json").write_text(json.dumps(xseg.Card.json_schema(), indent=2))
+html_extra_path = ["_extra"]
+
 project = "xseg"
 author = "The xseg developers"
 project_copyright = "2026, The xseg developers"
@@ -25,7 +31,7 @@ extensions = [
     "numpydoc",
     "myst_nb",
 ]
-exclude_patterns = ["_build", "conf.py"]
+exclude_patterns = ["_build", "_extra", "conf.py"]
 root_doc = "index"
 nitpicky = True
 templates_path: list[str] = []

@@ -24,7 +24,7 @@ def test_predicting_needs_neither_shap_nor_plots():
         "import xseg\n"
         "c = xseg.make_customers(200, random_state=0)\n"
         "s = xseg.TreeSegmenter(3, random_state=0).fit(c)\n"
-        "from xseg.explain import explain_row\n"
+        "from xseg.explanations import explain_row\n"
         "explain_row(s, c)"
     )
     assert not loaded_after(code) & {"shap", "matplotlib.pyplot"}
@@ -34,6 +34,12 @@ def test_public_names():
     assert set(xseg.__all__) <= set(dir(xseg))
     for name in xseg.__all__:
         assert getattr(xseg, name).__doc__
+
+
+def test_no_module_hides_a_public_name():
+    modules = ("backends", "cards", "cli", "datasets", "explanations", "export", "policy", "reports", "segmenters")
+    code = "import importlib, xseg\n" + "\n".join(f"importlib.import_module('xseg.{module}')" for module in modules)
+    loaded_after(f"{code}\nassert all(not hasattr(getattr(xseg, n), '__path__') for n in xseg.__all__)")
 
 
 def test_unknown_names_are_attribute_errors():

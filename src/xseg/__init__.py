@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from xseg.cards import Card, make_cards
     from xseg.datasets import customers_policy, load_table, make_customers, rfm_table
     from xseg.exceptions import XsegError, XsegWarning
-    from xseg.explain import explain
+    from xseg.explanations import explain
     from xseg.export import load, save
     from xseg.policy import Policy
     from xseg.reports import make_report
@@ -28,7 +28,7 @@ _HOMES = {
     "XsegError": "exceptions",
     "XsegWarning": "exceptions",
     "customers_policy": "datasets",
-    "explain": "explain",
+    "explain": "explanations",
     "load": "export",
     "load_table": "datasets",
     "make_cards": "cards",

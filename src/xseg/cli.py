@@ -121,7 +121,7 @@ def explain(
     policy: PolicyPath = None,
 ) -> None:
     """Say why one person is in their segment."""
-    from xseg.explain import explain_row
+    from xseg.explanations import explain_row
     from xseg.export import load
     from xseg.policy import Policy
 

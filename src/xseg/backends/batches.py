@@ -155,7 +155,8 @@ def _batches_of(source: Any, batch_rows: int, directory: Path) -> Batches:
     if isinstance(source, str | Path):
         return _file_batches(Path(source), batch_rows)
     if callable(source):
-        return source
+        batches: Batches = source
+        return batches
     if isinstance(source, Iterator):
         return _spooled(source, directory / "batches")
     if isinstance(source, Iterable) and not hasattr(source, "shape"):

@@ -10,7 +10,7 @@ from xseg.backends.workers import count_workers
 from xseg.cards._facts import FactFinder
 from xseg.cards._record import Card
 from xseg.exceptions import DataError, UnsupportedModelError
-from xseg.explain import own_contributions
+from xseg.explanations import own_contributions
 from xseg.policy import Policy
 
 __all__ = ["Cards", "make_cards"]
@@ -108,7 +108,7 @@ def make_cards(
     >>> customers = xseg.make_customers(2_000, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
     >>> cards = xseg.make_cards(segmenter, customers, policy=xseg.customers_policy())
-    >>> len(cards), cards[0].segment.index == segmenter.labels_[0]
+    >>> len(cards), bool(cards[0].segment.index == segmenter.labels_[0])
     (2000, True)
     """
     model = _only_segmenter(segmenter)

@@ -145,7 +145,7 @@ class Card(_Fact):
     who: WhoToAsk | None
     rights: list[RightLink]
 
-    def json(self, **_: Any) -> str:  # type: ignore[override]
+    def json(self, **_: Any) -> str:
         """Give the record as JSON, for other systems; `json_schema` describes it."""
         return self.model_dump_json()
 

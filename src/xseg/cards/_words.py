@@ -1,12 +1,16 @@
 """Facts in plain English. Every form of a card is made of these sentences and no others."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from xseg.cards._record import Card, Reason
 from xseg.ink import capitalised, listed, one_line
+
+if TYPE_CHECKING:
+    from xseg.cards._record import Card, Reason
 
 __all__ = ["CardWords", "ReasonWords", "words_of"]
 
+MINUS = "\N{MINUS SIGN}"
 _MAIN_SHARE = 0.5
 _MOST_LISTED = 12
 
@@ -35,7 +39,7 @@ class CardWords:
     closing: tuple[str, ...]
 
 
-def words_of(card: Card) -> CardWords:
+def words_of(card: "Card") -> CardWords:
     """Put a card's facts into words."""
     return CardWords(
         title=f"You are in “{one_line(card.segment.name)}”",
@@ -48,7 +52,7 @@ def words_of(card: Card) -> CardWords:
     )
 
 
-def _lead(card: Card) -> list[str]:
+def _lead(card: "Card") -> list[str]:
     lead = []
     if card.segment.sentence is not None:
         lead.append(one_line(card.segment.sentence, 400))
@@ -70,7 +74,7 @@ def share_words(share: float) -> str:
     return f"about 1 in {round(1 / share)}" if share > 0.001 else "fewer than 1 in 1,000"
 
 
-def _reason(card: Card, place: int, reason: Reason) -> ReasonWords:
+def _reason(card: "Card", place: int, reason: "Reason") -> ReasonWords:
     sentences = []
     if reason.value is None:
         sentences.append("We do not know it, and that counts here.")
@@ -90,11 +94,11 @@ def _reason(card: Card, place: int, reason: Reason) -> ReasonWords:
 
 def signed_points(points: int) -> str:
     """Write percentage points with a sign people read."""
-    sign = "+" if points > 0 else "−" if points < 0 else ""
+    sign = "+" if points > 0 else MINUS if points < 0 else ""
     return f"{sign}{abs(points)} {'point' if abs(points) == 1 else 'points'}"
 
 
-def _sum(card: Card) -> list[str]:
+def _sum(card: "Card") -> list[str]:
     if not card.reasons and card.hidden_points is None:
         return []
     sentences = [f"Before looking at anything, everybody has {card.base_points} of 100 points for this group."]
@@ -109,7 +113,7 @@ def _sum(card: Card) -> list[str]:
     return sentences
 
 
-def _unused(card: Card) -> list[str]:
+def _unused(card: "Card") -> list[str]:
     sentences = []
     if card.unknown:
         sentences.append(f"We do not know: {listed([one_line(label) for label in card.unknown])}.")
@@ -120,7 +124,7 @@ def _unused(card: Card) -> list[str]:
     return sentences
 
 
-def _closing(card: Card) -> list[str]:
+def _closing(card: "Card") -> list[str]:
     sentences = []
     if card.who is not None:
         sentences.append(f"{one_line(card.who.name)} answers for this: {one_line(card.who.contact)}.")

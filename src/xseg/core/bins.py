@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 from warnings import warn
 
@@ -152,7 +153,7 @@ def number_bins(
         The most codes to use.
     """
     if distinct is not None and len(distinct) <= max_bins:
-        windows = zip(distinct[:-1], distinct[1:], strict=True)
+        windows: Iterable[tuple[float, float]] = pairwise(distinct.tolist())
     else:
         windows = _quantile_windows(edges, masses, max_bins)
     thresholds = [roundest(float(low), float(high)) for low, high in windows]
@@ -166,7 +167,7 @@ def _quantile_windows(
     reached = np.concatenate([[0], np.cumsum(masses)]) / masses.sum()
     levels = (np.arange(max_bins) + 0.5) / max_bins
     ends = np.unique(edges[np.searchsorted(reached, levels)])
-    return zip(ends[:-1], ends[1:], strict=True)
+    return pairwise(ends.tolist())
 
 
 def category_bins(feature: Feature, counts: dict[str, int], max_bins: int) -> FeatureBins:

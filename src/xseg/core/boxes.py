@@ -20,6 +20,7 @@ from xseg.core.statistics import CodedBlock
 __all__ = ["BoxModel", "Boxes", "PatternCounts", "Patterns"]
 
 MAX_TESTS = 32
+_LONGEST_TABLE = 2**14
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ class Boxes:
     def rule(self, box: int) -> Rule:
         """Give a box as conditions on raw columns."""
         tested = np.flatnonzero(~self.inside[box].all(axis=1))
-        return Rule(tuple(condition_of(self.bins[j], self.inside[box, j]) for j in tested))
+        return Rule(tuple(condition_of(self.bins[j], self.inside[box, j]) for j in tested.tolist()))
 
     def merged(self) -> "Boxes":
         """Join boxes of one segment that differ in a single feature, as long as the two make one box."""
@@ -86,7 +87,7 @@ class Boxes:
 
     @cached_property
     def _tested(self) -> NDArray[np.bool_]:
-        return ~self.inside.all(axis=2)
+        return np.asarray(~self.inside.all(axis=2))
 
     def grouped(self, patterns: "Sequence[Patterns]", players: NDArray[np.int64]) -> "tuple[Patterns, ...]":
         """Turn patterns counted by feature into patterns by raw column: a column fails if one of its features does."""
@@ -168,7 +169,8 @@ class PatternCounts:
 
     def add(self, block: CodedBlock) -> None:
         patterns = self.tests.patterns(block.codes)
-        self._extend(patterns.T, [block.weights] * len(self.boxes))
+        counted = [_count(column, block.weights) for column in patterns.T]
+        self._extend([pattern for pattern, _ in counted], [weight for _, weight in counted])
 
     def merge(self, other: Self) -> None:
         self._extend([box.pattern for box in other.boxes], [box.weight for box in other.boxes])
@@ -180,6 +182,16 @@ class PatternCounts:
             np.add.at(weight, place, np.concatenate([box.weight, weights[b]]))
             counted = weight > 0
             self.boxes[b] = Patterns(pattern[counted], weight[counted])
+
+
+def _count(pattern: NDArray[np.uint32], weight: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Give the patterns that occur and their weights; a table of all patterns is faster than sorting, if it is short."""
+    if not len(pattern) or int(pattern.max()) >= _LONGEST_TABLE:
+        return pattern, weight
+    table = np.zeros(int(pattern.max()) + 1, dtype=np.int64)
+    np.add.at(table, pattern, weight)
+    found = np.flatnonzero(table)
+    return found.astype(np.uint32), table[found]
 
 
 @dataclass(frozen=True, eq=False)

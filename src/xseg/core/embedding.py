@@ -64,7 +64,7 @@ class Embedding:
     @property
     def n_dimensions(self) -> int:
         """How long those vectors are."""
-        return len(self.coordinates) + sum(vectors.shape[1] for vectors in self.vectors)
+        return len(self.coordinates) + sum(int(vectors.shape[1]) for vectors in self.vectors)
 
     def centers(self, means: NDArray[np.float64]) -> "Centers":
         """Prepare centres, given as plain vectors, for the kernels."""

@@ -67,7 +67,7 @@ class Profile:
         counts = self.population[feature] if segment is None else self.counts[segment, feature]
         known = counts[:MISSING]
         if not known.any():
-            return MISSING
+            return int(MISSING)
         if not self.bins[feature].is_ordered:
             return int(known.argmax())
         return int(np.searchsorted(np.cumsum(known), known.sum() / 2))

@@ -155,7 +155,7 @@ def _code_counts(
 def _positions(kind: Kind, counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give where the codes of a category stand: one-hot over sqrt 2, or along a line if they are ordered."""
     if kind is Kind.CATEGORY:
-        return np.eye(len(counts)) / np.sqrt(2)
+        return np.asarray(np.eye(len(counts)) / np.sqrt(2))
     rank = np.arange(len(counts), dtype=np.float64)
     if kind is Kind.BOOLEAN or not counts.sum():
         return rank[:, None]

@@ -15,7 +15,7 @@ from xseg.core.tables import Table
 
 __all__ = ["CodedBlock", "CodedStatistic", "RawBlock", "RawStatistic", "Statistic"]
 
-B = TypeVar("B", contravariant=True)
+B_contra = TypeVar("B_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ class CodedBlock:
     weights: NDArray[np.int64]
 
 
-class Statistic(Protocol[B]):
+class Statistic(Protocol[B_contra]):
     """A sum over rows, in the making."""
 
     def empty(self) -> Self:
         """Give a statistic of the same kind over no rows."""
         ...
 
-    def add(self, block: B, /) -> None:
+    def add(self, block: B_contra, /) -> None:
         """Add a block of rows."""
         ...
 

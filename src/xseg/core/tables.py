@@ -230,7 +230,7 @@ def _as_floats(name: str, values: NDArray[Any]) -> NDArray[np.float64]:
 def _several_types(name: str, values: NDArray[Any]) -> ColumnTypeError:
     seen: dict[str, int] = {}
     for row, value in enumerate(values):
-        if not (np.isscalar(value) and pd.isna(value)) and value is not None:
+        if not _is_missing(value):
             seen.setdefault(type(value).__name__, row)
     found = ", ".join(f"{kind} (first in row {row})" for kind, row in seen.items())
     message = (
@@ -238,6 +238,10 @@ def _several_types(name: str, values: NDArray[Any]) -> ColumnTypeError:
         "must be of one type (argument must be a string or a number). Convert it with pandas.to_numeric or astype(str)"
     )
     return ColumnTypeError(message)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and value != value)
 
 
 def _dates(name: str) -> ColumnTypeError:
@@ -249,6 +253,7 @@ def _dates(name: str) -> ColumnTypeError:
 
 
 def _read_array(X: Any) -> Table:
+    first_name = "x0"
     if issparse(X):
         message = (
             f"Sparse data was passed ({type(X).__name__}), but dense data is required. Use '.toarray()' to convert it"
@@ -267,7 +272,7 @@ def _read_array(X: Any) -> Table:
         columns = [_from_objects(f"x{j}", objects[:, j]) for j in range(array.shape[1])]
         checked = objects
     elif array.dtype.kind in "mM":
-        raise _dates("x0")
+        raise _dates(first_name)
     else:
         checked = _checked(array)
         columns = [Column(f"x{j}", Kind.NUMBER, checked[:, j]) for j in range(checked.shape[1])]

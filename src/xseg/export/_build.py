@@ -11,7 +11,7 @@ from xseg.core.embedding import Coding, Embedding
 from xseg.core.profiles import Profile
 from xseg.core.schema import Feature, Kind
 from xseg.core.tree import LEAF, ThresholdTree
-from xseg.exceptions import ModelFileError
+from xseg.exceptions import ModelFileError, ParameterError
 from xseg.export._document import ColumnDocument, ModelDocument, NodeDocument
 from xseg.segmenters import TreeSegmenter
 
@@ -27,6 +27,10 @@ def build(document: ModelDocument) -> TreeSegmenter:
     profile = Profile(bins, _counts(document, bins), document.weight_unit)
     _check(document.weight_unit > 0, "weight_unit", "must be positive")
     segmenter = TreeSegmenter(**_parameters(document.parameters))
+    try:
+        segmenter._check_parameters()
+    except ParameterError as error:
+        _check(False, "parameters", str(error))
     return segmenter._restore(
         tree=tree,
         model=BoxModel(boxes, len(document.segment_names), _population(document, boxes, profile)),
@@ -79,15 +83,16 @@ def _tree(document: ModelDocument, bins: Bins) -> ThresholdTree:
             _check(node.segment < len(document.segment_names), f"{where}.segment", "there is no such segment")
             segment[number] = node.segment
             continue
-        children = (node.left, node.right)
-        for child in children:
-            _check(child is not None and number < child < n_nodes, where, "its children must be later nodes")
-        column = node.column
-        _check(column is not None and column < len(bins), f"{where}.column", "there is no such column")
-        assert column is not None
-        feature[number], left[number], right[number] = column, *children
-        goes_left[number] = _goes_left(node, bins[column], where)
-        np.add.at(parents, np.array(children, dtype=np.int64), 1)
+        if node.column is None or node.left is None or node.right is None:
+            message = f"{where}: needs a column and two children, or a segment"
+            raise ModelFileError(message)
+        _check(
+            all(number < child < n_nodes for child in (node.left, node.right)), where, "children must be later nodes"
+        )
+        _check(node.column < len(bins), f"{where}.column", "there is no such column")
+        feature[number], left[number], right[number] = node.column, node.left, node.right
+        goes_left[number] = _goes_left(node, bins[node.column], where)
+        np.add.at(parents, np.array([node.left, node.right]), 1)
     _check(bool((parents[1:] == 1).all()), "nodes", "every node but the first must be the child of exactly one other")
     labels = set(segment[segment >= 0].tolist())
     _check(labels == set(range(len(document.segment_names))), "nodes", "every segment must have a leaf")
@@ -142,7 +147,7 @@ def _population(document: ModelDocument, boxes: Boxes, profile: Profile) -> tupl
 
 
 def _embedding(document: ModelDocument, bins: Bins) -> Embedding:
-    used = [place.column for place in (*document.coordinates, *document.lookups)]
+    used = [*(place.column for place in document.coordinates), *(place.column for place in document.lookups)]
     _check(len(set(used)) == len(used) and all(j < len(bins) for j in used), "coordinates", "a column is not known")
     vectors = []
     for number, lookup in enumerate(document.lookups):

@@ -10,14 +10,14 @@ _DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u
 
 
 def one_line(text: str, longest: int = _LONGEST) -> str:
-    """Make text from outside safe to put in a sentence.
+    r"""Make text from outside safe to put in a sentence.
 
     Line breaks and control characters could forge lines of their own, and direction marks could turn the rest of a
     line around. What is longer than `longest` characters is cut.
 
     Examples
     --------
-    >>> one_line("crime\\n\\nYou have won")
+    >>> one_line("crime\n\nYou have won")
     'crime You have won'
     """
     kept = "".join(

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import validate_data
 
 from xseg.backends import Backend, MemoryBackend
+from xseg.backends.workers import count_workers
 from xseg.core.boxes import BoxModel
 from xseg.core.segments import Segments
 from xseg.core.tables import Table, read_table
@@ -101,6 +102,7 @@ class BoxSegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
             self._validate_params()
         except InvalidParameterError as error:
             raise ParameterError(str(error)) from error
+        count_workers(self.n_jobs)
 
     def _read(self, X: Any, *, reset: bool = False) -> Table:
         """Read a table and check its columns against those of the fit."""

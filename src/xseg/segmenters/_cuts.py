@@ -14,7 +14,7 @@ _UNREACHABLE = np.iinfo(np.int64).max
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cut:
-    """A question: does the code of `feature` go left?
+    """A question: whether the code of `feature` goes left.
 
     `cost` is that of the two sides together; it decides between cuts.
     """

@@ -14,7 +14,7 @@ _MAX_ROUNDS = 100
 
 
 def prune(sums: LeafSums, max_leaves: int) -> ThresholdTree:
-    """Give the subtree with at most `max_leaves` leaves whose leaves are tightest; exactly the best, by dynamic programming."""
+    """Give the subtree with at most `max_leaves` leaves whose leaves are tightest, by dynamic programming."""
     tree = sums.tree
     within = _within(sums)
     costs: list[NDArray[np.float64]] = [np.empty(0)] * tree.n_nodes

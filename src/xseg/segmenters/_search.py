@@ -23,7 +23,7 @@ from xseg.segmenters._space import NearestSums, Space
 
 __all__ = ["STARTS", "Candidate", "Problem", "evaluate", "refine", "search"]
 
-_HISTOGRAM_BYTES = 2**26
+_HISTOGRAM_BYTES = 2**24
 _GROWN_LEAVES = 3
 _IMPROVEMENT = 1e-6
 _MAX_SWEEPS = 20
@@ -140,6 +140,8 @@ def grow(problem: Problem, criterion: Criterion) -> ThresholdTree:
 
 def _cuts_of(problem: Problem, tree: ThresholdTree, leaves: list[int], criterion: Criterion) -> dict[int, Cut]:
     """Give the best cut of each leaf that has one; the leaves it helps most come first."""
+    if not len(problem.features):
+        return {}
     leaf_bytes = len(problem.features) * N_CODES * criterion.n_values * 8
     at_once = max(1, _HISTOGRAM_BYTES // leaf_bytes)
     gains: dict[int, tuple[float, Cut]] = {}
@@ -184,20 +186,23 @@ def evaluate(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] |
     return Candidate(replace(tree, segment=labels), segment_means, problem.norms - float(between), int(mass.min()))
 
 
-def refine(problem: Problem, start: Candidate, max_sweeps: int = _MAX_SWEEPS) -> Candidate:
-    """Choose cuts anew, level by level, until a whole sweep over the levels helps no more."""
+def refine(problem: Problem, start: Candidate, max_sweeps: int = _MAX_SWEEPS, *, one_by_one: bool = True) -> Candidate:
+    """Choose cuts anew, level by level, until a whole sweep over the levels helps no more.
+
+    Where new cuts of a whole level do not help, they are tried `one_by_one`, or given up.
+    """
     best = start
     for _ in range(max_sweeps):
         before = best
         for level in range(best.tree.depth):
             nodes = np.flatnonzero((best.tree.node_depth == level) & (best.tree.feature != LEAF))
-            best = _recut(problem, best, nodes)
+            best = _recut(problem, best, nodes, one_by_one=one_by_one)
         if not best.better_than(before):
             break
     return best
 
 
-def _recut(problem: Problem, current: Candidate, nodes: NDArray[np.intp]) -> Candidate:
+def _recut(problem: Problem, current: Candidate, nodes: NDArray[np.intp], *, one_by_one: bool) -> Candidate:
     """Choose the cuts of some nodes of one level anew; keep the old tree if that does not help."""
     centers = problem.space.embedding.centers(current.means)
     statistic = DifferenceHistogram(problem.space, current.tree, nodes, problem.features, centers)
@@ -213,9 +218,9 @@ def _recut(problem: Problem, current: Candidate, nodes: NDArray[np.intp]) -> Can
     recut = evaluate(problem, tree, current.means)
     if recut.smallest >= problem.min_weight and recut.cost < current.cost:
         return recut
-    if len(nodes) == 1:
+    if len(nodes) == 1 or not one_by_one:
         return current
     # One of the nodes may have spoilt it for the others: try them one at a time.
     for node in np.flatnonzero(changed):
-        current = _recut(problem, current, np.array([node]))
+        current = _recut(problem, current, np.array([node]), one_by_one=True)
     return current

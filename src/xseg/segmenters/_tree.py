@@ -32,7 +32,7 @@ from xseg.segmenters._space import Space
 
 __all__ = ["TreeSegmenter"]
 
-_POLISHING_SWEEPS = 3
+_POLISHING_SWEEPS = 1
 
 
 class TreeSegmenter(BoxSegmenter):
@@ -81,8 +81,6 @@ class TreeSegmenter(BoxSegmenter):
         The segment of each row.
     segments_ : Segments
         The segments, largest first.
-    segment_names_ : tuple of str
-        Their names.
     n_segments_ : int
         How many were found.
     tree_ : ThresholdTree
@@ -101,7 +99,7 @@ class TreeSegmenter(BoxSegmenter):
         What explanations read.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if they were strings.
 
     References
@@ -291,7 +289,7 @@ class TreeSegmenter(BoxSegmenter):
         if prepared.whole:
             return best
         everyone = self._problem(prepared, prepared.backend, prepared.space.total_weight, n_segments, weight_unit)
-        return refine(everyone, evaluate(everyone, best.tree, best.means), _POLISHING_SWEEPS)
+        return refine(everyone, evaluate(everyone, best.tree, best.means), _POLISHING_SWEEPS, one_by_one=False)
 
     def _problem(
         self, prepared: Prepared, backend: CodedBackend, total_weight: int, n_segments: int, weight_unit: float
@@ -406,8 +404,8 @@ class _RawCost:
         self.cost += other.cost
 
 
-def _largest_first(tree: ThresholdTree, leaf_mass: NDArray[np.int64]) -> tuple[ThresholdTree, NDArray[np.intp]]:
-    """Number the segments by size, so that the numbers do not depend on the random seed."""
+def _largest_first(tree: ThresholdTree, leaf_mass: NDArray[np.int64]) -> tuple[ThresholdTree, NDArray[np.int32]]:
+    """Renumber the segments by size, so that the numbers do not depend on the random seed."""
     labels = tree.segment[tree.leaves]
     used = np.unique(labels)
     mass = np.array([leaf_mass[labels == label].sum() for label in used])

@@ -11,8 +11,8 @@ from xseg.core.schema import Kind, suggestion
 from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import ParameterError, UnsupportedModelError
-from xseg.explain._boxes import BoxExplainer
-from xseg.explain._pipeline import Route, route_of
+from xseg.explanations._boxes import BoxExplainer
+from xseg.explanations._pipeline import Route, route_of
 
 if TYPE_CHECKING:
     import shap
@@ -78,6 +78,7 @@ def explain(model: Any, X: Any, *, of: str | int = "own", background: Any = None
     n_workers = MemoryBackend(np.zeros((1, 1)), n_jobs=segmenter.n_jobs).n_workers
     base = explainer.base_values()
     names = list(segmenter.segment_names_)
+    output_names: str | list[str] | None = None
     if of == "all":
         values = explainer.explain_all(transformed, n_workers)
         base_values, output_names = np.broadcast_to(base, (len(table), len(base))), names

@@ -102,7 +102,8 @@ def _sources(step: Any, name: str) -> Sources:
         return sources
     for kinds, sources_of in _KNOWN:
         if isinstance(step, kinds):
-            return sources_of(step, name)
+            found: Sources = sources_of(step, name)
+            return found
     known = ", ".join(sorted(kind.__name__ for kind in _COLUMN_BY_COLUMN))
     message = (
         f"step {name!r} ({type(step).__name__}) may mix columns, so explanations cannot be folded back to raw columns "
@@ -175,14 +176,20 @@ def _by_column(step: ColumnTransformer, name: str) -> Sources:
 
 
 def _positions(step: ColumnTransformer, columns: Any) -> NDArray[np.int64]:
-    every = np.arange(step.n_features_in_)
-    if isinstance(columns, slice) and not isinstance(columns.start or columns.stop, str):
-        return every[columns]
+    """Give the places of the columns a part of a ColumnTransformer was given, in whichever way they were named."""
+    every: NDArray[np.int64] = np.arange(step.n_features_in_)
+    names = [str(name) for name in getattr(step, "feature_names_in_", every)]
+    if isinstance(columns, slice):
+        start, stop = columns.start, columns.stop
+        first = names.index(start) if isinstance(start, str) else start
+        # A slice of names includes its last one.
+        last = names.index(stop) + 1 if isinstance(stop, str) else stop
+        chosen = every[first:last]
+        return np.asarray(chosen, dtype=np.int64)
     chosen = np.atleast_1d(np.asarray(columns))
     if chosen.dtype.kind in "OU":
-        names = list(step.feature_names_in_)
         return np.array([names.index(column) for column in chosen], dtype=np.int64)
-    return every[chosen]
+    return np.asarray(every[chosen], dtype=np.int64)
 
 
 _KNOWN: tuple[tuple[Any, Callable[[Any, str], Sources]], ...] = (

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.core.tables import Table, read_table
-from xseg.explain._explain import box_explainer, raw_values, rows_for
-from xseg.explain._pipeline import route_of
+from xseg.explanations._explain import box_explainer, raw_values, rows_for
+from xseg.explanations._pipeline import route_of
 
 __all__ = ["RowExplanation", "explain_row", "own_contributions"]
 
@@ -80,7 +80,7 @@ def explain_row(model: Any, X: Any) -> RowExplanation:
     Examples
     --------
     >>> import xseg
-    >>> from xseg.explain import explain_row
+    >>> from xseg.explanations import explain_row
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
     >>> found = explain_row(segmenter, customers)

@@ -1,0 +1,239 @@
+"""A card is true, adds up, and hides what must be hidden; its forms say the same."""
+
+import json
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import xseg
+from xseg.cards._facts import whole_points
+from xseg.cards._words import words_of
+from xseg.exceptions import DataError, NotFittedError, PolicyError, UnsupportedModelError
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def shop():
+    customers = xseg.make_customers(1_500, random_state=0)
+    return customers, xseg.TreeSegmenter(5, max_leaves=8, random_state=0).fit(customers)
+
+
+@pytest.fixture(scope="module")
+def cards(shop):
+    customers, segmenter = shop
+    policy = xseg.customers_policy()
+    return list(xseg.make_cards(segmenter, customers, policy=policy, ids=list(customers.index), now=NOW))
+
+
+def test_points_add_up_to_100_as_shown(cards):
+    for card in cards:
+        shown = card.base_points + sum(reason.points for reason in card.reasons) + card.rest_points
+        assert shown + (card.hidden_points or 0) == 100
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=8))
+def test_whole_points_are_within_one_of_the_exact_ones(parts):
+    parts = [*parts, 1 - sum(parts)]
+    points = whole_points(parts)
+    assert sum(points) == 100
+    assert all(abs(point - 100 * part) < 1 + 1e-6 for point, part in zip(points, parts, strict=True))
+
+
+def test_the_reasons_are_the_most_influential_exact_contributions(shop, cards):
+    customers, segmenter = shop
+    explanation = xseg.explain(segmenter, customers)
+    for card, values in zip(cards, explanation.values, strict=True):
+        strongest = sorted(np.abs(values[np.abs(values) > 1e-12]), reverse=True)[:4]
+        assert [abs(reason.contribution) for reason in card.reasons] == pytest.approx(strongest)
+        for reason in card.reasons:
+            assert reason.contribution == values[list(customers.columns).index(reason.feature)]
+
+
+def test_values_rules_and_comparisons_hold_in_the_raw_table(shop, cards):
+    customers, segmenter = shop
+    for row, card in enumerate(cards):
+        assert card.segment.index == segmenter.labels_[row]
+        for reason in card.reasons:
+            value, column = customers[reason.feature].iloc[row], customers[reason.feature]
+            assert reason.value == value or (reason.value is None and pd.isna(value))
+            if reason.limits is not None:
+                assert holds(reason.limits, value)
+            check_comparison(reason, value, column)
+
+
+def holds(limits, value):
+    if pd.isna(value):
+        return limits.missing
+    if limits.categories is not None:
+        return value in limits.categories
+    return (limits.lower is None or value >= limits.lower) and (limits.upper is None or value < limits.upper)
+
+
+def check_comparison(reason, value, column):
+    if reason.comparison is None or reason.comparison.words is None:
+        return
+    known, words = column.dropna(), reason.comparison.words
+    tenths = next((int(word) for word in words.split() if word.isdigit()), None)
+    if words.startswith("more"):
+        assert (known < value).mean() >= tenths / 10
+    elif words.startswith("less"):
+        assert (known > value).mean() >= tenths / 10
+    elif words.startswith("the same"):
+        assert (known == value).mean() >= tenths / 10
+    else:
+        assert (known < value).mean() < 0.51
+        assert (known > value).mean() < 0.51
+
+
+def test_hidden_features_never_appear_by_name_but_their_weight_does(shop):
+    customers, segmenter = shop
+    asked = [segmenter.tree_.bins.schema.names[j] for j in segmenter.model_.boxes.used_features]
+    secret = {name: {"label": f"secret-{name}", "shown": False} for name in asked[:2]}
+    cards = xseg.make_cards(segmenter, customers.head(200), policy={"features": secret}, now=NOW)
+    weighed = 0
+    for card in cards:
+        for form in (card.text(), card.markdown(), card.html(), card.json()):
+            assert "secret-" not in form
+            assert not any(f'"{name}"' in form for name in asked[:2])
+        weighed += card.hidden_points is not None
+        if card.hidden_points:
+            assert "Other information" in card.text()
+        assert all(reason.feature not in secret for reason in card.reasons)
+    assert weighed
+
+
+def test_small_groups_and_small_comparisons_are_withheld(shop):
+    customers, segmenter = shop
+    policy = {"minimum_group_size": 10_000}
+    card = xseg.make_cards(segmenter, customers.head(1), policy=policy, now=NOW)[0]
+    assert card.segment.size is None
+    assert card.segment.share is None
+    assert all(reason.comparison is None for reason in card.reasons)
+    assert "because it is small" in card.text()
+
+
+class Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.attributes, self.words, self._style = [], [], [], False
+
+    def handle_starttag(self, tag, attrs):
+        self._style = tag in {"style", "title"}
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag):
+        self._style = False
+
+    def handle_data(self, data):
+        if not self._style:
+            self.words.append(data)
+
+
+def read(html):
+    tags = Tags()
+    tags.feed(html)
+    return tags
+
+
+HOSTILE = '<script>alert(1)</script>" onload="x" [a](javascript:b) `c`'
+
+
+def test_hostile_names_and_values_are_only_ever_text():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({HOSTILE: rng.choice([HOSTILE, "b", "c"], 300), "n": rng.normal(size=300)})
+    segmenter = xseg.TreeSegmenter(3, segment_names=[HOSTILE, "B", "C"], random_state=0).fit(table)
+    policy = {"features": {HOSTILE: {"label": HOSTILE}}, "segments": {HOSTILE: {"sentence": HOSTILE}}}
+    for card in xseg.make_cards(segmenter, table.head(20), policy=policy, ids=[HOSTILE] * 20, now=NOW):
+        for html in (card.html(), card._repr_html_()):
+            page = read(html)
+            assert "script" not in page.tags
+            assert not any(name.startswith("on") for name, _ in page.attributes)
+            assert not any("javascript:" in value for _, value in page.attributes)
+        assert "<script" not in card.markdown().replace("\\<", "")
+    report = read(xseg.make_report(segmenter, policy=policy).html())
+    assert "script" not in report.tags
+
+
+def test_pages_need_no_network_and_no_script(cards):
+    page = read(cards[0].html())
+    assert "script" not in page.tags
+    assert "img" not in page.tags
+    assert not any(name == "src" for name, _ in page.attributes)
+    assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
+
+
+def test_every_form_says_the_same_sentences(cards):
+    for card in cards[:50]:
+        words = words_of(card)
+        sentences = [words.title, *words.lead, *words.sum, *words.unused, *words.closing]
+        for reason in words.reasons:
+            sentences += [reason.label, reason.value, reason.points_words, *reason.sentences]
+        seen = " ".join(" ".join(read(card.html()).words).split())
+        plain = " ".join(card.text().split())
+        for sentence in sentences:
+            assert sentence in seen
+            assert sentence in plain
+
+
+def test_records_round_trip_and_fit_the_schema(cards):
+    schema = xseg.Card.json_schema()
+    for card in cards[:50]:
+        jsonschema.validate(json.loads(card.json()), schema)
+        assert xseg.Card.from_json(card.json()) == card
+    for text in ("{", "{}", cards[0].json().replace('"schema_version":1', '"schema_version":2')):
+        with pytest.raises(DataError, match="not a card"):
+            xseg.Card.from_json(text)
+    extra = {**json.loads(cards[0].json()), "more": 1}
+    with pytest.raises(DataError, match="more"):
+        xseg.Card.from_json(json.dumps(extra))
+
+
+def test_one_segment_needs_no_reasons():
+    table = pd.DataFrame({"a": np.arange(60.0)})
+    card = xseg.make_cards(xseg.TreeSegmenter(1, random_state=0).fit(table), table, now=NOW)[0]
+    assert card.reasons == []
+    assert "Everyone is in this group." in card.text()
+    assert "source" not in card.text()
+
+
+def test_without_a_policy_nothing_is_claimed(shop):
+    customers, segmenter = shop
+    text = xseg.make_cards(segmenter, customers.head(1), now=NOW)[0].text()
+    assert "Source not stated." in text
+    assert "Who answers for this is not stated." in text
+
+
+def test_sequences_of_cards(shop, cards):
+    customers, segmenter = shop
+    lazy = xseg.make_cards(segmenter, customers, policy=xseg.customers_policy(), ids=list(customers.index), now=NOW)
+    assert len(lazy) == len(customers)
+    assert lazy[-1] == cards[-1]
+    assert list(lazy[5:8]) == cards[5:8]
+    assert "more" in lazy._repr_html_()
+    with pytest.raises(IndexError):
+        lazy[len(customers)]
+
+
+def test_what_cannot_be_carded_is_refused(shop):
+    customers, segmenter = shop
+    numbers = customers[["orders_90d", "spend_year"]]
+    pipeline = make_pipeline(StandardScaler(), xseg.TreeSegmenter(3, random_state=0)).fit(numbers)
+    with pytest.raises(UnsupportedModelError, match="standardscaler"):
+        xseg.make_cards(pipeline, numbers)
+    assert len(xseg.make_cards(make_pipeline(segmenter), customers.head(2))) == 2
+    with pytest.raises(PolicyError, match="spend"):
+        xseg.make_cards(segmenter, customers, policy={"features": {"spend_yaer": {"label": "x"}}})
+    with pytest.raises(DataError, match="2 ids for 3 rows"):
+        xseg.make_cards(segmenter, customers.head(3), ids=["a", "b"])
+    with pytest.raises(NotFittedError):
+        xseg.make_cards(xseg.TreeSegmenter(), customers)

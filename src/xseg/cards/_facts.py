@@ -1,284 +1,222 @@
-"""From a fitted segmenter, a policy and rows to the facts of a card."""
+"""Gathering the facts of cards from a model, a row and a policy."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
+from datetime import date
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.cards._card import Card, Comparison, FeatureName, Group, Limit, Reason, Right, Way, Weight
-from xseg.cards._points import whole_points
-from xseg.core.bins import MISSING, as_kind
-from xseg.core.boxes import BoxModel
-from xseg.core.conditions import Condition
-from xseg.core.profiles import Profile
+from xseg.cards._record import Card, Comparison, Limits, Reason, RightLink, SegmentFact, WhoToAsk
+from xseg.core.bins import MISSING
+from xseg.core.conditions import condition_of
 from xseg.core.schema import Kind
 from xseg.core.tables import Table
-from xseg.explain._boxes import BoxExplainer
-from xseg.ink import other_categories
-from xseg.policy import FeaturePolicy, Policy
+from xseg.export import fingerprint
+from xseg.ink import Quantity, condition_words, one_line, other_categories
+from xseg.policy import Policy
 
-__all__ = ["CardMaker", "Rows"]
+__all__ = ["FactFinder", "whole_points"]
 
-_MOST_REASONS = 4
-_NOTHING = 1e-12
-_LARGEST_EXACT_INTEGER = 2**53
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """The people cards are about.
-
-    Attributes
-    ----------
-    table : Table
-        Their raw values.
-    model_codes, profile_codes : ndarray of shape (n_rows, n_features)
-        The same in the codes of the model's boxes, and of the population's counts; only features the model asks for.
-    """
-
-    table: Table
-    model_codes: NDArray[np.uint8]
-    profile_codes: NDArray[np.uint8]
+MOST_REASONS = 4
+_NEGLIGIBLE = 1e-12
 
 
-class CardMaker:
-    """Makes cards of one segmenter under one policy.
+class FactFinder:
+    """Gives the card of any row of a table.
 
     Parameters
     ----------
     segmenter : fitted segmenter
-        Whose segments are boxes.
-    explainer : BoxExplainer
-        Its explainer.
+        The model.
+    table : Table
+        The rows.
+    values : ndarray of shape (n_rows, n_features)
+        Exact contributions to each row's own segment.
+    labels : ndarray of shape (n_rows,)
+        The segments.
+    base : ndarray of shape (n_rows,)
+        The share of everyone in each row's segment.
     policy : Policy
-        What may be told.
+        What people may be told.
+    issued : date
+        The date on the cards.
     """
 
-    def __init__(self, segmenter: Any, explainer: BoxExplainer, policy: Policy) -> None:
-        self.explainer = explainer
+    def __init__(
+        self,
+        segmenter: Any,
+        table: Table,
+        values: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        base: NDArray[np.float64],
+        policy: Policy,
+        issued: date,
+    ) -> None:
+        self.table = table
+        self.values = values
+        self.labels = labels
+        self.base = base
         self.policy = policy
-        self.model: BoxModel = segmenter.model_
-        self.profile: Profile = segmenter.profile_
-        self.names: tuple[str, ...] = segmenter.segment_names_
-        self.fingerprint: str | None = getattr(segmenter, "fingerprint_", None)
-        self.bins = self.model.boxes.bins
-        self.features: list[FeaturePolicy] = [policy.feature(name) for name in self.bins.schema.names]
+        self.issued = issued
+        self.profile = segmenter.profile_
+        self.boxes = segmenter.model_.boxes
+        self.tests = self.boxes.tests()
+        self.model = fingerprint(segmenter)
+        self.segments = [self._segment(segment) for segment in segmenter.segments_]
+        names = table.names
+        self.features = [policy.feature(name) for name in names]
+        self.labels_of = [one_line(feature.label or name) for feature, name in zip(self.features, names, strict=True)]
+        self.quantities = [Quantity(feature.unit, feature.number_format) for feature in self.features]
         self.hidden = np.array([feature.sensitive or not feature.shown for feature in self.features])
-        self.used = self.model.boxes.used_features
-        self.tests = self.model.boxes.tests()
-        self.base = explainer.base_values()
+        used = set(self.boxes.used_features.tolist())
+        may_name = [feature.shown for feature in self.features]
+        self.not_used = [self.labels_of[j] for j in range(len(names)) if j not in used and may_name[j]]
+        self.who = self._who()
+        self.rights = [
+            RightLink(right=right, label=one_line(link.label or right.replace("_", " ")), url=link.url)
+            for right, link in policy.rights.items()
+        ]
 
-    def read(self, table: Table) -> Rows:
-        """Code the rows; a column that has changed its type is refused here."""
-        used = self.used.tolist()
-        return Rows(table, self.bins.encode(table, used), self.profile.bins.encode(table, used))
-
-    def card(self, rows: Rows, row: int, reference: str | None, issued_at: datetime) -> Card:
-        """State the facts about one row."""
-        codes = rows.model_codes[row : row + 1]
-        box = int((self.tests.patterns(codes)[0] == 0).argmax())
-        segment = int(self.model.boxes.segment[box])
-        contributions = self.explainer.explain_targets(codes, np.array([segment]), 1)[0]
-        reasons, weights = self._weigh(contributions, segment)
-        others = self.others(contributions, reasons)
+    def card(self, row: int, reference: str | None) -> Card:
+        """Gather the facts of one row."""
+        values, one = self.values[row], self.table.rows(row, row + 1)
+        used = self.boxes.bins.encode(one, self.boxes.used_features.tolist())
+        box = int((self.tests.patterns(used)[0] == 0).argmax())
+        full = self.profile.bins.encode(one)[0]
+        order = np.lexsort((np.arange(len(values)), -np.abs(values)))
+        shown = [int(j) for j in order if abs(values[j]) > _NEGLIGIBLE and not self.hidden[j]][:MOST_REASONS]
+        hidden = float(values[self.hidden].sum())
+        has_hidden = bool((np.abs(values[self.hidden]) > _NEGLIGIBLE).any())
+        rest = 1.0 - float(self.base[row]) - float(values[shown].sum()) - hidden
+        points = whole_points([float(self.base[row]), *values[shown].tolist(), rest, hidden])
         return Card(
-            issued_at=issued_at,
-            model=self.fingerprint,
-            reference=reference,
-            group=self.groups[segment],
-            base=weights[0],
-            reasons=tuple(
-                self._reason(rows, row, feature, box, weight)
-                for feature, weight in zip(reasons, weights[1:-2], strict=True)
-            ),
-            everything_else=weights[-2] if others else None,
-            other_information=weights[-1] if np.abs(contributions[self.hidden]).max(initial=0) > _NOTHING else None,
-            not_known=self._not_known(codes[0], box),
+            segment=self.segments[self.labels[row]],
+            base_value=float(self.base[row]),
+            base_points=points[0],
+            reasons=[
+                self._reason(j, box, int(full[j]), one, float(values[j]), whole)
+                for j, whole in zip(shown, points[1:-2], strict=True)
+            ],
+            rest_points=points[-2],
+            hidden_points=points[-1] if has_hidden else None,
             not_used=self.not_used,
-            n_not_named=self.n_not_named,
-            purposes=self.purposes,
-            controller=self.policy.controller,
+            unknown=self._unknown(box, full),
+            issued=self.issued,
+            model=self.model,
+            reference=reference,
+            who=self.who,
             rights=self.rights,
         )
 
-    def others(self, contributions: NDArray[np.float64], reasons: Sequence[int]) -> list[int]:
-        """Give the features that count and may be shown, but are not among the reasons."""
-        counting = np.flatnonzero(~self.hidden & (np.abs(contributions) > _NOTHING))
-        return [int(feature) for feature in counting if feature not in reasons]
+    def _segment(self, segment: Any) -> SegmentFact:
+        told = self.policy.segments.get(segment.name)
+        large_enough = segment.size >= self.policy.minimum_group_size
+        return SegmentFact(
+            index=segment.index,
+            name=segment.name,
+            size=float(segment.size) if large_enough else None,
+            share=float(segment.share) if large_enough else None,
+            sentence=told.sentence if told else None,
+            consequence=told.consequence if told else None,
+        )
 
-    def _weigh(self, contributions: NDArray[np.float64], segment: int) -> tuple[list[int], list[Weight]]:
-        """Choose the reasons; weigh the base, each of them, everything else and what is not shown."""
-        shown = np.where(self.hidden, 0.0, contributions)
-        ranked = np.argsort(-np.abs(shown), kind="stable")[:_MOST_REASONS]
-        reasons = [int(feature) for feature in ranked if abs(shown[feature]) > _NOTHING]
-        rest = float(sum(shown[feature] for feature in self.others(contributions, reasons)))
-        parts = [
-            float(self.base[segment]),
-            *(float(shown[feature]) for feature in reasons),
-            rest,
-            float(contributions[self.hidden].sum()),
-        ]
-        # Exact numbers would give away the size of a group that is too small to be told.
-        told = self.groups[segment].size is not None
-        points = whole_points(parts)
-        weights = [Weight(points=p, exact=part if told else None) for p, part in zip(points, parts, strict=True)]
-        return reasons, weights
+    def _who(self) -> WhoToAsk | None:
+        controller = self.policy.controller
+        if controller is None:
+            return None
+        return WhoToAsk(name=controller.name, contact=controller.contact, authority=controller.authority)
 
-    def _reason(self, rows: Rows, row: int, feature: int, box: int, weight: Weight) -> Reason:
-        stated = self.features[feature]
-        value = self._value(rows.table, row, feature)
-        is_known = rows.model_codes[row, feature] != MISSING
-        towards = weight.points > 0 if weight.exact is None else weight.exact > 0
+    def _reason(self, j: int, box: int, code: int, one: Table, contribution: float, points: int) -> Reason:
+        feature, limits = self.features[j], self._limits(j, box)
+        value = _value(one, j)
         return Reason(
-            feature=self.bins[feature].feature.name,
-            label=self._label(feature),
-            kind=self.bins[feature].feature.kind,
+            feature=one.names[j],
+            label=self.labels_of[j],
             value=value,
-            state="known" if is_known else "missing" if value is None else "unfamiliar",
-            unit=stated.unit,
-            number_format=stated.number_format,
-            weight=weight,
-            direction="towards" if towards else "away",
-            limit=self._limits[box].get(feature),
-            comparison=self._comparison(feature, int(rows.profile_codes[row, feature])),
-            source=stated.source,
-            origin=stated.origin,
+            value_words=self._value_words(j, value, limits),
+            limits=limits,
+            comparison=self._comparison(j, code),
+            contribution=contribution,
+            points=points,
+            origin=feature.origin,
+            source=feature.source,
         )
 
-    def _value(self, table: Table, row: int, feature: int) -> bool | int | float | str | None:
-        column = as_kind(table.rows(row, row + 1).columns[feature], self.bins[feature].feature)
-        raw = column.values[0].item()
-        if not column.kind.is_numeric:
-            return column.categories[raw] if raw >= 0 else None
-        if raw != raw:  # NaN
+    def _limits(self, j: int, box: int) -> Limits | None:
+        """Give what the person's own rule asks of a feature, if it asks anything."""
+        inside = self.boxes.inside[box, j]
+        if inside.all():
             return None
-        if self.bins[feature].feature.kind is Kind.BOOLEAN and raw in {0, 1}:
-            return bool(raw)
-        return int(raw) if abs(raw) < _LARGEST_EXACT_INTEGER and raw == int(raw) else float(raw)
-
-    def _comparison(self, feature: int, code: int) -> Comparison | None:
-        """Compare with everyone, in integers, so that shares are rounded down without error."""
-        known = self.profile.population[feature, :MISSING]
-        total, minimum = int(known.sum()), self.policy.minimum_group_size * self.profile.unit
-        if code == MISSING or total < minimum:
-            return None
-        people = _two_digits(total / self.profile.unit)
-        if self.bins[feature].feature.kind in {Kind.NUMBER, Kind.EMPTY}:
-            below, above = int(known[:code].sum()), int(known[code + 1 :].sum())
-            told = {name: count for name, count in (("below", below), ("above", above)) if count >= minimum}
-        else:
-            told = {"same": int(known[code])} if known[code] >= minimum else {}
-        shares = {name: count * 100 // total / 100 for name, count in told.items()}
-        return Comparison(people=people, **shares) if shares else None
-
-    def _not_known(self, codes: NDArray[np.uint8], box: int) -> tuple[FeatureName, ...]:
-        return tuple(self._name(feature) for feature in self._limits[box] if codes[feature] == MISSING)
-
-    @cached_property
-    def _limits(self) -> list[dict[int, Limit]]:
-        """For each box, the limits that may be shown, by feature."""
-        place = {name: feature for feature, name in enumerate(self.bins.schema.names)}
-        return [
-            {
-                place[condition.feature]: self._limit(condition, place[condition.feature])
-                for condition in self.model.boxes.rule(box).conditions
-                if not self.hidden[place[condition.feature]]
-            }
-            for box in range(len(self.model.boxes))
-        ]
-
-    def _limit(self, condition: Condition, feature: int) -> Limit:
-        is_category = condition.categories is not None
-        none_known = condition.upper == -np.inf or condition.categories == ()
-        return Limit(
-            feature=condition.feature,
-            label=self._label(feature),
-            kind=condition.kind,
-            known=not none_known,
-            lower=condition.lower,
-            upper=None if none_known else condition.upper,
-            categories=condition.categories,
-            others=other_categories(condition, self.bins[feature]) if is_category else None,
+        bins = self.boxes.bins[j]
+        condition = condition_of(bins, inside)
+        lower, upper = condition.lower, condition.upper
+        return Limits(
+            lower=lower,
+            upper=upper if upper is None or np.isfinite(upper) else None,
+            categories=None if condition.categories is None else list(condition.categories),
             missing=condition.missing,
-            says_missing=condition.says_missing,
-            unit=self.features[feature].unit,
-            number_format=self.features[feature].number_format,
+            words=condition_words(condition, self.quantities[j], other_categories(condition, bins)),
         )
 
-    @cached_property
-    def groups(self) -> list[Group]:
-        """The segments, as far as the policy allows to tell."""
-        return [self._group(segment) for segment in range(self.model.n_segments)]
+    def _value_words(self, j: int, value: Any, limits: Limits | None) -> str:
+        if value is None:
+            return "not known"
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, str):
+            return one_line(value)
+        bounds = [bound for bound in (limits.lower, limits.upper) if bound is not None] if limits else []
+        return self.quantities[j].with_unit(self.quantities[j].rounded(value, bounds), value)
 
-    def _group(self, segment: int) -> Group:
-        size, share = float(self.profile.sizes[segment]), float(self.base[segment])
-        told = size >= self.policy.minimum_group_size
-        stated = self.policy.segments.get(self.names[segment])
-        boxes = np.flatnonzero(self.model.boxes.segment == segment).tolist()
-        tested = ~self.model.boxes.inside.all(axis=2)
-        return Group(
-            index=segment,
-            name=self._segment_name(segment),
-            size=_two_digits(size) if told else None,
-            share=float(f"{share:.2g}") if told else None,
-            minimum_size=self.policy.minimum_group_size,
-            ways=tuple(
-                Way(limits=tuple(self._limits[box].values()), other_information=bool((tested[box] & self.hidden).any()))
-                for box in boxes
-            ),
-            sentence=stated.sentence if stated else None,
-            consequence=stated.consequence if stated else None,
-        )
+    def _comparison(self, j: int, code: int) -> Comparison | None:
+        """Compare with everyone whose value is known, if they are enough people to hide in."""
+        known = self.profile.known(j)
+        if code == MISSING or known < self.policy.minimum_group_size:
+            return None
+        bins = self.profile.bins[j]
+        below, same = self.profile.shares_around(j, code)
+        if bins.feature.kind is Kind.NUMBER:
+            words = _rank_words(below, 1 - below - same)
+            return Comparison(share_below=below, share_same=same, group_size=known, words=words)
+        if same * known < self.policy.minimum_group_size:
+            return None
+        return Comparison(share_below=None, share_same=same, group_size=known, words=_same_words(same))
 
-    def _segment_name(self, segment: int) -> str:
-        """Give the name, unless it gives away a feature that must not be named (proposed names are made of features)."""
-        name = self.names[segment]
-        for feature in np.flatnonzero(self.hidden):
-            column = self.bins[int(feature)].feature.name
-            for secret in {column, column.replace("_", " ").strip(), self._label(int(feature))}:
-                if re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", name, re.IGNORECASE):
-                    return f"Group {segment + 1}"
-        return name
-
-    def _label(self, feature: int) -> str:
-        return self.features[feature].label or self.bins[feature].feature.name
-
-    def _name(self, feature: int) -> FeatureName:
-        name = self.bins[feature].feature.name
-        return FeatureName(feature=name, label=self._label(feature), sensitive=self.features[feature].sensitive)
-
-    @cached_property
-    def _unused(self) -> list[int]:
-        used = set(self.used.tolist())
-        return [feature for feature in range(len(self.bins)) if feature not in used]
-
-    @cached_property
-    def not_used(self) -> tuple[FeatureName, ...]:
-        """The features never asked about, sensitive ones first; those whose value is not to be shown are not named."""
-        named = [self._name(feature) for feature in self._unused if self.features[feature].shown]
-        return tuple(sorted(named, key=lambda name: not name.sensitive))
-
-    @cached_property
-    def n_not_named(self) -> int:
-        """How many features are never asked about and not named."""
-        return len(self._unused) - len(self.not_used)
-
-    @cached_property
-    def purposes(self) -> tuple[str, ...]:
-        """What the features that are asked about are used for."""
-        stated = {purpose for feature in self.used for purpose in self.features[feature].purposes}
-        return tuple(purpose.label for key, purpose in self.policy.purposes.items() if key in stated)
-
-    @cached_property
-    def rights(self) -> tuple[Right, ...]:
-        """Where rights are exercised."""
-        return tuple(Right(id=key, label=link.label, url=link.url) for key, link in self.policy.rights.items())
+    def _unknown(self, box: int, full: NDArray[np.uint8]) -> list[str]:
+        tested = np.flatnonzero(~self.boxes.inside[box].all(axis=1))
+        return [self.labels_of[j] for j in tested if full[j] == MISSING and not self.hidden[j]]
 
 
-def _two_digits(count: float) -> int:
-    return int(float(f"{count:.2g}"))
+def _value(one: Table, j: int) -> bool | float | str | None:
+    column = one.columns[j]
+    if not column.kind.is_numeric:
+        return column.categories[column.values[0]] if column.values[0] >= 0 else None
+    number = float(column.values[0])
+    if np.isnan(number):
+        return None
+    return bool(number) if column.kind is Kind.BOOLEAN else number
+
+
+def _rank_words(below: float, above: float) -> str | None:
+    """Say it in tenths, rounded down so that it is true."""
+    if below >= 0.5:
+        return f"more than {min(int(below * 10 + 1e-9), 9)} in 10 customers"
+    if above >= 0.5:
+        return f"less than {min(int(above * 10 + 1e-9), 9)} in 10 customers"
+    return "close to the middle of our customers"
+
+
+def _same_words(same: float) -> str | None:
+    tenths = min(int(same * 10 + 1e-9), 9)
+    return f"the same as at least {tenths} in 10 customers" if tenths else None
+
+
+def whole_points(parts: Sequence[float]) -> list[int]:
+    """Round parts of 1 to whole percentage points that add up to 100: largest remainders (Hamilton's method)."""
+    exact = np.array(parts) * 100
+    whole = np.floor(exact + 1e-9).astype(int)
+    short = 100 - int(whole.sum())
+    order = np.argsort(-(exact - whole), kind="stable")
+    whole[order[:short]] += 1
+    return [int(point) for point in whole]

@@ -185,7 +185,7 @@ class PatternCounts:
 
 
 def _count(pattern: NDArray[np.uint32], weight: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Give the patterns that occur and their weights; a table of all patterns is faster than sorting, if it is short."""
+    """Give the patterns that occur and their weights; a short table of all of them is faster than sorting."""
     if not len(pattern) or int(pattern.max()) >= _LONGEST_TABLE:
         return pattern, weight
     table = np.zeros(int(pattern.max()) + 1, dtype=np.int64)

@@ -89,9 +89,9 @@ def _number_words(limits: Limits, quantity: Quantity) -> str:
         return "no" if lower is None else "yes"
     parts = []
     if lower is not None:
-        parts.append(f"at least {quantity.with_unit(quantity.exact(lower))}")
+        parts.append(f"at least {quantity.with_unit(quantity.exact(lower), lower)}")
     if upper is not None:
-        parts.append(f"below {quantity.with_unit(quantity.exact(upper))}")
+        parts.append(f"below {quantity.with_unit(quantity.exact(upper), upper)}")
     return " and ".join(parts) or "known"
 
 

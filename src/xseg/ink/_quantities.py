@@ -34,9 +34,9 @@ class Quantity:
     --------
     >>> from xseg.ink import Quantity
     >>> euros = Quantity("EUR", "#,##0.00")
-    >>> euros.with_unit(euros.exact(310)), euros.with_unit(euros.rounded(1310.456))
+    >>> euros.with_unit(euros.exact(310), 310), euros.with_unit(euros.rounded(1310.456), 1310.456)
     ('EUR 310', 'EUR 1,310.46')
-    >>> Quantity("order").with_unit("1"), Quantity("order").with_unit("7")
+    >>> Quantity("order").with_unit("1", 1), Quantity("order").with_unit("7", 7)
     ('1 order', '7 orders')
     """
 
@@ -89,13 +89,15 @@ class Quantity:
                 return self._write(written)
         return self._write(number)
 
-    def with_unit(self, text: str) -> str:
+    def with_unit(self, text: str, value: float) -> str:
         """Put the unit beside a written number.
 
         Parameters
         ----------
         text : str
-            The number as written; "1" decides for the singular.
+            The number as written.
+        value : float
+            The number, which decides between singular and plural.
 
         Returns
         -------
@@ -106,7 +108,7 @@ class Quantity:
             return text
         if _is_currency(self.unit):
             return f"{self.unit} {text}"
-        return f"{text} {self.unit if text.lstrip('-') == '1' else _plural(self.unit)}"
+        return f"{text} {self.unit if abs(value) == 1 else _plural(self.unit)}"
 
     @property
     def _names_currency(self) -> bool:
@@ -131,8 +133,9 @@ class Quantity:
     def _write(self, number: Decimal) -> str:
         pattern = self._pattern()
         digits = _decimals_needed(number.scaleb(pattern.scale))
-        least = pattern.frac_prec[0] if digits else 0
-        pattern.frac_prec = (least, max(least, digits))
+        pattern.frac_prec = (min(pattern.frac_prec[0], digits) if digits == 0 else pattern.frac_prec[0], digits)
+        if digits:
+            pattern.frac_prec = (pattern.frac_prec[0], max(pattern.frac_prec[0], digits))
         currency: Any = self.unit if self._names_currency else None
         return str(pattern.apply(number + 0, LOCALE, currency=currency, currency_digits=False))
 

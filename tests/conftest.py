@@ -1,4 +1,8 @@
+import os
 from pathlib import Path
+
+# scikit-learn checks array-API input only where scipy was told so before its first import.
+os.environ["SCIPY_ARRAY_API"] = "1"
 
 import matplotlib as mpl
 import numpy as np

@@ -327,6 +327,14 @@ def test_digits_beat_the_published_greedy_trees():
     assert segmenter.cost_ / reference < 1.238
 
 
+def test_stages_are_reported_when_asked(mixed, caplog):
+    with caplog.at_level("INFO", logger="xseg"):
+        xseg.TreeSegmenter(3, random_state=0).fit(mixed)
+        assert not caplog.messages
+        xseg.TreeSegmenter(3, random_state=0, verbose=1).fit(mixed)
+    assert [message.split()[0] for message in caplog.messages] == ["coded", "reference", "tree"]
+
+
 def test_fit_does_not_touch_its_input():
     table = mixed_table(200, seed=3)
     before = table.copy(deep=True)

@@ -1,5 +1,6 @@
 """Segments as the leaves of one threshold tree."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil
@@ -33,6 +34,7 @@ from xseg.segmenters._space import Space
 __all__ = ["TreeSegmenter"]
 
 _POLISHING_SWEEPS = 1
+_log = logging.getLogger("xseg")
 
 
 class TreeSegmenter(BoxSegmenter):
@@ -214,8 +216,11 @@ class TreeSegmenter(BoxSegmenter):
             names = prepared.bins.schema.names
             self._remember_columns(names, named=names != tuple(f"x{j}" for j in range(len(names))))
         n_segments = self._count_possible(prepared)
+        self._report("coded %s rows in %d columns", f"{prepared.n_rows:,}", len(prepared.bins))
         reference = reference_partition(self.reference, prepared, n_clusters=n_segments, n_init=self.n_init, seed=seed)
+        self._report("reference of %d clusters costs %.6g", len(reference.centers), reference.cost)
         found = self._search(prepared, reference.centers, n_segments, backend.weight_unit)
+        self._report("tree of %d leaves costs %.6g", found.tree.n_leaves, found.cost)
         self._learn(prepared, found, n_segments, reference.cost, backend.weight_unit)
         return self
 
@@ -240,6 +245,10 @@ class TreeSegmenter(BoxSegmenter):
         self._check_fitted()
         backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), sample_weight, n_jobs=self.n_jobs)
         return -backend.sum(_RawCost(self)).cost / backend.weight_unit
+
+    def _report(self, message: str, *values: object) -> None:
+        if self.verbose:
+            _log.info(message, *values)
 
     def _check_sizes(self) -> None:
         """Check the parameters against each other."""

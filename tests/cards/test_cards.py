@@ -111,6 +111,15 @@ def test_hidden_features_never_appear_by_name_but_their_weight_does(shop):
     assert weighed
 
 
+def test_names_of_groups_do_not_give_hidden_features_away(shop):
+    customers, segmenter = shop
+    features = {name: {"sensitive": True} for name in customers.columns}
+    for card in xseg.make_cards(segmenter, customers.head(100), policy={"features": features}, now=NOW):
+        assert card.segment.name == f"Group {card.segment.index + 1}"
+        assert card.reasons == []
+        assert card.base_points + card.rest_points + card.hidden_points == 100
+
+
 def test_small_groups_and_small_comparisons_are_withheld(shop):
     customers, segmenter = shop
     policy = {"minimum_group_size": 10_000}

@@ -63,12 +63,13 @@ class FactFinder:
         self.boxes = segmenter.model_.boxes
         self.tests = self.boxes.tests()
         self.model = fingerprint(segmenter)
-        self.segments = [self._segment(segment) for segment in segmenter.segments_]
         names = table.names
         self.features = [policy.feature(name) for name in names]
         self.labels_of = [one_line(feature.label or name) for feature, name in zip(self.features, names, strict=True)]
         self.quantities = [Quantity(feature.unit, feature.number_format) for feature in self.features]
         self.hidden = np.array([feature.sensitive or not feature.shown for feature in self.features])
+        self.secrets = [_words(name) for name, secret in zip(names, self.hidden, strict=True) if secret]
+        self.segments = [self._segment(segment) for segment in segmenter.segments_]
         used = set(self.boxes.used_features.tolist())
         may_name = [feature.shown for feature in self.features]
         self.not_used = [self.labels_of[j] for j in range(len(names)) if j not in used and may_name[j]]
@@ -114,12 +115,16 @@ class FactFinder:
         large_enough = segment.size >= self.policy.minimum_group_size
         return SegmentFact(
             index=segment.index,
-            name=segment.name,
+            # A proposed name is made of features, and must not give away one that is not to be named.
+            name=f"Group {segment.index + 1}" if self._tells_a_secret(segment.name) else segment.name,
             size=float(segment.size) if large_enough else None,
             share=float(segment.share) if large_enough else None,
             sentence=told.sentence if told else None,
             consequence=told.consequence if told else None,
         )
+
+    def _tells_a_secret(self, name: str) -> bool:
+        return any(secret in _words(name) for secret in self.secrets)
 
     def _who(self) -> WhoToAsk | None:
         controller = self.policy.controller
@@ -186,6 +191,10 @@ class FactFinder:
     def _unknown(self, box: int, full: NDArray[np.uint8]) -> list[str]:
         tested = np.flatnonzero(~self.boxes.inside[box].all(axis=1))
         return [self.labels_of[j] for j in tested if full[j] == MISSING and not self.hidden[j]]
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").strip().casefold()
 
 
 def _value(one: Table, j: int) -> bool | float | str | None:

@@ -103,10 +103,10 @@ def _sum(card: "Card") -> list[str]:
         return []
     sentences = [f"Before looking at anything, everybody has {card.base_points} of 100 points for this group."]
     if card.rest_points:
-        sentences.append(f"Everything else adds {signed_points(card.rest_points)}.")
+        sentences.append(f"Everything else counts {signed_points(card.rest_points)}.")
     if card.hidden_points is not None:
         sentences.append(
-            f"Other information, which this card does not name, adds {signed_points(card.hidden_points)}. "
+            f"Other information, which this card does not name, counts {signed_points(card.hidden_points)}. "
             "Ask us about it."
         )
     sentences.append("All of it together makes 100.")

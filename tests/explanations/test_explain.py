@@ -1,5 +1,7 @@
 """Explanations are exact: equal to the enumeration of every coalition, and they add up."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +17,9 @@ from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, OneHotE
 import naive
 import xseg
 from conftest import mixed_table
+from xseg.core.tables import read_table
 from xseg.exceptions import FeatureNamesError, NotFittedError, ParameterError, UnsupportedModelError
+from xseg.explanations._boxes import BoxExplainer
 
 
 def brute_force(model, row, background, weights=None):
@@ -126,6 +130,27 @@ def test_values_average_out_over_the_population(mixed, fitted):
 def test_features_that_are_not_asked_about_have_no_influence(mixed, fitted):
     idle = [j for j in range(mixed.shape[1]) if j not in fitted.tree_.used_features]
     assert (xseg.explain(fitted, mixed, of="all").values[:, idle] == 0).all()
+
+
+def test_permuting_columns_permutes_the_values(mixed):
+    turned = mixed[mixed.columns[::-1]]
+    segmenter = xseg.TreeSegmenter(4, random_state=0).fit(turned)
+    turn = make_column_transformer(*(("passthrough", [name]) for name in turned.columns))
+    pipeline = make_pipeline(turn, segmenter).set_output(transform="pandas")
+    pipeline[0].set_params(verbose_feature_names_out=False)
+    pipeline[0].fit(mixed)
+    folded = xseg.explain(pipeline, mixed, of="all").values
+    assert_array_equal(folded, xseg.explain(segmenter, turned, of="all").values[:, ::-1])
+
+
+def test_renumbering_segments_renumbers_the_values(mixed, fitted):
+    model, new = fitted.model_, np.array([2, 0, 3, 1], dtype=np.int32)
+    renumbered = replace(model, boxes=replace(model.boxes, segment=new[model.boxes.segment]))
+    values = []
+    for one in (model, renumbered):
+        explainer = BoxExplainer(one, one.boxes.tests(), one.population, mixed.shape[1])
+        values.append(explainer.explain_all(read_table(mixed), 1))
+    assert_allclose(values[1][:, :, new], values[0], atol=1e-15)
 
 
 def test_order_of_rows_and_threads_change_nothing(mixed, fitted):

@@ -14,7 +14,9 @@ from sklearn.utils.validation import check_array
 from xseg.core.schema import Kind
 from xseg.exceptions import ColumnTypeError, DataError, SchemaError, UnsupportedTableError
 
-__all__ = ["Column", "Table", "read_table"]
+__all__ = ["Column", "Table", "match_columns", "read_table"]
+
+_ARRAY_NAMES = "x{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ def _check_pandas_names(X: pd.DataFrame) -> None:
 
 def _read_frame(frame: nw.DataFrame[Any]) -> Table:
     named = all(isinstance(name, str) for name in frame.columns)
-    names = frame.columns if named else [f"x{j}" for j in range(len(frame.columns))]
+    names = frame.columns if named else [_ARRAY_NAMES.format(j) for j in range(len(frame.columns))]
     columns = tuple(_read_column(name, frame[:, j]) for j, name in enumerate(names))
     return Table(columns, len(frame), named and bool(columns))
 
@@ -253,7 +255,6 @@ def _dates(name: str) -> ColumnTypeError:
 
 
 def _read_array(X: Any) -> Table:
-    first_name = "x0"
     if issparse(X):
         message = (
             f"Sparse data was passed ({type(X).__name__}), but dense data is required. Use '.toarray()' to convert it"
@@ -266,16 +267,16 @@ def _read_array(X: Any) -> Table:
     if array.dtype.kind in "fiub" and array.dtype.itemsize <= 8:
         checked = _checked(array)
         kind = Kind.BOOLEAN if array.dtype.kind == "b" else Kind.NUMBER
-        columns = [Column(f"x{j}", kind, checked[:, j]) for j in range(checked.shape[1])]
+        columns = [Column(_ARRAY_NAMES.format(j), kind, checked[:, j]) for j in range(checked.shape[1])]
     elif array.dtype.kind in "OUS" and array.ndim == 2:
         objects = array.astype(object)
-        columns = [_from_objects(f"x{j}", objects[:, j]) for j in range(array.shape[1])]
+        columns = [_from_objects(_ARRAY_NAMES.format(j), objects[:, j]) for j in range(array.shape[1])]
         checked = objects
     elif array.dtype.kind in "mM":
-        raise _dates(first_name)
+        raise _dates(_ARRAY_NAMES.format(0))
     else:
         checked = _checked(array)
-        columns = [Column(f"x{j}", Kind.NUMBER, checked[:, j]) for j in range(checked.shape[1])]
+        columns = [Column(_ARRAY_NAMES.format(j), Kind.NUMBER, checked[:, j]) for j in range(checked.shape[1])]
     return Table(tuple(columns), checked.shape[0], named=False)
 
 

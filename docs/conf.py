@@ -51,6 +51,8 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
+# Progress bars of shap complain about missing widgets.
+nb_output_stderr = "remove"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "xseg"

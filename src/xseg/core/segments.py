@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Segment", "Segments"]
 
+_CELL = "text-align:left;vertical-align:top;padding:0.3em 0.9em"
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -106,7 +108,7 @@ class Segments(Sequence[Segment]):
 
     def __repr__(self) -> str:
         cells = [("", "name", "size", "share", "rule")]
-        cells += [(str(s.index), s.name, f"{s.size:,.0f}", f"{s.share:.0%}", s.rule) for s in self]
+        cells += [_cells(segment) for segment in self]
         widths = [max(len(row[column]) for row in cells) for column in range(4)]
         return "\n".join(
             f"{index:>{widths[0]}}  {name:<{widths[1]}}  {size:>{widths[2]}}  {share:>{widths[3]}}  {rule}".rstrip()
@@ -114,10 +116,13 @@ class Segments(Sequence[Segment]):
         )
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{title}</th>" for title in ("", "name", "size", "share", "rule"))
+        head = "".join(f"<th style='{_CELL}'>{title}</th>" for title in ("", "name", "size", "share", "rule"))
         rows = "".join(
-            f"<tr><td>{s.index}</td><td>{escape(s.name)}</td><td>{s.size:,.0f}</td><td>{s.share:.0%}</td>"
-            f"<td style='text-align:left'>{escape(s.rule)}</td></tr>"
-            for s in self
+            "<tr>" + "".join(f"<td style='{_CELL}'>{escape(cell)}</td>" for cell in _cells(s)) + "</tr>" for s in self
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        return f"<table class='dataframe'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _cells(segment: Segment) -> tuple[str, str, str, str, str]:
+    size, share = f"{segment.size:,.0f}", f"{segment.share:.0%}"
+    return str(segment.index), segment.name, size, share, segment.rule

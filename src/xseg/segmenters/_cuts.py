@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from xseg.core.bins import MISSING, N_CODES, Bins
 
-__all__ = ["Cut", "best_cut", "best_difference_cut", "best_tight_cut", "roundness"]
+__all__ = ["Cut", "best_difference_cut", "roundness"]
 
 _UNREACHABLE = np.iinfo(np.int64).max
 
@@ -34,30 +34,6 @@ def roundness(bins: Bins) -> NDArray[np.int64]:
     return digits
 
 
-def best_cut(
-    histogram: NDArray[np.int64], features: NDArray[np.int64], bins: Bins, rounded: NDArray[np.int64], minimum: int
-) -> Cut | None:
-    """Give the cut after which the two sides, each given to its cheapest centre, cost least.
-
-    Parameters
-    ----------
-    histogram : ndarray of shape (n_features, 256, n_centers + 1)
-        Costs by code and centre; the last value is the weight.
-    features : ndarray of shape (n_features,)
-        The features of the histogram.
-    bins : Bins
-        How columns become codes.
-    rounded : ndarray
-        How round each threshold is: decides between thresholds that do the same.
-    minimum : int
-        The least weight of a side.
-    """
-    ordered = np.array([bins[j].is_ordered for j in features])
-    cuts = [_best_threshold(histogram[ordered], features[ordered], bins, rounded, minimum)]
-    cuts += [_best_subset(histogram[f], int(features[f]), minimum) for f in np.flatnonzero(~ordered)]
-    return _cheapest(cuts)
-
-
 def best_difference_cut(
     histogram: NDArray[np.int64], features: NDArray[np.int64], bins: Bins, rounded: NDArray[np.int64], minimum: int
 ) -> Cut | None:
@@ -71,70 +47,6 @@ def best_difference_cut(
     cuts = [_best_threshold(costs[ordered], features[ordered], bins, rounded, minimum, sides=(0, 1))]
     cuts += [_subset(costs[f], int(features[f]), costs[f, :, 0] < 0, (0, 1), minimum) for f in np.flatnonzero(~ordered)]
     return _cheapest(cuts)
-
-
-def best_tight_cut(
-    histogram: NDArray[np.int64],
-    features: NDArray[np.int64],
-    bins: Bins,
-    rounded: NDArray[np.int64],
-    minimum: int,
-    unit: float,
-) -> Cut | None:
-    """Give the cut after which the two sides vary least about their own means.
-
-    The histogram has shape (n_features, 256, n_dimensions + 1): sums in fixed point, and the weight. The cost leaves
-    out the sum of squares, which no cut changes.
-    """
-    cuts: list[Cut | None] = []
-    for f, feature in enumerate(features):
-        order = np.arange(bins[feature].n_codes)
-        if not bins[feature].is_ordered:
-            order = _along_main_axis(histogram[f, : len(order)])
-        cuts.append(_best_prefix(histogram[f], int(feature), order, rounded[feature], minimum, unit))
-    return _cheapest(cuts)
-
-
-def _best_prefix(
-    cells: NDArray[np.int64],
-    feature: int,
-    order: NDArray[np.intp],
-    rounded: NDArray[np.int64],
-    minimum: int,
-    unit: float,
-) -> Cut | None:
-    """Send the first codes of an order left: how many, and on which side missing values are tighter."""
-    below, missing = np.cumsum(cells[order], axis=0)[:-1], cells[MISSING]
-    total = cells.sum(axis=0)
-    left = np.stack([below, below + missing])
-    right = total - left
-    allowed = (left[..., -1] >= minimum) & (right[..., -1] >= minimum)
-    if not allowed.any():
-        return None
-    costs = np.where(allowed, -_squared_norm(left, unit) - _squared_norm(right, unit), np.inf)
-    side, place = np.unravel_index(int(costs.argmin()), costs.shape)
-    same = np.flatnonzero((costs[side] == costs[side, place]) & (left[side, :, -1] == left[side, place, -1]))
-    roundest = same[rounded[order[same]] == rounded[order[same]].max()]
-    place = roundest[len(roundest) // 2]
-    goes_left = np.zeros(N_CODES, dtype=bool)
-    goes_left[order[: place + 1]] = True
-    heavier_left = bool(left[side, place, -1] >= right[side, place, -1])
-    goes_left[MISSING] = side == 1 if missing[-1] else heavier_left
-    return Cut(feature, goes_left, float(costs[side, place]))
-
-
-def _squared_norm(sums: NDArray[np.int64], unit: float) -> NDArray[np.float64]:
-    totals = sums[..., :-1] / unit
-    return np.asarray(np.einsum("...d,...d->...", totals, totals) / np.maximum(sums[..., -1], 1))
-
-
-def _along_main_axis(cells: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Order categories along the direction in which their means differ most."""
-    weight = np.maximum(cells[:, -1], 1)[:, None]
-    means = cells[:, :-1] / weight
-    offsets = (means - np.average(means, axis=0, weights=cells[:, -1] + 1e-9)) * np.sqrt(cells[:, -1:])
-    axis = np.linalg.svd(offsets, full_matrices=False)[2][0]
-    return np.argsort(means @ axis, kind="stable")
 
 
 def _cheapest(cuts: list[Cut | None]) -> Cut | None:
@@ -189,21 +101,6 @@ def _choose(
     goes_left = np.arange(N_CODES) <= chosen
     goes_left[MISSING] = side == 1 if missing[f] else left[side, f, code] >= right[side, f, code]
     return Cut(int(features[f]), goes_left, cheapest)
-
-
-def _best_subset(histogram: NDArray[np.int64], feature: int, minimum: int) -> Cut | None:
-    """For each pair of centres, the categories that are cheaper with the first go left: the best subset exactly."""
-    costs = histogram[:, :-1]
-    n_centers = costs.shape[1]
-    pair_costs = np.minimum(costs[:, :, None], costs[:, None, :]).sum(axis=0)
-    first, second = np.triu_indices(n_centers, k=1)
-    order = np.argsort(pair_costs[first, second], kind="stable")
-    for pair in order[: 2 * n_centers]:
-        a, b = int(first[pair]), int(second[pair])
-        cut = _subset(histogram, feature, costs[:, a] < costs[:, b], (a, b), minimum)
-        if cut is not None:
-            return cut
-    return None
 
 
 def _subset(

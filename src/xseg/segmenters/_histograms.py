@@ -1,12 +1,11 @@
 """Histograms of what every possible cut would do to the cost."""
 
-from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.distances import cost_differences, fixed_point_costs
+from xseg._kernels.distances import cost_differences
 from xseg._kernels.trees import add_cut_histogram, find_nodes
 from xseg.core.bins import N_CODES
 from xseg.core.embedding import Centers
@@ -14,73 +13,7 @@ from xseg.core.statistics import CodedBlock
 from xseg.core.tree import LEAF, ThresholdTree
 from xseg.segmenters._space import GroupSums, Space
 
-__all__ = ["CostHistogram", "DifferenceHistogram", "LeafSums", "SumHistogram"]
-
-
-class CostHistogram:
-    """A statistic: for some leaves of a tree, the cost of every centre by feature and code.
-
-    `histogram` has shape (n_leaves, n_features, 256, n_centers + 1); the last value is the weight.
-    """
-
-    def __init__(
-        self,
-        space: Space,
-        tree: ThresholdTree,
-        leaves: Sequence[int],
-        features: NDArray[np.int64],
-        centers: Centers,
-    ) -> None:
-        self._arguments = (space, tree, leaves, features, centers)
-        self.space = space
-        self.tree = tree
-        self.features = features
-        self.centers = centers
-        self.slot = np.full(tree.n_nodes, -1, dtype=np.int32)
-        self.slot[list(leaves)] = np.arange(len(leaves))
-        self.histogram = np.zeros((len(leaves), len(features), N_CODES, len(centers) + 1), dtype=np.int64)
-
-    def empty(self) -> Self:
-        return type(self)(*self._arguments)
-
-    def add(self, block: CodedBlock) -> None:
-        slots = self.slot[self.tree.apply(block.codes)]
-        values = np.empty((len(slots), len(self.centers) + 1), dtype=np.int64)
-        distances = self.space.distances(block, self.centers)
-        fixed_point_costs(distances, block.weights, self.space.cost_unit, values)
-        add_cut_histogram(block.codes, self.features, slots, values, self.histogram)
-
-    def merge(self, other: Self) -> None:
-        self.histogram += other.histogram
-
-
-class SumHistogram:
-    """A statistic: for some leaves of a tree, the sums of the rows' places in the metric space by feature and code.
-
-    `histogram` has shape (n_leaves, n_features, 256, n_dimensions + 1); the last value is the weight.
-    """
-
-    def __init__(self, space: Space, tree: ThresholdTree, leaves: Sequence[int], features: NDArray[np.int64]) -> None:
-        self._arguments = (space, tree, leaves, features)
-        self.space = space
-        self.tree = tree
-        self.features = features
-        self.slot = np.full(tree.n_nodes, -1, dtype=np.int32)
-        self.slot[list(leaves)] = np.arange(len(leaves))
-        n_dimensions = space.embedding.n_dimensions
-        self.histogram = np.zeros((len(leaves), len(features), N_CODES, n_dimensions + 1), dtype=np.int64)
-
-    def empty(self) -> Self:
-        return type(self)(*self._arguments)
-
-    def add(self, block: CodedBlock) -> None:
-        slots = self.slot[self.tree.apply(block.codes)]
-        matrix = self.space.embedding.matrix(block.codes, block.points) * self.space.matrix_unit
-        values = np.column_stack([np.rint(matrix).astype(np.int64), np.ones(len(slots), np.int64)])
-        add_cut_histogram(block.codes, self.features, slots, values * block.weights[:, None], self.histogram)
-
-    def merge(self, other: Self) -> None:
-        self.histogram += other.histogram
+__all__ = ["DifferenceHistogram", "LeafSums"]
 
 
 class DifferenceHistogram:

@@ -1,4 +1,4 @@
-"""Leaves as summaries: pruning a tree and sharing leaves out among segments, without looking at rows again."""
+"""Leaves as summaries: sharing them out among segments, and joining twins, without looking at rows again."""
 
 from dataclasses import replace
 
@@ -6,61 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.core.tree import LEAF, ThresholdTree
-from xseg.segmenters._histograms import LeafSums
 
-__all__ = ["merge_twins", "prune", "share_out"]
+__all__ = ["merge_twins", "share_out"]
 
 _MAX_ROUNDS = 100
-
-
-def prune(sums: LeafSums, max_leaves: int) -> ThresholdTree:
-    """Give the subtree with at most `max_leaves` leaves whose leaves are tightest, by dynamic programming."""
-    tree = sums.tree
-    within = _within(sums)
-    costs: list[NDArray[np.float64]] = [np.empty(0)] * tree.n_nodes
-    for node in reversed(range(tree.n_nodes)):
-        costs[node] = np.array([within[node]])
-        if tree.feature[node] != LEAF:
-            left, right = costs[tree.left[node]], costs[tree.right[node]]
-            table = np.full(min(len(left) + len(right), max_leaves), np.inf)
-            table[0] = within[node]
-            for n_left in range(1, len(left) + 1):
-                n_right = np.arange(1, len(right) + 1)
-                n_right = n_right[n_left + n_right <= len(table)]
-                slots = n_left + n_right - 1
-                table[slots] = np.minimum(table[slots], left[n_left - 1] + right[n_right - 1])
-            costs[node] = table
-    leaf = np.zeros(tree.n_nodes, dtype=bool)
-    budgets = {0: int(np.argmin(costs[0])) + 1}
-    for node in range(tree.n_nodes):
-        if node not in budgets:
-            continue
-        budget = budgets[node]
-        if budget == 1:
-            leaf[node] = True
-            continue
-        left, right = tree.left[node], tree.right[node]
-        n_left = min(
-            (n for n in range(1, budget) if n <= len(costs[left]) and budget - n <= len(costs[right])),
-            key=lambda n: costs[left][n - 1] + costs[right][budget - n - 1],
-        )
-        budgets[left], budgets[right] = n_left, budget - n_left
-    return compact(tree, leaf)
-
-
-def _within(sums: LeafSums) -> NDArray[np.float64]:
-    """Give, for each node, its sum of squares within, up to a constant that all subtrees share."""
-    tree, groups = sums.tree, sums.groups
-    mass = np.zeros(tree.n_nodes)
-    totals = np.zeros((tree.n_nodes, sums.space.embedding.n_dimensions))
-    mass[tree.leaves] = groups.mass
-    totals[tree.leaves] = groups.means() * groups.mass[:, None]
-    for node in reversed(range(tree.n_nodes)):
-        if tree.feature[node] != LEAF:
-            left, right = tree.left[node], tree.right[node]
-            mass[node] = mass[left] + mass[right]
-            totals[node] = totals[left] + totals[right]
-    return np.asarray(-np.einsum("nd,nd->n", totals, totals) / np.maximum(mass, 1))
 
 
 def compact(tree: ThresholdTree, leaf: NDArray[np.bool_]) -> ThresholdTree:

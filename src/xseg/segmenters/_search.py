@@ -1,226 +1,242 @@
-"""The search for the cheapest threshold tree of a given size.
+"""The search for the cheapest threshold tree of a given size, on a sample of rows.
 
-Starts are grown, pruned to size and then refined: cuts are chosen anew with everything below them fixed, leaves are
-shared out among the segments, segment means are re-estimated, until the cost stops falling. All by sums.
+Several starts are improved by moves that are each scored exactly. Where every segment is one leaf, a group of rows costs
+what it varies about its mean, so the moves see the real cost. Where there are more leaves than segments, leaves cost
+what they cost at the nearest segment mean, and leaves and means take turns.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.backends.base import CodedBackend
-from xseg.core.bins import N_CODES, Bins
+from xseg._kernels.search import NEAREST
+from xseg.backends.coded import CodedRows
 from xseg.core.embedding import Centers
-from xseg.core.tree import LEAF, ThresholdTree
-from xseg.segmenters._cuts import Cut, best_cut, best_difference_cut, best_tight_cut, roundness
-from xseg.segmenters._histograms import CostHistogram, DifferenceHistogram, LeafSums, SumHistogram
-from xseg.segmenters._leaves import prune, share_out
-from xseg.segmenters._space import NearestSums, Space
+from xseg.core.statistics import CodedBlock
+from xseg.core.tree import ThresholdTree
+from xseg.segmenters._cells import Cells, Values
+from xseg.segmenters._leaves import share_out
+from xseg.segmenters._moves import Budget, allow, improve
+from xseg.segmenters._nodes import Node, Sample, Shape, leaves, shape_of, to_tree
+from xseg.segmenters._problem import Problem
+from xseg.segmenters._starts import STARTS, Reference, Start
 
-__all__ = ["STARTS", "Candidate", "Problem", "evaluate", "refine", "search"]
+__all__ = ["EFFORTS", "Effort", "search"]
 
-_HISTOGRAM_BYTES = 2**24
-_GROWN_LEAVES = 3
-_IMPROVEMENT = 1e-6
-_MAX_SWEEPS = 20
+_NOTICEABLE = 1e-7
+_MOST_TURNS = 8
+_LEAST_PRICE = 0.001
+_LEAST_PRICE_OF_A_RULE = 0.011
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """What is searched for, and over which rows."""
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard to look.
 
-    backend: CodedBackend
-    space: Space
-    bins: Bins
-    features: NDArray[np.int64]
-    n_segments: int
-    max_leaves: int
-    max_depth: int
-    min_weight: int
+    Attributes
+    ----------
+    n_rows : int
+        How many rows of the sample to search on before all of them are looked at.
+    work : float
+        How many additions the search may spend on all its starts together, and again on all rows of the sample.
+    starts : sequence of str
+        Which starts to improve.
+    """
+
+    n_rows: int
+    work: float
+    starts: Sequence[str]
+
+
+EFFORTS = {
+    "fast": Effort(4_096, 1e8, ("IMM", "real cost")),
+    "balanced": Effort(12_288, 4e9, tuple(STARTS)),
+    "thorough": Effort(2**20, 1e11, tuple(STARTS)),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """A tree in the making, with what decides between trees: its cost, and the questions asked of a person."""
+
+    shape: Shape
+    means: NDArray[np.float64]
+    cost: float
+    n_questions: float
+
+
+def search(problem: Problem, sample: CodedRows, centers: Centers, effort: Effort, depth_weight: float) -> ThresholdTree:
+    """Give the best tree found.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is looked for.
+    sample : CodedRows
+        The rows to look on.
+    centers : Centers
+        Those of the reference.
+    effort : Effort
+        How hard to look.
+    depth_weight : float
+        How much fewer questions count against the price of explainability.
+    """
+    everything = slice(0, sample.n_rows)
+    block = CodedBlock(sample.codes[everything], sample.points[everything], sample.weights[everything])
+    some = min(effort.n_rows, sample.n_rows)
+    part = CodedBlock(block.codes[:some], block.points[:some], block.weights[:some])
+    best = _Search(problem, part, centers, depth_weight).run(effort)
+    whole = _Search(problem, block, centers, depth_weight)
+    if some < sample.n_rows and effort.work > EFFORTS["fast"].work:
+        best = whole.polished(best, Budget(effort.work / 4))
+    return whole.tree(best)
+
+
+class _Search:
+    """One search on some rows."""
+
+    def __init__(self, problem: Problem, block: CodedBlock, centers: Centers, depth_weight: float) -> None:
+        self.problem = problem
+        self.cells = Cells.of(problem.bins, problem.features, block.codes)
+        self.reference = Reference.of(problem.space, block, centers)
+        self.depth_weight = depth_weight
+        self.weight = float(block.weights.sum())
+        share = problem.min_weight / problem.space.total_weight
+        self.minimum = max(1, int(np.ceil(share * self.weight - 1e-9 * self.weight)))
+
+    @property
+    def one_leaf_each(self) -> bool:
+        """Whether every segment is one leaf."""
+        return self.problem.max_leaves == self.problem.n_segments
 
     @cached_property
-    def rounded(self) -> NDArray[np.int64]:
-        """How round each threshold is."""
-        return roundness(self.bins)
+    def squares(self) -> Values:
+        """What groups vary about their own means."""
+        return self.reference.squares
 
     @cached_property
     def norms(self) -> float:
-        """The summed squared distance of all rows to the origin."""
-        origin = self.space.embedding.centers(np.zeros((1, self.space.embedding.n_dimensions)))
-        return self.backend.sum(NearestSums(self.space, origin)).cost
+        """The summed squared norm of the rows, which no partition changes."""
+        points = self.reference.points
+        return float(np.einsum("nd,nd->n", points, points) @ self.reference.weights)
+
+    @cached_property
+    def reference_cost(self) -> float:
+        """What the rows cost at their nearest centres."""
+        return float(self.reference.distances.min(axis=1) @ self.reference.weights)
+
+    def run(self, effort: Effort) -> Found:
+        """Improve every start, and give the best tree."""
+        found, ceiling = self._one_leaf_each(
+            [STARTS[name] for name in effort.starts], effort.work / (2 - self.one_leaf_each)
+        )
+        if self.one_leaf_each:
+            return self._choose(found, ceiling)
+        sample, n_leaves = self._sample(self.squares), self.problem.max_leaves
+        starts = [found[0].shape, min(found, key=lambda one: one.cost).shape]
+        starts += [STARTS[name](sample, self.reference, n_leaves) for name in ("centres", "real cost")]
+        means = [self.reference.centers.means, self._means_of(starts[1])]
+        means += [self.reference.centers.means, self._means_of(starts[3])]
+        kept = list(zip(starts, means, strict=True))[: 2 if effort.work < 1e9 else 4]
+        raw = [self._measure(self._root(sample, shape), at) for shape, at in kept]
+        found = [self._in_turns(shape, at, Budget(effort.work / 2 / len(kept))) for shape, at in kept]
+        return self._choose([*raw, *found], min(one.cost for one in raw))
+
+    def polished(self, found: Found, budget: Budget) -> Found:
+        """Improve a tree that was found on fewer rows."""
+        if self.one_leaf_each:
+            return self._improved(found.shape, self._price_of(found), budget)
+        return self._in_turns(found.shape, found.means, budget)
+
+    def tree(self, found: Found) -> ThresholdTree:
+        """Lay a tree out as arrays."""
+        root = self._root(self._sample(self.squares), found.shape)
+        return to_tree(root, self.cells, self.problem.bins, self.problem.rounded)
+
+    def _sample(self, values: Values, price: float = _LEAST_PRICE) -> Sample:
+        return Sample(
+            self.cells,
+            values,
+            self.minimum,
+            self.problem.max_depth,
+            penalty=price * self.reference_cost / self.weight if self.depth_weight else 0.0,
+            least_gain=_NOTICEABLE * self.reference_cost,
+        )
+
+    def _root(self, sample: Sample, shape: Shape) -> Node:
+        return allow(sample, sample.build(shape, np.arange(self.cells.n_rows)))
+
+    def _one_leaf_each(self, starts: Sequence[Start], work: float) -> tuple[list[Found], float]:
+        """Improve trees with one leaf for each segment; gives also the cost of the best start."""
+        sample, n_segments = self._sample(self.squares), self.problem.n_segments
+        shapes = [start(sample, self.reference, n_segments) for start in starts]
+        raw = sorted((self._measure(self._root(sample, shape)) for shape in shapes), key=lambda one: one.cost)
+        found = list(raw)
+        budget = Budget(work)
+        for position, start in enumerate(raw):
+            own = Budget(budget.left / (len(raw) - position))
+            before = own.left
+            cheap = self._improved(start.shape, _LEAST_PRICE, own)
+            found += [cheap, self._improved(cheap.shape, self._price_of(cheap), own)]
+            budget.left -= before - own.left
+        return found, raw[0].cost
+
+    def _improved(self, shape: Shape, price: float, budget: Budget) -> Found:
+        sample = self._sample(self.squares, price)
+        return self._measure(improve(sample, self._root(sample, shape), self.problem.n_segments, budget))
+
+    def _in_turns(self, shape: Shape, means: NDArray[np.float64], budget: Budget) -> Found:
+        """Improve the leaves for the segments' means, then the means for the leaves, and so on."""
+        best: Found | None = None
+        for _ in range(_MOST_TURNS):
+            distances = _squared_distances(self.reference.points, means)
+            values = Values.weighted(distances, self.reference.weights, NEAREST)
+            sample = self._sample(values, _LEAST_PRICE if best is None else self._price_of(best))
+            root = improve(sample, self._root(sample, shape), self.problem.max_leaves, budget)
+            turn = self._measure(root, means)
+            if best is not None and turn.cost >= best.cost - sample.least_gain:
+                break
+            best, shape, means = turn, turn.shape, turn.means
+        assert best is not None
+        return best
+
+    def _measure(self, root: Node, previous: NDArray[np.float64] | None = None) -> Found:
+        """Share leaves out among the segments, and give the real cost."""
+        ends = leaves(root)
+        totals = np.array([self.squares.total(leaf.rows) for leaf in ends])
+        mass = totals[:, -1]
+        at = totals[:, :-1] / mass[:, None]
+        segment, means = share_out(at, mass, self.problem.n_segments, previous)
+        between = np.bincount(segment, mass, len(means)) @ np.einsum("sd,sd->s", means, means)
+        questions = float(mass @ [leaf.depth for leaf in ends]) / self.weight
+        return Found(shape_of(root), means, self.norms - float(between), questions)
+
+    def _means_of(self, shape: Shape) -> NDArray[np.float64]:
+        return self._measure(self._root(self._sample(self.squares), shape), self.reference.centers.means).means
+
+    def _price_of(self, found: Found) -> float:
+        """Give what one question more per person may cost, as a share of the reference's cost.
+
+        One percent more of what the tree costs beyond the reference is worth `depth_weight` percent of the questions.
+        """
+        least = _LEAST_PRICE_OF_A_RULE if self.one_leaf_each else _LEAST_PRICE
+        excess = found.cost / self.reference_cost - 1 if self.reference_cost > 0 else 0.0
+        return max(least, self.depth_weight * excess / max(found.n_questions, 1.0)) if self.depth_weight else 0.0
+
+    def _choose(self, found: Sequence[Found], ceiling: float) -> Found:
+        """Weigh cost against questions among the trees that cost no more than the best start."""
+        cheapest = min(found, key=lambda one: (one.cost, one.n_questions))
+        price = self._price_of(cheapest) * self.reference_cost
+        allowed = [one for one in found if one.cost <= ceiling]
+        return min(allowed, key=lambda one: (one.cost + price * one.n_questions, one.cost))
 
 
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A tree, the means of its segments, and the cost of its partition."""
-
-    tree: ThresholdTree
-    means: NDArray[np.float64]
-    cost: float
-    smallest: int
-
-    def better_than(self, other: "Candidate") -> bool:
-        """Whether this tree is noticeably cheaper."""
-        return self.cost < other.cost * (1 - _IMPROVEMENT)
-
-
-class Criterion(Protocol):
-    """What a tree is grown by: a histogram to ask for, and how to read it."""
-
-    n_values: int
-
-    def histogram(self, problem: Problem, tree: ThresholdTree, leaves: Sequence[int]) -> NDArray[np.int64]:
-        """Sum the histograms of some leaves, shape (n_leaves, n_features, 256, n_values)."""
-        ...
-
-    def cut(self, problem: Problem, histogram: NDArray[np.int64]) -> tuple[Cut | None, float]:
-        """Give the best cut of one leaf, and the leaf's cost without it."""
-        ...
-
-
-class FollowCenters:
-    """Grow by the cost of giving each leaf to one of the reference's centres."""
-
-    def __init__(self, problem: Problem, centers: Centers) -> None:
-        del problem
-        self.centers = centers
-        self.n_values = len(centers) + 1
-
-    def histogram(self, problem: Problem, tree: ThresholdTree, leaves: Sequence[int]) -> NDArray[np.int64]:
-        statistic = CostHistogram(problem.space, tree, leaves, problem.features, self.centers)
-        return problem.backend.sum(statistic).histogram
-
-    def cut(self, problem: Problem, histogram: NDArray[np.int64]) -> tuple[Cut | None, float]:
-        cut = best_cut(histogram, problem.features, problem.bins, problem.rounded, problem.min_weight)
-        return cut, float(histogram[0, :, :-1].sum(axis=0).min())
-
-
-class TightLeaves:
-    """Grow by how much the rows of a leaf vary about their own mean."""
-
-    def __init__(self, problem: Problem, centers: Centers) -> None:
-        del centers
-        self.n_values = problem.space.embedding.n_dimensions + 1
-
-    def histogram(self, problem: Problem, tree: ThresholdTree, leaves: Sequence[int]) -> NDArray[np.int64]:
-        return problem.backend.sum(SumHistogram(problem.space, tree, leaves, problem.features)).histogram
-
-    def cut(self, problem: Problem, histogram: NDArray[np.int64]) -> tuple[Cut | None, float]:
-        unit = problem.space.matrix_unit
-        cut = best_tight_cut(histogram, problem.features, problem.bins, problem.rounded, problem.min_weight, unit)
-        total = histogram[0].sum(axis=0)
-        return cut, -float((total[:-1] / unit) @ (total[:-1] / unit)) / max(int(total[-1]), 1)
-
-
-STARTS: tuple[Callable[[Problem, Centers], Criterion], ...] = (FollowCenters, TightLeaves)
-
-
-def search(problem: Problem, centers: Centers, starts: Sequence[Callable[[Problem, Centers], Criterion]]) -> Candidate:
-    """Give the cheapest refined tree over all starts; among equals the shallower one."""
-    trees = [grow(problem, start(problem, centers)) for start in starts]
-    candidates = [refine(problem, evaluate(problem, tree)) for tree in trees]
-    return min(candidates, key=lambda candidate: (candidate.cost, candidate.tree.depth))
-
-
-def grow(problem: Problem, criterion: Criterion) -> ThresholdTree:
-    """Grow a tree level by level, past its size, and prune it back."""
-    tree = single_leaf(problem.bins)
-    open_leaves = [0]
-    for _ in range(problem.max_depth):
-        cuts = _cuts_of(problem, tree, open_leaves[: _GROWN_LEAVES * problem.max_leaves], criterion)
-        if not cuts:
-            break
-        tree, open_leaves = split(tree, cuts)
-    return prune(problem.backend.sum(LeafSums(problem.space, tree)), problem.max_leaves)
-
-
-def _cuts_of(problem: Problem, tree: ThresholdTree, leaves: list[int], criterion: Criterion) -> dict[int, Cut]:
-    """Give the best cut of each leaf that has one; the leaves it helps most come first."""
-    if not len(problem.features):
-        return {}
-    leaf_bytes = len(problem.features) * N_CODES * criterion.n_values * 8
-    at_once = max(1, _HISTOGRAM_BYTES // leaf_bytes)
-    gains: dict[int, tuple[float, Cut]] = {}
-    for start in range(0, len(leaves), at_once):
-        some = leaves[start : start + at_once]
-        for leaf, histogram in zip(some, criterion.histogram(problem, tree, some), strict=True):
-            cut, uncut = criterion.cut(problem, histogram)
-            if cut is not None:
-                gains[leaf] = uncut - cut.cost, cut
-    return {leaf: gains[leaf][1] for leaf in sorted(gains, key=lambda leaf: -gains[leaf][0])}
-
-
-def single_leaf(bins: Bins) -> ThresholdTree:
-    """Give the tree that asks nothing."""
-    nothing = np.full(1, LEAF, dtype=np.int32)
-    return ThresholdTree(bins, nothing, np.zeros((1, N_CODES), dtype=bool), nothing, nothing, np.zeros(1, np.int32))
-
-
-def split(tree: ThresholdTree, cuts: dict[int, Cut]) -> tuple[ThresholdTree, list[int]]:
-    """Cut some leaves; gives the tree and its new leaves."""
-    n_old, n_new = tree.n_nodes, 2 * len(cuts)
-    leaf = np.full(n_new, LEAF, dtype=np.int32)
-    feature, left, right = (np.append(values, leaf) for values in (tree.feature, tree.left, tree.right))
-    goes_left = np.vstack([tree.goes_left, np.zeros((n_new, N_CODES), dtype=bool)])
-    for position, (node, cut) in enumerate(cuts.items()):
-        feature[node], goes_left[node] = cut.feature, cut.goes_left
-        left[node], right[node] = n_old + 2 * position, n_old + 2 * position + 1
-    segment = np.where(feature == LEAF, np.cumsum(feature == LEAF) - 1, -1).astype(np.int32)
-    grown = ThresholdTree(tree.bins, feature, goes_left, left, right, segment)
-    return grown, list(range(n_old, n_old + n_new))
-
-
-def evaluate(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] | None = None) -> Candidate:
-    """Share the leaves out among the segments and measure the cost; `means` are where the segments were."""
-    sums = problem.backend.sum(LeafSums(problem.space, tree))
-    mass, leaf_means = sums.groups.mass, sums.groups.means()
-    segment, segment_means = share_out(leaf_means, mass, problem.n_segments, means)
-    labels = np.full(tree.n_nodes, -1, dtype=np.int32)
-    labels[tree.leaves] = segment
-    segment_mass = np.bincount(segment, mass, len(segment_means))
-    between = segment_mass @ np.einsum("sd,sd->s", segment_means, segment_means)
-    return Candidate(replace(tree, segment=labels), segment_means, problem.norms - float(between), int(mass.min()))
-
-
-def refine(problem: Problem, start: Candidate, max_sweeps: int = _MAX_SWEEPS, *, one_by_one: bool = True) -> Candidate:
-    """Choose cuts anew, level by level, until a whole sweep over the levels helps no more.
-
-    Where new cuts of a whole level do not help, they are tried `one_by_one`, or given up.
-    """
-    best = start
-    for _ in range(max_sweeps):
-        before = best
-        for level in range(best.tree.depth):
-            nodes = np.flatnonzero((best.tree.node_depth == level) & (best.tree.feature != LEAF))
-            best = _recut(problem, best, nodes, one_by_one=one_by_one)
-        if not best.better_than(before):
-            break
-    return best
-
-
-def _recut(problem: Problem, current: Candidate, nodes: NDArray[np.intp], *, one_by_one: bool) -> Candidate:
-    """Choose the cuts of some nodes of one level anew; keep the old tree if that does not help."""
-    centers = problem.space.embedding.centers(current.means)
-    statistic = DifferenceHistogram(problem.space, current.tree, nodes, problem.features, centers)
-    feature, goes_left = current.tree.feature.copy(), current.tree.goes_left.copy()
-    for node, histogram in zip(nodes, problem.backend.sum(statistic).histogram, strict=True):
-        cut = best_difference_cut(histogram, problem.features, problem.bins, problem.rounded, problem.min_weight)
-        if cut is not None:
-            feature[node], goes_left[node] = cut.feature, cut.goes_left
-    changed = (feature != current.tree.feature) | (goes_left != current.tree.goes_left).any(axis=1)
-    if not changed.any():
-        return current
-    tree = replace(current.tree, feature=feature, goes_left=goes_left)
-    recut = evaluate(problem, tree, current.means)
-    if recut.smallest >= problem.min_weight and recut.cost < current.cost:
-        return recut
-    if len(nodes) == 1 or not one_by_one:
-        return current
-    # One of the nodes may have spoilt it for the others: try them one at a time.
-    for node in np.flatnonzero(changed):
-        current = _recut(problem, current, np.array([node]), one_by_one=True)
-    return current
+def _squared_distances(points: NDArray[np.float64], means: NDArray[np.float64]) -> NDArray[np.float64]:
+    out = np.empty((len(points), len(means)))
+    for column, mean in enumerate(means):
+        offsets = points - mean
+        out[:, column] = np.einsum("nd,nd->n", offsets, offsets)
+    return out

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from xseg.backends import Backend, CodedBackend, MemoryBackend
+from xseg.backends import Backend, MemoryBackend
 from xseg.core.boxes import MAX_TESTS, BoxModel, PatternCounts
 from xseg.core.embedding import Centers, Coding
 from xseg.core.profiles import Profile, ProfileCounts
@@ -26,14 +26,14 @@ from xseg.segmenters._base import BoxSegmenter
 from xseg.segmenters._histograms import LeafSums
 from xseg.segmenters._leaves import merge_twins
 from xseg.segmenters._names import check_names, propose_names
+from xseg.segmenters._polish import Candidate, evaluate, refine
 from xseg.segmenters._preparation import Prepared, prepare
+from xseg.segmenters._problem import Problem
 from xseg.segmenters._reference import reference_partition
-from xseg.segmenters._search import STARTS, Candidate, Problem, evaluate, refine, search
-from xseg.segmenters._space import Space
+from xseg.segmenters._search import EFFORTS, search
 
 __all__ = ["TreeSegmenter"]
 
-_POLISHING_SWEEPS = 1
 _log = logging.getLogger("xseg")
 
 
@@ -55,6 +55,13 @@ class TreeSegmenter(BoxSegmenter):
         The most questions a person may be asked; at most 32.
     min_segment_size : float or int, default=0.005
         The least share (below 1) or number of people in a leaf, and so in a segment.
+    effort : {"fast", "balanced", "thorough"}, default="balanced"
+        How hard to look for a cheap tree. Effort is counted in arithmetic, not in time, so results are the same on
+        every machine.
+    depth_weight : float, default=0.75
+        How much fewer questions count: a tree that asks a person 1 % fewer questions on average may cost this many
+        percent more of what trees cost beyond the reference. 0 takes the cheapest tree however deep. No tree that
+        costs more than the published algorithms' is taken.
     reference : "kmeans" or clusterer, default="kmeans"
         The partition that the first tree follows, and whose cost the price of explainability compares with. A
         clusterer needs ``fit_predict`` and is fitted on the metric space, in memory.
@@ -129,6 +136,8 @@ class TreeSegmenter(BoxSegmenter):
             Interval(Real, 0, 1, closed="neither"),
             Interval(Integral, 1, None, closed="left"),
         ],
+        "effort": [StrOptions(set(EFFORTS))],
+        "depth_weight": [Interval(Real, 0, None, closed="left")],
         "reference": [StrOptions({"kmeans"}), HasMethods("fit_predict")],
         "scaling": [StrOptions(set(SCALINGS))],
         "feature_weights": [None, dict, "array-like"],
@@ -148,6 +157,8 @@ class TreeSegmenter(BoxSegmenter):
         max_leaves: int | None = None,
         max_depth: int = 6,
         min_segment_size: float = 0.005,
+        effort: str = "balanced",
+        depth_weight: float = 0.75,
         reference: Any = "kmeans",
         scaling: str = "standard",
         feature_weights: Mapping[str, float] | ArrayLike | None = None,
@@ -163,6 +174,8 @@ class TreeSegmenter(BoxSegmenter):
         self.max_leaves = max_leaves
         self.max_depth = max_depth
         self.min_segment_size = min_segment_size
+        self.effort = effort
+        self.depth_weight = depth_weight
         self.reference = reference
         self.scaling = scaling
         self.feature_weights = feature_weights
@@ -291,30 +304,25 @@ class TreeSegmenter(BoxSegmenter):
         return distinct
 
     def _search(self, prepared: Prepared, centers: Centers, n_segments: int, weight_unit: float) -> Candidate:
-        """Search on the sample; polish on all rows if the sample is not all of them."""
-        sample_weight = int(prepared.sample.weights[: prepared.sample.n_rows].sum())
-        sampled = self._problem(prepared, prepared.sample, sample_weight, n_segments, weight_unit)
-        best = search(sampled, centers, STARTS)
-        if prepared.whole:
-            return best
-        everyone = self._problem(prepared, prepared.backend, prepared.space.total_weight, n_segments, weight_unit)
-        return refine(everyone, evaluate(everyone, best.tree, best.means), _POLISHING_SWEEPS, one_by_one=False)
+        """Search on the sample; choose the cuts anew on all rows if the sample is not all of them."""
+        problem = self._problem(prepared, n_segments, weight_unit)
+        tree = search(problem, prepared.sample, centers, EFFORTS[self.effort], self.depth_weight)
+        found = evaluate(problem, tree)
+        return found if prepared.whole or self.effort == "fast" else refine(problem, found)
 
-    def _problem(
-        self, prepared: Prepared, backend: CodedBackend, total_weight: int, n_segments: int, weight_unit: float
-    ) -> Problem:
+    def _problem(self, prepared: Prepared, n_segments: int, weight_unit: float) -> Problem:
         share = self.min_segment_size
         if share >= 1:
             share = min(1.0, share * weight_unit / prepared.space.total_weight)
         return Problem(
-            backend=backend,
-            space=Space.of(prepared.space.embedding, total_weight),
+            backend=prepared.backend,
+            space=prepared.space,
             bins=prepared.bins,
             features=prepared.features,
             n_segments=n_segments,
             max_leaves=self.max_leaves or n_segments,
             max_depth=self.max_depth,
-            min_weight=max(1, ceil(share * total_weight - 1e-9 * total_weight)),
+            min_weight=max(1, ceil((share - 1e-9) * prepared.space.total_weight)),
         )
 
     def _learn(

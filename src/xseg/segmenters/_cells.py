@@ -1,0 +1,173 @@
+"""Rows of a sample arranged for the search: every code of every feature a cell, and what the rows add up to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg._kernels.search import cell_sums, group_cost
+from xseg.core.bins import MISSING, N_CODES, Bins
+
+__all__ = ["Cells", "Cut", "Values", "Views"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """A question: whether the code of `feature` goes left; `goes_left` has shape (256,)."""
+
+    feature: int
+    goes_left: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Views:
+    """Orders of the cells of features, in which the first ones may go left; view v is ``cells[start[v]:start[v+1]]``."""
+
+    cells: NDArray[np.int64]
+    start: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    @classmethod
+    def of(cls, orders: Sequence[NDArray[np.int64]]) -> "Views":
+        """Join orders."""
+        start = np.concatenate([[0], np.cumsum([len(order) for order in orders])]).astype(np.int64)
+        return cls(np.concatenate(orders).astype(np.int64), start)
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """What a group of rows costs: summed `values`, shape (n_rows, n_values) with the weight last, and how to read them."""
+
+    values: NDArray[np.float64]
+    kind: int
+
+    @classmethod
+    def weighted(cls, values: NDArray[np.float64], weights: NDArray[np.int64], kind: int) -> "Values":
+        """Weigh the values of rows."""
+        return cls(np.column_stack([values, np.ones(len(values))]) * weights[:, None], kind)
+
+    def total(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Give the summed values of some rows."""
+        return np.asarray(self.values[rows].sum(axis=0))
+
+    def cost(self, total: NDArray[np.float64]) -> float:
+        """Give what a group with this sum costs."""
+        return float(group_cost(total, self.kind))
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The cells of rows.
+
+    Attributes
+    ----------
+    bins : Bins
+        How columns become codes.
+    features : ndarray of shape (n_features,)
+        The features that may be cut.
+    cells : ndarray of shape (n_features, n_rows)
+        The cell of each row in each of them.
+    """
+
+    bins: Bins
+    features: NDArray[np.int64]
+    cells: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, bins: Bins, features: NDArray[np.int64], codes: NDArray[np.uint8]) -> "Cells":
+        """Arrange rows of codes."""
+        cells = np.empty((len(features), len(codes)), dtype=np.int32)
+        offset = 0
+        for f, j in enumerate(features):
+            n_codes = bins[j].n_codes
+            cells[f] = np.minimum(codes[:, j], n_codes).astype(np.int32) + offset
+            offset += n_codes + 1
+        return cls(bins, features, cells)
+
+    def first(self, n_rows: int) -> "Cells":
+        """Keep the first rows."""
+        return Cells(self.bins, self.features, np.ascontiguousarray(self.cells[:, :n_rows]))
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return int(self.cells.shape[1])
+
+    @cached_property
+    def offsets(self) -> NDArray[np.int64]:
+        """Where the cells of each feature start; the last cell of a feature is that of missing values."""
+        widths = [self.bins[j].n_codes + 1 for j in self.features]
+        return np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells there are."""
+        return int(self.offsets[-1])
+
+    @cached_property
+    def ordered_views(self) -> list[NDArray[np.int64]]:
+        """The orders of ordered features; where values are missing there are two, with missing values first or last."""
+        orders = []
+        for f, j in enumerate(self.features):
+            if self.bins[j].is_ordered:
+                known = np.arange(self.offsets[f], self.offsets[f + 1] - 1)
+                missing = self.offsets[f + 1] - 1
+                orders.append(np.append(known, missing))
+                if (self.cells[f] == missing).any():
+                    orders.append(np.concatenate([[missing], known]))
+        return orders
+
+    @cached_property
+    def categories(self) -> list[int]:
+        """The positions of features whose codes have no order."""
+        return [f for f, j in enumerate(self.features) if not self.bins[j].is_ordered]
+
+    def views(self, sums: NDArray[np.float64]) -> Views:
+        """Give the orders worth scanning for rows with these sums by cell, shape (n_cells, n_values).
+
+        Categories are ordered along the direction in which they differ most.
+        """
+        return self._ordered if not self.categories else Views.of(self.ordered_views + self._category_orders(sums))
+
+    @cached_property
+    def _ordered(self) -> Views:
+        return Views.of(self.ordered_views)
+
+    def _category_orders(self, sums: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+        orders = []
+        for f in self.categories:
+            own = np.arange(self.offsets[f], self.offsets[f + 1])
+            weight = sums[own, -1:]
+            means = sums[own, :-1] / np.maximum(weight, 1)
+            center = (means * weight).sum(axis=0) / max(float(weight.sum()), 1.0)
+            axes = np.linalg.svd((means - center) * np.sqrt(weight), full_matrices=False)[2][:2]
+            orders += [own[np.argsort(means @ axis, kind="stable")] for axis in axes]
+        return orders
+
+    def cut(self, view_cells: NDArray[np.int64], place: int, *, low_left: bool = True) -> Cut:
+        """Give the cut that parts the first `place` cells of a view from the others."""
+        f = int(np.searchsorted(self.offsets, view_cells[0], side="right")) - 1
+        codes = view_cells[:place] - self.offsets[f]
+        n_codes = self.bins[self.features[f]].n_codes
+        goes_left = np.zeros(N_CODES, dtype=bool)
+        goes_left[np.where(codes == n_codes, MISSING, codes)] = True
+        return Cut(int(self.features[f]), goes_left if low_left else ~goes_left)
+
+    def sides(self, cut: Cut, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say which of some rows go left."""
+        f = int(np.searchsorted(self.features, cut.feature))
+        n_codes = self.bins[cut.feature].n_codes
+        by_cell = np.append(cut.goes_left[:n_codes], cut.goes_left[MISSING])
+        return np.asarray(by_cell[self.cells[f, rows] - self.offsets[f]])
+
+    def sums(
+        self, values: Values, rows: NDArray[np.int64], groups: NDArray[np.int64] | None = None, n_groups: int = 1
+    ) -> NDArray[np.float64]:
+        """Give the summed values of some rows by group and cell, shape (n_groups, n_cells, n_values)."""
+        out = np.empty((n_groups, self.n_cells, values.values.shape[1]))
+        cell_sums(self.cells, values.values, rows, np.zeros(len(rows), np.int64) if groups is None else groups, out)
+        return out

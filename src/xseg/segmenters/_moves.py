@@ -1,0 +1,283 @@
+"""What the search does to a tree: grow it, prune it, cut a node anew, take a leaf out and put one in elsewhere."""
+
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg._kernels.search import scan_cuts, scan_insertions, scan_recuts
+from xseg.segmenters._cells import Cut
+from xseg.segmenters._nodes import Node, Sample, Shape, height, inner_nodes, leaves, shape_of
+
+__all__ = ["Budget", "allow", "grow", "improve", "prune", "recut"]
+
+_MOST_SWEEPS = 20
+
+
+@dataclass(slots=True)
+class Budget:
+    """How much arithmetic the search may still do, counted in additions; the same on every machine."""
+
+    left: float
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether there is none left."""
+        return self.left <= 0
+
+    def spend(self, *factors: int) -> None:
+        """Take the product of some sizes off."""
+        self.left -= float(np.prod(np.array(factors, dtype=np.float64)))
+
+
+def cuts_of(sample: Sample, node: Node) -> list[tuple[float, Cut]]:
+    """Give the best cut of a leaf in each view, the cheapest first."""
+    if node.depth >= sample.max_depth or node.weight < 2 * sample.minimum or not len(sample.cells.features):
+        return []
+    sums = sample.cells.sums(sample.values, node.rows)[0]
+    views = sample.cells.views(sums)
+    costs, places = np.empty(len(views)), np.empty(len(views), dtype=np.int64)
+    scan_cuts(sums, node.total, views.cells, views.start, sample.values.kind, float(sample.minimum), costs, places)
+    return [
+        (
+            float(costs[view]),
+            sample.cells.cut(views.cells[views.start[view] : views.start[view + 1]], int(places[view])),
+        )
+        for view in np.argsort(costs, kind="stable")
+        if np.isfinite(costs[view])
+    ]
+
+
+def grow(sample: Sample, node: Node, n_leaves: int) -> None:
+    """Cut the leaf that gains most, until there are so many below `node` or nothing gains."""
+    waiting: list[tuple[float, int, Node, Cut]] = []
+    turn = count()
+
+    def offer(leaf: Node) -> None:
+        found = cuts_of(sample, leaf)
+        if found and found[0][0] < leaf.cost:
+            heappush(waiting, (found[0][0] - leaf.cost, next(turn), leaf, found[0][1]))
+
+    for leaf in leaves(node):
+        offer(leaf)
+    missing = n_leaves - len(leaves(node))
+    while waiting and missing > 0:
+        *_, leaf, cut = heappop(waiting)
+        for child in sample.divide(leaf, cut):
+            offer(child)
+        missing -= 1
+
+
+def prune(sample: Sample, node: Node, n_leaves: int) -> None:
+    """Keep the cheapest subtree with at most `n_leaves` leaves: dynamic programming from the leaves up."""
+    table = _tabulate(sample, node, n_leaves)
+    _keep(node, int(np.argmin(table)) + 1)
+
+
+def _tabulate(sample: Sample, node: Node, most: int) -> NDArray[np.float64]:
+    """Write in each node the price of its best subtree with 1, 2, ... leaves."""
+    alone = node.cost + sample.penalty * node.depth * node.weight
+    if node.children is None:
+        node.table = np.array([alone])
+        return node.table
+    left, right = (_tabulate(sample, child, most) for child in node.children)
+    table = np.full(min(len(left) + len(right), most), np.inf)
+    table[0] = alone
+    for n_left in range(1, len(left) + 1):
+        n_right = np.arange(1, min(len(right), len(table) - n_left) + 1)
+        slots = n_left + n_right - 1
+        table[slots] = np.minimum(table[slots], left[n_left - 1] + right[n_right - 1])
+    node.table = table
+    return table
+
+
+def _keep(node: Node, n_leaves: int) -> None:
+    if n_leaves == 1 or node.children is None:
+        node.cut = node.children = None
+        return
+    left, right = node.children
+    assert left.table is not None
+    assert right.table is not None
+    shares = [n for n in range(1, n_leaves) if n <= len(left.table) and n_leaves - n <= len(right.table)]
+    prices = [left.table[n - 1] + right.table[n_leaves - n - 1] for n in shares]
+    n_left = shares[int(np.argmin(prices))]
+    _keep(left, n_left)
+    _keep(right, n_leaves - n_left)
+
+
+def allow(sample: Sample, root: Node) -> Node:
+    """Take out the leaves that are too small, the smallest first."""
+    while root.children is not None:
+        smallest = min(leaves(root), key=lambda leaf: leaf.weight)
+        if smallest.weight >= sample.minimum:
+            break
+        root = sample.build(_without(root, smallest), root.rows)
+    return root
+
+
+def recut(sample: Sample, root: Node, budget: Budget, sweeps: int = _MOST_SWEEPS) -> Node:
+    """Choose every cut anew with what lies below it fixed, top down, until no cut changes or the sweeps are over."""
+    for _ in range(sweeps):
+        shape = _recut_below(sample, root, budget)
+        if shape is None:
+            break
+        root = sample.build(shape[0], root.rows)
+    return root
+
+
+def _recut_below(sample: Sample, node: Node, budget: Budget) -> tuple[Shape] | None:
+    """Give the new shape of a node in a tuple, or None if nothing changed."""
+    if node.children is None or node.cut is None:
+        return None
+    changed = False
+    if not budget.is_spent:
+        better = _better_cut(sample, node, budget)
+        if better is not None:
+            node = sample.build((better, shape_of(node.children[0]), shape_of(node.children[1])), node.rows, node.depth)
+            changed = True
+    if node.children is None or node.cut is None:
+        return (None,) if changed else None
+    below = [_recut_below(sample, child, budget) for child in node.children]
+    if not changed and below == [None, None]:
+        return None
+    left, right = (
+        shape_of(child) if found is None else found[0] for child, found in zip(node.children, below, strict=True)
+    )
+    return ((node.cut, left, right),)
+
+
+def _better_cut(sample: Sample, node: Node, budget: Budget) -> Cut | None:
+    assert node.children is not None
+    left, right = node.children
+    left_leaves, right_leaves = leaves(left), leaves(right)
+    groups = np.concatenate([sample.reached(left, node.rows), len(left_leaves) + sample.reached(right, node.rows)])
+    n_groups = len(left_leaves) + len(right_leaves)
+    budget.spend(2 * len(node.rows) * len(sample.cells.features) + n_groups * sample.cells.n_cells, len(node.total))
+    sums = sample.cells.sums(sample.values, np.concatenate([node.rows, node.rows]), groups, n_groups)
+    # Every row stands in two groups, so an order of categories comes from half of them.
+    views = sample.cells.views(sums[: len(left_leaves)].sum(axis=0))
+    depths = np.array([leaf.depth for leaf in left_leaves + right_leaves], dtype=np.float64)
+    price, view, place, side = scan_recuts(
+        sums,
+        len(left_leaves),
+        views.cells,
+        views.start,
+        sample.values.kind,
+        float(sample.minimum),
+        sample.penalty,
+        depths,
+    )
+    if view < 0 or price >= sample.price(node) - sample.least_gain:
+        return None
+    return sample.cells.cut(views.cells[views.start[view] : views.start[view + 1]], place, low_left=side == 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Insertion:
+    """A new leaf above `node`, and how much the price rises (below 0: falls)."""
+
+    rise: float
+    node: Node
+    cut: Cut
+    leaf_left: bool
+
+    def shape(self, root: Node) -> Shape:
+        """Give the tree with the new leaf."""
+        if root is self.node:
+            below = shape_of(root)
+            return (self.cut, None, below) if self.leaf_left else (self.cut, below, None)
+        if root.children is None or root.cut is None:
+            return None
+        return root.cut, self.shape(root.children[0]), self.shape(root.children[1])
+
+
+def _best_insertion(sample: Sample, root: Node, budget: Budget) -> _Insertion | None:
+    """Find the new leaf, anywhere in the tree, after which the price is lowest."""
+    ends = leaves(root)
+    place_of = {id(leaf): place for place, leaf in enumerate(ends)}
+    budget.spend(len(root.rows) * len(sample.cells.features), len(root.total))
+    sums = sample.cells.sums(sample.values, root.rows, sample.reached(root, root.rows), len(ends))
+    best: _Insertion | None = None
+    for node in [*ends, *inner_nodes(root)]:
+        if node.depth + height(node) >= sample.max_depth or node.weight < 2 * sample.minimum:
+            continue
+        own = leaves(node)
+        groups = np.array([place_of[id(leaf)] for leaf in own])
+        views = sample.cells.views(sums[groups].sum(axis=0) if sample.cells.categories else sums[0])
+        budget.spend(len(own), sample.cells.n_cells, len(root.total))
+        price, view, place, side = scan_insertions(
+            sums,
+            groups,
+            views.cells,
+            views.start,
+            sample.values.kind,
+            float(sample.minimum),
+            sample.penalty,
+            np.array([leaf.depth for leaf in own], dtype=np.float64),
+            float(node.depth),
+        )
+        rise = price - sample.price(node)
+        if view >= 0 and rise < (0.0 if best is None else best.rise):
+            cut = sample.cells.cut(views.cells[views.start[view] : views.start[view + 1]], place)
+            best = _Insertion(rise, node, cut, leaf_left=side == 0)
+    return best
+
+
+def _without(node: Node, leaf: Node) -> Shape:
+    """Give the tree without one leaf; its rows go where its sibling's go."""
+    if node.children is None or node.cut is None:
+        return None
+    left, right = node.children
+    if leaf is left:
+        return shape_of(right)
+    if leaf is right:
+        return shape_of(left)
+    return node.cut, _without(left, leaf), _without(right, leaf)
+
+
+def _swap(sample: Sample, root: Node, budget: Budget) -> Node | None:
+    """Take a leaf out and put one in elsewhere, the first such pair that helps; those that cost least to lose first."""
+    price = sample.price(root)
+    lost = [sample.build(_without(root, leaf), root.rows) for leaf in leaves(root)] if root.children else []
+    for smaller in sorted(lost, key=sample.price):
+        base = sample.price(smaller)
+        if budget.is_spent:
+            return None
+        found = _best_insertion(sample, smaller, budget)
+        if found is not None and base + found.rise < price - sample.least_gain:
+            return sample.build(found.shape(smaller), root.rows)
+    return None
+
+
+def _fill(sample: Sample, root: Node, n_leaves: int, budget: Budget) -> Node:
+    """Put leaves in while there is room and they help."""
+    while len(leaves(root)) < n_leaves:
+        found = _best_insertion(sample, root, budget)
+        if found is None:
+            break
+        root = sample.build(found.shape(root), root.rows)
+    return root
+
+
+def _regrow(sample: Sample, root: Node, n_leaves: int) -> Node:
+    """Grow past the size and prune back."""
+    grown = sample.build(shape_of(root), root.rows)
+    grow(sample, grown, len(leaves(grown)) + n_leaves)
+    prune(sample, grown, n_leaves)
+    return grown if sample.price(grown) < sample.price(root) - sample.least_gain else root
+
+
+def improve(sample: Sample, root: Node, n_leaves: int, budget: Budget) -> Node:
+    """Change a tree by moves that each make it cheaper, until none does or the budget is spent."""
+    root = recut(sample, root, budget)
+    while not budget.is_spent:
+        before = root
+        root = _fill(sample, root, n_leaves, budget)
+        while (swapped := _swap(sample, root, budget)) is not None:
+            root = recut(sample, swapped, budget, 1)
+        root = _regrow(sample, recut(sample, root, budget), n_leaves)
+        if sample.price(root) >= sample.price(before) - sample.least_gain:
+            break
+    return root

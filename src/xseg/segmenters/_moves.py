@@ -14,6 +14,7 @@ from xseg.segmenters._nodes import Node, Sample, Shape, height, inner_nodes, lea
 __all__ = ["Budget", "allow", "grow", "improve", "prune", "recut"]
 
 _MOST_SWEEPS = 20
+_START = 20_000
 
 
 @dataclass(slots=True)
@@ -28,8 +29,8 @@ class Budget:
         return self.left <= 0
 
     def spend(self, *factors: int) -> None:
-        """Take the product of some sizes off."""
-        self.left -= float(np.prod(np.array(factors, dtype=np.float64)))
+        """Take the product of some sizes off, and something for starting at all."""
+        self.left -= _START + float(np.prod(np.array(factors, dtype=np.float64)))
 
 
 def cuts_of(sample: Sample, node: Node) -> list[tuple[float, Cut]]:
@@ -199,13 +200,13 @@ def _best_insertion(sample: Sample, root: Node, budget: Budget) -> _Insertion | 
     place_of = {id(leaf): place for place, leaf in enumerate(ends)}
     budget.spend(len(root.rows) * len(sample.cells.features), len(root.total))
     sums = sample.cells.sums(sample.values, root.rows, sample.reached(root, root.rows), len(ends))
+    views = sample.cells.views(sums.sum(axis=0))
     best: _Insertion | None = None
     for node in [*ends, *inner_nodes(root)]:
         if node.depth + height(node) >= sample.max_depth or node.weight < 2 * sample.minimum:
             continue
         own = leaves(node)
         groups = np.array([place_of[id(leaf)] for leaf in own])
-        views = sample.cells.views(sums[groups].sum(axis=0) if sample.cells.categories else sums[0])
         budget.spend(len(own), sample.cells.n_cells, len(root.total))
         price, view, place, side = scan_insertions(
             sums,

@@ -27,6 +27,7 @@ from xseg.segmenters._starts import STARTS, Reference, Start
 __all__ = ["EFFORTS", "Effort", "search"]
 
 _NOTICEABLE = 1e-7
+_ROUNDING = 1e-12
 _MOST_TURNS = 8
 _LEAST_PRICE = 0.001
 _LEAST_PRICE_OF_A_RULE = 0.011
@@ -53,7 +54,7 @@ class Effort:
 
 EFFORTS = {
     "fast": Effort(4_096, 1e8, ("IMM", "real cost")),
-    "balanced": Effort(12_288, 4e9, tuple(STARTS)),
+    "balanced": Effort(2**15, 2e9, tuple(STARTS)),
     "thorough": Effort(2**20, 1e11, tuple(STARTS)),
 }
 
@@ -163,7 +164,7 @@ class _Search:
             self.minimum,
             self.problem.max_depth,
             penalty=price * self.reference_cost / self.weight if self.depth_weight else 0.0,
-            least_gain=_NOTICEABLE * self.reference_cost,
+            least_gain=_NOTICEABLE * self.reference_cost + _ROUNDING * self.norms,
         )
 
     def _root(self, sample: Sample, shape: Shape) -> Node:

@@ -71,15 +71,11 @@ def test_group_sums(run, rows):
         assert_array_equal(got, wanted)
 
 
-def test_fixed_point_costs_and_differences(run, rows):
+def test_differences_of_costs(run, rows):
     codes, points, weights = rows
     rng = np.random.default_rng(3)
     means, tables, looked_up = rng.normal(size=(4, 3)), rng.random((1, 256, 4)), np.array([3])
     costs = naive.squared_distances(points, codes, looked_up, means.T, tables)
-    out = np.empty((60, 5), dtype=np.int64)
-    run(distances.fixed_point_costs)(costs, weights, 2.0**20, out)
-    assert_array_equal(out[:, :4], np.rint(costs * 2.0**20).astype(np.int64) * weights[:, None])
-    assert_array_equal(out[:, 4], weights)
     first, second = rng.integers(-1, 4, 60).astype(np.int32), rng.integers(0, 4, 60).astype(np.int32)
     pair = np.empty((60, 2), dtype=np.int64)
     run(distances.cost_differences)(points, codes, looked_up, means, tables, first, second, weights, 2.0**20, pair)

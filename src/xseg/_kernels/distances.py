@@ -62,16 +62,6 @@ def add_group_sums(points, codes, looked_up, groups, weights, units, sums, count
 
 
 @kernel
-def fixed_point_costs(distances, weights, unit, out):
-    """Write each distance as a fixed-point integer times the row's weight; a last column holds the weight."""
-    n_centers = distances.shape[1]
-    for i in range(distances.shape[0]):
-        for c in range(n_centers):
-            out[i, c] = np.int64(np.rint(distances[i, c] * unit)) * weights[i]
-        out[i, n_centers] = weights[i]
-
-
-@kernel
 def add_code_counts(codes, groups, weights, counts):
     """Add each row's weight to ``counts[group, feature, code]`` for every feature."""
     for i in range(codes.shape[0]):

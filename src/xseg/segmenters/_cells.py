@@ -23,7 +23,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Views:
-    """Orders of the cells of features, in which the first ones may go left; view v is ``cells[start[v]:start[v+1]]``."""
+    """Orders of the cells of features, in which the first ones may go left.
+
+    View v is ``cells[start[v]:start[v + 1]]``.
+    """
 
     cells: NDArray[np.int64]
     start: NDArray[np.int64]
@@ -40,7 +43,10 @@ class Views:
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """What a group of rows costs: summed `values`, shape (n_rows, n_values) with the weight last, and how to read them."""
+    """What a group of rows costs: summed `values`, and how to read them.
+
+    `values` has shape (n_rows, n_values); the last one is the weight.
+    """
 
     values: NDArray[np.float64]
     kind: int
@@ -148,8 +154,9 @@ class Cells:
             orders += [own[np.argsort(means @ axis, kind="stable")] for axis in axes]
         return orders
 
-    def cut(self, view_cells: NDArray[np.int64], place: int, *, low_left: bool = True) -> Cut:
+    def cut_of(self, views: Views, view: int, place: int, *, low_left: bool = True) -> Cut:
         """Give the cut that parts the first `place` cells of a view from the others."""
+        view_cells = views.cells[views.start[view] : views.start[view + 1]]
         f = int(np.searchsorted(self.offsets, view_cells[0], side="right")) - 1
         codes = view_cells[:place] - self.offsets[f]
         n_codes = self.bins[self.features[f]].n_codes

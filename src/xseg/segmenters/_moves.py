@@ -44,9 +44,9 @@ def cuts_of(sample: Sample, node: Node) -> list[tuple[float, Cut]]:
     return [
         (
             float(costs[view]),
-            sample.cells.cut(views.cells[views.start[view] : views.start[view + 1]], int(places[view])),
+            sample.cells.cut_of(views, view, int(places[view])),
         )
-        for view in np.argsort(costs, kind="stable")
+        for view in np.argsort(costs, kind="stable").tolist()
         if np.isfinite(costs[view])
     ]
 
@@ -172,7 +172,7 @@ def _better_cut(sample: Sample, node: Node, budget: Budget) -> Cut | None:
     )
     if view < 0 or price >= sample.price(node) - sample.least_gain:
         return None
-    return sample.cells.cut(views.cells[views.start[view] : views.start[view + 1]], place, low_left=side == 0)
+    return sample.cells.cut_of(views, view, place, low_left=side == 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,8 +220,8 @@ def _best_insertion(sample: Sample, root: Node, budget: Budget) -> _Insertion | 
             float(node.depth),
         )
         rise = price - sample.price(node)
-        if view >= 0 and rise < (0.0 if best is None else best.rise):
-            cut = sample.cells.cut(views.cells[views.start[view] : views.start[view + 1]], place)
+        if view >= 0 and rise < (-sample.least_gain if best is None else best.rise):
+            cut = sample.cells.cut_of(views, view, place)
             best = _Insertion(rise, node, cut, leaf_left=side == 0)
     return best
 

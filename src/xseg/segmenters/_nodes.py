@@ -47,7 +47,7 @@ class Sample:
     minimum: int
     max_depth: int
     penalty: float = 0.0
-    least_gain: float = 0.0
+    least_gain: float = 1e-9
 
     def node(self, rows: NDArray[np.int64], depth: int) -> Node:
         """Make a leaf of some rows."""

@@ -1,8 +1,8 @@
 """The search for the cheapest threshold tree of a given size, on a sample of rows.
 
-Several starts are improved by moves that are each scored exactly. Where every segment is one leaf, a group of rows costs
-what it varies about its mean, so the moves see the real cost. Where there are more leaves than segments, leaves cost
-what they cost at the nearest segment mean, and leaves and means take turns.
+Several starts are improved by moves that are each scored exactly. Where every segment is one leaf, a group of rows
+costs what it varies about its mean, so the moves see the real cost. Where there are more leaves than segments, leaves
+cost what they cost at the nearest segment mean, and leaves and means take turns.
 """
 
 from collections.abc import Sequence

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from xseg.cards import Card, make_cards
     from xseg.datasets import customers_policy, load_table, make_customers, rfm_table
     from xseg.exceptions import XsegError, XsegWarning
-    from xseg.explanations import explain
+    from xseg.explanations import Scorer, explain
     from xseg.export import load, save
     from xseg.policy import Policy
     from xseg.reports import make_report
@@ -24,6 +24,7 @@ _HOMES = {
     "Card": "cards",
     "MemoryBackend": "backends",
     "Policy": "policy",
+    "Scorer": "explanations",
     "TreeSegmenter": "segmenters",
     "XsegError": "exceptions",
     "XsegWarning": "exceptions",
@@ -44,6 +45,7 @@ __all__ = [
     "Card",
     "MemoryBackend",
     "Policy",
+    "Scorer",
     "TreeSegmenter",
     "XsegError",
     "XsegWarning",

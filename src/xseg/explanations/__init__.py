@@ -2,5 +2,6 @@
 
 from xseg.explanations._explain import explain
 from xseg.explanations._row import RowExplanation, explain_row, own_contributions
+from xseg.explanations._scorer import ScoredReason, ScoredRow, Scorer
 
-__all__ = ["RowExplanation", "explain", "explain_row", "own_contributions"]
+__all__ = ["RowExplanation", "ScoredReason", "ScoredRow", "Scorer", "explain", "explain_row", "own_contributions"]

@@ -15,7 +15,7 @@ from xseg._kernels.boxes import explain_segments, explain_targets, find_own, sha
 from xseg.core.boxes import BoxModel, Patterns, Tests
 from xseg.core.tables import Table
 
-__all__ = ["BoxExplainer"]
+__all__ = ["BoxExplainer", "shapley_weights"]
 
 _CHUNK_ROWS = 4_096
 _DENSE_TESTS = 10
@@ -132,7 +132,7 @@ class BoxExplainer:
         start = 0
         for patterns, players, background in zip(listed, self.tests.players, self.background, strict=True):
             table = np.zeros((len(patterns), len(players)))
-            gain, loss = _weights(len(players))
+            gain, loss = shapley_weights(len(players))
             share = background.weight / background.weight.sum()
             shapley_table(patterns, background.pattern, share, gain, loss, table)
             values.append(table.ravel())
@@ -147,7 +147,7 @@ def _every_pattern(width: int) -> NDArray[np.uint32]:
     return np.arange(2**width if width <= _DENSE_TESTS else 0, dtype=np.uint32)
 
 
-def _weights(n_tests: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def shapley_weights(n_tests: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give the Shapley weights by how many tests the background alone and the row alone fail."""
     gain, loss = np.zeros((n_tests + 1, n_tests + 1)), np.zeros((n_tests + 1, n_tests + 1))
     for a in range(n_tests + 1):

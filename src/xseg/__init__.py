@@ -60,10 +60,13 @@ __all__ = [
     "save",
 ]
 __version__ = "0.1.0"
+_PACKAGES = ("backends", "cards", "datasets", "explanations", "export", "metrics", "policy", "reports", "segmenters")
 
 
 def __getattr__(name: str) -> Any:
     """Load public names on first use, so that importing xseg costs next to nothing."""
+    if name in _PACKAGES:
+        return import_module(f"xseg.{name}")
     if name not in _HOMES:
         message = f"module 'xseg' has no attribute {name!r}"
         raise AttributeError(message)
@@ -73,4 +76,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOMES, *_PACKAGES})

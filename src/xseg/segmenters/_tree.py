@@ -26,6 +26,7 @@ from xseg.segmenters._base import BoxSegmenter
 from xseg.segmenters._histograms import LeafSums
 from xseg.segmenters._leaves import merge_twins
 from xseg.segmenters._names import check_names, propose_names
+from xseg.segmenters._number import NumberChoice, choose_number
 from xseg.segmenters._polish import Candidate, evaluate, refine
 from xseg.segmenters._preparation import Prepared, prepare
 from xseg.segmenters._problem import Problem
@@ -34,6 +35,7 @@ from xseg.segmenters._search import EFFORTS, search
 
 __all__ = ["TreeSegmenter"]
 
+_MOST_CHOSEN = 10
 _log = logging.getLogger("xseg")
 
 
@@ -46,8 +48,9 @@ class TreeSegmenter(BoxSegmenter):
 
     Parameters
     ----------
-    n_segments : int, default=5
-        How many segments to make.
+    n_segments : int or "auto", default=5
+        How many segments to make. "auto" weighs 2 to 10 by how well they come back on other rows and how far apart
+        they lie; `selection_` says why.
     max_leaves : int, default=None
         How many leaves the tree may have; more than `n_segments` lets a segment be the union of several boxes.
         None means as many as segments.
@@ -94,6 +97,8 @@ class TreeSegmenter(BoxSegmenter):
         How many were found.
     tree_ : ThresholdTree
         The tree.
+    selection_ : tuple of NumberChoice
+        With ``n_segments="auto"``: each number that was weighed, its stability, silhouette and score.
     cost_ : float
         Summed squared distance of the rows to the mean of their segment, in the metric space.
     reference_cost_ : float
@@ -129,7 +134,7 @@ class TreeSegmenter(BoxSegmenter):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "n_segments": [Interval(Integral, 1, None, closed="left")],
+        "n_segments": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_leaves": [None, Interval(Integral, 1, None, closed="left")],
         "max_depth": [Interval(Integral, 1, MAX_TESTS, closed="both")],
         "min_segment_size": [
@@ -152,7 +157,7 @@ class TreeSegmenter(BoxSegmenter):
 
     def __init__(
         self,
-        n_segments: int = 5,
+        n_segments: int | str = 5,
         *,
         max_leaves: int | None = None,
         max_depth: int = 6,
@@ -186,6 +191,8 @@ class TreeSegmenter(BoxSegmenter):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+
+    selection_: tuple[NumberChoice, ...]
 
     def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the segments.
@@ -228,7 +235,7 @@ class TreeSegmenter(BoxSegmenter):
         if isinstance(X, Backend):
             names = prepared.bins.schema.names
             self._remember_columns(names, named=names != tuple(f"x{j}" for j in range(len(names))))
-        n_segments = self._count_possible(prepared)
+        n_segments = self._count_possible(prepared, self._number_of_segments(prepared, seed))
         self._report("coded %s rows in %d columns", f"{prepared.n_rows:,}", len(prepared.bins))
         reference = reference_partition(self.reference, prepared, n_clusters=n_segments, n_init=self.n_init, seed=seed)
         self._report("reference of %d clusters costs %.6g", len(reference.centers), reference.cost)
@@ -265,6 +272,8 @@ class TreeSegmenter(BoxSegmenter):
 
     def _check_sizes(self) -> None:
         """Check the parameters against each other."""
+        if isinstance(self.n_segments, str):
+            return
         if self.max_leaves is not None and self.max_leaves < self.n_segments:
             message = (
                 f"max_leaves={self.max_leaves} is less than n_segments={self.n_segments}; each segment needs a leaf"
@@ -291,16 +300,31 @@ class TreeSegmenter(BoxSegmenter):
             raise ParameterError(message)
         return X
 
-    def _count_possible(self, prepared: Prepared) -> int:
-        """Give how many segments the rows can make: never more than there are distinct rows."""
-        distinct = prepared.sample.n_rows if prepared.whole else self.n_segments
-        if distinct >= self.n_segments:
+    def _number_of_segments(self, prepared: Prepared, seed: int) -> int:
+        """Give the number asked for, or choose one."""
+        if not isinstance(self.n_segments, str):
             return self.n_segments
+        bounds = [_MOST_CHOSEN, self.max_leaves or _MOST_CHOSEN, 2**self.max_depth]
+        if self.min_segment_size < 1:
+            bounds.append(int(1 / self.min_segment_size))
+        if prepared.whole:
+            bounds.append(prepared.sample.n_rows)
+        most = max(2, min(bounds))
+        self.selection_ = choose_number(prepared, range(2, most + 1), seed)
+        chosen = next(choice for choice in self.selection_ if choice.chosen)
+        self._report("%d segments chosen of 2 to %d", chosen.n_segments, most)
+        return chosen.n_segments
+
+    def _count_possible(self, prepared: Prepared, wanted: int) -> int:
+        """Give how many segments the rows can make: never more than there are distinct rows."""
+        distinct = prepared.sample.n_rows if prepared.whole else wanted
+        if distinct >= wanted:
+            return wanted
         found = f"found {distinct} distinct rows among n_samples={prepared.n_rows} (n_features={self.n_features_in_})"
         if distinct == 1:
             message = f"{found}: there is nothing to tell people apart by; give more rows or columns that vary"
             raise DataError(message)
-        warn(f"{found}, so there will be {distinct} segments instead of {self.n_segments}", XsegWarning, stacklevel=3)
+        warn(f"{found}, so there will be {distinct} segments instead of {wanted}", XsegWarning, stacklevel=3)
         return distinct
 
     def _search(self, prepared: Prepared, centers: Centers, n_segments: int, weight_unit: float) -> Candidate:

@@ -1,0 +1,5 @@
+"""What a readable model costs, and what more leaves would buy."""
+
+from xseg.metrics._tradeoff import Tradeoff, TradeoffPoint, tradeoff
+
+__all__ = ["Tradeoff", "TradeoffPoint", "tradeoff"]

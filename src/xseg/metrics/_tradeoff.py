@@ -83,9 +83,10 @@ class Tradeoff:
         ax.annotate(
             f"{elbow.leaves} leaves,\n{elbow.questions:.1f} questions a person",
             (elbow.leaves, elbow.price),
-            xytext=(14, 14),
+            xytext=(0, -34),
             textcoords="offset points",
             color="#b3471d",
+            ha="center",
         )
         ax.axhline(1.0, color="0.6", linewidth=1, linestyle="--")
         ax.set_xticks(leaves)

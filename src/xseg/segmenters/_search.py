@@ -54,7 +54,7 @@ class Effort:
 
 EFFORTS = {
     "fast": Effort(4_096, 1e8, ("IMM", "real cost")),
-    "balanced": Effort(2**15, 2e9, tuple(STARTS)),
+    "balanced": Effort(2**15, 3e9, tuple(STARTS)),
     "thorough": Effort(2**20, 1e11, tuple(STARTS)),
 }
 

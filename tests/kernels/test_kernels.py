@@ -31,6 +31,25 @@ def test_codes_count_the_thresholds_at_most_the_value(run):
     assert codes.tolist() == naive.encode(values, thresholds)
 
 
+@pytest.mark.parametrize("spread", ["even", "skewed", "huge", "tiny", "equal steps"])
+def test_codes_of_crowded_columns(run, spread):
+    rng = np.random.default_rng(0)
+    thresholds = {
+        "even": np.linspace(-3, 3, 254),
+        "skewed": np.sort(np.exp(rng.normal(size=254) * 4)),
+        "huge": np.linspace(-1, 1, 40) * 1.7e308,
+        "tiny": np.arange(1, 60) * 5e-324,
+        "equal steps": np.arange(20) / 10,
+    }[spread]
+    values = np.concatenate([thresholds, np.nextafter(thresholds, np.inf), np.nextafter(thresholds, -np.inf)])
+    values = np.concatenate([values, rng.normal(size=200), [0.0, -0.0, np.nan]])
+    codes = np.empty(len(values), dtype=np.uint8)
+    with np.errstate(over="ignore"):
+        assert run(encode.encode_numbers)(values, thresholds, codes) == -1
+    expected = np.searchsorted(thresholds, values, side="right")
+    assert_array_equal(codes, np.where(np.isnan(values), 255, expected))
+
+
 def test_distinct_values_are_all_found_or_overflow(run):
     values, weights = np.array([3.0, 3.0, 1.0, np.nan, 2.0, 7.0]), np.array([1, 1, 1, 1, 1, 0])
     found = np.empty(3)
@@ -128,12 +147,12 @@ def test_failed_tests_and_tables(run):
         for box in range(2):
             assert patterns[i, box] == sum((not inside[box, j, codes[i, j]]) << j for j in range(3))
     # The table against brute force over coalitions of three tests.
-    from xseg.explanations._boxes import _weights
+    from xseg.explanations._boxes import shapley_weights
 
     background = np.unique(patterns[:, 0])
     share = np.full(len(background), 1 / len(background))
     table = np.empty((8, 3))
-    run(boxes.shapley_table)(np.arange(8, dtype=np.uint32), background, share, *_weights(3), table)
+    run(boxes.shapley_table)(np.arange(8, dtype=np.uint32), background, share, *shapley_weights(3), table)
     for pattern in range(8):
         row = np.array([(pattern >> j) & 1 for j in range(3)])
         others = np.array([[(int(b) >> j) & 1 for j in range(3)] for b in background])

@@ -6,6 +6,28 @@ from xseg._kernels.jit import kernel
 
 MISSING = np.uint8(255)
 FEW_THRESHOLDS = 8
+GRID_CELLS = 1_024
+
+
+@kernel
+def grid_cell(value, low, scale):
+    """Give the cell of an even grid over the thresholds; it never falls as the value rises."""
+    # Halves, since the difference of two large numbers may be infinite.
+    return min(np.int64((value / 2 - low / 2) * scale), GRID_CELLS - 1)
+
+
+@kernel
+def lay_grid(thresholds, first):
+    """Write how many thresholds lie before each cell of an even grid; gives where it starts and cells per unit."""
+    low, high = thresholds[0], thresholds[thresholds.shape[0] - 1]
+    scale = GRID_CELLS / (high / 2 - low / 2)
+    if not scale < np.inf:
+        scale = 0.0
+    for j in range(thresholds.shape[0] - 1):
+        first[grid_cell(thresholds[j], low, scale) + 1] += 1
+    for cell in range(GRID_CELLS):
+        first[cell + 1] += first[cell]
+    return low, high, scale
 
 
 @kernel
@@ -15,19 +37,28 @@ def encode_numbers(values, thresholds, codes):
     Gives the first row that holds an infinity, or -1.
     """
     n_thresholds = thresholds.shape[0]
+    crowded = n_thresholds > FEW_THRESHOLDS
     infinite = -1
+    low, high, scale = 0.0, 0.0, 0.0
+    first = np.zeros(GRID_CELLS + 1, dtype=np.int64)
+    if crowded:
+        low, high, scale = lay_grid(thresholds, first)
     for i in range(values.shape[0]):
         value = np.float64(values[i])
-        low, high = 0, n_thresholds
+        start, stop = 0, n_thresholds
+        if crowded and low <= value < high:
+            # Thresholds in lower cells are at most the value, those in higher cells are above it.
+            cell = grid_cell(value, low, scale)
+            start, stop = first[cell], first[cell + 1]
         # Halving down to a few and then counting avoids most of the branches that cannot be predicted.
-        while high - low > FEW_THRESHOLDS:
-            middle = (low + high) >> 1
+        while stop - start > FEW_THRESHOLDS:
+            middle = (start + stop) >> 1
             if thresholds[middle] <= value:
-                low = middle + 1
+                start = middle + 1
             else:
-                high = middle
-        code = low
-        for j in range(low, high):
+                stop = middle
+        code = start
+        for j in range(start, stop):
             code += thresholds[j] <= value
         codes[i] = MISSING if np.isnan(value) else code
         if np.isinf(value) and infinite < 0:

@@ -45,17 +45,20 @@ class Effort:
         How many additions the search may spend on all its starts together, and again on all rows of the sample.
     starts : sequence of str
         Which starts to improve.
+    n_turned : int
+        How many trees with more leaves than segments to improve.
     """
 
     n_rows: int
     work: float
     starts: Sequence[str]
+    n_turned: int
 
 
 EFFORTS = {
-    "fast": Effort(4_096, 1e8, ("IMM", "real cost")),
-    "balanced": Effort(2**15, 3e9, tuple(STARTS)),
-    "thorough": Effort(2**20, 1e11, tuple(STARTS)),
+    "fast": Effort(4_096, 1e8, ("IMM", "real cost", "labels"), 2),
+    "balanced": Effort(2**15, 4e9, tuple(STARTS), 4),
+    "thorough": Effort(2**20, 1e11, tuple(STARTS), 4),
 }
 
 
@@ -137,11 +140,11 @@ class _Search:
         if self.one_leaf_each:
             return self._choose(found, ceiling)
         sample, n_leaves = self._sample(self.squares), self.problem.max_leaves
-        starts = [found[0].shape, min(found, key=lambda one: one.cost).shape]
-        starts += [STARTS[name](sample, self.reference, n_leaves) for name in ("centres", "real cost")]
-        means = [self.reference.centers.means, self._means_of(starts[1])]
-        means += [self.reference.centers.means, self._means_of(starts[3])]
-        kept = list(zip(starts, means, strict=True))[: 2 if effort.work < 1e9 else 4]
+        centers = self.reference.centers.means
+        shapes = [min(found, key=lambda one: one.cost).shape]
+        shapes += [STARTS[name](sample, self.reference, n_leaves) for name in ("centres", "IMM", "real cost")]
+        means = [self._means_of(shapes[0]), centers, centers, self._means_of(shapes[3])]
+        kept = list(zip(shapes, means, strict=True))[: effort.n_turned]
         raw = [self._measure(self._root(sample, shape), at) for shape, at in kept]
         found = [self._in_turns(shape, at, Budget(effort.work / 2 / len(kept))) for shape, at in kept]
         return self._choose([*raw, *found], min(one.cost for one in raw))

@@ -151,6 +151,16 @@ def test_laying_out_a_tree_moves_no_row(sample, rows):
             assert (np.diff(known) <= 0).all()
 
 
+def test_a_table_with_nothing_to_cut_is_one_leaf():
+    rng = np.random.default_rng(0)
+    cells, reference = reference_of(rng.normal(size=(30, 2)))
+    nothing = Cells.of(cells.bins, np.empty(0, dtype=np.int64), np.zeros((30, 2), dtype=np.uint8))
+    sample = Sample(nothing, reference.squares, minimum=1, max_depth=5)
+    assert len(leaves(improve(sample, grown(sample), 4, Budget(PLENTY)))) == 1
+    for start in STARTS.values():
+        assert start(sample, reference, 3) is None
+
+
 @pytest.mark.parametrize("name", STARTS)
 def test_every_start_is_a_tree_with_at_most_a_leaf_a_segment(rows, name):
     cells, reference = rows

@@ -196,6 +196,8 @@ class _Insertion:
 
 def _best_insertion(sample: Sample, root: Node, budget: Budget) -> _Insertion | None:
     """Find the new leaf, anywhere in the tree, after which the price is lowest."""
+    if not len(sample.cells.features):
+        return None
     ends = leaves(root)
     place_of = {id(leaf): place for place, leaf in enumerate(ends)}
     budget.spend(len(root.rows) * len(sample.cells.features), len(root.total))

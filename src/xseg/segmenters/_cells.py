@@ -94,10 +94,6 @@ class Cells:
             offset += n_codes + 1
         return cls(bins, features, cells)
 
-    def first(self, n_rows: int) -> "Cells":
-        """Keep the first rows."""
-        return Cells(self.bins, self.features, np.ascontiguousarray(self.cells[:, :n_rows]))
-
     @property
     def n_rows(self) -> int:
         """How many rows there are."""

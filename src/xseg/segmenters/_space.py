@@ -30,11 +30,6 @@ class Space:
         units = np.array([fixed_unit(float(bound), total_weight) for bound in embedding.bound])
         return cls(embedding, total_weight, units, fixed_unit(embedding.largest_distance, total_weight))
 
-    @property
-    def matrix_unit(self) -> float:
-        """The unit in which every coordinate of the plain vectors fits."""
-        return float(min([1.0 * 2**40, *self.units]))
-
     def distances(self, block: CodedBlock, centers: Centers) -> NDArray[np.float64]:
         """Give the squared distance of each row to each centre."""
         out = np.empty((len(block.codes), len(centers)))
@@ -69,11 +64,6 @@ class GroupSums:
     def means(self) -> NDArray[np.float64]:
         """Give the mean of each group, shape (n_groups, n_dimensions)."""
         return self.space.embedding.means(self.sums, self.space.units, self.counts, self.mass)
-
-    def between(self) -> float:
-        """Give the weight of the groups times the squared norm of their means: the more, the tighter the groups."""
-        means = self.means()
-        return float(self.mass @ np.einsum("gd,gd->g", means, means))
 
 
 class NearestSums:

@@ -3,6 +3,7 @@
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.cluster import KMeans
@@ -161,6 +162,14 @@ def test_a_table_with_nothing_to_cut_is_one_leaf():
         assert start(sample, reference, 3) is None
 
 
+@pytest.mark.filterwarnings("ignore::xseg.XsegWarning")
+def test_categories_that_nothing_tells_apart_are_no_reason_to_fail():
+    table = pd.DataFrame({"same": [1.0] * 6, "word": ["a", None, "a", "a", None, "a"]})
+    for n_segments in (1, 2):
+        segmenter = xseg.TreeSegmenter(n_segments, random_state=0, n_init=2).fit(table)
+        assert (segmenter.predict(table) == segmenter.labels_).all()
+
+
 @pytest.mark.parametrize("name", STARTS)
 def test_every_start_is_a_tree_with_at_most_a_leaf_a_segment(rows, name):
     cells, reference = rows
@@ -216,7 +225,6 @@ def test_no_effort_is_worse_than_the_published_start(effort):
 
 @pytest.mark.realdata
 def test_credit_card_holders_beat_the_published_trees(shared_data):
-    import pandas as pd
     from sklearn.preprocessing import StandardScaler
 
     table = pd.read_csv(shared_data / "cc_general.csv").drop(columns="CUST_ID")

@@ -147,7 +147,8 @@ class Cells:
             means = sums[own, :-1] / np.maximum(weight, 1)
             center = (means * weight).sum(axis=0) / max(float(weight.sum()), 1.0)
             axes = np.linalg.svd((means - center) * np.sqrt(weight), full_matrices=False)[2][:2]
-            orders += [own[np.argsort(means @ axis, kind="stable")] for axis in axes]
+            # Where nothing tells categories apart (a space without dimensions) there is no direction.
+            orders += [own[np.argsort(means @ axis, kind="stable")] for axis in axes] or [own]
         return orders
 
     def cut_of(self, views: Views, view: int, place: int, *, low_left: bool = True) -> Cut:

@@ -63,8 +63,8 @@ class TreeSegmenter(BoxSegmenter):
         every machine.
     depth_weight : float, default=0.75
         How much fewer questions count: a tree that asks a person 1 % fewer questions on average may cost this many
-        percent more of what trees cost beyond the reference. 0 takes the cheapest tree however deep. No tree that
-        costs more than the published algorithms' is taken.
+        percent more of what trees cost beyond the reference. 0 takes the cheapest tree however deep. A tree that
+        costs more than the best of the trees the search starts from is never taken.
     reference : "kmeans" or clusterer, default="kmeans"
         The partition that the first tree follows, and whose cost the price of explainability compares with. A
         clusterer needs ``fit_predict`` and is fitted on the metric space, in memory.

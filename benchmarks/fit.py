@@ -7,7 +7,7 @@ import time
 from harness import mixture, peak_mib, resident_mib, show
 
 import xseg
-from xseg.segmenters import _tree
+from xseg.segmenters._trees import segmenter as _tree
 
 N_ROWS, N_COLUMNS = 1_000_000, 20
 

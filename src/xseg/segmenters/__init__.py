@@ -1,6 +1,6 @@
 """Interpretable segmenters behind the scikit-learn API: the model is the explanation."""
 
-from xseg.segmenters._number import NumberChoice
-from xseg.segmenters._tree import TreeSegmenter
+from xseg.segmenters._trees.number import NumberChoice
+from xseg.segmenters._trees.segmenter import TreeSegmenter
 
 __all__ = ["NumberChoice", "TreeSegmenter"]

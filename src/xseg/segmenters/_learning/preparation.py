@@ -16,8 +16,8 @@ from xseg.core.scaling import choose_embedding
 from xseg.core.schema import Schema
 from xseg.core.summaries import TableSummary
 from xseg.exceptions import DataError, ParameterError
-from xseg.segmenters._sample import RowSample
-from xseg.segmenters._space import Space
+from xseg.segmenters._learning.sample import RowSample
+from xseg.segmenters._learning.space import Space
 
 __all__ = ["Prepared", "prepare"]
 

@@ -23,15 +23,15 @@ from xseg.core.tables import Table
 from xseg.core.tree import ThresholdTree
 from xseg.exceptions import DataError, ParameterError, XsegWarning
 from xseg.segmenters._base import BoxSegmenter
-from xseg.segmenters._histograms import LeafSums
-from xseg.segmenters._leaves import merge_twins
+from xseg.segmenters._learning.preparation import Prepared, prepare
+from xseg.segmenters._learning.reference import reference_partition
 from xseg.segmenters._names import check_names, propose_names
-from xseg.segmenters._number import NumberChoice, choose_number
-from xseg.segmenters._polish import Candidate, evaluate, refine
-from xseg.segmenters._preparation import Prepared, prepare
-from xseg.segmenters._problem import Problem
-from xseg.segmenters._reference import reference_partition
-from xseg.segmenters._search import EFFORTS, search
+from xseg.segmenters._trees.histograms import LeafSums
+from xseg.segmenters._trees.leaves import merge_twins
+from xseg.segmenters._trees.number import NumberChoice, choose_number
+from xseg.segmenters._trees.polish import Candidate, evaluate, refine
+from xseg.segmenters._trees.problem import Problem
+from xseg.segmenters._trees.search import EFFORTS, search
 
 __all__ = ["TreeSegmenter"]
 

@@ -16,10 +16,10 @@ from xseg.core.bins import N_CODES
 from xseg.core.embedding import Centers
 from xseg.core.schema import Kind
 from xseg.core.statistics import CodedBlock
-from xseg.segmenters._cells import Cells, Cut, Values
-from xseg.segmenters._moves import grow, prune
-from xseg.segmenters._nodes import Node, Sample, Shape, shape_of
-from xseg.segmenters._space import Space
+from xseg.segmenters._learning.space import Space
+from xseg.segmenters._trees.cells import Cells, Cut, Values
+from xseg.segmenters._trees.moves import grow, prune
+from xseg.segmenters._trees.nodes import Node, Sample, Shape, shape_of
 
 __all__ = ["STARTS", "Reference", "Start"]
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._kernels.search import scan_cuts, scan_insertions, scan_recuts
-from xseg.segmenters._cells import Cut
-from xseg.segmenters._nodes import Node, Sample, Shape, height, inner_nodes, leaves, shape_of
+from xseg.segmenters._trees.cells import Cut
+from xseg.segmenters._trees.nodes import Node, Sample, Shape, height, inner_nodes, leaves, shape_of
 
 __all__ = ["Budget", "allow", "grow", "improve", "prune", "recut"]
 

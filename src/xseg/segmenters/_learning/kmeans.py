@@ -11,8 +11,8 @@ from xseg.backends.base import CodedBackend
 from xseg.backends.coded import CodedRows
 from xseg.core.embedding import Centers
 from xseg.core.statistics import CodedBlock
-from xseg.segmenters._sample import hash_numbers, hash_rows
-from xseg.segmenters._space import NearestSums, Space
+from xseg.segmenters._learning.sample import hash_numbers, hash_rows
+from xseg.segmenters._learning.space import NearestSums, Space
 
 __all__ = ["Partition", "kmeans"]
 

@@ -17,12 +17,12 @@ from xseg.backends.coded import CodedRows
 from xseg.core.embedding import Centers
 from xseg.core.statistics import CodedBlock
 from xseg.core.tree import ThresholdTree
-from xseg.segmenters._cells import Cells, Values
-from xseg.segmenters._leaves import share_out
-from xseg.segmenters._moves import Budget, allow, improve
-from xseg.segmenters._nodes import Node, Sample, Shape, leaves, shape_of, to_tree
-from xseg.segmenters._problem import Problem
-from xseg.segmenters._starts import STARTS, Reference, Start
+from xseg.segmenters._trees.cells import Cells, Values
+from xseg.segmenters._trees.leaves import share_out
+from xseg.segmenters._trees.moves import Budget, allow, improve
+from xseg.segmenters._trees.nodes import Node, Sample, Shape, leaves, shape_of, to_tree
+from xseg.segmenters._trees.problem import Problem
+from xseg.segmenters._trees.starts import STARTS, Reference, Start
 
 __all__ = ["EFFORTS", "Effort", "search"]
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.core.tree import LEAF, ThresholdTree
-from xseg.segmenters._cuts import best_difference_cut
-from xseg.segmenters._histograms import DifferenceHistogram, LeafSums
-from xseg.segmenters._leaves import share_out
-from xseg.segmenters._problem import Problem
+from xseg.segmenters._trees.cuts import best_difference_cut
+from xseg.segmenters._trees.histograms import DifferenceHistogram, LeafSums
+from xseg.segmenters._trees.leaves import share_out
+from xseg.segmenters._trees.problem import Problem
 
 __all__ = ["Candidate", "evaluate", "refine"]
 

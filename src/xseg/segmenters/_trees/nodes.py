@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from xseg.core.bins import MISSING, N_CODES, Bins
 from xseg.core.tree import LEAF, ThresholdTree
-from xseg.segmenters._cells import Cells, Cut, Values
+from xseg.segmenters._trees.cells import Cells, Cut, Values
 
 __all__ = ["Node", "Sample", "Shape", "height", "inner_nodes", "leaves", "shape_of", "to_tree"]
 

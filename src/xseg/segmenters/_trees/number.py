@@ -9,10 +9,10 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from xseg.backends.coded import CodedRows
 from xseg.core.statistics import CodedBlock
-from xseg.segmenters._kmeans import kmeans
-from xseg.segmenters._preparation import Prepared
-from xseg.segmenters._sample import hash_rows
-from xseg.segmenters._space import Space
+from xseg.segmenters._learning.kmeans import kmeans
+from xseg.segmenters._learning.preparation import Prepared
+from xseg.segmenters._learning.sample import hash_rows
+from xseg.segmenters._learning.space import Space
 
 __all__ = ["NumberChoice", "choose_number"]
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from xseg.backends.base import CodedBackend
 from xseg.core.bins import Bins
-from xseg.segmenters._cuts import roundness
-from xseg.segmenters._space import NearestSums, Space
+from xseg.segmenters._learning.space import NearestSums, Space
+from xseg.segmenters._trees.cuts import roundness
 
 __all__ = ["Problem"]
 

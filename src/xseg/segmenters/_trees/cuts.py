@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.core.bins import MISSING, N_CODES, Bins
-from xseg.segmenters._cells import Cut
+from xseg.segmenters._trees.cells import Cut
 
 __all__ = ["best_difference_cut", "roundness"]
 

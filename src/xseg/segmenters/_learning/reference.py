@@ -6,9 +6,9 @@ import numpy as np
 from sklearn.base import clone
 
 from xseg.exceptions import ParameterError
-from xseg.segmenters._kmeans import Partition, kmeans
-from xseg.segmenters._preparation import Prepared
-from xseg.segmenters._space import NearestSums
+from xseg.segmenters._learning.kmeans import Partition, kmeans
+from xseg.segmenters._learning.preparation import Prepared
+from xseg.segmenters._learning.space import NearestSums
 
 __all__ = ["reference_partition"]
 

@@ -11,7 +11,7 @@ from xseg.core.bins import N_CODES
 from xseg.core.embedding import Centers
 from xseg.core.statistics import CodedBlock
 from xseg.core.tree import LEAF, ThresholdTree
-from xseg.segmenters._space import GroupSums, Space
+from xseg.segmenters._learning.space import GroupSums, Space
 
 __all__ = ["DifferenceHistogram", "LeafSums"]
 

@@ -1,0 +1,1 @@
+"""The threshold tree: starts, moves, and the search for the best."""

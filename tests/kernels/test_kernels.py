@@ -23,12 +23,23 @@ def rows():
     return codes, points, weights
 
 
-def test_codes_count_the_thresholds_at_most_the_value(run):
-    thresholds = np.array([-1.0, 0.0, 2.5])
-    values = np.array([-5, -1, -0.0, 0.0, 2.4999, 2.5, 9, np.nan])
+@pytest.mark.parametrize("n_thresholds", [0, 1, 3])
+def test_codes_count_the_thresholds_at_most_the_value(run, n_thresholds):
+    thresholds = np.array([-1.0, 0.0, 2.5])[:n_thresholds]
+    values = np.tile([-5, -1, -0.0, 0.0, 2.4999, 2.5, 9, np.nan], 100)
     codes = np.empty(len(values), dtype=np.uint8)
     run(encode.encode_numbers)(values, thresholds, codes)
     assert codes.tolist() == naive.encode(values, thresholds)
+
+
+def test_the_first_infinite_value_is_found(run):
+    values = np.zeros(1_500)
+    codes = np.empty(1_500, dtype=np.uint8)
+    for thresholds in (np.array([0.5]), np.arange(20) / 10):
+        assert run(encode.encode_numbers)(values, thresholds, codes) == -1
+        values[[700, 1_400]] = np.inf, -np.inf
+        assert run(encode.encode_numbers)(values, thresholds, codes) == 700
+        values[:] = 0
 
 
 @pytest.mark.parametrize("spread", ["even", "skewed", "huge", "tiny", "equal steps"])
@@ -142,7 +153,11 @@ def test_failed_tests_and_tables(run):
         for j in range(3):
             failing[j, :4, box] = np.where(inside[box, j], 0, 1 << j)
     patterns = np.empty((30, 2), dtype=np.uint32)
-    run(boxes.failed_tests)(codes, np.arange(3), failing, patterns)
+    packed = (failing[:, :, 0] | failing[:, :, 1] << np.uint32(3)).astype(np.uint64)[:, :, None]
+    word, shift = np.zeros(2, dtype=np.int64), np.array([0, 3], dtype=np.uint64)
+    mask = np.full(2, 7, dtype=np.uint64)
+    every, targets = np.array([0, 2]), np.zeros(30, dtype=np.int64)
+    run(boxes.failed_tests)(codes, np.arange(3), packed, word, shift, mask, every, targets, patterns)
     for i in range(30):
         for box in range(2):
             assert patterns[i, box] == sum((not inside[box, j, codes[i, j]]) << j for j in range(3))
@@ -167,9 +182,6 @@ def test_explaining_rows_adds_up_table_lines(run):
     out = np.empty((2, 3, 2))
     run(boxes.explain_segments)(places, segment, tables, widths, starts, players, out)
     assert_array_equal(out[0], [[0, 0], [0, 6], [1, 7]])
-    targets = np.empty(2, dtype=np.int64)
-    run(boxes.find_own)(places, segment, targets)
-    assert targets.tolist() == [0, 1]
     own = np.empty((2, 3))
     run(boxes.explain_targets)(places, np.array([0, 1, 2]), tables, widths, starts, players, np.array([1, 0]), own)
     assert_array_equal(own, [[0, 6, 7], [2, 0, 3]])

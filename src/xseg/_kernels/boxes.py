@@ -11,17 +11,21 @@ from xseg._kernels.jit import kernel
 
 
 @kernel
-def failed_tests(codes, features, failing, patterns):
-    """Write the pattern of failed tests of each row in each box."""
-    n_boxes = patterns.shape[1]
+def failed_tests(codes, features, failing, word, shift, mask, first, targets, patterns):
+    """Write the pattern of failed tests of each row in the boxes `first[t]` to `first[t + 1]` of its target t.
+
+    Bits of several boxes share a word of `failing[u, code]`: box b has `mask[b]` at `shift[b]` of word `word[b]`.
+    """
     for i in range(codes.shape[0]):
-        row = patterns[i]
-        for box in range(n_boxes):
-            row[box] = 0
-        for u in range(features.shape[0]):
-            bits = failing[u, codes[i, features[u]]]
-            for box in range(n_boxes):
-                row[box] |= bits[box]
+        box, stop = first[targets[i]], first[targets[i] + 1]
+        while box < stop:
+            here = word[box]
+            bits = np.uint64(0)
+            for u in range(features.shape[0]):
+                bits |= failing[u, codes[i, features[u]], here]
+            while box < stop and word[box] == here:
+                patterns[i, box] = (bits >> shift[box]) & mask[box]
+                box += 1
 
 
 @kernel
@@ -53,12 +57,19 @@ def shapley_table(failed, background, share, gain, loss, table):
 
 
 @kernel
-def find_own(patterns, box_segment, targets):
-    """Write the segment of the box in which a row fails no test."""
-    for i in range(patterns.shape[0]):
-        for box in range(patterns.shape[1]):
-            if patterns[i, box] == 0:
-                targets[i] = box_segment[box]
+def find_boxes(codes, features, holds, place, boxes):
+    """Write the box each row lies in.
+
+    `holds[u, code]` has a bit for each box that allows this code of feature u, 64 to a word. `place` tells where the
+    lowest bit of a word stands: 2 has another remainder by 67 for every power below 66.
+    """
+    for i in range(codes.shape[0]):
+        for word in range(holds.shape[2]):
+            bits = holds[0, codes[i, features[0]], word]
+            for u in range(1, features.shape[0]):
+                bits &= holds[u, codes[i, features[u]], word]
+            if bits:
+                boxes[i] = 64 * word + place[(bits & (~bits + np.uint64(1))) % np.uint64(67)]
                 break
 
 

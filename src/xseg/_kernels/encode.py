@@ -7,6 +7,7 @@ from xseg._kernels.jit import kernel
 MISSING = np.uint8(255)
 FEW_THRESHOLDS = 8
 GRID_CELLS = 1_024
+STRETCH_ROWS = 512
 
 
 @kernel
@@ -31,22 +32,45 @@ def lay_grid(thresholds, first):
 
 
 @kernel
+def encode_by_few(values, thresholds, codes):
+    """Write codes as `encode_numbers` does, a stretch of rows and one threshold at a time, without a branch."""
+    infinite = -1
+    stretch = np.empty(STRETCH_ROWS)
+    counts = np.empty(STRETCH_ROWS, dtype=np.int64)
+    for start in range(0, values.shape[0], STRETCH_ROWS):
+        n_rows = min(STRETCH_ROWS, values.shape[0] - start)
+        found = False
+        for i in range(n_rows):
+            stretch[i] = values[start + i]
+        for i in range(n_rows):
+            counts[i] = MISSING if np.isnan(stretch[i]) else 0
+            found |= np.isinf(stretch[i])
+        for threshold in thresholds:
+            for i in range(n_rows):
+                counts[i] += threshold <= stretch[i]
+        for i in range(n_rows):
+            codes[start + i] = counts[i]
+            if found and infinite < 0 and np.isinf(stretch[i]):
+                infinite = start + i
+    return infinite
+
+
+@kernel
 def encode_numbers(values, thresholds, codes):
     """Write how many sorted `thresholds` are <= each value; NaN becomes the last code, 255.
 
     Gives the first row that holds an infinity, or -1.
     """
+    if thresholds.shape[0] <= FEW_THRESHOLDS:
+        return encode_by_few(values, thresholds, codes)
     n_thresholds = thresholds.shape[0]
-    crowded = n_thresholds > FEW_THRESHOLDS
     infinite = -1
-    low, high, scale = 0.0, 0.0, 0.0
     first = np.zeros(GRID_CELLS + 1, dtype=np.int64)
-    if crowded:
-        low, high, scale = lay_grid(thresholds, first)
+    low, high, scale = lay_grid(thresholds, first)
     for i in range(values.shape[0]):
         value = np.float64(values[i])
         start, stop = 0, n_thresholds
-        if crowded and low <= value < high:
+        if low <= value < high:
             # Thresholds in lower cells are at most the value, those in higher cells are above it.
             cell = grid_cell(value, low, scale)
             start, stop = first[cell], first[cell + 1]

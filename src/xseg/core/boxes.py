@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.boxes import failed_tests
+from xseg._kernels.boxes import failed_tests, find_boxes
 from xseg.core.bins import N_CODES, Bins
 from xseg.core.conditions import Rule, condition_of
 from xseg.core.statistics import CodedBlock
@@ -21,6 +21,9 @@ __all__ = ["BoxModel", "Boxes", "PatternCounts", "Patterns"]
 
 MAX_TESTS = 32
 _LONGEST_TABLE = 2**14
+_WORD_BITS = 64
+_BIT_PLACES = np.zeros(67, dtype=np.int64)
+_BIT_PLACES[[2**bit % 67 for bit in range(_WORD_BITS)]] = np.arange(_WORD_BITS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,9 +147,50 @@ class Tests:
 
     def patterns(self, codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
         """Give the tests each row fails in each box, shape (n_rows, n_boxes); 0 means that it is inside."""
-        patterns = np.empty((len(codes), len(self.players)), dtype=np.uint32)
-        failed_tests(codes, self.features, self.failing, patterns)
+        every = np.array([0, len(self.players)])
+        return self.target_patterns(codes, every, np.zeros(len(codes), dtype=np.int64))
+
+    def target_patterns(
+        self, codes: NDArray[np.uint8], first: NDArray[np.int64], targets: NDArray[np.int64]
+    ) -> NDArray[np.uint32]:
+        """Give the same for the boxes `first[t]` to `first[t + 1]` of each row's target t; 0 for all others."""
+        patterns = np.zeros((len(codes), len(self.players)), dtype=np.uint32)
+        failed_tests(codes, self.features, *self._packed, first, targets, patterns)
         return patterns
+
+    def find(self, codes: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Give the box each row lies in."""
+        boxes = np.zeros(len(codes), dtype=np.int64)
+        if len(self.features):
+            find_boxes(codes, self.features, self._holds, _BIT_PLACES, boxes)
+        return boxes
+
+    @cached_property
+    def _packed(self) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint64], NDArray[np.uint64]]:
+        """The bits of all boxes, as many to a word as fit, and for each box its word, shift and mask."""
+        word, shift = np.zeros(len(self.players), dtype=np.int64), np.zeros(len(self.players), dtype=np.uint64)
+        widths = [len(players) for players in self.players]
+        used, words = 0, 0
+        for box, width in enumerate(widths):
+            if used + width > _WORD_BITS:
+                used, words = 0, words + 1
+            word[box], shift[box] = words, used
+            used += width
+        packed = np.zeros((*self.failing.shape[:2], words + 1), dtype=np.uint64)
+        for box in range(len(widths)):
+            packed[:, :, word[box]] |= self.failing[:, :, box].astype(np.uint64) << shift[box]
+        mask = np.array([(1 << width) - 1 for width in widths], dtype=np.uint64)
+        return packed, word, shift, mask
+
+    @cached_property
+    def _holds(self) -> NDArray[np.uint64]:
+        """Which boxes allow each code of each feature, 64 boxes to a word."""
+        n_words = -(-len(self.players) // _WORD_BITS)
+        holds = np.zeros((*self.failing.shape[:2], n_words), dtype=np.uint64)
+        for box in range(len(self.players)):
+            allowed = self.failing[:, :, box] == 0
+            holds[:, :, box // _WORD_BITS] |= allowed.astype(np.uint64) << np.uint64(box % _WORD_BITS)
+        return holds
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,7 +67,9 @@ class Table:
     def rows(self, start: int, stop: int) -> "Table":
         """Give a block of consecutive rows, without copying."""
         stop = min(stop, self.n_rows)
-        columns = tuple(replace(column, values=column.values[start:stop]) for column in self.columns)
+        columns = tuple(
+            Column(column.name, column.kind, column.values[start:stop], column.categories) for column in self.columns
+        )
         return Table(columns, stop - start, self.named)
 
 
@@ -100,7 +102,7 @@ def read_table(X: Any, *, needs_rows: bool = True) -> Table:
     if isinstance(X, Table):
         table = X
     else:
-        frame = _as_frame(X)
+        frame = None if isinstance(X, np.ndarray) else _as_frame(X)
         table = _read_array(X) if frame is None else _read_frame(frame)
     if not table.columns:
         message = f"found a table with 0 feature(s) (shape=({table.n_rows}, 0)) while a minimum of 1 is required."

@@ -7,15 +7,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import factorial
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.boxes import explain_segments, explain_targets, find_own, shapley_table
+from xseg._kernels.boxes import explain_segments, explain_targets, shapley_table
 from xseg.core.boxes import BoxModel, Patterns, Tests
 from xseg.core.tables import Table
 
-__all__ = ["BoxExplainer", "shapley_weights"]
+__all__ = ["BoxExplainer", "population_explainer", "shapley_weights"]
 
 _CHUNK_ROWS = 4_096
 _DENSE_TESTS = 10
@@ -85,10 +86,10 @@ class BoxExplainer:
         explained = np.empty(len(table), dtype=np.int64) if targets is None else targets
 
         def work(rows: slice) -> None:
-            patterns = self._patterns(table, rows)
+            codes = self._codes(table, rows)
             if targets is None:
-                find_own(patterns, self.segment, explained[rows])
-            places, tables = self._places(patterns)
+                explained[rows] = self.segment[self.tests.find(codes)]
+            places, tables = self._places(self.tests.target_patterns(codes, self.first, explained[rows]))
             explain_targets(
                 places,
                 self.first,
@@ -108,15 +109,14 @@ class BoxExplainer:
         out = np.empty((len(table), self.n_columns, self.n_segments))
 
         def work(rows: slice) -> None:
-            places, tables = self._places(self._patterns(table, rows))
+            places, tables = self._places(self.tests.patterns(self._codes(table, rows)))
             explain_segments(places, self.segment, tables.values, tables.widths, tables.starts, self.players, out[rows])
 
         _in_chunks(work, len(table), n_workers)
         return out
 
-    def _patterns(self, table: Table, rows: slice) -> NDArray[np.uint32]:
-        codes = self.bins.encode(table.rows(rows.start, rows.stop), self.tests.features.tolist())
-        return self.tests.patterns(codes)
+    def _codes(self, table: Table, rows: slice) -> NDArray[np.uint8]:
+        return self.bins.encode(table.rows(rows.start, rows.stop), self.tests.features.tolist())
 
     def _places(self, places: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], _Tables]:
         """Turn the pattern of each row and box into the line of the tables that holds it, in place."""
@@ -140,6 +140,30 @@ class BoxExplainer:
             widths.append(len(players))
             start += table.size
         return _Tables(np.concatenate(values), np.array(widths), np.array(starts))
+
+
+_prepared: "WeakKeyDictionary[BoxModel, dict[tuple[bytes, int], BoxExplainer]]" = WeakKeyDictionary()
+
+
+def population_explainer(model: BoxModel, sources: NDArray[np.int64] | None, n_columns: int) -> BoxExplainer:
+    """Prepare the explainer against everyone the model was fitted on, once for each model and way to it.
+
+    Parameters
+    ----------
+    model : BoxModel
+        The boxes, and the patterns of the population.
+    sources : ndarray of shape (n_features,) or None
+        The raw column of each feature; None if they are the raw columns.
+    n_columns : int
+        How many raw columns there are.
+    """
+    known = _prepared.setdefault(model, {})
+    key = (b"" if sources is None else sources.tobytes(), n_columns)
+    if key not in known:
+        boxes, population = model.boxes, model.population
+        background = population if sources is None else boxes.grouped(population, sources)
+        known[key] = BoxExplainer(model, boxes.tests(sources), background, n_columns)
+    return known[key]
 
 
 def _every_pattern(width: int) -> NDArray[np.uint32]:

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.backends import MemoryBackend
+from xseg.backends.workers import count_workers
 from xseg.core.boxes import BoxModel, PatternCounts
 from xseg.core.schema import Kind, suggestion
 from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import ParameterError, UnsupportedModelError
-from xseg.explanations._boxes import BoxExplainer
+from xseg.explanations._boxes import BoxExplainer, population_explainer
 from xseg.explanations._pipeline import Route, route_of
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def explain(model: Any, X: Any, *, of: str | int = "own", background: Any = None
     table = read_table(X)
     transformed = rows_for(segmenter, route.transform(X))
     explainer = box_explainer(segmenter, route, len(table.columns), background)
-    n_workers = MemoryBackend(np.zeros((1, 1)), n_jobs=segmenter.n_jobs).n_workers
+    n_workers = count_workers(segmenter.n_jobs)
     base = explainer.base_values()
     names = list(segmenter.segment_names_)
     output_names: str | list[str] | None = None
@@ -99,18 +99,14 @@ def explain(model: Any, X: Any, *, of: str | int = "own", background: Any = None
 def box_explainer(segmenter: Any, route: Route, n_columns: int, background: Any = None) -> BoxExplainer:
     """Prepare the explainer of a fitted segmenter."""
     model: BoxModel = segmenter.model_
-    tests = model.boxes.tests(route.sources)
     if background is None:
-        population = model.population
-        if route.sources is not None:
-            population = model.boxes.grouped(population, route.sources)
-    else:
-        counts = PatternCounts(tests)
-        rows = rows_for(segmenter, route.transform(background))
-        codes = model.boxes.bins.encode(rows, tests.features.tolist())
-        counts.add(CodedBlock(codes, np.empty((len(codes), 0), np.float32), np.ones(len(codes), np.int64)))
-        population = tuple(counts.boxes)
-    return BoxExplainer(model, tests, population, n_columns)
+        return population_explainer(model, route.sources, n_columns)
+    tests = model.boxes.tests(route.sources)
+    counts = PatternCounts(tests)
+    rows = rows_for(segmenter, route.transform(background))
+    codes = model.boxes.bins.encode(rows, tests.features.tolist())
+    counts.add(CodedBlock(codes, np.empty((len(codes), 0), np.float32), np.ones(len(codes), np.int64)))
+    return BoxExplainer(model, tests, tuple(counts.boxes), n_columns)
 
 
 def rows_for(segmenter: Any, X: Any) -> Table:

@@ -10,6 +10,17 @@ def encode(values, thresholds):
     return [255 if np.isnan(v) else sum(t <= v for t in thresholds) for v in values]
 
 
+def mixed(value, numbers):
+    """SplitMix64, in integers without end."""
+    word = 2**64 - 1
+    for number in numbers:
+        value = ((value ^ number) + 0x9E3779B97F4A7C15) & word
+        value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & word
+        value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & word
+        value ^= value >> 31
+    return value
+
+
 def squared_distances(points, codes, looked_up, centers_t, tables):
     n, k = len(points), centers_t.shape[1]
     out = np.zeros((n, k))

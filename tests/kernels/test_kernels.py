@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import naive
-from xseg._kernels import boxes, distances, encode, trees
+from xseg._kernels import boxes, distances, encode, hashes, search, summaries, trees
 
 
 @pytest.fixture(params=["compiled", "interpreted"])
@@ -67,6 +67,58 @@ def test_distinct_values_are_all_found_or_overflow(run):
     assert run(encode.collect_distinct)(values, weights, found, 0) == 3
     assert sorted(found) == [1, 2, 3]
     assert run(encode.collect_distinct)(np.array([9.0]), np.array([1]), found, 3) == -1
+
+
+def test_numbers_are_counted_as_numpy_counts_them(run):
+    rng = np.random.default_rng(4)
+    values = np.concatenate([rng.integers(-5, 5, 400), [np.nan, 1e300, -0.0]]).astype(np.float64)
+    weights = rng.integers(0, 3, len(values))
+    values[weights == 0] = 7e9
+    cells = np.zeros(summaries.N_CELLS, dtype=np.int64)
+    with np.errstate(over="ignore"):
+        low, high, known, whole, infinite = run(summaries.count_numbers)(values, weights, cells)
+    seen = ~np.isnan(values) & (weights > 0)
+    assert (low, high, known, whole, infinite) == (
+        values[seen].min(),
+        values[seen].max(),
+        weights[seen].sum(),
+        True,
+        -1,
+    )
+    assert cells.sum() == known
+    assert cells[summaries.N_CELLS // 2] == weights[values == 0].sum()
+    values[[3, 9]] = 0.5, -np.inf
+    with np.errstate(over="ignore"):
+        assert run(summaries.count_numbers)(values, weights, cells)[3:] == (weights[3] == 0, 9)
+
+
+def test_moments_add_up(run):
+    rng = np.random.default_rng(5)
+    values, weights = rng.normal(3, 2, 200), rng.integers(0, 4, 200)
+    values[::7] = np.nan
+    known, total, squares = run(summaries.add_moments)(values, weights, 3.0, 10.0, 2.0**40)
+    seen = ~np.isnan(values)
+    offsets, weights = (values[seen] - 3) / 10, weights[seen]
+    assert known == weights.sum()
+    assert_allclose([total, squares], [offsets @ weights * 2**40, offsets**2 @ weights * 2**40], rtol=1e-9)
+
+
+def test_hashes_mix_one_column_after_the_other(run):
+    columns = np.random.default_rng(6).integers(0, 256, (600, 3)).astype(np.uint8)
+    with np.errstate(over="ignore"):
+        mixed = np.arange(600, dtype=np.uint64)
+        run(hashes.mix_columns)(mixed, columns)
+        single = np.arange(600, dtype=np.uint64)
+        run(hashes.mix_columns)(single, np.array([[5]], dtype=np.uint8))
+    for i in (0, 1, 599):
+        assert mixed[i] == naive.mixed(i, columns[i].tolist())
+        assert single[i] == naive.mixed(i, [5])
+
+
+@pytest.mark.parametrize("size", range(10))
+def test_squared_norms(run, size):
+    values = np.random.default_rng(7).normal(size=10)
+    assert run(search.squared_norm)(values, size) == pytest.approx(values[:size] @ values[:size])
 
 
 def test_cells_add_up_weights(run):

@@ -18,7 +18,7 @@ from xseg.core.bins import MISSING, N_CODES
 from xseg.core.statistics import CodedBlock
 from xseg.segmenters._learning.preparation import prepare
 from xseg.segmenters._trees.cells import Cells, Cut, Values
-from xseg.segmenters._trees.moves import Budget, _best_insertion, _better_cut, cuts_of, grow, improve, prune
+from xseg.segmenters._trees.moves import Budget, _best_insertion, _better_cut, best_cut, grow, improve, prune
 from xseg.segmenters._trees.nodes import Sample, inner_nodes, leaves, shape_of, to_tree
 from xseg.segmenters._trees.starts import STARTS, Reference
 
@@ -72,10 +72,9 @@ def test_the_best_cut_is_the_best_of_all(sample):
         root = sample.root()
         if all(child.weight >= sample.minimum for child in sample.divide(root, cut)):
             prices.append(sum(child.cost for child in root.children))
-    found = cuts_of(sample, sample.root())
-    assert found[0][0] <= min(prices) + 1e-9
-    root = sample.root()
-    assert sum(child.cost for child in sample.divide(root, found[0][1])) == pytest.approx(found[0][0])
+    cost, cut = best_cut(sample, sample.root())
+    assert cost <= min(prices) + 1e-9
+    assert sum(child.cost for child in sample.divide(sample.root(), cut)) == pytest.approx(cost)
 
 
 def test_the_best_insertion_is_the_best_of_all(sample):

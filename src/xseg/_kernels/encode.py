@@ -19,16 +19,21 @@ def grid_cell(value, low, scale):
 
 @kernel
 def lay_grid(thresholds, first):
-    """Write how many thresholds lie before each cell of an even grid; gives where it starts and cells per unit."""
+    """Write how many thresholds lie before each cell of an even grid.
+
+    Gives where the grid starts, its cells per unit, and the most thresholds in one cell.
+    """
     low, high = thresholds[0], thresholds[thresholds.shape[0] - 1]
     scale = GRID_CELLS / (high / 2 - low / 2)
     if not scale < np.inf:
         scale = 0.0
-    for j in range(thresholds.shape[0] - 1):
+    for j in range(thresholds.shape[0]):
         first[grid_cell(thresholds[j], low, scale) + 1] += 1
+    most = 0
     for cell in range(GRID_CELLS):
+        most = max(most, first[cell + 1])
         first[cell + 1] += first[cell]
-    return low, high, scale
+    return low, scale, most
 
 
 @kernel
@@ -56,6 +61,37 @@ def encode_by_few(values, thresholds, codes):
 
 
 @kernel
+def encode_by_grid(values, thresholds, codes):
+    """Write codes as `encode_numbers` does, by an even grid and then one threshold at a time.
+
+    The steps are as many as the fullest cell has thresholds, whatever the value, so that no branch is mistaken; where
+    that would be many, halving finds the place.
+    """
+    n_thresholds = thresholds.shape[0]
+    first = np.zeros(GRID_CELLS + 1, dtype=np.int64)
+    low, scale, most = lay_grid(thresholds, first)
+    # No number is at least NaN, so the count ends there.
+    ended = np.full(n_thresholds + 1, np.nan)
+    ended[:n_thresholds] = thresholds
+    high = thresholds[n_thresholds - 1]
+    infinite = -1
+    for i in range(values.shape[0]):
+        value = np.float64(values[i])
+        if most <= FEW_THRESHOLDS:
+            inside = value if value >= low else low
+            # Thresholds in lower cells are at most the value, those in higher cells are above it.
+            code = first[grid_cell(min(inside, high), low, scale)]
+            for _ in range(most):
+                code += ended[code] <= value
+        else:
+            code = np.searchsorted(thresholds, value, side="right")
+        codes[i] = MISSING if np.isnan(value) else code
+        if np.isinf(value) and infinite < 0:
+            infinite = i
+    return infinite
+
+
+@kernel
 def encode_numbers(values, thresholds, codes):
     """Write how many sorted `thresholds` are <= each value; NaN becomes the last code, 255.
 
@@ -63,31 +99,7 @@ def encode_numbers(values, thresholds, codes):
     """
     if thresholds.shape[0] <= FEW_THRESHOLDS:
         return encode_by_few(values, thresholds, codes)
-    n_thresholds = thresholds.shape[0]
-    infinite = -1
-    first = np.zeros(GRID_CELLS + 1, dtype=np.int64)
-    low, high, scale = lay_grid(thresholds, first)
-    for i in range(values.shape[0]):
-        value = np.float64(values[i])
-        start, stop = 0, n_thresholds
-        if low <= value < high:
-            # Thresholds in lower cells are at most the value, those in higher cells are above it.
-            cell = grid_cell(value, low, scale)
-            start, stop = first[cell], first[cell + 1]
-        # Halving down to a few and then counting avoids most of the branches that cannot be predicted.
-        while stop - start > FEW_THRESHOLDS:
-            middle = (start + stop) >> 1
-            if thresholds[middle] <= value:
-                start = middle + 1
-            else:
-                stop = middle
-        code = start
-        for j in range(start, stop):
-            code += thresholds[j] <= value
-        codes[i] = MISSING if np.isnan(value) else code
-        if np.isinf(value) and infinite < 0:
-            infinite = i
-    return infinite
+    return encode_by_grid(values, thresholds, codes)
 
 
 @kernel

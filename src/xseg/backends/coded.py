@@ -59,6 +59,11 @@ class CodedRows:
         self.n_workers = n_workers
         self._resource = resource
 
+    def first(self, n_rows: int) -> "CodedRows":
+        """Give the first rows alone, or all if there are fewer."""
+        some = slice(0, min(n_rows, self.n_rows))
+        return CodedRows(self.codes[some], self.points[some], self.weights[some], some.stop, self.n_workers)
+
     def blocks(self) -> Iterator[CodedBlock]:
         """Give the rows, a block at a time."""
         for start in range(0, self.n_rows, BLOCK_ROWS):

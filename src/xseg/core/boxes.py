@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._kernels.boxes import failed_tests, find_boxes
+from xseg._kernels.encode import add_to_cells
 from xseg.core.bins import N_CODES, Bins
 from xseg.core.conditions import Rule, condition_of
 from xseg.core.statistics import CodedBlock
@@ -233,7 +234,7 @@ def _count(pattern: NDArray[np.uint32], weight: NDArray[np.int64]) -> tuple[NDAr
     if not len(pattern) or int(pattern.max()) >= _LONGEST_TABLE:
         return pattern, weight
     table = np.zeros(int(pattern.max()) + 1, dtype=np.int64)
-    np.add.at(table, pattern, weight)
+    add_to_cells(table, pattern, weight)
     found = np.flatnonzero(table)
     return found.astype(np.uint32), table[found]
 

@@ -44,6 +44,9 @@ def _multiple_inside(digit: int, exponent: int, low: float, high: float, middle:
     step = digit * 10.0**exponent
     if step == 0 or not abs(middle) / step < 2**53:
         return None
+    nearest = round(middle / step) * step
+    if abs(nearest - middle) > (high / 2 - low / 2) + 1e-9 * abs(middle):
+        return None
     lowest, highest = floor(low / step), ceil(high / step)
     if highest - lowest > 3:
         lowest, highest = round(middle / step) - 1, round(middle / step) + 1

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._kernels import encode
+from xseg._kernels.summaries import N_CELLS, add_moments, count_numbers
 from xseg.core.fixed_point import fixed_unit
 from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.statistics import RawBlock
@@ -21,16 +22,8 @@ from xseg.exceptions import ColumnTypeError, SchemaError
 
 __all__ = ["CategoryCounts", "CellSplit", "Moments", "NumberSummary", "TableSummary"]
 
-N_CELLS = 65_536
 N_SPLITS = 256
 _ALL_BUT_SIGN = np.int32(2**31 - 1)
-
-
-def cell_keys(values: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Give the cell of each number: monotone in the value; NaN goes anywhere."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        image = (values + 0.0).astype(np.float32).view(np.int32)
-    return (np.where(image < 0, image ^ _ALL_BUT_SIGN, image) >> 16) + np.int32(N_CELLS // 2)
 
 
 def cell_edges(keys: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -52,16 +45,13 @@ class NumberSummary:
     distinct: NDArray[np.float64] | None = field(default_factory=lambda: np.zeros(0))
 
     def add(self, column: Column, weights: NDArray[np.int64]) -> None:
-        values = column.numbers()
-        seen = ~np.isnan(values) & (weights > 0)
-        if not seen.all():
-            values, weights = values[seen], weights[seen]
-        if not len(values):
-            return
-        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
-        self.known += int(weights.sum())
-        self.integral = self.integral and bool((values == np.rint(values)).all())
-        encode.add_to_cells(self.cells, cell_keys(values), weights)
+        values = np.asarray(column.values, dtype=np.float64)
+        low, high, known, whole, infinite = count_numbers(values, weights, self.cells)
+        if infinite >= 0:
+            raise column.infinite(infinite)
+        self.low, self.high = min(self.low, low), max(self.high, high)
+        self.known += known
+        self.integral = self.integral and whole
         self._add_distinct(values, weights)
 
     def merge(self, other: "NumberSummary") -> None:
@@ -244,12 +234,11 @@ class Moments:
 
     def add(self, block: RawBlock) -> None:
         for position, (j, center, radius) in enumerate(self.columns):
-            values = block.table.columns[j].numbers()
-            seen = ~np.isnan(values) & (block.weights > 0)
-            offsets, weights = (values[seen] - center) / radius, block.weights[seen]
-            self.known[position] += weights.sum()
-            self.sums[position] += (np.rint(offsets * self.unit).astype(np.int64) * weights).sum()
-            self.squares[position] += (np.rint(offsets * offsets * self.unit).astype(np.int64) * weights).sum()
+            values = np.asarray(block.table.columns[j].values, dtype=np.float64)
+            known, total, squares = add_moments(values, block.weights, center, radius, self.unit)
+            self.known[position] += known
+            self.sums[position] += total
+            self.squares[position] += squares
 
     def merge(self, other: Self) -> None:
         self.known += other.known

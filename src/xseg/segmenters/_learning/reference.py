@@ -13,19 +13,23 @@ from xseg.segmenters._learning.space import NearestSums
 __all__ = ["reference_partition"]
 
 
-def reference_partition(reference: Any, prepared: Prepared, *, n_clusters: int, n_init: int, seed: int) -> Partition:
+def reference_partition(
+    reference: Any, prepared: Prepared, *, n_clusters: int, n_init: int, n_rows: int, seed: int
+) -> Partition:
     """Give the centres that the tree should follow.
 
     Parameters
     ----------
     reference : "kmeans" or clusterer
         A clusterer is cloned and fitted on the metric space; its centres are the means of its clusters.
+    n_rows : int
+        How many rows of the sample k-means starts on.
     """
     space, backend = prepared.space, prepared.backend
     if isinstance(reference, str):
-        return kmeans(
-            backend, space, prepared.sample, whole=prepared.whole, n_clusters=n_clusters, n_init=n_init, seed=seed
-        )
+        some = prepared.sample.first(n_rows)
+        whole = prepared.whole and some.n_rows == prepared.sample.n_rows
+        return kmeans(backend, space, some, whole=whole, n_clusters=n_clusters, n_init=n_init, seed=seed)
     if not hasattr(reference, "fit_predict"):
         message = f"reference must be 'kmeans' or a clusterer with fit_predict, got {reference!r}"
         raise ParameterError(message)

@@ -6,32 +6,26 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from xseg._kernels.hashes import mix_columns
 from xseg.backends.coded import CodedRows
 from xseg.core.statistics import CodedBlock
 
 __all__ = ["RowSample", "hash_numbers", "hash_rows"]
 
-_MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
-_STEP = np.uint64(0x9E3779B97F4A7C15)
-
-
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scramble integers: the finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
-    values = (values ^ (values >> np.uint64(30))) * _MIX[0]
-    values = (values ^ (values >> np.uint64(27))) * _MIX[1]
-    return values ^ (values >> np.uint64(31))
+_ONE_ROW = np.zeros((1, 1), dtype=np.uint8)
 
 
 def hash_rows(codes: NDArray[np.uint8], seed: int) -> NDArray[np.uint64]:
     """Give a seeded 64-bit hash of each row of codes: the only source of chance in a fit."""
-    return hash_numbers(_mix(np.full(len(codes), np.uint64(seed % 2**64)) + _STEP), codes)
+    start = hash_numbers(np.full(1, seed % 2**64, dtype=np.uint64), _ONE_ROW)
+    return hash_numbers(np.full(len(codes), start[0]), codes)
 
 
 def hash_numbers(hashes: NDArray[np.uint64], numbers: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.uint64]:
     """Mix the columns of `numbers`, shape (n_rows or 1, n_columns), into the hashes of the rows."""
-    for column in numbers.T:
-        hashes = _mix((hashes ^ column) + _STEP)
-    return hashes
+    mixed = hashes.copy()
+    mix_columns(mixed, numbers)
+    return mixed
 
 
 class RowSample:

@@ -12,8 +12,11 @@ __all__ = ["merge_twins", "share_out"]
 _MAX_ROUNDS = 100
 
 
-def compact(tree: ThresholdTree, leaf: NDArray[np.bool_]) -> ThresholdTree:
-    """Turn the nodes marked `leaf` into leaves and drop what lies below them; nodes are numbered in preorder."""
+def compact(tree: ThresholdTree, leaf: NDArray[np.bool_]) -> tuple[ThresholdTree, list[int]]:
+    """Turn the nodes marked `leaf` into leaves and drop what lies below them; gives also which nodes were kept.
+
+    Nodes are numbered in preorder.
+    """
     order: list[int] = []
     stack = [0]
     while stack:
@@ -26,7 +29,7 @@ def compact(tree: ThresholdTree, leaf: NDArray[np.bool_]) -> ThresholdTree:
     ends = leaf[order] | (tree.feature[order] == LEAF)
     goes_left = np.where(ends[:, None], False, tree.goes_left[order])
     segment = np.where(ends, np.where(tree.segment[order] >= 0, tree.segment[order], np.cumsum(ends) - 1), -1)
-    return replace(
+    kept = replace(
         tree,
         feature=np.where(ends, LEAF, tree.feature[order]).astype(np.int32),
         goes_left=goes_left,
@@ -34,16 +37,20 @@ def compact(tree: ThresholdTree, leaf: NDArray[np.bool_]) -> ThresholdTree:
         right=np.where(ends, LEAF, new[tree.right[order]]).astype(np.int32),
         segment=segment.astype(np.int32),
     )
+    return kept, order
 
 
-def merge_twins(tree: ThresholdTree) -> ThresholdTree:
-    """Drop cuts both of whose sides are one segment."""
-    segment = tree.segment.copy()
+def merge_twins(tree: ThresholdTree, mass: NDArray[np.int64]) -> tuple[ThresholdTree, NDArray[np.int64]]:
+    """Drop cuts both of whose sides are one segment; gives also the weights of the leaves, which were `mass`."""
+    segment, weight = tree.segment.copy(), np.zeros(tree.n_nodes, dtype=np.int64)
+    weight[tree.leaves] = mass
     for node in reversed(range(tree.n_nodes)):
         if tree.feature[node] != LEAF:
-            left, right = segment[tree.left[node]], segment[tree.right[node]]
-            segment[node] = left if left == right else -1
-    return compact(replace(tree, segment=segment), segment >= 0)
+            left, right = tree.left[node], tree.right[node]
+            segment[node] = segment[left] if segment[left] == segment[right] else -1
+            weight[node] = weight[left] + weight[right]
+    merged, order = compact(replace(tree, segment=segment), segment >= 0)
+    return merged, weight[order][merged.leaves]
 
 
 def share_out(

@@ -33,22 +33,18 @@ class Budget:
         self.left -= _START + float(np.prod(np.array(factors, dtype=np.float64)))
 
 
-def cuts_of(sample: Sample, node: Node) -> list[tuple[float, Cut]]:
-    """Give the best cut of a leaf in each view, the cheapest first."""
+def best_cut(sample: Sample, node: Node) -> tuple[float, Cut] | None:
+    """Give the best cut of a leaf, and what its sides cost together."""
     if node.depth >= sample.max_depth or node.weight < 2 * sample.minimum or not len(sample.cells.features):
-        return []
+        return None
     sums = sample.cells.sums(sample.values, node.rows)[0]
     views = sample.cells.views(sums)
     costs, places = np.empty(len(views)), np.empty(len(views), dtype=np.int64)
     scan_cuts(sums, node.total, views.cells, views.start, sample.values.kind, float(sample.minimum), costs, places)
-    return [
-        (
-            float(costs[view]),
-            sample.cells.cut_of(views, view, int(places[view])),
-        )
-        for view in np.argsort(costs, kind="stable").tolist()
-        if np.isfinite(costs[view])
-    ]
+    view = int(costs.argmin())
+    if not np.isfinite(costs[view]):
+        return None
+    return float(costs[view]), sample.cells.cut_of(views, view, int(places[view]))
 
 
 def grow(sample: Sample, node: Node, n_leaves: int) -> None:
@@ -57,9 +53,9 @@ def grow(sample: Sample, node: Node, n_leaves: int) -> None:
     turn = count()
 
     def offer(leaf: Node) -> None:
-        found = cuts_of(sample, leaf)
-        if found and found[0][0] < leaf.cost:
-            heappush(waiting, (found[0][0] - leaf.cost, next(turn), leaf, found[0][1]))
+        found = best_cut(sample, leaf)
+        if found is not None and found[0] < leaf.cost:
+            heappush(waiting, (found[0] - leaf.cost, next(turn), leaf, found[1]))
 
     for leaf in leaves(node):
         offer(leaf)

@@ -16,12 +16,12 @@ __all__ = ["Candidate", "evaluate", "refine"]
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A tree, the means of its segments, and the cost of its partition."""
+    """A tree, the means of its segments, the cost of its partition, and the weights of its leaves."""
 
     tree: ThresholdTree
     means: NDArray[np.float64]
     cost: float
-    smallest: int
+    mass: NDArray[np.int64]
 
 
 def evaluate(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] | None = None) -> Candidate:
@@ -33,7 +33,7 @@ def evaluate(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] |
     labels[tree.leaves] = segment
     segment_mass = np.bincount(segment, mass, len(segment_means))
     between = segment_mass @ np.einsum("sd,sd->s", segment_means, segment_means)
-    return Candidate(replace(tree, segment=labels), segment_means, problem.norms - float(between), int(mass.min()))
+    return Candidate(replace(tree, segment=labels), segment_means, problem.norms - float(between), mass)
 
 
 def refine(problem: Problem, start: Candidate) -> Candidate:
@@ -59,4 +59,4 @@ def _recut(problem: Problem, current: Candidate, nodes: NDArray[np.intp]) -> Can
         return current
     tree = replace(current.tree, feature=feature, goes_left=goes_left)
     recut = evaluate(problem, tree, current.means)
-    return recut if recut.smallest >= problem.min_weight and recut.cost < current.cost else current
+    return recut if recut.mass.min() >= problem.min_weight and recut.cost < current.cost else current

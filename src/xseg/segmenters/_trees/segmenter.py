@@ -26,7 +26,6 @@ from xseg.segmenters._base import BoxSegmenter
 from xseg.segmenters._learning.preparation import Prepared, prepare
 from xseg.segmenters._learning.reference import reference_partition
 from xseg.segmenters._names import check_names, propose_names
-from xseg.segmenters._trees.histograms import LeafSums
 from xseg.segmenters._trees.leaves import merge_twins
 from xseg.segmenters._trees.number import NumberChoice, choose_number
 from xseg.segmenters._trees.polish import Candidate, evaluate, refine
@@ -237,7 +236,10 @@ class TreeSegmenter(BoxSegmenter):
             self._remember_columns(names, named=names != tuple(f"x{j}" for j in range(len(names))))
         n_segments = self._count_possible(prepared, self._number_of_segments(prepared, seed))
         self._report("coded %s rows in %d columns", f"{prepared.n_rows:,}", len(prepared.bins))
-        reference = reference_partition(self.reference, prepared, n_clusters=n_segments, n_init=self.n_init, seed=seed)
+        effort = EFFORTS[self.effort]
+        reference = reference_partition(
+            self.reference, prepared, n_clusters=n_segments, n_init=self.n_init, n_rows=effort.n_rows, seed=seed
+        )
         self._report("reference of %d clusters costs %.6g", len(reference.centers), reference.cost)
         found = self._search(prepared, reference.centers, n_segments, backend.weight_unit)
         self._report("tree of %d leaves costs %.6g", found.tree.n_leaves, found.cost)
@@ -354,9 +356,8 @@ class TreeSegmenter(BoxSegmenter):
     ) -> None:
         """Keep what the fitted segmenter needs: the tree, and counts over the population."""
         backend, space = prepared.backend, prepared.space
-        tree = merge_twins(found.tree)
-        sums = backend.sum(LeafSums(space, tree))
-        tree, order = _largest_first(tree, sums.groups.mass)
+        tree, mass = merge_twins(found.tree, found.mass)
+        tree, order = _largest_first(tree, mass)
         self.n_segments_ = len(order)
         if self.n_segments_ < n_segments:
             message = (
@@ -376,7 +377,7 @@ class TreeSegmenter(BoxSegmenter):
             means=found.means[order],
             names=self._names(profile),
             costs=(max(found.cost, 0.0) / weight_unit, reference_cost / weight_unit),
-            mean_depth=float(tree.node_depth[tree.leaves] @ sums.groups.mass / sums.groups.mass.sum()),
+            mean_depth=float(tree.node_depth[tree.leaves] @ mass / mass.sum()),
         )
         self.labels_ = backend.map(lambda block: tree.predict(block.codes))
 

@@ -22,8 +22,8 @@ docs:  ## build the documentation, warnings as errors
 	$(BIN)/sphinx-build -n -W -b html docs docs/_build/html
 
 bench:  ## print speed and memory beside peers, as ratios
-	python3 -m venv .venv && $(BIN)/pip install -q -e ".[bench]"
-	cd benchmarks && for claim in explain fit startup live quality; do ../$(BIN)/python $$claim.py; done
+	python3 -m venv .venv && $(BIN)/pip install -q -e ".[peers]"
+	cd benchmarks && for claim in explain fit tree startup live quality; do ../$(BIN)/python $$claim.py; done
 
 clean:  ## remove what was built
 	rm -rf .venv docs/_build docs/api/generated docs/notebooks xseg-demo build dist .pytest_cache .mypy_cache .ruff_cache

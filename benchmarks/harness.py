@@ -5,13 +5,15 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import distributions, version
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
-PEERS = ("numpy", "scikit-learn", "shap", "numba", "pandas")
+PEERS = ("numpy", "scikit-learn", "shap", "numba", "pandas", "woodelf_explainer")
 
 
 def seconds(work: Callable[[], object], repeats: int = 3) -> float:
@@ -28,6 +30,38 @@ def timed(work: Callable[[], object], repeats: int = 1) -> float:
         work()
         times.append(time.perf_counter() - start)
     return float(np.median(times))
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Give the CPU time of one run, over all threads."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+@contextmanager
+def inside(module: ModuleType, *names: str) -> Iterator[dict[str, float]]:
+    """Collect the CPU time spent in functions that a module calls by these names."""
+    spent = dict.fromkeys(names, 0.0)
+    originals = {name: getattr(module, name) for name in names}
+
+    def clocked(name: str) -> Callable[..., object]:
+        def call(*args: object, **kwargs: object) -> object:
+            start = time.process_time()
+            try:
+                return originals[name](*args, **kwargs)
+            finally:
+                spent[name] += time.process_time() - start
+
+        return call
+
+    for name in names:
+        setattr(module, name, clocked(name))
+    try:
+        yield spent
+    finally:
+        for name, original in originals.items():
+            setattr(module, name, original)
 
 
 def peak_mib() -> float:
@@ -48,7 +82,8 @@ def show(claim: str, rows: Sequence[tuple[str, str, str, str]]) -> None:
     print(f"\n{claim}")
     for row in table:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
-    versions = ", ".join(f"{name} {version(name)}" for name in ("xseg", *PEERS))
+    installed = {found.name for found in distributions()}
+    versions = ", ".join(f"{name} {version(name)}" for name in ("xseg", *PEERS) if name in installed)
     print(f"Python {sys.version.split()[0]}, {versions}; {platform.machine()}, {os.cpu_count()} cores")
 
 

@@ -54,13 +54,20 @@ def cost(X: np.ndarray, labels: np.ndarray) -> float:
     return float(sum(((X[labels == s] - X[labels == s].mean(axis=0)) ** 2).sum() for s in np.unique(labels)))
 
 
-def ratios(X: np.ndarray, k: int, leaves: int, effort: str) -> tuple[float, float]:
+def ratios(X: np.ndarray, k: int, leaves: int, effort: str, *, rounded: bool = True) -> tuple[float, float]:
     """Give the mean cost ratio and the mean number of questions."""
     pairs = []
     for seed in SEEDS:
         reference = KMeans(k, n_init=10, random_state=seed).fit(X).inertia_
         segmenter = xseg.TreeSegmenter(
-            k, max_leaves=leaves, max_depth=10, min_segment_size=1, scaling="none", effort=effort, random_state=seed
+            k,
+            max_leaves=leaves,
+            max_depth=10,
+            min_segment_size=1,
+            scaling="none",
+            effort=effort,
+            round_thresholds=rounded,
+            random_state=seed,
         ).fit(X)
         pairs.append((cost(X, segmenter.labels_) / reference, segmenter.mean_depth_))
     ratio, depth = np.mean(pairs, axis=0)
@@ -71,7 +78,7 @@ def main() -> None:
     effort = sys.argv[2] if len(sys.argv) > 2 else "balanced"
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     warnings.simplefilter("ignore")
-    rows = []
+    rows, rounding = [], []
     for name, X in tables(folder).items():
         k, *single, double = PUBLISHED[name]
         for leaves, peer in ((k, min(single)), (2 * k, double)):
@@ -80,7 +87,11 @@ def main() -> None:
                 (f"{name}, {leaves} leaves, best published", f"{ratio:.4f} ({depth:.2f} questions)", f"{peer:.3f}",
                  f"{ratio / peer:.4f}")
             )  # fmt: skip
+            if leaves == k:
+                middles, _ = ratios(X, k, leaves, effort, rounded=False)
+                rounding.append((name, f"{ratio:.4f}", f"{middles:.4f}", f"{ratio / middles:.4f}"))
     show(f"Cost over k-means, effort {effort!r}", rows)
+    show("Round thresholds beside the middles between values (k leaves)", rounding)
 
 
 if __name__ == "__main__":

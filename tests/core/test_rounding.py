@@ -3,7 +3,7 @@ from decimal import Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from xseg.core.rounding import roundest
+from xseg.core.rounding import middle, roundest
 
 finite = st.floats(-1e12, 1e12, allow_subnormal=False)
 
@@ -13,6 +13,7 @@ def test_the_answer_lies_in_the_interval(one, other):
     low, high = min(one, other), max(one, other)
     assume(low < high)
     assert low < roundest(low, high) <= high
+    assert low < middle(low, high) <= high
 
 
 @given(st.integers(-999, 999), st.integers(1, 400), st.integers(-6, 6))

@@ -27,7 +27,14 @@ PLENTY = 1e12
 
 def reference_of(table, n_clusters=3):
     prepared = prepare(
-        MemoryBackend(table), max_bins=20, scaling="standard", feature_weights=None, forbid=(), seed=0, n_jobs=1
+        MemoryBackend(table),
+        max_bins=20,
+        round_thresholds=True,
+        scaling="standard",
+        feature_weights=None,
+        forbid=(),
+        seed=0,
+        n_jobs=1,
     )
     rows = slice(0, prepared.sample.n_rows)
     block = CodedBlock(prepared.sample.codes[rows], prepared.sample.points[rows], prepared.sample.weights[rows])

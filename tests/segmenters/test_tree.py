@@ -340,3 +340,14 @@ def test_fit_does_not_touch_its_input():
     before = table.copy(deep=True)
     xseg.TreeSegmenter(3, random_state=0).fit(table)
     pd.testing.assert_frame_equal(table, before)
+
+
+def test_thresholds_may_stand_in_the_middle_instead():
+    X = load_iris().data
+    rounded = xseg.TreeSegmenter(3, random_state=0).fit(X)
+    exact = xseg.TreeSegmenter(3, random_state=0, round_thresholds=False).fit(X)
+    assert exact.cost_ == pytest.approx(rounded.cost_)
+    for feature, threshold in zip(exact.tree_.feature, exact.tree_.threshold, strict=True):
+        if feature >= 0:
+            values = np.unique(X[:, feature])
+            assert threshold in (values[1:] + values[:-1]) / 2

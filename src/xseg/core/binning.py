@@ -17,7 +17,14 @@ _HEAVY_BINS = 2.0
 Cells = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 
-def choose_bins(summary: TableSummary, schema: Schema, max_bins: int, split: Callable[[CellSplit], CellSplit]) -> Bins:
+def choose_bins(
+    summary: TableSummary,
+    schema: Schema,
+    max_bins: int,
+    split: Callable[[CellSplit], CellSplit],
+    *,
+    rounded: bool = True,
+) -> Bins:
     """Give the bins of each column; `split` sums a statistic over the rows, when a column needs a closer look."""
     numbers = {j: column for j, column in enumerate(summary.columns) if isinstance(column, NumberSummary)}
     crowded = {j: _cells(column) for j, column in numbers.items() if not _keeps_all(column, max_bins)}
@@ -32,7 +39,7 @@ def choose_bins(summary: TableSummary, schema: Schema, max_bins: int, split: Cal
         else:
             distinct = np.sort(column.distinct) if column.distinct is not None else None
             edges, masses = crowded.get(j, (np.empty(0), np.empty(0, dtype=np.int64)))
-            features.append(number_bins(feature, distinct, edges, masses, max_bins))
+            features.append(number_bins(feature, distinct, edges, masses, max_bins, rounded=rounded))
     return Bins(tuple(features))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._kernels.encode import MISSING, encode_numbers
-from xseg.core.rounding import roundest
+from xseg.core.rounding import middle, roundest
 from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.tables import Column, Table
 from xseg.exceptions import ColumnTypeError, RareCategoriesWarning
@@ -138,8 +138,10 @@ def number_bins(
     edges: NDArray[np.float64],
     masses: NDArray[np.int64],
     max_bins: int,
+    *,
+    rounded: bool = True,
 ) -> FeatureBins:
-    """Choose round thresholds for a number.
+    """Choose thresholds for a number.
 
     Parameters
     ----------
@@ -151,12 +153,15 @@ def number_bins(
         Otherwise: the ends of the cells its values were counted in, and the weight in each.
     max_bins : int
         The most codes to use.
+    rounded : bool, default=True
+        Whether thresholds are the roundest numbers of their intervals, rather than the middles.
     """
+    place = roundest if rounded else middle
     if distinct is not None and len(distinct) <= max_bins:
         windows: Iterable[tuple[float, float]] = pairwise(distinct.tolist())
     else:
         windows = _quantile_windows(edges, masses, max_bins)
-    thresholds = [roundest(float(low), float(high)) for low, high in windows]
+    thresholds = [place(float(low), float(high)) for low, high in windows]
     return FeatureBins(feature, np.unique(np.array(thresholds, dtype=np.float64)))
 
 

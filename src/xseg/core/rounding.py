@@ -2,7 +2,7 @@
 
 from math import ceil, floor, inf, log10
 
-__all__ = ["roundest"]
+__all__ = ["middle", "roundest"]
 
 _LEADING_DIGITS = (5, 2, 1)
 
@@ -29,28 +29,34 @@ def roundest(low: float, high: float) -> float:
     """
     if low < 0 <= high:
         return 0.0
-    middle = low / 2 + high / 2
+    center = low / 2 + high / 2
     magnitude = max(abs(low), abs(high))
     first = floor(log10(magnitude)) + 1 if 0 < magnitude < inf else 0
     for exponent in range(first, first - 19, -1):
         for digit in _LEADING_DIGITS:
-            value = _multiple_inside(digit, exponent, low, high, middle)
+            value = _multiple_inside(digit, exponent, low, high, center)
             if value is not None:
                 return value
     return high
 
 
-def _multiple_inside(digit: int, exponent: int, low: float, high: float, middle: float) -> float | None:
+def middle(low: float, high: float) -> float:
+    """Give the middle of an interval, or its upper end if no number lies between."""
+    between = low / 2 + high / 2
+    return between if low < between <= high else high
+
+
+def _multiple_inside(digit: int, exponent: int, low: float, high: float, center: float) -> float | None:
     step = digit * 10.0**exponent
-    if step == 0 or not abs(middle) / step < 2**53:
+    if step == 0 or not abs(center) / step < 2**53:
         return None
-    nearest = round(middle / step) * step
-    if abs(nearest - middle) > (high / 2 - low / 2) + 1e-9 * abs(middle):
+    nearest = round(center / step) * step
+    if abs(nearest - center) > (high / 2 - low / 2) + 1e-9 * abs(center):
         return None
     lowest, highest = floor(low / step), ceil(high / step)
     if highest - lowest > 3:
-        lowest, highest = round(middle / step) - 1, round(middle / step) + 1
+        lowest, highest = round(center / step) - 1, round(center / step) + 1
     # Parsing the decimal gives 0.3 where 3 * 0.1 would give 0.30000000000000004.
     candidates = (float(f"{count * digit}e{exponent}") for count in range(lowest, highest + 1))
     inside = [value for value in candidates if low < value <= high]
-    return min(inside, key=lambda value: abs(value - middle)) if inside else None
+    return min(inside, key=lambda value: abs(value - center)) if inside else None

@@ -44,6 +44,7 @@ def prepare(
     backend: Backend,
     *,
     max_bins: int,
+    round_thresholds: bool,
     scaling: str,
     feature_weights: Mapping[str, float] | ArrayLike | None,
     forbid: Sequence[str],
@@ -57,7 +58,7 @@ def prepare(
         raise DataError(message)
     schema = summary.schema()
     weights = feature_weights_of(feature_weights, forbid, schema)
-    bins = choose_bins(summary, schema, max_bins, backend.sum)
+    bins = choose_bins(summary, schema, max_bins, backend.sum, rounded=round_thresholds)
     embedding = choose_embedding(summary, bins, scaling, weights, backend.sum)
     coded = backend.encode(Coding(bins, embedding))
     sample = coded.sum(RowSample(SAMPLE_CAPACITY, seed))

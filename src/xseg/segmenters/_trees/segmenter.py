@@ -73,6 +73,9 @@ class TreeSegmenter(BoxSegmenter):
         How much each feature counts in a squared distance; a dict names those that differ from 1.
     max_bins : int, default=255
         How many codes a column may have.
+    round_thresholds : bool, default=True
+        Whether questions ask about the roundest number that parts the same values (150, not 148.7312), or about the
+        middle between them.
     n_init : int, default=10
         How many runs of k-means to choose the reference from.
     segment_names : sequence of str, default=None
@@ -146,6 +149,7 @@ class TreeSegmenter(BoxSegmenter):
         "scaling": [StrOptions(set(SCALINGS))],
         "feature_weights": [None, dict, "array-like"],
         "max_bins": [Interval(Integral, 2, 255, closed="both")],
+        "round_thresholds": ["boolean"],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "segment_names": [None, "array-like"],
         "forbid": ["array-like", tuple],
@@ -167,6 +171,7 @@ class TreeSegmenter(BoxSegmenter):
         scaling: str = "standard",
         feature_weights: Mapping[str, float] | ArrayLike | None = None,
         max_bins: int = 255,
+        round_thresholds: bool = True,
         n_init: int = 10,
         segment_names: Sequence[str] | None = None,
         forbid: Sequence[str] = (),
@@ -184,6 +189,7 @@ class TreeSegmenter(BoxSegmenter):
         self.scaling = scaling
         self.feature_weights = feature_weights
         self.max_bins = max_bins
+        self.round_thresholds = round_thresholds
         self.n_init = n_init
         self.segment_names = segment_names
         self.forbid = forbid
@@ -225,6 +231,7 @@ class TreeSegmenter(BoxSegmenter):
         prepared = prepare(
             backend,
             max_bins=self.max_bins,
+            round_thresholds=self.round_thresholds,
             scaling=self.scaling,
             feature_weights=self.feature_weights,
             forbid=tuple(self.forbid),

@@ -9,10 +9,16 @@ from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from xseg import TreeSegmenter
+from xseg import RuleSegmenter, TreeSegmenter
 
 
-@parametrize_with_checks([TreeSegmenter(), TreeSegmenter(n_segments=3, max_leaves=6, scaling="robust")])
+@parametrize_with_checks(
+    [
+        TreeSegmenter(),
+        TreeSegmenter(n_segments=3, max_leaves=6, scaling="robust"),
+        RuleSegmenter({"Low": "x0 <= 0.3"}),
+    ]
+)
 @pytest.mark.filterwarnings("ignore::xseg.XsegWarning")
 def test_estimator_checks(estimator, check):
     check(estimator)

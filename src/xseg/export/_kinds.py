@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from xseg.export import _trees
+from xseg.export import _rules, _trees
 from xseg.export._document import ModelDocument
-from xseg.segmenters import TreeSegmenter
+from xseg.segmenters import RuleSegmenter, TreeSegmenter
 
 __all__ = ["KINDS", "SavedKind"]
 
@@ -35,5 +35,8 @@ class SavedKind:
 
 KINDS = {
     kind.segmenter.__name__: kind
-    for kind in (SavedKind(TreeSegmenter, _trees.TreeDocument, _trees.describe, _trees.build),)
+    for kind in (
+        SavedKind(TreeSegmenter, _trees.TreeDocument, _trees.describe, _trees.build),
+        SavedKind(RuleSegmenter, _rules.RuleDocument, _rules.describe, _rules.build),
+    )
 }

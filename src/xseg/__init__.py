@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xseg.export import load, save
     from xseg.policy import Policy
     from xseg.reports import make_report
-    from xseg.segmenters import RuleSegmenter, TreeSegmenter, lint_rules
+    from xseg.segmenters import RuleSegmenter, SurrogateSegmenter, TreeSegmenter, lint_rules
 
 _HOMES = {
     "Backend": "backends",
@@ -26,6 +26,7 @@ _HOMES = {
     "Policy": "policy",
     "RuleSegmenter": "segmenters",
     "Scorer": "explanations",
+    "SurrogateSegmenter": "segmenters",
     "TreeSegmenter": "segmenters",
     "XsegError": "exceptions",
     "XsegWarning": "exceptions",
@@ -49,6 +50,7 @@ __all__ = [
     "Policy",
     "RuleSegmenter",
     "Scorer",
+    "SurrogateSegmenter",
     "TreeSegmenter",
     "XsegError",
     "XsegWarning",

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from xseg.export import _rules, _trees
+from xseg.export import _rules, _surrogates, _trees
 from xseg.export._document import ModelDocument
-from xseg.segmenters import RuleSegmenter, TreeSegmenter
+from xseg.segmenters import RuleSegmenter, SurrogateSegmenter, TreeSegmenter
 
 __all__ = ["KINDS", "SavedKind"]
 
@@ -38,5 +38,6 @@ KINDS = {
     for kind in (
         SavedKind(TreeSegmenter, _trees.TreeDocument, _trees.describe, _trees.build),
         SavedKind(RuleSegmenter, _rules.RuleDocument, _rules.describe, _rules.build),
+        SavedKind(SurrogateSegmenter, _surrogates.SurrogateDocument, _surrogates.describe, _surrogates.build),
     )
 }

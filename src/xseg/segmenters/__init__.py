@@ -3,6 +3,8 @@
 from xseg.segmenters._base import BoxSegmenter
 from xseg.segmenters._rules.lint import FindingKind, RuleCoverage, RuleFinding, RuleReview
 from xseg.segmenters._rules.segmenter import RuleSegmenter, lint_rules
+from xseg.segmenters._surrogates.fidelity import SegmentFidelity
+from xseg.segmenters._surrogates.segmenter import SurrogateSegmenter
 from xseg.segmenters._trees.number import NumberChoice
 from xseg.segmenters._trees.segmenter import TreeSegmenter
 
@@ -14,6 +16,8 @@ __all__ = [
     "RuleFinding",
     "RuleReview",
     "RuleSegmenter",
+    "SegmentFidelity",
+    "SurrogateSegmenter",
     "TreeSegmenter",
     "lint_rules",
 ]

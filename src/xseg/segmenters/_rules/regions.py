@@ -13,7 +13,7 @@ from xseg.exceptions import RuleError
 __all__ = ["MAX_BOXES", "Box", "Regions", "meet"]
 
 MAX_BOXES = 1_000
-_MOST_PIECES = 4 * MAX_BOXES
+_MOST_PIECES = 2 * MAX_BOXES
 
 Box: TypeAlias = tuple[int, ...]
 

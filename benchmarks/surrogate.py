@@ -22,6 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 import xseg
 
 MOST_ROWS_OF_A_DISTANCE_MATRIX = 5_000
+NUMBERS = (4, 8)
 
 
 def tables(folder: Path | None) -> dict[str, pd.DataFrame]:
@@ -44,6 +45,8 @@ def originals(k: int, n_rows: int) -> dict[str, object]:
     }
     if n_rows <= MOST_ROWS_OF_A_DISTANCE_MATRIX:
         found["AgglomerativeClustering"] = AgglomerativeClustering(k)
+    if n_rows <= MOST_ROWS_OF_A_DISTANCE_MATRIX and k == NUMBERS[0]:
+        # It finds its own number of groups.
         found["HDBSCAN"] = HDBSCAN(min_cluster_size=max(5, n_rows // 50), copy=True)
     return found
 
@@ -56,7 +59,7 @@ def main() -> None:
     for name, table in tables(folder).items():
         encoded = pd.get_dummies(table).astype(float)
         points = StandardScaler().fit_transform(encoded)
-        for k in (4, 8):
+        for k in NUMBERS:
             for which, original in originals(k, len(table)).items():
                 labels = clone(original).fit_predict(points)
                 n_groups = len(np.unique(labels))

@@ -162,7 +162,7 @@ def test_a_review_reads_well():
     assert str(review).split("\n") == [
         "redundant: 'A' does not need the condition age > 5",
         "overlap: 'A' and 'B' overlap, and 'A' wins: age >= 18 and plan is gold",
-        "unreachable: 'C' is never reached: 'A' and 'B' before it take everyone it describes",
+        "unreachable: 'C' is never reached: everyone it describes is taken before by 'A' and 'B'",
         "contradictory: 'D' contradicts itself: nobody can meet it",
         "overlap: 'B' and 'E' overlap, and 'B' wins: 10 < age <= 17 and plan is gold",
         "default: left to 'Everyone else': 17 < age < 18 and (plan is any other or missing); or (age < 3 or missing)",

@@ -67,7 +67,7 @@ class RuleFinding:
 
 _SENTENCES = {
     FindingKind.CONTRADICTORY: "{one} contradicts itself: nobody can meet it",
-    FindingKind.UNREACHABLE: "{one} is never reached: {others} before it take everyone it describes",
+    FindingKind.UNREACHABLE: "{one} is never reached: everyone it describes is taken before by {others}",
     FindingKind.OVERLAP: "{one} and {other} overlap, and {one} wins: {where}",
     FindingKind.REDUNDANT: "{one} does not need the condition {condition}",
     FindingKind.SETTLED: "{one} does not need the condition {condition}: rules before it settle that",

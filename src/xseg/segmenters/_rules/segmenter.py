@@ -332,7 +332,7 @@ def lint_rules(
     >>> print(review)
     redundant: 'Regulars' does not need the condition orders >= 2
     overlap: 'Regulars' and 'Recent' overlap, and 'Regulars' wins: orders > 5 and recency_days <= 30
-    unreachable: 'Both' is never reached: 'Regulars' and 'Recent' before it take everyone it describes
+    unreachable: 'Both' is never reached: everyone it describes is taken before by 'Regulars' and 'Recent'
     default: left to 'Everyone else': orders <= 5 and (recency_days > 30 or missing); or orders is missing
     """
     named = read_rules(rules)

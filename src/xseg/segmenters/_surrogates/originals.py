@@ -15,15 +15,15 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from xseg.exceptions import DataError, ParameterError
 
-__all__ = ["Label", "Original", "Partition", "original_of", "predicted"]
+__all__ = ["Groups", "Label", "Original", "Partition", "can_be_asked", "original_of", "predicted"]
 
 Label: TypeAlias = "int | float | str | bool | None"
 _MOST_GROUPS = 255
 
 
-@dataclass(frozen=True, eq=False)
-class Partition:
-    """The groups of an original, in the order of their labels, those that belong to no group last.
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The groups that an original makes, in the order of their labels, those who belong to no group last.
 
     Attributes
     ----------
@@ -31,12 +31,29 @@ class Partition:
         The labels of the groups.
     noise : int or None
         The place of those without a group; None if everybody has one.
-    places : ndarray of shape (n_rows,)
-        The place of each row's label.
     """
 
     labels: tuple[Label, ...]
     noise: int | None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def place_of(self, given: Any, noise_label: Label) -> NDArray[np.int64]:
+        """Give the place of each row's label; -1 for labels that are not there."""
+        said = Partition.of(given, len(given), noise_label)
+        known = {label: place for place, label in enumerate(self.labels) if place != self.noise}
+        places = [known.get(label, -1) for label in said.groups.labels]
+        if said.groups.noise is not None:
+            places[said.groups.noise] = -1 if self.noise is None else self.noise
+        return np.array(places, dtype=np.int64)[said.places]
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """The groups of an original, and the place of each row's group, shape (n_rows,)."""
+
+    groups: Groups
     places: NDArray[np.int64]
 
     @classmethod
@@ -66,8 +83,8 @@ class Partition:
         every = np.full(n_rows, len(groups), dtype=np.int64)
         every[~is_noise] = places
         if not is_noise.any():
-            return cls(groups, None, every)
-        return cls((*groups, noise_label), len(groups), every)
+            return cls(Groups(groups, None), every)
+        return cls(Groups((*groups, noise_label), len(groups)), every)
 
 
 def _in_order(labels: NDArray[Any]) -> tuple[tuple[Label, ...], NDArray[np.int64]]:
@@ -99,6 +116,11 @@ class Original:
     estimator: Any
     name: str
 
+    @classmethod
+    def of(cls, labels: Any, estimator: Any) -> "Original":
+        """Say that an estimator gave these labels."""
+        return cls(labels, estimator if hasattr(estimator, "predict") else None, type(_last(estimator)).__name__)
+
 
 def original_of(estimator: Any, X: Any, y: Any, n_rows: int, sample_weight: Any) -> Original:
     """Ask the original about the rows; one that is not fitted is fitted first, as a copy.
@@ -113,19 +135,21 @@ def original_of(estimator: Any, X: Any, y: Any, n_rows: int, sample_weight: Any)
             message = "give an estimator, or the labels of the rows as y: there is nothing to stand in for"
             raise ParameterError(message)
         return Original(y, None, "labels")
-    name = type(_last(estimator)).__name__
     if _is_fitted(estimator):
-        return Original(_labels_of(estimator, X, n_rows), _able(estimator), name)
+        return Original.of(_labels_of(estimator, X, n_rows), estimator)
     copy = clone(estimator) if hasattr(estimator, "get_params") else deepcopy(estimator)
     weights = {}
     if sample_weight is not None and not isinstance(copy, Pipeline) and has_fit_parameter(copy, "sample_weight"):
         weights = {"sample_weight": sample_weight}
-    if not hasattr(copy, "fit"):
-        return Original(copy.fit_predict(X), _able(copy), name)
-    if hasattr(copy, "fit_predict") and not weights:
-        return Original(copy.fit_predict(X), _able(copy), name)
+    if not hasattr(copy, "fit") or (hasattr(copy, "fit_predict") and not weights):
+        return Original.of(copy.fit_predict(X), copy)
     copy.fit(X, **weights)
-    return Original(_labels_of(copy, X, n_rows), _able(copy), name)
+    return Original.of(_labels_of(copy, X, n_rows), copy)
+
+
+def can_be_asked(estimator: Any) -> bool:
+    """Say whether an original is fitted and can predict."""
+    return estimator is not None and hasattr(estimator, "predict") and _is_fitted(estimator)
 
 
 def predicted(estimator: Any, X: Any) -> NDArray[Any]:
@@ -135,10 +159,6 @@ def predicted(estimator: Any, X: Any) -> NDArray[Any]:
 
 def _last(estimator: Any) -> Any:
     return _last(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else estimator
-
-
-def _able(estimator: Any) -> Any:
-    return estimator if hasattr(estimator, "predict") else None
 
 
 def _is_fitted(estimator: Any) -> bool:

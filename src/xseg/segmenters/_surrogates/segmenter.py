@@ -17,12 +17,13 @@ from xseg.core.boxes import MAX_TESTS, BoxModel
 from xseg.core.fixed_point import check_weights
 from xseg.core.profiles import Profile
 from xseg.core.tree import ThresholdTree
-from xseg.exceptions import ParameterError, UnsupportedModelError, XsegWarning
+from xseg.exceptions import DataError, UnsupportedModelError, XsegWarning
 from xseg.segmenters._names import check_names, propose_names
 from xseg.segmenters._surrogates.fidelity import SegmentFidelity, fidelity_of, overall_fidelity
 from xseg.segmenters._surrogates.labelled import Labelled, label_rows
-from xseg.segmenters._surrogates.originals import Label, Partition, original_of, predicted
+from xseg.segmenters._surrogates.originals import Groups, Label
 from xseg.segmenters._surrogates.search import find_tree
+from xseg.segmenters._surrogates.shown import Shown, said_of, show_backend, show_table
 from xseg.segmenters._trees.boxes import TreeBoxes, count_people
 from xseg.segmenters._trees.histograms import LeafSums
 from xseg.segmenters._trees.search import EFFORTS
@@ -166,8 +167,9 @@ class SurrogateSegmenter(TreeBoxes):
 
         Parameters
         ----------
-        X : table or array of shape (n_rows, n_features)
-            The people, one a row, in the form that the original takes.
+        X : table, array or Backend of shape (n_rows, n_features)
+            The people, one a row, in the form that the original takes. A backend needs an original that is fitted and
+            can predict; it is shown the rows block by block, as DataFrames.
         y : array-like of shape (n_rows,), default=None
             The original's labels, if no estimator was given; otherwise ignored. Missing ones belong to no group.
         sample_weight : array-like of shape (n_rows,), default=None
@@ -191,27 +193,24 @@ class SurrogateSegmenter(TreeBoxes):
             A group of the original has no leaf.
         """
         self._check_parameters()
-        if isinstance(X, Backend):
-            message = "a surrogate shows the rows to the original, which takes tables; give the table, not a backend"
-            raise ParameterError(message)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        table = self._read(X, reset=True)
-        check_weights(sample_weight, len(table))
-        original = original_of(self.estimator, X, y, len(table), sample_weight)
-        partition = Partition.of(original.labels, len(table), self.noise_label)
+        shown = self._show(X, y, sample_weight)
         labelled = label_rows(
-            table,
-            partition,
-            sample_weight,
+            shown.rows,
+            shown.n_columns,
+            len(shown.partition.groups),
+            shown.places,
             max_bins=self.max_bins,
             forbid=tuple(self.forbid),
             seed=seed,
             n_jobs=self.n_jobs,
         )
-        most = self.max_leaves or 2 * len(partition.labels)
+        if isinstance(X, Backend):
+            self._remember_backend(labelled.own_bins.schema.names)
+        most = self.max_leaves or 2 * labelled.n_groups
         problem = labelled.problem(most, self.max_depth, self._least_share(labelled))
-        self.estimator_, self.original_name_ = original.estimator, original.name
-        self._learn(labelled, find_tree(labelled, problem, self.effort), partition)
+        self.estimator_, self.original_name_ = shown.original.estimator, shown.original.name
+        self._learn(labelled, find_tree(labelled, problem, self.effort), shown.partition.groups)
         return self
 
     def fit_predict(self, X: Any, y: ArrayLike | None = None, **parameters: Any) -> NDArray[np.int32]:
@@ -238,7 +237,7 @@ class SurrogateSegmenter(TreeBoxes):
 
         Parameters
         ----------
-        X : table or array of shape (n_rows, n_features)
+        X : table, array or Backend of shape (n_rows, n_features)
             The rows.
         labels : array-like of shape (n_rows,), default=None
             What the original says of them. None asks the original, if it can predict.
@@ -269,8 +268,12 @@ class SurrogateSegmenter(TreeBoxes):
         own = self.predict(X)
         if labels is None and self.estimator_ is None:
             return np.full(len(own), _NOT_KNOWN)
-        said = self._groups_said(predicted(self.estimator_, X) if labels is None else labels, len(own))
-        return np.where(said == self._groups[own], _YES, _NO).astype(f"<U{len(_NOT_KNOWN)}")
+        given = said_of(self.estimator_, X) if labels is None else np.asarray(labels)
+        if given.shape != own.shape:
+            message = f"there are labels of shape {given.shape} for {len(own)} rows; give one label for each row"
+            raise DataError(message)
+        said = self._groups.place_of(given, self.noise_label)
+        return np.where(said == self._stands_for[own], _YES, _NO).astype(f"<U{len(_NOT_KNOWN)}")
 
     def score(self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> float:
         """Give the share of rows about which stand-in and original agree.
@@ -302,35 +305,43 @@ class SurrogateSegmenter(TreeBoxes):
         weights, _ = check_weights(sample_weight, len(agrees))
         return float(np.average(agrees, weights=weights))
 
+    def _show(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Shown:
+        """Ask the original about the rows."""
+        if isinstance(X, Backend):
+            return show_backend(self.estimator, self._backend(X, sample_weight), noise_label=self.noise_label)
+        table = self._read(X, reset=True)
+        check_weights(sample_weight, len(table))
+        return show_table(self.estimator, X, table, y, sample_weight, noise_label=self.noise_label, n_jobs=self.n_jobs)
+
     def _least_share(self, labelled: Labelled) -> float:
         if self.min_segment_size < 1:
             return float(self.min_segment_size)
         return min(1.0, self.min_segment_size * labelled.weight_unit / labelled.space.total_weight)
 
-    def _learn(self, labelled: Labelled, tree: ThresholdTree, partition: Partition) -> None:
+    def _learn(self, labelled: Labelled, tree: ThresholdTree, groups: Groups) -> None:
         """Keep what the fitted segmenter needs: the tree, and counts over the population."""
-        groups = np.unique(tree.segment[tree.leaves])
+        stands_for = np.unique(tree.segment[tree.leaves])
         place = np.full(labelled.n_groups, -1, dtype=np.int32)
-        place[groups] = np.arange(len(groups))
+        place[stands_for] = np.arange(len(stands_for))
         tree = replace(tree, segment=np.where(tree.segment >= 0, place[tree.segment], -1).astype(np.int32))
         mass = labelled.backend.sum(LeafSums(labelled.space, tree)).groups.mass
-        counted = count_people(labelled.backend, tree, len(groups), labelled.weight_unit)
+        counted = count_people(labelled.backend, tree, len(stands_for), labelled.weight_unit)
         # The last column is the label: it tells the confusion, and is not one of the people's.
         confusion = counted.profile.counts[:, -1, : labelled.n_groups]
         reduced = replace(counted.tree, bins=Bins(counted.tree.bins.features[:-1]))
         profile = Profile(labelled.own_bins, counted.profile.counts[:, :-1], labelled.weight_unit)
         self._restore(
             tree=reduced,
-            model=BoxModel(reduced.boxes().merged(), len(groups), counted.model.population),
+            model=BoxModel(reduced.boxes().merged(), len(stands_for), counted.model.population),
             profile=profile,
-            names=self._names(profile, groups.tolist(), partition.noise),
-            groups=groups.tolist(),
-            labels=partition.labels,
-            noise=partition.noise,
+            names=self._names(profile, stands_for.tolist(), groups.noise),
+            labels=groups.labels,
+            noise=groups.noise,
+            stands_for=stands_for.tolist(),
             confusion=confusion,
             mean_depth=float(np.average(tree.node_depth[tree.leaves], weights=mass)),
         )
-        self._warn_of_missing([label for group, label in enumerate(partition.labels) if group not in groups])
+        self._warn_of_missing([label for group, label in enumerate(groups.labels) if group not in stands_for])
         self.labels_ = labelled.backend.map(lambda block: tree.predict(block.codes))
 
     def _warn_of_missing(self, labels: Sequence[Label]) -> None:
@@ -342,11 +353,11 @@ class SurrogateSegmenter(TreeBoxes):
             )
             warn(message, XsegWarning, stacklevel=4)
 
-    def _names(self, profile: Profile, groups: Sequence[int], noise: int | None) -> tuple[str, ...]:
+    def _names(self, profile: Profile, stands_for: Sequence[int], noise: int | None) -> tuple[str, ...]:
         if self.segment_names is not None:
-            return check_names(self.segment_names, len(groups))
+            return check_names(self.segment_names, len(stands_for))
         names = propose_names(profile)
-        return tuple(_NO_GROUP if group == noise else name for group, name in zip(groups, names, strict=True))
+        return tuple(_NO_GROUP if group == noise else name for group, name in zip(stands_for, names, strict=True))
 
     def _restore(
         self,
@@ -355,28 +366,19 @@ class SurrogateSegmenter(TreeBoxes):
         model: BoxModel,
         profile: Profile,
         names: tuple[str, ...],
-        groups: Sequence[int],
         labels: tuple[Label, ...],
         noise: int | None,
+        stands_for: Sequence[int],
         confusion: NDArray[np.int64],
         mean_depth: float,
         named: bool | None = None,
     ) -> Self:
         """Set everything a fitted segmenter holds, whether it was just learned or comes from a file."""
         self.tree_, self.mean_depth_ = tree, mean_depth
-        self._all_labels, self._noise, self._confusion = labels, noise, confusion
-        self._groups = np.array(groups, dtype=np.int64)
-        self.original_labels_ = tuple(labels[group] for group in groups)
-        self.fidelity_ = overall_fidelity(confusion, groups)
-        self.fidelity_by_segment_ = fidelity_of(confusion, list(groups), labels, profile.unit)
+        self._groups, self._confusion = Groups(labels, noise), confusion
+        self._stands_for = np.array(stands_for, dtype=np.int64)
+        self.original_labels_ = tuple(labels[group] for group in stands_for)
+        self.fidelity_ = overall_fidelity(confusion, stands_for)
+        self.fidelity_by_segment_ = fidelity_of(confusion, stands_for, labels, profile.unit)
         self._restore_boxes(model=model, profile=profile, names=names, named=named)
         return self
-
-    def _groups_said(self, labels: Any, n_rows: int) -> NDArray[np.int64]:
-        """Give the place of each label among those of the fit; -1 for labels that were not there."""
-        said = Partition.of(labels, n_rows, self.noise_label)
-        place_of = {label: place for place, label in enumerate(self._all_labels) if place != self._noise}
-        places = [place_of.get(label, -1) for label in said.labels]
-        if said.noise is not None:
-            places[said.noise] = -1 if self._noise is None else self._noise
-        return np.array(places, dtype=np.int64)[said.places]

@@ -15,11 +15,13 @@ _MAIN_SHARE = 0.5
 _MOST_LISTED = 12
 
 
-_STANDS_IN = "The groups were first made by a method that is hard to put into words. These simple rules stand in for it"
+_STANDS_IN = (
+    "The groups were first made by another method, which is hard to put into words; these simple rules stand in for it."
+)
 _ORIGINAL = {
-    "yes": f"{_STANDS_IN}, and it puts you into the same group.",
-    "no": f"{_STANDS_IN}; it puts you into another group. The reasons above are those of the rules.",
-    "not known": f"{_STANDS_IN}; whether it puts you into the same group is not known here.",
+    "yes": f"{_STANDS_IN} That method puts you into the same group.",
+    "no": f"{_STANDS_IN} That method puts you into another group; the reasons above are those of the rules.",
+    "not known": f"{_STANDS_IN} Whether that method puts you into the same group is not known here.",
 }
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from xseg.core.bins import MISSING, FeatureBins
+from xseg.core.bins import FeatureBins
 from xseg.core.boxes import Boxes, BoxModel
-from xseg.core.conditions import condition_of
+from xseg.core.conditions import Condition, condition_of
+from xseg.core.schema import Kind
 from xseg.exceptions import UnsupportedModelError
 from xseg.segmenters._rules.expressions import write_column, write_literal
 from xseg.segmenters._rules.given import condition_text
@@ -43,8 +44,24 @@ def _box_text(boxes: Boxes, box: int) -> str:
 
 
 def _text(bins: FeatureBins, inside: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
-    if bins.is_ordered or not inside[MISSING]:
-        return condition_text(condition_of(bins, inside))
+    condition = condition_of(bins, inside)
+    if (
+        bins.feature.kind is Kind.NUMBER
+        and condition.missing
+        and (condition.lower is None) != (condition.upper is None)
+    ):
+        return _not_beyond(condition)
+    if bins.is_ordered or not condition.missing:
+        return condition_text(condition)
     # Categories that nobody had yet count as missing, so they belong where missing values do.
     others = [name for code, name in enumerate(bins.categories) if not inside[code]]
     return f"not {write_column(bins.feature.name)} in {{{', '.join(map(write_literal, others))}}}"
+
+
+def _not_beyond(condition: Condition) -> str:
+    """Say on which side of one threshold a number lies, so that a missing one lies there too."""
+    if condition.upper == -np.inf:
+        return condition_text(condition)
+    sign, end = ("<", condition.lower) if condition.upper is None else (">=", condition.upper)
+    assert end is not None
+    return f"not {write_column(condition.feature)} {sign} {write_literal(end)}"

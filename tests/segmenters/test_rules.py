@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import naive
 import xseg
@@ -101,6 +103,26 @@ def test_thresholds_are_not_rounded():
     assert xseg.RuleSegmenter({"A": "x0 > 0"}).fit(np.array([[0.0], [5e-324], [-0.0]])).labels_.tolist() == [1, 0, 1]
 
 
+def test_ordered_categories_are_categories(mixed):
+    segmenter = xseg.RuleSegmenter({"Ends": 'age in {"18-34", "55+"}', "Not old": 'age != "55+" and orders > 2'})
+    segmenter.fit(mixed)
+    age, orders = mixed["age"].astype(str), mixed["orders"]
+    expected = np.where(age.isin(["18-34", "55+"]), 0, np.where(orders > 2, 1, 2))
+    assert (segmenter.labels_ == expected).all()
+    assert segmenter.segments_["Ends"].rule == "age is 18-34; or age is 55+"
+    with pytest.raises(RuleError, match="compares numbers"):
+        xseg.RuleSegmenter({"A": "age > '18-34'"}).fit(mixed)
+
+
+def test_rules_in_a_pipeline_explain_raw_columns():
+    X = pd.DataFrame({"a": np.arange(50.0), "b": np.arange(50.0)[::-1], "c": 1.0})
+    pipeline = make_pipeline(StandardScaler(), xseg.RuleSegmenter({"High": "x0 > 0 and x1 < 0.5"})).fit(X)
+    explained = xseg.explain(pipeline, X)
+    assert explained.feature_names == ["a", "b", "c"]
+    np.testing.assert_allclose(explained.base_values + explained.values.sum(axis=1), 1)
+    assert (pipeline.predict(X) == np.where(X["a"] > 24.5, 0, 1)).all()
+
+
 def test_many_thresholds_stay_exact():
     ends = np.random.default_rng(0).normal(size=120).round(2)
     named = [(f"S{place}", f"{end} < x0 <= {end + 0.01}") for place, end in enumerate(np.unique(ends))]
@@ -185,6 +207,8 @@ def test_a_tree_written_down_and_read_again_gives_the_same_labels(mixed, max_lea
     other = mixed_table(400, seed=5)
     other["channel"] = other["channel"].cat.add_categories("fax")
     other.loc[::7, "channel"] = "fax"
+    other["age"] = other["age"].cat.add_categories("under 18")
+    other.loc[::11, "age"] = "under 18"
     assert (segmenter.predict(other) == tree.predict(other)).all()
     # Fitted on rows with a category that the tree never saw, it still goes where the tree sends it.
     assert (xseg.RuleSegmenter.from_tree(tree).set_params(default=None).fit(other).labels_ == tree.predict(other)).all()

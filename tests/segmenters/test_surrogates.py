@@ -269,6 +269,17 @@ def test_bounds_are_kept(iris):
     assert not {iris.columns[j] for j in kept.tree_.used_features} & set(forbidden)
 
 
+def test_everybody_without_a_group(iris):
+    found = xseg.SurrogateSegmenter(random_state=0).fit(iris, np.full(150, -1))
+    assert found.segment_names_ == ("No group",)
+    assert found.original_labels_ == (-1,)
+    assert found.fidelity_ == 1
+    assert set(found.agreement(iris, np.full(150, np.nan))) == {"yes"}
+    assert set(found.agreement(iris, np.zeros(150))) == {"no"}
+    kept = xseg.SurrogateSegmenter(noise_label=None, random_state=0).fit(iris, [-1, 0] * 75)
+    assert "No group" not in kept.segment_names_
+
+
 def test_names(iris):
     labels = KMeans(3, n_init=3, random_state=0).fit_predict(iris)
     found = xseg.SurrogateSegmenter(segment_names=["A", "B", "C"], random_state=0).fit(iris, labels)

@@ -45,14 +45,12 @@ def _box_text(boxes: Boxes, box: int) -> str:
 
 def _text(bins: FeatureBins, inside: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
     condition = condition_of(bins, inside)
-    if (
-        bins.feature.kind is Kind.NUMBER
-        and condition.missing
-        and (condition.lower is None) != (condition.upper is None)
-    ):
-        return _not_beyond(condition)
-    if bins.is_ordered or not condition.missing:
+    if not condition.missing:
         return condition_text(condition)
+    if bins.feature.kind.is_numeric:
+        one_sided = (condition.lower is None) != (condition.upper is None)
+        is_number = bins.feature.kind is Kind.NUMBER
+        return _not_beyond(condition) if is_number and one_sided else condition_text(condition)
     # Categories that nobody had yet count as missing, so they belong where missing values do.
     others = [name for code, name in enumerate(bins.categories) if not inside[code]]
     return f"not {write_column(bins.feature.name)} in {{{', '.join(map(write_literal, others))}}}"

@@ -354,6 +354,12 @@ def test_reports_rows_and_the_scorer_know_stand_ins(iris, stand_in):
     html = xseg.make_report(stand_in).html()
     assert f"{stand_in.fidelity_:.1%}" in html
     assert "How people are placed" in html
+    assert "stand in for another method (KMeans)" in html
+    weak = [one for one in stand_in.fidelity_by_segment_ if min(one.recall, one.precision) < 0.8]
+    assert ("met by less than 80%" in html) == bool(weak)
+    with pytest.warns(xseg.XsegWarning):
+        blunt = xseg.SurrogateSegmenter(max_leaves=2).fit(iris, stand_in.estimator_.predict(iris))
+    assert "without a rule (0% found)" in xseg.make_report(blunt).html()
     for row, agrees in list(enumerate(stand_in.agreement(iris)))[:60:7]:
         assert explain_row(stand_in, iris.iloc[[row]]).original_agrees == agrees
         assert xseg.Scorer(stand_in)(iris.iloc[row].to_dict()).segment == stand_in.labels_[row]

@@ -18,6 +18,7 @@ __all__ = ["Check", "Node", "ReportFacts", "SegmentFacts", "Trait", "gather"]
 
 _MOST_TRAITS = 6
 _LEAST_OFFSET = 0.03
+_FAITHFUL = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,7 @@ def _checks(segmenter: Any, policy: Policy) -> list[Check]:
     sensitive = [_label(policy, name) for name in used if policy.feature(name).sensitive]
     least = policy.minimum_group_size
     return [
+        *_stand_in_checks(segmenter),
         _check(small, f"Every group has at least {least} people.", f"Groups with fewer than {least} people"),
         _check(unstated, "The source of every feature asked about is stated.", "No source is stated for"),
         _check(sensitive, "No feature marked sensitive is asked about.", "Sensitive features are asked about"),
@@ -176,6 +178,30 @@ def _checks(segmenter: Any, policy: Policy) -> list[Check]:
         ),
         Check(True, f"{len(used)} of {len(names)} columns are asked about; the others are not needed to place anyone."),
     ]
+
+
+def _stand_in_checks(segmenter: Any) -> list[Check]:
+    """Say how well a stand-in stands in; nothing for a model that is its own."""
+    if not hasattr(segmenter, "fidelity_by_segment_"):
+        return []
+    original = one_line(segmenter.original_name_)
+    weak = [
+        f"{_group_name(segmenter, one)} ({one.recall:.0%} found)"
+        for one in segmenter.fidelity_by_segment_
+        if min(one.recall, one.precision or 0.0) < _FAITHFUL
+    ]
+    return [
+        Check(True, f"The rules stand in for another method ({original}), and are exact for themselves only."),
+        _check(
+            weak,
+            f"Every group of the original is met by {_FAITHFUL:.0%} or more, both ways.",
+            f"Groups of the original that are met by less than {_FAITHFUL:.0%}",
+        ),
+    ]
+
+
+def _group_name(segmenter: Any, one: Any) -> str:
+    return str(segmenter.segment_names_[one.segment]) if one.segment is not None else f"{one.label!r}, without a rule"
 
 
 def _check(found: list[str], well: str, otherwise: str) -> Check:

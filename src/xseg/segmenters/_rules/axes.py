@@ -107,12 +107,8 @@ class Axes:
         inside[MISSING] = bool(cells >> n_codes & 1)
         return inside
 
-    def rules(self, region: Sequence[Box]) -> tuple[Rule, ...]:
-        """Give a region as rules, of which everyone in it satisfies exactly one."""
-        boxes = self.regions.readable(self.regions.disjoint(region))
-        return tuple(self._rule(box) for box in boxes)
-
-    def _rule(self, box: Box) -> Rule:
+    def rule(self, box: Box) -> Rule:
+        """Give a readable box as conditions on raw columns."""
         tested = zip(self.tested, box, self.regions.everything, strict=True)
         return Rule(
             tuple(condition_of(self.bins[j], self.inside(cells, j)) for j, cells, every in tested if cells != every)

@@ -83,9 +83,9 @@ def _check_all_described(axes: Axes, described: Sequence[tuple[str, list[Box]]],
     if default is not None:
         return
     taken = [box for _, region in described for box in region]
-    rest = axes.regions.difference([axes.regions.everything], taken)
+    rest = axes.regions.told([axes.regions.everything], taken)
     if rest:
-        left_out = "; or ".join(map(str, axes.rules(rest)[:3]))
+        left_out = "; or ".join(str(axes.rule(box)) for box in rest[:3])
         message = f"no rule describes those with {left_out}; add a rule, or name a default for them"
         raise RuleError(message)
 

@@ -144,7 +144,7 @@ class _Linter:
         for place in range(len(self.rules)):
             yield from self._about(place)
         taken = [box for region in self.regions for box in region]
-        rest = self.axes.regions.difference([self.axes.regions.everything], taken)
+        rest = self.axes.regions.told([self.axes.regions.everything], taken)
         if rest:
             name = "nobody" if default is None else repr(default)
             yield self._shown(RuleFinding(FindingKind.DEFAULT, (name,)), rest)
@@ -157,13 +157,14 @@ class _Linter:
         takers = self._takers(place)
         if geometry.covers([box for taker in takers for box in self.regions[taker]], region):
             labels = tuple(self.rules[taker].label for taker in takers)
-            yield self._shown(RuleFinding(FindingKind.UNREACHABLE, (rule.label, *labels)), region)
+            yield self._shown(RuleFinding(FindingKind.UNREACHABLE, (rule.label, *labels)), geometry.told(region))
             return
         for taker in takers:
             earlier = self.rules[taker]
             if earlier.name != rule.name:
                 shared = geometry.intersection([self.regions[taker], region])
-                yield self._shown(RuleFinding(FindingKind.OVERLAP, (earlier.label, rule.label)), shared)
+                overlap = RuleFinding(FindingKind.OVERLAP, (earlier.label, rule.label))
+                yield self._shown(overlap, geometry.told(shared))
         yield from self._needless(place)
 
     def _takers(self, place: int) -> list[int]:
@@ -187,8 +188,9 @@ class _Linter:
                 continue
             yield RuleFinding(kind, (rule.label,), condition=write(condition))
 
-    def _shown(self, finding: RuleFinding, region: Sequence[Box]) -> RuleFinding:
-        return replace(finding, region=self.axes.rules(region), witness=self.axes.witness(region[0]))
+    def _shown(self, finding: RuleFinding, boxes: Sequence[Box]) -> RuleFinding:
+        region = tuple(map(self.axes.rule, boxes))
+        return replace(finding, region=region, witness=self.axes.witness(boxes[0]))
 
 
 def _is_condition(expression: Expression) -> bool:

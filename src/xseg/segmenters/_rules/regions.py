@@ -5,7 +5,7 @@ of each axis, one bit a cell, so that meeting and parting boxes are operations o
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from xseg.exceptions import RuleError
@@ -105,6 +105,14 @@ class Regions:
             for axis in range(len(self.everything)):
                 pieces = self._joined(pieces, axis)
         return sorted(pieces)
+
+    def told(self, region: Sequence[Box], taken: Sequence[Box] = ()) -> list[Box]:
+        """Give what is left of a region without another as readable boxes: the fewest that two ways of cutting give."""
+        attempts = []
+        for order in (self.order, self.order[::-1]):
+            cutting = replace(self, order=order)
+            attempts.append(cutting.readable(cutting.difference(cutting.disjoint(region), taken)))
+        return min(attempts, key=len)
 
     def _runs(self, box: Box) -> list[Box]:
         """Cut a box where the known cells of an ordered axis have a gap; missing stays with the first run."""

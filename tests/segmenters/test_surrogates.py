@@ -269,6 +269,13 @@ def test_bounds_are_kept(iris):
     assert not {iris.columns[j] for j in kept.tree_.used_features} & set(forbidden)
 
 
+def test_more_effort_is_never_less_faithful():
+    X = load_digits().data
+    labels = KMeans(6, n_init=2, random_state=0).fit_predict(X)
+    found = [xseg.SurrogateSegmenter(effort=effort, random_state=0).fit(X, labels) for effort in ("fast", "balanced")]
+    assert found[0].fidelity_ <= found[1].fidelity_ + 1e-4
+
+
 def test_everybody_without_a_group(iris):
     found = xseg.SurrogateSegmenter(random_state=0).fit(iris, np.full(150, -1))
     assert found.segment_names_ == ("No group",)

@@ -57,6 +57,21 @@ def test_fit_explain_cards_on_a_file(run, shop, form):
     assert len(list((shop / "cards").glob("*.html"))) == 400
 
 
+@pytest.mark.parametrize("kind", ["rules", "stand-in"])
+def test_models_of_every_kind_are_explained_and_carded(run, shop, kind):
+    customers = xseg.load_table(shop / "customers.csv").drop(columns="customer_id")
+    models = {
+        "rules": lambda: xseg.RuleSegmenter({"Regulars": "orders_90d >= 3", "App": "channel == 'app'"}).fit(customers),
+        "stand-in": lambda: xseg.SurrogateSegmenter(random_state=0).fit(customers, customers["channel"] == "app"),
+    }
+    xseg.save(models[kind](), shop / "model.json")
+    out = run("explain", shop / "model.json", shop / "customers.csv", "--row", 3)
+    assert "100.0" in out
+    assert ("agree: not known" in out) == (kind == "stand-in")
+    words = ["--out", shop / "cards", "--id-column", "customer_id", "--form", "text"]
+    assert "400 cards written" in run("cards", shop / "model.json", shop / "customers.csv", *words)
+
+
 def test_cards_are_taken_up_where_they_stopped(run, shop):
     run("fit", shop / "customers.csv", "--segments", 3, "--out", shop / "model.json", "--id-column", "customer_id")
     words = ["cards", shop / "model.json", shop / "customers.csv", "--out", shop / "cards"]

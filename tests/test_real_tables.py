@@ -67,3 +67,15 @@ def test_batches_of_a_real_file_give_the_same_bits(shared_data):
     batched = xseg.TreeSegmenter(4, random_state=0).fit(xseg.BatchBackend(path, batch_rows=9_999))
     assert (whole.labels_ == batched.labels_).all()
     assert whole.cost_ == batched.cost_
+
+
+@pytest.mark.parametrize("table_of", [marketing, bank, telco, wholesale])
+def test_trees_written_down_as_rules_give_everyone_the_same_segment(shared_data, table_of, tmp_path):
+    table = table_of(shared_data)
+    tree = xseg.TreeSegmenter(5, max_leaves=10, max_depth=8, effort="fast", random_state=0).fit(table)
+    rules = xseg.RuleSegmenter.from_tree(tree).fit(table)
+    assert rules.segment_names_ == tree.segment_names_
+    assert (rules.labels_ == tree.labels_).all()
+    np.testing.assert_allclose(xseg.explain(rules, table).values, xseg.explain(tree, table).values, atol=1e-12)
+    xseg.save(rules, tmp_path / "rules.json")
+    assert (xseg.load(tmp_path / "rules.json").predict(table) == tree.labels_).all()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xseg.export import load, save
     from xseg.policy import Policy
     from xseg.reports import make_report
-    from xseg.segmenters import TreeSegmenter
+    from xseg.segmenters import RuleSegmenter, SurrogateSegmenter, TreeSegmenter, lint_rules
 
 _HOMES = {
     "Backend": "backends",
@@ -24,12 +24,15 @@ _HOMES = {
     "Card": "cards",
     "MemoryBackend": "backends",
     "Policy": "policy",
+    "RuleSegmenter": "segmenters",
     "Scorer": "explanations",
+    "SurrogateSegmenter": "segmenters",
     "TreeSegmenter": "segmenters",
     "XsegError": "exceptions",
     "XsegWarning": "exceptions",
     "customers_policy": "datasets",
     "explain": "explanations",
+    "lint_rules": "segmenters",
     "load": "export",
     "load_table": "datasets",
     "make_cards": "cards",
@@ -45,12 +48,15 @@ __all__ = [
     "Card",
     "MemoryBackend",
     "Policy",
+    "RuleSegmenter",
     "Scorer",
+    "SurrogateSegmenter",
     "TreeSegmenter",
     "XsegError",
     "XsegWarning",
     "customers_policy",
     "explain",
+    "lint_rules",
     "load",
     "load_table",
     "make_cards",

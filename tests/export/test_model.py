@@ -72,6 +72,26 @@ def test_files_that_are_not_models_are_refused(saved, tmp_path, fitted):
             xseg.load(saved)
 
 
+def test_unknown_kinds_are_refused_by_name(saved):
+    document = json.loads(saved.read_text())
+    for kind in ("PrototypeSegmentor", None, ["TreeSegmenter"]):
+        saved.write_text(json.dumps({**document, "kind": kind}))
+        with pytest.raises(ModelFileError, match=r"kind.*TreeSegmenter"):
+            xseg.load(saved)
+
+
+def test_counts_and_patterns_must_agree(saved):
+    document = json.loads(saved.read_text())
+    pattern = document["population"][0]["pattern"]
+    inside, outside = pattern.index(0), next(place for place, value in enumerate(pattern) if value)
+    document["population"][0]["weight"][inside] -= 1
+    document["population"][0]["weight"][outside] += 1
+    document["fingerprint"] = _digest(document)
+    saved.write_text(json.dumps(document))
+    with pytest.raises(ModelFileError, match="contradicts the counts"):
+        xseg.load(saved)
+
+
 def test_altered_content_is_found(saved):
     document = json.loads(saved.read_text())
     document["segment_names"][0] = "Somebody else"
@@ -90,13 +110,26 @@ def paths_of(value, path=()):
             yield from paths_of(item, (*path, place))
 
 
+@pytest.fixture(params=["tree", "rules", "stand-in"])
+def any_saved(request, fitted, mixed, tmp_path):
+    rules = {"A": 'orders > 2 and channel in {"app", "web"} or balance is missing', "B": "newsletter is yes"}
+    models = {
+        "tree": lambda: fitted,
+        "rules": lambda: xseg.RuleSegmenter(rules).fit(mixed),
+        "stand-in": lambda: xseg.SurrogateSegmenter(max_leaves=6, random_state=0).fit(mixed, fitted.labels_ - 1),
+    }
+    path = tmp_path / "any.json"
+    xseg.save(models[request.param](), path)
+    return path
+
+
 REPLACEMENTS = [None, -1, 10**20, 1e308, "x", [], {}, True, [[]], 0, [0, 0]]
 
 
 @given(data=st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_tampered_shapes_never_crash_even_with_a_fresh_fingerprint(saved, mixed, data):
-    document = json.loads(saved.read_text())
+def test_tampered_shapes_never_crash_even_with_a_fresh_fingerprint(any_saved, mixed, data):
+    document = json.loads(any_saved.read_text())
     path = data.draw(st.sampled_from([path for path in paths_of(document) if path]))
     target = document
     for key in path[:-1]:
@@ -106,13 +139,58 @@ def test_tampered_shapes_never_crash_even_with_a_fresh_fingerprint(saved, mixed,
     else:
         target[path[-1]] = data.draw(st.sampled_from(REPLACEMENTS))
     document["fingerprint"] = _digest(document)
-    tampered = saved.with_name("tampered.json")
+    tampered = any_saved.with_name("tampered.json")
     tampered.write_text(json.dumps(document))
     try:
         model = xseg.load(tampered)
+        labels = model.predict(mixed)
     except xseg.XsegError:
         return
-    assert set(model.predict(mixed)) <= set(range(model.n_segments_))
+    assert set(labels) <= set(range(model.n_segments_))
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"rules": [{"name": "A", "rule": "import os"}]}, "rules: rule 'A'"),
+        ({"rules": [{"name": "A", "rule": "(" * 5_000}]}, "rules: rule 'A'"),
+        ({"rules": [{"name": "A", "rule": "nothing > 5"}]}, "there is no column"),
+        ({"rules": [{"name": "A", "rule": "orders > 2"}]}, "segment_names"),
+        (
+            {"rules": [{"name": "A", "rule": "orders > 2 or spend > 3"}, {"name": "B", "rule": "newsletter is yes"}]},
+            "population",
+        ),
+        ({"parameters": {"rules": []}}, "place of their own"),
+    ],
+)
+def test_rules_that_do_not_fit_the_rest_of_the_file_are_refused(mixed, tmp_path, changes, problem):
+    path = tmp_path / "rules.json"
+    xseg.save(xseg.RuleSegmenter({"A": "orders > 2", "B": "newsletter is yes"}).fit(mixed), path)
+    document = {**json.loads(path.read_text()), **changes}
+    document["fingerprint"] = _digest(document)
+    path.write_text(json.dumps(document))
+    with pytest.raises(ModelFileError, match=problem):
+        xseg.load(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"labels": [0, 0, 1, 2]}, "labels"),
+        ({"noise": 0}, "noise"),
+        ({"groups": [0, 0, 1, 2]}, "groups"),
+        ({"confusion": [[1, 1, 1, 1]] * 4}, "contradicts the counts"),
+        ({"parameters": {"estimator": "KMeans"}}, "never part of a file"),
+    ],
+)
+def test_stand_ins_that_contradict_themselves_are_refused(fitted, mixed, tmp_path, changes, problem):
+    path = tmp_path / "stand-in.json"
+    xseg.save(xseg.SurrogateSegmenter(max_leaves=8, random_state=0).fit(mixed, fitted.labels_), path)
+    document = {**json.loads(path.read_text()), **changes}
+    document["fingerprint"] = _digest(document)
+    path.write_text(json.dumps(document))
+    with pytest.raises(ModelFileError, match=problem):
+        xseg.load(path)
 
 
 def test_only_fitted_segmenters_are_saved(tmp_path):

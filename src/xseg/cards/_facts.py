@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.cards._record import Card, Comparison, Limits, Reason, RightLink, SegmentFact, WhoToAsk
+from xseg.cards._record import Card, Comparison, Limits, OriginalAgrees, Reason, RightLink, SegmentFact, WhoToAsk
 from xseg.core.bins import MISSING
 from xseg.core.conditions import condition_of
 from xseg.core.schema import Kind
@@ -41,6 +41,8 @@ class FactFinder:
         What people may be told.
     issued : date
         The date on the cards.
+    agreement : sequence of {"yes", "no", "not known"} or None
+        For a stand-in: whether the original agrees, by row.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class FactFinder:
         base: NDArray[np.float64],
         policy: Policy,
         issued: date,
+        agreement: Sequence[OriginalAgrees] | None = None,
     ) -> None:
         self.table = table
         self.values = values
@@ -59,6 +62,7 @@ class FactFinder:
         self.base = base
         self.policy = policy
         self.issued = issued
+        self.agreement = agreement
         self.profile = segmenter.profile_
         self.boxes = segmenter.model_.boxes
         self.tests = self.boxes.tests()
@@ -103,6 +107,7 @@ class FactFinder:
             hidden_points=points[-1] if has_hidden else None,
             not_used=self.not_used,
             unknown=self._unknown(box, full),
+            original_agrees=None if self.agreement is None else self.agreement[row],
             issued=self.issued,
             model=self.model,
             reference=reference,

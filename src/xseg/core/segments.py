@@ -25,7 +25,7 @@ class Segment:
     Attributes
     ----------
     index : int
-        Its number; the largest segment is 0.
+        Its number.
     name : str
         What it is called.
     size : float
@@ -54,7 +54,7 @@ class Segment:
 
 
 class Segments(Sequence[Segment]):
-    """The segments of a segmenter, largest first; prints as a table.
+    """The segments of a segmenter, in its order; prints as a table.
 
     Parameters
     ----------

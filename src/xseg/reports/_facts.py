@@ -11,13 +11,14 @@ from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
 from xseg.core.tree import LEAF, ThresholdTree
 from xseg.export import fingerprint
-from xseg.ink import Quantity, capitalised, condition_words, one_line, other_categories
+from xseg.ink import Figure, Quantity, capitalised, condition_words, figures_of, one_line, other_categories
 from xseg.policy import Policy
 
 __all__ = ["Check", "Node", "ReportFacts", "SegmentFacts", "Trait", "gather"]
 
 _MOST_TRAITS = 6
 _LEAST_OFFSET = 0.03
+_FAITHFUL = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,10 @@ class ReportFacts:
     """Everything a report says."""
 
     title: str
-    figures: tuple[tuple[str, str, str], ...]
+    figures: tuple[Figure, ...]
     segments: tuple[SegmentFacts, ...]
-    root: Node
+    root: Node | None
+    written: tuple[tuple[str, str], ...]
     checks: tuple[Check, ...]
     model: str
 
@@ -77,21 +79,18 @@ def gather(segmenter: Any, policy: Policy) -> ReportFacts:
     """Gather the facts of a fitted segmenter."""
     segments = segmenter.segments_
     people = segmenter.profile_.sizes.sum()
+    groups = Figure(str(len(segments)), "groups", f"in {len(segmenter.model_.boxes)} rules")
     figures = (
-        (f"{people:,.0f}", "people", "in the table the model was made from"),
-        (str(len(segments)), "groups", f"in {segmenter.tree_.n_leaves} leaves"),
-        (f"{segmenter.mean_depth_:.1f}", "questions", "asked per person, on average"),
-        (
-            f"{segmenter.price_of_explainability_:.3f}",
-            "price of explainability",
-            "cost of these rules over unrestricted k-means; 1 is no price",
-        ),
+        Figure(f"{people:,.0f}", "people", "in the table the model was made from"),
+        groups,
+        *figures_of(segmenter),
     )
     return ReportFacts(
         title=f"{people:,.0f} people in {len(segments)} groups",
         figures=figures,
         segments=tuple(_segment(segmenter, policy, index) for index in range(len(segments))),
-        root=_node(segmenter, policy, 0),
+        written=tuple(getattr(segmenter, "rules_", ())),
+        root=_node(segmenter, policy, 0) if hasattr(segmenter, "tree_") else None,
         checks=tuple(_checks(segmenter, policy)),
         model=fingerprint(segmenter),
     )
@@ -160,13 +159,14 @@ def _node(segmenter: Any, policy: Policy, node: int) -> Node:
 
 
 def _checks(segmenter: Any, policy: Policy) -> list[Check]:
-    names = segmenter.tree_.bins.schema.names
+    names = segmenter.profile_.bins.schema.names
     used = [names[j] for j in segmenter.model_.boxes.used_features]
     small = [segment.name for segment in segmenter.segments_ if segment.size < policy.minimum_group_size]
     unstated = [_label(policy, name) for name in used if policy.feature(name).source is None]
     sensitive = [_label(policy, name) for name in used if policy.feature(name).sensitive]
     least = policy.minimum_group_size
     return [
+        *_stand_in_checks(segmenter),
         _check(small, f"Every group has at least {least} people.", f"Groups with fewer than {least} people"),
         _check(unstated, "The source of every feature asked about is stated.", "No source is stated for"),
         _check(sensitive, "No feature marked sensitive is asked about.", "Sensitive features are asked about"),
@@ -178,6 +178,30 @@ def _checks(segmenter: Any, policy: Policy) -> list[Check]:
         ),
         Check(True, f"{len(used)} of {len(names)} columns are asked about; the others are not needed to place anyone."),
     ]
+
+
+def _stand_in_checks(segmenter: Any) -> list[Check]:
+    """Say how well a stand-in stands in; nothing for a model that is its own."""
+    if not hasattr(segmenter, "fidelity_by_segment_"):
+        return []
+    original = one_line(segmenter.original_name_)
+    weak = [
+        f"{_group_name(segmenter, one)} ({one.recall:.0%} found)"
+        for one in segmenter.fidelity_by_segment_
+        if min(one.recall, one.precision or 0.0) < _FAITHFUL
+    ]
+    return [
+        Check(True, f"The rules stand in for another method ({original}), and are exact for themselves only."),
+        _check(
+            weak,
+            f"Every group of the original is met by {_FAITHFUL:.0%} or more, both ways.",
+            f"Groups of the original that are met by less than {_FAITHFUL:.0%}",
+        ),
+    ]
+
+
+def _group_name(segmenter: Any, one: Any) -> str:
+    return str(segmenter.segment_names_[one.segment]) if one.segment is not None else f"{one.label!r}, without a rule"
 
 
 def _check(found: list[str], well: str, otherwise: str) -> Check:

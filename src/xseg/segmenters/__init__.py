@@ -1,6 +1,23 @@
 """Interpretable segmenters behind the scikit-learn API: the model is the explanation."""
 
+from xseg.segmenters._base import BoxSegmenter
+from xseg.segmenters._rules.lint import FindingKind, RuleCoverage, RuleFinding, RuleReview
+from xseg.segmenters._rules.segmenter import RuleSegmenter, lint_rules
+from xseg.segmenters._surrogates.fidelity import SegmentFidelity
+from xseg.segmenters._surrogates.segmenter import SurrogateSegmenter
 from xseg.segmenters._trees.number import NumberChoice
 from xseg.segmenters._trees.segmenter import TreeSegmenter
 
-__all__ = ["NumberChoice", "TreeSegmenter"]
+__all__ = [
+    "BoxSegmenter",
+    "FindingKind",
+    "NumberChoice",
+    "RuleCoverage",
+    "RuleFinding",
+    "RuleReview",
+    "RuleSegmenter",
+    "SegmentFidelity",
+    "SurrogateSegmenter",
+    "TreeSegmenter",
+    "lint_rules",
+]

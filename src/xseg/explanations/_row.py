@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from xseg.core.tables import Table, read_table
-from xseg.explanations._explain import box_explainer, raw_values, rows_for
+from xseg.explanations._explain import explainer_of, raw_values, rows_for
+from xseg.explanations._explained import Explained
 from xseg.explanations._pipeline import route_of
 
 __all__ = ["RowExplanation", "explain_row", "own_contributions"]
@@ -22,10 +20,10 @@ class RowExplanation:
     segment : int
         The segment.
     base_value : float
-        The share of everyone who is in it.
+        What is known of nobody: the share of everyone who is in it, or the mean margin of additive scores.
     reasons : tuple of (str, object, float)
         Name, value and contribution of each feature with any influence, the strongest first; `base_value` and the
-        contributions add up to 1.
+        contributions add up to 1, or to the margin.
     """
 
     segment: int
@@ -33,28 +31,13 @@ class RowExplanation:
     reasons: tuple[tuple[str, Any, float], ...]
 
 
-def own_contributions(
-    model: Any, X: Any, n_workers: int
-) -> tuple[Table, NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-    """Explain every row's own membership, as plain arrays.
-
-    Returns
-    -------
-    table : Table
-        The raw rows.
-    values : ndarray of shape (n_rows, n_features)
-        Contributions.
-    segments : ndarray of shape (n_rows,)
-        The segments.
-    base : ndarray of shape (n_segments,)
-        The share of everyone in each segment.
-    """
+def own_contributions(model: Any, X: Any, n_workers: int) -> tuple[Table, Explained]:
+    """Give the raw rows, and the explanation of each one's own segment, as plain arrays."""
     route = route_of(model)
     table = read_table(X)
     rows = rows_for(route.segmenter, route.transform(X))
-    explainer = box_explainer(route.segmenter, route, len(table.columns))
-    values, segments = explainer.explain_targets(rows, None, n_workers)
-    return table, values, segments, explainer.base_values()
+    explainer = explainer_of(route.segmenter, route, len(table.columns))
+    return table, explainer.explain_targets(rows, None, n_workers)
 
 
 def explain_row(model: Any, X: Any) -> RowExplanation:
@@ -87,9 +70,9 @@ def explain_row(model: Any, X: Any) -> RowExplanation:
     >>> round(found.base_value + sum(contribution for *_, contribution in found.reasons), 9)
     1.0
     """
-    table, every, segments, base = own_contributions(model, X, 1)
-    values, segment = every[0], int(segments[0])
+    table, explained = own_contributions(model, X, 1)
+    values, segment = explained.values[0], int(explained.segments[0])
     data = raw_values(table.rows(0, 1))[0]
     order = sorted((j for j, value in enumerate(values) if value), key=lambda j: -abs(values[j]))
     reasons = tuple((table.names[j], data[j], float(values[j])) for j in order)
-    return RowExplanation(segment, float(base[segment]), reasons)
+    return RowExplanation(segment, float(explained.base[0]), reasons)

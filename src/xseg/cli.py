@@ -195,7 +195,7 @@ def _columns_of(segmenter: Any, table: "pd.DataFrame") -> "pd.DataFrame":
     """Keep the columns the model was fitted on; other columns of the file do not matter."""
     from xseg.exceptions import SchemaError
 
-    names = list(segmenter.tree_.bins.schema.names)
+    names = list(segmenter.profile_.bins.schema.names)
     missing = [name for name in names if name not in table.columns]
     if missing:
         message = f"the table lacks the column(s) {', '.join(map(repr, missing))} that the model was fitted on"
@@ -204,18 +204,17 @@ def _columns_of(segmenter: Any, table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _print_segments(segmenter: Any) -> None:
+    from xseg.ink import figures_of
+
     listing = Table(box=None, pad_edge=False, header_style="bold")
     for title, justify in (("segment", "left"), ("people", "right"), ("share", "right"), ("who belongs to it", "left")):
         listing.add_column(title, justify=justify)  # type: ignore[arg-type]
     for segment in segmenter.segments_:
         listing.add_row(segment.name, f"{segment.size:,.0f}", f"{segment.share:.0%}", segment.rule)
     console.print(listing, markup=False, highlight=False)
-    console.print(
-        f"\nprice of explainability {segmenter.price_of_explainability_:.3f} (cost of these "
-        f"{segmenter.tree_.n_leaves} leaves over unrestricted k-means), "
-        f"{segmenter.mean_depth_:.1f} questions per customer",
-        highlight=False,
-    )
+    told = ", ".join(f"{figure.what} {figure.value} ({figure.how})" for figure in figures_of(segmenter))
+    if told:
+        console.print(f"\n{told}", highlight=False)
 
 
 def _shown(value: Any) -> str:

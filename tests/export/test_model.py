@@ -72,6 +72,26 @@ def test_files_that_are_not_models_are_refused(saved, tmp_path, fitted):
             xseg.load(saved)
 
 
+def test_unknown_kinds_are_refused_by_name(saved):
+    document = json.loads(saved.read_text())
+    for kind in ("PrototypeSegmentor", None, ["TreeSegmenter"]):
+        saved.write_text(json.dumps({**document, "kind": kind}))
+        with pytest.raises(ModelFileError, match="kind.*TreeSegmenter"):
+            xseg.load(saved)
+
+
+def test_counts_and_patterns_must_agree(saved):
+    document = json.loads(saved.read_text())
+    pattern = document["population"][0]["pattern"]
+    inside, outside = pattern.index(0), next(place for place, value in enumerate(pattern) if value)
+    document["population"][0]["weight"][inside] -= 1
+    document["population"][0]["weight"][outside] += 1
+    document["fingerprint"] = _digest(document)
+    saved.write_text(json.dumps(document))
+    with pytest.raises(ModelFileError, match="contradicts the counts"):
+        xseg.load(saved)
+
+
 def test_altered_content_is_found(saved):
     document = json.loads(saved.read_text())
     document["segment_names"][0] = "Somebody else"

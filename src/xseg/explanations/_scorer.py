@@ -8,10 +8,11 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xseg._kernels.boxes import shapley_table
 from xseg.core.bins import MISSING, FeatureBins
-from xseg.core.boxes import Boxes
+from xseg.core.boxes import Boxes, BoxModel
 from xseg.core.conditions import condition_of
 from xseg.core.schema import Kind, suggestion
 from xseg.exceptions import ColumnTypeError, DataError, SchemaError, UnsupportedModelError
@@ -74,8 +75,8 @@ class ScoredRow:
 class Scorer:
     """Gives the segment of one person, and why, from a dict.
 
-    Everything that does not depend on the person is worked out once; a call walks the tree, looks up one line of a
-    table for each box of the segment, and adds. Segments and contributions equal those of `predict` and `explain`,
+    Everything that does not depend on the person is worked out once; a call finds the person's box, looks up one line
+    of a table for each box of the segment, and adds. Segments and contributions equal those of `predict` and `explain`,
     bit for bit.
 
     Parameters
@@ -105,24 +106,25 @@ class Scorer:
         if hasattr(segmenter, "steps"):
             message = "a Scorer takes a fitted segmenter, not a pipeline, whose steps take tables and not dicts"
             raise UnsupportedModelError(message)
-        if not hasattr(segmenter, "tree_"):
+        if not isinstance(getattr(segmenter, "model_", None), BoxModel):
             rows_for(segmenter, np.zeros((1, 1)))
-        tree, profile, model = segmenter.tree_, segmenter.profile_, segmenter.model_
-        self._names: tuple[str, ...] = tree.bins.schema.names
+        profile, model = segmenter.profile_, segmenter.model_
+        self._names: tuple[str, ...] = model.boxes.bins.schema.names
         explainer = box_explainer(segmenter, route_of(segmenter), len(self._names))
         self._segment_names = segmenter.segment_names_
         self._base = explainer.base_values().tolist()
         self._readers = [_reader(bins) for bins in profile.bins.features]
-        self._walk = _walk_of(tree)
-        self._coders = [(j, _reader(tree.bins[j])) for j in tree.used_features.tolist()]
+        order = np.argsort(model.boxes.segment, kind="stable")
+        self._coders = [(j, _reader(model.boxes.bins[j])) for j in model.boxes.used_features.tolist()]
+        self._places = [(j, _boxes_by_code(model.boxes.inside[order, j])) for j, _ in self._coders]
+        self._everywhere = (1 << len(order)) - 1
+        self._segment_of = model.boxes.segment[order].tolist()
         self._boxes = [
             [_Box(explainer, box) for box in range(explainer.first[s], explainer.first[s + 1])]
             for s in range(model.n_segments)
         ]
         self._shares = [_shares(profile, j) for j in range(len(self._names))]
-        order = np.argsort(model.boxes.segment, kind="stable")
         self._rules = [_rules(model.boxes, box) for box in order.tolist()]
-        self._first = explainer.first.tolist()
 
     def __call__(self, row: Mapping[str, Any]) -> ScoredRow:
         """Score one person.
@@ -147,14 +149,14 @@ class Scorer:
         """
         values = self._values(row)
         codes = {j: read(values[j]) for j, read in self._coders}
-        segment = self._walk(codes)
+        boxes = self._everywhere
+        for j, holding in self._places:
+            boxes &= holding[codes[j]]
+        own = boxes.bit_length() - 1
+        segment = self._segment_of[own]
         contributions = [0.0] * len(values)
-        own = self._first[segment]
-        for position, box in enumerate(self._boxes[segment]):
-            pattern, line = box.line(codes)
-            if pattern == 0:
-                own += position
-            for player, part in zip(box.players, line, strict=True):
+        for box in self._boxes[segment]:
+            for player, part in zip(box.players, box.line(codes), strict=True):
                 contributions[player] += part
         return ScoredRow(
             segment,
@@ -193,8 +195,8 @@ class _Box:
         self._weights = shapley_weights(len(self.players))
         self._lines: dict[int, list[float]] = {}
 
-    def line(self, codes: Mapping[int, int]) -> tuple[int, list[float]]:
-        """Give the pattern of failed tests, and what each test adds."""
+    def line(self, codes: Mapping[int, int]) -> list[float]:
+        """Give what each test adds."""
         pattern = 0
         for j, failing in self._bits:
             pattern |= failing[codes[j]]
@@ -203,7 +205,7 @@ class _Box:
             share = self._background.weight / self._background.weight.sum()
             shapley_table(np.array([pattern], dtype=np.uint32), self._background.pattern, share, *self._weights, table)
             self._lines[pattern] = table[0].tolist()
-        return pattern, self._lines[pattern]
+        return self._lines[pattern]
 
 
 def _strongest(contributions: list[float]) -> list[int]:
@@ -213,19 +215,9 @@ def _strongest(contributions: list[float]) -> list[int]:
     return found
 
 
-def _walk_of(tree: Any) -> Callable[[Mapping[int, int]], int]:
-    """Give a function from codes to the segment of the leaf they reach."""
-    feature, left, right = tree.feature.tolist(), tree.left.tolist(), tree.right.tolist()
-    goes_left, segment = tree.goes_left.tolist(), tree.segment.tolist()
-
-    def walk(codes: Mapping[int, int]) -> int:
-        node = 0
-        while feature[node] >= 0:
-            node = left[node] if goes_left[node][codes[feature[node]]] else right[node]
-        found: int = segment[node]
-        return found
-
-    return walk
+def _boxes_by_code(inside: NDArray[np.bool_]) -> list[int]:
+    """Give for each code the boxes that hold it, one bit each; `inside` has shape (n_boxes, 256)."""
+    return [sum(1 << box for box in np.flatnonzero(holds).tolist()) for holds in inside.T]
 
 
 def _reader(bins: FeatureBins) -> Callable[[Any], int]:

@@ -11,7 +11,7 @@ from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
 from xseg.core.tree import LEAF, ThresholdTree
 from xseg.export import fingerprint
-from xseg.ink import Quantity, capitalised, condition_words, one_line, other_categories
+from xseg.ink import Figure, Quantity, capitalised, condition_words, figures_of, one_line, other_categories
 from xseg.policy import Policy
 
 __all__ = ["Check", "Node", "ReportFacts", "SegmentFacts", "Trait", "gather"]
@@ -66,9 +66,9 @@ class ReportFacts:
     """Everything a report says."""
 
     title: str
-    figures: tuple[tuple[str, str, str], ...]
+    figures: tuple[Figure, ...]
     segments: tuple[SegmentFacts, ...]
-    root: Node
+    root: Node | None
     checks: tuple[Check, ...]
     model: str
 
@@ -77,21 +77,17 @@ def gather(segmenter: Any, policy: Policy) -> ReportFacts:
     """Gather the facts of a fitted segmenter."""
     segments = segmenter.segments_
     people = segmenter.profile_.sizes.sum()
+    groups = Figure(str(len(segments)), "groups", f"in {len(segmenter.model_.boxes)} rules")
     figures = (
-        (f"{people:,.0f}", "people", "in the table the model was made from"),
-        (str(len(segments)), "groups", f"in {segmenter.tree_.n_leaves} leaves"),
-        (f"{segmenter.mean_depth_:.1f}", "questions", "asked per person, on average"),
-        (
-            f"{segmenter.price_of_explainability_:.3f}",
-            "price of explainability",
-            "cost of these rules over unrestricted k-means; 1 is no price",
-        ),
+        Figure(f"{people:,.0f}", "people", "in the table the model was made from"),
+        groups,
+        *figures_of(segmenter),
     )
     return ReportFacts(
         title=f"{people:,.0f} people in {len(segments)} groups",
         figures=figures,
         segments=tuple(_segment(segmenter, policy, index) for index in range(len(segments))),
-        root=_node(segmenter, policy, 0),
+        root=_node(segmenter, policy, 0) if hasattr(segmenter, "tree_") else None,
         checks=tuple(_checks(segmenter, policy)),
         model=fingerprint(segmenter),
     )
@@ -160,7 +156,7 @@ def _node(segmenter: Any, policy: Policy, node: int) -> Node:
 
 
 def _checks(segmenter: Any, policy: Policy) -> list[Check]:
-    names = segmenter.tree_.bins.schema.names
+    names = segmenter.profile_.bins.schema.names
     used = [names[j] for j in segmenter.model_.boxes.used_features]
     small = [segment.name for segment in segmenter.segments_ if segment.size < policy.minimum_group_size]
     unstated = [_label(policy, name) for name in used if policy.feature(name).source is None]

@@ -79,5 +79,5 @@ def make_report(segmenter: Any, *, policy: Any = None) -> Report:
     """
     segmenter._check_fitted()
     told = Policy.of(policy)
-    told.check_columns(segmenter.tree_.bins.schema.names)
+    told.check_columns(segmenter.profile_.bins.schema.names)
     return Report(gather(segmenter, told))

@@ -1,6 +1,7 @@
 """Interpretable segmenters behind the scikit-learn API: the model is the explanation."""
 
+from xseg.segmenters._base import BoxSegmenter
 from xseg.segmenters._trees.number import NumberChoice
 from xseg.segmenters._trees.segmenter import TreeSegmenter
 
-__all__ = ["NumberChoice", "TreeSegmenter"]
+__all__ = ["BoxSegmenter", "NumberChoice", "TreeSegmenter"]

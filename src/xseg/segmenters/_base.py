@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import validate_data
@@ -11,7 +11,8 @@ from sklearn.utils.validation import validate_data
 from xseg.backends import Backend, MemoryBackend
 from xseg.backends.workers import count_workers
 from xseg.core.boxes import BoxModel
-from xseg.core.segments import Segments
+from xseg.core.profiles import Profile
+from xseg.core.segments import Segment, Segments
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import NotFittedError, ParameterError, SchemaError
 
@@ -23,6 +24,7 @@ class BoxSegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
 
     n_jobs: int | None
     model_: BoxModel
+    profile_: Profile
     segments_: Segments
     n_segments_: int
     labels_: NDArray[np.int32]
@@ -90,6 +92,34 @@ class BoxSegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
     def _predict_table(self, table: Table) -> NDArray[np.int32]:
         raise NotImplementedError
 
+    def _restore_boxes(
+        self, *, model: BoxModel, profile: Profile, names: tuple[str, ...], named: bool | None = None
+    ) -> None:
+        """Set what every fitted segmenter made of boxes holds, whether it was just learned or comes from a file."""
+        self.model_, self.profile_, self.n_segments_ = model, profile, model.n_segments
+        shares = profile.sizes / profile.sizes.sum()
+        rules = [
+            tuple(model.boxes.rule(int(box)) for box in np.flatnonzero(model.boxes.segment == index))
+            for index in range(model.n_segments)
+        ]
+        self.segments_ = Segments(
+            [
+                Segment(index, name, float(profile.sizes[index]), float(shares[index]), rules[index], profile)
+                for index, name in enumerate(names)
+            ]
+        )
+        if named is not None:
+            self._remember_columns(model.boxes.bins.schema.names, named=named)
+
+    def _backend(self, X: Any, sample_weight: ArrayLike | None) -> Backend:
+        """Give the backend of rows to learn from."""
+        if not isinstance(X, Backend):
+            return MemoryBackend(self._read(X, reset=True), sample_weight, n_jobs=self.n_jobs)
+        if sample_weight is not None:
+            message = "a backend brings its own weights; give sample_weight or weight_column to the backend"
+            raise ParameterError(message)
+        return X
+
     def _check_fitted(self) -> None:
         if not self.__sklearn_is_fitted__():
             message = (
@@ -115,6 +145,10 @@ class BoxSegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
         except (TypeError, ValueError) as error:
             raise SchemaError(str(error)) from error
         return table
+
+    def _remember_backend(self, names: tuple[str, ...]) -> None:
+        """Set what scikit-learn calls the features, from the columns of a backend."""
+        self._remember_columns(names, named=names != tuple(f"x{j}" for j in range(len(names))))
 
     def _remember_columns(self, names: tuple[str, ...], *, named: bool) -> None:
         """Set what scikit-learn calls the features, for rows that did not come as a table."""

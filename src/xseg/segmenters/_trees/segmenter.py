@@ -14,18 +14,16 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from xseg.backends import Backend, MemoryBackend
-from xseg.core.boxes import MAX_TESTS, BoxModel, PatternCounts
+from xseg.core.boxes import MAX_TESTS, BoxModel
 from xseg.core.embedding import Centers, Coding
-from xseg.core.profiles import Profile, ProfileCounts
+from xseg.core.profiles import Profile
 from xseg.core.scaling import SCALINGS
-from xseg.core.segments import Segment, Segments
-from xseg.core.tables import Table
 from xseg.core.tree import ThresholdTree
 from xseg.exceptions import DataError, ParameterError, XsegWarning
-from xseg.segmenters._base import BoxSegmenter
 from xseg.segmenters._learning.preparation import Prepared, prepare
 from xseg.segmenters._learning.reference import reference_partition
 from xseg.segmenters._names import check_names, propose_names
+from xseg.segmenters._trees.boxes import TreeBoxes, count_people
 from xseg.segmenters._trees.histograms import LeafSums
 from xseg.segmenters._trees.leaves import merge_twins
 from xseg.segmenters._trees.number import NumberChoice, choose_number
@@ -39,7 +37,7 @@ _MOST_CHOSEN = 10
 _log = logging.getLogger("xseg")
 
 
-class TreeSegmenter(BoxSegmenter):
+class TreeSegmenter(TreeBoxes):
     """Segment people by a few questions with round thresholds.
 
     The segments are the leaves of a binary tree, chosen so that people in a segment are as alike as possible: the
@@ -233,8 +231,7 @@ class TreeSegmenter(BoxSegmenter):
             n_jobs=self.n_jobs,
         )
         if isinstance(X, Backend):
-            names = prepared.bins.schema.names
-            self._remember_columns(names, named=names != tuple(f"x{j}" for j in range(len(names))))
+            self._remember_backend(prepared.bins.schema.names)
         n_segments = self._count_possible(prepared, self._number_of_segments(prepared, seed))
         self._report("coded %s rows in %d columns", f"{prepared.n_rows:,}", len(prepared.bins))
         reference = reference_partition(self.reference, prepared, n_clusters=n_segments, n_init=self.n_init, seed=seed)
@@ -292,14 +289,6 @@ class TreeSegmenter(BoxSegmenter):
             )
             raise ParameterError(message)
 
-    def _backend(self, X: Any, sample_weight: ArrayLike | None) -> Backend:
-        if not isinstance(X, Backend):
-            return MemoryBackend(self._read(X, reset=True), sample_weight, n_jobs=self.n_jobs)
-        if sample_weight is not None:
-            message = "a backend brings its own weights; give sample_weight or weight_column to the backend"
-            raise ParameterError(message)
-        return X
-
     def _number_of_segments(self, prepared: Prepared, seed: int) -> int:
         """Give the number asked for, or choose one."""
         if not isinstance(self.n_segments, str):
@@ -355,8 +344,8 @@ class TreeSegmenter(BoxSegmenter):
         """Keep what the fitted segmenter needs: the tree, and counts over the population."""
         backend, space = prepared.backend, prepared.space
         tree = merge_twins(found.tree)
-        sums = backend.sum(LeafSums(space, tree))
-        tree, order = _largest_first(tree, sums.groups.mass)
+        mass = backend.sum(LeafSums(space, tree)).groups.mass
+        tree, order = _largest_first(tree, mass)
         self.n_segments_ = len(order)
         if self.n_segments_ < n_segments:
             message = (
@@ -364,19 +353,16 @@ class TreeSegmenter(BoxSegmenter):
                 f"min_segment_size={self.min_segment_size}"
             )
             warn(message, XsegWarning, stacklevel=3)
-        counted = backend.sum(ProfileCounts(tree, self.n_segments_))
-        patterns = backend.sum(PatternCounts(tree.boxes().merged().tests()))
-        reduced = tree.reduced()
-        profile = Profile(prepared.bins, counted.counts, weight_unit)
+        counted = count_people(backend, tree, len(order), weight_unit)
         self._restore(
-            tree=reduced,
-            model=BoxModel(reduced.boxes().merged(), self.n_segments_, tuple(patterns.boxes)),
-            profile=profile,
+            tree=counted.tree,
+            model=counted.model,
+            profile=counted.profile,
             coding=Coding(prepared.bins, space.embedding),
             means=found.means[order],
-            names=self._names(profile),
+            names=self._names(counted.profile),
             costs=(max(found.cost, 0.0) / weight_unit, reference_cost / weight_unit),
-            mean_depth=float(tree.node_depth[tree.leaves] @ sums.groups.mass / sums.groups.mass.sum()),
+            mean_depth=float(tree.node_depth[tree.leaves] @ mass / mass.sum()),
         )
         self.labels_ = backend.map(lambda block: tree.predict(block.codes))
 
@@ -399,29 +385,12 @@ class TreeSegmenter(BoxSegmenter):
         named: bool | None = None,
     ) -> Self:
         """Set everything a fitted segmenter holds, whether it was just learned or comes from a file."""
-        self.tree_, self.model_, self.profile_, self.coding_, self.means_ = tree, model, profile, coding, means
-        self.n_segments_ = model.n_segments
+        self.tree_, self.coding_, self.means_ = tree, coding, means
         self.cost_, self.reference_cost_ = costs
         self.price_of_explainability_ = _ratio(*costs)
         self.mean_depth_ = mean_depth
-        shares = profile.sizes / profile.sizes.sum()
-        rules = [
-            tuple(model.boxes.rule(int(box)) for box in np.flatnonzero(model.boxes.segment == index))
-            for index in range(model.n_segments)
-        ]
-        self.segments_ = Segments(
-            [
-                Segment(index, name, float(profile.sizes[index]), float(shares[index]), rules[index], profile)
-                for index, name in enumerate(names)
-            ]
-        )
-        if named is not None:
-            self._remember_columns(tree.bins.schema.names, named=named)
+        self._restore_boxes(model=model, profile=profile, names=names, named=named)
         return self
-
-    def _predict_table(self, table: Table) -> NDArray[np.int32]:
-        tree = self.tree_
-        return tree.predict(tree.bins.encode(table, tree.used_features.tolist()))
 
 
 class _RawCost:

@@ -1,0 +1,39 @@
+"""The kinds of segmenter that can be saved; each describes itself in a module of its own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from xseg.export import _trees
+from xseg.export._document import ModelDocument
+from xseg.segmenters import TreeSegmenter
+
+__all__ = ["KINDS", "SavedKind"]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedKind:
+    """How segmenters of one kind become documents, and documents segmenters.
+
+    Attributes
+    ----------
+    segmenter : type
+        The class; its name is the `kind` of the document.
+    document : type of ModelDocument
+        The schema.
+    describe : callable
+        Gives what a fitted segmenter adds to the document of any model.
+    build : callable
+        Builds the segmenter from a document that fits the schema; refuses parts that do not fit together.
+    """
+
+    segmenter: type
+    document: type[ModelDocument]
+    describe: Callable[[Any], dict[str, Any]]
+    build: Callable[[Any], Any]
+
+
+KINDS = {
+    kind.segmenter.__name__: kind
+    for kind in (SavedKind(TreeSegmenter, _trees.TreeDocument, _trees.describe, _trees.build),)
+}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xseg.export import load, save
     from xseg.policy import Policy
     from xseg.reports import make_report
-    from xseg.segmenters import TreeSegmenter
+    from xseg.segmenters import PrototypeSegmenter, TreeSegmenter
 
 _HOMES = {
     "Backend": "backends",
@@ -24,6 +24,7 @@ _HOMES = {
     "Card": "cards",
     "MemoryBackend": "backends",
     "Policy": "policy",
+    "PrototypeSegmenter": "segmenters",
     "Scorer": "explanations",
     "TreeSegmenter": "segmenters",
     "XsegError": "exceptions",
@@ -45,6 +46,7 @@ __all__ = [
     "Card",
     "MemoryBackend",
     "Policy",
+    "PrototypeSegmenter",
     "Scorer",
     "TreeSegmenter",
     "XsegError",

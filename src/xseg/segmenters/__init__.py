@@ -1,7 +1,9 @@
 """Interpretable segmenters behind the scikit-learn API: the model is the explanation."""
 
+from xseg.segmenters._additive import AdditiveSegmenter
 from xseg.segmenters._base import BoxSegmenter
+from xseg.segmenters._prototypes.segmenter import PrototypeSegmenter
 from xseg.segmenters._trees.number import NumberChoice
 from xseg.segmenters._trees.segmenter import TreeSegmenter
 
-__all__ = ["BoxSegmenter", "NumberChoice", "TreeSegmenter"]
+__all__ = ["AdditiveSegmenter", "BoxSegmenter", "NumberChoice", "PrototypeSegmenter", "TreeSegmenter"]

@@ -1,6 +1,6 @@
 """Distances to centres, as sums over features in which a missing value has no part."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -113,6 +113,10 @@ class PrototypeSpace:
             overall=self.overall,
             total_weight=total_weight,
         )
+
+    def around(self, overall: Centres) -> "PrototypeSpace":
+        """Give the same distance with another middle of everyone."""
+        return replace(self, overall=overall)
 
     def scores(self, centres: Centres) -> Scores:
         """Give minus the distance to each centre as a sum over features."""

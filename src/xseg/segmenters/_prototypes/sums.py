@@ -1,6 +1,5 @@
 """Sums over the rows nearest to each centre, and the centres that those sums lead to."""
 
-from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -11,7 +10,7 @@ from xseg.core.bins import MISSING, N_CODES
 from xseg.core.statistics import CodedBlock
 from xseg.segmenters._prototypes.space import Centres, PrototypeSpace, code_distances
 
-__all__ = ["NearestCounts", "middle"]
+__all__ = ["NearestCounts"]
 
 _NONE = np.empty(0, dtype=np.int64)
 
@@ -63,7 +62,7 @@ class NearestCounts:
             numbers = np.where(weight > 0, numbers, self.centres.numbers)
         else:
             numbers = _medians(known, self.space.levels, self.centres.numbers)
-        codes = middle_codes(self.counts[:, embedding.looked_up, :MISSING], self.space, self.centres.codes)
+        codes = _middle_codes(self.counts[:, embedding.looked_up, :MISSING], self.space, self.centres.codes)
         return Centres(numbers, codes)
 
 
@@ -77,7 +76,7 @@ def _medians(
     return np.where(total > 0, levels[np.arange(len(levels)), code], unknown)
 
 
-def middle_codes(known: NDArray[np.int64], space: PrototypeSpace, unknown: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _middle_codes(known: NDArray[np.int64], space: PrototypeSpace, unknown: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Give the code nearest to the people of each group: the commonest category, the middle of an order."""
     codes = unknown.copy()
     for f, pair in enumerate(code_distances(space.embedding, squared=space.squared)):
@@ -86,8 +85,3 @@ def middle_codes(known: NDArray[np.int64], space: PrototypeSpace, unknown: NDArr
         distance[:, ~seen] = np.inf
         codes[:, f] = np.where(known[:, f].any(axis=1), distance.argmin(axis=1), unknown[:, f])
     return codes
-
-
-def middle(space: PrototypeSpace, counted: NearestCounts) -> PrototypeSpace:
-    """Give the space with the middle of everyone, from counts of everyone around any one centre."""
-    return replace(space, overall=counted.moved())

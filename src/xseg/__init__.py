@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from xseg.export import load, save
     from xseg.policy import Policy
     from xseg.reports import make_report
-    from xseg.segmenters import PrototypeSegmenter, TreeSegmenter
+    from xseg.segmenters import MixtureSegmenter, PrototypeSegmenter, TreeSegmenter
 
 _HOMES = {
     "Backend": "backends",
     "BatchBackend": "backends",
     "Card": "cards",
     "MemoryBackend": "backends",
+    "MixtureSegmenter": "segmenters",
     "Policy": "policy",
     "PrototypeSegmenter": "segmenters",
     "Scorer": "explanations",
@@ -45,6 +46,7 @@ __all__ = [
     "BatchBackend",
     "Card",
     "MemoryBackend",
+    "MixtureSegmenter",
     "Policy",
     "PrototypeSegmenter",
     "Scorer",

@@ -187,6 +187,11 @@ class AdditiveModel:
         """How many segments there are."""
         return len(self.scores)
 
+    @property
+    def used_features(self) -> NDArray[np.int64]:
+        """The features that have a part in where somebody belongs, in order."""
+        return np.sort(self.scores.used)
+
     def code(self, table: Table) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Give codes and points of a table as far as the scores need them: of a coordinate, whether it is missing."""
         embedding = self.coding.embedding

@@ -2,8 +2,17 @@
 
 from xseg.segmenters._additive import AdditiveSegmenter
 from xseg.segmenters._base import BoxSegmenter
+from xseg.segmenters._mixtures.segmenter import MixtureChoice, MixtureSegmenter
 from xseg.segmenters._prototypes.segmenter import PrototypeSegmenter
 from xseg.segmenters._trees.number import NumberChoice
 from xseg.segmenters._trees.segmenter import TreeSegmenter
 
-__all__ = ["AdditiveSegmenter", "BoxSegmenter", "NumberChoice", "PrototypeSegmenter", "TreeSegmenter"]
+__all__ = [
+    "AdditiveSegmenter",
+    "BoxSegmenter",
+    "MixtureChoice",
+    "MixtureSegmenter",
+    "NumberChoice",
+    "PrototypeSegmenter",
+    "TreeSegmenter",
+]

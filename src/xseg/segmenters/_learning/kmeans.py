@@ -14,7 +14,7 @@ from xseg.core.statistics import CodedBlock
 from xseg.segmenters._learning.sample import draw_rows, hash_block
 from xseg.segmenters._learning.space import NearestSums, Space
 
-__all__ = ["Partition", "kmeans"]
+__all__ = ["Partition", "kmeans", "lloyd", "seeded_means"]
 
 _MAX_ROUNDS = 300
 
@@ -39,7 +39,7 @@ def kmeans(
     tolerance = 1e-7 if whole else 1e-4
 
     def run(start: int) -> Partition:
-        means = _seeded_means(sample, sample_space, n_clusters, seed * 1_000_003 + start)
+        means = seeded_means(sample, sample_space, n_clusters, seed * 1_000_003 + start)
         alone = CodedRows(sample.codes, sample.points, sample.weights, sample.n_rows, n_workers=1)
         return lloyd(alone, sample_space, means, tolerance)
 
@@ -65,7 +65,7 @@ def lloyd(backend: CodedBackend, space: Space, means: NDArray[np.float64], toler
     return best
 
 
-def _seeded_means(sample: CodedRows, space: Space, n_clusters: int, seed: int) -> NDArray[np.float64]:
+def seeded_means(sample: CodedRows, space: Space, n_clusters: int, seed: int) -> NDArray[np.float64]:
     """Choose rows far from each other, by races whose clocks are hashes of the rows."""
     everything = slice(0, sample.n_rows)
     block = CodedBlock(sample.codes[everything], sample.points[everything], sample.weights[everything])

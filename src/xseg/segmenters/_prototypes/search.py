@@ -25,6 +25,9 @@ __all__ = ["Found", "alternate", "find", "settle"]
 _N_CANDIDATES = 32
 _MOST_FAILURES = 6
 _N_TRIES = 6
+_START_ROUNDS = 12
+_EXCHANGES_PER_CENTRE = 4
+_WORTH_IT = 1e-4
 _SHORT = 3
 _LEAST_GAIN = 1e-9
 
@@ -100,25 +103,24 @@ class _Hunt:
     def start(self, n_centres: int, start: int) -> Found:
         """Spread centres out, alternate, and give a centre with too few people another place."""
         seed = self.seed + 7_919 * start
-        found = self._alternate(self._spread(n_centres, seed), self.max_iter)
-        for attempt in range(_N_TRIES):
+        n_rounds = min(self.max_iter, _START_ROUNDS)
+        found = self._alternate(self._spread(n_centres, seed), n_rounds)
+        for attempt in range(1, _N_TRIES + 1):
             if found.holds(self.min_weight):
-                return found
-            small = int(found.mass.argmin())
-            kept = found.centres[np.delete(np.arange(len(found.centres)), small)]
-            found = self._alternate(self._with_another(kept, seed + 31 * attempt), self.max_iter)
-        return settle(self.rows, self.space, found, self.max_iter, _LEAST_GAIN, self.min_weight)
+                break
+            large = found.centres[np.flatnonzero(found.mass >= self.min_weight)]
+            found = self._alternate(self._filled(large, n_centres, seed + 31 * attempt, near=True), n_rounds)
+        return settle(self.rows, self.space, found, n_rounds, _LEAST_GAIN, self.min_weight)
 
     def exchange(self, best: Found) -> Found:
         """Exchange centres for rows as long as that helps."""
-        failures = attempt = 0
-        while failures < _MOST_FAILURES:
-            attempt += 1
+        failures = 0
+        for attempt in range(_EXCHANGES_PER_CENTRE * len(best.centres)):
             tried = self._best_exchange(best, self.seed + 104_729 * attempt)
-            if tried.cost < best.cost * (1 - 1e-6) and tried.holds(self.min_weight):
-                best, failures = tried, 0
-            else:
-                failures += 1
+            helps = tried.cost < best.cost * (1 - _WORTH_IT) and tried.holds(self.min_weight)
+            best, failures = (tried, 0) if helps else (best, failures + 1)
+            if failures == _MOST_FAILURES:
+                break
         return self._alternate(best.centres, self.max_iter)
 
     def _best_exchange(self, found: Found, seed: int) -> Found:
@@ -140,19 +142,25 @@ class _Hunt:
     def _spread(self, n_centres: int, seed: int) -> Centres:
         """Choose rows far from each other."""
         first = draw_rows(self.hashes, self.weights, seed, 1)
-        centres = self.space.at(self.block, first)
-        while len(centres) < n_centres:
-            centres = self._with_another(centres, seed + len(centres))
-        return centres
+        return self._filled(self.space.at(self.block, first), n_centres, seed, near=False)
 
-    def _with_another(self, centres: Centres, seed: int) -> Centres:
-        """Add the best of a few rows drawn in proportion to their distance (Arthur and Vassilvitskii, 2007)."""
+    def _filled(self, centres: Centres, n_centres: int, seed: int, *, near: bool) -> Centres:
+        """Add rows until there are enough centres; `near` looks among people like others, who gather more of them.
+
+        Each is the best of a few drawn at random, otherwise in proportion to their distance (Arthur and
+        Vassilvitskii, 2007).
+        """
+        if not len(centres):
+            return self._spread(n_centres, seed)
+        n_draws = 2 + int(np.log(n_centres))
         closest = self.space.distances(self.block, centres).min(axis=1)
-        drawn = draw_rows(self.hashes, self.weights * closest, seed, 2 + int(np.log(len(centres) + 1)))
-        candidates = self.space.at(self.block, drawn)
-        left = np.minimum(self.space.distances(self.block, candidates), closest[:, None])
-        cost = (left * self.weights[:, None]).sum(axis=0)
-        return centres.and_one(candidates, int(cost.argmin()))
+        while len(centres) < n_centres:
+            odds = self.weights if near else self.weights * closest
+            candidates = self.space.at(self.block, draw_rows(self.hashes, odds, seed + len(centres), n_draws))
+            left = np.minimum(self.space.distances(self.block, candidates), closest[:, None])
+            chosen = int((left * self.weights[:, None]).sum(axis=0).argmin())
+            centres, closest = centres.and_one(candidates, chosen), left[:, chosen]
+        return centres
 
     def _alternate(self, centres: Centres, max_iter: int) -> Found:
         return alternate(self.rows, self.space, centres, max_iter, _LEAST_GAIN)

@@ -68,6 +68,8 @@ class PrototypeSpace:
         For each code of a coordinate, the mean point of the people who have it.
     overall : Centres
         One centre in the middle of everyone, for values that are not known.
+    pairs : tuple of ndarray of shape (256, 256)
+        For each looked-up feature, the distance between any two codes; a missing one is near all.
     total_weight : int
         The weight of the rows.
     units : ndarray of shape (n_points,)
@@ -81,6 +83,7 @@ class PrototypeSpace:
     squared: bool
     levels: NDArray[np.float64]
     overall: Centres
+    pairs: tuple[NDArray[np.float64], ...]
     total_weight: int
     units: NDArray[np.float64]
     cost_unit: float
@@ -99,9 +102,20 @@ class PrototypeSpace:
         """Choose the units for rows of this total weight."""
         reach = 2 * embedding.bound
         largest = float((reach**2 if squared else reach).sum())
-        largest += sum(float(pair.max()) for pair in code_distances(embedding, squared=squared))
+        pairs = code_distances(embedding, squared=squared)
+        largest += sum(float(pair.max()) for pair in pairs)
         units = np.array([fixed_unit(float(bound), total_weight) for bound in embedding.bound])
-        return cls(embedding, n_features, squared, levels, overall, total_weight, units, fixed_unit(largest, total_weight))
+        return cls(
+            embedding,
+            n_features,
+            squared,
+            levels,
+            overall,
+            pairs,
+            total_weight,
+            units,
+            fixed_unit(largest, total_weight),
+        )
 
     def scaled_to(self, total_weight: int) -> "PrototypeSpace":
         """Give the same distance for other rows."""
@@ -123,7 +137,7 @@ class PrototypeSpace:
         scores = Scores.nothing(self.embedding, len(centres))
         scores.curves[:, KNOT] = centres.numbers.T
         scores.curves[:, CURVATURE if self.squared else SLOPE] = -1.0
-        for f, pair in enumerate(code_distances(self.embedding, squared=self.squared)):
+        for f, pair in enumerate(self.pairs):
             scores.tables[f] = -pair[:, centres.codes[:, f]]
         return scores
 
@@ -141,14 +155,14 @@ class PrototypeSpace:
         )
 
 
-def code_distances(embedding: Embedding, *, squared: bool) -> list[NDArray[np.float64]]:
-    """Give, for each looked-up feature, the distance between any two codes, shape (256, 256); missing is near all."""
+def code_distances(embedding: Embedding, *, squared: bool) -> tuple[NDArray[np.float64], ...]:
+    """Give, for each looked-up feature, the distance between any two codes, shape (256, 256)."""
     distances = []
     for vectors in embedding.vectors:
         between = np.sqrt(((vectors[:, None, :] - vectors[None, :, :]) ** 2).sum(axis=2))
         between[MISSING, :] = between[:, MISSING] = 0.0
         distances.append(between**2 if squared else between)
-    return distances
+    return tuple(distances)
 
 
 class Levels:

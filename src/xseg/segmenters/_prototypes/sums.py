@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from xseg._kernels.distances import add_code_counts, add_group_sums, nearest
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.statistics import CodedBlock
-from xseg.segmenters._prototypes.space import Centres, PrototypeSpace, code_distances
+from xseg.segmenters._prototypes.space import Centres, PrototypeSpace
 
 __all__ = ["NearestCounts"]
 
@@ -79,9 +79,10 @@ def _medians(
 def _middle_codes(known: NDArray[np.int64], space: PrototypeSpace, unknown: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Give the code nearest to the people of each group: the commonest category, the middle of an order."""
     codes = unknown.copy()
-    for f, pair in enumerate(code_distances(space.embedding, squared=space.squared)):
-        seen = known[:, f].sum(axis=0) > 0
-        distance = known[:, f] @ pair[:MISSING, :MISSING]
-        distance[:, ~seen] = np.inf
-        codes[:, f] = np.where(known[:, f].any(axis=1), distance.argmin(axis=1), unknown[:, f])
+    for f, pair in enumerate(space.pairs):
+        seen = np.flatnonzero(known[:, f].any(axis=0))
+        if len(seen):
+            # No BLAS: its sums could depend on the number of threads.
+            distance = np.einsum("ga,ab->gb", known[:, f][:, seen].astype(np.float64), pair[np.ix_(seen, seen)])
+            codes[:, f] = np.where(known[:, f].any(axis=1), seen[distance.argmin(axis=1)], unknown[:, f])
     return codes

@@ -12,7 +12,6 @@ __all__ = ["CardWords", "ReasonWords", "words_of"]
 
 MINUS = "\N{MINUS SIGN}"
 _MAIN_SHARE = 0.5
-_CLOSE = 50
 _MOST_LISTED = 12
 
 
@@ -129,10 +128,10 @@ def _base(card: "Card") -> str:
 def _total(card: "Card") -> str:
     if card.rival is None:
         return "All of it together makes 100."
+    if card.total_value == 0:
+        return "All of it together makes no difference: both groups fit equally well."
     if card.total_points == 0:
-        return "All of it together makes no difference: both groups fit about equally well."
-    if card.total_points < _CLOSE:
-        return f"All of it together puts this group {_points(card.total_points)} ahead, which is close."
+        return "All of it together puts this group less than a point ahead."
     return f"All of it together puts this group {_points(card.total_points)} ahead."
 
 

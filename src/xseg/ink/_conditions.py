@@ -118,8 +118,11 @@ def range_words(condition: Condition, quantity: Quantity, bins: FeatureBins) -> 
     def written(value: float) -> str:
         return quantity.with_unit(quantity.exact(value), value)
 
+    if lower is None and upper is None:
+        return "known"
     if lower is None:
-        return "known" if upper is None else f"{'up to' if bins.feature.integral else 'below'} {written(upper)}"
+        assert upper is not None
+        return written(upper) if upper == 0 else f"{'up to' if bins.feature.integral else 'below'} {written(upper)}"
     if upper is None:
         return f"{written(lower)} or more"
     if bins.feature.integral and upper <= lower:

@@ -318,9 +318,9 @@ class PrototypeSegmenter(AdditiveSegmenter):
         levels = dict(zip(embedding.coordinates.tolist(), raw, strict=True))
         self._restore_prototypes(typical_values(core, levels), core.sizes)
 
-    def _restore_prototypes(self, values: list[dict[str, Any]], sizes: NDArray[np.float64]) -> None:
+    def _restore_prototypes(self, values: Sequence[Sequence[Any]], sizes: NDArray[np.float64]) -> None:
         self.prototype_sizes_ = sizes
-        self._prototypes = tuple(tuple(value.values()) for value in values)
+        self._prototypes = tuple(map(tuple, values))
 
     @property
     def prototypes_(self) -> "pd.DataFrame":

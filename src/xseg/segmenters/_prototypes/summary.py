@@ -83,8 +83,8 @@ def core_counts(backend: CodedBackend, scores: Scores, n_features: int, min_weig
     return backend.sum(_CoreCounts(scores, n_features, last_cells)).counts
 
 
-def typical_values(core: Profile, levels: Mapping[int, NDArray[np.float64]]) -> list[dict[str, Any]]:
-    """Give the middle or commonest value of each feature among the people counted, one dict for each segment.
+def typical_values(core: Profile, levels: Mapping[int, NDArray[np.float64]]) -> list[list[Any]]:
+    """Give the middle or commonest value of each feature among the people counted, one list for each segment.
 
     Parameters
     ----------
@@ -94,10 +94,7 @@ def typical_values(core: Profile, levels: Mapping[int, NDArray[np.float64]]) -> 
         For the features that are coordinates, the mean of everyone with each code, in raw units.
     """
     return [
-        {
-            bins.feature.name: _value(bins, core.typical(j, segment), levels.get(j))
-            for j, bins in enumerate(core.bins.features)
-        }
+        [_value(bins, core.typical(j, segment), levels.get(j)) for j, bins in enumerate(core.bins.features)]
         for segment in range(len(core.counts))
     ]
 

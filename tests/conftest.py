@@ -56,3 +56,23 @@ def mixed():
 @pytest.fixture(scope="session")
 def fitted(mixed):
     return xseg.TreeSegmenter(4, max_leaves=8, random_state=0).fit(mixed)
+
+
+def arrays_inside(value, seen=None):
+    """Every array that can be reached from an object."""
+    seen = set() if seen is None else seen
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from arrays_inside(item, seen)
+    elif isinstance(value, list | tuple | set):
+        for item in value:
+            yield from arrays_inside(item, seen)
+    elif hasattr(value, "__dict__") or hasattr(value, "__slots__"):
+        names = [*getattr(value, "__dict__", {}), *getattr(type(value), "__slots__", ())]
+        for name in names:
+            yield from arrays_inside(getattr(value, name, None), seen)

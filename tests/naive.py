@@ -91,3 +91,41 @@ def best_stump(points, codes, n_codes, min_rows):
             if min(left.sum(), (~left).sum()) >= min_rows:
                 best = min(best, partition_cost(points, left.astype(int)))
     return best
+
+
+_SIGNS = {
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+}
+
+
+def rule_holds(rule, row):
+    """A rule as nested tuples, about a row whose missing values are None; a comparison with None is false."""
+    what, *parts = rule
+    if what == "and":
+        return all(rule_holds(part, row) for part in parts)
+    if what == "or":
+        return any(rule_holds(part, row) for part in parts)
+    if what == "not":
+        return not rule_holds(parts[0], row)
+    value = row[parts[0]]
+    if what == "missing":
+        return value is None
+    if what == "known":
+        return value is not None
+    if value is None:
+        return False
+    if what == "in":
+        return value in parts[1]
+    if what == "not in":
+        return value not in parts[1]
+    return _SIGNS[what](value, parts[1])
+
+
+def first_rule(rules, row):
+    """The place of the first rule that holds; their number if none does."""
+    return next((place for place, rule in enumerate(rules) if rule_holds(rule, row)), len(rules))

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from xseg.export import load, save
     from xseg.policy import Policy
     from xseg.reports import make_report
-    from xseg.segmenters import MixtureSegmenter, PrototypeSegmenter, TreeSegmenter
+    from xseg.segmenters import (
+        MixtureSegmenter,
+        PrototypeSegmenter,
+        RuleSegmenter,
+        SurrogateSegmenter,
+        TreeSegmenter,
+        lint_rules,
+    )
 
 _HOMES = {
     "Backend": "backends",
@@ -26,12 +33,15 @@ _HOMES = {
     "MixtureSegmenter": "segmenters",
     "Policy": "policy",
     "PrototypeSegmenter": "segmenters",
+    "RuleSegmenter": "segmenters",
     "Scorer": "explanations",
+    "SurrogateSegmenter": "segmenters",
     "TreeSegmenter": "segmenters",
     "XsegError": "exceptions",
     "XsegWarning": "exceptions",
     "customers_policy": "datasets",
     "explain": "explanations",
+    "lint_rules": "segmenters",
     "load": "export",
     "load_table": "datasets",
     "make_cards": "cards",
@@ -49,12 +59,15 @@ __all__ = [
     "MixtureSegmenter",
     "Policy",
     "PrototypeSegmenter",
+    "RuleSegmenter",
     "Scorer",
+    "SurrogateSegmenter",
     "TreeSegmenter",
     "XsegError",
     "XsegWarning",
     "customers_policy",
     "explain",
+    "lint_rules",
     "load",
     "load_table",
     "make_cards",

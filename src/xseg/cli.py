@@ -135,6 +135,8 @@ def explain(
     segment = segmenter.segments_[found.segment]
     console.print(f"Row {row} is in [bold]{segment.name}[/] ({segment.share:.0%} of everyone):", highlight=False)
     console.print(segment.rule, markup=False, highlight=False)
+    if found.original_agrees is not None:
+        console.print(f"does {segmenter.original_name_}, which this stands in for, agree: {found.original_agrees}")
     listing = Table(box=None, pad_edge=False, header_style="bold")
     listing.add_column("why")
     listing.add_column("value", justify="right")

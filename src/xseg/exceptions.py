@@ -16,6 +16,7 @@ __all__ = [
     "ParameterError",
     "PolicyError",
     "RareCategoriesWarning",
+    "RuleError",
     "SchemaError",
     "UnsupportedModelError",
     "UnsupportedTableError",
@@ -30,6 +31,10 @@ class XsegError(Exception):
 
 class ParameterError(XsegError, ValueError):
     """A parameter has a value that is not allowed."""
+
+
+class RuleError(ParameterError):
+    """A rule cannot be read, can never hold, or asks a column for what it does not have."""
 
 
 class DataError(XsegError, ValueError):

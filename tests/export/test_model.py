@@ -76,7 +76,7 @@ def test_unknown_kinds_are_refused_by_name(saved):
     document = json.loads(saved.read_text())
     for kind in ("PrototypeSegmentor", None, ["TreeSegmenter"]):
         saved.write_text(json.dumps({**document, "kind": kind}))
-        with pytest.raises(ModelFileError, match="kind.*TreeSegmenter"):
+        with pytest.raises(ModelFileError, match=r"kind.*TreeSegmenter"):
             xseg.load(saved)
 
 

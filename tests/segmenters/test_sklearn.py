@@ -2,17 +2,31 @@
 
 import pytest
 from sklearn.base import clone
+from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from xseg import TreeSegmenter
+from xseg import RuleSegmenter, SurrogateSegmenter, TreeSegmenter
 
 
-@parametrize_with_checks([TreeSegmenter(), TreeSegmenter(n_segments=3, max_leaves=6, scaling="robust")])
+@parametrize_with_checks(
+    [
+        TreeSegmenter(),
+        TreeSegmenter(n_segments=3, max_leaves=6, scaling="robust"),
+        RuleSegmenter({"Low": "x0 <= 0.3"}),
+        SurrogateSegmenter(make_pipeline(SimpleImputer(), KMeans(3, n_init=2, random_state=0))),
+    ],
+    expected_failed_checks=lambda estimator: (
+        {"check_sample_weight_equivalence_on_dense_data": "k-means draws its starts by row, as scikit-learn says of it"}
+        if isinstance(estimator, SurrogateSegmenter)
+        else {}
+    ),
+)
 @pytest.mark.filterwarnings("ignore::xseg.XsegWarning")
 def test_estimator_checks(estimator, check):
     check(estimator)

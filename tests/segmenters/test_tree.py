@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 import naive
 import xseg
-from conftest import mixed_table
+from conftest import arrays_inside, mixed_table
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError, SchemaError
 
@@ -185,25 +185,6 @@ def test_pickle_and_joblib(fitted, mixed, tmp_path):
     joblib.dump(fitted, tmp_path / "model.joblib")
     for again in (pickle.loads(pickle.dumps(fitted)), joblib.load(tmp_path / "model.joblib")):
         assert (again.predict(mixed) == fitted.labels_).all()
-
-
-def arrays_inside(value, seen=None):
-    seen = set() if seen is None else seen
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    if isinstance(value, np.ndarray):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from arrays_inside(item, seen)
-    elif isinstance(value, list | tuple | set):
-        for item in value:
-            yield from arrays_inside(item, seen)
-    elif hasattr(value, "__dict__") or hasattr(value, "__slots__"):
-        names = [*getattr(value, "__dict__", {}), *getattr(type(value), "__slots__", ())]
-        for name in names:
-            yield from arrays_inside(getattr(value, name, None), seen)
 
 
 def test_no_fitted_object_holds_a_row():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xseg.cards._families import Told, family_of
-from xseg.cards._record import Card, Comparison, Limits, Reason, RightLink, SegmentFact, WhoToAsk
+from xseg.cards._record import Card, Comparison, Limits, OriginalAgrees, Reason, RightLink, SegmentFact, WhoToAsk
 from xseg.core.bins import MISSING
 from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
@@ -41,13 +41,24 @@ class FactFinder:
         What people may be told.
     issued : date
         The date on the cards.
+    agreement : sequence of {"yes", "no", "not known"} or None
+        For a stand-in: whether the original agrees, by row.
     """
 
-    def __init__(self, segmenter: Any, table: Table, explained: Explained, policy: Policy, issued: date) -> None:
+    def __init__(
+        self,
+        segmenter: Any,
+        table: Table,
+        explained: Explained,
+        policy: Policy,
+        issued: date,
+        agreement: Sequence[OriginalAgrees] | None = None,
+    ) -> None:
         self.table = table
         self.explained = explained
         self.policy = policy
         self.issued = issued
+        self.agreement = agreement
         self.profile = segmenter.profile_
         self.family = family_of(segmenter)
         self.model = fingerprint(segmenter)
@@ -99,6 +110,7 @@ class FactFinder:
             total_points=total_points,
             not_used=self.not_used,
             unknown=[self.labels_of[j] for j in told.asked if full[j] == MISSING and not self.hidden[j]],
+            original_agrees=None if self.agreement is None else self.agreement[row],
             issued=self.issued,
             model=self.model,
             reference=reference,

@@ -6,7 +6,7 @@ from typing import Any, overload
 
 from xseg.backends.workers import count_workers
 from xseg.cards._facts import FactFinder
-from xseg.cards._record import Card
+from xseg.cards._record import Card, OriginalAgrees
 from xseg.exceptions import DataError, UnsupportedModelError
 from xseg.explanations import own_contributions
 from xseg.policy import Policy
@@ -66,6 +66,7 @@ def make_cards(
     policy: Any = None,
     ids: Sequence[Any] | None = None,
     now: datetime | None = None,
+    agreement: Sequence[OriginalAgrees] | None = None,
 ) -> Cards:
     """Make a card for each person: which group they are in, and why, in words fit to be shown to them.
 
@@ -81,6 +82,9 @@ def make_cards(
         A reference for each card.
     now : datetime, default=None
         The date on the cards; None means today (UTC).
+    agreement : sequence of {"yes", "no", "not known"}, default=None
+        For a stand-in: whether the original puts each person into the same group. None asks the segmenter, whose
+        original may be able to say.
 
     Returns
     -------
@@ -98,7 +102,7 @@ def make_cards(
     UnsupportedModelError
         The model is a pipeline that transforms columns, or no segmenter.
     DataError
-        There are not as many ids as rows.
+        There are not as many ids, or answers of the original, as rows.
 
     Examples
     --------
@@ -116,9 +120,25 @@ def make_cards(
     if ids is not None and len(ids) != len(table):
         message = f"there are {len(ids)} ids for {len(table)} rows; give one for each"
         raise DataError(message)
+    agreed = _agreement(model, X, len(table), agreement)
     issued = (datetime.now(UTC) if now is None else now).date()
-    facts = FactFinder(model, table, explained, told, issued)
+    facts = FactFinder(model, table, explained, told, issued, agreed)
     return Cards(facts, range(len(table)), None if ids is None else [str(name) for name in ids])
+
+
+def _agreement(
+    model: Any, X: Any, n_rows: int, given: Sequence[OriginalAgrees] | None
+) -> Sequence[OriginalAgrees] | None:
+    """Give whether the original agrees about each row, for a model that stands in for one."""
+    if not hasattr(model, "agreement"):
+        return None
+    if given is None:
+        asked: Sequence[OriginalAgrees] = model.agreement(X).tolist()
+        return asked
+    if len(given) != n_rows or not set(given) <= {"yes", "no", "not known"}:
+        message = f"agreement needs 'yes', 'no' or 'not known' for each of {n_rows} rows, as segmenter.agreement gives"
+        raise DataError(message)
+    return given
 
 
 def _only_segmenter(model: Any) -> Any:

@@ -1,16 +1,17 @@
 """The card as facts: a frozen record that every form is made from."""
 
 from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from xseg.exceptions import DataError
 
-__all__ = ["Card", "Comparison", "Limits", "Reason", "RightLink", "SegmentFact", "WhoToAsk"]
+__all__ = ["Card", "Comparison", "Limits", "OriginalAgrees", "Reason", "RightLink", "SegmentFact", "WhoToAsk"]
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+OriginalAgrees: TypeAlias = Literal["yes", "no", "not known"]
 
 
 class _Fact(BaseModel):
@@ -114,6 +115,9 @@ class Card(_Fact):
         Labels of what was there but is never asked about.
     unknown : list of str
         Labels of what is asked about but is not known of this person.
+    original_agrees : {"yes", "no", "not known"} or None
+        Where the rules stand in for another method: whether that method puts the person into this group too. None
+        where the rules are the model itself.
     issued : date
         When.
     model : str
@@ -149,6 +153,7 @@ class Card(_Fact):
     total_points: Annotated[int, Field(ge=0, le=100)] = 100
     not_used: list[str]
     unknown: list[str]
+    original_agrees: OriginalAgrees | None = None
     issued: date
     model: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     reference: str | None

@@ -15,6 +15,14 @@ _MAIN_SHARE = 0.5
 _MOST_LISTED = 12
 
 
+_STANDS_IN = "The groups were first made by a method that is hard to put into words. These simple rules stand in for it"
+_ORIGINAL = {
+    "yes": f"{_STANDS_IN}, and it puts you into the same group.",
+    "no": f"{_STANDS_IN}; it puts you into another group. The reasons above are those of the rules.",
+    "not known": f"{_STANDS_IN}; whether it puts you into the same group is not known here.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ReasonWords:
     """One reason: what is so, and what follows."""
@@ -34,6 +42,7 @@ class CardWords:
     lead: tuple[str, ...]
     reasons: tuple[ReasonWords, ...]
     sum: tuple[str, ...]
+    original: str | None
     consequence: str | None
     unused: tuple[str, ...]
     closing: tuple[str, ...]
@@ -46,6 +55,7 @@ def words_of(card: "Card") -> CardWords:
         lead=tuple(_lead(card)),
         reasons=tuple(_reason(card, place, reason) for place, reason in enumerate(card.reasons)),
         sum=tuple(_sum(card)),
+        original=None if card.original_agrees is None else _ORIGINAL[card.original_agrees],
         consequence=None if card.segment.consequence is None else one_line(card.segment.consequence, 400),
         unused=tuple(_unused(card)),
         closing=tuple(_closing(card)),

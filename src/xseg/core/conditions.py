@@ -11,7 +11,9 @@ from xseg.core.bins import MISSING, FeatureBins
 from xseg.core.schema import Kind
 from xseg.core.tables import Column
 
-__all__ = ["Condition", "Rule"]
+__all__ = ["Condition", "Rule", "number_below"]
+
+_CLEARLY_SHORTER = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,13 @@ class Condition:
         return held | (np.isnan(values) & self.missing)
 
     def __str__(self) -> str:
-        text = self._text()
-        return f"{text} or missing" if self.missing and self.says_missing and text else text or "is missing"
+        if self._allows_nothing_known:
+            return f"{self.feature} is missing"
+        return f"{self._text()} or missing" if self.missing and self.says_missing else self._text()
+
+    @property
+    def _allows_nothing_known(self) -> bool:
+        return self.upper == -np.inf or self.categories == ()
 
     def _text(self) -> str:
         if self.categories is not None:
@@ -68,19 +75,54 @@ class Condition:
         if self.kind is Kind.BOOLEAN:
             return f"{self.feature} is {'yes' if self.lower is not None else 'no'}"
         if self.lower is not None and self.upper is not None:
-            return f"{number(self.lower)} <= {self.feature} < {number(self.upper)}"
+            return self._between_text(self.lower, self.upper)
         if self.lower is not None:
-            return f"{self.feature} >= {number(self.lower)}"
+            above = number_below(self.lower)
+            return f"{self.feature} >= {number(self.lower)}" if above is None else f"{self.feature} > {number(above)}"
         if self.upper is not None:
-            return f"{self.feature} < {number(self.upper)}"
+            most = number_below(self.upper)
+            return f"{self.feature} < {number(self.upper)}" if most is None else f"{self.feature} <= {number(most)}"
         return f"{self.feature} is known"
+
+    def _between_text(self, lower: float, upper: float) -> str:
+        above, most = number_below(lower), number_below(upper)
+        if most == lower:
+            return f"{self.feature} is {number(lower)}"
+        start = f"{number(lower)} <=" if above is None else f"{number(above)} <"
+        end = f"< {number(upper)}" if most is None else f"<= {number(most)}"
+        return f"{start} {self.feature} {end}"
 
     def _category_text(self) -> str:
         names = self.categories or ()
-        if not names:
-            return f"{self.feature} is missing"
         listed = ", ".join(names[:-1]) + " or " + names[-1] if len(names) > 1 else names[0]
         return f"{self.feature} is {listed}"
+
+
+def number_below(threshold: float) -> float | None:
+    """Give the number just below a threshold if that is the one to name.
+
+    Rules written by people say "at most 30" or "above 5". The threshold is then the first number above, which nobody
+    would write.
+
+    Parameters
+    ----------
+    threshold : float
+        Values at least this large lie above it.
+
+    Returns
+    -------
+    float or None
+        The number before, if it has far fewer digits.
+
+    Examples
+    --------
+    >>> import math
+    >>> number_below(math.nextafter(30, math.inf)), number_below(30.0), number_below(0.1)
+    (30.0, None, None)
+    """
+    below = float(np.nextafter(threshold, -np.inf))
+    is_rounder = below == 0 or len(repr(below)) + _CLEARLY_SHORTER <= len(repr(float(threshold)))
+    return below if is_rounder else None
 
 
 def number(value: float) -> str:

@@ -24,11 +24,14 @@ class RowExplanation:
     reasons : tuple of (str, object, float)
         Name, value and contribution of each feature with any influence, the strongest first; `base_value` and the
         contributions add up to 1, or to the margin.
+    original_agrees : {"yes", "no", "not known"} or None
+        Where the model stands in for another: whether that one puts the person into this segment too.
     """
 
     segment: int
     base_value: float
     reasons: tuple[tuple[str, Any, float], ...]
+    original_agrees: str | None = None
 
 
 def own_contributions(model: Any, X: Any, n_workers: int) -> tuple[Table, Explained]:
@@ -75,4 +78,6 @@ def explain_row(model: Any, X: Any) -> RowExplanation:
     data = raw_values(table.rows(0, 1))[0]
     order = sorted((j for j, value in enumerate(values) if value), key=lambda j: -abs(values[j]))
     reasons = tuple((table.names[j], data[j], float(values[j])) for j in order)
-    return RowExplanation(segment, float(explained.base[0]), reasons)
+    segmenter = route_of(model).segmenter
+    agrees = str(segmenter.agreement(route_of(model).transform(X))[0]) if hasattr(segmenter, "agreement") else None
+    return RowExplanation(segment, float(explained.base[0]), reasons, agrees)

@@ -5,7 +5,7 @@ from math import ceil
 from typing import Protocol
 
 from xseg.core.bins import FeatureBins
-from xseg.core.conditions import Condition
+from xseg.core.conditions import Condition, number_below
 from xseg.core.schema import Kind
 from xseg.ink._quantities import Quantity
 from xseg.ink._sentences import listed, one_line
@@ -69,7 +69,7 @@ def condition_words(limits: Limits, quantity: Quantity = _PLAIN, others: Sequenc
 
     Examples
     --------
-    >>> from xseg.core.conditions import Condition
+    >>> from xseg.core.conditions import Condition, number_below
     >>> from xseg.core.schema import Kind
     >>> condition_words(Condition("spend", Kind.NUMBER, lower=20, upper=40))
     'at least 20 and below 40'
@@ -138,10 +138,18 @@ def _number_words(limits: Limits, quantity: Quantity) -> str:
         return "no" if lower is None else "yes"
     parts = []
     if lower is not None:
-        parts.append(f"at least {quantity.with_unit(quantity.exact(lower), lower)}")
+        above = number_below(lower)
+        parts.append(f"at least {_exact(lower, quantity)}" if above is None else f"above {_exact(above, quantity)}")
     if upper is not None:
-        parts.append(f"below {quantity.with_unit(quantity.exact(upper), upper)}")
+        most = number_below(upper)
+        if most is not None and most == lower:
+            return f"exactly {_exact(most, quantity)}"
+        parts.append(f"below {_exact(upper, quantity)}" if most is None else f"at most {_exact(most, quantity)}")
     return " and ".join(parts) or "known"
+
+
+def _exact(value: float, quantity: Quantity) -> str:
+    return quantity.with_unit(quantity.exact(value), value)
 
 
 def _category_words(limits: Limits, others: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ class Figure:
 
 
 _FIGURES = (
+    ("fidelity_", "{:.1%}", "fidelity", "the share of people whom the original puts into the same group"),
     ("mean_depth_", "{:.1f}", "questions", "asked per person, on average"),
     (
         "price_of_explainability_",

@@ -70,6 +70,7 @@ class ReportFacts:
     figures: tuple[Figure, ...]
     segments: tuple[SegmentFacts, ...]
     root: Node | None
+    written: tuple[tuple[str, str], ...]
     checks: tuple[Check, ...]
     model: str
 
@@ -88,6 +89,7 @@ def gather(segmenter: Any, policy: Policy) -> ReportFacts:
         title=f"{people:,.0f} people in {len(segments)} groups",
         figures=figures,
         segments=tuple(_segment(segmenter, policy, index) for index in range(len(segments))),
+        written=tuple(getattr(segmenter, "rules_", ())),
         root=_node(segmenter, policy, 0) if hasattr(segmenter, "tree_") else None,
         checks=tuple(_checks(segmenter, policy)),
         model=fingerprint(segmenter),

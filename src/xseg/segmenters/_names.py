@@ -92,7 +92,7 @@ def check_names(names: Sequence[str], n_segments: int) -> tuple[str, ...]:
     chosen = tuple(names)
     if len(chosen) < n_segments or len(set(chosen)) < len(chosen) or not all(isinstance(n, str) and n for n in chosen):
         message = (
-            f"segment_names must be at least {n_segments} different, non-empty strings, largest segment first; "
+            f"segment_names must be at least {n_segments} different, non-empty strings, in the order of the segments; "
             f"got {list(chosen)}"
         )
         raise ParameterError(message)

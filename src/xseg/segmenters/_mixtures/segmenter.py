@@ -73,7 +73,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         The most iterations over all rows.
     tol : float, default=1e-5
         The iterations end when the mean log-likelihood rises by less than this.
-    variance_floor : float, default=1e-3
+    variance_floor : float, default=0.01
         The least variance of a number within a segment, as a share of its variance over everyone. Where many people
         have the very same number (nothing spent, say) a narrow distribution around it is likelier without limit, and
         this is the limit.
@@ -171,7 +171,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         n_init: int = 20,
         max_iter: int = 300,
         tol: float = 1e-5,
-        variance_floor: float = 1e-3,
+        variance_floor: float = 0.01,
         min_members: int = 10,
         max_bins: int = 255,
         segment_names: Sequence[str] | None = None,

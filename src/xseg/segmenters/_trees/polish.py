@@ -1,6 +1,8 @@
 """The last word of all rows on a tree that was found on a sample: cuts chosen anew by sums, wherever the rows are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from xseg.segmenters._trees.histograms import DifferenceHistogram, LeafSums
 from xseg.segmenters._trees.leaves import share_out
 from xseg.segmenters._trees.problem import Problem
 
-__all__ = ["Candidate", "evaluate", "refine"]
+__all__ = ["Candidate", "Judge", "evaluate", "refine"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +24,9 @@ class Candidate:
     means: NDArray[np.float64]
     cost: float
     smallest: int
+
+
+Judge: TypeAlias = Callable[[Problem, ThresholdTree, NDArray[np.float64] | None], Candidate]
 
 
 def evaluate(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] | None = None) -> Candidate:
@@ -36,16 +41,16 @@ def evaluate(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] |
     return Candidate(replace(tree, segment=labels), segment_means, problem.norms - float(between), int(mass.min()))
 
 
-def refine(problem: Problem, start: Candidate) -> Candidate:
-    """Choose the cuts anew, level by level, keeping each level's new cuts if they help."""
+def refine(problem: Problem, start: Candidate, judge: Judge = evaluate) -> Candidate:
+    """Choose the cuts anew, level by level, keeping each level's if they help; `judge` says what a tree costs."""
     best = start
     for level in range(best.tree.depth):
         nodes = np.flatnonzero((best.tree.node_depth == level) & (best.tree.feature != LEAF))
-        best = _recut(problem, best, nodes)
+        best = _recut(problem, best, nodes, judge)
     return best
 
 
-def _recut(problem: Problem, current: Candidate, nodes: NDArray[np.intp]) -> Candidate:
+def _recut(problem: Problem, current: Candidate, nodes: NDArray[np.intp], judge: Judge) -> Candidate:
     """Choose the cuts of some nodes of one level anew; keep the old tree if that does not help."""
     centers = problem.space.embedding.centers(current.means)
     statistic = DifferenceHistogram(problem.space, current.tree, nodes, problem.features, centers)
@@ -58,5 +63,5 @@ def _recut(problem: Problem, current: Candidate, nodes: NDArray[np.intp]) -> Can
     if not changed.any():
         return current
     tree = replace(current.tree, feature=feature, goes_left=goes_left)
-    recut = evaluate(problem, tree, current.means)
+    recut = judge(problem, tree, current.means)
     return recut if recut.smallest >= problem.min_weight and recut.cost < current.cost else current

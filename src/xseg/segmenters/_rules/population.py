@@ -1,0 +1,192 @@
+"""What rules learn of a population: counts, by sums over rows wherever they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg._kernels.boxes import find_own
+from xseg._kernels.distances import add_code_counts
+from xseg.backends import Backend
+from xseg.core.binning import choose_bins
+from xseg.core.bins import MAX_BINS, N_CODES, Bins, FeatureBins
+from xseg.core.boxes import Boxes, PatternCounts, Tests
+from xseg.core.schema import Feature, Kind, Schema
+from xseg.core.statistics import CodedBlock, RawBlock
+from xseg.core.summaries import TableSummary
+from xseg.core.tables import Table
+from xseg.exceptions import DataError
+from xseg.segmenters._rules.axes import Axes, axes_of, schema_of, values_of
+from xseg.segmenters._rules.expressions import questions
+from xseg.segmenters._rules.given import NamedRule
+
+__all__ = ["BoxCounts", "Ground", "RuleCounts", "axes_on", "box_segments", "names_category", "survey"]
+
+_NO_POINTS = np.empty((0, 0), dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """A table as rules see it.
+
+    Attributes
+    ----------
+    axes : Axes
+        Its features, cut where the rules ask.
+    bins : Bins
+        Its features, cut so that the spread of their values can be told.
+    strangers : tuple of (str, str)
+        Categories that rules name and no row has, with their columns.
+    """
+
+    axes: Axes
+    bins: Bins
+    strangers: tuple[tuple[str, str], ...]
+
+
+def survey(backend: Backend, rules: Sequence[NamedRule]) -> Ground:
+    """Look at the columns of a table, by sums.
+
+    Raises
+    ------
+    DataError
+        There are no rows.
+    RuleError
+        A rule asks for what the table does not have.
+    """
+    summary = backend.sum(TableSummary(MAX_BINS))
+    if summary.total_weight == 0:
+        message = "there are no rows with a positive weight to learn from"
+        raise DataError(message)
+    schema = summary.schema()
+    bins = choose_bins(summary, schema, MAX_BINS, backend.sum)
+    named = _named_categories(rules)
+    strangers = [
+        (column.feature.name, category)
+        for column in bins.features
+        if column.feature.kind in {Kind.CATEGORY, Kind.ORDERED}
+        for category in named.get(column.feature.name, ())
+        if category not in column.categories
+    ]
+    told = Bins(tuple(_with_categories(column, named.get(column.feature.name, ())) for column in bins.features))
+    return Ground(axes_on(told, rules), told, tuple(strangers))
+
+
+def axes_on(bins: Bins, rules: Sequence[NamedRule]) -> Axes:
+    """Cut the columns of a table that was surveyed where rules ask."""
+    return axes_of(rules, _with_kinds(bins.schema, rules))
+
+
+def _named_categories(rules: Sequence[NamedRule]) -> dict[str, list[str]]:
+    named: dict[str, dict[str, None]] = {}
+    for rule in rules:
+        for question in questions(rule.expression):
+            texts = [value for value in values_of(question) if isinstance(value, str)]
+            named.setdefault(question.column, {}).update(dict.fromkeys(texts))
+    return {column: list(texts) for column, texts in named.items()}
+
+
+def _with_categories(column: FeatureBins, named: Sequence[str]) -> FeatureBins:
+    """Give a code of its own to every category that a rule names, whether a row has it or not."""
+    if column.feature.kind.is_numeric or set(named) <= set(column.categories):
+        return column
+    room = MAX_BINS - len(named)
+    others = [category for category in column.categories if category not in named][:room]
+    kept = [category for category in column.categories if category in named or category in others]
+    categories = (*kept, *(category for category in named if category not in kept))
+    if column.feature.kind is Kind.CATEGORY:
+        categories = tuple(sorted(categories))
+    return FeatureBins(replace(column.feature, categories=categories), column.thresholds, categories)
+
+
+def _with_kinds(schema: Schema, rules: Sequence[NamedRule]) -> Schema:
+    """Give columns without any value the kind that the rules say they have."""
+    guessed = {feature.name: feature for feature in schema_of(rules)} if _has_empty(schema) else {}
+    return Schema(tuple(_of_kind(feature, guessed.get(feature.name)) for feature in schema))
+
+
+def _has_empty(schema: Schema) -> bool:
+    return any(feature.kind is Kind.EMPTY for feature in schema)
+
+
+def _of_kind(feature: Feature, guessed: Feature | None) -> Feature:
+    if feature.kind is not Kind.EMPTY or guessed is None:
+        return feature
+    return guessed
+
+
+def box_segments(boxes: Boxes, tests: Tests, table: Table) -> NDArray[np.int32]:
+    """Give the segment of each row: that of the one box it is in."""
+    patterns = tests.patterns(boxes.bins.encode(table, boxes.used_features.tolist()))
+    return _own(boxes, patterns)
+
+
+def _own(boxes: Boxes, patterns: NDArray[np.uint32]) -> NDArray[np.int32]:
+    segments = np.empty(len(patterns), dtype=np.int64)
+    find_own(patterns, boxes.segment.astype(np.int64), segments)
+    return segments.astype(np.int32)
+
+
+class BoxCounts:
+    """A statistic over raw rows: codes by segment, and patterns of failed tests by box."""
+
+    def __init__(self, bins: Bins, boxes: Boxes, n_segments: int) -> None:
+        self.bins = bins
+        self.boxes = boxes
+        self.counts = np.zeros((n_segments, len(bins), N_CODES), dtype=np.int64)
+        self.patterns = PatternCounts(boxes.tests())
+
+    def empty(self) -> Self:
+        """Give one over no rows."""
+        return type(self)(self.bins, self.boxes, len(self.counts))
+
+    def add(self, block: RawBlock) -> None:
+        """Add a block of rows."""
+        codes = self.boxes.bins.encode(block.table, self.boxes.used_features.tolist())
+        segments = _own(self.boxes, self.patterns.tests.patterns(codes))
+        add_code_counts(self.bins.encode(block.table), segments, block.weights, self.counts)
+        self.patterns.add(CodedBlock(codes, _NO_POINTS, block.weights))
+
+    def merge(self, other: Self) -> None:
+        """Add everything that `other` has seen."""
+        self.counts += other.counts
+        self.patterns.merge(other.patterns)
+
+
+class RuleCounts:
+    """A statistic over raw rows: how many each rule describes, by the rule that wins them.
+
+    `won` has shape (n_rules, n_rules): ``won[rule, winner]``; `total` is the weight of all rows.
+    """
+
+    def __init__(self, axes: Axes, rules: Sequence[NamedRule]) -> None:
+        self.axes = axes
+        self.rules = rules
+        self.won = np.zeros((len(rules), len(rules)), dtype=np.int64)
+        self.total = 0
+
+    def empty(self) -> Self:
+        """Give one over no rows."""
+        return type(self)(self.axes, self.rules)
+
+    def add(self, block: RawBlock) -> None:
+        """Add a block of rows."""
+        codes = self.axes.bins.encode(block.table, list(self.axes.tested))
+        winner = np.full(len(codes), -1)
+        for place, rule in enumerate(self.rules):
+            held = self.axes.holds(rule.expression, codes)
+            winner[held & (winner < 0)] = place
+            np.add.at(self.won[place], winner[held], block.weights[held])
+        self.total += int(block.weights.sum())
+
+    def merge(self, other: Self) -> None:
+        """Add everything that `other` has seen."""
+        self.won += other.won
+        self.total += other.total
+
+
+def names_category(rule: NamedRule, column: str, category: str) -> bool:
+    """Say whether a rule asks for a category of a column."""
+    return any(question.column == column and category in values_of(question) for question in questions(rule.expression))

@@ -1,0 +1,111 @@
+"""The well-known segments of recency, frequency and monetary value, as rules.
+
+Scores of 1 to 5 by fifths of the customers are those of Hughes, "Strategic database marketing", 1994. Names and ranges
+of scores are those in common use, as the R package ``rfm`` documents them for ``rfm_segment`` (version 0.2). The ranges
+overlap, and in the order printed there "New customers" and "Promising" can never be reached; here a narrower range
+stands before a wider one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.core.rounding import roundest
+from xseg.core.schema import suggestion
+from xseg.core.tables import Column, Table
+from xseg.exceptions import DataError, FeatureNamesError, RuleError
+from xseg.segmenters._rules.axes import axes_of, schema_of
+from xseg.segmenters._rules.expressions import write_column, write_literal
+from xseg.segmenters._rules.given import NamedRule, read_rules
+
+__all__ = ["RFM_SEGMENTS", "rfm_rules"]
+
+_FIFTHS = (0.2, 0.4, 0.6, 0.8)
+_ROOM = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class _Scores:
+    """Ranges of the scores for recency (5: most recent), and for frequency and monetary value alike (5: most)."""
+
+    recency: tuple[int, int]
+    value: tuple[int, int]
+
+
+RFM_SEGMENTS = {
+    "Champions": _Scores((4, 5), (4, 5)),
+    "Cannot lose them": _Scores((1, 1), (4, 5)),
+    "Loyal customers": _Scores((2, 5), (3, 5)),
+    "New customers": _Scores((4, 5), (1, 1)),
+    "Promising": _Scores((3, 4), (1, 1)),
+    "Potential loyalists": _Scores((3, 5), (1, 3)),
+    "Need attention": _Scores((2, 3), (2, 3)),
+    "About to sleep": _Scores((2, 3), (1, 2)),
+    "At risk": _Scores((1, 2), (2, 5)),
+    "Lost": _Scores((1, 2), (1, 2)),
+}
+
+
+def rfm_rules(table: Table, recency: str, frequency: str, monetary: str) -> dict[str, str]:
+    """Write the segments as rules over raw columns, with the fifths of a table as round numbers.
+
+    Where ties leave scores that nobody can have, segments that only such scores could reach are left out.
+    """
+    fifths = {name: _fifths_of(_column(table, name)) for name in (recency, frequency, monetary)}
+    rules = {}
+    for segment, scores in RFM_SEGMENTS.items():
+        low, high = scores.recency
+        # The most recent fifth has the highest score.
+        asked = [_range(recency, fifths[recency], 6 - high, 6 - low)]
+        asked += [_range(name, fifths[name], *scores.value) for name in (frequency, monetary)]
+        rules[segment] = " and ".join(asked)
+    return _reachable(rules)
+
+
+def _column(table: Table, name: str) -> Column:
+    if name not in table.names:
+        message = f"there is no column {name!r} in the table{suggestion(name, table.names)}"
+        raise FeatureNamesError(message)
+    return table.columns[table.names.index(name)]
+
+
+def _fifths_of(column: Column) -> list[float]:
+    """Give the ends of the first four fifths: round numbers within one percent of the people around each."""
+    if not column.kind.is_numeric:
+        message = f"column {column.name!r} holds text; recency, frequency and monetary value are numbers"
+        raise RuleError(message)
+    values = np.sort(column.numbers())
+    values = values[~np.isnan(values)]
+    if not len(values):
+        message = f"no value of column {column.name!r} is known; scores need some"
+        raise DataError(message)
+    return [_end(values, level) for level in _FIFTHS]
+
+
+def _end(values: NDArray[np.float64], level: float) -> float:
+    low, high = np.quantile(values, [level - _ROOM, level + _ROOM], method="inverted_cdf").tolist()
+    return float(low) if low == high else roundest(low, high)
+
+
+def _range(name: str, ends: Sequence[float], lowest: int, highest: int) -> str:
+    """Say that a value lies in some of the fifths, which are numbered from 1."""
+    column = write_column(name)
+    above = f"{write_literal(ends[lowest - 2])} < " if lowest > 1 else ""
+    most = f" <= {write_literal(ends[highest - 1])}" if highest < 5 else ""
+    if above and not most:
+        return f"{column} > {write_literal(ends[lowest - 2])}"
+    return f"{above}{column}{most}" if above or most else f"{column} is known"
+
+
+def _reachable(rules: dict[str, str]) -> dict[str, str]:
+    """Leave out the rules that can have nobody."""
+    named = read_rules(rules)
+    axes = axes_of(named, schema_of(named))
+    kept: list[NamedRule] = []
+    for rule in named:
+        earlier = [box for before in kept for box in axes.region(before.expression)]
+        if not axes.regions.covers(earlier, axes.region(rule.expression)):
+            kept.append(rule)
+    return {rule.name: rule.source.text for rule in kept}

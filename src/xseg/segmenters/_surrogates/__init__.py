@@ -1,0 +1,1 @@
+"""Readable stand-ins for clusterers that cannot be read."""

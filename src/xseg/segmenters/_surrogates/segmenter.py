@@ -1,0 +1,382 @@
+"""A readable stand-in for any clusterer."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+from warnings import warn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from xseg.backends import Backend
+from xseg.core.bins import Bins
+from xseg.core.boxes import MAX_TESTS, BoxModel
+from xseg.core.fixed_point import check_weights
+from xseg.core.profiles import Profile
+from xseg.core.tree import ThresholdTree
+from xseg.exceptions import ParameterError, UnsupportedModelError, XsegWarning
+from xseg.segmenters._names import check_names, propose_names
+from xseg.segmenters._surrogates.fidelity import SegmentFidelity, fidelity_of, overall_fidelity
+from xseg.segmenters._surrogates.labelled import Labelled, label_rows
+from xseg.segmenters._surrogates.originals import Label, Partition, original_of, predicted
+from xseg.segmenters._surrogates.search import find_tree
+from xseg.segmenters._trees.boxes import TreeBoxes, count_people
+from xseg.segmenters._trees.histograms import LeafSums
+from xseg.segmenters._trees.search import EFFORTS
+
+__all__ = ["SurrogateSegmenter"]
+
+_NO_GROUP = "No group"
+_YES, _NO, _NOT_KNOWN = "yes", "no", "not known"
+
+
+class SurrogateSegmenter(TreeBoxes):
+    """Stand in for a clusterer that nobody can read: a few questions that give nearly everybody the same group.
+
+    The stand-in is the threshold tree that contradicts the original about the fewest people, among trees of the given
+    size. It is measured, not trusted: `fidelity_` says how many people both agree about, `agreement` about whom.
+    Explanations and cards are exact for the stand-in, and say whether the original agrees.
+
+    Parameters
+    ----------
+    estimator : clusterer, Pipeline or None, default=None
+        The original, fitted or not: anything with ``predict``, ``fit_predict`` or ``labels_``. One that is not fitted
+        is copied and fitted on the table as it is; one that is fitted is asked to predict, or else its ``labels_`` are
+        taken. None: the labels come as `y`.
+    max_leaves : int, default=None
+        How many leaves the tree may have; None means twice as many as the original has groups.
+    max_depth : int, default=6
+        The most questions a person may be asked; at most 32.
+    min_segment_size : float or int, default=0.005
+        The least share (below 1) or number of people in a leaf.
+    effort : {"fast", "balanced", "thorough"}, default="balanced"
+        How hard to look, counted in arithmetic.
+    max_bins : int, default=255
+        How many codes a column may have.
+    noise_label : int, str or None, default=-1
+        The label of those who belong to no group. They become a segment of their own, called "No group".
+    segment_names : sequence of str, default=None
+        Names to use, in the order of `original_labels_`; None proposes names.
+    forbid : sequence of str, default=()
+        Columns that must not be asked about.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the sample that the search looks at in large tables. The original has its own.
+    n_jobs : int, default=None
+        How many threads to use; None and -1 mean every core.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_rows,)
+        The segment of each row.
+    segments_ : Segments
+        The segments, in the order of the original's labels, those without a group last.
+    original_labels_ : tuple
+        The original's label that each segment stands for.
+    original_name_ : str
+        What the original is: its class, or "labels".
+    estimator_ : estimator or None
+        The original, fitted, if it can predict. What it keeps of the rows is its own affair; files never hold it.
+    fidelity_ : float
+        The share of the people (or of the sample weight) about whom stand-in and original agree.
+    fidelity_by_segment_ : tuple of SegmentFidelity
+        Precision and recall of each group of the original.
+    n_segments_ : int
+        How many groups of the original have a leaf.
+    tree_ : ThresholdTree
+        The tree.
+    mean_depth_ : float
+        How many questions a person is asked, on average.
+    profile_ : Profile
+        How values are spread over the segments.
+    model_ : BoxModel
+        What explanations read.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, if they were strings.
+
+    References
+    ----------
+    Craven and Shavlik, "Extracting tree-structured representations of trained networks", NeurIPS 1995.
+    Carreira-Perpinan and Tavallali, "Alternating optimization of decision trees", NeurIPS 2018.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> from sklearn.cluster import KMeans
+    >>> from sklearn.datasets import load_iris
+    >>> X = load_iris(as_frame=True).data
+    >>> stand_in = xseg.SurrogateSegmenter(KMeans(3, random_state=0), max_leaves=4, random_state=0).fit(X)
+    >>> round(stand_in.fidelity_, 2), stand_in.original_labels_
+    (0.99, (0, 1, 2))
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "estimator": [None, HasMethods("fit"), HasMethods("fit_predict"), HasMethods("predict")],
+        "max_leaves": [None, Interval(Integral, 1, None, closed="left")],
+        "max_depth": [Interval(Integral, 1, MAX_TESTS, closed="both")],
+        "min_segment_size": [Interval(Real, 0, 1, closed="neither"), Interval(Integral, 1, None, closed="left")],
+        "effort": [StrOptions(set(EFFORTS))],
+        "max_bins": [Interval(Integral, 2, 255, closed="both")],
+        "noise_label": [None, Integral, str],
+        "segment_names": [None, "array-like"],
+        "forbid": ["array-like", tuple],
+        "random_state": ["random_state"],
+        "n_jobs": [None, Integral],
+    }
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        max_leaves: int | None = None,
+        max_depth: int = 6,
+        min_segment_size: float = 0.005,
+        effort: str = "balanced",
+        max_bins: int = 255,
+        noise_label: int | str | None = -1,
+        segment_names: Sequence[str] | None = None,
+        forbid: Sequence[str] = (),
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.max_leaves = max_leaves
+        self.max_depth = max_depth
+        self.min_segment_size = min_segment_size
+        self.effort = effort
+        self.max_bins = max_bins
+        self.noise_label = noise_label
+        self.segment_names = segment_names
+        self.forbid = forbid
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    estimator_: Any
+    original_labels_: tuple[Label, ...]
+    original_name_: str
+    fidelity_: float
+    fidelity_by_segment_: tuple[SegmentFidelity, ...]
+
+    def fit(self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Find the tree that contradicts the original about the fewest people.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_features)
+            The people, one a row, in the form that the original takes.
+        y : array-like of shape (n_rows,), default=None
+            The original's labels, if no estimator was given; otherwise ignored. Missing ones belong to no group.
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts; 2 is the same as the row twice. The original gets it too if it takes weights.
+
+        Returns
+        -------
+        SurrogateSegmenter
+            The fitted segmenter.
+
+        Raises
+        ------
+        ParameterError
+            A parameter is not allowed, there is nothing to stand in for, or a fitted original knows nothing of `X`.
+        DataError, SchemaError, ColumnTypeError
+            The rows or labels cannot be used.
+
+        Warns
+        -----
+        XsegWarning
+            A group of the original has no leaf.
+        """
+        self._check_parameters()
+        if isinstance(X, Backend):
+            message = "a surrogate shows the rows to the original, which takes tables; give the table, not a backend"
+            raise ParameterError(message)
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        table = self._read(X, reset=True)
+        check_weights(sample_weight, len(table))
+        original = original_of(self.estimator, X, y, len(table), sample_weight)
+        partition = Partition.of(original.labels, len(table), self.noise_label)
+        labelled = label_rows(
+            table,
+            partition,
+            sample_weight,
+            max_bins=self.max_bins,
+            forbid=tuple(self.forbid),
+            seed=seed,
+            n_jobs=self.n_jobs,
+        )
+        most = self.max_leaves or 2 * len(partition.labels)
+        problem = labelled.problem(most, self.max_depth, self._least_share(labelled))
+        self.estimator_, self.original_name_ = original.estimator, original.name
+        self._learn(labelled, find_tree(labelled, problem, self.effort), partition)
+        return self
+
+    def fit_predict(self, X: Any, y: ArrayLike | None = None, **parameters: Any) -> NDArray[np.int32]:
+        """Fit, and give the segment of each row.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_features)
+            The people.
+        y : array-like of shape (n_rows,), default=None
+            The original's labels, if no estimator was given.
+        **parameters
+            Other parameters of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Segment indices.
+        """
+        return self.fit(X, y, **parameters).labels_
+
+    def agreement(self, X: Any, labels: ArrayLike | None = None) -> NDArray[np.str_]:
+        """Say for each row whether the original agrees with the stand-in.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_features)
+            The rows.
+        labels : array-like of shape (n_rows,), default=None
+            What the original says of them. None asks the original, if it can predict.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            "yes", "no", or "not known" for every row if the original cannot be asked: it cannot predict, or the
+            segmenter comes from a file.
+
+        Raises
+        ------
+        NotFittedError, SchemaError, ColumnTypeError
+            As for `predict`.
+        DataError
+            There is not one label for each row.
+
+        Examples
+        --------
+        >>> import numpy as np, xseg
+        >>> X = np.array([[0.0], [1.0], [2.0], [3.0]] * 10)
+        >>> stand_in = xseg.SurrogateSegmenter(max_leaves=2).fit(X, [0, 1, 0, 1] * 5 + [0, 0, 1, 1] * 5)
+        >>> stand_in.agreement(X[:4], [0, 1, 0, 1])
+        array(['yes', 'yes', 'no', 'yes'], dtype='<U9')
+        >>> stand_in.agreement(X[:1])
+        array(['not known'], dtype='<U9')
+        """
+        own = self.predict(X)
+        if labels is None and self.estimator_ is None:
+            return np.full(len(own), _NOT_KNOWN)
+        said = self._groups_said(predicted(self.estimator_, X) if labels is None else labels, len(own))
+        return np.where(said == self._groups[own], _YES, _NO).astype(f"<U{len(_NOT_KNOWN)}")
+
+    def score(self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> float:
+        """Give the share of rows about which stand-in and original agree.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_features)
+            The rows.
+        y : array-like of shape (n_rows,), default=None
+            What the original says of them; None asks it.
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts.
+
+        Returns
+        -------
+        float
+            The fidelity on these rows.
+
+        Raises
+        ------
+        UnsupportedModelError
+            The original cannot be asked, and `y` is not given.
+        """
+        self._check_fitted()
+        if self.estimator_ is None and y is None:
+            message = f"the original ({self.original_name_}) cannot predict; give its labels for these rows as y"
+            raise UnsupportedModelError(message)
+        agrees = self.agreement(X, None if self.estimator_ is not None else y) == _YES
+        weights, _ = check_weights(sample_weight, len(agrees))
+        return float(np.average(agrees, weights=weights))
+
+    def _least_share(self, labelled: Labelled) -> float:
+        if self.min_segment_size < 1:
+            return float(self.min_segment_size)
+        return min(1.0, self.min_segment_size * labelled.weight_unit / labelled.space.total_weight)
+
+    def _learn(self, labelled: Labelled, tree: ThresholdTree, partition: Partition) -> None:
+        """Keep what the fitted segmenter needs: the tree, and counts over the population."""
+        groups = np.unique(tree.segment[tree.leaves])
+        place = np.full(labelled.n_groups, -1, dtype=np.int32)
+        place[groups] = np.arange(len(groups))
+        tree = replace(tree, segment=np.where(tree.segment >= 0, place[tree.segment], -1).astype(np.int32))
+        mass = labelled.backend.sum(LeafSums(labelled.space, tree)).groups.mass
+        counted = count_people(labelled.backend, tree, len(groups), labelled.weight_unit)
+        # The last column is the label: it tells the confusion, and is not one of the people's.
+        confusion = counted.profile.counts[:, -1, : labelled.n_groups]
+        reduced = replace(counted.tree, bins=Bins(counted.tree.bins.features[:-1]))
+        profile = Profile(labelled.own_bins, counted.profile.counts[:, :-1], labelled.weight_unit)
+        self._restore(
+            tree=reduced,
+            model=BoxModel(reduced.boxes().merged(), len(groups), counted.model.population),
+            profile=profile,
+            names=self._names(profile, groups.tolist(), partition.noise),
+            groups=groups.tolist(),
+            labels=partition.labels,
+            noise=partition.noise,
+            confusion=confusion,
+            mean_depth=float(np.average(tree.node_depth[tree.leaves], weights=mass)),
+        )
+        self._warn_of_missing([label for group, label in enumerate(partition.labels) if group not in groups])
+        self.labels_ = labelled.backend.map(lambda block: tree.predict(block.codes))
+
+    def _warn_of_missing(self, labels: Sequence[Label]) -> None:
+        if labels:
+            shown = ", ".join(map(repr, labels[:5])) + (", ..." if len(labels) > 5 else "")
+            message = (
+                f"no leaf stands for the group(s) {shown} of the original within max_leaves, max_depth and "
+                "min_segment_size; their people count as mistakes"
+            )
+            warn(message, XsegWarning, stacklevel=4)
+
+    def _names(self, profile: Profile, groups: Sequence[int], noise: int | None) -> tuple[str, ...]:
+        if self.segment_names is not None:
+            return check_names(self.segment_names, len(groups))
+        names = propose_names(profile)
+        return tuple(_NO_GROUP if group == noise else name for group, name in zip(groups, names, strict=True))
+
+    def _restore(
+        self,
+        *,
+        tree: ThresholdTree,
+        model: BoxModel,
+        profile: Profile,
+        names: tuple[str, ...],
+        groups: Sequence[int],
+        labels: tuple[Label, ...],
+        noise: int | None,
+        confusion: NDArray[np.int64],
+        mean_depth: float,
+        named: bool | None = None,
+    ) -> Self:
+        """Set everything a fitted segmenter holds, whether it was just learned or comes from a file."""
+        self.tree_, self.mean_depth_ = tree, mean_depth
+        self._all_labels, self._noise, self._confusion = labels, noise, confusion
+        self._groups = np.array(groups, dtype=np.int64)
+        self.original_labels_ = tuple(labels[group] for group in groups)
+        self.fidelity_ = overall_fidelity(confusion, groups)
+        self.fidelity_by_segment_ = fidelity_of(confusion, list(groups), labels, profile.unit)
+        self._restore_boxes(model=model, profile=profile, names=names, named=named)
+        return self
+
+    def _groups_said(self, labels: Any, n_rows: int) -> NDArray[np.int64]:
+        """Give the place of each label among those of the fit; -1 for labels that were not there."""
+        said = Partition.of(labels, n_rows, self.noise_label)
+        place_of = {label: place for place, label in enumerate(self._all_labels) if place != self._noise}
+        places = [place_of.get(label, -1) for label in said.labels]
+        if said.noise is not None:
+            places[said.noise] = -1 if self._noise is None else self._noise
+        return np.array(places, dtype=np.int64)[said.places]

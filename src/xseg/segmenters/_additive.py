@@ -33,7 +33,7 @@ class AdditiveSegmenter(Segmenter):
     min_members: int
 
     def _predict_table(self, table: Table) -> NDArray[np.int32]:
-        return self.model_.score(table).argmax(axis=1).astype(np.int32)
+        return np.asarray(self.model_.score(table).argmax(axis=1), dtype=np.int32)
 
     def _scores_of(self, X: Any) -> NDArray[np.float64]:
         """Give the scores of rows, wherever they are."""

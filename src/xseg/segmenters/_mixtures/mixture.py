@@ -95,7 +95,7 @@ class Mixture:
     @property
     def n_parameters(self) -> int:
         """How many numbers can be chosen freely."""
-        free = 2 * self.means.shape[1] + sum(count - 1 for count in self.spread.n_codes)
+        free = 2 * len(self.spread.embedding.coordinates) + sum(count - 1 for count in self.spread.n_codes)
         return len(self) - 1 + len(self) * free
 
     def scores(self) -> Scores:

@@ -189,4 +189,4 @@ class Levels:
     def means(self) -> NDArray[np.float64]:
         """Give the mean point of each code; rounded as points are, so that equal points stay what they are."""
         means = self.sums / self.units[:, None] / np.maximum(self.counts, 1)
-        return means.astype(np.float32).astype(np.float64)
+        return np.asarray(means.astype(np.float32), dtype=np.float64)

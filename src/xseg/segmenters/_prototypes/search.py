@@ -22,11 +22,11 @@ from xseg.segmenters._prototypes.sums import NearestCounts
 
 __all__ = ["Found", "alternate", "find", "settle"]
 
-_N_CANDIDATES = 32
-_MOST_FAILURES = 6
+_N_CANDIDATES = 8
+_MOST_FAILURES = 10
 _N_TRIES = 6
 _START_ROUNDS = 12
-_EXCHANGES_PER_CENTRE = 4
+_EXCHANGES_PER_CENTRE = 8
 _WORTH_IT = 1e-4
 _SHORT = 3
 _LEAST_GAIN = 1e-9
@@ -78,11 +78,23 @@ def settle(
     backend: CodedBackend, space: PrototypeSpace, found: Found, max_iter: int, tolerance: float, min_weight: int
 ) -> Found:
     """Alternate on all rows; a centre with too few people goes, and its people go to the next nearest."""
-    settled = alternate(backend, space, found.centres, max_iter, tolerance)
+    settled = _largest_first(backend, space, alternate(backend, space, found.centres, max_iter, tolerance))
     while not settled.holds(min_weight) and len(settled.centres) > 1:
         kept = np.delete(np.arange(len(settled.centres)), settled.mass.argmin())
-        settled = alternate(backend, space, settled.centres[kept], max_iter, tolerance)
+        moved = alternate(backend, space, settled.centres[kept], max_iter, tolerance)
+        settled = _largest_first(backend, space, moved)
     return settled
+
+
+def _largest_first(backend: CodedBackend, space: PrototypeSpace, found: Found) -> Found:
+    """Order the centres by how many people they have; people as near to two are with the first, so count again."""
+    for _ in range(len(found.centres)):
+        order = np.argsort(-found.mass, kind="stable")
+        if (order == np.arange(len(order))).all():
+            break
+        counted = backend.sum(NearestCounts(space, found.centres[order]))
+        found = Found(counted.centres, counted.cost, counted.mass, found.n_rounds)
+    return found
 
 
 class _Hunt:

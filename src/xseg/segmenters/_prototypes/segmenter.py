@@ -53,7 +53,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         How numbers are made comparable, unless the metric is "gower".
     feature_weights : dict or array-like of shape (n_features,), default=None
         How much each feature counts in a distance; a dict names those that differ from 1.
-    n_init : int, default=4
+    n_init : int, default=10
         How many starts to improve on.
     max_iter : int, default=100
         How often centres may move.
@@ -145,7 +145,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         min_members: int = 10,
         scaling: str = "standard",
         feature_weights: Mapping[str, float] | ArrayLike | None = None,
-        n_init: int = 4,
+        n_init: int = 10,
         max_iter: int = 100,
         max_bins: int = 255,
         segment_names: Sequence[str] | None = None,

@@ -196,6 +196,8 @@ def latent_classes(table, n_categories, n_classes, rng, n_iter=500):
                 for value in range(count):
                     probabilities[j][s, value] = shares[table[:, j] == value, s].sum() / shares[:, s].sum()
         for i, row in enumerate(table):
-            joint = [weights[s] * np.prod([p[s, v] for p, v in zip(probabilities, row)]) for s in range(n_classes)]
+            joint = [
+                weights[s] * np.prod([probabilities[j][s, v] for j, v in enumerate(row)]) for s in range(n_classes)
+            ]
             shares[i] = np.array(joint) / sum(joint)
     return weights, probabilities

@@ -28,7 +28,20 @@ def soften(scores, shares, logs):
 
 @kernel
 def add_soft_sums(
-    points, codes, coordinates, looked_up, shares, weights, unit, units, square_units, mass, known, sums, squares, counts
+    points,
+    codes,
+    coordinates,
+    looked_up,
+    shares,
+    weights,
+    unit,
+    units,
+    square_units,
+    mass,
+    known,
+    sums,
+    squares,
+    counts,
 ):
     """Add each row's share in each component, rounded once to fixed point; shares below 1e-12 are nothing.
 

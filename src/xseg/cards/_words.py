@@ -128,7 +128,8 @@ def _sum(card: "Card") -> list[str]:
 def _base(card: "Card") -> str:
     if card.rival is None:
         return f"Before looking at anything, everybody has {card.base_points} of 100 points for this group."
-    balance = "level with it" if card.base_points == 0 else f"{_points(abs(card.base_points))} {_side(card.base_points)}"
+    size = abs(card.base_points)
+    balance = f"{_points(size)} {'ahead' if card.base_points > 0 else 'behind'}" if size else "level with it"
     return (
         f"The points compare this group with “{one_line(card.rival)}”, the next best fit. "
         f"Before looking at anything, this group is {balance}."
@@ -143,10 +144,6 @@ def _total(card: "Card") -> str:
     if card.total_points == 0:
         return "All of it together puts this group less than a point ahead."
     return f"All of it together puts this group {_points(card.total_points)} ahead."
-
-
-def _side(points: int) -> str:
-    return "ahead" if points > 0 else "behind"
 
 
 def _points(points: int) -> str:

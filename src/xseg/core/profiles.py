@@ -91,7 +91,6 @@ class Profile:
             return int(known.argmax())
         return int(np.searchsorted(np.cumsum(known), known.sum() / 2))
 
-
     def middle_half(self, feature: int, segment: int) -> NDArray[np.bool_] | None:
         """Give the codes that are typical of a segment, shape (256,); None if none are.
 

@@ -136,7 +136,7 @@ class AdditiveSegmenter(Segmenter):
 
 
 class SegmentCounts:
-    """A statistic: the weight of every code of every feature among the people whose score is highest in each segment."""
+    """A statistic: the weight of every code of every feature among the people of each segment."""
 
     def __init__(self, scores: Scores, n_features: int) -> None:
         self.scores = scores

@@ -37,9 +37,7 @@ class Estimate:
     converged: bool
 
 
-def run(
-    backend: CodedBackend, total_weight: int, mixture: Mixture, max_iter: int, tolerance: float
-) -> Estimate:
+def run(backend: CodedBackend, total_weight: int, mixture: Mixture, max_iter: int, tolerance: float) -> Estimate:
     """Iterate until the mean log-likelihood rises by less than the tolerance."""
     before = -np.inf
     for n_iter in range(1, max_iter + 1):

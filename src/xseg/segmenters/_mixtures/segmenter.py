@@ -438,9 +438,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         most = self._count_possible(prepared, _MOST_CHOSEN, min_weight)
         found = [start(count) for count in range(1, most + 1)]
         logs = [_on_everyone(prepared, estimate) for estimate in found]
-        criteria = [
-            _bic(log, people, estimate.mixture.n_parameters) for log, estimate in zip(logs, found, strict=True)
-        ]
+        criteria = [_bic(log, people, estimate.mixture.n_parameters) for log, estimate in zip(logs, found, strict=True)]
         best = int(np.argmin(criteria))
         self.selection_ = tuple(
             MixtureChoice(number, log, bic, number == best + 1)

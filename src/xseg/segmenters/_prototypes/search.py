@@ -57,9 +57,7 @@ def find(
     return hunt.exchange(best)
 
 
-def alternate(
-    backend: CodedBackend, space: PrototypeSpace, centres: Centres, max_iter: int, tolerance: float
-) -> Found:
+def alternate(backend: CodedBackend, space: PrototypeSpace, centres: Centres, max_iter: int, tolerance: float) -> Found:
     """Move centres and people in turn until the cost stops falling."""
     best: Found | None = None
     for n_rounds in range(1, max_iter + 1):
@@ -142,9 +140,7 @@ class _Hunt:
         row = np.arange(len(distances))
         to_nearest = distances[row, nearest]
         to_second = distances[row, second] if len(found.centres) > 1 else np.full(len(distances), np.inf)
-        candidates = self.space.at(
-            self.block, draw_rows(self.hashes, self.weights * to_nearest, seed, _N_CANDIDATES)
-        )
+        candidates = self.space.at(self.block, draw_rows(self.hashes, self.weights * to_nearest, seed, _N_CANDIDATES))
         costs = np.empty((_N_CANDIDATES, len(found.centres)))
         to_candidates = self.space.distances(self.block, candidates)
         swap_costs(to_candidates, nearest, to_nearest, to_second, self.weights, costs)

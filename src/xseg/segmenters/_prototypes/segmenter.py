@@ -20,8 +20,8 @@ from xseg.segmenters._additive import AdditiveSegmenter
 from xseg.segmenters._learning.preparation import Prepared
 from xseg.segmenters._prototypes.search import Found, find, settle
 from xseg.segmenters._prototypes.space import METRICS, Centres, Levels, PrototypeSpace
-from xseg.segmenters._prototypes.sums import NearestCounts
 from xseg.segmenters._prototypes.summary import core_counts, typical_values
+from xseg.segmenters._prototypes.sums import NearestCounts
 
 if TYPE_CHECKING:
     import pandas as pd

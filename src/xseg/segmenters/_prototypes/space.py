@@ -151,7 +151,8 @@ class PrototypeSpace:
         codes = block.codes[rows]
         numbers = np.where(codes[:, coordinates] == MISSING, self.overall.numbers, block.points[rows])
         return Centres(
-            numbers.astype(np.float64), np.where(codes[:, looked_up] == MISSING, self.overall.codes, codes[:, looked_up])
+            numbers.astype(np.float64),
+            np.where(codes[:, looked_up] == MISSING, self.overall.codes, codes[:, looked_up]),
         )
 
 

@@ -15,7 +15,7 @@ from xseg.core.profiles import Profile
 from xseg.core.rounding import roundest
 from xseg.core.schema import Kind
 from xseg.core.statistics import CodedBlock
-from xseg.core.summaries import N_CELLS, cell_edges, cell_keys
+from xseg.core.summaries import N_CELLS, cell_keys
 
 __all__ = ["core_counts", "typical_values"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from xseg.core.tables import Table, read_table
 from xseg.explanations._explain import explainer_of, raw_values, rows_for
-from xseg.explanations._explained import Explained
+from xseg.explanations._explained import NO_RIVAL, Explained
 from xseg.explanations._pipeline import route_of
 
 __all__ = ["RowExplanation", "explain_row", "own_contributions"]
@@ -24,6 +24,8 @@ class RowExplanation:
     reasons : tuple of (str, object, float)
         Name, value and contribution of each feature with any influence, the strongest first; `base_value` and the
         contributions add up to 1, or to the margin.
+    rival : int or None
+        The segment that fits next best, over which the margin is; None where membership is explained.
     original_agrees : {"yes", "no", "not known"} or None
         Where the model stands in for another: whether that one puts the person into this segment too.
     """
@@ -31,6 +33,7 @@ class RowExplanation:
     segment: int
     base_value: float
     reasons: tuple[tuple[str, Any, float], ...]
+    rival: int | None = None
     original_agrees: str | None = None
 
 
@@ -80,4 +83,5 @@ def explain_row(model: Any, X: Any) -> RowExplanation:
     reasons = tuple((table.names[j], data[j], float(values[j])) for j in order)
     segmenter = route_of(model).segmenter
     agrees = str(segmenter.agreement(route_of(model).transform(X))[0]) if hasattr(segmenter, "agreement") else None
-    return RowExplanation(segment, float(explained.base[0]), reasons, agrees)
+    rival = None if explained.rivals[0] == NO_RIVAL else int(explained.rivals[0])
+    return RowExplanation(segment, float(explained.base[0]), reasons, rival, agrees)

@@ -175,6 +175,7 @@ def test_one_row_as_plain_data(kind, mixed):
     assert total == pytest.approx(float(explanation.base_values[0] + explanation.values[0].sum()), abs=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore::xseg.XsegWarning")
 def test_what_cannot_be_explained_is_refused(kind, mixed):
     with pytest.raises(NotFittedError):
         xseg.explain(kind(), mixed)

@@ -116,7 +116,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
     >>> customers = xseg.make_customers(2_000, random_state=0)
     >>> segmenter = xseg.PrototypeSegmenter(n_segments=3, random_state=0).fit(customers)
     >>> segmenter.prototypes_.shape
-    (3, 11)
+    (3, 12)
     >>> bool(segmenter.prototype_sizes_.min() >= 10)
     True
     """

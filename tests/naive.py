@@ -140,3 +140,75 @@ def rule_holds(rule, row):
 def first_rule(rules, row):
     """The place of the first rule that holds; their number if none does."""
     return next((place for place, rule in enumerate(rules) if rule_holds(rule, row)), len(rules))
+
+
+def curve_part(curve, segment, point, code):
+    level, knot, slope, curvature, unknown = curve[:, segment]
+    return unknown if code == 255 else level + slope * abs(point - knot) + curvature * (point - knot) ** 2
+
+
+def additive_parts(points, codes, coordinates, looked_up, curves, tables):
+    """The part of each used feature in each score, shape (n_rows, n_used, n_segments)."""
+    n_segments = curves.shape[2]
+    parts = np.zeros((len(codes), len(coordinates) + len(looked_up), n_segments))
+    for i, row in enumerate(codes):
+        for s in range(n_segments):
+            for p, j in enumerate(coordinates):
+                parts[i, p, s] = curve_part(curves[p], s, float(points[i, p]), row[j])
+            for f, j in enumerate(looked_up):
+                parts[i, len(coordinates) + f, s] = tables[f, row[j], s]
+    return parts
+
+
+def swap_costs(to_candidates, to_centres, weights):
+    """Every exchange, by doing it."""
+    n_candidates, n_centres = to_candidates.shape[1], to_centres.shape[1]
+    costs = np.zeros((n_candidates, n_centres))
+    for m in range(n_candidates):
+        for c in range(n_centres):
+            distances = to_centres.copy()
+            distances[:, c] = to_candidates[:, m]
+            costs[m, c] = weights @ distances.min(axis=1)
+    return costs
+
+
+def soft_sums(points, codes, coordinates, looked_up, shares, weights):
+    """Mass, known mass, sums, squares and counts, in floating point."""
+    known = (codes[:, coordinates] != 255).astype(float)
+    weighted = shares * weights[:, None]
+    counts = np.zeros((shares.shape[1], len(looked_up), 256))
+    for f, j in enumerate(looked_up):
+        for i, code in enumerate(codes[:, j]):
+            counts[:, f, code] += weighted[i]
+    there = points.astype(float) * known
+    return weighted.sum(axis=0), weighted.T @ known, weighted.T @ there, weighted.T @ (there**2), counts
+
+
+def latent_class_likelihood(table, weights, probabilities):
+    """The mean log-likelihood of complete categories, row by row."""
+    logs = []
+    for row in table:
+        joint = sum(
+            weight * np.prod([probabilities[j][s][value] for j, value in enumerate(row)])
+            for s, weight in enumerate(weights)
+        )
+        logs.append(np.log(joint))
+    return float(np.mean(logs))
+
+
+def latent_classes(table, n_categories, n_classes, rng, n_iter=500):
+    """EM for latent classes by enumeration of rows and classes, from one random start."""
+    shares = rng.dirichlet(np.ones(n_classes), len(table))
+    for _ in range(n_iter):
+        weights = shares.mean(axis=0)
+        probabilities = [np.zeros((n_classes, count)) for count in n_categories]
+        for s in range(n_classes):
+            for j, count in enumerate(n_categories):
+                for value in range(count):
+                    probabilities[j][s, value] = shares[table[:, j] == value, s].sum() / shares[:, s].sum()
+        for i, row in enumerate(table):
+            joint = [
+                weights[s] * np.prod([probabilities[j][s, v] for j, v in enumerate(row)]) for s in range(n_classes)
+            ]
+            shares[i] = np.array(joint) / sum(joint)
+    return weights, probabilities

@@ -79,3 +79,40 @@ def test_trees_written_down_as_rules_give_everyone_the_same_segment(shared_data,
     np.testing.assert_allclose(xseg.explain(rules, table).values, xseg.explain(tree, table).values, atol=1e-12)
     xseg.save(rules, tmp_path / "rules.json")
     assert (xseg.load(tmp_path / "rules.json").predict(table) == tree.labels_).all()
+
+
+SCORED = {
+    "prototypes": lambda: xseg.PrototypeSegmenter(4, random_state=0),
+    "mixture": lambda: xseg.MixtureSegmenter(4, random_state=0),
+}
+
+
+@pytest.mark.parametrize("kind", SCORED)
+@pytest.mark.parametrize("table_of", [marketing, bank, telco, wholesale, retail])
+def test_segments_made_by_scores_are_explained_to_everyone(shared_data, table_of, kind, tmp_path):
+    table = table_of(shared_data)
+    segmenter = SCORED[kind]().fit(table)
+    assert segmenter.n_segments_ == 4
+    scores = segmenter.model_.score(segmenter._read(table))
+    every = xseg.explain(segmenter, table, of="all")
+    scale = max(1.0, np.abs(scores).max())
+    np.testing.assert_allclose(every.base_values + every.values.sum(axis=1), scores, atol=1e-9 * scale)
+    best = np.sort(scores, axis=1)
+    own = xseg.explain(segmenter, table)
+    margin = best[:, -1] - best[:, -2]
+    np.testing.assert_allclose(own.base_values + own.values.sum(axis=1), margin, atol=1e-9 * scale)
+    for card, label in zip(xseg.make_cards(segmenter, table.head(300)), segmenter.labels_, strict=False):
+        assert card.segment.index == label
+        points = card.base_points + sum(reason.points for reason in card.reasons) + card.rest_points
+        assert points + (card.hidden_points or 0) == card.total_points
+    xseg.save(segmenter, tmp_path / "model.json")
+    assert (xseg.load(tmp_path / "model.json").predict(table) == segmenter.labels_).all()
+
+
+def test_prototypes_of_a_file_in_batches_are_the_same_bits(shared_data):
+    path = shared_data / "bank_full.csv.gz"
+    whole = xseg.PrototypeSegmenter(4, random_state=0).fit(pd.read_csv(path))
+    batched = xseg.PrototypeSegmenter(4, random_state=0).fit(xseg.BatchBackend(path, batch_rows=9_999))
+    assert (whole.labels_ == batched.labels_).all()
+    assert whole.cost_ == batched.cost_
+    assert whole.prototypes_.equals(batched.prototypes_)

@@ -16,14 +16,23 @@ if TYPE_CHECKING:
     from xseg.export import load, save
     from xseg.policy import Policy
     from xseg.reports import make_report
-    from xseg.segmenters import RuleSegmenter, SurrogateSegmenter, TreeSegmenter, lint_rules
+    from xseg.segmenters import (
+        MixtureSegmenter,
+        PrototypeSegmenter,
+        RuleSegmenter,
+        SurrogateSegmenter,
+        TreeSegmenter,
+        lint_rules,
+    )
 
 _HOMES = {
     "Backend": "backends",
     "BatchBackend": "backends",
     "Card": "cards",
     "MemoryBackend": "backends",
+    "MixtureSegmenter": "segmenters",
     "Policy": "policy",
+    "PrototypeSegmenter": "segmenters",
     "RuleSegmenter": "segmenters",
     "Scorer": "explanations",
     "SurrogateSegmenter": "segmenters",
@@ -47,7 +56,9 @@ __all__ = [
     "BatchBackend",
     "Card",
     "MemoryBackend",
+    "MixtureSegmenter",
     "Policy",
+    "PrototypeSegmenter",
     "RuleSegmenter",
     "Scorer",
     "SurrogateSegmenter",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -140,11 +141,17 @@ def explain(
     listing = Table(box=None, pad_edge=False, header_style="bold")
     listing.add_column("why")
     listing.add_column("value", justify="right")
-    listing.add_column("points", justify="right")
-    listing.add_row("share of everyone in this segment", "", f"{100 * found.base_value:.1f}")
+    if found.rival is None:
+        unit, first, scale, digits = "points", "share of everyone in this segment", 100.0, 1
+    else:
+        unit, scale, digits = "margin", 1.0, 3
+        first = f"how far everyone is ahead of {segmenter.segment_names_[found.rival]}"
+    listing.add_column(unit, justify="right")
+    listing.add_row(escape(first), "", f"{scale * found.base_value:.{digits}f}")
     for name, value, contribution in found.reasons:
-        listing.add_row(labels.feature(name).label, _shown(value), f"{100 * contribution:+.1f}")
-    listing.add_row("together", "", "100.0", style="bold")
+        listing.add_row(labels.feature(name).label, _shown(value), f"{scale * contribution:+.{digits}f}")
+    together = found.base_value + sum(contribution for *_, contribution in found.reasons)
+    listing.add_row("together", "", f"{scale * together:.{digits}f}", style="bold")
     console.print(listing, highlight=False)
 
 

@@ -5,20 +5,24 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xseg.cards._families import Told, family_of
 from xseg.cards._record import Card, Comparison, Limits, OriginalAgrees, Reason, RightLink, SegmentFact, WhoToAsk
 from xseg.core.bins import MISSING
-from xseg.core.conditions import condition_of
+from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
 from xseg.core.tables import Table
+from xseg.explanations import NO_RIVAL, Explained
 from xseg.export import fingerprint
-from xseg.ink import Quantity, condition_words, one_line, other_categories
+from xseg.ink import Quantity, condition_words, one_line, other_categories, range_words
 from xseg.policy import Policy
 
 __all__ = ["FactFinder", "whole_points"]
 
 MOST_REASONS = 4
+# No part of a card has more than this many times 100 points: where two groups fit almost equally well, the points by
+# which one is ahead are fewer than 100 instead.
+MOST_PER_POINT = 2.0
 _NEGLIGIBLE = 1e-12
 
 
@@ -31,12 +35,8 @@ class FactFinder:
         The model.
     table : Table
         The rows.
-    values : ndarray of shape (n_rows, n_features)
+    explained : Explained
         Exact contributions to each row's own segment.
-    labels : ndarray of shape (n_rows,)
-        The segments.
-    base : ndarray of shape (n_rows,)
-        The share of everyone in each row's segment.
     policy : Policy
         What people may be told.
     issued : date
@@ -49,23 +49,18 @@ class FactFinder:
         self,
         segmenter: Any,
         table: Table,
-        values: NDArray[np.float64],
-        labels: NDArray[np.int64],
-        base: NDArray[np.float64],
+        explained: Explained,
         policy: Policy,
         issued: date,
         agreement: Sequence[OriginalAgrees] | None = None,
     ) -> None:
         self.table = table
-        self.values = values
-        self.labels = labels
-        self.base = base
+        self.explained = explained
         self.policy = policy
         self.issued = issued
         self.agreement = agreement
         self.profile = segmenter.profile_
-        self.boxes = segmenter.model_.boxes
-        self.tests = self.boxes.tests()
+        self.family = family_of(segmenter)
         self.model = fingerprint(segmenter)
         names = table.names
         self.features = [policy.feature(name) for name in names]
@@ -74,7 +69,7 @@ class FactFinder:
         self.hidden = np.array([feature.sensitive or not feature.shown for feature in self.features])
         self.secrets = [_words(name) for name, secret in zip(names, self.hidden, strict=True) if secret]
         self.segments = [self._segment(segment) for segment in segmenter.segments_]
-        used = set(self.boxes.used_features.tolist())
+        used = set(segmenter.model_.used_features.tolist())
         may_name = [feature.shown for feature in self.features]
         self.not_used = [self.labels_of[j] for j in range(len(names)) if j not in used and may_name[j]]
         self.who = self._who()
@@ -85,28 +80,36 @@ class FactFinder:
 
     def card(self, row: int, reference: str | None) -> Card:
         """Gather the facts of one row."""
-        values, one = self.values[row], self.table.rows(row, row + 1)
-        used = self.boxes.bins.encode(one, self.boxes.used_features.tolist())
-        box = int((self.tests.patterns(used)[0] == 0).argmax())
+        values, one = self.explained.values[row], self.table.rows(row, row + 1)
+        base, segment = float(self.explained.base[row]), int(self.explained.segments[row])
+        told = self.family.told(one, segment)
         full = self.profile.bins.encode(one)[0]
         order = np.lexsort((np.arange(len(values)), -np.abs(values)))
         shown = [int(j) for j in order if abs(values[j]) > _NEGLIGIBLE and not self.hidden[j]][:MOST_REASONS]
         hidden = float(values[self.hidden].sum())
         has_hidden = bool((np.abs(values[self.hidden]) > _NEGLIGIBLE).any())
-        rest = 1.0 - float(self.base[row]) - float(values[shown].sum()) - hidden
-        points = whole_points([float(self.base[row]), *values[shown].tolist(), rest, hidden])
+        rival = int(self.explained.rivals[row])
+        total = 1.0 if rival == NO_RIVAL else max(base + float(values.sum()), 0.0)
+        rest = total - base - float(values[shown].sum()) - hidden
+        parts = [base, *values[shown].tolist(), rest, hidden]
+        scale = 1.0 if rival == NO_RIVAL else max(total, max(map(abs, parts)) / MOST_PER_POINT)
+        total_points = round(100 * total / scale) if scale > 0 else 0
+        points = whole_points([part / (scale or 1.0) for part in parts], total_points)
         return Card(
-            segment=self.segments[self.labels[row]],
-            base_value=float(self.base[row]),
+            segment=self.segments[segment],
+            rival=None if rival in (NO_RIVAL, segment) else self.segments[rival].name,
+            base_value=base,
+            total_value=total,
             base_points=points[0],
             reasons=[
-                self._reason(j, box, int(full[j]), one, float(values[j]), whole)
+                self._reason(j, told, segment, int(full[j]), one, float(values[j]), whole)
                 for j, whole in zip(shown, points[1:-2], strict=True)
             ],
             rest_points=points[-2],
             hidden_points=points[-1] if has_hidden else None,
+            total_points=total_points,
             not_used=self.not_used,
-            unknown=self._unknown(box, full),
+            unknown=[self.labels_of[j] for j in told.asked if full[j] == MISSING and not self.hidden[j]],
             original_agrees=None if self.agreement is None else self.agreement[row],
             issued=self.issued,
             model=self.model,
@@ -137,15 +140,18 @@ class FactFinder:
             return None
         return WhoToAsk(name=controller.name, contact=controller.contact, authority=controller.authority)
 
-    def _reason(self, j: int, box: int, code: int, one: Table, contribution: float, points: int) -> Reason:
-        feature, limits = self.features[j], self._limits(j, box)
-        value = _value(one, j)
+    def _reason(
+        self, j: int, told: Told, segment: int, code: int, one: Table, contribution: float, points: int
+    ) -> Reason:
+        feature, value = self.features[j], _value(one, j)
+        limits, typical = self._limits(j, told.rule.get(j)), self._typical(j, told.typical.get(j), segment)
         return Reason(
             feature=one.names[j],
             label=self.labels_of[j],
             value=value,
-            value_words=self._value_words(j, value, limits),
+            value_words=self._value_words(j, value, limits or typical),
             limits=limits,
+            typical=typical,
             comparison=self._comparison(j, code),
             contribution=contribution,
             points=points,
@@ -153,21 +159,18 @@ class FactFinder:
             source=feature.source,
         )
 
-    def _limits(self, j: int, box: int) -> Limits | None:
+    def _limits(self, j: int, condition: Condition | None) -> Limits | None:
         """Give what the person's own rule asks of a feature, if it asks anything."""
-        inside = self.boxes.inside[box, j]
-        if inside.all():
+        if condition is None:
             return None
-        bins = self.boxes.bins[j]
-        condition = condition_of(bins, inside)
-        lower, upper = condition.lower, condition.upper
-        return Limits(
-            lower=lower,
-            upper=upper if upper is None or np.isfinite(upper) else None,
-            categories=None if condition.categories is None else list(condition.categories),
-            missing=condition.missing,
-            words=condition_words(condition, self.quantities[j], other_categories(condition, bins)),
-        )
+        others = other_categories(condition, self.family.bins[j])
+        return _as_limits(condition, condition_words(condition, self.quantities[j], others))
+
+    def _typical(self, j: int, condition: Condition | None, segment: int) -> Limits | None:
+        """Give what is typical of the group, if it is large enough to hide in."""
+        if condition is None or self.segments[segment].size is None:
+            return None
+        return _as_limits(condition, range_words(condition, self.quantities[j], self.family.bins[j]))
 
     def _value_words(self, j: int, value: Any, limits: Limits | None) -> str:
         if value is None:
@@ -193,9 +196,16 @@ class FactFinder:
             return None
         return Comparison(share_below=None, share_same=same, group_size=known, words=_same_words(same))
 
-    def _unknown(self, box: int, full: NDArray[np.uint8]) -> list[str]:
-        tested = np.flatnonzero(~self.boxes.inside[box].all(axis=1))
-        return [self.labels_of[j] for j in tested if full[j] == MISSING and not self.hidden[j]]
+
+def _as_limits(condition: Condition, words: str) -> Limits:
+    upper = condition.upper
+    return Limits(
+        lower=condition.lower,
+        upper=upper if upper is None or np.isfinite(upper) else None,
+        categories=None if condition.categories is None else list(condition.categories),
+        missing=condition.missing,
+        words=words,
+    )
 
 
 def _words(name: str) -> str:
@@ -226,11 +236,11 @@ def _same_words(same: float) -> str | None:
     return f"the same as at least {tenths} in 10 customers" if tenths else None
 
 
-def whole_points(parts: Sequence[float]) -> list[int]:
-    """Round parts of 1 to whole percentage points that add up to 100: largest remainders (Hamilton's method)."""
+def whole_points(parts: Sequence[float], total: int = 100) -> list[int]:
+    """Round parts of 1 to whole percentage points that add up to `total`: largest remainders (Hamilton's method)."""
     exact = np.array(parts) * 100
     whole = np.floor(exact + 1e-9).astype(int)
-    short = 100 - int(whole.sum())
+    short = total - int(whole.sum())
     order = np.argsort(-(exact - whole), kind="stable")
     whole[order[:short]] += 1
     return [int(point) for point in whole]

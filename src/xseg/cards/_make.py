@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, overload
 
-import numpy as np
-
 from xseg.backends.workers import count_workers
 from xseg.cards._facts import FactFinder
 from xseg.cards._record import Card, OriginalAgrees
@@ -116,7 +114,7 @@ def make_cards(
     (2000, True)
     """
     model = _only_segmenter(segmenter)
-    table, values, labels, base = own_contributions(model, X, count_workers(getattr(model, "n_jobs", 1)))
+    table, explained = own_contributions(model, X, count_workers(getattr(model, "n_jobs", 1)))
     told = Policy.of(policy)
     told.check_columns(table.names)
     if ids is not None and len(ids) != len(table):
@@ -124,7 +122,7 @@ def make_cards(
         raise DataError(message)
     agreed = _agreement(model, X, len(table), agreement)
     issued = (datetime.now(UTC) if now is None else now).date()
-    facts = FactFinder(model, table, values, labels, np.asarray(base)[labels], told, issued, agreed)
+    facts = FactFinder(model, table, explained, told, issued, agreed)
     return Cards(facts, range(len(table)), None if ids is None else [str(name) for name in ids])
 
 

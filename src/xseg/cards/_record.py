@@ -33,7 +33,7 @@ class SegmentFact(_Fact):
 
 
 class Limits(_Fact):
-    """What the rule that the person meets asks of one feature; a number is at least `lower` and below `upper`."""
+    """What is asked or typical of one feature; a number is at least `lower` and below `upper`."""
 
     lower: Finite | None
     upper: Finite | None
@@ -54,8 +54,9 @@ class Comparison(_Fact):
 class Reason(_Fact):
     """One feature and its part in the answer.
 
-    `contribution` is the exact Shapley value (a probability); `points` are whole percentage points, rounded so that
-    all points of a card add up to 100.
+    `contribution` is the exact Shapley value: a probability, or a part of the margin over the next best group.
+    `points` are whole percentage points, rounded so that all points of a card add up. `limits` are what the rule that
+    the person meets asks, `typical` where the middle half of the group is; a model has one or the other.
     """
 
     feature: str
@@ -63,6 +64,7 @@ class Reason(_Fact):
     value: bool | Finite | str | None
     value_words: str
     limits: Limits | None
+    typical: Limits | None = None
     comparison: Comparison | None
     contribution: Finite
     points: int
@@ -96,8 +98,13 @@ class Card(_Fact):
     ----------
     segment : SegmentFact
         The group.
+    rival : str or None
+        The name of the group that fits next best, where groups are compared by a score; None where they have rules.
     base_value, base_points : float, int
-        The share of everyone who is in it: what one would guess knowing nothing.
+        What one would guess knowing nothing: the share of everyone who is in the group, or its mean margin over the
+        rival.
+    total_value, total_points : float, int
+        What it all adds up to: 1 and 100, or the margin over the rival and 100, or fewer points where it is close.
     reasons : list of Reason
         At most four, the most influential first.
     rest_points : int
@@ -136,11 +143,14 @@ class Card(_Fact):
 
     schema_version: Literal[1] = 1
     segment: SegmentFact
-    base_value: Share
+    rival: str | None = None
+    base_value: Finite
     base_points: int
     reasons: Annotated[list[Reason], Field(max_length=4)]
     rest_points: int
     hidden_points: int | None
+    total_value: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    total_points: Annotated[int, Field(ge=0, le=100)] = 100
     not_used: list[str]
     unknown: list[str]
     original_agrees: OriginalAgrees | None = None

@@ -94,9 +94,11 @@ def _reason(card: "Card", place: int, reason: "Reason") -> ReasonWords:
         sentences.append(f"That is {reason.comparison.words}.")
     if reason.limits is not None and reason.value is not None:
         sentences.append(f"The rule of this group: {reason.limits.words}.")
+    if reason.typical is not None:
+        sentences.append(f"Typical of this group: {reason.typical.words}.")
     if reason.points < 0:
         sentences.append("This points the other way.")
-    elif place == 0 and reason.contribution >= _MAIN_SHARE * (1 - card.base_value):
+    elif place == 0 and reason.contribution >= _MAIN_SHARE * (card.total_value - card.base_value):
         sentences.append("This is the main reason.")
     sentences.append(f"{capitalised(reason.origin)}.")
     # A column name is shown as it is; only words begin with a capital.
@@ -107,13 +109,13 @@ def _reason(card: "Card", place: int, reason: "Reason") -> ReasonWords:
 def signed_points(points: int) -> str:
     """Write percentage points with a sign people read."""
     sign = "+" if points > 0 else MINUS if points < 0 else ""
-    return f"{sign}{abs(points)} {'point' if abs(points) == 1 else 'points'}"
+    return f"{sign}{_points(abs(points))}"
 
 
 def _sum(card: "Card") -> list[str]:
     if not card.reasons and card.hidden_points is None:
         return []
-    sentences = [f"Before looking at anything, everybody has {card.base_points} of 100 points for this group."]
+    sentences = [_base(card)]
     if card.rest_points:
         sentences.append(f"Everything else counts {signed_points(card.rest_points)}.")
     if card.hidden_points is not None:
@@ -121,8 +123,33 @@ def _sum(card: "Card") -> list[str]:
             f"Other information, which this card does not name, counts {signed_points(card.hidden_points)}. "
             "Ask us about it."
         )
-    sentences.append("All of it together makes 100.")
+    sentences.append(_total(card))
     return sentences
+
+
+def _base(card: "Card") -> str:
+    if card.rival is None:
+        return f"Before looking at anything, everybody has {card.base_points} of 100 points for this group."
+    size = abs(card.base_points)
+    balance = f"{_points(size)} {'ahead' if card.base_points > 0 else 'behind'}" if size else "level with it"
+    return (
+        f"The points compare this group with “{one_line(card.rival)}”, the next best fit. "
+        f"Before looking at anything, this group is {balance}."
+    )
+
+
+def _total(card: "Card") -> str:
+    if card.rival is None:
+        return "All of it together makes 100."
+    if card.total_value == 0:
+        return "All of it together makes no difference: both groups fit equally well."
+    if card.total_points == 0:
+        return "All of it together puts this group less than a point ahead."
+    return f"All of it together puts this group {_points(card.total_points)} ahead."
+
+
+def _points(points: int) -> str:
+    return f"{points} {'point' if points == 1 else 'points'}"
 
 
 def _unused(card: "Card") -> list[str]:

@@ -256,3 +256,8 @@ class BoxModel:
     boxes: Boxes
     n_segments: int
     population: tuple[Patterns, ...]
+
+    @property
+    def used_features(self) -> NDArray[np.int64]:
+        """The features that have a part in where somebody belongs, in order."""
+        return self.boxes.used_features

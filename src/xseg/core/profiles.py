@@ -9,10 +9,15 @@ from numpy.typing import NDArray
 
 from xseg._kernels.distances import add_code_counts
 from xseg.core.bins import MISSING, N_CODES, Bins
+from xseg.core.schema import Kind
 from xseg.core.statistics import CodedBlock
 from xseg.core.tree import ThresholdTree
 
 __all__ = ["Profile", "ProfileCounts"]
+
+_FEWEST_CODES = 2
+_MOST = 0.6
+_MOST_TYPICAL = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +67,20 @@ class Profile:
         sums = np.einsum("sfc,fc->sf", known, ranks)
         return np.asarray(np.divide(sums, known.sum(axis=2), out=np.full(sums.shape, 0.5), where=known.sum(axis=2) > 0))
 
+    def offsets(self) -> NDArray[np.float64]:
+        """Say how far each segment is from everyone in each feature, -0.5 to 0.5, shape (n_segments, n_features).
+
+        Of ordered values this is the mean rank less a half; of categories half the largest excess of a share.
+        """
+        offsets = self.mean_ranks() - 0.5
+        for j, bins in enumerate(self.bins.features):
+            if not bins.is_ordered:
+                known, everyone = self.counts[:, j, :MISSING], self.population[j, :MISSING]
+                shares = known / np.maximum(known.sum(axis=1, keepdims=True), 1)
+                excess = (shares - everyone / max(int(everyone.sum()), 1)).max(axis=1)
+                offsets[:, j] = np.where(known.any(axis=1), excess / 2, 0.0)
+        return offsets
+
     def typical(self, feature: int, segment: int | None = None) -> int:
         """Give the code of the middle person (for ordered values) or the commonest code; 255 if none is known."""
         counts = self.population[feature] if segment is None else self.counts[segment, feature]
@@ -71,6 +90,29 @@ class Profile:
         if not self.bins[feature].is_ordered:
             return int(known.argmax())
         return int(np.searchsorted(np.cumsum(known), known.sum() / 2))
+
+    def middle_half(self, feature: int, segment: int) -> NDArray[np.bool_] | None:
+        """Give the codes that are typical of a segment, shape (256,); None if none are.
+
+        Of ordered values these are the codes from the lower to the upper quartile; of categories the commonest ones
+        that together make three fifths, if they are at most three and not all there are.
+        """
+        known = self.counts[segment, feature, :MISSING]
+        total, bins = known.sum(), self.bins[feature]
+        inside = np.zeros(N_CODES, dtype=bool)
+        if total == 0 or bins.n_codes < _FEWEST_CODES:
+            return None
+        if bins.is_ordered and bins.feature.kind is not Kind.BOOLEAN:
+            reached = np.cumsum(known)
+            low, high = np.searchsorted(reached, total / 4), np.searchsorted(reached, total * 3 / 4)
+            inside[low : high + 1] = True
+        else:
+            order = np.argsort(-known, kind="stable")
+            needed = int(np.searchsorted(np.cumsum(known[order]), total * _MOST)) + 1
+            if needed > _MOST_TYPICAL:
+                return None
+            inside[order[:needed]] = True
+        return None if inside[: bins.n_codes].all() else inside
 
 
 class ProfileCounts:

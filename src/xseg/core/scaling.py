@@ -76,6 +76,7 @@ def choose_embedding(
     scaling: str,
     weights: NDArray[np.float64],
     add: Callable[[RawStatistic], RawStatistic],
+    power: int = 2,
 ) -> Embedding:
     """Give the metric space.
 
@@ -85,12 +86,15 @@ def choose_embedding(
         What the first pass counted.
     bins : Bins
         The codes.
-    scaling : {"standard", "robust", "quantile", "none"}
-        How numbers are made comparable: by their standard deviation, by their interquartile range, by rank, or not.
+    scaling : {"standard", "robust", "quantile", "none", "range"}
+        How numbers are made comparable: by their standard deviation, by their interquartile range, by rank, not at
+        all, or by their range.
     weights : ndarray of shape (n_features,)
-        How much each feature counts in a squared distance; 0 leaves it out.
+        How much each feature counts in a distance; 0 leaves it out.
     add : callable
         Sums a statistic over the rows.
+    power : {1, 2}, default=2
+        Whether the distance adds differences or their squares.
     """
     numbers = {j: column for j, column in enumerate(summary.columns) if isinstance(column, NumberSummary)}
     numbers = {j: column for j, column in numbers.items() if column.known and weights[j] > 0}
@@ -98,7 +102,7 @@ def choose_embedding(
     counts = _code_counts(summary, bins, scaling, mean, add)
     builder = _Builder()
     for j, bin_ in enumerate(bins.features):
-        root = float(np.sqrt(weights[j]))
+        root = float(weights[j] ** (1 / power))
         if bin_.feature.kind is Kind.NUMBER and j in numbers:
             if scaling == "quantile":
                 builder.add_codes(j, _mid_ranks(counts[j][: bin_.n_codes])[:, None] * root, counts[j][: bin_.n_codes])
@@ -106,12 +110,11 @@ def choose_embedding(
                 shift, scale = _median_and_range(bin_.thresholds, counts[j][: bin_.n_codes], numbers[j], deviation[j])
                 builder.add_number(j, shift, root / scale if scale else 0.0, numbers[j])
             else:
-                scale = deviation[j] if scaling == "standard" else 1.0
+                scale = {"standard": deviation[j], "range": numbers[j].high - numbers[j].low}.get(scaling, 1.0)
                 builder.add_number(j, mean[j], root / scale if scale else 0.0, numbers[j])
         elif root > 0 and bin_.feature.kind is not Kind.EMPTY:
-            builder.add_codes(
-                j, _positions(bin_.feature.kind, counts[j][: bin_.n_codes]) * root, counts[j][: bin_.n_codes]
-            )
+            positions = _positions(bin_.feature.kind, counts[j][: bin_.n_codes], scaling)
+            builder.add_codes(j, positions * root, counts[j][: bin_.n_codes])
     return builder.build()
 
 
@@ -152,13 +155,15 @@ def _code_counts(
     return counts
 
 
-def _positions(kind: Kind, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+def _positions(kind: Kind, counts: NDArray[np.float64], scaling: str) -> NDArray[np.float64]:
     """Give where the codes of a category stand: one-hot over sqrt 2, or along a line if they are ordered."""
     if kind is Kind.CATEGORY:
         return np.asarray(np.eye(len(counts)) / np.sqrt(2))
     rank = np.arange(len(counts), dtype=np.float64)
     if kind is Kind.BOOLEAN or not counts.sum():
         return rank[:, None]
+    if scaling == "range":
+        return rank[:, None] / max(len(rank) - 1, 1)
     mean = counts @ rank / counts.sum()
     deviation = np.sqrt(counts @ (rank - mean) ** 2 / counts.sum())
     return (rank - mean)[:, None] / deviation if deviation else np.zeros((len(counts), 1))

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, overload
 
-from xseg.core.conditions import Rule
+import numpy as np
+
+from xseg.core.conditions import Rule, condition_of
 from xseg.core.profiles import Profile
 from xseg.core.schema import suggestion
 from xseg.exceptions import FeatureNamesError, ParameterError
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Segment", "Segments"]
 
+_LEAST_OFFSET = 0.03
+_MOST_TYPICAL = 3
 _CELL = "text-align:left;vertical-align:top;padding:0.3em 0.9em"
 
 
@@ -33,7 +37,7 @@ class Segment:
     share : float
         That, as a share of everyone.
     rules : tuple of Rule
-        Who belongs to it: everyone who satisfies one of them.
+        Who belongs to it: everyone who satisfies one of them. None where segments are made by scores.
     profile : Profile
         How the values of each feature are spread over all segments; this one is row `index` of its counts.
     """
@@ -47,10 +51,22 @@ class Segment:
 
     @property
     def rule(self) -> str:
-        """Who belongs to it, as one sentence."""
+        """Who belongs to it, or is typical of it, as one sentence."""
+        if not self.rules:
+            return self._typical()
         if len(self.rules) == 1:
             return str(self.rules[0])
         return "; or ".join(map(str, self.rules))
+
+    def _typical(self) -> str:
+        """Say where the middle half of its people are in the features in which it differs most."""
+        offsets = np.abs(self.profile.offsets()[self.index])
+        conditions = []
+        for j in np.argsort(-offsets, kind="stable"):
+            inside = self.profile.middle_half(int(j), self.index)
+            if inside is not None and offsets[j] > _LEAST_OFFSET:
+                conditions.append(str(condition_of(self.profile.bins[j], inside)))
+        return f"typically {'; '.join(conditions[:_MOST_TYPICAL])}" if conditions else "close to everyone"
 
 
 class Segments(Sequence[Segment]):

@@ -3,8 +3,7 @@
 The value function is interventional over the whole background: ``v(S) = E_z f(x_S, z_rest)`` with f the membership.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import factorial
 from weakref import WeakKeyDictionary
@@ -15,10 +14,11 @@ from numpy.typing import NDArray
 from xseg._kernels.boxes import explain_segments, explain_targets, shapley_table
 from xseg.core.boxes import BoxModel, Patterns, Tests
 from xseg.core.tables import Table
+from xseg.explanations._chunks import in_chunks
+from xseg.explanations._explained import NO_RIVAL, Explained
 
 __all__ = ["BoxExplainer", "population_explainer", "shapley_weights"]
 
-_CHUNK_ROWS = 4_096
 _DENSE_TESTS = 10
 
 
@@ -71,17 +71,8 @@ class BoxExplainer:
             base[self.segment[box]] += patterns.weight[patterns.pattern == 0].sum() / patterns.weight.sum()
         return base
 
-    def explain_targets(
-        self, table: Table, targets: NDArray[np.int64] | None, n_workers: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Explain membership in one segment for each row, by default its own.
-
-        Returns
-        -------
-        values : ndarray of shape (n_rows, n_columns)
-        targets : ndarray of shape (n_rows,)
-            The segments explained.
-        """
+    def explain_targets(self, table: Table, targets: NDArray[np.int64] | None, n_workers: int) -> Explained:
+        """Explain membership in one segment for each row, by default its own."""
         out = np.empty((len(table), self.n_columns))
         explained = np.empty(len(table), dtype=np.int64) if targets is None else targets
 
@@ -101,8 +92,9 @@ class BoxExplainer:
                 out[rows],
             )
 
-        _in_chunks(work, len(table), n_workers)
-        return out, explained
+        in_chunks(work, len(table), n_workers)
+        rivals = np.full(len(table), NO_RIVAL, dtype=np.int64)
+        return Explained(out, explained, rivals, self.base_values()[explained])
 
     def explain_all(self, table: Table, n_workers: int) -> NDArray[np.float64]:
         """Explain membership in every segment, shape (n_rows, n_columns, n_segments)."""
@@ -112,7 +104,7 @@ class BoxExplainer:
             places, tables = self._places(self.tests.patterns(self._codes(table, rows)))
             explain_segments(places, self.segment, tables.values, tables.widths, tables.starts, self.players, out[rows])
 
-        _in_chunks(work, len(table), n_workers)
+        in_chunks(work, len(table), n_workers)
         return out
 
     def _codes(self, table: Table, rows: slice) -> NDArray[np.uint8]:
@@ -181,14 +173,3 @@ def shapley_weights(n_tests: int) -> tuple[NDArray[np.float64], NDArray[np.float
             if b:
                 loss[a, b] = factorial(a) * factorial(b - 1) / factorial(a + b)
     return gain, loss
-
-
-def _in_chunks(work: Callable[[slice], None], n_rows: int, n_workers: int) -> None:
-    chunks = [slice(start, min(start + _CHUNK_ROWS, n_rows)) for start in range(0, n_rows, _CHUNK_ROWS)]
-    if n_workers == 1 or len(chunks) < 2:
-        for rows in chunks:
-            work(rows)
-        return
-    with ThreadPoolExecutor(n_workers) as pool:
-        for _ in pool.map(work, chunks):
-            pass

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from xseg.core.tables import Table, read_table
-from xseg.explanations._explain import box_explainer, raw_values, rows_for
+from xseg.explanations._explain import explainer_of, raw_values, rows_for
+from xseg.explanations._explained import NO_RIVAL, Explained
 from xseg.explanations._pipeline import route_of
 
 __all__ = ["RowExplanation", "explain_row", "own_contributions"]
@@ -22,10 +20,12 @@ class RowExplanation:
     segment : int
         The segment.
     base_value : float
-        The share of everyone who is in it.
+        What is known of nobody: the share of everyone who is in it, or the mean margin of additive scores.
     reasons : tuple of (str, object, float)
         Name, value and contribution of each feature with any influence, the strongest first; `base_value` and the
-        contributions add up to 1.
+        contributions add up to 1, or to the margin.
+    rival : int or None
+        The segment that fits next best, over which the margin is; None where membership is explained.
     original_agrees : {"yes", "no", "not known"} or None
         Where the model stands in for another: whether that one puts the person into this segment too.
     """
@@ -33,31 +33,17 @@ class RowExplanation:
     segment: int
     base_value: float
     reasons: tuple[tuple[str, Any, float], ...]
+    rival: int | None = None
     original_agrees: str | None = None
 
 
-def own_contributions(
-    model: Any, X: Any, n_workers: int
-) -> tuple[Table, NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-    """Explain every row's own membership, as plain arrays.
-
-    Returns
-    -------
-    table : Table
-        The raw rows.
-    values : ndarray of shape (n_rows, n_features)
-        Contributions.
-    segments : ndarray of shape (n_rows,)
-        The segments.
-    base : ndarray of shape (n_segments,)
-        The share of everyone in each segment.
-    """
+def own_contributions(model: Any, X: Any, n_workers: int) -> tuple[Table, Explained]:
+    """Give the raw rows, and the explanation of each one's own segment, as plain arrays."""
     route = route_of(model)
     table = read_table(X)
     rows = rows_for(route.segmenter, route.transform(X))
-    explainer = box_explainer(route.segmenter, route, len(table.columns))
-    values, segments = explainer.explain_targets(rows, None, n_workers)
-    return table, values, segments, explainer.base_values()
+    explainer = explainer_of(route.segmenter, route, len(table.columns))
+    return table, explainer.explain_targets(rows, None, n_workers)
 
 
 def explain_row(model: Any, X: Any) -> RowExplanation:
@@ -90,11 +76,12 @@ def explain_row(model: Any, X: Any) -> RowExplanation:
     >>> round(found.base_value + sum(contribution for *_, contribution in found.reasons), 9)
     1.0
     """
-    table, every, segments, base = own_contributions(model, X, 1)
-    values, segment = every[0], int(segments[0])
+    table, explained = own_contributions(model, X, 1)
+    values, segment = explained.values[0], int(explained.segments[0])
     data = raw_values(table.rows(0, 1))[0]
     order = sorted((j for j, value in enumerate(values) if value), key=lambda j: -abs(values[j]))
     reasons = tuple((table.names[j], data[j], float(values[j])) for j in order)
     segmenter = route_of(model).segmenter
     agrees = str(segmenter.agreement(route_of(model).transform(X))[0]) if hasattr(segmenter, "agreement") else None
-    return RowExplanation(segment, float(base[segment]), reasons, agrees)
+    rival = None if explained.rivals[0] == NO_RIVAL else int(explained.rivals[0])
+    return RowExplanation(segment, float(explained.base[0]), reasons, rival, agrees)

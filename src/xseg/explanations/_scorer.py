@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._kernels.boxes import shapley_table
+from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING, FeatureBins
 from xseg.core.boxes import Boxes, BoxModel
 from xseg.core.conditions import condition_of
@@ -105,6 +106,12 @@ class Scorer:
     def __init__(self, segmenter: Any) -> None:
         if hasattr(segmenter, "steps"):
             message = "a Scorer takes a fitted segmenter, not a pipeline, whose steps take tables and not dicts"
+            raise UnsupportedModelError(message)
+        if isinstance(getattr(segmenter, "model_", None), AdditiveModel):
+            message = (
+                f"a Scorer reads models made of boxes, and {type(segmenter).__name__} makes segments by scores; give "
+                "explain or explain_row a table of one row"
+            )
             raise UnsupportedModelError(message)
         if not isinstance(getattr(segmenter, "model_", None), BoxModel):
             rows_for(segmenter, np.zeros((1, 1)))

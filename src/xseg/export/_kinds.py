@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from xseg.export import _rules, _surrogates, _trees
+from xseg.export import _additive, _rules, _surrogates, _trees
 from xseg.export._document import ModelDocument
-from xseg.segmenters import RuleSegmenter, SurrogateSegmenter, TreeSegmenter
+from xseg.segmenters import MixtureSegmenter, PrototypeSegmenter, RuleSegmenter, SurrogateSegmenter, TreeSegmenter
 
 __all__ = ["KINDS", "SavedKind"]
 
@@ -36,6 +36,10 @@ class SavedKind:
 KINDS = {
     kind.segmenter.__name__: kind
     for kind in (
+        SavedKind(MixtureSegmenter, _additive.MixtureDocument, _additive.describe_mixture, _additive.build_mixture),
+        SavedKind(
+            PrototypeSegmenter, _additive.PrototypeDocument, _additive.describe_prototypes, _additive.build_prototypes
+        ),
         SavedKind(TreeSegmenter, _trees.TreeDocument, _trees.describe, _trees.build),
         SavedKind(RuleSegmenter, _rules.RuleDocument, _rules.describe, _rules.build),
         SavedKind(SurrogateSegmenter, _surrogates.SurrogateDocument, _surrogates.describe, _surrogates.build),

@@ -1,6 +1,6 @@
 """What cards and reports share to put facts before people: words for quantities, and pages without scripts."""
 
-from xseg.ink._conditions import Limits, condition_words, other_categories
+from xseg.ink._conditions import Limits, condition_words, other_categories, range_words
 from xseg.ink._figures import Figure, figures_of
 from xseg.ink._pages import environment
 from xseg.ink._quantities import Quantity
@@ -17,4 +17,5 @@ __all__ = [
     "listed",
     "one_line",
     "other_categories",
+    "range_words",
 ]

@@ -1,6 +1,7 @@
 """Conditions on one feature, in words."""
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Protocol
 
 from xseg.core.bins import FeatureBins
@@ -9,7 +10,7 @@ from xseg.core.schema import Kind
 from xseg.ink._quantities import Quantity
 from xseg.ink._sentences import listed, one_line
 
-__all__ = ["Limits", "condition_words", "other_categories"]
+__all__ = ["Limits", "condition_words", "other_categories", "range_words"]
 
 _PLAIN = Quantity()
 _MOST_LISTED = 6
@@ -79,6 +80,54 @@ def condition_words(limits: Limits, quantity: Quantity = _PLAIN, others: Sequenc
     if limits.missing and limits.says_missing:
         return f"{known}, or not known"
     return known
+
+
+def range_words(condition: Condition, quantity: Quantity, bins: FeatureBins) -> str:
+    """Say where most people are, without naming the feature.
+
+    Parameters
+    ----------
+    condition : Condition
+        From where to where, or which categories.
+    quantity : Quantity
+        How its numbers are written.
+    bins : FeatureBins
+        The feature.
+
+    Returns
+    -------
+    str
+        Such as ``"EUR 20 to EUR 35"``, ``"2 to 4 orders"``, ``"crime or travel"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xseg.core.bins import FeatureBins
+    >>> from xseg.core.conditions import Condition
+    >>> from xseg.core.schema import Feature, Kind
+    >>> bins = FeatureBins(Feature("orders", Kind.NUMBER, integral=True), np.array([2.0, 5.0]))
+    >>> range_words(Condition("orders", Kind.NUMBER, lower=2, upper=5), Quantity("order"), bins)
+    '2 to 4 orders'
+    """
+    if condition.kind is not Kind.NUMBER:
+        return condition_words(condition, quantity, other_categories(condition, bins))
+    lower, upper = condition.lower, condition.upper
+    if upper is not None and bins.feature.integral:
+        upper = float(ceil(upper) - 1)
+
+    def written(value: float) -> str:
+        return quantity.with_unit(quantity.exact(value), value)
+
+    if lower is None and upper is None:
+        return "known"
+    if lower is None:
+        assert upper is not None
+        return written(upper) if upper == 0 else f"{'up to' if bins.feature.integral else 'below'} {written(upper)}"
+    if upper is None:
+        return f"{written(lower)} or more"
+    if bins.feature.integral and upper <= lower:
+        return written(lower)
+    return f"{quantity.exact(lower) if quantity.plural else written(lower)} to {written(upper)}"
 
 
 def _number_words(limits: Limits, quantity: Quantity) -> str:

@@ -24,6 +24,7 @@ _FIGURES = (
         "price of explainability",
         "cost of these rules over unrestricted k-means; 1 is no price",
     ),
+    ("lower_bound_", "{:.3f}", "mean log-likelihood", "of the people in the table; higher fits better"),
 )
 
 

@@ -287,6 +287,8 @@ class Policy(_Frozen):
         Who answers for the use of the data.
     minimum_group_size : int, default=50
         How many people a group must have before it is shown to anyone or compared with, at least 1.
+    real_people : bool, default=False
+        Whether a real person may be shown as an example of a segment.
     purposes : mapping of str to Purpose
         What the segments are used for, by id.
     rights : mapping of str to RightLink or str
@@ -314,6 +316,7 @@ class Policy(_Frozen):
     version: Literal[1] = 1
     controller: Controller | None = None
     minimum_group_size: Annotated[int, Field(strict=True, ge=1)] = 50
+    real_people: Annotated[bool, Field(strict=True)] = False
     purposes: Mapping[str, Purpose] = Field(default_factory=dict)
     rights: Mapping[
         str, Annotated[RightLink, BeforeValidator(_link_of_text, json_schema_input_type=str | RightLink)]

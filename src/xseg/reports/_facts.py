@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from xseg.core.bins import N_CODES
+from xseg.core.boxes import BoxModel
 from xseg.core.conditions import condition_of
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
@@ -79,7 +80,7 @@ def gather(segmenter: Any, policy: Policy) -> ReportFacts:
     """Gather the facts of a fitted segmenter."""
     segments = segmenter.segments_
     people = segmenter.profile_.sizes.sum()
-    groups = Figure(str(len(segments)), "groups", f"in {len(segmenter.model_.boxes)} rules")
+    groups = Figure(str(len(segments)), "groups", _how_made(segmenter.model_))
     figures = (
         Figure(f"{people:,.0f}", "people", "in the table the model was made from"),
         groups,
@@ -94,6 +95,10 @@ def gather(segmenter: Any, policy: Policy) -> ReportFacts:
         checks=tuple(_checks(segmenter, policy)),
         model=fingerprint(segmenter),
     )
+
+
+def _how_made(model: Any) -> str:
+    return f"in {len(model.boxes)} rules" if isinstance(model, BoxModel) else "each person in the one that fits best"
 
 
 def _label(policy: Policy, name: str) -> str:
@@ -124,7 +129,7 @@ def _segment(segmenter: Any, policy: Policy, index: int) -> SegmentFacts:
         name=segment.name,
         size=f"{segment.size:,.0f}",
         share=segment.share,
-        rules=tuple(map(str, segment.rules)),
+        rules=tuple(map(str, segment.rules)) or (segment.rule,),
         traits=tuple(traits[:_MOST_TRAITS]),
         too_small=segment.size < policy.minimum_group_size,
     )
@@ -160,7 +165,7 @@ def _node(segmenter: Any, policy: Policy, node: int) -> Node:
 
 def _checks(segmenter: Any, policy: Policy) -> list[Check]:
     names = segmenter.profile_.bins.schema.names
-    used = [names[j] for j in segmenter.model_.boxes.used_features]
+    used = [names[j] for j in segmenter.model_.used_features]
     small = [segment.name for segment in segmenter.segments_ if segment.size < policy.minimum_group_size]
     unstated = [_label(policy, name) for name in used if policy.feature(name).source is None]
     sensitive = [_label(policy, name) for name in used if policy.feature(name).sensitive]

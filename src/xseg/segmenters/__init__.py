@@ -1,6 +1,9 @@
 """Interpretable segmenters behind the scikit-learn API: the model is the explanation."""
 
+from xseg.segmenters._additive import AdditiveSegmenter
 from xseg.segmenters._base import BoxSegmenter
+from xseg.segmenters._mixtures.segmenter import MixtureChoice, MixtureSegmenter
+from xseg.segmenters._prototypes.segmenter import PrototypeSegmenter
 from xseg.segmenters._rules.lint import FindingKind, RuleCoverage, RuleFinding, RuleReview
 from xseg.segmenters._rules.segmenter import RuleSegmenter, lint_rules
 from xseg.segmenters._surrogates.fidelity import SegmentFidelity
@@ -9,9 +12,13 @@ from xseg.segmenters._trees.number import NumberChoice
 from xseg.segmenters._trees.segmenter import TreeSegmenter
 
 __all__ = [
+    "AdditiveSegmenter",
     "BoxSegmenter",
     "FindingKind",
+    "MixtureChoice",
+    "MixtureSegmenter",
     "NumberChoice",
+    "PrototypeSegmenter",
     "RuleCoverage",
     "RuleFinding",
     "RuleReview",

@@ -1,5 +1,6 @@
-"""What every segmenter made of boxes can do once it is fitted."""
+"""What every segmenter can do once it is fitted, and what those made of boxes can."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,19 +12,20 @@ from sklearn.utils.validation import validate_data
 from xseg.backends import Backend, MemoryBackend
 from xseg.backends.workers import count_workers
 from xseg.core.boxes import BoxModel
+from xseg.core.conditions import Rule
 from xseg.core.profiles import Profile
 from xseg.core.segments import Segment, Segments
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import NotFittedError, ParameterError, SchemaError
 
-__all__ = ["BoxSegmenter"]
+__all__ = ["BoxSegmenter", "Segmenter"]
 
 
-class BoxSegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
-    """Base of the segmenters whose segments are unions of boxes."""
+class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+    """Base of every segmenter."""
 
     n_jobs: int | None
-    model_: BoxModel
+    model_: Any
     profile_: Profile
     segments_: Segments
     n_segments_: int
@@ -53,22 +55,6 @@ class BoxSegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
         backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), n_jobs=self.n_jobs)
         return backend.map(lambda block: self._predict_table(block.table))
 
-    def transform(self, X: Any) -> NDArray[np.float64]:
-        """Give the membership of each row in each segment: 1 in its own, 0 elsewhere.
-
-        Parameters
-        ----------
-        X : table, array or Backend of shape (n_rows, n_features)
-            The rows.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_segments)
-            Memberships.
-        """
-        labels = self.predict(X)
-        return np.asarray(np.eye(self.n_segments_)[labels])
-
     @property
     def segment_names_(self) -> tuple[str, ...]:
         """The names of the segments, in order."""
@@ -92,16 +78,17 @@ class BoxSegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
     def _predict_table(self, table: Table) -> NDArray[np.int32]:
         raise NotImplementedError
 
-    def _restore_boxes(
-        self, *, model: BoxModel, profile: Profile, names: tuple[str, ...], named: bool | None = None
+    def _restore_segments(
+        self,
+        *,
+        profile: Profile,
+        names: tuple[str, ...],
+        rules: Sequence[tuple[Rule, ...]],
+        named: bool | None,
     ) -> None:
-        """Set what every fitted segmenter made of boxes holds, whether it was just learned or comes from a file."""
-        self.model_, self.profile_, self.n_segments_ = model, profile, model.n_segments
+        """Set what every fitted segmenter holds, whether it was just learned or comes from a file."""
+        self.profile_, self.n_segments_ = profile, len(names)
         shares = profile.sizes / profile.sizes.sum()
-        rules = [
-            tuple(model.boxes.rule(int(box)) for box in np.flatnonzero(model.boxes.segment == index))
-            for index in range(model.n_segments)
-        ]
         self.segments_ = Segments(
             [
                 Segment(index, name, float(profile.sizes[index]), float(shares[index]), rules[index], profile)
@@ -109,7 +96,7 @@ class BoxSegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
             ]
         )
         if named is not None:
-            self._remember_columns(model.boxes.bins.schema.names, named=named)
+            self._remember_columns(profile.bins.schema.names, named=named)
 
     def _backend(self, X: Any, sample_weight: ArrayLike | None) -> Backend:
         """Give the backend of rows to learn from."""
@@ -157,3 +144,36 @@ class BoxSegmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
             self.feature_names_in_ = np.array(names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
+
+
+class BoxSegmenter(Segmenter):
+    """Base of the segmenters whose segments are unions of boxes."""
+
+    model_: BoxModel
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """Give the membership of each row in each segment: 1 in its own, 0 elsewhere.
+
+        Parameters
+        ----------
+        X : table, array or Backend of shape (n_rows, n_features)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_segments)
+            Memberships.
+        """
+        labels = self.predict(X)
+        return np.asarray(np.eye(self.n_segments_)[labels])
+
+    def _restore_boxes(
+        self, *, model: BoxModel, profile: Profile, names: tuple[str, ...], named: bool | None = None
+    ) -> None:
+        """Set what every fitted segmenter made of boxes holds, whether it was just learned or comes from a file."""
+        self.model_ = model
+        rules = [
+            tuple(model.boxes.rule(int(box)) for box in np.flatnonzero(model.boxes.segment == index))
+            for index in range(model.n_segments)
+        ]
+        self._restore_segments(profile=profile, names=names, rules=rules, named=named)

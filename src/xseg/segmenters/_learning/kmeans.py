@@ -11,10 +11,10 @@ from xseg.backends.base import CodedBackend
 from xseg.backends.coded import CodedRows
 from xseg.core.embedding import Centers
 from xseg.core.statistics import CodedBlock
-from xseg.segmenters._learning.sample import hash_numbers, hash_rows
+from xseg.segmenters._learning.sample import draw_rows, hash_block
 from xseg.segmenters._learning.space import NearestSums, Space
 
-__all__ = ["Partition", "kmeans"]
+__all__ = ["Partition", "kmeans", "lloyd", "seeded_means"]
 
 _MAX_ROUNDS = 300
 
@@ -39,7 +39,7 @@ def kmeans(
     tolerance = 1e-7 if whole else 1e-4
 
     def run(start: int) -> Partition:
-        means = _seeded_means(sample, sample_space, n_clusters, seed * 1_000_003 + start)
+        means = seeded_means(sample, sample_space, n_clusters, seed * 1_000_003 + start)
         alone = CodedRows(sample.codes, sample.points, sample.weights, sample.n_rows, n_workers=1)
         return lloyd(alone, sample_space, means, tolerance)
 
@@ -65,32 +65,21 @@ def lloyd(backend: CodedBackend, space: Space, means: NDArray[np.float64], toler
     return best
 
 
-def _seeded_means(sample: CodedRows, space: Space, n_clusters: int, seed: int) -> NDArray[np.float64]:
+def seeded_means(sample: CodedRows, space: Space, n_clusters: int, seed: int) -> NDArray[np.float64]:
     """Choose rows far from each other, by races whose clocks are hashes of the rows."""
     everything = slice(0, sample.n_rows)
     block = CodedBlock(sample.codes[everything], sample.points[everything], sample.weights[everything])
     matrix = space.embedding.matrix
-    hashes = hash_numbers(hash_rows(block.codes, seed), block.points.view(np.uint32))
+    hashes = hash_block(block, seed)
     n_trials = 2 + int(log(n_clusters))
     chosen: list[int] = []
     closest = np.full(sample.n_rows, np.inf)
     for step in range(n_clusters):
         odds = block.weights * (closest if chosen else 1.0)
-        trials = _winners(hashes, odds, seed + step, n_trials if chosen else 1)
+        trials = draw_rows(hashes, odds, seed + step, n_trials if chosen else 1)
         means = matrix(block.codes[trials], block.points[trials])
         distances = np.minimum(space.distances(block, space.embedding.centers(means)), closest[:, None])
         winner = int((block.weights @ distances).argmin())
         chosen.append(int(trials[winner]))
         closest = distances[:, winner]
     return matrix(block.codes[chosen], block.points[chosen])
-
-
-def _winners(hashes: NDArray[np.uint64], odds: NDArray[np.float64], seed: int, n_trials: int) -> NDArray[np.intp]:
-    """Draw rows with probability proportional to `odds`: the first arrival of exponential clocks."""
-    winners = np.empty(n_trials, dtype=np.intp)
-    with np.errstate(divide="ignore"):
-        for trial in range(n_trials):
-            mixed = hash_numbers(hashes, np.full((1, 1), seed * 31 + trial, dtype=np.uint64))
-            uniform = ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
-            winners[trial] = np.argmin(-np.log(uniform) / odds)
-    return winners

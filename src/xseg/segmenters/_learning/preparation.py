@@ -44,12 +44,13 @@ def prepare(
     backend: Backend,
     *,
     max_bins: int,
-    round_thresholds: bool,
+    round_thresholds: bool = True,
     scaling: str,
     feature_weights: Mapping[str, float] | ArrayLike | None,
     forbid: Sequence[str],
     seed: int,
     n_jobs: int | None,
+    power: int = 2,
 ) -> Prepared:
     """Choose bins and metric space by sums, code the rows, and draw the sample."""
     summary = backend.sum(TableSummary(max_bins))
@@ -59,7 +60,7 @@ def prepare(
     schema = summary.schema()
     weights = feature_weights_of(feature_weights, forbid, schema)
     bins = choose_bins(summary, schema, max_bins, backend.sum, rounded=round_thresholds)
-    embedding = choose_embedding(summary, bins, scaling, weights, backend.sum)
+    embedding = choose_embedding(summary, bins, scaling, weights, backend.sum, power)
     coded = backend.encode(Coding(bins, embedding))
     sample = coded.sum(RowSample(SAMPLE_CAPACITY, seed))
     can_cut = [feature.n_codes > 1 or feature.feature.has_missing for feature in bins.features]
@@ -78,7 +79,7 @@ def prepare(
 def feature_weights_of(
     given: Mapping[str, float] | ArrayLike | None, forbid: Sequence[str], schema: Schema
 ) -> NDArray[np.float64]:
-    """Give the weight of each feature in a squared distance; forbidden features weigh nothing."""
+    """Give the weight of each feature in a distance; forbidden features weigh nothing."""
     if given is None:
         weights = np.ones(len(schema))
     elif isinstance(given, Mapping):

@@ -10,7 +10,7 @@ from xseg._kernels.hashes import mix_columns
 from xseg.backends.coded import CodedRows
 from xseg.core.statistics import CodedBlock
 
-__all__ = ["RowSample", "hash_numbers", "hash_rows"]
+__all__ = ["RowSample", "draw_rows", "hash_block", "hash_numbers", "hash_rows"]
 
 _ONE_ROW = np.zeros((1, 1), dtype=np.uint8)
 
@@ -26,6 +26,22 @@ def hash_numbers(hashes: NDArray[np.uint64], numbers: NDArray[np.unsignedinteger
     mixed = hashes.copy()
     mix_columns(mixed, numbers)
     return mixed
+
+
+def hash_block(block: CodedBlock, seed: int) -> NDArray[np.uint64]:
+    """Give a seeded hash of all there is of each row."""
+    return hash_numbers(hash_rows(block.codes, seed), block.points.view(np.uint32))
+
+
+def draw_rows(hashes: NDArray[np.uint64], odds: NDArray[np.float64], seed: int, n_draws: int) -> NDArray[np.intp]:
+    """Draw rows with probability proportional to `odds`: the first arrival of exponential clocks."""
+    drawn = np.empty(n_draws, dtype=np.intp)
+    with np.errstate(divide="ignore"):
+        for draw in range(n_draws):
+            mixed = hash_numbers(hashes, np.full((1, 1), seed * 31 + draw, dtype=np.uint64))
+            uniform = ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
+            drawn[draw] = np.argmin(-np.log(uniform) / odds)
+    return drawn
 
 
 class RowSample:

@@ -1,0 +1,211 @@
+"""Models whose score for a segment is a sum over features: ``bias_s + sum_f g_sf(x_f)``."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg._kernels.additive import (
+    CURVATURE,
+    KNOT,
+    LEVEL,
+    N_CURVE_LINES,
+    SLOPE,
+    UNKNOWN,
+    add_part_sums,
+    additive_scores,
+    best_two,
+)
+from xseg.core.bins import MISSING, N_CODES
+from xseg.core.embedding import Coding, Embedding
+from xseg.core.fixed_point import fixed_unit
+from xseg.core.statistics import CodedBlock
+from xseg.core.tables import Table
+
+__all__ = ["AdditiveModel", "PartSums", "Population", "Scores"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """For each segment one function of each feature, and what it starts from.
+
+    Attributes
+    ----------
+    embedding : Embedding
+        Which features are coordinates, and which are looked up by code; the others have no part in a score.
+    bias : ndarray of shape (n_segments,)
+        What a score starts from.
+    curves : ndarray of shape (n_points, 5, n_segments)
+        Of each coordinate: level, knot, slope, curvature, and the part of a missing value; the part of a point z is
+        ``level + slope |z - knot| + curvature (z - knot)^2``.
+    tables : ndarray of shape (n_looked_up, 256, n_segments)
+        Of each looked-up feature: the part of every code, the last one being missing.
+    """
+
+    embedding: Embedding
+    bias: NDArray[np.float64]
+    curves: NDArray[np.float64]
+    tables: NDArray[np.float64]
+
+    @classmethod
+    def nothing(cls, embedding: Embedding, n_segments: int) -> Self:
+        """Give scores that are 0 everywhere, to be filled."""
+        return cls(
+            embedding,
+            np.zeros(n_segments),
+            np.zeros((len(embedding.coordinates), N_CURVE_LINES, n_segments)),
+            np.zeros((len(embedding.looked_up), N_CODES, n_segments)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.bias)
+
+    @property
+    def used(self) -> NDArray[np.int64]:
+        """The features that have a part in the scores: coordinates, then looked-up ones."""
+        return np.concatenate([self.embedding.coordinates, self.embedding.looked_up])
+
+    def of(self, codes: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Give the score of each row in each segment, shape (n_rows, n_segments)."""
+        out = np.empty((len(codes), len(self)))
+        coordinates, looked_up = self.embedding.coordinates, self.embedding.looked_up
+        additive_scores(points, codes, coordinates, looked_up, self.bias, self.curves, self.tables, out)
+        return out
+
+    def largest_parts(self, bound: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Bound the absolute part of each used feature in each score, given the largest absolute coordinates.
+
+        Returns
+        -------
+        ndarray of shape (n_used, n_segments)
+            The bounds.
+        """
+        reach = bound[:, None] + np.abs(self.curves[:, KNOT])
+        known = (
+            np.abs(self.curves[:, LEVEL])
+            + np.abs(self.curves[:, SLOPE]) * reach
+            + np.abs(self.curves[:, CURVATURE]) * reach**2
+        )
+        return np.vstack([np.maximum(known, np.abs(self.curves[:, UNKNOWN])), np.abs(self.tables).max(axis=1)])
+
+    def reordered(self, order: NDArray[np.intp]) -> "Scores":
+        """Give the segments in another order, or some of them."""
+        return replace(
+            self,
+            bias=self.bias[order],
+            curves=np.ascontiguousarray(self.curves[:, :, order]),
+            tables=np.ascontiguousarray(self.tables[:, :, order]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """What "not known" is averaged over: each feature's part of each score, added over everyone.
+
+    Attributes
+    ----------
+    sums : ndarray of shape (n_used, n_segments)
+        Integer sums.
+    units : ndarray of shape (n_used, n_segments)
+        What to divide them by to get sums of parts.
+    weight : int
+        The integer weight of everyone.
+    """
+
+    sums: NDArray[np.int64]
+    units: NDArray[np.float64]
+    weight: int
+
+    @cached_property
+    def means(self) -> NDArray[np.float64]:
+        """The mean part of each used feature in each score, shape (n_used, n_segments)."""
+        return np.asarray(self.sums / self.units / self.weight)
+
+
+class PartSums:
+    """A statistic: the sum over the rows of each feature's part of each score."""
+
+    def __init__(self, scores: Scores, total_weight: int, bound: NDArray[np.float64] | None = None) -> None:
+        self.scores = scores
+        self.total_weight = total_weight
+        self.bound = scores.embedding.bound if bound is None else bound
+        largest = scores.largest_parts(self.bound)
+        self.units = np.array([[fixed_unit(float(part), total_weight) for part in row] for row in largest])
+        self.units = self.units.reshape(largest.shape)
+        self.sums = np.zeros(largest.shape, dtype=np.int64)
+        self.weight = 0
+
+    def empty(self) -> Self:
+        return type(self)(self.scores, self.total_weight, self.bound)
+
+    def add(self, block: CodedBlock) -> None:
+        scores = self.scores
+        add_part_sums(
+            block.points,
+            block.codes,
+            scores.embedding.coordinates,
+            scores.embedding.looked_up,
+            scores.curves,
+            scores.tables,
+            block.weights,
+            self.units,
+            self.sums,
+        )
+        self.weight += int(block.weights.sum())
+
+    def merge(self, other: Self) -> None:
+        self.sums += other.sums
+        self.weight += other.weight
+
+    def population(self) -> Population:
+        """Give what has been added."""
+        return Population(self.sums, self.units, self.weight)
+
+
+@dataclass(frozen=True, eq=False)
+class AdditiveModel:
+    """A model whose segments are where one of several additive scores is highest.
+
+    Attributes
+    ----------
+    coding : Coding
+        How rows become codes and points.
+    scores : Scores
+        The scores; among equals the segment with the lower number wins.
+    population : Population
+        The parts of the scores, added over the population the model was fitted on.
+    """
+
+    coding: Coding
+    scores: Scores
+    population: Population
+
+    @property
+    def n_segments(self) -> int:
+        """How many segments there are."""
+        return len(self.scores)
+
+    @property
+    def used_features(self) -> NDArray[np.int64]:
+        """The features that have a part in where somebody belongs, in order."""
+        return np.sort(self.scores.used)
+
+    def code(self, table: Table) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Give codes and points of a table as far as the scores need them: of a coordinate, whether it is missing."""
+        embedding = self.coding.embedding
+        codes = self.coding.bins.encode(table, embedding.looked_up.tolist())
+        for j in embedding.coordinates.tolist():
+            codes[np.isnan(np.asarray(table.columns[j].values, dtype=np.float64)), j] = MISSING
+        return codes, embedding.points(table)
+
+    def score(self, table: Table) -> NDArray[np.float64]:
+        """Give the score of each row in each segment, shape (n_rows, n_segments)."""
+        return self.scores.of(*self.code(table))
+
+    def two_best(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give each row's own segment and the next best, given the scores."""
+        own, rival = np.empty(len(scores), dtype=np.int64), np.empty(len(scores), dtype=np.int64)
+        best_two(scores, own, rival)
+        return own, rival

@@ -1,0 +1,51 @@
+"""What every explainer gives for one segment a row."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.core.tables import Table
+
+__all__ = ["NO_RIVAL", "Explained", "Explainer"]
+
+NO_RIVAL = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explained:
+    """Contributions to one segment for each row.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows, n_columns)
+        The Shapley values.
+    segments : ndarray of shape (n_rows,)
+        The segments explained.
+    rivals : ndarray of shape (n_rows,)
+        The segments they are compared with; -1 where a membership or a score stands for itself.
+    base : ndarray of shape (n_rows,)
+        What is known of nobody; with the values it adds up to what is explained.
+    """
+
+    values: NDArray[np.float64]
+    segments: NDArray[np.int64]
+    rivals: NDArray[np.int64]
+    base: NDArray[np.float64]
+
+
+class Explainer(Protocol):
+    """Explains the rows of one fitted model; each family of models has one."""
+
+    def base_values(self) -> NDArray[np.float64]:
+        """Give what is known of nobody, shape (n_segments,)."""
+        ...
+
+    def explain_targets(self, table: Table, targets: NDArray[np.int64] | None, n_workers: int) -> Explained:
+        """Explain one segment for each row, by default its own."""
+        ...
+
+    def explain_all(self, table: Table, n_workers: int) -> NDArray[np.float64]:
+        """Explain every segment, shape (n_rows, n_columns, n_segments)."""
+        ...

@@ -1,0 +1,1 @@
+"""Segments as components of a mixture: how their distributions are estimated."""

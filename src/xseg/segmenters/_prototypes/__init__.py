@@ -1,0 +1,1 @@
+"""Segments around prototypes: how centres are found, moved and summarised."""

@@ -1,0 +1,368 @@
+"""Segments around prototypes."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from xseg.backends import Backend, MemoryBackend
+from xseg.core.profiles import Profile
+from xseg.core.scaling import SCALINGS
+from xseg.core.statistics import RawBlock
+from xseg.exceptions import PolicyError
+from xseg.policy import Policy
+from xseg.segmenters._additive import AdditiveSegmenter
+from xseg.segmenters._learning.preparation import Prepared
+from xseg.segmenters._prototypes.search import Found, find, settle
+from xseg.segmenters._prototypes.space import METRICS, Centres, Levels, PrototypeSpace
+from xseg.segmenters._prototypes.summary import core_counts, typical_values
+from xseg.segmenters._prototypes.sums import NearestCounts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PrototypeSegmenter"]
+
+_log = logging.getLogger("xseg")
+
+
+class PrototypeSegmenter(AdditiveSegmenter):
+    """Segment people by the prototype they are most like.
+
+    A prototype is a typical value of every feature, and a person belongs to the nearest one; the distance is a sum
+    over features, so what each feature has to do with it is exact. Results do not depend on the order of the rows, the
+    number of threads, or where the rows are.
+
+    Parameters
+    ----------
+    n_segments : int, default=5
+        How many segments to make.
+    metric : {"gower", "manhattan", "squared"}, default="gower"
+        How differences add up. "gower" adds differences of numbers as a share of the range, of ordered categories as a
+        share of the order, and 1 where categories or booleans differ. "manhattan" scales numbers by `scaling` instead.
+        "squared" adds squared differences. Centres are medians and commonest categories, or with "squared" means of
+        numbers.
+    min_members : int, default=10
+        The fewest people (or sample weight) a segment may have, and that what is shown as a prototype is a summary of.
+    scaling : {"standard", "robust", "quantile", "none"}, default="standard"
+        How numbers are made comparable, unless the metric is "gower".
+    feature_weights : dict or array-like of shape (n_features,), default=None
+        How much each feature counts in a distance; a dict names those that differ from 1.
+    n_init : int, default=10
+        How many starts to improve on.
+    max_iter : int, default=100
+        How often centres may move.
+    max_bins : int, default=255
+        How many codes a column may have.
+    segment_names : sequence of str, default=None
+        Names to use, largest segment first; None proposes names.
+    forbid : sequence of str, default=()
+        Columns that must not count.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the starts.
+    n_jobs : int, default=None
+        How many threads to use; None and -1 mean every core.
+    verbose : int, default=0
+        1 or more reports the stages of the fit through the ``xseg`` logger.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_rows,)
+        The segment of each row.
+    segments_ : Segments
+        The segments, largest first.
+    n_segments_ : int
+        How many were found.
+    prototypes_ : pandas.DataFrame of shape (n_segments, n_features)
+        The middle or commonest value of each feature among the nearer half of a segment's people, and among at least
+        `min_members` of them: a summary, and no person. Numbers are rounded.
+    prototype_sizes_ : ndarray of shape (n_segments,)
+        How many people each of them summarises.
+    cost_ : float
+        Summed distance of the rows to their nearest centre.
+    n_iter_ : int
+        How often centres moved in the last run over all rows.
+    profile_ : Profile
+        How values are spread over the segments.
+    model_ : AdditiveModel
+        What explanations read; a score is minus the distance.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, if they were strings.
+
+    Notes
+    -----
+    A value that is not known, of a person, has no part in their distance to any centre. Gower's coefficient divides a
+    distance by the weight of the features known of both; as centres have all values, that divisor is the same for all
+    centres, so the nearest centre is Gower's. In `cost_`, and so in where centres move, people weigh by how much is
+    known of them.
+
+    References
+    ----------
+    Gower, "A general coefficient of similarity and some of its properties", Biometrics 27, 1971.
+    Huang, "Extensions to the k-means algorithm for clustering large data sets with categorical values", 1998.
+    Lattanzi and Sohler, "A better k-means++ algorithm via local search", ICML 2019.
+    Schubert and Rousseeuw, "Fast and eager k-medoids clustering", Information Systems 101, 2021.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> customers = xseg.make_customers(2_000, random_state=0)
+    >>> segmenter = xseg.PrototypeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> segmenter.prototypes_.shape
+    (3, 12)
+    >>> bool(segmenter.prototype_sizes_.min() >= 10)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_segments": [Interval(Integral, 1, None, closed="left")],
+        "metric": [StrOptions(set(METRICS))],
+        "min_members": [Interval(Integral, 1, None, closed="left")],
+        "scaling": [StrOptions(set(SCALINGS))],
+        "feature_weights": [None, dict, "array-like"],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_bins": [Interval(Integral, 2, 255, closed="both")],
+        "segment_names": [None, "array-like"],
+        "forbid": ["array-like", tuple],
+        "random_state": ["random_state"],
+        "n_jobs": [None, Integral],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_segments: int = 5,
+        *,
+        metric: str = "gower",
+        min_members: int = 10,
+        scaling: str = "standard",
+        feature_weights: Mapping[str, float] | ArrayLike | None = None,
+        n_init: int = 10,
+        max_iter: int = 100,
+        max_bins: int = 255,
+        segment_names: Sequence[str] | None = None,
+        forbid: Sequence[str] = (),
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_segments = n_segments
+        self.metric = metric
+        self.min_members = min_members
+        self.scaling = scaling
+        self.feature_weights = feature_weights
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.max_bins = max_bins
+        self.segment_names = segment_names
+        self.forbid = forbid
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Find the segments.
+
+        Parameters
+        ----------
+        X : table, array or Backend of shape (n_rows, n_features)
+            The people, one a row. Numbers, booleans, text and categories; values may be missing.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts; 2 is the same as the row twice. A backend brings its own.
+
+        Returns
+        -------
+        PrototypeSegmenter
+            The fitted segmenter.
+
+        Raises
+        ------
+        ParameterError
+            A parameter is not allowed.
+        DataError, SchemaError, ColumnTypeError
+            The rows cannot be segmented, or are fewer than `min_members`.
+        """
+        del y
+        self._check_parameters()
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        backend = self._backend(X, sample_weight)
+        power = METRICS[self.metric]
+        scaling = "range" if self.metric == "gower" else self.scaling
+        prepared = self._prepare(
+            X, backend, scaling=scaling, feature_weights=self.feature_weights, seed=seed, power=power
+        )
+        min_weight = self._min_weight(backend)
+        self._report("coded %s rows in %d columns", f"{prepared.n_rows:,}", len(prepared.bins))
+        space = _space_of(prepared, squared=power == 2)
+        found = self._search(prepared, space, min_weight, seed)
+        self._warn_of_fewer(self.n_segments, len(found.centres))
+        self._report("%d centres cost %.6g", len(found.centres), found.cost)
+        self.cost_, self.n_iter_ = found.cost / backend.weight_unit, found.n_rounds
+        self._learn(prepared, space.scores(found.centres), backend.weight_unit)
+        self._summarise(prepared, space, min_weight, backend.weight_unit)
+        return self
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """Give the distance of each row to each centre, in the metric: with "squared", the squared distance.
+
+        Parameters
+        ----------
+        X : table, array or Backend of shape (n_rows, n_features)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_segments)
+            Distances.
+        """
+        return np.maximum(-self._scores_of(X), 0.0)
+
+    def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:
+        """Give minus the summed distance of the rows to their nearest centre.
+
+        Parameters
+        ----------
+        X : table, array or Backend of shape (n_rows, n_features)
+            The rows.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts.
+
+        Returns
+        -------
+        float
+            Minus the cost: the higher, the better.
+        """
+        del y
+        self._check_fitted()
+        backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), sample_weight, n_jobs=self.n_jobs)
+        return backend.sum(_BestScores(self)).total / backend.weight_unit
+
+    def representatives(self, X: Any, *, policy: Any = None) -> Any:
+        """Give the row of `X` nearest to each centre: real people, for those who may see them.
+
+        The segmenter itself holds nobody; `prototypes_` are summaries. A policy that is given has the last word, and
+        forbids it unless it says ``real_people: true``.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_features)
+            The rows to choose from.
+        policy : Policy, path, mapping or None, default=None
+            What may be shown. None leaves it to the caller, who has the rows.
+
+        Returns
+        -------
+        table or array of shape (n_segments, n_features)
+            Rows of `X`, one for each segment, in order; of the kind that `X` is.
+
+        Raises
+        ------
+        NotFittedError
+            The segmenter has not been fitted.
+        PolicyError
+            The policy forbids it.
+
+        Examples
+        --------
+        >>> import xseg
+        >>> customers = xseg.make_customers(500, random_state=0)
+        >>> segmenter = xseg.PrototypeSegmenter(n_segments=3, random_state=0).fit(customers)
+        >>> len(segmenter.representatives(customers))
+        3
+        """
+        if policy is not None and not Policy.of(policy).real_people:
+            message = (
+                "the policy does not allow real people to be shown as examples of a segment (real_people is not true); "
+                "show prototypes_, which are summaries, or have the policy changed"
+            )
+            raise PolicyError(message)
+        return _safe_indexing(X, self.transform(X).argmin(axis=0))
+
+    def _report(self, message: str, *values: object) -> None:
+        if self.verbose:
+            _log.info(message, *values)
+
+    def _search(self, prepared: Prepared, space: PrototypeSpace, min_weight: int, seed: int) -> Found:
+        """Search on the sample, and settle on all rows."""
+        n_centres = self._count_possible(prepared, self.n_segments, min_weight)
+        found = find(
+            space,
+            prepared.sample,
+            n_centres=n_centres,
+            n_init=self.n_init,
+            max_iter=self.max_iter,
+            min_weight=min_weight,
+            seed=seed,
+        )
+        tolerance = 1e-9 if prepared.whole else 1e-4
+        return settle(prepared.backend, space, found, self.max_iter, tolerance, min_weight)
+
+    def _summarise(self, prepared: Prepared, space: PrototypeSpace, min_weight: int, weight_unit: float) -> None:
+        """Set what is shown as prototypes."""
+        counts = core_counts(prepared.backend, self.model_.scores, len(prepared.bins), min_weight)
+        core = Profile(prepared.bins, counts, weight_unit)
+        embedding = space.embedding
+        raw = space.levels / embedding.factor[:, None] + embedding.shift[:, None]
+        levels = dict(zip(embedding.coordinates.tolist(), raw, strict=True))
+        self._restore_prototypes(typical_values(core, levels), core.sizes)
+
+    def _restore_prototypes(self, values: Sequence[Sequence[Any]], sizes: NDArray[np.float64]) -> None:
+        self.prototype_sizes_ = sizes
+        self._prototypes = tuple(map(tuple, values))
+
+    @property
+    def prototypes_(self) -> "pd.DataFrame":
+        """The middle or commonest value of each feature among the nearer half of each segment's people."""
+        import pandas as pd
+
+        self._check_fitted()
+        frame = pd.DataFrame(self._prototypes, columns=list(self.profile_.bins.schema.names))
+        frame.index = pd.Index(self.segment_names_, name="segment")
+        return frame
+
+
+def _space_of(prepared: Prepared, *, squared: bool) -> PrototypeSpace:
+    """Give the distance, with the levels of its codes and the middle of everyone."""
+    embedding, total_weight = prepared.space.embedding, prepared.space.total_weight
+    levels = prepared.backend.sum(Levels(embedding, total_weight)).means()
+    nowhere = Centres(
+        np.zeros((1, len(embedding.coordinates))), np.zeros((1, len(embedding.looked_up)), dtype=np.uint8)
+    )
+    space = PrototypeSpace.of(
+        embedding,
+        n_features=len(prepared.bins),
+        squared=squared,
+        levels=levels,
+        overall=nowhere,
+        total_weight=total_weight,
+    )
+    return space.around(prepared.backend.sum(NearestCounts(space, nowhere)).moved())
+
+
+class _BestScores:
+    """A statistic over raw rows: the sum of their highest scores."""
+
+    def __init__(self, segmenter: PrototypeSegmenter) -> None:
+        self.segmenter = segmenter
+        self.total = 0.0
+
+    def empty(self) -> Self:
+        return type(self)(self.segmenter)
+
+    def add(self, block: RawBlock) -> None:
+        self.total += float(block.weights @ self.segmenter.model_.score(block.table).max(axis=1))
+
+    def merge(self, other: Self) -> None:
+        self.total += other.total

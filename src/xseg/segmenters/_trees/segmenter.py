@@ -20,6 +20,7 @@ from xseg.core.profiles import Profile
 from xseg.core.scaling import SCALINGS
 from xseg.core.tree import ThresholdTree
 from xseg.exceptions import DataError, ParameterError, XsegWarning
+from xseg.segmenters._learning.kmeans import lloyd
 from xseg.segmenters._learning.preparation import Prepared, prepare
 from xseg.segmenters._learning.reference import reference_partition
 from xseg.segmenters._names import check_names, propose_names
@@ -247,6 +248,9 @@ class TreeSegmenter(TreeBoxes):
         self._report("reference of %d clusters costs %.6g", len(reference.centers), reference.cost)
         found = self._search(prepared, reference.centers, n_segments, backend.weight_unit)
         self._report("tree of %d leaves costs %.6g", found.tree.n_leaves, found.cost)
+        if found.cost < reference.cost and isinstance(self.reference, str):
+            reference = lloyd(prepared.backend, prepared.space, found.means)
+            self._report("reference started from the tree costs %.6g", reference.cost)
         self._learn(prepared, found, n_segments, reference.cost, backend.weight_unit)
         return self
 

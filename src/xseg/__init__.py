@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from xseg.exceptions import XsegError, XsegWarning
     from xseg.explanations import Scorer, explain
     from xseg.export import load, save
+    from xseg.metrics import compare
     from xseg.policy import Policy
     from xseg.reports import make_report
     from xseg.segmenters import (
@@ -39,6 +40,7 @@ _HOMES = {
     "TreeSegmenter": "segmenters",
     "XsegError": "exceptions",
     "XsegWarning": "exceptions",
+    "compare": "metrics",
     "customers_policy": "datasets",
     "explain": "explanations",
     "lint_rules": "segmenters",
@@ -65,6 +67,7 @@ __all__ = [
     "TreeSegmenter",
     "XsegError",
     "XsegWarning",
+    "compare",
     "customers_policy",
     "explain",
     "lint_rules",

@@ -1,7 +1,7 @@
 """Interpretable segmenters behind the scikit-learn API: the model is the explanation."""
 
 from xseg.segmenters._additive import AdditiveSegmenter
-from xseg.segmenters._base import BoxSegmenter
+from xseg.segmenters._base import BoxSegmenter, Segmenter
 from xseg.segmenters._mixtures.segmenter import MixtureChoice, MixtureSegmenter
 from xseg.segmenters._prototypes.segmenter import PrototypeSegmenter
 from xseg.segmenters._rules.lint import FindingKind, RuleCoverage, RuleFinding, RuleReview
@@ -24,6 +24,7 @@ __all__ = [
     "RuleReview",
     "RuleSegmenter",
     "SegmentFidelity",
+    "Segmenter",
     "SurrogateSegmenter",
     "TreeSegmenter",
     "lint_rules",

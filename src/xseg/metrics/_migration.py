@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ _GAP = 0.03
 _BAR = 0.035
 _LABELLED_SHARE = 0.02
 _CURVE_POINTS = 60
+_LINE_LETTERS = 24
 _COLOURS = ("#2563a8", "#b3471d", "#3c7d3c", "#7a4a9e", "#a17d00", "#0f7c86", "#a83260", "#5c6670")
 
 
@@ -89,15 +91,18 @@ class Migration:
                 _band(ax, left[before], right[after], shares[before, after], before, stays=before == after)
                 left[before] += shares[before, after]
                 right[after] += shares[before, after]
-        ax.set_xlim(-0.45, 1.45)
+        for x, when in ((_BAR / 2, "before"), (1 - _BAR / 2, "after")):
+            ax.text(x, -0.02, when, ha="center", va="bottom", fontsize=9, color="0.35")
+        ax.set_xlim(-0.5, 1.5)
         ax.invert_yaxis()
         ax.set_axis_off()
-        ax.set_title(f"{self.stayed:.0%} stayed where they were", loc="center", fontsize=11)
+        ax.set_title(f"{self.stayed:.0%} stayed where they were", loc="center", fontsize=11, pad=18)
         return ax
 
     def _label(self, ax: "Axes", place: int, share: float, side: int, height: float) -> None:
         x, align = (1.02, "left") if side else (-0.02, "right")
-        ax.text(x, height, f"{self.names[place]}\n{share:.0%}", ha=align, va="center", fontsize=9)
+        name = fill(self.names[place], _LINE_LETTERS)
+        ax.text(x, height, f"{name}\n{share:.0%}", ha=align, va="center", fontsize=9)
 
 
 def migration(before: ArrayLike, after: ArrayLike, *, names: Sequence[str] = (), weights: Any = None) -> Migration:

@@ -195,7 +195,7 @@ class MixtureSegmenter(AdditiveSegmenter):
 
     selection_: tuple[MixtureChoice, ...]
 
-    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None, *, align_to: Any = None) -> Self:
         """Find the segments.
 
         Parameters
@@ -206,6 +206,9 @@ class MixtureSegmenter(AdditiveSegmenter):
             Ignored.
         sample_weight : array-like of shape (n_rows,), default=None
             How much each row counts; 2 is the same as the row twice. A backend brings its own.
+        align_to : fitted segmenter, default=None
+            An earlier model, whose numbers and names the new segments keep: they are matched so that as many people
+            as possible stay where they are.
 
         Returns
         -------
@@ -250,7 +253,7 @@ class MixtureSegmenter(AdditiveSegmenter):
                 f"the log-likelihood was still rising after max_iter={self.max_iter} iterations; raise max_iter or tol"
             )
             warn(message, XsegWarning, stacklevel=2)
-        order = self._learn(prepared, found.mixture.scores(), backend.weight_unit)
+        order = self._learn(prepared, found.mixture.scores(), backend, align_to)
         self._restore_estimate(
             weights=found.mixture.weights[order],
             lower_bound=found.log_likelihood,

@@ -168,7 +168,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None, *, align_to: Any = None) -> Self:
         """Find the segments.
 
         Parameters
@@ -179,6 +179,9 @@ class PrototypeSegmenter(AdditiveSegmenter):
             Ignored.
         sample_weight : array-like of shape (n_rows,), default=None
             How much each row counts; 2 is the same as the row twice. A backend brings its own.
+        align_to : fitted segmenter, default=None
+            An earlier model, whose numbers and names the new segments keep: they are matched so that as many people
+            as possible stay where they are.
 
         Returns
         -------
@@ -208,7 +211,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         self._warn_of_fewer(self.n_segments, len(found.centres))
         self._report("%d centres cost %.6g", len(found.centres), found.cost)
         self.cost_, self.n_iter_ = found.cost / backend.weight_unit, found.n_rounds
-        self._learn(prepared, space.scores(found.centres), backend.weight_unit)
+        self._learn(prepared, space.scores(found.centres), backend, align_to)
         self._summarise(prepared, space, min_weight, backend.weight_unit)
         return self
 

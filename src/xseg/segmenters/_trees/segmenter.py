@@ -20,10 +20,10 @@ from xseg.core.profiles import Profile
 from xseg.core.scaling import SCALINGS
 from xseg.core.tree import ThresholdTree
 from xseg.exceptions import DataError, ParameterError, XsegWarning
+from xseg.segmenters._alignment import align, choose_names
 from xseg.segmenters._learning.kmeans import lloyd
 from xseg.segmenters._learning.preparation import Prepared, prepare
 from xseg.segmenters._learning.reference import reference_partition
-from xseg.segmenters._names import check_names, propose_names
 from xseg.segmenters._trees.boxes import TreeBoxes, count_people
 from xseg.segmenters._trees.leaves import merge_twins
 from xseg.segmenters._trees.number import NumberChoice, choose_number
@@ -198,7 +198,7 @@ class TreeSegmenter(TreeBoxes):
 
     selection_: tuple[NumberChoice, ...]
 
-    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None, *, align_to: Any = None) -> Self:
         """Find the segments.
 
         Parameters
@@ -209,6 +209,9 @@ class TreeSegmenter(TreeBoxes):
             Ignored.
         sample_weight : array-like of shape (n_rows,), default=None
             How much each row counts; 2 is the same as the row twice. A backend brings its own.
+        align_to : fitted segmenter, default=None
+            An earlier model, whose numbers and names the new segments keep: they are matched so that as many people
+            as possible stay where they are.
 
         Returns
         -------
@@ -251,7 +254,7 @@ class TreeSegmenter(TreeBoxes):
         if found.cost < reference.cost and isinstance(self.reference, str):
             reference = lloyd(prepared.backend, prepared.space, found.means)
             self._report("reference started from the tree costs %.6g", reference.cost)
-        self._learn(prepared, found, n_segments, reference.cost, backend.weight_unit)
+        self._learn(prepared, found, n_segments, reference.cost, backend, align_to)
         return self
 
     def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:
@@ -352,12 +355,25 @@ class TreeSegmenter(TreeBoxes):
         )
 
     def _learn(
-        self, prepared: Prepared, found: Candidate, n_segments: int, reference_cost: float, weight_unit: float
+        self,
+        prepared: Prepared,
+        found: Candidate,
+        n_segments: int,
+        reference_cost: float,
+        raw: Backend,
+        align_to: Any,
     ) -> None:
         """Keep what the fitted segmenter needs: the tree, and counts over the population."""
-        backend, space = prepared.backend, prepared.space
+        backend, space, weight_unit = prepared.backend, prepared.space, raw.weight_unit
         tree, mass = merge_twins(found.tree, found.mass)
-        tree, order = _largest_first(tree, mass)
+        order = _largest_first(tree, mass)
+        inherited: tuple[str | None, ...] = ()
+        tree = _renumbered(tree, order)
+        labels = backend.map(lambda block: tree.predict(block.codes))
+        if align_to is not None:
+            aligned = align(align_to, raw, labels, len(order))
+            tree, order, inherited = _renumbered(tree, aligned.order), order[aligned.order], aligned.names
+            labels = np.argsort(aligned.order)[labels].astype(np.int32)
         self.n_segments_ = len(order)
         if self.n_segments_ < n_segments:
             message = (
@@ -372,16 +388,11 @@ class TreeSegmenter(TreeBoxes):
             profile=counted.profile,
             coding=Coding(prepared.bins, space.embedding),
             means=found.means[order],
-            names=self._names(counted.profile),
+            names=choose_names(counted.profile, self.segment_names, inherited),
             costs=(max(found.cost, 0.0) / weight_unit, reference_cost / weight_unit),
             mean_depth=float(tree.node_depth[tree.leaves] @ mass / mass.sum()),
         )
-        self.labels_ = backend.map(lambda block: tree.predict(block.codes))
-
-    def _names(self, profile: Profile) -> tuple[str, ...]:
-        if self.segment_names is None:
-            return propose_names(profile)
-        return check_names(self.segment_names, len(profile.counts))
+        self.labels_ = labels
 
     def _restore(
         self,
@@ -426,17 +437,21 @@ class _RawCost:
         self.cost += other.cost
 
 
-def _largest_first(tree: ThresholdTree, leaf_mass: NDArray[np.int64]) -> tuple[ThresholdTree, NDArray[np.int32]]:
-    """Renumber the segments by size, so that the numbers do not depend on the random seed."""
+def _largest_first(tree: ThresholdTree, leaf_mass: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Give the segments by size, so that their numbers do not depend on the random seed."""
     labels = tree.segment[tree.leaves]
     used = np.unique(labels)
     mass = np.array([leaf_mass[labels == label].sum() for label in used])
     first = np.array([np.flatnonzero(labels == label)[0] for label in used])
-    order = used[np.lexsort((first, -mass))]
+    return used[np.lexsort((first, -mass))]
+
+
+def _renumbered(tree: ThresholdTree, order: NDArray[np.signedinteger[Any]]) -> ThresholdTree:
+    """Give the segments the numbers of their places in `order`."""
     place = np.full(int(order.max()) + 1, -1, dtype=np.int32)
     place[order] = np.arange(len(order))
     segment = np.where(tree.segment >= 0, place[tree.segment], -1).astype(np.int32)
-    return replace(tree, segment=segment), order
+    return replace(tree, segment=segment)
 
 
 def _ratio(cost: float, reference: float) -> float:

@@ -81,6 +81,26 @@ def test_trees_written_down_as_rules_give_everyone_the_same_segment(shared_data,
     assert (xseg.load(tmp_path / "rules.json").predict(table) == tree.labels_).all()
 
 
+@pytest.mark.parametrize(
+    ("file", "outcome", "left_out", "least_gain"),
+    [("bank_full.csv.gz", "y", ["duration"], 0.08), ("telco_churn.csv", "Churn", ["customerID"], 0.15)],
+)
+def test_outcomes_of_real_customers_hold_for_others(shared_data, file, outcome, left_out, least_gain):
+    table = xseg.load_table(shared_data / file).drop(columns=left_out)
+    y = table.pop(outcome)
+    rng = np.random.default_rng(0)
+    known = rng.random(len(table)) < 0.7
+    found = xseg.OutcomeSegmenter(8, random_state=0).fit(table[known], y[known])
+    assert found.structure_found_
+    assert found.n_segments_ > 3
+    others = found.predict(table[~known])
+    assert found.score(table[~known], y[~known]) > least_gain
+    for segment in found.segments_:
+        estimate = segment.outcomes[0]
+        share = (y[~known][others == segment.index] == estimate.value).mean()
+        assert abs(share - estimate.estimate) < 2 * (estimate.high - estimate.low)
+
+
 SCORED = {
     "prototypes": lambda: xseg.PrototypeSegmenter(4, random_state=0),
     "mixture": lambda: xseg.MixtureSegmenter(4, random_state=0),

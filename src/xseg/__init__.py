@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xseg.reports import make_report
     from xseg.segmenters import (
         MixtureSegmenter,
+        OutcomeSegmenter,
         PrototypeSegmenter,
         RuleSegmenter,
         SurrogateSegmenter,
@@ -32,6 +33,7 @@ _HOMES = {
     "Card": "cards",
     "MemoryBackend": "backends",
     "MixtureSegmenter": "segmenters",
+    "OutcomeSegmenter": "segmenters",
     "Policy": "policy",
     "PrototypeSegmenter": "segmenters",
     "RuleSegmenter": "segmenters",
@@ -59,6 +61,7 @@ __all__ = [
     "Card",
     "MemoryBackend",
     "MixtureSegmenter",
+    "OutcomeSegmenter",
     "Policy",
     "PrototypeSegmenter",
     "RuleSegmenter",

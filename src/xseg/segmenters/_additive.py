@@ -6,6 +6,7 @@ from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClusterMixin
 
 from xseg._kernels.distances import add_code_counts
 from xseg.backends import Backend, MemoryBackend
@@ -24,7 +25,7 @@ from xseg.segmenters._learning.preparation import Prepared, prepare
 __all__ = ["AdditiveSegmenter", "SegmentCounts"]
 
 
-class AdditiveSegmenter(Segmenter):
+class AdditiveSegmenter(ClusterMixin, Segmenter):
     """Base of the segmenters whose segments are where one of several additive scores is highest."""
 
     model_: AdditiveModel

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import validate_data
 
@@ -21,7 +21,7 @@ from xseg.exceptions import NotFittedError, ParameterError, SchemaError
 __all__ = ["BoxSegmenter", "Segmenter"]
 
 
-class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base of every segmenter."""
 
     n_jobs: int | None

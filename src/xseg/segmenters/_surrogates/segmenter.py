@@ -8,6 +8,7 @@ from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
@@ -34,7 +35,7 @@ _NO_GROUP = "No group"
 _YES, _NO, _NOT_KNOWN = "yes", "no", "not known"
 
 
-class SurrogateSegmenter(TreeBoxes):
+class SurrogateSegmenter(ClusterMixin, TreeBoxes):
     """Stand in for a clusterer that nobody can read: a few questions that give nearly everybody the same group.
 
     The stand-in is the threshold tree that contradicts the original about the fewest people, among trees of the given

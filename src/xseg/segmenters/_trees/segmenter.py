@@ -10,6 +10,7 @@ from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
@@ -37,7 +38,7 @@ _MOST_CHOSEN = 10
 _log = logging.getLogger("xseg")
 
 
-class TreeSegmenter(TreeBoxes):
+class TreeSegmenter(ClusterMixin, TreeBoxes):
     """Segment people by a few questions with round thresholds.
 
     The segments are the leaves of a binary tree, chosen so that people in a segment are as alike as possible: the

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from xseg.backends.base import BLOCK_ROWS, add_blocks, map_blocks
+from xseg.backends.passes import PassCounter
 from xseg.core.statistics import CodedBlock, Statistic
 
-__all__ = ["CodedRows", "FileArray"]
+__all__ = ["CodedRows", "FileArray", "Ones"]
 
 S = TypeVar("S", bound=Statistic[Any])
 
@@ -40,6 +41,13 @@ class FileArray:
         return values.reshape(-1, self.n_columns)
 
 
+class Ones:
+    """The weights of rows that all count alike, which need no file."""
+
+    def __getitem__(self, rows: slice) -> NDArray[np.int64]:
+        return np.ones(rows.stop - rows.start, dtype=np.int64)
+
+
 class CodedRows:
     """The coded backend for rows within reach of this process."""
 
@@ -50,6 +58,8 @@ class CodedRows:
         weights: RowArray,
         n_rows: int,
         n_workers: int,
+        *,
+        passes: PassCounter | None = None,
         resource: object = None,
     ) -> None:
         self.codes = codes
@@ -57,6 +67,7 @@ class CodedRows:
         self.weights = weights
         self.n_rows = n_rows
         self.n_workers = n_workers
+        self._passes = passes
         self._resource = resource
 
     def first(self, n_rows: int) -> "CodedRows":
@@ -66,6 +77,8 @@ class CodedRows:
 
     def blocks(self) -> Iterator[CodedBlock]:
         """Give the rows, a block at a time."""
+        if self._passes is not None:
+            self._passes.count("coded")
         for start in range(0, self.n_rows, BLOCK_ROWS):
             rows = slice(start, min(start + BLOCK_ROWS, self.n_rows))
             yield CodedBlock(self.codes[rows], self.points[rows], self.weights[rows].reshape(-1))
@@ -76,4 +89,4 @@ class CodedRows:
 
     def map(self, function: Callable[[CodedBlock], NDArray[Any]]) -> NDArray[Any]:
         """Apply `function` to blocks and join the results in the order of the rows."""
-        return map_blocks(self.blocks(), function, self.n_workers)
+        return map_blocks(self.blocks(), function, self.n_workers, self.n_rows)

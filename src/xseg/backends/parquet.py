@@ -13,6 +13,9 @@ from xseg.core.tables import Column, Table, read_table
 
 __all__ = ["parquet_tables"]
 
+# Reads through a buffer, so that a row group of any size is never held as a whole.
+_BUFFER_BYTES = 2**20
+
 
 def parquet_tables(
     path: Path, batch_rows: int, wanted: Collection[str] | None, *, use_threads: bool
@@ -20,7 +23,7 @@ def parquet_tables(
     """Give the wanted columns of a file, so many rows at a time; all of them if one is not there."""
     pyarrow = require("pyarrow", extra="parquet", purpose="reading Parquet files")
     parquet = require("pyarrow.parquet", extra="parquet", purpose="reading Parquet files")
-    with parquet.ParquetFile(path) as file:
+    with parquet.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
         schema = file.schema_arrow
         present = wanted is not None and set(wanted) <= set(schema.names)
         names = [name for name in schema.names if name in wanted] if present and wanted is not None else None

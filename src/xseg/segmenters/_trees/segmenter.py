@@ -1,6 +1,5 @@
 """Segments as the leaves of one threshold tree."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil
@@ -33,7 +32,6 @@ from xseg.segmenters._trees.search import EFFORTS, search
 __all__ = ["TreeSegmenter"]
 
 _MOST_CHOSEN = 10
-_log = logging.getLogger("xseg")
 
 
 class TreeSegmenter(TreeBoxes):
@@ -248,6 +246,7 @@ class TreeSegmenter(TreeBoxes):
         found = self._search(prepared, reference.centers, n_segments, backend.weight_unit)
         self._report("tree of %d leaves costs %.6g", found.tree.n_leaves, found.cost)
         self._learn(prepared, found, n_segments, reference.cost, backend.weight_unit)
+        self._report_passes(backend)
         return self
 
     def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:
@@ -271,10 +270,6 @@ class TreeSegmenter(TreeBoxes):
         self._check_fitted()
         backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), sample_weight, n_jobs=self.n_jobs)
         return -backend.sum(_RawCost(self)).cost / backend.weight_unit
-
-    def _report(self, message: str, *values: object) -> None:
-        if self.verbose:
-            _log.info(message, *values)
 
     def _check_sizes(self) -> None:
         """Check the parameters against each other."""

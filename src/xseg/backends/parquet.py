@@ -13,7 +13,7 @@ from xseg.core.tables import Column, Table, read_table
 
 __all__ = ["parquet_tables"]
 
-# Reads through a buffer, so that a row group of any size is never held as a whole.
+# Without pre-buffering and with a buffer of our own, memory does not grow with the file or its row groups.
 _BUFFER_BYTES = 2**20
 
 
@@ -23,7 +23,7 @@ def parquet_tables(
     """Give the wanted columns of a file, so many rows at a time; all of them if one is not there."""
     pyarrow = require("pyarrow", extra="parquet", purpose="reading Parquet files")
     parquet = require("pyarrow.parquet", extra="parquet", purpose="reading Parquet files")
-    with parquet.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
+    with parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:
         schema = file.schema_arrow
         present = wanted is not None and set(wanted) <= set(schema.names)
         names = [name for name in schema.names if name in wanted] if present and wanted is not None else None

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xseg._optional import require
 from xseg.core.schema import Kind
@@ -20,15 +19,14 @@ _BUFFER_BYTES = 2**20
 def parquet_tables(
     path: Path, batch_rows: int, wanted: Collection[str] | None, *, use_threads: bool
 ) -> Iterator[Table]:
-    """Give the wanted columns of a file, so many rows at a time; all of them if one is not there."""
+    """Give the wanted columns of a file, so many rows at a time; all of them if none is there."""
     pyarrow = require("pyarrow", extra="parquet", purpose="reading Parquet files")
     parquet = require("pyarrow.parquet", extra="parquet", purpose="reading Parquet files")
     with parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:
         schema = file.schema_arrow
-        present = wanted is not None and set(wanted) <= set(schema.names)
-        names = [name for name in schema.names if name in wanted] if present and wanted is not None else None
+        present = [name for name in schema.names if wanted is not None and name in wanted]
         direct = _direct_columns(pyarrow.types, schema)
-        for batch in file.iter_batches(batch_rows, columns=names, use_threads=use_threads):
+        for batch in file.iter_batches(batch_rows, columns=present or None, use_threads=use_threads):
             if set(batch.schema.names) <= direct.keys():
                 columns = tuple(direct[name](name, batch.column(name)) for name in batch.schema.names)
                 yield Table(columns, batch.num_rows, named=True)
@@ -57,17 +55,15 @@ def _number(name: str, array: Any) -> Column:
 
 
 def _boolean(name: str, array: Any) -> Column:
-    return Column(name, Kind.BOOLEAN, _floats(array.cast("uint8")))
-
-
-def _floats(array: Any) -> NDArray[np.float64]:
-    return np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.float64)
+    if array.null_count == len(array):
+        return _nothing(name, array)
+    return Column(name, Kind.BOOLEAN, array.cast("uint8").to_numpy(zero_copy_only=False).astype(np.float64))
 
 
 def _text(name: str, array: Any) -> Column:
     """Give text as codes into its distinct values, sorted."""
     if array.null_count == len(array):
-        return Column(name, Kind.EMPTY, np.full(len(array), np.nan))
+        return _nothing(name, array)
     encoded = array.dictionary_encode()
     texts = encoded.dictionary.to_pylist()
     order = sorted(range(len(texts)), key=texts.__getitem__)
@@ -76,3 +72,7 @@ def _text(name: str, array: Any) -> Column:
     place[-1] = -1
     codes = encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
     return Column(name, Kind.CATEGORY, place[codes], tuple(texts[at] for at in order))
+
+
+def _nothing(name: str, array: Any) -> Column:
+    return Column(name, Kind.EMPTY, np.full(len(array), np.nan))

@@ -47,7 +47,12 @@ def _file_tables(path: Path, batch_rows: int, wanted: Collection[str] | None, *,
     if path.suffix == ".parquet":
         return lambda: parquet_tables(path, batch_rows, wanted, use_threads=use_threads)
     if path.suffixes[-1:] == [".csv"] or path.suffixes[-2:] == [".csv", ".gz"]:
-        usecols = None if wanted is None else wanted.__contains__
-        return lambda: map(_read, pd.read_csv(path, chunksize=batch_rows, usecols=usecols))
+        return lambda: map(_read, _csv_tables(path, batch_rows, wanted))
     message = f"{path.name}: only .csv, .csv.gz and .parquet files are read in batches"
     raise UnsupportedTableError(message)
+
+
+def _csv_tables(path: Path, batch_rows: int, wanted: Collection[str] | None) -> Iterator[pd.DataFrame]:
+    """Give the wanted columns, so many rows at a time; all of them if none is there."""
+    present = [name for name in pd.read_csv(path, nrows=0).columns if wanted is not None and name in wanted]
+    return iter(pd.read_csv(path, chunksize=batch_rows, usecols=present or None))

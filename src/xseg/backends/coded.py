@@ -1,6 +1,7 @@
 """Rows as codes and points, in memory or in files of our own."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -81,7 +82,7 @@ class CodedRows:
             self._passes.count("coded")
         for start in range(0, self.n_rows, BLOCK_ROWS):
             rows = slice(start, min(start + BLOCK_ROWS, self.n_rows))
-            yield CodedBlock(self.codes[rows], self.points[rows], self.weights[rows].reshape(-1))
+            yield _LazyBlock(self, rows)
 
     def sum(self, statistic: S) -> S:
         """Add `statistic` over all rows."""
@@ -90,3 +91,26 @@ class CodedRows:
     def map(self, function: Callable[[CodedBlock], NDArray[Any]]) -> NDArray[Any]:
         """Apply `function` to blocks and join the results in the order of the rows."""
         return map_blocks(self.blocks(), function, self.n_workers, self.n_rows)
+
+
+class _LazyBlock(CodedBlock):
+    """Some rows of which a sum reads only what it needs, in its own thread: many need no points."""
+
+    def __init__(self, source: CodedRows, rows: slice) -> None:
+        object.__setattr__(self, "source", source)
+        object.__setattr__(self, "rows", rows)
+
+    source: CodedRows
+    rows: slice
+
+    @cached_property
+    def codes(self) -> NDArray[np.uint8]:
+        return self.source.codes[self.rows]
+
+    @cached_property
+    def points(self) -> NDArray[np.float32]:
+        return self.source.points[self.rows]
+
+    @cached_property
+    def weights(self) -> NDArray[np.int64]:
+        return self.source.weights[self.rows].reshape(-1)

@@ -197,6 +197,16 @@ def test_parquet_reads_only_what_is_wanted(tmp_path):
         fit(xseg.BatchBackend(path, columns=["spend", "nope"], weight_column="weight"))
 
 
+def test_memory_does_not_grow_with_a_parquet_file(tmp_path):
+    path = tmp_path / "long.parquet"
+    rows = np.random.default_rng(0).random(400_000)
+    parquet.write_table(pa.table({"spend": rows}), path, row_group_size=100_000, use_dictionary=False)
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in parquet_tables(path, 10_000, None, use_threads=False)]
+    assert len(held) == 40
+    assert max(held) < path.stat().st_size / 2
+
+
 def test_csv_reads_only_what_is_wanted(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("day,spend\n2026-01-01,1\n2026-01-01,2\nnonsense,9\n2026-01-01,9.5\n")

@@ -1,7 +1,7 @@
 """Rows as typed columns in a file of our own: what only the first pass has to decode."""
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xseg.backends.files import TemporaryFolder, room_for
 from xseg.backends.passes import PassCounter
 from xseg.backends.sources import Tables
-from xseg.core.tables import Column, Table
+from xseg.core.tables import Table
 
 __all__ = ["TypedRows"]
 
@@ -68,24 +68,18 @@ def _written(path: Path) -> Iterator[Table]:
         while file.tell() < size:
             table, dtypes = pickle.load(file)
             columns = zip(table.columns, dtypes, strict=True)
-            yield replace(
-                table,
-                columns=tuple(
-                    _with_values(column, column.values.astype(dtype, copy=False)) for column, dtype in columns
-                ),
-            )
+            yield _with_values(table, (column.values.astype(dtype, copy=False) for column, dtype in columns))
 
 
 def _narrowed(table: Table) -> tuple[Table, list[np.dtype[Any]]]:
     """Give the same values in as few bytes as hold them, and the types that they had."""
     dtypes = [column.values.dtype for column in table.columns]
-    return replace(
-        table, columns=tuple(_with_values(column, narrow(column.values)) for column in table.columns)
-    ), dtypes
+    return _with_values(table, (narrow(column.values) for column in table.columns)), dtypes
 
 
-def _with_values(column: Column, values: NDArray[Any]) -> Column:
-    return replace(column, values=values)
+def _with_values(table: Table, values: Iterable[NDArray[Any]]) -> Table:
+    columns = zip(table.columns, values, strict=True)
+    return replace(table, columns=tuple(replace(column, values=some) for column, some in columns))
 
 
 def narrow(values: NDArray[Any]) -> NDArray[Any]:

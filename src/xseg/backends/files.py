@@ -34,6 +34,6 @@ def room_for(path: Path) -> Iterator[None]:
     except OSError as error:
         message = (
             f"rows could not be written to the temporary folder {path.parent}: {error.strerror}. Make room there, or "
-            "set TMPDIR to a folder with more; a table needs about 9 bytes a value"
+            "set TMPDIR to a folder with more; a table needs 9 to 13 bytes a number"
         )
         raise DataError(message) from error

@@ -61,12 +61,19 @@ def test_saved_models_of_real_tables_answer_the_same(shared_data, table_of, tmp_
     assert (xseg.load(tmp_path / "model.json").predict(table) == segmenter.labels_).all()
 
 
-def test_batches_of_a_real_file_give_the_same_bits(shared_data):
+@pytest.mark.parametrize("form", ["csv.gz", "parquet"])
+def test_batches_of_a_real_file_give_the_same_bits(shared_data, tmp_path, form):
     path = shared_data / "bank_full.csv.gz"
-    whole = xseg.TreeSegmenter(4, random_state=0).fit(pd.read_csv(path))
-    batched = xseg.TreeSegmenter(4, random_state=0).fit(xseg.BatchBackend(path, batch_rows=9_999))
+    table = pd.read_csv(path)
+    if form == "parquet":
+        path = tmp_path / "bank.parquet"
+        table.to_parquet(path, row_group_size=20_000)
+    whole = xseg.TreeSegmenter(4, random_state=0).fit(table)
+    backend = xseg.BatchBackend(path, batch_rows=9_999)
+    batched = xseg.TreeSegmenter(4, random_state=0).fit(backend)
     assert (whole.labels_ == batched.labels_).all()
     assert whole.cost_ == batched.cost_
+    assert backend.passes.decoded == 1
 
 
 @pytest.mark.parametrize("table_of", [marketing, bank, telco, wholesale])

@@ -1,5 +1,6 @@
 """What every segmenter can do once it is fitted, and what those made of boxes can."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import validate_data
 
-from xseg.backends import Backend, MemoryBackend
+from xseg.backends import Backend, BatchBackend, MemoryBackend
 from xseg.backends.workers import count_workers
 from xseg.core.boxes import BoxModel
 from xseg.core.conditions import Rule
@@ -20,11 +21,14 @@ from xseg.exceptions import NotFittedError, ParameterError, SchemaError
 
 __all__ = ["BoxSegmenter", "Segmenter"]
 
+_log = logging.getLogger("xseg")
+
 
 class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base of every segmenter."""
 
     n_jobs: int | None
+    verbose: int
     model_: Any
     profile_: Profile
     segments_: Segments
@@ -120,6 +124,15 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         except InvalidParameterError as error:
             raise ParameterError(str(error)) from error
         count_workers(self.n_jobs)
+
+    def _report(self, message: str, *values: object) -> None:
+        if self.verbose:
+            _log.info(message, *values)
+
+    def _report_passes(self, backend: Backend) -> None:
+        """Say how often rows in batches were read."""
+        if isinstance(backend, BatchBackend):
+            self._report("passes over the rows: %s", backend.passes)
 
     def _read(self, X: Any, *, reset: bool = False) -> Table:
         """Read a table and check its columns against those of the fit."""

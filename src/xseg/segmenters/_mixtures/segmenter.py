@@ -1,6 +1,5 @@
 """Segments as components of a mixture."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["MixtureChoice", "MixtureSegmenter"]
 
 _MOST_CHOSEN = 10
-_log = logging.getLogger("xseg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +258,7 @@ class MixtureSegmenter(AdditiveSegmenter):
             n_iter=found.n_iter,
             converged=found.converged,
         )
+        self._report_passes(backend)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -414,10 +413,6 @@ class MixtureSegmenter(AdditiveSegmenter):
         self._check_fitted()
         backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), sample_weight, n_jobs=self.n_jobs)
         return backend.sum(_LogLikelihood(self, backend.weight_unit))
-
-    def _report(self, message: str, *values: object) -> None:
-        if self.verbose:
-            _log.info(message, *values)
 
     def _start(
         self, prepared: Prepared, spread: Spread, min_weight: int, weight_unit: float, seed: int

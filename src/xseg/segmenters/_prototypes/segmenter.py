@@ -1,6 +1,5 @@
 """Segments around prototypes."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["PrototypeSegmenter"]
-
-_log = logging.getLogger("xseg")
 
 
 class PrototypeSegmenter(AdditiveSegmenter):
@@ -213,6 +210,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         self.cost_, self.n_iter_ = found.cost / backend.weight_unit, found.n_rounds
         self._learn(prepared, space.scores(found.centres), backend, align_to)
         self._summarise(prepared, space, min_weight, backend.weight_unit)
+        self._report_passes(backend)
         return self
 
     def transform(self, X: Any) -> NDArray[np.float64]:
@@ -292,10 +290,6 @@ class PrototypeSegmenter(AdditiveSegmenter):
             )
             raise PolicyError(message)
         return _safe_indexing(X, self.transform(X).argmin(axis=0))
-
-    def _report(self, message: str, *values: object) -> None:
-        if self.verbose:
-            _log.info(message, *values)
 
     def _search(self, prepared: Prepared, space: PrototypeSpace, min_weight: int, seed: int) -> Found:
         """Search on the sample, and settle on all rows."""

@@ -1,6 +1,5 @@
 """Segments as the leaves of one threshold tree."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil
@@ -35,7 +34,6 @@ from xseg.segmenters._trees.search import EFFORTS, search
 __all__ = ["TreeSegmenter"]
 
 _MOST_CHOSEN = 10
-_log = logging.getLogger("xseg")
 
 
 class TreeSegmenter(ClusterMixin, TreeBoxes):
@@ -256,6 +254,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             reference = lloyd(prepared.backend, prepared.space, found.means)
             self._report("reference started from the tree costs %.6g", reference.cost)
         self._learn(prepared, found, n_segments, reference.cost, backend, align_to)
+        self._report_passes(backend)
         return self
 
     def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:
@@ -279,10 +278,6 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         self._check_fitted()
         backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), sample_weight, n_jobs=self.n_jobs)
         return -backend.sum(_RawCost(self)).cost / backend.weight_unit
-
-    def _report(self, message: str, *values: object) -> None:
-        if self.verbose:
-            _log.info(message, *values)
 
     def _check_sizes(self) -> None:
         """Check the parameters against each other."""

@@ -5,6 +5,7 @@ from xseg.metrics._compare import compare
 from xseg.metrics._drift import Drift, FeatureDrift, SegmentDrift, drift
 from xseg.metrics._migration import Migration, migration
 from xseg.metrics._stability import SegmentStability, Stability, stability
+from xseg.metrics._structure import Structure, structure
 from xseg.metrics._tradeoff import Tradeoff, TradeoffPoint, tradeoff
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "SegmentDrift",
     "SegmentStability",
     "Stability",
+    "Structure",
     "Tradeoff",
     "TradeoffPoint",
     "certify",
@@ -22,5 +24,6 @@ __all__ = [
     "drift",
     "migration",
     "stability",
+    "structure",
     "tradeoff",
 ]

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xseg._kernels.distances import add_code_counts
-from xseg.backends import Backend, MemoryBackend
 from xseg.core.bins import MISSING
 from xseg.core.statistics import RawBlock
 from xseg.segmenters import Segmenter
@@ -137,7 +136,7 @@ def drift(segmenter: Segmenter, X: Any, sample_weight: ArrayLike | None = None) 
     'stable'
     """
     segmenter._check_fitted()
-    backend = X if isinstance(X, Backend) else MemoryBackend(segmenter._read(X), sample_weight, n_jobs=segmenter.n_jobs)
+    backend = segmenter._backend(X, sample_weight)
     profile = segmenter.profile_
     now, before = backend.sum(_SegmentCodes(segmenter)).counts, profile.counts
     groups = _grouped(profile.population)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClusterMixin
 
 from xseg._kernels.distances import add_code_counts
-from xseg.backends import Backend, MemoryBackend
+from xseg.backends import Backend
 from xseg.backends.base import CodedBackend
 from xseg.core.additive import AdditiveModel, PartSums, Scores
 from xseg.core.bins import N_CODES
@@ -40,8 +40,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
     def _scores_of(self, X: Any) -> NDArray[np.float64]:
         """Give the scores of rows, wherever they are."""
         self._check_fitted()
-        backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), n_jobs=self.n_jobs)
-        return backend.map(lambda block: self.model_.score(block.table))
+        return self._backend(X).map(lambda block: self.model_.score(block.table))
 
     def _prepare(
         self,

@@ -56,8 +56,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             The columns are not those it was fitted on.
         """
         self._check_fitted()
-        backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), n_jobs=self.n_jobs)
-        return backend.map(lambda block: self._predict_table(block.table))
+        return self._backend(X).map(lambda block: self._predict_table(block.table))
 
     @property
     def segment_names_(self) -> tuple[str, ...]:
@@ -102,10 +101,10 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         if named is not None:
             self._remember_columns(profile.bins.schema.names, named=named)
 
-    def _backend(self, X: Any, sample_weight: ArrayLike | None) -> Backend:
-        """Give the backend of rows to learn from."""
+    def _backend(self, X: Any, sample_weight: ArrayLike | None = None, *, reset: bool = False) -> Backend:
+        """Give the backend of rows; with `reset`, of rows to learn from."""
         if not isinstance(X, Backend):
-            return MemoryBackend(self._read(X, reset=True), sample_weight, n_jobs=self.n_jobs)
+            return MemoryBackend(self._read(X, reset=reset), sample_weight, n_jobs=self.n_jobs)
         if sample_weight is not None:
             message = "a backend brings its own weights; give sample_weight or weight_column to the backend"
             raise ParameterError(message)

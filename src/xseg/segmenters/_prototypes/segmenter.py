@@ -9,10 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from xseg.backends import Backend, MemoryBackend
 from xseg.core.profiles import Profile
 from xseg.core.scaling import SCALINGS
-from xseg.core.statistics import RawBlock
+from xseg.core.totals import RowTotal
 from xseg.exceptions import PolicyError
 from xseg.policy import Policy
 from xseg.segmenters._additive import AdditiveSegmenter
@@ -195,7 +194,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         del y
         self._check_parameters()
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        backend = self._backend(X, sample_weight)
+        backend = self._backend(X, sample_weight, reset=True)
         power = METRICS[self.metric]
         scaling = "range" if self.metric == "gower" else self.scaling
         prepared = self._prepare(
@@ -247,8 +246,8 @@ class PrototypeSegmenter(AdditiveSegmenter):
         """
         del y
         self._check_fitted()
-        backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), sample_weight, n_jobs=self.n_jobs)
-        return backend.sum(_BestScores(self)).total / backend.weight_unit
+        backend = self._backend(X, sample_weight)
+        return backend.sum(RowTotal(lambda table: self.model_.score(table).max(axis=1))).total / backend.weight_unit
 
     def representatives(self, X: Any, *, policy: Any = None) -> Any:
         """Give the row of `X` nearest to each centre: real people, for those who may see them.
@@ -346,20 +345,3 @@ def _space_of(prepared: Prepared, *, squared: bool) -> PrototypeSpace:
         total_weight=total_weight,
     )
     return space.around(prepared.backend.sum(NearestCounts(space, nowhere)).moved())
-
-
-class _BestScores:
-    """A statistic over raw rows: the sum of their highest scores."""
-
-    def __init__(self, segmenter: PrototypeSegmenter) -> None:
-        self.segmenter = segmenter
-        self.total = 0.0
-
-    def empty(self) -> Self:
-        return type(self)(self.segmenter)
-
-    def add(self, block: RawBlock) -> None:
-        self.total += float(block.weights @ self.segmenter.model_.score(block.table).max(axis=1))
-
-    def merge(self, other: Self) -> None:
-        self.total += other.total

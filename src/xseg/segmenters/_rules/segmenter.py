@@ -232,7 +232,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         """
         del y
         self._check_parameters()
-        backend = self._backend(X, sample_weight)
+        backend = self._backend(X, sample_weight, reset=True)
         ground = survey(backend, read_rules(self.rules))
         if isinstance(X, Backend):
             self._remember_backend(ground.bins.schema.names)

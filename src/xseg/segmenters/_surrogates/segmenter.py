@@ -309,7 +309,9 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
     def _show(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Shown:
         """Ask the original about the rows."""
         if isinstance(X, Backend):
-            return show_backend(self.estimator, self._backend(X, sample_weight), noise_label=self.noise_label)
+            return show_backend(
+                self.estimator, self._backend(X, sample_weight, reset=True), noise_label=self.noise_label
+            )
         table = self._read(X, reset=True)
         check_weights(sample_weight, len(table))
         return show_table(self.estimator, X, table, y, sample_weight, noise_label=self.noise_label, n_jobs=self.n_jobs)

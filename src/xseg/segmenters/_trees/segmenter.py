@@ -13,11 +13,13 @@ from sklearn.base import ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from xseg.backends import Backend, MemoryBackend
+from xseg.backends import Backend
 from xseg.core.boxes import MAX_TESTS, BoxModel
 from xseg.core.embedding import Centers, Coding
 from xseg.core.profiles import Profile
 from xseg.core.scaling import SCALINGS
+from xseg.core.tables import Table
+from xseg.core.totals import RowTotal
 from xseg.core.tree import ThresholdTree
 from xseg.exceptions import DataError, ParameterError, XsegWarning
 from xseg.segmenters._alignment import align, choose_names
@@ -228,7 +230,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         self._check_parameters()
         self._check_sizes()
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        backend = self._backend(X, sample_weight)
+        backend = self._backend(X, sample_weight, reset=True)
         prepared = prepare(
             backend,
             max_bins=self.max_bins,
@@ -276,8 +278,14 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         """
         del y
         self._check_fitted()
-        backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), sample_weight, n_jobs=self.n_jobs)
-        return -backend.sum(_RawCost(self)).cost / backend.weight_unit
+        backend = self._backend(X, sample_weight)
+        return -backend.sum(RowTotal(self._distances)).total / backend.weight_unit
+
+    def _distances(self, table: Table) -> NDArray[np.float64]:
+        """Give the squared distance of each row to the mean of its segment."""
+        codes, points = self.coding_.code(table)
+        offsets = self.coding_.embedding.matrix(codes, points) - self.means_[self._predict_table(table)]
+        return np.asarray(np.einsum("nd,nd->n", offsets, offsets))
 
     def _check_sizes(self) -> None:
         """Check the parameters against each other."""
@@ -410,27 +418,6 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         self.mean_depth_ = mean_depth
         self._restore_boxes(model=model, profile=profile, names=names, named=named)
         return self
-
-
-class _RawCost:
-    """A statistic over raw rows: their summed squared distance to the means of their segments."""
-
-    def __init__(self, segmenter: TreeSegmenter) -> None:
-        self.segmenter = segmenter
-        self.cost = 0.0
-
-    def empty(self) -> Self:
-        return type(self)(self.segmenter)
-
-    def add(self, block: Any) -> None:
-        segmenter = self.segmenter
-        embedding = segmenter.coding_.embedding
-        codes, points = segmenter.coding_.code(block.table)
-        offsets = embedding.matrix(codes, points) - segmenter.means_[segmenter._predict_table(block.table)]
-        self.cost += float(block.weights @ np.einsum("nd,nd->n", offsets, offsets))
-
-    def merge(self, other: Self) -> None:
-        self.cost += other.cost
 
 
 def _largest_first(tree: ThresholdTree, leaf_mass: NDArray[np.int64]) -> NDArray[np.int32]:

@@ -1,17 +1,42 @@
 """The card as facts: a frozen record that every form is made from."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from xseg.core.schema import Kind
 from xseg.exceptions import DataError
+from xseg.policy import Source
 
-__all__ = ["Card", "Comparison", "Limits", "OriginalAgrees", "Reason", "RightLink", "SegmentFact", "WhoToAsk"]
+__all__ = [
+    "Alternative",
+    "Asked",
+    "Card",
+    "Certainty",
+    "Comparison",
+    "Hidden",
+    "Limits",
+    "Origin",
+    "OriginalAgrees",
+    "PurposeFact",
+    "Reason",
+    "RightFact",
+    "SegmentFact",
+    "Used",
+    "WayOut",
+    "WhoToAsk",
+]
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 OriginalAgrees: TypeAlias = Literal["yes", "no", "not known"]
+Unit: TypeAlias = str | dict[str, str]
+
+_CHECKSUM = "checksum"
 
 
 class _Fact(BaseModel):
@@ -33,22 +58,44 @@ class SegmentFact(_Fact):
 
 
 class Limits(_Fact):
-    """What is asked or typical of one feature; a number is at least `lower` and below `upper`."""
+    """What is asked or typical of one feature.
 
-    lower: Finite | None
-    upper: Finite | None
-    categories: list[str] | None
-    missing: bool
-    words: str
+    A number is at least `lower` and below `upper`; a category is one of `categories`, and none of `others`.
+    """
+
+    kind: Annotated[Kind, Field(strict=False)]
+    lower: Finite | None = None
+    upper: Finite | None = None
+    categories: list[str] | None = None
+    others: list[str] = []
+    missing: bool = False
+    says_missing: bool = False
 
 
 class Comparison(_Fact):
-    """How the person's value compares with everyone whose value is known."""
+    """How the person's value compares with everyone whose value is known; numbers have a share below."""
 
     share_below: Share | None
     share_same: Share
     group_size: Finite
-    words: str | None
+
+
+class Origin(_Fact):
+    """Where a value came from."""
+
+    source: Source | None
+    vendor: str | None
+    collected_from: str | None
+
+
+class Asked(_Fact):
+    """What a rule asks of one feature, with the words and the unit it is written in."""
+
+    feature: str
+    label: str
+    unit: Unit | None
+    number_format: str | None
+    limits: Limits
 
 
 class Reason(_Fact):
@@ -62,22 +109,89 @@ class Reason(_Fact):
     feature: str
     label: str
     value: bool | Finite | str | None
-    value_words: str
+    unit: Unit | None
+    number_format: str | None
+    integral: bool
     limits: Limits | None
-    typical: Limits | None = None
+    typical: Limits | None
     comparison: Comparison | None
     contribution: Finite
     points: int
-    origin: str
-    source: str | None
+    origin: Origin
 
 
-class RightLink(_Fact):
-    """Where the person can do something about it."""
+class Hidden(_Fact):
+    """What features count that the card does not name.
+
+    `outweighs` says whether one of them weighs more than a reason that is named.
+    """
+
+    features: Annotated[int, Field(ge=0)]
+    points: int
+    outweighs: bool
+
+
+class Alternative(_Fact):
+    """Why not the neighbour group.
+
+    `asked` is what its nearest rule asks and the person does not meet; `strongest` the label of what sets the person
+    apart from it most, where groups are compared by scores. Both leave out what the card does not name; `hidden` says
+    that there is such a thing.
+    """
+
+    segment: str
+    asked: list[Asked]
+    strongest: str | None
+    hidden: bool
+
+
+class WayOut(_Fact):
+    """The smallest change, of what the person can change, that would lead to another group.
+
+    Where there is none, `proven` says that it is certain.
+    """
+
+    segment: str | None
+    asked: list[Asked]
+    proven: bool
+
+
+class Certainty(_Fact):
+    """How far it is to the nearest boundary.
+
+    `distance` is the cheapest change of anything that leads elsewhere, in scales of its features (interquartile
+    ranges; a category counts 1); None where nothing does. `label` is the one feature it is about, if it may be named.
+    """
+
+    close: bool
+    distance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    label: str | None
+
+
+class PurposeFact(_Fact):
+    """What the group is used for, on what legal basis, and for how long the data are kept."""
+
+    purpose: str
+    label: str
+    legal_basis: str | None
+    interest: str | None
+    retention_days: int | None
+
+
+class Used(_Fact):
+    """One piece of information that the model asks about."""
+
+    label: str
+    origin: Origin
+    purposes: list[str]
+
+
+class RightFact(_Fact):
+    """Something that the person can do: by a link, or where there is none, by writing."""
 
     right: str
-    label: str
-    url: str
+    label: str | None
+    url: str | None
 
 
 class WhoToAsk(_Fact):
@@ -86,6 +200,7 @@ class WhoToAsk(_Fact):
     name: str
     contact: str
     authority: str | None
+    officer: str | None
 
 
 class Card(_Fact):
@@ -96,6 +211,8 @@ class Card(_Fact):
 
     Attributes
     ----------
+    locale, tone, wording : str, str, dict
+        What the card is written in, and the sentences that the company words anew.
     segment : SegmentFact
         The group.
     rival : str or None
@@ -109,12 +226,24 @@ class Card(_Fact):
         At most four, the most influential first.
     rest_points : int
         What the other features add together.
-    hidden_points : int or None
+    hidden : Hidden or None
         What features add that are not shown by name; None if there are none that matter.
+    alternative : Alternative or None
+        Why not the neighbour group; None if there is no other.
+    way_out : WayOut or None
+        What would change it; None where the policy does not say what the person can change.
+    certainty : Certainty
+        How sure.
+    purposes : list of PurposeFact
+        What it is for.
+    used : list of Used
+        What the model asks about, by its label; `unnamed` counts what is asked about and not named.
     not_used : list of str
         Labels of what was there but is never asked about.
     unknown : list of str
         Labels of what is asked about but is not known of this person.
+    unknown_matters : bool
+        Whether something that is not known contributes to the answer.
     original_agrees : {"yes", "no", "not known"} or None
         Where the rules stand in for another method: whether that method puts the person into this group too. None
         where the rules are the model itself.
@@ -126,43 +255,55 @@ class Card(_Fact):
         Whose card it is, in the company's own terms.
     who : WhoToAsk or None
         Who answers for it.
-    rights : list of RightLink
-        What the person can do.
-
-    Examples
-    --------
-    >>> import xseg
-    >>> customers = xseg.make_customers(500, random_state=0)
-    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> card = xseg.make_cards(segmenter, customers)[0]
-    >>> card.base_points + sum(reason.points for reason in card.reasons) + card.rest_points
-    100
-    >>> xseg.Card.from_json(card.json()) == card
-    True
+    rights : list of RightFact
+        What the person can do: what the policy links to, and what the legal bases give besides.
+    recipients : list of str
+        Who receives the segments.
+    transfers, automation, special_categories, human_review : str or None
+        What the policy says of them.
     """
 
-    schema_version: Literal[1] = 1
+    version: Literal[2] = 2
+    locale: str = "en"
+    tone: Literal["plain", "formal"] = "plain"
+    wording: dict[str, str | dict[str, str]] = {}
     segment: SegmentFact
     rival: str | None = None
     base_value: Finite
     base_points: int
     reasons: Annotated[list[Reason], Field(max_length=4)]
     rest_points: int
-    hidden_points: int | None
+    hidden: Hidden | None
     total_value: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     total_points: Annotated[int, Field(ge=0, le=100)] = 100
+    alternative: Alternative | None
+    way_out: WayOut | None
+    certainty: Certainty
+    purposes: list[PurposeFact]
+    used: list[Used]
+    unnamed: Annotated[int, Field(ge=0)]
     not_used: list[str]
     unknown: list[str]
+    unknown_matters: bool
     original_agrees: OriginalAgrees | None = None
-    issued: date
+    issued: Annotated[date, Field(strict=False)]
     model: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     reference: str | None
     who: WhoToAsk | None
-    rights: list[RightLink]
+    rights: list[RightFact]
+    recipients: list[str]
+    transfers: str | None
+    automation: str | None
+    special_categories: str | None
+    human_review: str | None
 
     def json(self, **_: Any) -> str:
-        """Give the record as JSON, for other systems; `json_schema` describes it."""
-        return self.model_dump_json()
+        """Give the record as JSON, for other systems; `json_schema` describes it.
+
+        Its last member is a checksum of the others, so that a record that was altered is found.
+        """
+        facts = self.model_dump_json()
+        return f'{facts[:-1]},"{_CHECKSUM}":"{_digest(facts)}"}}'
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -171,10 +312,31 @@ class Card(_Fact):
         Raises
         ------
         DataError
-            The text is not a card of this version.
+            The text is not a card of this version, or it was altered.
         """
         try:
-            return cls.model_validate_json(text)
+            data = json.loads(text)
+        except ValueError as error:
+            message = f"not a card: {error}"
+            raise DataError(message) from error
+        checksum = data.pop(_CHECKSUM, None) if isinstance(data, dict) else None
+        card = cls.of(data)
+        if checksum != _digest(card.model_dump_json()):
+            message = "not the card as it was written: its checksum does not fit its facts"
+            raise DataError(message)
+        return card
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Self:
+        """Make a card of facts, without a checksum.
+
+        Raises
+        ------
+        DataError
+            The facts are not those of a card of this version.
+        """
+        try:
+            return cls.model_validate(data)
         except ValidationError as error:
             first = error.errors()[0]
             message = f"not a card: {'.'.join(map(str, first['loc'])) or 'text'}: {first['msg']}"
@@ -183,7 +345,10 @@ class Card(_Fact):
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
         """Give the JSON Schema of the record."""
-        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **cls.model_json_schema()}
+        schema = cls.model_json_schema()
+        schema["properties"][_CHECKSUM] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+        schema["required"].append(_CHECKSUM)
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
     def text(self) -> str:
         """Give the card as plain text."""
@@ -207,3 +372,7 @@ class Card(_Fact):
         from xseg.cards._render import render
 
         return render(self, "card.html.j2")
+
+
+def _digest(facts: str) -> str:
+    return hashlib.sha256(facts.encode()).hexdigest()

@@ -1,20 +1,26 @@
-"""What cards and reports share to put facts before people: words for quantities, and pages without scripts."""
+"""What cards and reports share to put facts before people: languages, words for quantities, pages without scripts."""
 
 from xseg.ink._conditions import Limits, condition_words, other_categories, range_words
 from xseg.ink._figures import Figure, figures_of
+from xseg.ink._language import LOCALES, TONES, Language, Message, Tone, language_of
 from xseg.ink._pages import environment
-from xseg.ink._quantities import Quantity
-from xseg.ink._sentences import capitalised, listed, one_line
+from xseg.ink._quantities import Quantity, Unit
+from xseg.ink._sentences import one_line
 
 __all__ = [
+    "LOCALES",
+    "TONES",
     "Figure",
+    "Language",
     "Limits",
+    "Message",
     "Quantity",
-    "capitalised",
+    "Tone",
+    "Unit",
     "condition_words",
     "environment",
     "figures_of",
-    "listed",
+    "language_of",
     "one_line",
     "other_categories",
     "range_words",

@@ -8,11 +8,10 @@ from xseg.core.bins import FeatureBins
 from xseg.core.conditions import Condition, number_below
 from xseg.core.schema import Kind
 from xseg.ink._quantities import Quantity
-from xseg.ink._sentences import listed, one_line
+from xseg.ink._sentences import one_line
 
 __all__ = ["Limits", "condition_words", "other_categories", "range_words"]
 
-_PLAIN = Quantity()
 _MOST_LISTED = 6
 
 
@@ -32,7 +31,7 @@ class Limits(Protocol):
         """The number below which it must be."""
 
     @property
-    def categories(self) -> tuple[str, ...] | None:
+    def categories(self) -> Sequence[str] | None:
         """The categories allowed."""
 
     @property
@@ -50,7 +49,7 @@ def other_categories(condition: Condition, bins: FeatureBins) -> tuple[str, ...]
     return tuple(category for category in bins.categories if category not in allowed)
 
 
-def condition_words(limits: Limits, quantity: Quantity = _PLAIN, others: Sequence[str] = ()) -> str:
+def condition_words(limits: Limits, quantity: Quantity | None = None, others: Sequence[str] = ()) -> str:
     """Say what is allowed of a feature, without naming it.
 
     Parameters
@@ -58,14 +57,14 @@ def condition_words(limits: Limits, quantity: Quantity = _PLAIN, others: Sequenc
     limits : Limits
         What is allowed.
     quantity : Quantity
-        How its numbers are written.
+        How its numbers are written, and in which language.
     others : sequence of str
         The categories left out; they are named instead, where they are fewer.
 
     Returns
     -------
     str
-        Such as ``"at least EUR 250"``, ``"at least 20 and below 40"``, ``"crime or travel, or not known"``.
+        Such as ``"at least €250"``, ``"at least 20 and below 40"``, ``"crime or travel, or not known"``.
 
     Examples
     --------
@@ -74,98 +73,104 @@ def condition_words(limits: Limits, quantity: Quantity = _PLAIN, others: Sequenc
     >>> condition_words(Condition("spend", Kind.NUMBER, lower=20, upper=40))
     'at least 20 and below 40'
     """
-    known = _category_words(limits, others) if limits.categories is not None else _number_words(limits, quantity)
+    writer = _Writer(quantity or Quantity())
+    known = writer.categories(limits, others) if limits.categories is not None else writer.numbers(limits)
     if not known:
-        return "not known"
+        return writer.say("value.unknown")
     if limits.missing and limits.says_missing:
-        return f"{known}, or not known"
+        return writer.say("condition.or_unknown", condition=known)
     return known
 
 
-def range_words(condition: Condition, quantity: Quantity, bins: FeatureBins) -> str:
+def range_words(condition: Limits, quantity: Quantity, others: Sequence[str] = (), *, integral: bool = False) -> str:
     """Say where most people are, without naming the feature.
 
     Parameters
     ----------
-    condition : Condition
+    condition : Limits
         From where to where, or which categories.
     quantity : Quantity
-        How its numbers are written.
-    bins : FeatureBins
-        The feature.
+        How its numbers are written, and in which language.
+    others : sequence of str
+        The categories left out.
+    integral : bool, default=False
+        Whether its numbers are whole.
 
     Returns
     -------
     str
-        Such as ``"EUR 20 to EUR 35"``, ``"2 to 4 orders"``, ``"crime or travel"``.
+        Such as ``"€20 to €35"``, ``"2 to 4 orders"``, ``"crime or travel"``.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from xseg.core.bins import FeatureBins
     >>> from xseg.core.conditions import Condition
-    >>> from xseg.core.schema import Feature, Kind
-    >>> bins = FeatureBins(Feature("orders", Kind.NUMBER, integral=True), np.array([2.0, 5.0]))
-    >>> range_words(Condition("orders", Kind.NUMBER, lower=2, upper=5), Quantity("order"), bins)
+    >>> from xseg.core.schema import Kind
+    >>> range_words(Condition("orders", Kind.NUMBER, lower=2, upper=5), Quantity("order"), integral=True)
     '2 to 4 orders'
     """
     if condition.kind is not Kind.NUMBER:
-        return condition_words(condition, quantity, other_categories(condition, bins))
-    lower, upper = condition.lower, condition.upper
-    if upper is not None and bins.feature.integral:
+        return condition_words(condition, quantity, others)
+    say, lower, upper = quantity.language.say, condition.lower, condition.upper
+    if upper is not None and integral:
         upper = float(ceil(upper) - 1)
-
-    def written(value: float) -> str:
-        return quantity.with_unit(quantity.exact(value), value)
-
     if lower is None and upper is None:
-        return "known"
+        return say("condition.known")
     if lower is None:
         assert upper is not None
-        return written(upper) if upper == 0 else f"{'up to' if bins.feature.integral else 'below'} {written(upper)}"
+        most = quantity.exact(upper)
+        return most if upper == 0 else say("condition.up_to" if integral else "condition.below", value=most)
     if upper is None:
-        return f"{written(lower)} or more"
-    if bins.feature.integral and upper <= lower:
-        return written(lower)
-    return f"{quantity.exact(lower) if quantity.plural else written(lower)} to {written(upper)}"
+        return say("condition.or_more", value=quantity.exact(lower))
+    if integral and upper <= lower:
+        return quantity.exact(lower)
+    first = quantity.bare(lower) if quantity.is_counted else quantity.exact(lower)
+    return say("condition.range", first=first, last=quantity.exact(upper))
 
 
-def _number_words(limits: Limits, quantity: Quantity) -> str:
-    lower, upper = limits.lower, limits.upper
-    if upper == float("-inf"):
-        return ""
-    if limits.kind is Kind.BOOLEAN and (lower is None) != (upper is None):
-        return "no" if lower is None else "yes"
-    parts = []
-    if lower is not None:
-        above = number_below(lower)
-        parts.append(f"at least {_exact(lower, quantity)}" if above is None else f"above {_exact(above, quantity)}")
-    if upper is not None:
-        most = number_below(upper)
-        if most is not None and most == lower:
-            return f"exactly {_exact(most, quantity)}"
-        parts.append(f"below {_exact(upper, quantity)}" if most is None else f"at most {_exact(most, quantity)}")
-    return " and ".join(parts) or "known"
+class _Writer:
+    """Says conditions in the language of a quantity."""
 
+    def __init__(self, quantity: Quantity) -> None:
+        self.quantity = quantity
+        self.language = quantity.language
+        self.say = quantity.language.say
 
-def _exact(value: float, quantity: Quantity) -> str:
-    return quantity.with_unit(quantity.exact(value), value)
+    def numbers(self, limits: Limits) -> str:
+        lower, upper = limits.lower, limits.upper
+        if upper == float("-inf"):
+            return ""
+        if limits.kind is Kind.BOOLEAN and (lower is None) != (upper is None):
+            return self.say("value.no" if lower is None else "value.yes")
+        parts = []
+        if lower is not None:
+            above = number_below(lower)
+            parts.append(self._bound("at_least", lower) if above is None else self._bound("above", above))
+        if upper is not None:
+            most = number_below(upper)
+            if most is not None and most == lower:
+                return self._bound("exactly", most)
+            parts.append(self._bound("below", upper) if most is None else self._bound("at_most", most))
+        if len(parts) > 1:
+            return self.say("condition.both", first=parts[0], second=parts[1])
+        return parts[0] if parts else self.say("condition.known")
 
+    def _bound(self, which: str, value: float) -> str:
+        return self.say(f"condition.{which}", value=self.quantity.exact(value))
 
-def _category_words(limits: Limits, others: Sequence[str]) -> str:
-    allowed = [one_line(category) for category in limits.categories or ()]
-    if not allowed:
-        return ""
-    if limits.kind is Kind.ORDERED and len(allowed) > 2:
-        return f"{allowed[0]} to {allowed[-1]}"
-    if not others:
-        return "known"
-    if len(others) < len(allowed):
-        return f"not {_some([one_line(category) for category in others])}"
-    return _some(allowed)
+    def categories(self, limits: Limits, others: Sequence[str]) -> str:
+        allowed = [one_line(category) for category in limits.categories or ()]
+        if not allowed:
+            return ""
+        if limits.kind is Kind.ORDERED and len(allowed) > 2:
+            return self.say("condition.range", first=allowed[0], last=allowed[-1])
+        if not others:
+            return self.say("condition.known")
+        if len(others) < len(allowed):
+            return self.say("condition.unless", categories=self._some([one_line(category) for category in others]))
+        return self._some(allowed)
 
-
-def _some(categories: Sequence[str]) -> str:
-    if len(categories) <= _MOST_LISTED:
-        return listed(categories, "or")
-    return f"{', '.join(categories[: _MOST_LISTED - 1])} or one of {len(categories) - _MOST_LISTED + 1} others"
+    def _some(self, categories: Sequence[str]) -> str:
+        if len(categories) <= _MOST_LISTED:
+            return self.language.listed(categories, "or")
+        named, more = categories[: _MOST_LISTED - 1], len(categories) - _MOST_LISTED + 1
+        return self.language.count("condition.and_others", more, categories=", ".join(named))

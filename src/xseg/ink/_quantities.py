@@ -1,55 +1,70 @@
-"""Numbers as people write them, with their unit."""
+"""Numbers as people write them, with their unit, in their language."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import floor, log10
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
+
+from xseg.ink._language import Language, language_of
 
 if TYPE_CHECKING:
     from babel.numbers import NumberPattern
 
-__all__ = ["Quantity"]
+__all__ = ["Quantity", "Unit"]
 
-LOCALE = "en"
+Unit: TypeAlias = str | Mapping[str, str]
+
 _PLAIN = "#,##0"
 _LARGEST_WRITTEN_OUT = 1e15
 _SMALLEST_WRITTEN_OUT = 1e-6
 _SIGNIFICANT_DIGITS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Quantity:
     """How the numbers of one feature are written.
 
     Parameters
     ----------
-    unit : str, optional
-        An ISO 4217 currency code, or a word in the singular.
+    unit : str or mapping of str to str, optional
+        An ISO 4217 currency code, a word in the singular, or the word in each CLDR plural form of the language.
     number_format : str, optional
         A CLDR number pattern. Its decimals are left out of whole numbers.
+    language : Language, optional
+        By default English.
 
     Examples
     --------
-    >>> from xseg.ink import Quantity
+    >>> from xseg.ink import Quantity, language_of
     >>> euros = Quantity("EUR", "#,##0.00")
-    >>> euros.with_unit(euros.exact(310), 310), euros.with_unit(euros.rounded(1310.456), 1310.456)
-    ('EUR 310', 'EUR 1,310.46')
-    >>> Quantity("order").with_unit("1", 1), Quantity("order").with_unit("7", 7)
+    >>> euros.exact(310), euros.rounded(1310.456)
+    ('€310', '€1,310.46')
+    >>> Quantity("order").exact(1), Quantity("order").exact(7)
     ('1 order', '7 orders')
+    >>> Quantity({"one": "Bestellung", "other": "Bestellungen"}, language=language_of("de")).exact(1234.5)
+    '1.234,5 Bestellungen'
     """
 
-    unit: str | None = None
+    unit: Unit | None = None
     number_format: str | None = None
+    language: Language = field(default_factory=language_of)
 
     @property
-    def plural(self) -> str | None:
-        """The word for several of the unit; None for a currency or no unit."""
-        return None if self.unit is None or _is_currency(self.unit) else _plural(self.unit)
+    def is_counted(self) -> bool:
+        """Whether the unit is a word, which is said once for a range."""
+        return self.unit is not None and not self._currency
+
+    def bare(self, value: float) -> str:
+        """Write a number with every digit it has, without its unit."""
+        if not _is_written_out(value):
+            return f"{value:.15g}"
+        return self._write(Decimal(repr(float(value))), currency=None)
 
     def exact(self, value: float) -> str:
-        """Write a number with every digit it has, such as a threshold.
+        """Write a number with every digit it has, such as a threshold, and its unit.
 
         Parameters
         ----------
@@ -59,14 +74,14 @@ class Quantity:
         Returns
         -------
         str
-            The number, without its unit.
+            For example ``"€250"`` or ``"7 orders"``.
         """
         if not _is_written_out(value):
-            return f"{value:.15g}"
-        return self._write(Decimal(repr(float(value))))
+            return self._with_word(f"{value:.15g}", value)
+        return self._with_word(self._write(Decimal(repr(float(value))), self._currency), value)
 
     def rounded(self, value: float, limits: Sequence[float] = ()) -> str:
-        """Write a number with the decimals of the pattern.
+        """Write a number with the decimals of the pattern, and its unit.
 
         Parameters
         ----------
@@ -78,66 +93,58 @@ class Quantity:
         Returns
         -------
         str
-            The number, without its unit.
+            The number with its unit.
         """
         if not _is_written_out(value):
-            return f"{value:.15g}" if limits else f"{value:.4g}"
+            return self._with_word(f"{value:.15g}" if limits else f"{value:.4g}", value)
         number = Decimal(repr(float(value)))
         for decimals in range(self._decimals(value), 20):
             written = number.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN)
             if all((float(written) >= limit) == (value >= limit) for limit in limits):
-                return self._write(written)
-        return self._write(number)
+                number = written
+                break
+        return self._with_word(self._write(number, self._currency), value)
 
-    def with_unit(self, text: str, value: float) -> str:
-        """Put the unit beside a written number.
+    @cached_property
+    def _currency(self) -> str | None:
+        return self.unit if isinstance(self.unit, str) and _is_currency(self.unit) else None
 
-        Parameters
-        ----------
-        text : str
-            The number as written.
-        value : float
-            The number, which decides between singular and plural.
-
-        Returns
-        -------
-        str
-            For example ``"EUR 310"`` or ``"7 orders"``.
-        """
-        if self.unit is None or self._names_currency:
+    def _with_word(self, text: str, value: float) -> str:
+        if self.unit is None or self._currency:
             return text
-        if _is_currency(self.unit):
-            return f"{self.unit} {text}"
-        return f"{text} {self.unit if abs(value) == 1 else _plural(self.unit)}"
+        if isinstance(self.unit, str):
+            is_english = self.language.tag == "en"
+            return f"{text} {_plural(self.unit) if is_english and abs(value) != 1 else self.unit}"
+        form = self.language.plural_form(value)
+        return f"{text} {self.unit.get(form) or self.unit['other']}"
 
-    @property
-    def _names_currency(self) -> bool:
-        return "¤" in (self.number_format or "") and self.unit is not None and _is_currency(self.unit)
-
-    def _pattern(self) -> "NumberPattern":
+    @cached_property
+    def _stated(self) -> "NumberPattern":
         from babel.numbers import parse_pattern
 
         stated = parse_pattern(self.number_format or _PLAIN)
         # Powers of ten are no plain words, and a currency sign needs a currency.
-        needs_plain = stated.exp_prec is not None or ("¤" in stated.pattern and not self._names_currency)
+        needs_plain = stated.exp_prec is not None or ("¤" in stated.pattern and not self._currency)
         return parse_pattern(_PLAIN) if needs_plain else stated
+
+    @cached_property
+    def _money(self) -> "NumberPattern":
+        own = self._stated
+        pattern: NumberPattern = own if "¤" in own.pattern else self.language.cldr.currency_formats["standard"]
+        return pattern
 
     def _decimals(self, value: float) -> int:
         if self.number_format is not None:
-            pattern = self._pattern()
-            return int(pattern.frac_prec[1]) + int(pattern.scale)
+            return int(self._stated.frac_prec[1]) + int(self._stated.scale)
         if value == int(value):
             return 0
         return max(2, _SIGNIFICANT_DIGITS - 1 - floor(log10(abs(value))))
 
-    def _write(self, number: Decimal) -> str:
-        pattern = self._pattern()
+    def _write(self, number: Decimal, currency: str | None) -> str:
+        pattern = copy(self._money if currency else self._stated)
         digits = _decimals_needed(number.scaleb(pattern.scale))
-        pattern.frac_prec = (min(pattern.frac_prec[0], digits) if digits == 0 else pattern.frac_prec[0], digits)
-        if digits:
-            pattern.frac_prec = (pattern.frac_prec[0], max(pattern.frac_prec[0], digits))
-        currency: Any = self.unit if self._names_currency else None
-        return str(pattern.apply(number + 0, LOCALE, currency=currency, currency_digits=False))
+        pattern.frac_prec = (max(self._stated.frac_prec[0], digits) if digits else 0, digits)
+        return str(pattern.apply(number + 0, self.language.cldr, currency=currency, currency_digits=False))
 
 
 def _is_written_out(value: float) -> bool:

@@ -1,9 +1,8 @@
-"""Small pieces of English."""
+"""Text from outside, made fit for a sentence."""
 
 import unicodedata
-from collections.abc import Sequence
 
-__all__ = ["capitalised", "listed", "one_line"]
+__all__ = ["one_line"]
 
 _LONGEST = 120
 _DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -27,27 +26,3 @@ def one_line(text: str, longest: int = _LONGEST) -> str:
     )
     line = " ".join(kept.split())
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
-
-
-def capitalised(text: str) -> str:
-    """Begin with a capital letter.
-
-    Examples
-    --------
-    >>> capitalised("what you spent")
-    'What you spent'
-    """
-    return text[:1].upper() + text[1:]
-
-
-def listed(items: Sequence[str], last: str = "and") -> str:
-    """Join items as a sentence does.
-
-    Examples
-    --------
-    >>> listed(["app", "store", "web"], "or")
-    'app, store or web'
-    """
-    if len(items) < 2:
-        return "".join(items)
-    return f"{', '.join(items[:-1])} {last} {items[-1]}"

@@ -5,6 +5,31 @@ is used, and whether the person can change it. Cards, consent gates, reviews and
 so that what a company says and what its model does can be compared by a machine.
 """
 
-from xseg.policy._policy import Controller, FeaturePolicy, Policy, Purpose, RightLink, SegmentPolicy
+from xseg.policy._parts import (
+    Controller,
+    FeaturePolicy,
+    FeatureWords,
+    Purpose,
+    RightLink,
+    SegmentPolicy,
+    Source,
+    Translation,
+    Unit,
+)
+from xseg.policy._policy import Policy
+from xseg.policy._rights import RIGHTS, rights_of
 
-__all__ = ["Controller", "FeaturePolicy", "Policy", "Purpose", "RightLink", "SegmentPolicy"]
+__all__ = [
+    "RIGHTS",
+    "Controller",
+    "FeaturePolicy",
+    "FeatureWords",
+    "Policy",
+    "Purpose",
+    "RightLink",
+    "SegmentPolicy",
+    "Source",
+    "Translation",
+    "Unit",
+    "rights_of",
+]

@@ -4,277 +4,34 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field, ValidationError
 
 from xseg._files import write_whole
 from xseg.exceptions import PolicyError
+from xseg.policy._parts import (
+    DECLARED_PURPOSES,
+    Controller,
+    FeaturePolicy,
+    FeatureWords,
+    Frozen,
+    Link,
+    Purpose,
+    RightLink,
+    SegmentPolicy,
+    Translation,
+    Wording,
+    Words,
+)
 from xseg.policy._problems import describe, did_you_mean
+from xseg.policy._translated import translated
 from xseg.policy._yaml import KeyPath, Lines, check_file_size, dump_yaml, read_yaml
 
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-LegalBasis = Literal["consent", "contract", "legal-obligation", "vital-interest", "public-task", "legitimate-interest"]
-Source = Literal["zero-party", "first-party", "second-party", "third-party"]
 
-_DECLARED_PURPOSES = "declared_purposes"
+__all__ = ["Policy"]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", revalidate_instances="always")
-
-
-def _refuse(reason: str) -> PydanticCustomError:
-    # The reason is an argument, so that braces in a value are not read as a template.
-    return PydanticCustomError("policy", "{reason}", {"reason": reason})
-
-
-def _check_link(url: str) -> str:
-    # Browsers drop tabs and line breaks inside an address, so "java\nscript:" must not pass as unknown text.
-    if any(character.isspace() or not character.isprintable() for character in url):
-        reason = "an address has no spaces, line breaks or invisible characters"
-        raise _refuse(reason)
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        reason = f"not an address: {error}"
-        raise _refuse(reason) from error
-    has_target = bool(parts.path) if parts.scheme == "mailto" else bool(parts.hostname)
-    if parts.scheme not in {"http", "https", "mailto"} or not has_target:
-        reason = "allowed: https://host/path, http://host/path or mailto:name@host"
-        raise _refuse(reason)
-    return url
-
-
-def _link_of_text(value: object) -> object:
-    return {"url": value} if isinstance(value, str) else value
-
-
-def _check_declared(purpose: str, info: ValidationInfo) -> str:
-    declared = (info.context or {}).get(_DECLARED_PURPOSES)
-    if declared is not None and purpose not in declared:
-        known = ", ".join(declared) or "none"
-        reason = f"not declared under purposes (declared: {known}).{did_you_mean(purpose, declared)}"
-        raise _refuse(reason)
-    return purpose
-
-
-class Controller(_Frozen):
-    """Who answers for the use of the data.
-
-    Parameters
-    ----------
-    name : str
-        The organisation, as the person knows it.
-    contact : str
-        Where the person writes to: an e-mail address, a page or a postal address.
-    authority : str, optional
-        The supervisory authority to which the person may complain.
-
-    Examples
-    --------
-    >>> from xseg.policy import Controller
-    >>> Controller(name="Harbour Books", contact="privacy@harbour.example").name
-    'Harbour Books'
-    """
-
-    name: Words
-    contact: Words
-    authority: Words | None = None
-
-
-class Purpose(_Frozen):
-    """One thing that segments are used for.
-
-    Parameters
-    ----------
-    label : str
-        Plain words for the person, such as ``"choosing which offers you see"``.
-    concept : str, optional
-        A term of the W3C Data Privacy Vocabulary, such as ``"dpv:PersonalisedAdvertising"``.
-    legal_basis : {"consent", "contract", "legal-obligation", "vital-interest", "public-task", \
-"legitimate-interest"}, optional
-        The basis under Article 6 GDPR. It decides which rights a card shows.
-    retention_days : int, optional
-        For how many days the data are kept for this purpose.
-
-    References
-    ----------
-    W3C Data Privacy Vocabularies and Controls Community Group, "Data Privacy Vocabulary (DPV)", version 2.
-
-    Examples
-    --------
-    >>> from xseg.policy import Purpose
-    >>> Purpose(label="choosing which offers you see", legal_basis="consent").legal_basis
-    'consent'
-    """
-
-    label: Words
-    concept: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*:[A-Za-z][A-Za-z0-9_-]*$")] | None = None
-    legal_basis: LegalBasis | None = None
-    retention_days: Annotated[int, Field(strict=True, gt=0)] | None = None
-
-
-class RightLink(_Frozen):
-    """Where a person exercises one right.
-
-    Parameters
-    ----------
-    label : str, optional
-        Words for the link. Without them a card uses its own words for the right, in the person's language.
-    url : str
-        An address that begins with ``https:``, ``http:`` or ``mailto:``; every other kind is refused.
-
-    Examples
-    --------
-    >>> from xseg.policy import RightLink
-    >>> RightLink(label="ask our privacy team", url="https://harbour.example/contact").url
-    'https://harbour.example/contact'
-    """
-
-    label: Words | None = None
-    url: Annotated[str, AfterValidator(_check_link)]
-
-
-class FeaturePolicy(_Frozen):
-    """What may be said about one column, and what it may be used for.
-
-    Every field is optional: what is not written is not claimed.
-
-    Parameters
-    ----------
-    label : str, optional
-        Plain words for the person, such as ``"orders in the last 90 days"``.
-    unit : str, optional
-        An ISO 4217 currency code such as ``"EUR"``, or a word in the singular such as ``"order"``.
-    number_format : str, optional
-        A CLDR number pattern such as ``"#,##0.00"``.
-    source : {"zero-party", "first-party", "second-party", "third-party"}, optional
-        Told by the person, observed by the controller, passed on by a partner, or bought in. None means that
-        the source is not stated.
-    vendor : str, optional
-        Who supplied the values; only with a second-party or third-party source.
-    collected_from : str, optional
-        Words for the place they came from, such as ``"your orders"``.
-    purposes : sequence of str
-        Ids of the purposes the column is used for, each declared in the policy.
-    sensitive : bool, default=False
-        Whether the column needs the protection of a special category.
-    mutable : bool, optional
-        Whether the person can change it. None means not stated.
-    direction : {"up", "down"}, optional
-        The only direction in which it can change.
-    shown : bool, default=True
-        Whether a card may show the value.
-
-    Examples
-    --------
-    >>> from xseg.policy import FeaturePolicy
-    >>> FeaturePolicy(source="first-party", collected_from="your orders").origin
-    'from your orders'
-    >>> FeaturePolicy().origin
-    'source not stated'
-    """
-
-    label: Words | None = None
-    unit: Words | None = None
-    number_format: str | None = None
-    source: Source | None = None
-    vendor: Words | None = None
-    collected_from: Words | None = None
-    purposes: tuple[Annotated[str, AfterValidator(_check_declared)], ...] = ()
-    sensitive: bool = False
-    mutable: bool | None = None
-    direction: Literal["up", "down"] | None = None
-    shown: bool = True
-
-    @field_validator("number_format")
-    @classmethod
-    def _check_number_format(cls, pattern: str | None) -> str | None:
-        if pattern is None:
-            return None
-        # Late: babel is slow to import, and few policies need it.
-        from babel.numbers import parse_pattern
-
-        try:
-            parse_pattern(pattern)
-        except ValueError as error:
-            reason = f"not a CLDR number pattern ({error}); write one such as '#,##0.00'"
-            raise _refuse(reason) from error
-        if "0" not in pattern:
-            reason = "a CLDR number pattern has at least one digit 0; write one such as '#,##0.00'"
-            raise _refuse(reason)
-        return pattern
-
-    @field_validator("vendor")
-    @classmethod
-    def _check_vendor(cls, vendor: str | None, info: ValidationInfo) -> str | None:
-        # A source that is itself wrong is absent from info.data and reported on its own.
-        if vendor is not None and info.data.get("source", "third-party") not in {"second-party", "third-party"}:
-            source = info.data["source"] or "not stated"
-            reason = f"only a second-party or third-party source has a vendor, and the source here is {source}"
-            raise _refuse(reason)
-        return vendor
-
-    @property
-    def origin(self) -> str:
-        """Where the values came from, as a piece of a sentence.
-
-        Returns
-        -------
-        str
-            For example ``"you told us"``, ``"from your orders"``, ``"from partner GeoStat Ltd"`` or
-            ``"source not stated"``.
-
-        Examples
-        --------
-        >>> from xseg.policy import FeaturePolicy
-        >>> FeaturePolicy(source="third-party", vendor="GeoStat Ltd").origin
-        'from partner GeoStat Ltd'
-        """
-        if self.source == "zero-party":
-            return f"you told us ({self.collected_from})" if self.collected_from else "you told us"
-        if self.source in {"second-party", "third-party"}:
-            partner = f"from partner {self.vendor}" if self.vendor else "from a partner that is not named"
-            return f"{partner} ({self.collected_from})" if self.collected_from else partner
-        if self.collected_from:
-            return f"from {self.collected_from}"
-        return "from your dealings with us" if self.source == "first-party" else "source not stated"
-
-
-class SegmentPolicy(_Frozen):
-    """What a person is told about one segment.
-
-    Parameters
-    ----------
-    sentence : str, optional
-        The segment in plain words.
-    consequence : str, optional
-        What being in it decides, and what it does not.
-
-    Examples
-    --------
-    >>> from xseg.policy import SegmentPolicy
-    >>> SegmentPolicy(sentence="You buy books often.").consequence is None
-    True
-    """
-
-    sentence: Words | None = None
-    consequence: Words | None = None
-
-
-class Policy(_Frozen):
+class Policy(Frozen):
     """What a company says about the features it segments people by.
 
     ``Policy()`` is valid and claims nothing. The fields are those of the YAML file.
@@ -297,6 +54,22 @@ class Policy(_Frozen):
         What holds for each column, by column name.
     segments : mapping of str to SegmentPolicy
         What a person is told about each segment, by segment name.
+    recipients : sequence of str
+        Who receives the segments, by name.
+    transfers : str, optional
+        To which countries data go, and under what protection, in plain words.
+    automation : str, optional
+        What is decided by machine, and what people do, in plain words.
+    special_categories : str, optional
+        What is said of special categories of data, such as that none are used and when that was checked.
+    human_review : str, optional
+        Who answers when somebody asks for a person, and within what time.
+    locale : str, default="en"
+        The language that the policy's words are in.
+    translations : mapping of str to Translation
+        The same words in other languages, by locale.
+    wording : mapping of str to mapping of str to str
+        Sentences of cards to word anew, by locale and key; each must state the facts that ours states.
 
     Raises
     ------
@@ -318,11 +91,17 @@ class Policy(_Frozen):
     minimum_group_size: Annotated[int, Field(strict=True, ge=1)] = 50
     real_people: Annotated[bool, Field(strict=True)] = False
     purposes: Mapping[str, Purpose] = Field(default_factory=dict)
-    rights: Mapping[
-        str, Annotated[RightLink, BeforeValidator(_link_of_text, json_schema_input_type=str | RightLink)]
-    ] = Field(default_factory=dict)
+    rights: Mapping[str, Link] = Field(default_factory=dict)
     features: Mapping[str, FeaturePolicy] = Field(default_factory=dict)
     segments: Mapping[str, SegmentPolicy] = Field(default_factory=dict)
+    recipients: tuple[Words, ...] = ()
+    transfers: Words | None = None
+    automation: Words | None = None
+    special_categories: Words | None = None
+    human_review: Words | None = None
+    locale: Words = "en"
+    translations: Mapping[str, Translation] = Field(default_factory=dict)
+    wording: Mapping[str, Wording] = Field(default_factory=dict)
 
     def __init__(self, /, **data: Any) -> None:
         self._fill(data, "the policy", {})
@@ -332,7 +111,7 @@ class Policy(_Frozen):
         declared = [str(purpose) for purpose in purposes] if isinstance(purposes, Mapping) else []
         try:
             self.__pydantic_validator__.validate_python(
-                data, self_instance=self, context={_DECLARED_PURPOSES: declared}
+                data, self_instance=self, context={DECLARED_PURPOSES: declared}
             )
         except ValidationError as error:
             raise PolicyError(describe(error, source, lines, _keys_at)) from error
@@ -521,6 +300,55 @@ class Policy(_Frozen):
             return FeaturePolicy.model_construct(label=name)
         return stated if stated.label is not None else stated.model_copy(update={"label": name})
 
+    def purpose_ids(self, names: Iterable[str]) -> list[str]:
+        """Return the purposes that any of some columns are used for, in the order of the policy.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Column names.
+
+        Returns
+        -------
+        list of str
+            Ids of purposes.
+
+        Examples
+        --------
+        >>> from xseg.policy import Policy
+        >>> policy = Policy(purposes={"offers": {"label": "offers"}}, features={"visits": {"purposes": ["offers"]}})
+        >>> policy.purpose_ids(["visits", "spend"])
+        ['offers']
+        """
+        served = {purpose for name in names for purpose in self.feature(name).purposes}
+        return [purpose for purpose in self.purposes if purpose in served]
+
+    def spoken_in(self, locale: str) -> "Policy":
+        """Return the policy with its words in another language, as far as they are translated.
+
+        Parameters
+        ----------
+        locale : str
+            Such as ``"de"`` or ``"de-CH"``; the language alone is tried where the country is not there.
+
+        Returns
+        -------
+        Policy
+            The policy; what is not translated keeps its words.
+
+        Examples
+        --------
+        >>> from xseg.policy import Policy
+        >>> policy = Policy(
+        ...     features={"visits": {"label": "visits"}},
+        ...     translations={"de": {"features": {"visits": {"label": "Besuche"}}}},
+        ... )
+        >>> policy.spoken_in("de-CH").feature("visits").label
+        'Besuche'
+        """
+        words = self.translations.get(locale) or self.translations.get(locale.partition("-")[0])
+        return self if words is None else self.model_copy(update=translated(self, words))
+
     def check_columns(self, names: Iterable[str]) -> None:
         """Check that the table has every feature that the policy names.
 
@@ -561,7 +389,7 @@ class Policy(_Frozen):
         --------
         >>> from xseg.policy import Policy
         >>> sorted(Policy.json_schema()["properties"])[:3]
-        ['controller', 'features', 'minimum_group_size']
+        ['automation', 'controller', 'features']
         """
         schema = cls.model_json_schema()
         for part in (schema, *schema["$defs"].values()):
@@ -569,16 +397,20 @@ class Policy(_Frozen):
         return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
 
 
-_SECTIONS: dict[str | int, type[BaseModel]] = {
-    "controller": Controller,
-    "purposes": Purpose,
-    "rights": RightLink,
-    "features": FeaturePolicy,
-    "segments": SegmentPolicy,
+_SECTIONS: dict[tuple[str | int, int], type[BaseModel]] = {
+    ("controller", 2): Controller,
+    ("purposes", 3): Purpose,
+    ("rights", 3): RightLink,
+    ("features", 3): FeaturePolicy,
+    ("segments", 3): SegmentPolicy,
+    ("translations", 3): Translation,
 }
+_TRANSLATED: dict[str | int, type[BaseModel]] = {"features": FeatureWords, "segments": SegmentPolicy}
 
 
 def _keys_at(path: KeyPath) -> Sequence[str]:
     """Return the keys that are allowed beside the last one of `path`."""
-    model = Policy if len(path) == 1 else _SECTIONS[path[0]]
+    if len(path) == 1:
+        return list(Policy.model_fields)
+    model = _SECTIONS.get((path[0], len(path))) or _TRANSLATED[path[2]]
     return list(model.model_fields)

@@ -12,7 +12,7 @@ from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
 from xseg.core.tree import LEAF, ThresholdTree
 from xseg.export import fingerprint
-from xseg.ink import Figure, Quantity, capitalised, condition_words, figures_of, one_line, other_categories
+from xseg.ink import Figure, Quantity, condition_words, figures_of, language_of, one_line, other_categories
 from xseg.metrics import Structure
 from xseg.policy import Policy
 
@@ -145,7 +145,7 @@ def _typical(profile: Profile, policy: Policy, j: int, segment: int | None) -> s
     inside[code] = True
     condition, quantity = condition_of(bins, inside), _quantity(policy, bins.feature.name)
     if bins.feature.kind is Kind.NUMBER and condition.lower is not None:
-        return f"about {quantity.with_unit(quantity.exact(condition.lower), condition.lower)}"
+        return f"about {quantity.exact(condition.lower)}"
     return condition_words(condition, quantity, other_categories(condition, bins))
 
 
@@ -161,7 +161,7 @@ def _node(segmenter: Any, policy: Policy, node: int) -> Node:
         condition = condition_of(bins, inside)
         words = condition_words(condition, _quantity(policy, name), other_categories(condition, bins))
         branches.append((words, _node(segmenter, policy, int(child))))
-    return Node(capitalised(_label(policy, name)), tuple(branches), None, people)
+    return Node(language_of().capitalised(_label(policy, name)), tuple(branches), None, people)
 
 
 def _checks(segmenter: Any, policy: Policy) -> list[Check]:

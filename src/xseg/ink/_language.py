@@ -1,0 +1,224 @@
+"""One language: its sentences, numbers, dates and lists."""
+
+import string
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from xseg.core.schema import suggestion
+from xseg.exceptions import ParameterError, PolicyError
+
+if TYPE_CHECKING:
+    from babel import Locale
+
+__all__ = ["LOCALES", "TONES", "Language", "Message", "Tone", "language_of", "slots_of"]
+
+Tone: TypeAlias = Literal["plain", "formal"]
+Message: TypeAlias = str | Mapping[str, str]
+
+TONES: Final = ("plain", "formal")
+# English of no one country, unless the caller names one: dates and lists as most of the world writes them.
+_CLDR: Final = {"en": "en_001"}
+LOCALES: Final = ("en", "de", "fr", "es", "it", "nl", "pt-BR", "pl", "ja", "ar")
+_PLURAL_FORMS: Final = frozenset({"zero", "one", "two", "few", "many", "other"})
+
+
+@dataclass(frozen=True, eq=False)
+class Language:
+    """What a card is written in; `language_of` gives one.
+
+    Parameters
+    ----------
+    tag : str
+        The language as HTML names it, such as ``"pt-BR"``.
+    cldr : babel.Locale
+        How numbers, dates and lists are written.
+    messages : mapping of str to str or mapping
+        The sentences by key; those that depend on a number are mappings from its CLDR plural form.
+
+    Examples
+    --------
+    >>> german = language_of("de")
+    >>> german.listed(["App", "Laden"], "or"), german.number(1234.5)
+    ('App oder Laden', '1.234,5')
+    """
+
+    tag: str
+    cldr: "Locale"
+    messages: Mapping[str, Message]
+
+    @property
+    def direction(self) -> str:
+        """Say whether lines run from left to right (``"ltr"``) or from right to left (``"rtl"``)."""
+        return str(self.cldr.text_direction)
+
+    def say(self, key: str, /, **slots: str) -> str:
+        """Give a sentence with its slots filled."""
+        return str(self._templates[key].format_map(slots))
+
+    def count(self, key: str, number: int, /, **slots: str) -> str:
+        """Give a sentence in the form that a number asks for; the number fills ``{number}``."""
+        form = f"{key}.{self.cldr.plural_form(abs(number))}"
+        template = self._templates.get(form) or self._templates[f"{key}.other"]
+        return str(template.format_map({"number": self.number(number), **slots}))
+
+    def plural_form(self, number: float) -> str:
+        """Give the CLDR plural form of a number."""
+        return str(self.cldr.plural_form(abs(Decimal(repr(float(number))).normalize())))
+
+    def number(self, value: float | Decimal) -> str:
+        """Write a number with every digit it has."""
+        from babel.numbers import format_decimal
+
+        exact = value if isinstance(value, Decimal) else Decimal(repr(value))
+        return str(format_decimal(exact, locale=self.cldr, decimal_quantization=False))
+
+    def signed(self, number: int) -> str:
+        """Write a whole number with its sign."""
+        sign = "+" if number > 0 else "\N{MINUS SIGN}" if number < 0 else ""
+        return f"{sign}{self.number(abs(number))}"
+
+    def date(self, day: date) -> str:
+        """Write a day in words."""
+        from babel.dates import format_date
+
+        return str(format_date(day, "long", self.cldr))
+
+    def listed(self, items: Sequence[str], last: Literal["and", "or"] = "and") -> str:
+        """Join items as a sentence does."""
+        from babel.lists import format_list
+
+        return str(format_list(list(items), {"and": "standard", "or": "or"}[last], self.cldr))
+
+    def capitalised(self, text: str) -> str:
+        """Begin with a capital letter, where the script has them."""
+        return text[:1].upper() + text[1:]
+
+    @cached_property
+    def _templates(self) -> Mapping[str, str]:
+        flat: dict[str, str] = {}
+        for key, message in self.messages.items():
+            flat |= {key: message} if isinstance(message, str) else {f"{key}.{f}": t for f, t in message.items()}
+        return flat
+
+
+def language_of(locale: str = "en", tone: str = "plain", wording: Mapping[str, Message] | None = None) -> Language:
+    """Give a language.
+
+    Parameters
+    ----------
+    locale : str, default="en"
+        A tag such as ``"de"``, ``"de-CH"`` or ``"pt-BR"``; a country decides how numbers and dates are written.
+    tone : {"plain", "formal"}, default="plain"
+        How people are spoken to.
+    wording : mapping of str to str or mapping, optional
+        Messages to use instead of ours, by key.
+
+    Returns
+    -------
+    Language
+        The language.
+
+    Raises
+    ------
+    ParameterError
+        There are no messages in this language, or no such tone.
+    PolicyError
+        A wording has an unknown key, or leaves out a fact that ours states.
+
+    Examples
+    --------
+    >>> language_of("en").say("card.title", group="Loyal readers")
+    'You are in “Loyal readers”'
+    >>> language_of("en", wording={"card.title": "Hello! This is your group: {group}"}).say("card.title", group="A")
+    'Hello! This is your group: A'
+    >>> language_of("en", wording={"card.title": "Hello!"})
+    Traceback (most recent call last):
+    xseg.exceptions.PolicyError: the wording of 'card.title' leaves out {group}; ours is 'You are in “{group}”'
+    """
+    return _language(locale, tone) if not wording else _reworded(_language(locale, tone), wording)
+
+
+def slots_of(message: Message) -> frozenset[str]:
+    """Give the names that a message fills in."""
+    texts = [message] if isinstance(message, str) else list(message.values())
+    return frozenset(name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name is not None)
+
+
+@cache
+def _language(locale: str, tone: str) -> Language:
+    from babel import Locale, UnknownLocaleError
+
+    if tone not in TONES:
+        message = f"tone={tone!r} is not one of {', '.join(TONES)}{suggestion(tone, TONES)}"
+        raise ParameterError(message)
+    tag = _catalogue(locale)
+    try:
+        cldr = Locale.parse(_CLDR.get(locale, locale).replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        cldr = Locale.parse(_CLDR.get(tag, tag).replace("-", "_"))
+    return Language(tag, cldr, _messages(tag, tone))
+
+
+def _catalogue(locale: str) -> str:
+    """Find the catalogue of a tag: its own, or the one of its language."""
+    wanted = str(locale).replace("_", "-").casefold()
+    names = {tag.casefold(): tag for tag in LOCALES} | {"pt": "pt-BR"}
+    found = names.get(wanted) or names.get(wanted.partition("-")[0])
+    if found is None:
+        message = f"locale={locale!r}: there are cards in {', '.join(LOCALES)}{suggestion(str(locale), LOCALES)}"
+        raise ParameterError(message)
+    return found
+
+
+def _messages(tag: str, tone: str) -> Mapping[str, Message]:
+    text = files("xseg.ink").joinpath("catalogues", f"{tag}.toml").read_text(encoding="utf-8")
+    tables = tomllib.loads(text)
+    formal = _flat(tables.pop("formal", {}))
+    return _flat(tables) | (formal if tone == "formal" else {})
+
+
+def _flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Message]:
+    flat: dict[str, Message] = {}
+    for name, value in tables.items():
+        if isinstance(value, str) or value.keys() <= _PLURAL_FORMS:
+            flat[f"{prefix}{name}"] = value
+        else:
+            flat |= _flat(value, f"{prefix}{name}.")
+    return flat
+
+
+def _reworded(language: Language, wording: Mapping[str, Message]) -> Language:
+    for key, message in wording.items():
+        _check_wording(language.messages, key, message)
+    return Language(language.tag, language.cldr, {**language.messages, **wording})
+
+
+def _check_wording(ours: Mapping[str, Message], key: str, message: Message) -> None:
+    if key not in ours:
+        problem = f"there is no message {key!r} to word anew{suggestion(key, list(ours))}"
+        raise PolicyError(problem)
+    if isinstance(ours[key], str) != isinstance(message, str) or (not isinstance(message, str) and "other" not in message):
+        forms = "one text" if isinstance(ours[key], str) else "a text for each plural form, 'other' at least"
+        problem = f"the wording of {key!r} must be {forms}"
+        raise PolicyError(problem)
+    # Some languages say one or two of a thing without a number.
+    optional = frozenset() if isinstance(message, str) else {"number"}
+    needed = slots_of(ours[key])
+    for text in [message] if isinstance(message, str) else message.values():
+        try:
+            found = slots_of(text)
+        except ValueError as error:
+            problem = f"the wording of {key!r} is no message: {error}"
+            raise PolicyError(problem) from error
+        missing, unknown = sorted(needed - found - optional), sorted(found - needed)
+        if missing or unknown:
+            what = "leaves out" if missing else "fills in"
+            names = ", ".join(f"{{{name}}}" for name in missing or unknown)
+            problem = f"the wording of {key!r} {what} {names}; ours is {ours[key]!r}"
+            raise PolicyError(problem)

@@ -87,9 +87,7 @@ class BoxMoves:
         segment = self.boxes.segment.astype(np.int64)
 
         def work(rows: slice) -> None:
-            nearest_boxes(
-                values[rows], *self._tables, segment, own[rows], targets[rows], boxes[rows], cost[rows]
-            )
+            nearest_boxes(values[rows], *self._tables, segment, own[rows], targets[rows], boxes[rows], cost[rows])
 
         in_chunks(work, len(values), n_workers)
         return boxes, cost

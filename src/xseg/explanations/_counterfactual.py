@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.backends.workers import count_workers
-from xseg.core.additive import AdditiveModel
 from xseg.core.boxes import BoxModel
-from xseg.core.tables import Table, read_table
+from xseg.core.tables import Table
 from xseg.exceptions import ParameterError, UnsupportedModelError
 from xseg.explanations._box_moves import BoxMoves
 from xseg.explanations._changed import FeatureChange, changed_table, changes_of

@@ -63,7 +63,9 @@ class Moves:
         size = len(schema)
         moves = cls(
             schema,
-            np.array([spread(bins, counts) for bins, counts in zip(profile.bins.features, profile.population, strict=True)]),
+            np.array(
+                [spread(bins, counts) for bins, counts in zip(profile.bins.features, profile.population, strict=True)]
+            ),
             np.zeros(size, dtype=bool),
             np.ones(size, dtype=bool),
             np.ones(size, dtype=bool),

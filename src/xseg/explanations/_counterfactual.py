@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.backends.workers import count_workers
+from xseg.core.additive import AdditiveModel
 from xseg.core.boxes import BoxModel
 from xseg.core.tables import Table
 from xseg.exceptions import ParameterError, UnsupportedModelError
+from xseg.explanations._additive_moves import AdditiveMoves
 from xseg.explanations._box_moves import BoxMoves
 from xseg.explanations._changed import FeatureChange, changed_table, changes_of
 from xseg.explanations._explain import rows_for
@@ -209,4 +211,5 @@ def _told(
 
 _FAMILIES: dict[type, Callable[[Any, Moves], Mover]] = {
     BoxModel: lambda segmenter, moves: BoxMoves(segmenter.model_, segmenter.profile_, moves),
+    AdditiveModel: lambda segmenter, moves: AdditiveMoves(segmenter.model_, moves),
 }

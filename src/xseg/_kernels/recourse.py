@@ -112,10 +112,14 @@ def gather(
                         continue
                     cost = abs(stop - value) / scale[f]
                 helps = False
+                # The target's own slot holds what its score gains.
+                gains[n, target] = parts[f, way, c, target] - here[f, target]
                 for s in range(n_segments):
+                    if s == target:
+                        continue
                     gain = (parts[f, way, c, target] - here[f, target]) - (parts[f, way, c, s] - here[f, s])
                     gains[n, s] = gain
-                    helps |= s != target and gain > 0
+                    helps |= gain > 0
                 if helps:
                     costs[n], which[n], side[n] = cost, c, way
                     n += 1
@@ -123,6 +127,70 @@ def gather(
         costs[offsets[f] : n], which[offsets[f] : n], side[offsets[f] : n] = costs[order], which[order], side[order]
         gains[offsets[f] : n] = gains[order]
     offsets[here.shape[0]] = n
+
+
+@kernel
+def ahead(lead, gains, target):
+    """Say whether the target leads every rival with these gains."""
+    for s in range(lead.shape[0]):
+        if s != target and lead[s] + gains[s] < 0:
+            return False
+    return True
+
+
+@kernel
+def cheapest_bound(values, codes, stops, parts, here, flat, scale, category_cost, target, rival, behind):
+    """Bound from below what it costs to make up for how far the target is behind one rival."""
+    rate = 0.0
+    for f in range(here.shape[0]):
+        if np.isnan(values[f]):
+            continue
+        lead = here[f, target] - here[f, rival]
+        for way in range(1 if flat[f] else 2):
+            for c in range(stops.shape[2]):
+                stop = stops[f, way, c]
+                if np.isinf(stop) or c == codes[f]:
+                    continue
+                cost = category_cost if flat[f] else abs(stop - values[f]) / scale[f]
+                gain = parts[f, way, c, target] - parts[f, way, c, rival] - lead
+                if gain > rate * cost:
+                    rate = gain / max(cost, 1e-300)
+    return behind / rate if rate > 0 else np.inf
+
+
+@kernel
+def settle(spare, target, offsets, costs, gains, chosen):
+    """Write a combination that leads everybody, and give its cost; infinity if this way does not lead to one.
+
+    Every feature goes where the target's own score is highest, and then, the dearest first, back as far as it may.
+    """
+    n_features = chosen.shape[0]
+    lead = spare.copy()
+    paid = np.zeros(n_features)
+    for f in range(n_features):
+        chosen[f] = -1
+        for c in range(offsets[f], offsets[f + 1]):
+            if gains[c, target] > (gains[chosen[f], target] if chosen[f] >= 0 else 0.0):
+                chosen[f] = c
+        if chosen[f] >= 0:
+            lead += gains[chosen[f]]
+            paid[f] = costs[chosen[f]]
+    none = np.zeros(spare.shape[0])
+    if not ahead(lead, none, target):
+        return np.inf
+    for f in np.argsort(-paid):
+        if chosen[f] < 0:
+            continue
+        lead -= gains[chosen[f]]
+        if ahead(lead, none, target):
+            chosen[f], paid[f] = -1, 0.0
+            continue
+        for c in range(offsets[f], offsets[f + 1]):
+            if c == chosen[f] or ahead(lead, gains[c], target):
+                chosen[f], paid[f] = c, costs[c]
+                break
+        lead += gains[chosen[f]]
+    return paid.sum()
 
 
 @kernel
@@ -261,6 +329,11 @@ def nearest_scores(
                 continue
             for s in range(n_segments):
                 spare[s] = scores[target] - scores[s] - 1e-9 * largest * n_features
+            bound = cheapest_bound(
+                values[i], codes[i], stops, stop_parts, here, flat, scale, category_cost, target, own[i], -spare[own[i]]
+            )
+            if bound >= cost[i]:
+                continue
             gather(
                 values[i], codes[i], stops, stop_parts, here, flat, scale, rises, falls, category_cost, target,
                 offsets, costs, which, side, gains,
@@ -296,8 +369,10 @@ def nearest_scores(
                 for c in range(offsets[f], offsets[f + 1]):
                     first[f] = min(first[f], -gains[c, worst] / max(costs[c], 1e-300))
             order = np.argsort(first)
+            total = settle(spare, target, offsets, costs, gains, chosen)
+            settled = min(best, total)
             limits(offsets, costs, gains, target, order, reach, rate)
-            total, left = search(spare, target, offsets, costs, gains, order, reach, rate, limit, best, chosen)
+            total, left = search(spare, target, offsets, costs, gains, order, reach, rate, limit, settled, chosen)
             if left <= 0:
                 proven[i] = False
             if not total < best:

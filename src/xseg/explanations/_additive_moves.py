@@ -14,7 +14,7 @@ from xseg.explanations._moves import CATEGORY_COST, RESOLUTION, Found, Moves, Ob
 __all__ = ["AdditiveMoves"]
 
 _STEPS = 32
-_MOST_NODES = 20_000
+_MOST_NODES = 2_000
 
 
 class AdditiveMoves:

@@ -34,6 +34,11 @@ def pull_back(f, near, far, whole, spare, here, target, n_coordinates, shift, fa
     a value does if no lead falls below 0.
     """
     good, bad = far, near
+    if whole:
+        bad = np.ceil(near) if near < far else np.floor(near)
+    write_parts(f, bad, 0, n_coordinates, shift, factor, curves, tables, parts)
+    if leads(spare, here, parts, target):
+        return bad
     for _ in range(HALVINGS):
         between = good / 2 + bad / 2
         if whole:
@@ -271,9 +276,9 @@ def search(spare, target, offsets, costs, gains, order, reach, rate, limit, best
 
 
 @kernel
-def neighbour(stops, way, code, value):
-    """Give the candidate before one, on the way from a value; the value itself if there is none."""
-    before = value
+def neighbour(stops, way, code, value, lowest, highest):
+    """Give the candidate before one, on the way from a value; where its bounds let it start if there is none."""
+    before = min(max(value, lowest), highest)
     step = -1 if way == 0 else 1
     c = code + step
     while 0 <= c < stops.shape[1]:
@@ -289,7 +294,23 @@ def neighbour(stops, way, code, value):
 
 @kernel
 def nearest_scores(
-    values, codes, coding, whole, flat, scale, rises, falls, stops, stop_parts, category_cost, own, targets, limit, out
+    values,
+    codes,
+    coding,
+    whole,
+    flat,
+    scale,
+    rises,
+    falls,
+    lowest,
+    highest,
+    stops,
+    stop_parts,
+    category_cost,
+    own,
+    targets,
+    limit,
+    out,
 ):
     """Write the values of the used features after the cheapest change of each row, its target, cost and proof.
 
@@ -351,7 +372,7 @@ def nearest_scores(
                     way_done = (way_done[0] or way == 0, way_done[1] or way == 1)
                     value, price = stops[f, way, code], costs[c]
                     if f < n_coordinates:
-                        near = neighbour(stops[f], way, code, values[i, f])
+                        near = neighbour(stops[f], way, code, values[i, f], lowest[f], highest[f])
                         value = pull_back(
                             f, near, value, whole[f], spare, here[f], target, n_coordinates, shift, factor, curves,
                             tables, parts,
@@ -387,7 +408,7 @@ def nearest_scores(
                 if chosen[f] < 0:
                     continue
                 way, code = side[chosen[f]], which[chosen[f]]
-                near = neighbour(stops[f], way, code, values[i, f])
+                near = neighbour(stops[f], way, code, values[i, f], lowest[f], highest[f])
                 trial[f] = pull_back(
                     f, near, trial[f], whole[f], spare, stop_parts[f, way, code], target, n_coordinates, shift, factor,
                     curves, tables, parts,

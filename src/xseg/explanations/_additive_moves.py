@@ -60,7 +60,11 @@ class AdditiveMoves:
         scores, moves = self.model.scores, self.moves
         embedding = scores.embedding
         coding = (self.n_coordinates, embedding.shift, embedding.factor, scores.bias, scores.curves, scores.tables)
-        asked = (self.whole, self.flat, *(of[self.used] for of in (moves.scale, moves.rises, moves.falls)))
+        asked = (
+            self.whole,
+            self.flat,
+            *(of[self.used] for of in (moves.scale, moves.rises, moves.falls, moves.lowest, moves.highest)),
+        )
 
         def work(rows: slice) -> None:
             out = (moved[rows], reached[rows], cost[rows], proven[rows])

@@ -25,6 +25,7 @@ bench:  ## print speed and memory beside peers, as ratios
 	python3 -m venv .venv && $(BIN)/pip install -q -e ".[peers]"
 	cd benchmarks && for claim in explain fit tree startup live quality surrogate additive prototypes mixture; do \
 		../$(BIN)/python $$claim.py; done
+	folder=$$(mktemp -d) && $(BIN)/python benchmarks/large.py $$folder; rm -r $$folder
 
 clean:  ## remove what was built
 	rm -rf .venv docs/_build docs/api/generated docs/notebooks xseg-demo build dist .pytest_cache .mypy_cache .ruff_cache

@@ -61,12 +61,19 @@ def test_saved_models_of_real_tables_answer_the_same(shared_data, table_of, tmp_
     assert (xseg.load(tmp_path / "model.json").predict(table) == segmenter.labels_).all()
 
 
-def test_batches_of_a_real_file_give_the_same_bits(shared_data):
+@pytest.mark.parametrize("form", ["csv.gz", "parquet"])
+def test_batches_of_a_real_file_give_the_same_bits(shared_data, tmp_path, form):
     path = shared_data / "bank_full.csv.gz"
-    whole = xseg.TreeSegmenter(4, random_state=0).fit(pd.read_csv(path))
-    batched = xseg.TreeSegmenter(4, random_state=0).fit(xseg.BatchBackend(path, batch_rows=9_999))
+    table = pd.read_csv(path)
+    if form == "parquet":
+        path = tmp_path / "bank.parquet"
+        table.to_parquet(path, row_group_size=20_000)
+    whole = xseg.TreeSegmenter(4, random_state=0).fit(table)
+    backend = xseg.BatchBackend(path, batch_rows=9_999)
+    batched = xseg.TreeSegmenter(4, random_state=0).fit(backend)
     assert (whole.labels_ == batched.labels_).all()
     assert whole.cost_ == batched.cost_
+    assert backend.passes.decoded == 1
 
 
 @pytest.mark.parametrize("table_of", [marketing, bank, telco, wholesale])
@@ -79,6 +86,26 @@ def test_trees_written_down_as_rules_give_everyone_the_same_segment(shared_data,
     np.testing.assert_allclose(xseg.explain(rules, table).values, xseg.explain(tree, table).values, atol=1e-12)
     xseg.save(rules, tmp_path / "rules.json")
     assert (xseg.load(tmp_path / "rules.json").predict(table) == tree.labels_).all()
+
+
+@pytest.mark.parametrize(
+    ("file", "outcome", "left_out", "least_gain"),
+    [("bank_full.csv.gz", "y", ["duration"], 0.08), ("telco_churn.csv", "Churn", ["customerID"], 0.15)],
+)
+def test_outcomes_of_real_customers_hold_for_others(shared_data, file, outcome, left_out, least_gain):
+    table = xseg.load_table(shared_data / file).drop(columns=left_out)
+    y = table.pop(outcome)
+    rng = np.random.default_rng(0)
+    known = rng.random(len(table)) < 0.7
+    found = xseg.OutcomeSegmenter(8, random_state=0).fit(table[known], y[known])
+    assert found.structure_found_
+    assert found.n_segments_ > 3
+    others = found.predict(table[~known])
+    assert found.score(table[~known], y[~known]) > least_gain
+    for segment in found.segments_:
+        estimate = segment.outcomes[0]
+        share = (y[~known][others == segment.index] == estimate.value).mean()
+        assert abs(share - estimate.estimate) < 2 * (estimate.high - estimate.low)
 
 
 SCORED = {

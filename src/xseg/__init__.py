@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from xseg.exceptions import XsegError, XsegWarning
     from xseg.explanations import Scorer, change, contrast, counterfactual, explain
     from xseg.export import load, save
+    from xseg.metrics import compare
     from xseg.policy import Policy
     from xseg.reports import make_report
     from xseg.segmenters import (
         MixtureSegmenter,
+        OutcomeSegmenter,
         PrototypeSegmenter,
         RuleSegmenter,
         SurrogateSegmenter,
@@ -31,6 +33,7 @@ _HOMES = {
     "Card": "cards",
     "MemoryBackend": "backends",
     "MixtureSegmenter": "segmenters",
+    "OutcomeSegmenter": "segmenters",
     "Policy": "policy",
     "PrototypeSegmenter": "segmenters",
     "RuleSegmenter": "segmenters",
@@ -40,6 +43,7 @@ _HOMES = {
     "XsegError": "exceptions",
     "XsegWarning": "exceptions",
     "change": "explanations",
+    "compare": "metrics",
     "contrast": "explanations",
     "counterfactual": "explanations",
     "customers_policy": "datasets",
@@ -60,6 +64,7 @@ __all__ = [
     "Card",
     "MemoryBackend",
     "MixtureSegmenter",
+    "OutcomeSegmenter",
     "Policy",
     "PrototypeSegmenter",
     "RuleSegmenter",
@@ -69,6 +74,7 @@ __all__ = [
     "XsegError",
     "XsegWarning",
     "change",
+    "compare",
     "contrast",
     "counterfactual",
     "customers_policy",

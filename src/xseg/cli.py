@@ -67,7 +67,7 @@ def demo(
         cards = out / "cards" / xseg.export.fingerprint(segmenter)[:12]
         write(segmenter, some, cards, ids=list(some.index), policy=policy, forms=tuple(FORMS))
         begin("writing the report")
-        xseg.make_report(segmenter, policy=policy).save(out / "report.html")
+        xseg.make_report(segmenter, customers, policy=policy).save(out / "report.html")
         begin("saving the model")
         xseg.save(segmenter, out / "model.json")
         policy.save(out / "policy.yaml")

@@ -246,3 +246,18 @@ def test_what_cannot_be_carded_is_refused(shop):
         xseg.make_cards(segmenter, customers.head(3), ids=["a", "b"])
     with pytest.raises(NotFittedError):
         xseg.make_cards(xseg.TreeSegmenter(), customers)
+
+
+def test_bars_are_as_long_as_their_points_however_many():
+    import re
+
+    customers = xseg.make_customers(800, random_state=0)
+    segmenter = xseg.PrototypeSegmenter(4, random_state=0).fit(customers)
+    seen = set()
+    for card in xseg.make_cards(segmenter, customers.head(40)):
+        widths = [float(width) for width in re.findall(r"style=\"width:([\d.]+)%\"", card.html())]
+        points = [abs(reason.points) for reason in card.reasons][: len(widths)]
+        full = max(100, *points)
+        assert widths == pytest.approx([100 * one / full for one in points], abs=0.06)
+        seen.add(full > 100)
+    assert seen == {True, False}

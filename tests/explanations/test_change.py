@@ -24,8 +24,10 @@ SEGMENTERS = {
     "gower": lambda: xseg.PrototypeSegmenter(3, random_state=0),
     "quantile": lambda: xseg.PrototypeSegmenter(3, metric="manhattan", scaling="quantile", random_state=0),
     "mixture": lambda: xseg.MixtureSegmenter(3, random_state=0),
+    "rules": lambda: xseg.RuleSegmenter({"busy": "orders > 3", "rich": "spend >= 250.5 or balance <= -1"}),
+    "outcome": lambda: xseg.OutcomeSegmenter(5, random_state=0),
 }
-BOXES = {"tree", "surrogate"}
+BOXES = {"tree", "surrogate", "rules", "outcome"}
 
 
 def shapley_of_two(worth, n_columns):
@@ -53,6 +55,11 @@ def brute_force(model, then, now, explained):
     return shapley_of_two(worth, len(names))
 
 
+def outcome_of(table):
+    """What an outcome segmenter estimates; the others make nothing of it."""
+    return 2.0 * (table["orders"] > 2) + (table["spend"] > 80)
+
+
 @pytest.fixture(params=SEGMENTERS)
 def kind(request):
     return request.param
@@ -64,29 +71,34 @@ def two_dates(n_rows=400):
     return table, table.iloc[order].reset_index(drop=True)
 
 
+def what_is_explained(kind, segmenter, row, old, new):
+    """Membership in the new segment, or how far it leads the old one (the runner-up for who stayed)."""
+    if kind in BOXES:
+        return lambda rows: segmenter.predict(rows) == new
+
+    def margin(rows):
+        scores = segmenter.model_.score(segmenter._read(rows))
+        ranked = np.argsort(-segmenter.model_.score(segmenter._read(row))[0], kind="stable")
+        return scores[:, new] - scores[:, old if old != new else ranked[1]]
+
+    return margin
+
+
 @pytest.mark.filterwarnings("ignore::xseg.XsegWarning")
 def test_equal_to_every_coalition(kind):
     then, now = two_dates()
-    segmenter = SEGMENTERS[kind]().fit(then)
+    segmenter = SEGMENTERS[kind]().fit(then, outcome_of(then))
     found = xseg.change(segmenter, then, now)
     assert found.moved.any()
     for i in range(0, 400, 23):
-        new, old = found.after[i], found.before[i]
-
-        def explained(rows):
-            if kind in BOXES:
-                return segmenter.predict(rows) == new
-            scores = segmenter.model_.score(segmenter._read(rows))
-            ranked = np.argsort(-segmenter.model_.score(segmenter._read(now.iloc[[i]]))[0], kind="stable")
-            return scores[:, new] - scores[:, old if old != new else ranked[1]]
-
+        explained = what_is_explained(kind, segmenter, now.iloc[[i]], found.before[i], found.after[i])
         phi = brute_force(segmenter, then.iloc[[i]], now.iloc[[i]], explained)
         assert_allclose(found.values[i], phi, atol=1e-9)
 
 
 def test_contributions_add_up_to_the_change(kind):
     then, now = two_dates()
-    segmenter = SEGMENTERS[kind]().fit(then)
+    segmenter = SEGMENTERS[kind]().fit(then, outcome_of(then))
     found = xseg.change(segmenter, then, now)
     assert_array_equal(found.before, segmenter.predict(then))
     assert_array_equal(found.after, segmenter.predict(now))
@@ -100,7 +112,7 @@ def test_contributions_add_up_to_the_change(kind):
 
 def test_a_feature_that_did_not_change_has_no_part(kind):
     then, now = two_dates()
-    segmenter = SEGMENTERS[kind]().fit(then)
+    segmenter = SEGMENTERS[kind]().fit(then, outcome_of(then))
     found = xseg.change(segmenter, then, now.assign(spend=then["spend"]))
     assert not found.values[:, found.feature_names.index("spend")].any()
 
@@ -115,7 +127,7 @@ def test_going_back_turns_every_sign_of_a_pair_of_segments():
 @pytest.mark.parametrize("form", ["column", "index", "polars"])
 def test_people_are_found_by_their_ids(kind, form):
     then, now = two_dates()
-    segmenter = SEGMENTERS[kind]().fit(then)
+    segmenter = SEGMENTERS[kind]().fit(then, outcome_of(then))
     expected = xseg.change(segmenter, then, now)
     order = np.random.default_rng(1).permutation(len(now))[:300]
     who = np.array([f"c{i}" for i in range(len(now))])
@@ -155,7 +167,7 @@ def test_what_cannot_be_aligned_is_refused(fitted, mixed):
     with pytest.raises(DataError, match="give ids"):
         xseg.change(fitted, mixed, mixed.head(3))
     named = mixed.assign(who=range(len(mixed)))
-    with pytest.raises(FeatureNamesError, match="no column or index called 'wo'.*'who'"):
+    with pytest.raises(FeatureNamesError, match=r"no column or index called 'wo'.*'who'"):
         xseg.change(fitted, named, named, ids="wo")
     with pytest.raises(DataError, match="more than once"):
         xseg.change(fitted, named.assign(who=1), named, ids="who")

@@ -11,7 +11,14 @@ from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from xseg import MixtureSegmenter, PrototypeSegmenter, RuleSegmenter, SurrogateSegmenter, TreeSegmenter
+from xseg import (
+    MixtureSegmenter,
+    OutcomeSegmenter,
+    PrototypeSegmenter,
+    RuleSegmenter,
+    SurrogateSegmenter,
+    TreeSegmenter,
+)
 
 
 @parametrize_with_checks(
@@ -21,6 +28,7 @@ from xseg import MixtureSegmenter, PrototypeSegmenter, RuleSegmenter, SurrogateS
         PrototypeSegmenter(),
         PrototypeSegmenter(n_segments=3, metric="squared"),
         MixtureSegmenter(n_segments=3, n_init=2),
+        OutcomeSegmenter(),
         RuleSegmenter({"Low": "x0 <= 0.3"}),
         SurrogateSegmenter(make_pipeline(SimpleImputer(), KMeans(3, n_init=2, random_state=0))),
     ],

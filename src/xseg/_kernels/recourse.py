@@ -43,7 +43,7 @@ def pull_back(f, near, far, whole, spare, here, target, n_coordinates, shift, fa
         between = good / 2 + bad / 2
         if whole:
             between = np.floor(between) if good < bad else np.ceil(between)
-        if between == good or between == bad:
+        if between in (good, bad):
             break
         write_parts(f, between, 0, n_coordinates, shift, factor, curves, tables, parts)
         if leads(spare, here, parts, target):
@@ -199,7 +199,7 @@ def settle(spare, target, offsets, costs, gains, chosen):
 
 
 @kernel
-def limits(offsets, costs, gains, target, order, reach, rate):
+def limits(offsets, costs, gains, order, reach, rate):
     """Write the most that features from a place of the order on may gain on each rival, and the best gain per cost."""
     n_features, n_segments = order.shape[0], reach.shape[1]
     for s in range(n_segments):
@@ -297,13 +297,7 @@ def nearest_scores(
     values,
     codes,
     coding,
-    whole,
-    flat,
-    scale,
-    rises,
-    falls,
-    lowest,
-    highest,
+    asked,
     stops,
     stop_parts,
     category_cost,
@@ -314,9 +308,11 @@ def nearest_scores(
 ):
     """Write the values of the used features after the cheapest change of each row, its target, cost and proof.
 
-    `coding` is (n_coordinates, shift, factor, bias, curves, tables); `out` is (values, targets, costs, proven).
+    `coding` is (n_coordinates, shift, factor, bias, curves, tables), `asked` is (whole, flat, scale, rises, falls,
+    lowest, highest) of every used feature, `out` is (values, targets, costs, proven).
     """
     n_coordinates, shift, factor, bias, curves, tables = coding
+    whole, flat, scale, rises, falls, lowest, highest = asked
     moved, reached, cost, proven = out
     n_features, n_segments = values.shape[1], bias.shape[0]
     here = np.empty((n_features, n_segments))
@@ -392,7 +388,7 @@ def nearest_scores(
             order = np.argsort(first)
             total = settle(spare, target, offsets, costs, gains, chosen)
             settled = min(best, total)
-            limits(offsets, costs, gains, target, order, reach, rate)
+            limits(offsets, costs, gains, order, reach, rate)
             total, left = search(spare, target, offsets, costs, gains, order, reach, rate, limit, settled, chosen)
             if left <= 0:
                 proven[i] = False

@@ -1,7 +1,8 @@
 """The contract between learning and wherever the rows are."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from threading import Lock
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -12,11 +13,13 @@ from numpy.typing import NDArray
 from xseg.core.embedding import Coding
 from xseg.core.statistics import CodedBlock, RawBlock, Statistic
 
-__all__ = ["BLOCK_ROWS", "Backend", "CodedBackend", "add_blocks", "map_blocks"]
+__all__ = ["BLOCK_ROWS", "Backend", "CodedBackend", "add_blocks", "ahead", "apply_in_order", "map_blocks"]
 
 BLOCK_ROWS = 16_384
+_END = object()
 
 B = TypeVar("B")
+R = TypeVar("R")
 S = TypeVar("S", bound=Statistic[Any])
 
 
@@ -87,16 +90,41 @@ def add_blocks(blocks: Iterator[B], statistic: S, n_workers: int) -> S:
     return total
 
 
-def map_blocks(blocks: Iterator[B], function: Callable[[B], NDArray[Any]], n_workers: int) -> NDArray[Any]:
-    """Apply a function to blocks and join the results in order, with a bounded number of blocks under way."""
+def apply_in_order(blocks: Iterator[B], function: Callable[[B], R], n_workers: int) -> Iterator[R]:
+    """Give what a function makes of each block, in order, with a bounded number of blocks under way."""
     if n_workers == 1:
-        return np.concatenate([function(block) for block in blocks])
-    results: list[NDArray[Any]] = []
+        yield from map(function, blocks)
+        return
     with ThreadPoolExecutor(n_workers) as pool:
-        pending = []
+        pending: deque[Future[R]] = deque()
         for block in blocks:
             pending.append(pool.submit(function, block))
             if len(pending) > 2 * n_workers:
-                results.append(pending.pop(0).result())
-        results += [future.result() for future in pending]
-    return np.concatenate(results)
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def map_blocks(
+    blocks: Iterator[B], function: Callable[[B], NDArray[Any]], n_workers: int, n_rows: int | None = None
+) -> NDArray[Any]:
+    """Apply a function to blocks and join the results in order; `n_rows`, if known, spares a second copy of them."""
+    results = apply_in_order(blocks, function, n_workers)
+    if not n_rows:
+        return np.concatenate(list(results))
+    first = next(results)
+    joined = np.empty((n_rows, *first.shape[1:]), dtype=first.dtype)
+    stop = 0
+    for result in chain([first], results):
+        start, stop = stop, stop + len(result)
+        joined[start:stop] = result
+    return joined
+
+
+def ahead(items: Iterator[B], depth: int = 2) -> Iterator[B]:
+    """Give the items, of which a thread of its own prepares the next `depth`."""
+    with ThreadPoolExecutor(1) as pool:
+        pending = deque(pool.submit(next, items, _END) for _ in range(depth))
+        while (item := pending.popleft().result()) is not _END:
+            pending.append(pool.submit(next, items, _END))
+            yield item  # type: ignore[misc]

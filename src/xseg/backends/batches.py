@@ -1,31 +1,27 @@
 """Rows in batches: for tables larger than memory."""
 
-import pickle
-import shutil
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, TypeVar
-from weakref import finalize
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from xseg._optional import require
-from xseg.backends.base import BLOCK_ROWS, add_blocks, map_blocks
-from xseg.backends.coded import CodedRows, FileArray
+from xseg.backends.base import BLOCK_ROWS, add_blocks, apply_in_order, map_blocks
+from xseg.backends.coded import CodedRows, FileArray, Ones
+from xseg.backends.files import TemporaryFolder, room_for
+from xseg.backends.passes import PassCounter, Passes
+from xseg.backends.sources import tables_of
+from xseg.backends.typed import TypedRows
 from xseg.backends.workers import count_workers
 from xseg.core.embedding import Coding
 from xseg.core.fixed_point import fix_weights, weight_unit
 from xseg.core.statistics import RawBlock, Statistic
-from xseg.core.tables import Table, match_columns, read_table
-from xseg.exceptions import DataError, ParameterError, UnsupportedTableError
+from xseg.core.tables import Table, match_columns
+from xseg.exceptions import DataError, ParameterError
 
 __all__ = ["BatchBackend"]
 
 S = TypeVar("S", bound=Statistic[Any])
-Batches = Callable[[], Iterator[Any]]
 
 
 class BatchBackend:
@@ -34,8 +30,8 @@ class BatchBackend:
     Parameters
     ----------
     source : path, iterable of tables, or callable that gives an iterator of tables
-        A CSV or Parquet file, or batches. A list or a callable is read anew at every pass; an iterator that can be
-        read only once is first written to a temporary file.
+        A CSV or Parquet file, or batches. It is read once if rows are learned from, whatever becomes of it later; an
+        iterator that can be read only once is read at once.
     columns : sequence of str, default=None
         The columns to use; None means all.
     weight_column : str, default=None
@@ -52,8 +48,11 @@ class BatchBackend:
 
     Notes
     -----
-    Raw batches are read two or three times, to choose bins and scales; codes and coordinates are then kept in a
-    temporary directory, which goes when the backend does.
+    The first pass decodes the source and writes its columns to a temporary file, in the narrowest types that hold each
+    value exactly: at most 8 bytes a number, mostly 4 or less. Further passes, to choose bins and scales, read that
+    file. Then codes of one byte a value and coordinates of four are written, and everything else reads those. The
+    files lie in the folder that `tempfile.gettempdir` names and go with the backend, on errors too. `predict` on
+    rows that were not learned from writes nothing.
 
     Examples
     --------
@@ -79,21 +78,26 @@ class BatchBackend:
         self.columns = None if columns is None else tuple(columns)
         self.weight_column = weight_column
         self.n_workers = count_workers(n_jobs)
-        self._directory = _Directory()
-        self._batches = _batches_of(source, batch_rows, self._directory.path)
+        wanted = None if self.columns is None else {*self.columns, *([weight_column] if weight_column else [])}
+        self._passes = PassCounter()
+        self._rows = TypedRows(tables_of(source, batch_rows, wanted, n_workers=self.n_workers), self._passes)
+        if isinstance(source, Iterator):
+            for _ in self._rows.read():
+                pass
         self.weight_unit = 1.0 if weight_column is None else self._find_weight_unit(weight_column)
 
-    def blocks(self) -> Iterator[RawBlock]:
-        """Give the rows, a block at a time."""
-        for batch in self._batches():
-            table = read_table(batch, needs_rows=False)
+    @property
+    def passes(self) -> Passes:
+        """How often the rows were read so far."""
+        return self._passes.so_far()
+
+    def blocks(self, *, keep: bool = True) -> Iterator[RawBlock]:
+        """Give the rows, a block at a time; `keep` writes them down on the way, so that later passes decode nothing."""
+        for table in self._rows.read(keep=keep):
             weights = self._weights(table)
-            if self.columns is not None:
-                table = match_columns(table, self.columns)
-            elif self.weight_column is not None:
-                table = match_columns(table, [name for name in table.names if name != self.weight_column])
-            for start in range(0, len(table), BLOCK_ROWS):
-                yield RawBlock(table.rows(start, start + BLOCK_ROWS), weights[start : start + BLOCK_ROWS])
+            used = self._used_columns(table)
+            for start in range(0, len(used), BLOCK_ROWS):
+                yield RawBlock(used.rows(start, start + BLOCK_ROWS), weights[start : start + BLOCK_ROWS])
 
     def sum(self, statistic: S) -> S:
         """Add `statistic` over all rows."""
@@ -101,28 +105,41 @@ class BatchBackend:
 
     def map(self, function: Callable[[RawBlock], NDArray[Any]]) -> NDArray[Any]:
         """Apply `function` to blocks of rows and join the results in the order of the rows."""
-        return map_blocks(self.blocks(), function, self.n_workers)
+        return map_blocks(self.blocks(keep=False), function, self.n_workers, self._rows.n_rows)
 
     def encode(self, coding: Coding) -> CodedRows:
         """Turn the rows into codes and points, kept in temporary files."""
-        directory = _Directory()
-        paths = [directory.path / name for name in ("codes", "points", "weights")]
+        folder = TemporaryFolder()
+        paths = [folder.path / name for name in ("codes", "points", "weights")]
         n_rows = 0
+
+        def code(block: RawBlock) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]:
+            return *coding.code(block.table), block.weights
+
         with paths[0].open("wb") as codes, paths[1].open("wb") as points, paths[2].open("wb") as weights:
-            for block in self.blocks():
-                block_codes, block_points = coding.code(block.table)
-                block_codes.tofile(codes)
-                block_points.tofile(points)
-                block.weights.tofile(weights)
-                n_rows += len(block.table)
+            for block in apply_in_order(self.blocks(), code, self.n_workers):
+                with room_for(paths[0]):
+                    block[0].tofile(codes)
+                    block[1].tofile(points)
+                    if self.weight_column is not None:
+                        block[2].tofile(weights)
+                n_rows += len(block[0])
         return CodedRows(
             FileArray(paths[0], np.uint8, len(coding.bins)),
             FileArray(paths[1], np.float32, len(coding.embedding.coordinates)),
-            FileArray(paths[2], np.int64, 1),
+            Ones() if self.weight_column is None else FileArray(paths[2], np.int64, 1),
             n_rows,
             self.n_workers,
-            resource=directory,
+            passes=self._passes,
+            resource=folder,
         )
+
+    def _used_columns(self, table: Table) -> Table:
+        if self.columns is not None:
+            return match_columns(table, self.columns)
+        if self.weight_column is not None:
+            return match_columns(table, [name for name in table.names if name != self.weight_column])
+        return table
 
     def _weights(self, table: Table) -> NDArray[np.int64]:
         if self.weight_column is None or not len(table):
@@ -131,9 +148,8 @@ class BatchBackend:
 
     def _find_weight_unit(self, weight_column: str) -> float:
         largest, whole = 0.0, True
-        for batch in self._batches():
-            table = match_columns(read_table(batch, needs_rows=False), [weight_column])
-            values = table.columns[0].numbers()
+        for table in self._rows.read():
+            values = match_columns(table, [weight_column]).columns[0].numbers()
             if len(values):
                 largest = max(largest, float(values.max()))
                 whole = whole and bool((values == np.rint(values)).all())
@@ -141,60 +157,3 @@ class BatchBackend:
             message = f"every weight in column {weight_column!r} is zero; at least one row must count"
             raise DataError(message)
         return weight_unit(np.array([largest] if whole else [largest, largest / 3]))
-
-
-class _Directory:
-    """A temporary directory that goes when nobody needs it any more."""
-
-    def __init__(self) -> None:
-        self.path = Path(mkdtemp(prefix="xseg-"))
-        finalize(self, shutil.rmtree, self.path, ignore_errors=True)
-
-
-def _batches_of(source: Any, batch_rows: int, directory: Path) -> Batches:
-    if isinstance(source, str | Path):
-        return _file_batches(Path(source), batch_rows)
-    if callable(source):
-        batches: Batches = source
-        return batches
-    if isinstance(source, Iterator):
-        return _spooled(source, directory / "batches")
-    if isinstance(source, Iterable) and not hasattr(source, "shape"):
-        return lambda: iter(source)
-    message = f"expected a path, an iterable of tables or a callable that gives one, got {type(source).__name__}"
-    raise UnsupportedTableError(message)
-
-
-def _file_batches(path: Path, batch_rows: int) -> Batches:
-    if not path.is_file():
-        message = f"there is no file {path}"
-        raise DataError(message)
-    if path.suffix == ".parquet":
-        parquet = require("pyarrow.parquet", extra="parquet", purpose="reading Parquet files")
-
-        def parquet_batches() -> Iterator[Any]:
-            with parquet.ParquetFile(path) as file:
-                for batch in file.iter_batches(batch_rows):
-                    yield batch.to_pandas()
-
-        return parquet_batches
-    if path.suffixes[-1:] == [".csv"] or path.suffixes[-2:] == [".csv", ".gz"]:
-        return lambda: pd.read_csv(path, chunksize=batch_rows)
-    message = f"{path.name}: only .csv, .csv.gz and .parquet files are read in batches"
-    raise UnsupportedTableError(message)
-
-
-def _spooled(batches: Iterator[Any], path: Path) -> Batches:
-    """Write batches that can be read only once to a file of our own, and read them from there."""
-    n_batches = 0
-    with path.open("wb") as file:
-        for batch in batches:
-            pickle.dump(batch, file, protocol=pickle.HIGHEST_PROTOCOL)
-            n_batches += 1
-
-    def read() -> Iterator[Any]:
-        with path.open("rb") as file:
-            for _ in range(n_batches):
-                yield pickle.load(file)
-
-    return read

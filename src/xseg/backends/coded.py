@@ -1,6 +1,7 @@
 """Rows as codes and points, in memory or in files of our own."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -8,9 +9,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from xseg.backends.base import BLOCK_ROWS, add_blocks, map_blocks
+from xseg.backends.passes import PassCounter
 from xseg.core.statistics import CodedBlock, Statistic
 
-__all__ = ["CodedRows", "FileArray"]
+__all__ = ["CodedRows", "FileArray", "Ones"]
 
 S = TypeVar("S", bound=Statistic[Any])
 
@@ -40,6 +42,13 @@ class FileArray:
         return values.reshape(-1, self.n_columns)
 
 
+class Ones:
+    """The weights of rows that all count alike, which need no file."""
+
+    def __getitem__(self, rows: slice) -> NDArray[np.int64]:
+        return np.ones(rows.stop - rows.start, dtype=np.int64)
+
+
 class CodedRows:
     """The coded backend for rows within reach of this process."""
 
@@ -50,6 +59,8 @@ class CodedRows:
         weights: RowArray,
         n_rows: int,
         n_workers: int,
+        *,
+        passes: PassCounter | None = None,
         resource: object = None,
     ) -> None:
         self.codes = codes
@@ -57,6 +68,7 @@ class CodedRows:
         self.weights = weights
         self.n_rows = n_rows
         self.n_workers = n_workers
+        self._passes = passes
         self._resource = resource
 
     def first(self, n_rows: int) -> "CodedRows":
@@ -66,9 +78,11 @@ class CodedRows:
 
     def blocks(self) -> Iterator[CodedBlock]:
         """Give the rows, a block at a time."""
+        if self._passes is not None:
+            self._passes.count("coded")
         for start in range(0, self.n_rows, BLOCK_ROWS):
             rows = slice(start, min(start + BLOCK_ROWS, self.n_rows))
-            yield CodedBlock(self.codes[rows], self.points[rows], self.weights[rows].reshape(-1))
+            yield _LazyBlock(self, rows)
 
     def sum(self, statistic: S) -> S:
         """Add `statistic` over all rows."""
@@ -76,4 +90,27 @@ class CodedRows:
 
     def map(self, function: Callable[[CodedBlock], NDArray[Any]]) -> NDArray[Any]:
         """Apply `function` to blocks and join the results in the order of the rows."""
-        return map_blocks(self.blocks(), function, self.n_workers)
+        return map_blocks(self.blocks(), function, self.n_workers, self.n_rows)
+
+
+class _LazyBlock(CodedBlock):
+    """Some rows of which a sum reads only what it needs, in its own thread: many need no points."""
+
+    def __init__(self, source: CodedRows, rows: slice) -> None:
+        object.__setattr__(self, "source", source)
+        object.__setattr__(self, "rows", rows)
+
+    source: CodedRows
+    rows: slice
+
+    @cached_property
+    def codes(self) -> NDArray[np.uint8]:
+        return self.source.codes[self.rows]
+
+    @cached_property
+    def points(self) -> NDArray[np.float32]:
+        return self.source.points[self.rows]
+
+    @cached_property
+    def weights(self) -> NDArray[np.int64]:
+        return self.source.weights[self.rows].reshape(-1)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.backends.base import BLOCK_ROWS, add_blocks, map_blocks
+from xseg.backends.base import BLOCK_ROWS, add_blocks, apply_in_order, map_blocks
 from xseg.backends.coded import CodedRows
 from xseg.backends.workers import count_workers
 from xseg.core.embedding import Coding
@@ -17,7 +17,6 @@ from xseg.core.tables import read_table
 __all__ = ["MemoryBackend"]
 
 S = TypeVar("S", bound=Statistic[Any])
-_WRITTEN = np.empty(0)
 
 
 class MemoryBackend:
@@ -62,7 +61,7 @@ class MemoryBackend:
 
     def map(self, function: Callable[[RawBlock], NDArray[Any]]) -> NDArray[Any]:
         """Apply `function` to blocks and join the results in the order of the rows."""
-        return map_blocks(self.blocks(), function, self.n_workers)
+        return map_blocks(self.blocks(), function, self.n_workers, len(self.table))
 
     def encode(self, coding: Coding) -> CodedRows:
         """Turn the rows into codes and points, held in memory."""
@@ -70,10 +69,10 @@ class MemoryBackend:
         codes = np.empty((n_rows, len(coding.bins)), dtype=np.uint8)
         points = np.empty((n_rows, len(coding.embedding.coordinates)), dtype=np.float32)
 
-        def write(start: int) -> NDArray[Any]:
+        def write(start: int) -> None:
             rows = slice(start, start + BLOCK_ROWS)
             codes[rows], points[rows] = coding.code(self.table.rows(start, start + BLOCK_ROWS))
-            return _WRITTEN
 
-        map_blocks(iter(range(0, n_rows, BLOCK_ROWS)), write, self.n_workers)
+        for _ in apply_in_order(iter(range(0, n_rows, BLOCK_ROWS)), write, self.n_workers):
+            pass
         return CodedRows(codes, points, self.weights, n_rows, self.n_workers)

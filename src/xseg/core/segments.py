@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from xseg.core.conditions import Rule, condition_of
+from xseg.core.outcomes import Outcome
 from xseg.core.profiles import Profile
 from xseg.core.schema import suggestion
 from xseg.exceptions import FeatureNamesError, ParameterError
@@ -40,6 +41,8 @@ class Segment:
         Who belongs to it: everyone who satisfies one of them. None where segments are made by scores.
     profile : Profile
         How the values of each feature are spread over all segments; this one is row `index` of its counts.
+    outcomes : tuple of Outcome
+        Where segments were made to differ in an outcome: its estimate, or that of the share of each category.
     """
 
     index: int
@@ -48,6 +51,7 @@ class Segment:
     share: float
     rules: tuple[Rule, ...]
     profile: Profile = field(repr=False, compare=False)
+    outcomes: tuple[Outcome, ...] = ()
 
     @property
     def rule(self) -> str:
@@ -116,29 +120,46 @@ class Segments(Sequence[Segment]):
         return int(segment)
 
     def to_frame(self) -> "pd.DataFrame":
-        """Give name, size, share and rule of each segment as a table."""
+        """Give name, size, share, rule, and outcome with its interval if there is one, of each segment as a table."""
         import pandas as pd
 
         rows = [(s.name, s.size, s.share, s.rule) for s in self]
-        return pd.DataFrame(rows, columns=["name", "size", "share", "rule"])
+        table = pd.DataFrame(rows, columns=["name", "size", "share", "rule"])
+        for place, outcome in enumerate(self[0].outcomes):
+            what = "outcome" if outcome.value is None else outcome.value
+            for name, part in ((what, "estimate"), (f"{what} low", "low"), (f"{what} high", "high")):
+                table[name] = [getattr(s.outcomes[place], part) for s in self]
+        return table
+
+    @property
+    def _titles(self) -> tuple[str, ...]:
+        told = ("outcome",) if any(segment.outcomes for segment in self) else ()
+        return "", "name", "size", "share", *told, "rule"
 
     def __repr__(self) -> str:
-        cells = [("", "name", "size", "share", "rule")]
-        cells += [_cells(segment) for segment in self]
-        widths = [max(len(row[column]) for row in cells) for column in range(4)]
+        cells = [self._titles, *(_cells(segment) for segment in self)]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(self._titles) - 1)]
         return "\n".join(
-            f"{index:>{widths[0]}}  {name:<{widths[1]}}  {size:>{widths[2]}}  {share:>{widths[3]}}  {rule}".rstrip()
-            for index, name, size, share, rule in cells
+            "  ".join(
+                [
+                    f"{index:>{widths[0]}}",
+                    f"{name:<{widths[1]}}",
+                    *(f"{cell:>{width}}" for cell, width in zip(middle, widths[2:], strict=True)),
+                    rule,
+                ]
+            ).rstrip()
+            for index, name, *middle, rule in cells
         )
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th style='{_CELL}'>{title}</th>" for title in ("", "name", "size", "share", "rule"))
+        head = "".join(f"<th style='{_CELL}'>{title}</th>" for title in self._titles)
         rows = "".join(
             "<tr>" + "".join(f"<td style='{_CELL}'>{escape(cell)}</td>" for cell in _cells(s)) + "</tr>" for s in self
         )
         return f"<table class='dataframe'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _cells(segment: Segment) -> tuple[str, str, str, str, str]:
+def _cells(segment: Segment) -> tuple[str, ...]:
     size, share = f"{segment.size:,.0f}", f"{segment.share:.0%}"
-    return str(segment.index), segment.name, size, share, segment.rule
+    told = ("; ".join(map(str, segment.outcomes)),) if segment.outcomes else ()
+    return str(segment.index), segment.name, size, share, *told, segment.rule

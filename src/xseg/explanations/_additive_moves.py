@@ -72,7 +72,7 @@ class AdditiveMoves:
                 used[rows],
                 codes[rows],
                 coding,
-                *asked,
+                asked,
                 self.stops,
                 self.parts,
                 CATEGORY_COST,

@@ -83,8 +83,9 @@ def _told(bins: FeatureBins, values: NDArray[np.float64]) -> list[Any]:
     if bins.feature.kind is Kind.BOOLEAN:
         return [value == 1 for value in values.tolist()]
     if bins.feature.integral and (np.abs(values) < _LARGEST_WHOLE).all() and (values == np.rint(values)).all():
-        return values.astype(np.int64).tolist()
-    return values.tolist()  # type: ignore[no-any-return]
+        values = values.astype(np.int64)
+    numbers: list[Any] = values.tolist()
+    return numbers
 
 
 def _before(column: Column, rows: NDArray[np.int64], bins: FeatureBins) -> list[Any]:
@@ -108,7 +109,7 @@ def _series(column: Column) -> Any:
 
     if not column.kind.is_numeric:
         ordered = column.kind is Kind.ORDERED
-        return pd.Categorical.from_codes(np.asarray(column.values), list(column.categories), ordered=ordered)
+        return pd.Categorical.from_codes(column.values.tolist(), pd.Index(column.categories), ordered=ordered)
     if column.kind is Kind.BOOLEAN:
         values = column.numbers()
         known = ~np.isnan(values)
@@ -118,7 +119,7 @@ def _series(column: Column) -> Any:
     return np.array(column.values)
 
 
-def _column(old: "pd.Series[Any]", rows: NDArray[np.int64], values: NDArray[np.float64], bins: FeatureBins) -> Any:
+def _column(old: Any, rows: NDArray[np.int64], values: NDArray[np.float64], bins: FeatureBins) -> Any:
     import pandas as pd
 
     new = _told(bins, values)

@@ -4,9 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from xseg.export import _additive, _rules, _surrogates, _trees
+from xseg.export import _additive, _outcomes, _rules, _surrogates, _trees
 from xseg.export._document import ModelDocument
-from xseg.segmenters import MixtureSegmenter, PrototypeSegmenter, RuleSegmenter, SurrogateSegmenter, TreeSegmenter
+from xseg.segmenters import (
+    MixtureSegmenter,
+    OutcomeSegmenter,
+    PrototypeSegmenter,
+    RuleSegmenter,
+    SurrogateSegmenter,
+    TreeSegmenter,
+)
 
 __all__ = ["KINDS", "SavedKind"]
 
@@ -40,6 +47,7 @@ KINDS = {
         SavedKind(
             PrototypeSegmenter, _additive.PrototypeDocument, _additive.describe_prototypes, _additive.build_prototypes
         ),
+        SavedKind(OutcomeSegmenter, _outcomes.OutcomeDocument, _outcomes.describe, _outcomes.build),
         SavedKind(TreeSegmenter, _trees.TreeDocument, _trees.describe, _trees.build),
         SavedKind(RuleSegmenter, _rules.RuleDocument, _rules.describe, _rules.build),
         SavedKind(SurrogateSegmenter, _surrogates.SurrogateDocument, _surrogates.describe, _surrogates.build),

@@ -13,6 +13,7 @@ from xseg.core.schema import Kind
 from xseg.core.tree import LEAF, ThresholdTree
 from xseg.export import fingerprint
 from xseg.ink import Figure, Quantity, capitalised, condition_words, figures_of, one_line, other_categories
+from xseg.metrics import Structure
 from xseg.policy import Policy
 
 __all__ = ["Check", "Node", "ReportFacts", "SegmentFacts", "Trait", "gather"]
@@ -76,8 +77,8 @@ class ReportFacts:
     model: str
 
 
-def gather(segmenter: Any, policy: Policy) -> ReportFacts:
-    """Gather the facts of a fitted segmenter."""
+def gather(segmenter: Any, policy: Policy, found: Structure | None = None) -> ReportFacts:
+    """Gather the facts of a fitted segmenter; `found` says whether the people it came from form groups at all."""
     segments = segmenter.segments_
     people = segmenter.profile_.sizes.sum()
     groups = Figure(str(len(segments)), "groups", _how_made(segmenter.model_))
@@ -92,7 +93,7 @@ def gather(segmenter: Any, policy: Policy) -> ReportFacts:
         segments=tuple(_segment(segmenter, policy, index) for index in range(len(segments))),
         written=tuple(getattr(segmenter, "rules_", ())),
         root=_node(segmenter, policy, 0) if hasattr(segmenter, "tree_") else None,
-        checks=tuple(_checks(segmenter, policy)),
+        checks=(*_structure_checks(segmenter, found), *_checks(segmenter, policy)),
         model=fingerprint(segmenter),
     )
 
@@ -183,6 +184,19 @@ def _checks(segmenter: Any, policy: Policy) -> list[Check]:
         ),
         Check(True, f"{len(used)} of {len(names)} columns are asked about; the others are not needed to place anyone."),
     ]
+
+
+def _structure_checks(segmenter: Any, found: Structure | None) -> list[Check]:
+    """Say whether there is something to find: among the people, or in the outcome that segments were made for."""
+    checks = [] if found is None else [Check(found.found, str(found))]
+    if hasattr(segmenter, "structure_found_"):
+        tested = f"tested on people who had no part in choosing the groups, p = {segmenter.p_value_:.2g}"
+        differs = segmenter.structure_found_
+        sentence = (
+            "The outcome differs between groups" if differs else "No structure found: the outcome does not differ"
+        )
+        checks.append(Check(differs, f"{sentence} ({tested})."))
+    return checks
 
 
 def _stand_in_checks(segmenter: Any) -> list[Check]:

@@ -6,6 +6,7 @@ from typing import Any
 from xseg._files import write_whole
 from xseg.exceptions import XsegError
 from xseg.ink import environment
+from xseg.metrics import structure
 from xseg.policy import Policy
 from xseg.reports._facts import ReportFacts, gather
 
@@ -46,13 +47,15 @@ class Report:
         return environment("xseg.reports").get_template("embedded.html.j2").render(report=self.facts)
 
 
-def make_report(segmenter: Any, *, policy: Any = None) -> Report:
+def make_report(segmenter: Any, X: Any = None, *, policy: Any = None) -> Report:
     """Make a page about a model: who the groups are, how they are told apart, and what to look at.
 
     Parameters
     ----------
     segmenter : fitted segmenter
         The model.
+    X : table or array of shape (n_rows, n_features), default=None
+        The people it was fitted on. With them the report says whether they form groups at all (`metrics.structure`).
     policy : Policy, path, mapping or None, default=None
         Labels, units, and what the checks compare with.
 
@@ -80,4 +83,5 @@ def make_report(segmenter: Any, *, policy: Any = None) -> Report:
     segmenter._check_fitted()
     told = Policy.of(policy)
     told.check_columns(segmenter.profile_.bins.schema.names)
-    return Report(gather(segmenter, told))
+    found = None if X is None or segmenter.n_segments_ < 2 else structure(X, segmenter.n_segments_, random_state=0)
+    return Report(gather(segmenter, told, found))

@@ -1,8 +1,10 @@
 """Interpretable segmenters behind the scikit-learn API: the model is the explanation."""
 
+from xseg.core.outcomes import Outcome
 from xseg.segmenters._additive import AdditiveSegmenter
-from xseg.segmenters._base import BoxSegmenter
+from xseg.segmenters._base import BoxSegmenter, Segmenter
 from xseg.segmenters._mixtures.segmenter import MixtureChoice, MixtureSegmenter
+from xseg.segmenters._outcomes.segmenter import OutcomeSegmenter
 from xseg.segmenters._prototypes.segmenter import PrototypeSegmenter
 from xseg.segmenters._rules.lint import FindingKind, RuleCoverage, RuleFinding, RuleReview
 from xseg.segmenters._rules.segmenter import RuleSegmenter, lint_rules
@@ -18,12 +20,15 @@ __all__ = [
     "MixtureChoice",
     "MixtureSegmenter",
     "NumberChoice",
+    "Outcome",
+    "OutcomeSegmenter",
     "PrototypeSegmenter",
     "RuleCoverage",
     "RuleFinding",
     "RuleReview",
     "RuleSegmenter",
     "SegmentFidelity",
+    "Segmenter",
     "SurrogateSegmenter",
     "TreeSegmenter",
     "lint_rules",

@@ -6,9 +6,11 @@ from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClusterMixin
 
 from xseg._kernels.distances import add_code_counts
-from xseg.backends import Backend, MemoryBackend
+from xseg.backends import Backend
+from xseg.backends.base import CodedBackend
 from xseg.core.additive import AdditiveModel, PartSums, Scores
 from xseg.core.bins import N_CODES
 from xseg.core.embedding import Coding
@@ -16,14 +18,14 @@ from xseg.core.profiles import Profile
 from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Table
 from xseg.exceptions import DataError, XsegWarning
+from xseg.segmenters._alignment import align, choose_names
 from xseg.segmenters._base import Segmenter
 from xseg.segmenters._learning.preparation import Prepared, prepare
-from xseg.segmenters._names import check_names, propose_names
 
 __all__ = ["AdditiveSegmenter", "SegmentCounts"]
 
 
-class AdditiveSegmenter(Segmenter):
+class AdditiveSegmenter(ClusterMixin, Segmenter):
     """Base of the segmenters whose segments are where one of several additive scores is highest."""
 
     model_: AdditiveModel
@@ -38,8 +40,7 @@ class AdditiveSegmenter(Segmenter):
     def _scores_of(self, X: Any) -> NDArray[np.float64]:
         """Give the scores of rows, wherever they are."""
         self._check_fitted()
-        backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), n_jobs=self.n_jobs)
-        return backend.map(lambda block: self.model_.score(block.table))
+        return self._backend(X).map(lambda block: self.model_.score(block.table))
 
     def _prepare(
         self,
@@ -97,7 +98,7 @@ class AdditiveSegmenter(Segmenter):
             )
             warn(message, XsegWarning, stacklevel=4)
 
-    def _learn(self, prepared: Prepared, scores: Scores, weight_unit: float) -> NDArray[np.intp]:
+    def _learn(self, prepared: Prepared, scores: Scores, raw: Backend, align_to: Any) -> NDArray[np.intp]:
         """Keep what the fitted segmenter needs: scores, largest segment first, and sums over the population.
 
         Returns
@@ -115,16 +116,17 @@ class AdditiveSegmenter(Segmenter):
             # People as near to two segments belong to the first of them, so another order may count others.
             order, scores = order[by_size], scores.reordered(by_size)
             counted = backend.sum(SegmentCounts(scores, len(prepared.bins)))
+        inherited: tuple[str | None, ...] = ()
+        if align_to is not None:
+            aligned = align(align_to, raw, _labels(backend, scores), len(scores))
+            order, scores, inherited = order[aligned.order], scores.reordered(aligned.order), aligned.names
+            counted = backend.sum(SegmentCounts(scores, len(prepared.bins)))
         parts = backend.sum(PartSums(scores, prepared.space.total_weight))
-        profile = Profile(prepared.bins, counted.counts, weight_unit)
-        names = (
-            propose_names(profile)
-            if self.segment_names is None
-            else check_names(self.segment_names, len(profile.counts))
-        )
+        profile = Profile(prepared.bins, counted.counts, raw.weight_unit)
+        names = choose_names(profile, self.segment_names, inherited)
         coding = Coding(prepared.bins, prepared.space.embedding)
         self._restore_additive(AdditiveModel(coding, scores, parts.population()), profile, names)
-        self.labels_ = backend.map(lambda block: scores.of(block.codes, block.points).argmax(axis=1).astype(np.int32))
+        self.labels_ = _labels(backend, scores)
         return order
 
     def _restore_additive(
@@ -133,6 +135,10 @@ class AdditiveSegmenter(Segmenter):
         """Set what every segmenter of additive scores holds, whether it was just learned or comes from a file."""
         self.model_ = model
         self._restore_segments(profile=profile, names=names, rules=[()] * model.n_segments, named=named)
+
+
+def _labels(backend: CodedBackend, scores: Scores) -> NDArray[np.int32]:
+    return backend.map(lambda block: scores.of(block.codes, block.points).argmax(axis=1).astype(np.int32))
 
 
 class SegmentCounts:

@@ -1,15 +1,16 @@
 """What every segmenter can do once it is fitted, and what those made of boxes can."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import validate_data
 
-from xseg.backends import Backend, MemoryBackend
+from xseg.backends import Backend, BatchBackend, MemoryBackend
 from xseg.backends.workers import count_workers
 from xseg.core.boxes import BoxModel
 from xseg.core.conditions import Rule
@@ -20,11 +21,14 @@ from xseg.exceptions import NotFittedError, ParameterError, SchemaError
 
 __all__ = ["BoxSegmenter", "Segmenter"]
 
+_log = logging.getLogger("xseg")
 
-class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+
+class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base of every segmenter."""
 
     n_jobs: int | None
+    verbose: int
     model_: Any
     profile_: Profile
     segments_: Segments
@@ -52,8 +56,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin,
             The columns are not those it was fitted on.
         """
         self._check_fitted()
-        backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), n_jobs=self.n_jobs)
-        return backend.map(lambda block: self._predict_table(block.table))
+        return self._backend(X).map(lambda block: self._predict_table(block.table))
 
     @property
     def segment_names_(self) -> tuple[str, ...]:
@@ -98,10 +101,10 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin,
         if named is not None:
             self._remember_columns(profile.bins.schema.names, named=named)
 
-    def _backend(self, X: Any, sample_weight: ArrayLike | None) -> Backend:
-        """Give the backend of rows to learn from."""
+    def _backend(self, X: Any, sample_weight: ArrayLike | None = None, *, reset: bool = False) -> Backend:
+        """Give the backend of rows; with `reset`, of rows to learn from."""
         if not isinstance(X, Backend):
-            return MemoryBackend(self._read(X, reset=True), sample_weight, n_jobs=self.n_jobs)
+            return MemoryBackend(self._read(X, reset=reset), sample_weight, n_jobs=self.n_jobs)
         if sample_weight is not None:
             message = "a backend brings its own weights; give sample_weight or weight_column to the backend"
             raise ParameterError(message)
@@ -120,6 +123,15 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin,
         except InvalidParameterError as error:
             raise ParameterError(str(error)) from error
         count_workers(self.n_jobs)
+
+    def _report(self, message: str, *values: object) -> None:
+        if self.verbose:
+            _log.info(message, *values)
+
+    def _report_passes(self, backend: Backend) -> None:
+        """Say how often rows in batches were read."""
+        if isinstance(backend, BatchBackend):
+            self._report("passes over the rows: %s", backend.passes)
 
     def _read(self, X: Any, *, reset: bool = False) -> Table:
         """Read a table and check its columns against those of the fit."""

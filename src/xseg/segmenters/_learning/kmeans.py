@@ -17,6 +17,7 @@ from xseg.segmenters._learning.space import NearestSums, Space
 __all__ = ["Partition", "kmeans", "lloyd", "seeded_means"]
 
 _MAX_ROUNDS = 300
+_FINE, _COARSE = 1e-7, 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ def kmeans(
     the `whole` table, the best one is then taken to convergence on all rows.
     """
     sample_space = Space.of(space.embedding, int(sample.weights[: sample.n_rows].sum()))
-    tolerance = 1e-7 if whole else 1e-4
+    tolerance = _FINE if whole else _COARSE
 
     def run(start: int) -> Partition:
         means = seeded_means(sample, sample_space, n_clusters, seed * 1_000_003 + start)
@@ -48,7 +49,7 @@ def kmeans(
     return best if whole else lloyd(backend, space, best.centers.means, tolerance)
 
 
-def lloyd(backend: CodedBackend, space: Space, means: NDArray[np.float64], tolerance: float) -> Partition:
+def lloyd(backend: CodedBackend, space: Space, means: NDArray[np.float64], tolerance: float = _COARSE) -> Partition:
     """Move the centres to the means of the rows nearest to them until the cost stops falling."""
     best: Partition | None = None
     for _ in range(_MAX_ROUNDS):

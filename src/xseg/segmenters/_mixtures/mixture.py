@@ -16,7 +16,7 @@ from xseg.core.fixed_point import fixed_unit
 from xseg.core.statistics import CodedBlock
 from xseg.segmenters._learning.space import Space
 
-__all__ = ["LOG_UNIT", "Judge", "Mixture", "NearestCentre", "SoftSums", "Spread", "exact_sum"]
+__all__ = ["Judge", "Mixture", "NearestCentre", "SoftSums", "Spread"]
 
 _LEAST_PROBABILITY = 1e-6
 # A row's log-likelihood is added up as if it were at most this far from 0.

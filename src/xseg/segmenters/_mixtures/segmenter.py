@@ -1,6 +1,5 @@
 """Segments as components of a mixture."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -14,13 +13,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from xseg._kernels.additive import CURVATURE, KNOT
 from xseg._kernels.mixtures import soften
-from xseg.backends import Backend, MemoryBackend
-from xseg.core.statistics import RawBlock
+from xseg.core.totals import RowTotal
 from xseg.exceptions import XsegWarning
 from xseg.segmenters._additive import AdditiveSegmenter
 from xseg.segmenters._learning.preparation import Prepared
 from xseg.segmenters._mixtures.em import Estimate, estimate_on, find_start
-from xseg.segmenters._mixtures.mixture import LOG_UNIT, SoftSums, Spread, exact_sum
+from xseg.segmenters._mixtures.mixture import SoftSums, Spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["MixtureChoice", "MixtureSegmenter"]
 
 _MOST_CHOSEN = 10
-_log = logging.getLogger("xseg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +192,7 @@ class MixtureSegmenter(AdditiveSegmenter):
 
     selection_: tuple[MixtureChoice, ...]
 
-    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None, *, align_to: Any = None) -> Self:
         """Find the segments.
 
         Parameters
@@ -206,6 +203,9 @@ class MixtureSegmenter(AdditiveSegmenter):
             Ignored.
         sample_weight : array-like of shape (n_rows,), default=None
             How much each row counts; 2 is the same as the row twice. A backend brings its own.
+        align_to : fitted segmenter, default=None
+            An earlier model, whose numbers and names the new segments keep: they are matched so that as many people
+            as possible stay where they are.
 
         Returns
         -------
@@ -227,7 +227,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         del y
         self._check_parameters()
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        backend = self._backend(X, sample_weight)
+        backend = self._backend(X, sample_weight, reset=True)
         prepared = self._prepare(X, backend, scaling="standard", feature_weights=None, seed=seed)
         self._report("coded %s rows in %d columns", f"{prepared.n_rows:,}", len(prepared.bins))
         embedding = prepared.space.embedding
@@ -250,13 +250,14 @@ class MixtureSegmenter(AdditiveSegmenter):
                 f"the log-likelihood was still rising after max_iter={self.max_iter} iterations; raise max_iter or tol"
             )
             warn(message, XsegWarning, stacklevel=2)
-        order = self._learn(prepared, found.mixture.scores(), backend.weight_unit)
+        order = self._learn(prepared, found.mixture.scores(), backend, align_to)
         self._restore_estimate(
             weights=found.mixture.weights[order],
             lower_bound=found.log_likelihood,
             n_iter=found.n_iter,
             converged=found.converged,
         )
+        self._report_passes(backend)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -322,7 +323,7 @@ class MixtureSegmenter(AdditiveSegmenter):
             The higher, the better.
         """
         del y
-        return self._judged(X, sample_weight).mean
+        return self._judged(X, sample_weight)[0]
 
     def bic(self, X: Any) -> float:
         """Give the Bayesian information criterion of the rows; the lower, the better.
@@ -337,8 +338,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         float
             ``-2 log-likelihood + n_parameters_ log(n_rows)``.
         """
-        judged = self._judged(X, None)
-        return _bic(judged.mean, judged.people, self.n_parameters_)
+        return _bic(*self._judged(X), self.n_parameters_)
 
     def aic(self, X: Any) -> float:
         """Give the Akaike information criterion of the rows; the lower, the better.
@@ -353,8 +353,8 @@ class MixtureSegmenter(AdditiveSegmenter):
         float
             ``-2 log-likelihood + 2 n_parameters_``.
         """
-        judged = self._judged(X, None)
-        return -2 * judged.mean * judged.people + 2 * self.n_parameters_
+        mean, people = self._judged(X)
+        return -2 * mean * people + 2 * self.n_parameters_
 
     @property
     def n_parameters_(self) -> int:
@@ -402,19 +402,14 @@ class MixtureSegmenter(AdditiveSegmenter):
         return pd.Index(self.segment_names_, name="segment")
 
     def _softened(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        scores = self._scores_of(X)
-        shares, logs = np.empty_like(scores), np.empty(len(scores))
-        soften(scores, shares, logs)
-        return shares, logs
+        return _soft(self._scores_of(X))
 
-    def _judged(self, X: Any, sample_weight: ArrayLike | None) -> "_LogLikelihood":
+    def _judged(self, X: Any, sample_weight: ArrayLike | None = None) -> tuple[float, float]:
+        """Give the mean log-likelihood of some rows, and how many they are."""
         self._check_fitted()
-        backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), sample_weight, n_jobs=self.n_jobs)
-        return backend.sum(_LogLikelihood(self, backend.weight_unit))
-
-    def _report(self, message: str, *values: object) -> None:
-        if self.verbose:
-            _log.info(message, *values)
+        backend = self._backend(X, sample_weight)
+        judged = backend.sum(RowTotal(lambda table: _soft(self.model_.score(table))[1]))
+        return judged.mean, judged.weight / backend.weight_unit
 
     def _start(
         self, prepared: Prepared, spread: Spread, min_weight: int, weight_unit: float, seed: int
@@ -464,35 +459,8 @@ def _bic(mean: float, people: float, n_parameters: int) -> float:
     return float(-2 * mean * people + n_parameters * np.log(people))
 
 
-class _LogLikelihood:
-    """A statistic over raw rows: their log-likelihood under a fitted mixture."""
-
-    def __init__(self, segmenter: MixtureSegmenter, weight_unit: float) -> None:
-        self.segmenter = segmenter
-        self.weight_unit = weight_unit
-        self.total = 0
-        self.weight = 0
-
-    def empty(self) -> Self:
-        return type(self)(self.segmenter, self.weight_unit)
-
-    def add(self, block: RawBlock) -> None:
-        scores = self.segmenter.model_.score(block.table)
-        shares, logs = np.empty_like(scores), np.empty(len(scores))
-        soften(scores, shares, logs)
-        self.total += exact_sum(logs, block.weights)
-        self.weight += int(block.weights.sum())
-
-    def merge(self, other: Self) -> None:
-        self.total += other.total
-        self.weight += other.weight
-
-    @property
-    def people(self) -> float:
-        """How many rows (or how much sample weight) were added."""
-        return self.weight / self.weight_unit
-
-    @property
-    def mean(self) -> float:
-        """The mean log-likelihood."""
-        return self.total / LOG_UNIT / self.weight
+def _soft(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the posterior probabilities and the log-likelihood of rows with these scores."""
+    shares, logs = np.empty_like(scores), np.empty(len(scores))
+    soften(scores, shares, logs)
+    return shares, logs

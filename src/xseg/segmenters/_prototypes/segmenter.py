@@ -1,6 +1,5 @@
 """Segments around prototypes."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -10,10 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from xseg.backends import Backend, MemoryBackend
 from xseg.core.profiles import Profile
 from xseg.core.scaling import SCALINGS
-from xseg.core.statistics import RawBlock
+from xseg.core.totals import RowTotal
 from xseg.exceptions import PolicyError
 from xseg.policy import Policy
 from xseg.segmenters._additive import AdditiveSegmenter
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["PrototypeSegmenter"]
-
-_log = logging.getLogger("xseg")
 
 
 class PrototypeSegmenter(AdditiveSegmenter):
@@ -168,7 +164,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None, *, align_to: Any = None) -> Self:
         """Find the segments.
 
         Parameters
@@ -179,6 +175,9 @@ class PrototypeSegmenter(AdditiveSegmenter):
             Ignored.
         sample_weight : array-like of shape (n_rows,), default=None
             How much each row counts; 2 is the same as the row twice. A backend brings its own.
+        align_to : fitted segmenter, default=None
+            An earlier model, whose numbers and names the new segments keep: they are matched so that as many people
+            as possible stay where they are.
 
         Returns
         -------
@@ -195,7 +194,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         del y
         self._check_parameters()
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        backend = self._backend(X, sample_weight)
+        backend = self._backend(X, sample_weight, reset=True)
         power = METRICS[self.metric]
         scaling = "range" if self.metric == "gower" else self.scaling
         prepared = self._prepare(
@@ -208,8 +207,9 @@ class PrototypeSegmenter(AdditiveSegmenter):
         self._warn_of_fewer(self.n_segments, len(found.centres))
         self._report("%d centres cost %.6g", len(found.centres), found.cost)
         self.cost_, self.n_iter_ = found.cost / backend.weight_unit, found.n_rounds
-        self._learn(prepared, space.scores(found.centres), backend.weight_unit)
+        self._learn(prepared, space.scores(found.centres), backend, align_to)
         self._summarise(prepared, space, min_weight, backend.weight_unit)
+        self._report_passes(backend)
         return self
 
     def transform(self, X: Any) -> NDArray[np.float64]:
@@ -246,8 +246,8 @@ class PrototypeSegmenter(AdditiveSegmenter):
         """
         del y
         self._check_fitted()
-        backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), sample_weight, n_jobs=self.n_jobs)
-        return backend.sum(_BestScores(self)).total / backend.weight_unit
+        backend = self._backend(X, sample_weight)
+        return backend.sum(RowTotal(lambda table: self.model_.score(table).max(axis=1))).total / backend.weight_unit
 
     def representatives(self, X: Any, *, policy: Any = None) -> Any:
         """Give the row of `X` nearest to each centre: real people, for those who may see them.
@@ -289,10 +289,6 @@ class PrototypeSegmenter(AdditiveSegmenter):
             )
             raise PolicyError(message)
         return _safe_indexing(X, self.transform(X).argmin(axis=0))
-
-    def _report(self, message: str, *values: object) -> None:
-        if self.verbose:
-            _log.info(message, *values)
 
     def _search(self, prepared: Prepared, space: PrototypeSpace, min_weight: int, seed: int) -> Found:
         """Search on the sample, and settle on all rows."""
@@ -349,20 +345,3 @@ def _space_of(prepared: Prepared, *, squared: bool) -> PrototypeSpace:
         total_weight=total_weight,
     )
     return space.around(prepared.backend.sum(NearestCounts(space, nowhere)).moved())
-
-
-class _BestScores:
-    """A statistic over raw rows: the sum of their highest scores."""
-
-    def __init__(self, segmenter: PrototypeSegmenter) -> None:
-        self.segmenter = segmenter
-        self.total = 0.0
-
-    def empty(self) -> Self:
-        return type(self)(self.segmenter)
-
-    def add(self, block: RawBlock) -> None:
-        self.total += float(block.weights @ self.segmenter.model_.score(block.table).max(axis=1))
-
-    def merge(self, other: Self) -> None:
-        self.total += other.total

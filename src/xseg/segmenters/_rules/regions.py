@@ -99,12 +99,13 @@ class Regions:
         """Give boxes that do not overlap as few boxes that can be said: a range, or a list of categories, an axis."""
         pieces = [piece for box in region for piece in self._runs(box)]
         self._check(len(pieces))
-        before = len(pieces) + 1
-        while len(pieces) < before:
-            before = len(pieces)
+        before: list[Box] = []
+        while pieces != before:
+            before = pieces
             for axis in range(len(self.everything)):
                 pieces = self._joined(pieces, axis)
-        return sorted(pieces)
+            pieces.sort()
+        return pieces
 
     def told(self, region: Sequence[Box], taken: Sequence[Box] = ()) -> list[Box]:
         """Give what is left of a region without another as readable boxes: the fewest that two ways of cutting give."""

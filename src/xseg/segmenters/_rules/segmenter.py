@@ -7,6 +7,7 @@ from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClusterMixin
 
 from xseg.backends import Backend, MemoryBackend
 from xseg.core.bins import Bins
@@ -37,7 +38,7 @@ __all__ = ["RuleSegmenter", "lint_rules"]
 _DEFAULT = "Everyone else"
 
 
-class RuleSegmenter(BoxSegmenter):
+class RuleSegmenter(ClusterMixin, BoxSegmenter):
     """Segment people by rules that people wrote; the first rule that holds wins.
 
     `fit` learns who the segments are made of, never where their borders lie: membership is exactly what the rules say,
@@ -231,7 +232,7 @@ class RuleSegmenter(BoxSegmenter):
         """
         del y
         self._check_parameters()
-        backend = self._backend(X, sample_weight)
+        backend = self._backend(X, sample_weight, reset=True)
         ground = survey(backend, read_rules(self.rules))
         if isinstance(X, Backend):
             self._remember_backend(ground.bins.schema.names)

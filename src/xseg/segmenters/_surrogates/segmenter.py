@@ -8,6 +8,7 @@ from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
@@ -34,7 +35,7 @@ _NO_GROUP = "No group"
 _YES, _NO, _NOT_KNOWN = "yes", "no", "not known"
 
 
-class SurrogateSegmenter(TreeBoxes):
+class SurrogateSegmenter(ClusterMixin, TreeBoxes):
     """Stand in for a clusterer that nobody can read: a few questions that give nearly everybody the same group.
 
     The stand-in is the threshold tree that contradicts the original about the fewest people, among trees of the given
@@ -308,7 +309,9 @@ class SurrogateSegmenter(TreeBoxes):
     def _show(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Shown:
         """Ask the original about the rows."""
         if isinstance(X, Backend):
-            return show_backend(self.estimator, self._backend(X, sample_weight), noise_label=self.noise_label)
+            return show_backend(
+                self.estimator, self._backend(X, sample_weight, reset=True), noise_label=self.noise_label
+            )
         table = self._read(X, reset=True)
         check_weights(sample_weight, len(table))
         return show_table(self.estimator, X, table, y, sample_weight, noise_label=self.noise_label, n_jobs=self.n_jobs)

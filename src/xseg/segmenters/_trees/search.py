@@ -57,7 +57,7 @@ class Effort:
 
 EFFORTS = {
     "fast": Effort(4_096, 1e8, ("IMM", "real cost", "labels"), 2),
-    "balanced": Effort(2**15, 4e9, tuple(STARTS), 4),
+    "balanced": Effort(12_288, 4e9, tuple(STARTS), 4),
     "thorough": Effort(2**20, 1e11, tuple(STARTS), 4),
 }
 

@@ -1,6 +1,5 @@
 """Segments as the leaves of one threshold tree."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil
@@ -10,19 +9,23 @@ from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from xseg.backends import Backend, MemoryBackend
+from xseg.backends import Backend
 from xseg.core.boxes import MAX_TESTS, BoxModel
 from xseg.core.embedding import Centers, Coding
 from xseg.core.profiles import Profile
 from xseg.core.scaling import SCALINGS
+from xseg.core.tables import Table
+from xseg.core.totals import RowTotal
 from xseg.core.tree import ThresholdTree
 from xseg.exceptions import DataError, ParameterError, XsegWarning
+from xseg.segmenters._alignment import align, choose_names
+from xseg.segmenters._learning.kmeans import lloyd
 from xseg.segmenters._learning.preparation import Prepared, prepare
 from xseg.segmenters._learning.reference import reference_partition
-from xseg.segmenters._names import check_names, propose_names
 from xseg.segmenters._trees.boxes import TreeBoxes, count_people
 from xseg.segmenters._trees.leaves import merge_twins
 from xseg.segmenters._trees.number import NumberChoice, choose_number
@@ -33,10 +36,9 @@ from xseg.segmenters._trees.search import EFFORTS, search
 __all__ = ["TreeSegmenter"]
 
 _MOST_CHOSEN = 10
-_log = logging.getLogger("xseg")
 
 
-class TreeSegmenter(TreeBoxes):
+class TreeSegmenter(ClusterMixin, TreeBoxes):
     """Segment people by a few questions with round thresholds.
 
     The segments are the leaves of a binary tree, chosen so that people in a segment are as alike as possible: the
@@ -197,7 +199,7 @@ class TreeSegmenter(TreeBoxes):
 
     selection_: tuple[NumberChoice, ...]
 
-    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None, *, align_to: Any = None) -> Self:
         """Find the segments.
 
         Parameters
@@ -208,6 +210,9 @@ class TreeSegmenter(TreeBoxes):
             Ignored.
         sample_weight : array-like of shape (n_rows,), default=None
             How much each row counts; 2 is the same as the row twice. A backend brings its own.
+        align_to : fitted segmenter, default=None
+            An earlier model, whose numbers and names the new segments keep: they are matched so that as many people
+            as possible stay where they are.
 
         Returns
         -------
@@ -225,7 +230,7 @@ class TreeSegmenter(TreeBoxes):
         self._check_parameters()
         self._check_sizes()
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        backend = self._backend(X, sample_weight)
+        backend = self._backend(X, sample_weight, reset=True)
         prepared = prepare(
             backend,
             max_bins=self.max_bins,
@@ -247,7 +252,11 @@ class TreeSegmenter(TreeBoxes):
         self._report("reference of %d clusters costs %.6g", len(reference.centers), reference.cost)
         found = self._search(prepared, reference.centers, n_segments, backend.weight_unit)
         self._report("tree of %d leaves costs %.6g", found.tree.n_leaves, found.cost)
-        self._learn(prepared, found, n_segments, reference.cost, backend.weight_unit)
+        if found.cost < reference.cost and isinstance(self.reference, str):
+            reference = lloyd(prepared.backend, prepared.space, found.means)
+            self._report("reference started from the tree costs %.6g", reference.cost)
+        self._learn(prepared, found, n_segments, reference.cost, backend, align_to)
+        self._report_passes(backend)
         return self
 
     def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:
@@ -269,12 +278,14 @@ class TreeSegmenter(TreeBoxes):
         """
         del y
         self._check_fitted()
-        backend = X if isinstance(X, Backend) else MemoryBackend(self._read(X), sample_weight, n_jobs=self.n_jobs)
-        return -backend.sum(_RawCost(self)).cost / backend.weight_unit
+        backend = self._backend(X, sample_weight)
+        return -backend.sum(RowTotal(self._distances)).total / backend.weight_unit
 
-    def _report(self, message: str, *values: object) -> None:
-        if self.verbose:
-            _log.info(message, *values)
+    def _distances(self, table: Table) -> NDArray[np.float64]:
+        """Give the squared distance of each row to the mean of its segment."""
+        codes, points = self.coding_.code(table)
+        offsets = self.coding_.embedding.matrix(codes, points) - self.means_[self._predict_table(table)]
+        return np.asarray(np.einsum("nd,nd->n", offsets, offsets))
 
     def _check_sizes(self) -> None:
         """Check the parameters against each other."""
@@ -348,12 +359,25 @@ class TreeSegmenter(TreeBoxes):
         )
 
     def _learn(
-        self, prepared: Prepared, found: Candidate, n_segments: int, reference_cost: float, weight_unit: float
+        self,
+        prepared: Prepared,
+        found: Candidate,
+        n_segments: int,
+        reference_cost: float,
+        raw: Backend,
+        align_to: Any,
     ) -> None:
         """Keep what the fitted segmenter needs: the tree, and counts over the population."""
-        backend, space = prepared.backend, prepared.space
+        backend, space, weight_unit = prepared.backend, prepared.space, raw.weight_unit
         tree, mass = merge_twins(found.tree, found.mass)
-        tree, order = _largest_first(tree, mass)
+        order = _largest_first(tree, mass)
+        inherited: tuple[str | None, ...] = ()
+        tree = _renumbered(tree, order)
+        labels = backend.map(lambda block: tree.predict(block.codes))
+        if align_to is not None:
+            aligned = align(align_to, raw, labels, len(order))
+            tree, order, inherited = _renumbered(tree, aligned.order), order[aligned.order], aligned.names
+            labels = np.argsort(aligned.order)[labels].astype(np.int32)
         self.n_segments_ = len(order)
         if self.n_segments_ < n_segments:
             message = (
@@ -368,16 +392,11 @@ class TreeSegmenter(TreeBoxes):
             profile=counted.profile,
             coding=Coding(prepared.bins, space.embedding),
             means=found.means[order],
-            names=self._names(counted.profile),
+            names=choose_names(counted.profile, self.segment_names, inherited),
             costs=(max(found.cost, 0.0) / weight_unit, reference_cost / weight_unit),
             mean_depth=float(tree.node_depth[tree.leaves] @ mass / mass.sum()),
         )
-        self.labels_ = backend.map(lambda block: tree.predict(block.codes))
-
-    def _names(self, profile: Profile) -> tuple[str, ...]:
-        if self.segment_names is None:
-            return propose_names(profile)
-        return check_names(self.segment_names, len(profile.counts))
+        self.labels_ = labels
 
     def _restore(
         self,
@@ -401,38 +420,21 @@ class TreeSegmenter(TreeBoxes):
         return self
 
 
-class _RawCost:
-    """A statistic over raw rows: their summed squared distance to the means of their segments."""
-
-    def __init__(self, segmenter: TreeSegmenter) -> None:
-        self.segmenter = segmenter
-        self.cost = 0.0
-
-    def empty(self) -> Self:
-        return type(self)(self.segmenter)
-
-    def add(self, block: Any) -> None:
-        segmenter = self.segmenter
-        embedding = segmenter.coding_.embedding
-        codes, points = segmenter.coding_.code(block.table)
-        offsets = embedding.matrix(codes, points) - segmenter.means_[segmenter._predict_table(block.table)]
-        self.cost += float(block.weights @ np.einsum("nd,nd->n", offsets, offsets))
-
-    def merge(self, other: Self) -> None:
-        self.cost += other.cost
-
-
-def _largest_first(tree: ThresholdTree, leaf_mass: NDArray[np.int64]) -> tuple[ThresholdTree, NDArray[np.int32]]:
-    """Renumber the segments by size, so that the numbers do not depend on the random seed."""
+def _largest_first(tree: ThresholdTree, leaf_mass: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Give the segments by size, so that their numbers do not depend on the random seed."""
     labels = tree.segment[tree.leaves]
     used = np.unique(labels)
     mass = np.array([leaf_mass[labels == label].sum() for label in used])
     first = np.array([np.flatnonzero(labels == label)[0] for label in used])
-    order = used[np.lexsort((first, -mass))]
+    return used[np.lexsort((first, -mass))]
+
+
+def _renumbered(tree: ThresholdTree, order: NDArray[np.signedinteger[Any]]) -> ThresholdTree:
+    """Give the segments the numbers of their places in `order`."""
     place = np.full(int(order.max()) + 1, -1, dtype=np.int32)
     place[order] = np.arange(len(order))
     segment = np.where(tree.segment >= 0, place[tree.segment], -1).astype(np.int32)
-    return replace(tree, segment=segment), order
+    return replace(tree, segment=segment)
 
 
 def _ratio(cost: float, reference: float) -> float:

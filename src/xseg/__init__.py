@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from xseg.cards import Card, make_cards
     from xseg.datasets import customers_policy, load_table, make_customers, rfm_table
     from xseg.exceptions import XsegError, XsegWarning
-    from xseg.explanations import Scorer, explain
+    from xseg.explanations import Scorer, change, contrast, counterfactual, explain
     from xseg.export import load, save
     from xseg.metrics import compare
     from xseg.policy import Policy
@@ -42,7 +42,10 @@ _HOMES = {
     "TreeSegmenter": "segmenters",
     "XsegError": "exceptions",
     "XsegWarning": "exceptions",
+    "change": "explanations",
     "compare": "metrics",
+    "contrast": "explanations",
+    "counterfactual": "explanations",
     "customers_policy": "datasets",
     "explain": "explanations",
     "lint_rules": "segmenters",
@@ -70,7 +73,10 @@ __all__ = [
     "TreeSegmenter",
     "XsegError",
     "XsegWarning",
+    "change",
     "compare",
+    "contrast",
+    "counterfactual",
     "customers_policy",
     "explain",
     "lint_rules",

@@ -72,7 +72,7 @@ class Table:
         )
         return Table(columns, stop - start, self.named)
 
-    def take(self, rows: NDArray[np.intp]) -> "Table":
+    def take(self, rows: NDArray[np.signedinteger[Any]]) -> "Table":
         """Give some rows, in the order given."""
         columns = tuple(replace(column, values=column.values[rows]) for column in self.columns)
         return Table(columns, len(rows), self.named)

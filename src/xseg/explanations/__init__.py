@@ -1,17 +1,30 @@
 """Why somebody is in a segment: exact Shapley values in raw units."""
 
+from xseg.explanations._change import Change, change
+from xseg.explanations._changed import FeatureChange
+from xseg.explanations._contrast import Contrast, contrast
+from xseg.explanations._counterfactual import Counterfactuals, counterfactual
 from xseg.explanations._explain import explain
 from xseg.explanations._explained import NO_RIVAL, Explained
+from xseg.explanations._moves import Obstacle
 from xseg.explanations._row import RowExplanation, explain_row, own_contributions
 from xseg.explanations._scorer import ScoredReason, ScoredRow, Scorer
 
 __all__ = [
     "NO_RIVAL",
+    "Change",
+    "Contrast",
+    "Counterfactuals",
     "Explained",
+    "FeatureChange",
+    "Obstacle",
     "RowExplanation",
     "ScoredReason",
     "ScoredRow",
     "Scorer",
+    "change",
+    "contrast",
+    "counterfactual",
     "explain",
     "explain_row",
     "own_contributions",

@@ -64,6 +64,20 @@ class AdditiveExplainer:
         base = self.base_values()
         return Explained(out, own, rivals, base[own] - np.where(rivals == NO_RIVAL, 0.0, base[rivals]))
 
+    def explain_pairs(
+        self, table: Table, first: NDArray[np.int64], second: NDArray[np.int64], n_workers: int
+    ) -> Explained:
+        """Explain the score of one segment less that of another for each row."""
+        out = np.empty((len(table), self.n_columns))
+
+        def work(rows: slice) -> None:
+            codes, points = self.model.code(table.rows(rows.start, rows.stop))
+            explain_margins(points, codes, *self._parts, self.means, self.players, first[rows], second[rows], out[rows])
+
+        in_chunks(work, len(table), n_workers)
+        base = self.base_values()
+        return Explained(out, first, second, base[first] - base[second])
+
     def explain_all(self, table: Table, n_workers: int) -> NDArray[np.float64]:
         """Explain the score of every segment, shape (n_rows, n_columns, n_segments)."""
         out = np.empty((len(table), self.n_columns, self.model.n_segments))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._kernels.boxes import explain_segments, explain_targets, shapley_table
+from xseg._kernels.moves import explain_changes
 from xseg.core.boxes import BoxModel, Patterns, Tests
 from xseg.core.tables import Table
 from xseg.explanations._chunks import in_chunks
@@ -95,6 +96,31 @@ class BoxExplainer:
         in_chunks(work, len(table), n_workers)
         rivals = np.full(len(table), NO_RIVAL, dtype=np.int64)
         return Explained(out, explained, rivals, self.base_values()[explained])
+
+    def explain_pairs(
+        self, table: Table, first: NDArray[np.int64], second: NDArray[np.int64], n_workers: int
+    ) -> Explained:
+        """Explain membership in one segment less that in another for each row."""
+        one, other = (self.explain_targets(table, targets, n_workers) for targets in (first, second))
+        return Explained(one.values - other.values, first, second, one.base - other.base)
+
+    def explain_changes(
+        self, after: Table, before: Table, targets: NDArray[np.int64], n_workers: int
+    ) -> NDArray[np.float64]:
+        """Explain membership in one segment for each row after, less membership before, shape (n_rows, n_columns)."""
+        out = np.empty((len(after), self.n_columns))
+        widths = np.array([len(players) for players in self.tests.players])
+        weights = shapley_weights(int(widths.max(initial=0)))
+
+        def work(rows: slice) -> None:
+            now, then = (
+                self.tests.target_patterns(self._codes(table, rows), self.first, targets[rows])
+                for table in (after, before)
+            )
+            explain_changes(now, then, self.first, targets[rows], widths, self.players, *weights, out[rows])
+
+        in_chunks(work, len(after), n_workers)
+        return out
 
     def explain_all(self, table: Table, n_workers: int) -> NDArray[np.float64]:
         """Explain membership in every segment, shape (n_rows, n_columns, n_segments)."""

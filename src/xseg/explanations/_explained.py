@@ -49,3 +49,9 @@ class Explainer(Protocol):
     def explain_all(self, table: Table, n_workers: int) -> NDArray[np.float64]:
         """Explain every segment, shape (n_rows, n_columns, n_segments)."""
         ...
+
+    def explain_pairs(
+        self, table: Table, first: NDArray[np.int64], second: NDArray[np.int64], n_workers: int
+    ) -> Explained:
+        """Explain one segment less another for each row."""
+        ...

@@ -1,0 +1,174 @@
+"""The cheapest change that makes another additive score the highest."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg._kernels.additive import CURVATURE, KNOT, LEVEL, SLOPE
+from xseg._kernels.recourse import nearest_scores
+from xseg.core.additive import AdditiveModel
+from xseg.core.bins import MISSING, N_CODES
+from xseg.core.tables import Table
+from xseg.explanations._chunks import in_chunks
+from xseg.explanations._moves import CATEGORY_COST, RESOLUTION, Found, Moves, Obstacle
+
+__all__ = ["AdditiveMoves"]
+
+_STEPS = 32
+_MOST_NODES = 2_000
+
+
+class AdditiveMoves:
+    """Finds the cheapest way of rows to another highest score.
+
+    Parameters
+    ----------
+    model : AdditiveModel
+        The scores.
+    moves : Moves
+        What may change.
+    """
+
+    def __init__(self, model: AdditiveModel, moves: Moves) -> None:
+        self.model = model
+        self.moves = moves
+        self.bins = model.coding.bins
+        scores = model.scores
+        self.used = scores.used
+        self.n_coordinates = len(scores.embedding.coordinates)
+        kinds = [self.bins[j].feature.kind for j in self.used.tolist()]
+        self.flat = np.array([not kind.is_numeric for kind in kinds], dtype=bool)
+        self.whole = np.array([self.bins[j].feature.integral for j in self.used.tolist()], dtype=bool)
+        self.stops = self._all_stops()
+        self.parts = self._all_parts()
+
+    def own(self, table: Table) -> NDArray[np.int64]:
+        """Give the segment each row is in."""
+        return np.asarray(self.model.score(table).argmax(axis=1), dtype=np.int64)
+
+    def solve(
+        self,
+        values: NDArray[np.float64],
+        own: NDArray[np.int64],
+        targets: NDArray[np.int64],
+        n_workers: int,
+    ) -> Found:
+        """Give the cheapest change of each row into its target (-1: any segment but its own)."""
+        used = np.ascontiguousarray(values[:, self.used])
+        codes = self._codes(used)
+        moved, reached = np.empty_like(used), np.empty(len(used), dtype=np.int64)
+        cost, proven = np.empty(len(used)), np.empty(len(used), dtype=bool)
+        scores, moves = self.model.scores, self.moves
+        embedding = scores.embedding
+        coding = (self.n_coordinates, embedding.shift, embedding.factor, scores.bias, scores.curves, scores.tables)
+        asked = (
+            self.whole,
+            self.flat,
+            *(of[self.used] for of in (moves.scale, moves.rises, moves.falls, moves.lowest, moves.highest)),
+        )
+
+        def work(rows: slice) -> None:
+            out = (moved[rows], reached[rows], cost[rows], proven[rows])
+            nearest_scores(
+                used[rows],
+                codes[rows],
+                coding,
+                asked,
+                self.stops,
+                self.parts,
+                CATEGORY_COST,
+                own[rows],
+                targets[rows],
+                _MOST_NODES,
+                out,
+            )
+
+        in_chunks(work, len(used), n_workers)
+        moved = self._readable(used, moved, reached)
+        after = values.copy()
+        after[:, self.used] = moved
+        return Found(after, reached, np.where(np.isfinite(cost), self._costs(used, moved), np.inf), proven)
+
+    def obstacles(self, values: NDArray[np.float64], own: int, target: int) -> tuple[Obstacle, ...]:
+        """Give nothing: there is no box to be kept out of."""
+        del values, own, target
+        return ()
+
+    def _codes(self, used: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Give the codes of values of the used features."""
+        codes = np.empty(used.shape, dtype=np.uint8)
+        for f, j in enumerate(self.used.tolist()):
+            column = used[:, f]
+            known = ~np.isnan(column)
+            codes[~known, f] = MISSING
+            if self.flat[f]:
+                codes[known, f] = column[known].astype(np.uint8)
+            else:
+                codes[known, f] = np.searchsorted(self.bins[j].thresholds, column[known], side="right")
+        return codes
+
+    def _scores(self, used: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the scores of values of the used features, as `predict` sees them."""
+        embedding = self.model.scores.embedding
+        codes = np.zeros((len(used), len(self.bins)), dtype=np.uint8)
+        codes[:, self.used] = self._codes(used)
+        points = (used[:, : self.n_coordinates] - embedding.shift) * embedding.factor
+        return self.model.scores.of(codes, np.nan_to_num(points).astype(np.float32))
+
+    def _costs(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
+        size = np.abs(np.nan_to_num(after) - np.nan_to_num(before)) / self.moves.scale[self.used]
+        size[:, self.flat] = np.where(size[:, self.flat] > 0, CATEGORY_COST, 0.0)
+        return np.asarray(size.sum(axis=1))
+
+    def _readable(
+        self, before: NDArray[np.float64], after: NDArray[np.float64], reached: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Round what changed away from where it was, by at most a thousandth of a scale, where that still does."""
+        rounded = after.copy()
+        for f in np.flatnonzero(~self.whole[: self.n_coordinates]).tolist():
+            j = int(self.used[f])
+            rows = np.flatnonzero((before[:, f] != after[:, f]) & ~np.isnan(before[:, f]))
+            places = -int(np.floor(np.log10(RESOLUTION * self.moves.scale[j])))
+            value, step = after[rows, f], 10.0**-places
+            outward = np.where(value > before[rows, f], np.ceil(value / step), np.floor(value / step))
+            # Dividing by the inverse gives 0.3 where 3 * 0.1 would give 0.30000000000000004.
+            ends = outward / 10.0**places if places > 0 else outward * step
+            rounded[rows, f] = np.clip(ends, self.moves.lowest[j], self.moves.highest[j])
+        scores = self._scores(rounded)
+        rows = np.arange(len(after))
+        lead = scores[rows, reached]
+        scores[rows, reached] = -np.inf
+        does = (reached >= 0) & (lead > scores.max(axis=1))
+        return np.where(does[:, None], rounded, after)
+
+    def _all_stops(self) -> NDArray[np.float64]:
+        """Give where a feature may end, from below and from above, by code, shape (n_used, 2, 255)."""
+        stops = np.full((len(self.used), 2, N_CODES - 1), np.inf)
+        for f, j in enumerate(self.used.tolist()):
+            bins = self.bins[j]
+            if self.flat[f]:
+                if not self.moves.frozen[j]:
+                    stops[f, 0, : bins.n_codes] = np.arange(bins.n_codes)
+                continue
+            edges = np.concatenate([[-np.inf], bins.thresholds, [np.inf]])
+            every = max(1, bins.n_codes // _STEPS) if f < self.n_coordinates else 1
+            for code in {*range(0, bins.n_codes, every), bins.n_codes - 1}:
+                up, down = self.moves.ends(j, float(edges[code]), float(edges[code + 1]))
+                stops[f, 0, code] = up if np.isfinite(up) else np.inf
+                stops[f, 1, code] = down if np.isfinite(down) else np.inf
+        return stops
+
+    def _all_parts(self) -> NDArray[np.float64]:
+        """Give what each feature adds to each score where it may end, shape (n_used, 2, 255, n_segments)."""
+        scores, n = self.model.scores, self.n_coordinates
+        parts = np.zeros((*self.stops.shape, len(scores)))
+        embedding = scores.embedding
+        for f in range(len(self.used)):
+            if f >= n:
+                parts[f] = scores.tables[f - n, : N_CODES - 1]
+                continue
+            known = np.where(np.isinf(self.stops[f]), 0.0, self.stops[f])
+            points = ((known - embedding.shift[f]) * embedding.factor[f]).astype(np.float32).astype(np.float64)
+            curve = scores.curves[f]
+            offset = points[..., None] - curve[KNOT]
+            parts[f] = curve[LEVEL] + curve[SLOPE] * np.abs(offset) + curve[CURVATURE] * offset**2
+        return parts

@@ -1,0 +1,177 @@
+"""The nearest box of a segment: a projection on each box, and the least of them."""
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg._kernels.moves import box_costs, nearest_boxes
+from xseg.core.bins import MISSING, N_CODES
+from xseg.core.boxes import BoxModel, Tests
+from xseg.core.profiles import Profile
+from xseg.core.schema import Kind
+from xseg.core.tables import Table
+from xseg.explanations._chunks import in_chunks
+from xseg.explanations._moves import CATEGORY_COST, UNSEEN, Found, Moves, Obstacle
+
+__all__ = ["BoxMoves"]
+
+
+class BoxMoves:
+    """Finds the cheapest way of rows into boxes.
+
+    Parameters
+    ----------
+    model : BoxModel
+        The boxes.
+    profile : Profile
+        How the population is spread: among categories that cost the same the commonest is chosen.
+    moves : Moves
+        What may change.
+    """
+
+    def __init__(self, model: BoxModel, profile: Profile, moves: Moves) -> None:
+        self.boxes = model.boxes
+        self.bins = model.boxes.bins
+        self.moves = moves
+        self.profile = profile
+        tests = [np.flatnonzero(~inside.all(axis=1)) for inside in self.boxes.inside]
+        self.n_tested = np.array([len(features) for features in tests], dtype=np.int64)
+        self.tested = np.zeros((len(tests), max(1, int(self.n_tested.max(initial=0)))), dtype=np.int64)
+        for box, features in enumerate(tests):
+            self.tested[box, : len(features)] = features
+        self.missing = np.ascontiguousarray(self.boxes.inside[:, :, MISSING])
+        self.place = np.full(len(self.boxes.bins), -1, dtype=np.int64)
+        by_code = [j for j, bins in enumerate(self.boxes.bins.features) if not bins.feature.kind.is_numeric]
+        self.place[by_code] = np.arange(len(by_code))
+        self.ends = self._all_ends(tests)
+        self.choices = self._all_choices(by_code)
+        self._tables = (
+            self.tested,
+            self.n_tested,
+            self.place,
+            self.ends,
+            self.missing,
+            moves.scale,
+            self.choices,
+            CATEGORY_COST,
+        )
+
+    def own(self, table: Table) -> NDArray[np.int64]:
+        """Give the segment each row is in."""
+        tests = self._tests
+        codes = self.boxes.bins.encode(table, tests.features.tolist())
+        return self.boxes.segment[tests.find(codes)].astype(np.int64)
+
+    @cached_property
+    def _tests(self) -> Tests:
+        return self.boxes.tests()
+
+    def solve(
+        self,
+        values: NDArray[np.float64],
+        own: NDArray[np.int64],
+        targets: NDArray[np.int64],
+        n_workers: int,
+    ) -> Found:
+        """Give the cheapest change of each row into its target (-1: any segment but its own)."""
+        boxes, cost = self.nearest(values, own, targets, n_workers)
+        reached = np.where(boxes >= 0, self.boxes.segment[boxes].astype(np.int64), -1)
+        return Found(self.moved(values, boxes), reached, cost, np.ones(len(values), dtype=bool))
+
+    def nearest(
+        self, values: NDArray[np.float64], own: NDArray[np.int64], targets: NDArray[np.int64], n_workers: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Give the cheapest box of each row's target (-1: any but its own) and its cost; -1 where there is none."""
+        boxes, cost = np.empty(len(values), dtype=np.int64), np.empty(len(values))
+        segment = self.boxes.segment.astype(np.int64)
+
+        def work(rows: slice) -> None:
+            nearest_boxes(values[rows], *self._tables, segment, own[rows], targets[rows], boxes[rows], cost[rows])
+
+        in_chunks(work, len(values), n_workers)
+        return boxes, cost
+
+    def moved(self, values: NDArray[np.float64], boxes: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Give the rows as they are in their boxes; where there is none they stay."""
+        out = values.copy()
+        for box in np.unique(boxes[boxes >= 0]).tolist():
+            rows = np.flatnonzero(boxes == box)
+            for j in self.tested[box, : self.n_tested[box]].tolist():
+                column = values[rows, j]
+                known = ~np.isnan(column)
+                if self.place[j] < 0:
+                    low, high, up, down = self.ends[box, j]
+                    out[rows[column < low], j] = up
+                    out[rows[column >= high], j] = down
+                else:
+                    codes = column[known].astype(np.int64)
+                    out[rows[known], j] = self.choices[box, self.place[j], codes]
+        return out
+
+    def obstacles(self, values: NDArray[np.float64], own: int, target: int) -> tuple[Obstacle, ...]:
+        """Say for one row what blocks the way into each box of its target."""
+        segment = self.boxes.segment
+        wanted = np.flatnonzero(segment == target if target >= 0 else segment != own)
+        return tuple(self._obstacle(values, int(box)) for box in wanted)
+
+    def failing(self, values: NDArray[np.float64], box: int) -> list[int]:
+        """Give the features whose tests a row fails."""
+        costs = np.empty(self.tested.shape[1])
+        box_costs(values, box, *self._tables, costs)
+        return [int(j) for j, cost in zip(self.tested[box], costs[: self.n_tested[box]], strict=False) if cost > 0]
+
+    def _obstacle(self, values: NDArray[np.float64], box: int) -> Obstacle:
+        costs = np.empty(self.tested.shape[1])
+        box_costs(values, box, *self._tables, costs)
+        blocked = self.tested[box, : self.n_tested[box]][np.isinf(costs[: self.n_tested[box]])].tolist()
+        names = self.boxes.bins.schema.names
+        return Obstacle(
+            box, str(self.boxes.rule(box)), tuple((names[j], self._reason(values[j], box, j)) for j in blocked)
+        )
+
+    def _reason(self, value: float, box: int, j: int) -> str:
+        if self.place[j] < 0:
+            return self.moves.obstacle(j, float(value), float(self.ends[box, j, 0]), float(self.ends[box, j, 1]))
+        if np.isnan(value):
+            return "missing"
+        if self.moves.frozen[j]:
+            return "frozen"
+        known = self.boxes.inside[box, j, : self.boxes.bins[j].n_codes]
+        return "direction" if known.any() else "no value"
+
+    def _all_ends(self, tests: list[NDArray[np.int64]]) -> NDArray[np.float64]:
+        """Give low, high, up and down of each box and number, shape (n_boxes, n_features, 4)."""
+        ends = np.zeros((len(tests), len(self.boxes.bins), 4))
+        for box, features in enumerate(tests):
+            for j in features[self.place[features] < 0].tolist():
+                bins = self.boxes.bins[j]
+                codes = np.flatnonzero(self.boxes.inside[box, j, : bins.n_codes])
+                if not len(codes) or bins.feature.kind is Kind.EMPTY:
+                    ends[box, j] = np.inf, np.inf, np.inf, -np.inf
+                    continue
+                edges = np.concatenate([[-np.inf], bins.thresholds, [np.inf]])
+                low, high = float(edges[codes[0]]), float(edges[codes[-1] + 1])
+                ends[box, j] = low, high, *self.moves.ends(j, low, high)
+        return ends
+
+    def _all_choices(self, by_code: list[int]) -> NDArray[np.int64]:
+        """Give the code that each code of a category changes to, shape (n_boxes, n_categories, 256)."""
+        choices = np.full((len(self.boxes), len(by_code), N_CODES), -1, dtype=np.int64)
+        for box, inside in enumerate(self.boxes.inside):
+            for place, j in enumerate(by_code):
+                inside_codes = np.flatnonzero(inside[j, : self.boxes.bins[j].n_codes])
+                for code in (*range(self.boxes.bins[j].n_codes), int(UNSEEN)):
+                    choices[box, place, code] = code if inside[j, code] else self._choice(j, code, inside_codes)
+        return choices
+
+    def _choice(self, j: int, own: int, inside: NDArray[np.int64]) -> int:
+        """Give the nearest code of an ordered category, the commonest of another; -1 if none is allowed."""
+        allowed = self.moves.allowed(j, own, inside)
+        if not len(allowed):
+            return -1
+        if self.boxes.bins[j].is_ordered and own != UNSEEN:
+            return int(allowed[np.abs(allowed - own).argmin()])
+        names, counted = self.boxes.bins[j].categories, self.profile.bins[j].categories
+        counts = [self.profile.population[j, counted.index(names[c])] if names[c] in counted else 0 for c in allowed]
+        return int(allowed[int(np.argmax(counts))])

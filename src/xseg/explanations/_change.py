@@ -1,0 +1,223 @@
+"""Why somebody moved from one segment to another between two dates."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xseg.backends.workers import count_workers
+from xseg.core.boxes import BoxModel
+from xseg.core.schema import suggestion
+from xseg.core.tables import Table, read_table
+from xseg.exceptions import DataError, FeatureNamesError
+from xseg.explanations._explain import explainer_of, rows_for
+from xseg.explanations._pipeline import Route, route_of
+
+__all__ = ["Change", "change"]
+
+_INDEX = "index"
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """Why each row is in another segment than before.
+
+    Attributes
+    ----------
+    ids : ndarray of shape (n_rows,)
+        Who each row is; its place where rows were aligned by position.
+    before_rows, after_rows : ndarray of shape (n_rows,)
+        Where each row stands in the two tables.
+    before, after : ndarray of shape (n_rows,)
+        The segment it was in, and the one it is in.
+    before_names, after_names : tuple of str
+        What they are called.
+    values : ndarray of shape (n_rows, n_columns)
+        What each raw column contributed to the change.
+    before_values, after_values : ndarray of shape (n_rows,)
+        What is explained, before and after; the values add up to the difference.
+    feature_names : tuple of str
+        The raw columns.
+    only_before, only_after : ndarray
+        The ids that are in one table only.
+    """
+
+    ids: NDArray[Any]
+    before_rows: NDArray[np.int64]
+    after_rows: NDArray[np.int64]
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
+    before_names: tuple[str, ...]
+    after_names: tuple[str, ...]
+    values: NDArray[np.float64]
+    before_values: NDArray[np.float64]
+    after_values: NDArray[np.float64]
+    feature_names: tuple[str, ...]
+    only_before: NDArray[Any]
+    only_after: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def moved(self) -> NDArray[np.bool_]:
+        """Whether each row is in another segment than before."""
+        return np.asarray(self.before != self.after)
+
+
+def change(segmenter: Any, before: Any, after: Any, *, ids: str | None = None) -> Change:
+    """Explain why each row is in another segment than before.
+
+    What is explained is belonging to the segment the row is in afterwards. A coalition of features takes their values
+    from `after` and the others from `before`; each feature gets its Shapley value, the mean over all orders in which
+    the features could have changed. Of boxes it is membership, 0 or 1. Of scores it is the margin of the new segment's
+    score over the old one's (over the runner-up's afterwards, for a row that stayed).
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter, or Pipeline that ends in one
+        The model. Contributions of a pipeline are folded back to the raw columns.
+    before, after : table or array of shape (n_rows, n_features)
+        The rows at the two dates, raw.
+    ids : str, default=None
+        The column that tells who a row is, or the name of the pandas index ("index" if it has none). By default the
+        tables have the same people in the same order.
+
+    Returns
+    -------
+    Change
+        Contributions and segments of everybody who is in both tables, in the order of `after`.
+
+    Raises
+    ------
+    NotFittedError, SchemaError, ColumnTypeError, UnsupportedModelError
+        As for `explain`.
+    DataError
+        The tables are of different lengths and `ids` is None, an id is missing or repeated, or nobody is in both.
+    FeatureNamesError
+        There is no column or index called `ids`.
+
+    References
+    ----------
+    Shapley, "A value for n-person games", 1953. Sundararajan and Najmi, "The many Shapley values for model
+    explanation", 2020, call this baseline Shapley.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> customers = xseg.make_customers(2_000, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> moved = xseg.change(segmenter, customers.head(50), customers.tail(50))
+    >>> gained = moved.after_values - moved.before_values
+    >>> bool(abs(moved.values.sum(axis=1) - gained).max() < 1e-12)
+    True
+    """
+    route = route_of(segmenter)
+    fitted = route.segmenter
+    (then, were), (now, are) = (_without_ids(rows, ids, side) for rows, side in ((before, "before"), (after, "after")))
+    then_table, now_table = (rows_for(fitted, route.transform(rows)) for rows in (then, now))
+    names = read_table(now).names
+    then_rows, now_rows = _aligned(were, are, len(then_table), len(now_table))
+    explain = _box_changes if isinstance(fitted.model_, BoxModel) else _score_changes
+    found = explain(
+        fitted, route, then_table.take(then_rows), now_table.take(now_rows), len(names), count_workers(fitted.n_jobs)
+    )
+    segment_names = fitted.segment_names_
+    who, gone, new = now_rows, now_rows[:0], now_rows[:0]
+    if were is not None and are is not None:
+        who, gone, new = are[now_rows], were[~pd.Index(were).isin(are)], are[~pd.Index(are).isin(were)]
+    return Change(
+        who,
+        then_rows,
+        now_rows,
+        found.before,
+        found.after,
+        tuple(segment_names[segment] for segment in found.before),
+        tuple(segment_names[segment] for segment in found.after),
+        found.values,
+        found.start,
+        found.end,
+        names,
+        gone,
+        new,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Changes:
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
+    values: NDArray[np.float64]
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+
+
+def _box_changes(segmenter: Any, route: Route, then: Table, now: Table, n_columns: int, n_workers: int) -> _Changes:
+    old, new = segmenter.predict(then).astype(np.int64), segmenter.predict(now).astype(np.int64)
+    values = explainer_of(segmenter, route, n_columns).explain_changes(now, then, new, n_workers)  # type: ignore[attr-defined]
+    return _Changes(old, new, values, (old == new).astype(np.float64), np.ones(len(new)))
+
+
+def _score_changes(segmenter: Any, route: Route, then: Table, now: Table, n_columns: int, n_workers: int) -> _Changes:
+    model = segmenter.model_
+    earlier, later = model.score(then), model.score(now)
+    old = model.two_best(earlier)[0]
+    new, runner_up = model.two_best(later)
+    rival = np.where(old == new, runner_up, old)
+    explainer = explainer_of(segmenter, route, n_columns)
+    values = (
+        explainer.explain_pairs(now, new, rival, n_workers).values
+        - explainer.explain_pairs(then, new, rival, n_workers).values
+    )
+    rows = np.arange(len(new))
+    start, end = (scores[rows, new] - scores[rows, rival] for scores in (earlier, later))
+    return _Changes(old, new, values, start, end)
+
+
+def _without_ids(rows: Any, ids: str | None, side: str) -> tuple[Any, NDArray[Any] | None]:
+    """Take the column of ids off a table."""
+    if ids is None:
+        return rows, None
+    frame = nw.from_native(rows, pass_through=True)
+    if isinstance(frame, nw.DataFrame) and ids in frame.columns:
+        return frame.drop(ids).to_native(), _checked(np.asarray(frame[ids].to_list(), dtype=object), ids, side)
+    if isinstance(rows, pd.DataFrame) and ids == (rows.index.name or _INDEX):
+        return rows, _checked(rows.index.to_numpy(dtype=object), ids, side)
+    columns = [str(name) for name in getattr(frame, "columns", [])]
+    message = f"`{side}` has no column or index called {ids!r}{suggestion(ids, columns)}"
+    raise FeatureNamesError(message)
+
+
+def _checked(who: NDArray[Any], ids: str, side: str) -> NDArray[Any]:
+    missing = np.flatnonzero(pd.isna(who))
+    if len(missing):
+        message = f"`{side}` has no {ids!r} in row {missing[0]}; drop rows whose owner is not known"
+        raise DataError(message)
+    repeated = np.flatnonzero(pd.Index(who).duplicated())
+    if len(repeated):
+        message = f"`{side}` has {ids}={who[repeated[0]]!r} more than once (row {repeated[0]}); keep one row a person"
+        raise DataError(message)
+    return who
+
+
+def _aligned(
+    were: NDArray[Any] | None, are: NDArray[Any] | None, n_before: int, n_after: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give where everybody who is in both tables stands in each."""
+    if were is None or are is None:
+        if n_before != n_after:
+            message = (
+                f"`before` has {n_before} rows and `after` has {n_after}; give ids, the column that tells who is who"
+            )
+            raise DataError(message)
+        every = np.arange(n_after)
+        return every, every
+    place = pd.Index(were).get_indexer(pd.Index(are))
+    now = np.flatnonzero(place >= 0)
+    if not len(now):
+        message = f"nobody is in both tables: {were[0]!r} and {are[0]!r} are the first ids; are they of one type?"
+        raise DataError(message)
+    return np.asarray(place[now], dtype=np.int64), np.asarray(now, dtype=np.int64)

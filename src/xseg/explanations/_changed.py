@@ -1,0 +1,139 @@
+"""Rows after a change, as a table in raw units and as a list of what changed."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.core.bins import Bins, FeatureBins
+from xseg.core.schema import Kind
+from xseg.core.tables import Column, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["FeatureChange", "changed_table", "changes_of"]
+
+_LARGEST_WHOLE = 2.0**53
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureChange:
+    """One feature that changes.
+
+    Attributes
+    ----------
+    feature : str
+        The column.
+    before, after : object
+        The value it has, and the value it needs, in raw units.
+    """
+
+    feature: str
+    before: Any
+    after: Any
+
+
+def changed_table(X: Any, table: Table, bins: Bins, before: NDArray[np.float64], after: NDArray[np.float64]) -> Any:
+    """Write the changed values into a copy of the rows.
+
+    Parameters
+    ----------
+    X : table or array
+        The rows as they were given; a pandas table keeps its index, column names and types where they can hold the
+        new values.
+    table : Table
+        The same rows, read.
+    bins : Bins
+        How columns become codes.
+    before, after : ndarray of shape (n_rows, n_features)
+        Numbers, and codes of categories.
+    """
+    import pandas as pd
+
+    frame = X.copy() if isinstance(X, pd.DataFrame) else _frame(table)
+    moved = (before != after) & ~np.isnan(before)
+    for j in np.flatnonzero(moved.any(axis=0)).tolist():
+        rows = np.flatnonzero(moved[:, j])
+        old = frame.iloc[:, j]
+        frame.isetitem(j, _column(old, rows, after[rows, j], bins[j]))
+    return frame
+
+
+def changes_of(
+    table: Table, bins: Bins, before: NDArray[np.float64], after: NDArray[np.float64]
+) -> tuple[tuple[FeatureChange, ...], ...]:
+    """List what changes in each row."""
+    changes: list[list[FeatureChange]] = [[] for _ in range(len(table))]
+    moved = (before != after) & ~np.isnan(before)
+    for j in np.flatnonzero(moved.any(axis=0)).tolist():
+        rows = np.flatnonzero(moved[:, j])
+        name = bins[j].feature.name
+        old, new = _before(table.columns[j], rows, bins[j]), _told(bins[j], after[rows, j])
+        for i, was, becomes in zip(rows.tolist(), old, new, strict=True):
+            changes[i].append(FeatureChange(name, was, becomes))
+    return tuple(map(tuple, changes))
+
+
+def _told(bins: FeatureBins, values: NDArray[np.float64]) -> list[Any]:
+    """Give values as people write them."""
+    if not bins.feature.kind.is_numeric:
+        return [bins.categories[int(code)] for code in values]
+    if bins.feature.kind is Kind.BOOLEAN:
+        return [value == 1 for value in values.tolist()]
+    if bins.feature.integral and (np.abs(values) < _LARGEST_WHOLE).all() and (values == np.rint(values)).all():
+        values = values.astype(np.int64)
+    numbers: list[Any] = values.tolist()
+    return numbers
+
+
+def _before(column: Column, rows: NDArray[np.int64], bins: FeatureBins) -> list[Any]:
+    if column.kind.is_numeric:
+        return _told(bins, np.asarray(column.values[rows], dtype=np.float64))
+    return [column.categories[code] for code in column.values[rows]]
+
+
+def _frame(table: Table) -> "pd.DataFrame":
+    import pandas as pd
+
+    columns = {j: _series(column) for j, column in enumerate(table.columns)}
+    frame = pd.DataFrame(columns)
+    if table.named:
+        frame.columns = pd.Index(table.names)
+    return frame
+
+
+def _series(column: Column) -> Any:
+    import pandas as pd
+
+    if not column.kind.is_numeric:
+        ordered = column.kind is Kind.ORDERED
+        return pd.Categorical.from_codes(column.values.tolist(), pd.Index(column.categories), ordered=ordered)
+    if column.kind is Kind.BOOLEAN:
+        values = column.numbers()
+        known = ~np.isnan(values)
+        told = np.full(len(values), None, dtype=object)
+        told[known] = values[known] == 1
+        return told.astype(bool) if known.all() else told
+    return np.array(column.values)
+
+
+def _column(old: Any, rows: NDArray[np.int64], values: NDArray[np.float64], bins: FeatureBins) -> Any:
+    import pandas as pd
+
+    new = _told(bins, values)
+    if isinstance(old.dtype, pd.CategoricalDtype):
+        lacking = [name for name in dict.fromkeys(new) if name not in old.cat.categories]
+        column = old.cat.add_categories(lacking) if lacking else old.copy()
+        column.iloc[rows] = new
+        return column
+    if pd.api.types.is_integer_dtype(old.dtype):
+        fits = bins.feature.integral and isinstance(new[0], int | bool)
+        column = old.copy() if fits else old.astype("Float64" if old.hasnans else np.float64)
+    elif pd.api.types.is_float_dtype(old.dtype) and old.dtype.itemsize < np.dtype(np.float64).itemsize:
+        column = old.astype(np.float64)
+    else:
+        column = old.copy()
+    column.iloc[rows] = new
+    return column

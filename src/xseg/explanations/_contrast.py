@@ -1,0 +1,178 @@
+"""Why one segment and not another."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.backends.workers import count_workers
+from xseg.core.boxes import BoxModel
+from xseg.core.conditions import Condition, condition_of
+from xseg.core.schema import suggestion
+from xseg.core.tables import Table, read_table
+from xseg.exceptions import ParameterError
+from xseg.explanations._box_moves import BoxMoves
+from xseg.explanations._explain import explainer_of, raw_values, rows_for
+from xseg.explanations._explained import NO_RIVAL
+from xseg.explanations._moves import Moves, values_of
+from xseg.explanations._pipeline import route_of
+
+if TYPE_CHECKING:
+    import shap
+
+__all__ = ["Contrast", "contrast"]
+
+RUNNER_UP = "runner-up"
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """Why each row is in its own segment and not in another.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows, n_columns)
+        What each raw column contributes to own minus versus.
+    base_values : ndarray of shape (n_rows,)
+        The population's mean of own minus versus; with the values it adds up to what is explained.
+    data : ndarray of shape (n_rows, n_columns)
+        The rows, in raw units.
+    feature_names : tuple of str
+        The raw columns.
+    own, versus : ndarray of shape (n_rows,)
+        The two segments of each row; -1 where there is no other.
+    own_names, versus_names : tuple of str
+        What they are called; "" where there is no other.
+    kept_out_by : tuple of tuple of Condition
+        For each row, what the nearest box of the other segment asks and the row does not meet, on the features the
+        segmenter was fitted on; empty where segments are made of scores.
+    """
+
+    values: NDArray[np.float64]
+    base_values: NDArray[np.float64]
+    data: NDArray[Any]
+    feature_names: tuple[str, ...]
+    own: NDArray[np.int64]
+    versus: NDArray[np.int64]
+    own_names: tuple[str, ...]
+    versus_names: tuple[str, ...]
+    kept_out_by: tuple[tuple[Condition, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def explanation(self) -> "shap.Explanation":
+        """Give the same as a `shap.Explanation`, which every shap plot takes."""
+        import shap
+
+        return shap.Explanation(
+            values=self.values,
+            base_values=self.base_values,
+            data=self.data,
+            feature_names=list(self.feature_names),
+        )
+
+
+def contrast(segmenter: Any, X: Any, versus: str | int = RUNNER_UP) -> Contrast:
+    """Explain why each row is in its own segment and not in another.
+
+    Where segments are made of scores, the difference of the two scores is shared out among the raw columns; where they
+    are made of boxes, membership in the one less membership in the other, which is 1. Both are exact interventional
+    Shapley values against everyone the segmenter was fitted on.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter, or Pipeline that ends in one
+        The model. Contributions of a pipeline are folded back to the raw columns.
+    X : table or array of shape (n_rows, n_features)
+        The rows, raw.
+    versus : {"runner-up"} or segment name or index, default="runner-up"
+        What to compare with. The runner-up has the next best score; of boxes it is the segment the cheapest change
+        leads to, as `counterfactual` measures it on the features the segmenter was fitted on. Rows that are in the
+        named segment themselves are compared with their runner-up.
+
+    Returns
+    -------
+    Contrast
+        Contributions, the two segments of each row, and for boxes what keeps the row out of the other's nearest box.
+
+    Raises
+    ------
+    NotFittedError, SchemaError, ColumnTypeError, UnsupportedModelError
+        As for `explain`.
+    FeatureNamesError, ParameterError
+        There is no such segment.
+
+    References
+    ----------
+    Miller, "Explanation in artificial intelligence: insights from the social sciences", 2019.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> customers = xseg.make_customers(2_000, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> found = xseg.contrast(segmenter, customers.head(3))
+    >>> (found.base_values + found.values.sum(axis=1)).round(6)
+    array([1., 1., 1.])
+    """
+    route = route_of(segmenter)
+    fitted = route.segmenter
+    table = read_table(X)
+    rows = rows_for(fitted, route.transform(X))
+    n_workers = count_workers(fitted.n_jobs)
+    named = _named(fitted, versus)
+    pick = _box_rivals if isinstance(fitted.model_, BoxModel) else _score_rivals
+    own, rivals, kept_out = pick(fitted, rows, named, n_workers)
+    explainer = explainer_of(fitted, route, len(table.columns))
+    compared = np.where(rivals == NO_RIVAL, own, rivals)
+    explained = explainer.explain_pairs(rows, own, compared, n_workers)
+    names = (*fitted.segment_names_, "")
+    return Contrast(
+        explained.values,
+        explained.base,
+        raw_values(table),
+        table.names,
+        own,
+        rivals,
+        tuple(names[segment] for segment in own),
+        tuple(names[segment] for segment in rivals),
+        kept_out,
+    )
+
+
+Rivals = tuple[NDArray[np.int64], NDArray[np.int64], tuple[tuple[Condition, ...], ...]]
+
+
+def _named(segmenter: Any, versus: str | int) -> int | None:
+    if versus == RUNNER_UP:
+        return None
+    if isinstance(versus, str) and versus not in segmenter.segment_names_:
+        near = suggestion(versus, segmenter.segment_names_)
+        message = f"versus={versus!r} is neither 'runner-up' nor a segment{near}"
+        raise ParameterError(message)
+    return int(segmenter.segments_.position(versus))
+
+
+def _score_rivals(segmenter: Any, rows: Table, named: int | None, n_workers: int) -> Rivals:
+    del n_workers
+    own, rivals = segmenter.model_.two_best(segmenter.model_.score(rows))
+    if named is not None:
+        rivals = np.where(own == named, rivals, named)
+    return own, np.where(own == rivals, NO_RIVAL, rivals), ((),) * len(rows)
+
+
+def _box_rivals(segmenter: Any, rows: Table, named: int | None, n_workers: int) -> Rivals:
+    mover = BoxMoves(segmenter.model_, segmenter.profile_, Moves.of(segmenter.profile_))
+    values, own = values_of(mover.bins, rows), mover.own(rows)
+    targets = np.full(len(rows), NO_RIVAL) if named is None else np.where(own == named, NO_RIVAL, named)
+    boxes, _ = mover.nearest(values, own, targets, n_workers)
+    reached = np.where(boxes >= 0, mover.boxes.segment[boxes].astype(np.int64), targets)
+    return own, reached, tuple(_kept_out(mover, line, box) for line, box in zip(values, boxes.tolist(), strict=True))
+
+
+def _kept_out(mover: BoxMoves, values: NDArray[np.float64], box: int) -> tuple[Condition, ...]:
+    if box < 0:
+        return ()
+    return tuple(condition_of(mover.bins[j], mover.boxes.inside[box, j]) for j in mover.failing(values, box))

@@ -1,0 +1,215 @@
+"""What would have to change for somebody to be in another segment."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.backends.workers import count_workers
+from xseg.core.additive import AdditiveModel
+from xseg.core.boxes import BoxModel
+from xseg.core.tables import Table
+from xseg.exceptions import ParameterError, UnsupportedModelError
+from xseg.explanations._additive_moves import AdditiveMoves
+from xseg.explanations._box_moves import BoxMoves
+from xseg.explanations._changed import FeatureChange, changed_table, changes_of
+from xseg.explanations._explain import rows_for
+from xseg.explanations._moves import Found, Limits, Mover, Moves, Obstacle, values_of
+from xseg.explanations._pipeline import route_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ANY_OTHER", "Counterfactuals", "counterfactual", "mover_of"]
+
+ANY_OTHER = -1
+_COSTS = ("scaled-l1",)
+
+
+@dataclass(frozen=True, eq=False)
+class Counterfactuals:
+    """The cheapest change of each row that moves it into another segment.
+
+    Attributes
+    ----------
+    found : ndarray of shape (n_rows,)
+        Whether there is a way.
+    own : ndarray of shape (n_rows,)
+        The segment each row is in.
+    target : ndarray of shape (n_rows,)
+        The segment it gets into; -1 where there is no way into any.
+    cost : ndarray of shape (n_rows,)
+        What the change costs; infinity where there is no way.
+    proven : ndarray of shape (n_rows,)
+        Whether the search was exhausted; always so for segments made of boxes.
+    changed : DataFrame of shape (n_rows, n_features)
+        The rows after the change, in raw units; rows without a way are as they were.
+    """
+
+    found: NDArray[np.bool_]
+    own: NDArray[np.int64]
+    target: NDArray[np.int64]
+    cost: NDArray[np.float64]
+    proven: NDArray[np.bool_]
+    changed: "pd.DataFrame"
+    _table: Table = field(repr=False)
+    _before: NDArray[np.float64] = field(repr=False)
+    _after: NDArray[np.float64] = field(repr=False)
+    _wanted: NDArray[np.int64] = field(repr=False)
+    _mover: Mover = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    @cached_property
+    def changes(self) -> tuple[tuple[FeatureChange, ...], ...]:
+        """What changes in each row; nothing where there is no way, or no need."""
+        return changes_of(self._table, self._mover.bins, self._before, self._after)
+
+    @cached_property
+    def blocked_by(self) -> tuple[tuple[Obstacle, ...], ...]:
+        """The proof that there is no way: for each box of the target, the features that block it.
+
+        Empty where there is a way, and for segments that are not made of boxes.
+        """
+        blocked: list[tuple[Obstacle, ...]] = [()] * len(self)
+        for i in np.flatnonzero(~self.found).tolist():
+            blocked[i] = self._mover.obstacles(self._before[i], int(self.own[i]), int(self._wanted[i]))
+        return tuple(blocked)
+
+
+def counterfactual(
+    segmenter: Any,
+    X: Any,
+    target: str | int | None = None,
+    *,
+    frozen: Iterable[str] = (),
+    bounds: Limits | None = None,
+    direction: Mapping[str, str] | None = None,
+    cost: str = "scaled-l1",
+) -> Counterfactuals:
+    """Give the cheapest change of each row that moves it into another segment.
+
+    A change of a number costs its size over the feature's scale, the interquartile range of the population the
+    segmenter was fitted on (its standard deviation where half of the people share a value). A category, ordered or
+    not, or a boolean costs 1. A missing value stays missing, and a known one stays known.
+
+    Segments made of boxes: the row is projected on every box of the target, and the cheapest box is the answer. Numbers
+    end at the box's own threshold; as a cut is half open, whoever comes from above ends at a round number at most a
+    thousandth of the scale below it. Features of whole numbers end at a whole number.
+
+    Segments made of scores: see Notes.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter, or Pipeline whose other steps do nothing
+        The model.
+    X : table or array of shape (n_rows, n_features)
+        The rows.
+    target : segment name or index, default=None
+        Where to; None means whichever other segment is cheapest to get into. A row that is in the target already
+        changes nothing.
+    frozen : iterable of str, default=()
+        Features that must stay as they are.
+    bounds : mapping of str to (low, high), default=None
+        Where a number that changes must end, both ends included; None leaves a side open.
+    direction : mapping of str to {"up", "down"}, default=None
+        Features that may only rise or only fall: numbers, ordered categories, and booleans (up is yes).
+    cost : {"scaled-l1"}, default="scaled-l1"
+        How changes are added.
+
+    Returns
+    -------
+    Counterfactuals
+        What changes, what it costs, and where there is no way, why.
+
+    Raises
+    ------
+    NotFittedError, SchemaError, ColumnTypeError
+        As for `explain`.
+    UnsupportedModelError
+        The model has no exact explanation, or a step of the pipeline would have to be undone.
+    FeatureNamesError, ParameterError
+        There is no such segment or feature, or bounds or directions make no sense.
+
+    Notes
+    -----
+    Where segments are made of scores, the target's score must exceed every other by a margin of 1e-9 of the largest
+    score. Each number may end where a code of the fitted profile begins (a round number), and a branch and bound over
+    these and the categories finds the cheapest combination; it drops what cannot beat the best by the best possible
+    gain per cost against each rival. Changes of one number alone are then followed to the very boundary between the
+    last round number before and the first one after, and so is each number of a combination, as far as the others
+    allow. So the cost is never above the cheapest combination of round numbers where `proven` is true; it is the least
+    of all where one feature changes and the margin rises between the two round numbers.
+
+    References
+    ----------
+    Carreira-Perpinan and Hada, "Counterfactual explanations for oblique decision trees: exact, efficient algorithms",
+    2021. Ustun et al., "Actionable recourse in linear classification", 2019.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> customers = xseg.make_customers(2_000, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> answer = xseg.counterfactual(segmenter, customers.head(5))
+    >>> bool((segmenter.predict(answer.changed) == answer.target).all())
+    True
+    """
+    if cost not in _COSTS:
+        message = f"cost={cost!r} is not known; the only one is 'scaled-l1'"
+        raise ParameterError(message)
+    route = route_of(segmenter)
+    if route.sources is not None:
+        name, step = next((name, step) for name, step in segmenter.steps if step not in (None, "passthrough"))
+        message = (
+            f"step {name!r} ({type(step).__name__}) would have to be undone to tell a change in raw units; ask the "
+            "segmenter itself about transformed rows, or fit it on raw columns, which it reads as they are"
+        )
+        raise UnsupportedModelError(message)
+    fitted = route.segmenter
+    table = rows_for(fitted, X)
+    mover = mover_of(fitted, Moves.of(fitted.profile_, frozen, bounds, direction))
+    position = ANY_OTHER if target is None else fitted.segments_.position(target)
+    values, own = values_of(mover.bins, table), mover.own(table)
+    wanted = np.full(len(table), position, dtype=np.int64)
+    answer = mover.solve(values, own, wanted, count_workers(fitted.n_jobs))
+    return _told(X, table, mover, values, own, wanted, answer)
+
+
+def mover_of(segmenter: Any, moves: Moves) -> Mover:
+    """Prepare what finds the cheapest changes, by the family of the model."""
+    return _FAMILIES[type(segmenter.model_)](segmenter, moves)
+
+
+def _told(
+    X: Any,
+    table: Table,
+    mover: Mover,
+    values: NDArray[np.float64],
+    own: NDArray[np.int64],
+    wanted: NDArray[np.int64],
+    answer: Found,
+) -> Counterfactuals:
+    return Counterfactuals(
+        np.isfinite(answer.cost),
+        own,
+        np.where(wanted >= 0, wanted, answer.target),
+        answer.cost,
+        answer.proven,
+        changed_table(X, table, mover.bins, values, answer.values),
+        table,
+        values,
+        answer.values,
+        wanted,
+        mover,
+    )
+
+
+_FAMILIES: dict[type, Callable[[Any, Moves], Mover]] = {
+    BoxModel: lambda segmenter, moves: BoxMoves(segmenter.model_, segmenter.profile_, moves),
+    AdditiveModel: lambda segmenter, moves: AdditiveMoves(segmenter.model_, moves),
+}

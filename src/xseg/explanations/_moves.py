@@ -1,0 +1,290 @@
+"""What a person may change, and what a change costs."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.core.bins import MISSING, Bins, FeatureBins, as_kind
+from xseg.core.conditions import number_below
+from xseg.core.profiles import Profile
+from xseg.core.rounding import roundest
+from xseg.core.schema import Feature, Kind, Schema
+from xseg.core.tables import Table
+from xseg.exceptions import ParameterError
+
+__all__ = ["CATEGORY_COST", "RESOLUTION", "UNSEEN", "Found", "Mover", "Moves", "Obstacle", "spread", "values_of"]
+
+CATEGORY_COST = 1.0
+RESOLUTION = 1e-3
+UNSEEN = float(MISSING)
+_QUARTERS = (0.25, 0.75)
+_DIRECTIONS = ("up", "down")
+
+Limits = Mapping[str, tuple[float | None, float | None]]
+
+
+@dataclass(frozen=True, eq=False)
+class Moves:
+    """What may change, by feature.
+
+    Attributes
+    ----------
+    schema : Schema
+        The features.
+    scale : ndarray of shape (n_features,)
+        What a change is divided by; 1 for categories and booleans.
+    frozen, rises, falls : ndarray of shape (n_features,)
+        Whether a feature stays, may go up, may go down.
+    lowest, highest : ndarray of shape (n_features,)
+        Where a changed number must end.
+    """
+
+    schema: Schema
+    scale: NDArray[np.float64]
+    frozen: NDArray[np.bool_]
+    rises: NDArray[np.bool_]
+    falls: NDArray[np.bool_]
+    lowest: NDArray[np.float64]
+    highest: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        profile: Profile,
+        frozen: Iterable[str] = (),
+        bounds: Limits | None = None,
+        direction: Mapping[str, str] | None = None,
+    ) -> "Moves":
+        """Read what a caller asks for, and take scales from the population."""
+        schema = profile.bins.schema
+        size = len(schema)
+        moves = cls(
+            schema,
+            np.array(
+                [spread(bins, counts) for bins, counts in zip(profile.bins.features, profile.population, strict=True)]
+            ),
+            np.zeros(size, dtype=bool),
+            np.ones(size, dtype=bool),
+            np.ones(size, dtype=bool),
+            np.full(size, -np.inf),
+            np.full(size, np.inf),
+        )
+        if isinstance(frozen, str):
+            message = f"frozen={frozen!r} is one name; give a list of names, frozen=[{frozen!r}]"
+            raise ParameterError(message)
+        for name in frozen:
+            moves.frozen[schema.index(name)] = True
+        for name, limits in (bounds or {}).items():
+            j = schema.index(name)
+            moves.lowest[j], moves.highest[j] = _limits(schema[j], limits)
+        for name, way in (direction or {}).items():
+            j = schema.index(name)
+            _check_direction(schema[j], way)
+            moves.rises[j], moves.falls[j] = way == "up", way == "down"
+        return moves
+
+    def ends(self, j: int, low: float, high: float) -> tuple[float, float]:
+        """Give the values where a number that comes from below or from above first is in ``[low, high)``.
+
+        Parameters
+        ----------
+        j : int
+            The feature.
+        low, high : float
+            The range.
+
+        Returns
+        -------
+        tuple of (float, float)
+            Infinity and minus infinity where that way is closed.
+        """
+        first, last = self._inside(j, low, high)
+        if self.frozen[j] or first > last:
+            return np.inf, -np.inf
+        up, down = first, last
+        if not self._whole(j):
+            step = RESOLUTION * float(self.scale[j])
+            up, down = _readable_first(first, last, step), _readable_last(first, last, high, step)
+        return up if self.rises[j] else np.inf, down if self.falls[j] else -np.inf
+
+    def obstacle(self, j: int, value: float, low: float, high: float) -> str:
+        """Say why a number cannot get into ``[low, high)``."""
+        if np.isnan(value):
+            return "missing"
+        if self.frozen[j]:
+            return "frozen"
+        if not (self.rises[j] if value < low else self.falls[j]):
+            return "direction"
+        open_ended = np.full(len(self.schema), np.inf)
+        first, last = replace(self, lowest=-open_ended, highest=open_ended)._inside(j, low, high)
+        return "bounds" if first <= last else "no value"
+
+    def allowed(self, j: int, own: float, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give the codes of a category, of those given, that somebody with code `own` may change to."""
+        if self.frozen[j] or np.isnan(own):
+            return codes[:0]
+        if self.rises[j] and self.falls[j]:
+            return codes
+        if own == UNSEEN:
+            return codes[:0]
+        return codes[codes > own] if self.rises[j] else codes[codes < own]
+
+    def _whole(self, j: int) -> bool:
+        return self.schema[j].integral or self.schema[j].kind is Kind.BOOLEAN
+
+    def _inside(self, j: int, low: float, high: float) -> tuple[float, float]:
+        """Give the first and the last value a number may take in ``[low, high)``."""
+        first = max(low, float(self.lowest[j]))
+        last = min(_just_below(high), float(self.highest[j]))
+        return (float(np.ceil(first)), float(np.floor(last))) if self._whole(j) else (first, last)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """The cheapest change of each row.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows, n_features)
+        Numbers, and codes of categories, after the change; rows for which there is none stay as they are.
+    target : ndarray of shape (n_rows,)
+        The segment each row gets into; -1 where there is no way.
+    cost : ndarray of shape (n_rows,)
+        What it costs; infinity where there is no way.
+    proven : ndarray of shape (n_rows,)
+        Whether the search was exhausted.
+    """
+
+    values: NDArray[np.float64]
+    target: NDArray[np.int64]
+    cost: NDArray[np.float64]
+    proven: NDArray[np.bool_]
+
+
+class Mover(Protocol):
+    """Finds the cheapest changes for one fitted model; each family of models has one."""
+
+    bins: Bins
+
+    def own(self, table: Table) -> NDArray[np.int64]:
+        """Give the segment each row is in."""
+        ...
+
+    def solve(
+        self,
+        values: NDArray[np.float64],
+        own: NDArray[np.int64],
+        targets: NDArray[np.int64],
+        n_workers: int,
+    ) -> Found:
+        """Give the cheapest change of each row into its target (-1: any segment but its own)."""
+        ...
+
+    def obstacles(self, values: NDArray[np.float64], own: int, target: int) -> "tuple[Obstacle, ...]":
+        """Say for one row what blocks its way."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What keeps a row out of a box.
+
+    Attributes
+    ----------
+    box : int
+        Which box of the model.
+    rule : str
+        The box as a rule.
+    features : tuple of (str, str)
+        Each feature that blocks the way and why: "frozen", "bounds", "direction", "missing" (its value is not
+        known) or "no value" (no whole number, or known value, lies in the box).
+    """
+
+    box: int
+    rule: str
+    features: tuple[tuple[str, str], ...]
+
+
+def spread(bins: FeatureBins, counts: NDArray[np.int64]) -> float:
+    """Give the scale of a feature: the interquartile range of the population.
+
+    Where half of the people share a value it is the standard deviation of the codes' places, and 1 for categories,
+    booleans and columns with one code.
+    """
+    known = counts[: bins.n_codes].astype(np.float64)
+    thresholds = bins.thresholds
+    if bins.feature.kind is not Kind.NUMBER or not len(thresholds) or not known.sum():
+        return CATEGORY_COST
+    share = known / known.sum()
+    lower, upper = np.interp(_QUARTERS, np.cumsum(share)[:-1], thresholds)
+    if upper > lower:
+        return float(upper - lower)
+    places = np.concatenate([thresholds[:1], thresholds[:-1] / 2 + thresholds[1:] / 2, thresholds[-1:]])
+    return float(np.sqrt(share @ (places - share @ places) ** 2)) or 1.0
+
+
+def values_of(bins: Bins, table: Table) -> NDArray[np.float64]:
+    """Give raw numbers, and codes of categories, shape (n_rows, n_features).
+
+    NaN is missing; a category without a code of its own is 255.
+    """
+    values = np.empty((len(table), len(bins)))
+    codes = np.empty(len(table), dtype=np.uint8)
+    for j, feature_bins in enumerate(bins.features):
+        column = as_kind(table.columns[j], feature_bins.feature)
+        if feature_bins.feature.kind.is_numeric:
+            values[:, j] = column.numbers()
+        else:
+            feature_bins.encode(column, codes)
+            values[:, j] = np.where(np.asarray(column.values) < 0, np.nan, codes)
+    return values
+
+
+def _limits(feature: Feature, limits: Any) -> tuple[float, float]:
+    if feature.kind is not Kind.NUMBER:
+        message = f"bounds are for numbers, and {feature.name!r} is of kind {feature.kind}; use frozen or direction"
+        raise ParameterError(message)
+    try:
+        low, high = limits
+        ends = -np.inf if low is None else float(low), np.inf if high is None else float(high)
+    except (TypeError, ValueError):
+        message = f"bounds[{feature.name!r}]={limits!r} is not a pair (low, high); None leaves a side open"
+        raise ParameterError(message) from None
+    if not ends[0] <= ends[1]:
+        message = f"bounds[{feature.name!r}]={limits!r} leave no value; give (low, high) with low <= high"
+        raise ParameterError(message)
+    return ends
+
+
+def _check_direction(feature: Feature, way: Any) -> None:
+    if way not in _DIRECTIONS:
+        message = f"direction[{feature.name!r}]={way!r} is neither 'up' nor 'down'"
+        raise ParameterError(message)
+    if feature.kind is Kind.CATEGORY:
+        message = f"the categories of {feature.name!r} have no order, so it has no direction; use frozen"
+        raise ParameterError(message)
+
+
+def _just_below(value: float) -> float:
+    """Give the number before; nothing bounds what infinity bounds."""
+    return float(np.nextafter(value, -np.inf)) if np.isfinite(value) else value
+
+
+def _readable_first(first: float, last: float, step: float) -> float:
+    if not np.isfinite(first) or number_below(first) is None:
+        return first
+    return _rounder(first, min(first + step, last))
+
+
+def _readable_last(first: float, last: float, high: float, step: float) -> float:
+    if not np.isfinite(last) or last < _just_below(high) or number_below(high) is not None:
+        return last
+    return _rounder(max(first, last - step), last)
+
+
+def _rounder(first: float, last: float) -> float:
+    """Give the roundest number of ``[first, last]``."""
+    return roundest(_just_below(first), last)

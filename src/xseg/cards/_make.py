@@ -9,6 +9,7 @@ from xseg.cards._facts import FactFinder
 from xseg.cards._record import Card, OriginalAgrees
 from xseg.exceptions import DataError, UnsupportedModelError
 from xseg.explanations import own_contributions
+from xseg.ink import language_of
 from xseg.policy import Policy
 
 __all__ = ["Cards", "make_cards"]
@@ -67,6 +68,8 @@ def make_cards(
     ids: Sequence[Any] | None = None,
     now: datetime | None = None,
     agreement: Sequence[OriginalAgrees] | None = None,
+    locale: str | None = None,
+    tone: str = "plain",
 ) -> Cards:
     """Make a card for each person: which group they are in, and why, in words fit to be shown to them.
 
@@ -85,6 +88,11 @@ def make_cards(
     agreement : sequence of {"yes", "no", "not known"}, default=None
         For a stand-in: whether the original puts each person into the same group. None asks the segmenter, whose
         original may be able to say.
+    locale : str, default=None
+        The language of the words, such as ``"de"`` or ``"pt-BR"``; None means the policy's own. What the policy
+        translates is said in it too.
+    tone : {"plain", "formal"}, default="plain"
+        How people are spoken to.
 
     Returns
     -------
@@ -98,7 +106,9 @@ def make_cards(
     SchemaError, ColumnTypeError
         The columns are not those it was fitted on.
     PolicyError
-        The policy cannot be read, or names a column that is not there.
+        The policy cannot be read, names a column that is not there, or words a sentence anew without its facts.
+    ParameterError
+        There are no cards in this language, or no such tone.
     UnsupportedModelError
         The model is a pipeline that transforms columns, or no segmenter.
     DataError
@@ -122,7 +132,10 @@ def make_cards(
         raise DataError(message)
     agreed = _agreement(model, X, len(table), agreement)
     issued = (datetime.now(UTC) if now is None else now).date()
-    facts = FactFinder(model, table, explained, told, issued, agreed)
+    tag = told.locale if locale is None else locale
+    catalogue = language_of(tag, tone).tag
+    language = language_of(tag, tone, told.wording.get(catalogue))
+    facts = FactFinder(model, table, explained, told.spoken_in(tag), language, tone, issued, agreed)
     return Cards(facts, range(len(table)), None if ids is None else [str(name) for name in ids])
 
 

@@ -60,7 +60,8 @@ class SegmentFact(_Fact):
 class Limits(_Fact):
     """What is asked or typical of one feature.
 
-    A number is at least `lower` and below `upper`; a category is one of `categories`, and none of `others`.
+    A number is at least `lower` and below `upper`; a category is one of `categories`, and none of `others`. Where
+    `known` is false no known value will do.
     """
 
     kind: Annotated[Kind, Field(strict=False)]
@@ -68,6 +69,7 @@ class Limits(_Fact):
     upper: Finite | None = None
     categories: list[str] | None = None
     others: list[str] = []
+    known: bool = True
     missing: bool = False
     says_missing: bool = False
 
@@ -95,6 +97,7 @@ class Asked(_Fact):
     label: str
     unit: Unit | None
     number_format: str | None
+    integral: bool
     limits: Limits
 
 

@@ -9,6 +9,7 @@ from xseg.explanations._explained import NO_RIVAL, Explained
 from xseg.explanations._moves import Obstacle
 from xseg.explanations._row import RowExplanation, explain_row, own_contributions
 from xseg.explanations._scorer import ScoredReason, ScoredRow, Scorer
+from xseg.explanations._ways import Way, WayFinder
 
 __all__ = [
     "NO_RIVAL",
@@ -22,6 +23,8 @@ __all__ = [
     "ScoredReason",
     "ScoredRow",
     "Scorer",
+    "Way",
+    "WayFinder",
     "change",
     "contrast",
     "counterfactual",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -34,8 +34,10 @@ class Language:
 
     Parameters
     ----------
+    locale : str
+        What was asked for, such as ``"de-CH"``.
     tag : str
-        The language as HTML names it, such as ``"pt-BR"``.
+        The language of the messages, as HTML names it, such as ``"pt-BR"``.
     cldr : babel.Locale
         How numbers, dates and lists are written.
     messages : mapping of str to str or mapping
@@ -48,6 +50,7 @@ class Language:
     ('App oder Laden', '1.234,5')
     """
 
+    locale: str
     tag: str
     cldr: "Locale"
     messages: Mapping[str, Message]
@@ -141,7 +144,9 @@ def language_of(locale: str = "en", tone: str = "plain", wording: Mapping[str, M
     Traceback (most recent call last):
     xseg.exceptions.PolicyError: the wording of 'card.title' leaves out {group}; ours is 'You are in “{group}”'
     """
-    return _language(locale, tone) if not wording else _reworded(_language(locale, tone), wording)
+    if not wording:
+        return _language(locale, tone)
+    return _reworded(locale, tone, tuple((key, _frozen(message)) for key, message in sorted(wording.items())))
 
 
 def slots_of(message: Message) -> frozenset[str]:
@@ -162,7 +167,7 @@ def _language(locale: str, tone: str) -> Language:
         cldr = Locale.parse(_CLDR.get(locale, locale).replace("-", "_"))
     except (UnknownLocaleError, ValueError):
         cldr = Locale.parse(_CLDR.get(tag, tag).replace("-", "_"))
-    return Language(tag, cldr, _messages(tag, tone))
+    return Language(locale, tag, cldr, _messages(tag, tone))
 
 
 def _catalogue(locale: str) -> str:
@@ -193,10 +198,17 @@ def _flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Message]:
     return flat
 
 
-def _reworded(language: Language, wording: Mapping[str, Message]) -> Language:
-    for key, message in wording.items():
+def _frozen(message: Message) -> str | tuple[tuple[str, str], ...]:
+    return message if isinstance(message, str) else tuple(sorted(message.items()))
+
+
+@lru_cache(maxsize=64)
+def _reworded(locale: str, tone: str, wording: tuple[tuple[str, str | tuple[tuple[str, str], ...]], ...]) -> Language:
+    language = _language(locale, tone)
+    messages: dict[str, Message] = {key: text if isinstance(text, str) else dict(text) for key, text in wording}
+    for key, message in messages.items():
         _check_wording(language.messages, key, message)
-    return Language(language.tag, language.cldr, {**language.messages, **wording})
+    return Language(language.locale, language.tag, language.cldr, {**language.messages, **messages})
 
 
 def _check_wording(ours: Mapping[str, Message], key: str, message: Message) -> None:

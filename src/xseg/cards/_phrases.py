@@ -1,0 +1,88 @@
+"""Pieces of sentences: a value, a condition, an origin."""
+
+from functools import lru_cache
+from math import ceil, inf, nextafter
+
+from xseg.cards._record import Asked, Limits, Origin
+from xseg.core.conditions import Condition
+from xseg.ink import Language, Quantity, Unit, condition_words, one_line, range_words
+
+__all__ = ["asked_words", "limits_words", "origin_words", "quantity_of", "typical_words", "value_words"]
+
+_ORIGINS = {
+    "zero-party": "told",
+    "first-party": "observed",
+    "second-party": "partner",
+    "third-party": "partner",
+    "inferred": "inferred",
+}
+
+
+def quantity_of(unit: Unit | None, number_format: str | None, language: Language) -> Quantity:
+    """Say how the numbers of a feature are written."""
+    words = tuple(unit.items()) if unit is not None and not isinstance(unit, str) else unit
+    return _quantity(words, number_format, language)
+
+
+@lru_cache(maxsize=1024)
+def _quantity(unit: str | tuple[tuple[str, str], ...] | None, number_format: str | None, language: Language) -> Quantity:
+    return Quantity(dict(unit) if isinstance(unit, tuple) else unit, number_format, language)
+
+
+def limits_words(limits: Limits, quantity: Quantity, *, integral: bool) -> str:
+    """Say what a rule asks of a feature; of whole numbers it names the first and the last that will do."""
+    if integral:
+        first = None if limits.lower is None else float(ceil(limits.lower))
+        last = None if limits.upper is None else nextafter(float(ceil(limits.upper) - 1), inf)
+        limits = limits.model_copy(update={"lower": first, "upper": last})
+    return condition_words(_condition(limits), quantity, limits.others)
+
+
+def typical_words(limits: Limits, quantity: Quantity, *, integral: bool) -> str:
+    """Say where the middle half of a group is."""
+    return range_words(_condition(limits), quantity, limits.others, integral=integral)
+
+
+def asked_words(asked: Asked, language: Language) -> str:
+    """Say what must be true of a feature, and name it."""
+    quantity = quantity_of(asked.unit, asked.number_format, language)
+    return language.say("condition.pair", label=asked.label, condition=limits_words(asked.limits, quantity, integral=asked.integral))
+
+
+def value_words(value: bool | float | str | None, limits: Limits | None, quantity: Quantity) -> str:
+    """Say a person's own value; numbers stay on the same side of the limits when they are rounded."""
+    say = quantity.language.say
+    if value is None:
+        return say("value.unknown")
+    if isinstance(value, bool):
+        return say("value.yes" if value else "value.no")
+    if isinstance(value, str):
+        return one_line(value)
+    bounds = [bound for bound in (limits.lower, limits.upper) if bound is not None] if limits else []
+    return quantity.rounded(value, bounds)
+
+
+def origin_words(origin: Origin, language: Language) -> str:
+    """Say where a value came from."""
+    if origin.source is None and origin.collected_from is None:
+        return language.say("origin.unstated")
+    key = _ORIGINS.get(origin.source or "", "observed")
+    slots = {}
+    if key == "partner":
+        key = "unnamed" if origin.vendor is None else "partner"
+        slots |= {} if origin.vendor is None else {"vendor": one_line(origin.vendor)}
+    if origin.collected_from is not None:
+        key, slots["place"] = f"{key}_in", one_line(origin.collected_from)
+    return language.say(f"origin.{key}", **slots)
+
+
+def _condition(limits: Limits) -> Condition:
+    return Condition(
+        "",
+        limits.kind,
+        limits.lower,
+        limits.upper if limits.known else -inf,
+        None if limits.categories is None else tuple(limits.categories),
+        limits.missing,
+        limits.says_missing,
+    )

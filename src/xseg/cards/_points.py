@@ -1,0 +1,90 @@
+"""Whole percentage points that add up as shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.cards._record import Hidden
+
+__all__ = ["Points", "shared_out", "whole_points"]
+
+MOST_REASONS = 4
+# No part of a card has more than this many times 100 points: where two groups fit almost equally well, the points by
+# which one is ahead are fewer than 100 instead.
+MOST_PER_POINT = 2.0
+_NEGLIGIBLE = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """The parts of an answer, in whole points.
+
+    Attributes
+    ----------
+    shown : list of int
+        The features that are reasons, the most influential first.
+    base, reasons, rest, total : int, list of int, int, int
+        Points; base, reasons, rest and what is hidden add up to the total.
+    hidden : Hidden or None
+        What is not named.
+    total_value : float
+        What the exact parts add up to.
+    """
+
+    shown: list[int]
+    base: int
+    reasons: list[int]
+    rest: int
+    hidden: Hidden | None
+    total: int
+    total_value: float
+
+
+def shared_out(values: NDArray[np.float64], base: float, hidden: NDArray[np.bool_], *, compared: bool) -> Points:
+    """Share out an answer among the strongest features, what is left, and what is not named.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_features,)
+        Contributions.
+    base : float
+        What is known of nobody.
+    hidden : ndarray of shape (n_features,)
+        What is not named.
+    compared : bool
+        Whether the answer is a margin over another group; otherwise it is 1.
+    """
+    order = np.argsort(-np.abs(values), kind="stable")
+    weighty = [int(j) for j in order if abs(values[j]) > _NEGLIGIBLE]
+    shown = [j for j in weighty if not hidden[j]][:MOST_REASONS]
+    secret = [j for j in weighty if hidden[j]]
+    unnamed = float(values[hidden].sum())
+    total = max(base + float(values.sum()), 0.0) if compared else 1.0
+    rest = total - base - float(values[shown].sum()) - unnamed
+    parts = [base, *values[shown].tolist(), rest, unnamed]
+    scale = max(total, max(map(abs, parts)) / MOST_PER_POINT) if compared else 1.0
+    whole = round(100 * total / scale) if scale > 0 else 0
+    points = whole_points([part / (scale or 1.0) for part in parts], whole)
+    weakest = min((abs(values[j]) for j in shown), default=np.inf)
+    outweighs = any(abs(values[j]) > weakest for j in secret) or bool(secret and not shown)
+    return Points(
+        shown=shown,
+        base=points[0],
+        reasons=points[1:-2],
+        rest=points[-2],
+        hidden=Hidden(features=len(secret), points=points[-1], outweighs=outweighs) if secret else None,
+        total=whole,
+        total_value=total,
+    )
+
+
+def whole_points(parts: Sequence[float], total: int = 100) -> list[int]:
+    """Round parts of 1 to whole percentage points that add up to `total`: largest remainders (Hamilton's method)."""
+    exact = np.array(parts) * 100
+    whole = np.floor(exact + 1e-9).astype(int)
+    short = total - int(whole.sum())
+    order = np.argsort(-(exact - whole), kind="stable")
+    whole[order[:short]] += 1
+    return [int(point) for point in whole]

@@ -1,0 +1,143 @@
+"""Where the neighbour group begins: why not there, what would lead there, and how near it is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xseg.cards._limits import limits_of
+from xseg.cards._naming import Naming
+from xseg.cards._points import Points
+from xseg.cards._record import Alternative, Asked, Certainty, WayOut
+from xseg.core.conditions import Condition
+from xseg.core.tables import Table
+from xseg.explanations import NO_RIVAL, Way, WayFinder
+
+__all__ = ["Path", "Paths"]
+
+# A change of less than a tenth of the middle half of everyone is a close call, and so is a lead of less than a tenth.
+CLOSE = 0.1
+_CLOSE_POINTS = 10
+_ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """What lies around one person."""
+
+    alternative: Alternative | None
+    way_out: WayOut | None
+    certainty: Certainty
+
+
+class Paths:
+    """Gives what lies around any row of a table.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter
+        The model.
+    table : Table
+        The rows.
+    naming : Naming
+        What may be named, and what a person can change.
+    """
+
+    def __init__(self, segmenter: Any, table: Table, naming: Naming) -> None:
+        self.table = table
+        self.naming = naming
+        self.bins = segmenter.profile_.bins
+        self.by_scores = not hasattr(segmenter.model_, "boxes")
+        used = segmenter.model_.used_features.tolist()
+        stated = [naming.features[j].mutable for j in used]
+        self.says_mutable = any(mutable is not None for mutable in stated)
+        self.says_all = all(mutable is not None for mutable in stated)
+        # Where groups are compared by scores, the lead says how near the next one is.
+        self._nearest = None if self.by_scores else WayFinder(segmenter)
+        self._open = WayFinder(segmenter, *self._asked_of_people()) if self.says_mutable else None
+        self._first = -1
+        self._found: tuple[list[Way], list[Way]] = ([], [])
+
+    def of(self, row: int, segment: int, rival: int, points: Points) -> Path:
+        """Gather what lies around one row."""
+        nearest, possible = self._ways(row)
+        return Path(
+            self._by_score(rival, segment, points) if nearest is None else self._by_rule(nearest),
+            None if possible is None else self._way_out(possible),
+            self._lead(rival, segment, points) if nearest is None else self._distance(nearest),
+        )
+
+    def _asked_of_people(self) -> tuple[list[str], dict[str, str]]:
+        """Give what must stay as it is, and what can only rise or fall."""
+        naming = self.naming
+        pairs = list(zip(naming.names, naming.features, naming.hidden, strict=True))
+        frozen = [name for name, feature, hidden in pairs if feature.mutable is not True or hidden]
+        return frozen, {name: feature.direction for name, feature, _ in pairs if feature.direction is not None}
+
+    def _ways(self, row: int) -> tuple[Way | None, Way | None]:
+        first = row - row % _ROWS_AT_ONCE
+        if first != self._first:
+            rows = self.table.rows(first, min(first + _ROWS_AT_ONCE, len(self.table)))
+            self._found = tuple([] if finder is None else finder.of(rows) for finder in (self._nearest, self._open))
+            self._first = first
+        nearest, possible = (found[row - first] if found else None for found in self._found)
+        return nearest, possible
+
+    def _by_rule(self, way: Way) -> Alternative | None:
+        if way.segment is None:
+            return None
+        told = [asked for condition in way.conditions if (asked := self._told(condition)) is not None]
+        return Alternative(
+            segment=self.naming.segments[way.segment].name,
+            asked=told,
+            strongest=None,
+            hidden=len(told) < len(way.conditions),
+        )
+
+    def _by_score(self, rival: int, segment: int, points: Points) -> Alternative | None:
+        if rival in (NO_RIVAL, segment):
+            return None
+        strongest = next((j for j, n in zip(points.shown, points.reasons, strict=True) if n > 0), None)
+        return Alternative(
+            segment=self.naming.segments[rival].name,
+            asked=[],
+            strongest=None if strongest is None else self.naming.labels[strongest],
+            hidden=points.hidden is not None and points.hidden.outweighs,
+        )
+
+    def _way_out(self, way: Way) -> WayOut | None:
+        if way.segment is None:
+            return WayOut(segment=None, asked=[], proven=way.proven) if self.says_all else None
+        told = [self._told(condition) for condition in way.conditions]
+        return WayOut(
+            segment=self.naming.segments[way.segment].name,
+            asked=[asked for asked in told if asked is not None],
+            proven=way.proven,
+        )
+
+    def _distance(self, way: Way) -> Certainty:
+        if way.segment is None:
+            return Certainty(close=False, distance=None, label=None)
+        told = [self._told(condition) for condition in way.conditions]
+        only = told[0].label if len(told) == 1 and told[0] is not None else None
+        return Certainty(close=way.cost < CLOSE, distance=way.cost, label=only)
+
+    def _lead(self, rival: int, segment: int, points: Points) -> Certainty:
+        if rival in (NO_RIVAL, segment):
+            return Certainty(close=False, distance=None, label=None)
+        return Certainty(close=points.total < _CLOSE_POINTS, distance=points.total / 100, label=None)
+
+    def _told(self, condition: Condition) -> Asked | None:
+        """Put a condition into facts; None if the feature is not to be named."""
+        naming = self.naming
+        j = self.bins.schema.index(condition.feature)
+        if naming.hidden[j]:
+            return None
+        return Asked(
+            feature=condition.feature,
+            label=naming.labels[j],
+            unit=naming.units[j],
+            number_format=naming.features[j].number_format,
+            integral=self.bins[j].feature.integral,
+            limits=limits_of(condition, self.bins[j]),
+        )

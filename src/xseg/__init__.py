@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xseg.backends import Backend, BatchBackend, MemoryBackend
-    from xseg.cards import Card, make_cards
+    from xseg.cards import Card, make_cards, verify_card, verify_cards
     from xseg.datasets import customers_policy, load_table, make_customers, rfm_table
     from xseg.exceptions import XsegError, XsegWarning
     from xseg.explanations import Scorer, change, contrast, counterfactual, explain
@@ -52,6 +52,8 @@ _HOMES = {
     "load": "export",
     "load_table": "datasets",
     "make_cards": "cards",
+    "verify_card": "cards",
+    "verify_cards": "cards",
     "make_customers": "datasets",
     "make_report": "reports",
     "rfm_table": "datasets",
@@ -87,6 +89,8 @@ __all__ = [
     "make_report",
     "rfm_table",
     "save",
+    "verify_card",
+    "verify_cards",
 ]
 __version__ = "0.1.0"
 _PACKAGES = ("backends", "cards", "datasets", "explanations", "export", "metrics", "policy", "reports", "segmenters")

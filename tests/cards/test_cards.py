@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import xseg
-from xseg.cards._facts import whole_points
+from xseg.cards._points import whole_points
 from xseg.cards._words import words_of
 from xseg.exceptions import DataError, NotFittedError, PolicyError, UnsupportedModelError
 
@@ -34,10 +34,14 @@ def cards(shop):
     return list(xseg.make_cards(segmenter, customers, policy=policy, ids=list(customers.index), now=NOW))
 
 
+def hidden_points(card):
+    return 0 if card.hidden is None else card.hidden.points
+
+
 def test_points_add_up_to_100_as_shown(cards):
     for card in cards:
         shown = card.base_points + sum(reason.points for reason in card.reasons) + card.rest_points
-        assert shown + (card.hidden_points or 0) == 100
+        assert shown + hidden_points(card) == 100
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=8))
@@ -79,19 +83,16 @@ def holds(limits, value):
 
 
 def check_comparison(reason, value, column):
-    if reason.comparison is None or reason.comparison.words is None:
+    if reason.comparison is None:
         return
-    known, words = column.dropna(), reason.comparison.words
-    tenths = next((int(word) for word in words.split() if word.isdigit()), None)
-    if words.startswith("more"):
-        assert (known < value).mean() >= tenths / 10
-    elif words.startswith("less"):
-        assert (known > value).mean() >= tenths / 10
-    elif words.startswith("the same"):
-        assert (known == value).mean() >= tenths / 10
-    else:
-        assert (known < value).mean() < 0.51
-        assert (known > value).mean() < 0.51
+    known, compared = column.dropna(), reason.comparison
+    assert compared.group_size == len(known)
+    if compared.share_below is None:
+        assert compared.share_same == pytest.approx((known == value).mean())
+        return
+    # Codes are cut at thresholds, so what is below in code is below in value, and what is above is above.
+    assert (known < value).mean() >= compared.share_below - 1e-9
+    assert (known > value).mean() >= 1 - compared.share_below - compared.share_same - 1e-9
 
 
 def test_hidden_features_never_appear_by_name_but_their_weight_does(shop):
@@ -104,8 +105,8 @@ def test_hidden_features_never_appear_by_name_but_their_weight_does(shop):
         for form in (card.text(), card.markdown(), card.html(), card.json()):
             assert "secret-" not in form
             assert not any(f'"{name}"' in form for name in asked[:2])
-        weighed += card.hidden_points is not None
-        if card.hidden_points:
+        weighed += card.hidden is not None
+        if card.hidden is not None:
             assert "Other information" in card.text()
         assert all(reason.feature not in secret for reason in card.reasons)
     assert weighed
@@ -117,7 +118,8 @@ def test_names_of_groups_do_not_give_hidden_features_away(shop):
     for card in xseg.make_cards(segmenter, customers.head(100), policy={"features": features}, now=NOW):
         assert card.segment.name == f"Group {card.segment.index + 1}"
         assert card.reasons == []
-        assert card.base_points + card.rest_points + card.hidden_points == 100
+        assert card.base_points + card.rest_points + card.hidden.points == 100
+        assert card.hidden.outweighs
 
 
 def test_small_groups_and_small_comparisons_are_withheld(shop):
@@ -184,9 +186,12 @@ def test_pages_need_no_network_and_no_script(cards):
 def test_every_form_says_the_same_sentences(cards):
     for card in cards[:50]:
         words = words_of(card)
-        sentences = [words.title, *words.lead, *words.sum, *words.unused, *words.closing]
+        sentences = [*words.body(), *words.effect, *words.sum, *words.about, *words.also, *words.closing]
         for reason in words.reasons:
-            sentences += [reason.label, reason.value, reason.points_words, *reason.sentences]
+            sentences += [reason.points_words, *reason.more]
+        for used in words.used:
+            sentences += [used.label, *used.sentences]
+        sentences += [choice.label for choice in words.choices]
         seen = " ".join(" ".join(read(card.html()).words).split())
         plain = " ".join(card.text().split())
         for sentence in sentences:
@@ -199,7 +204,7 @@ def test_records_round_trip_and_fit_the_schema(cards):
     for card in cards[:50]:
         jsonschema.validate(json.loads(card.json()), schema)
         assert xseg.Card.from_json(card.json()) == card
-    for text in ("{", "{}", cards[0].json().replace('"schema_version":1', '"schema_version":2')):
+    for text in ("{", "{}", "[]", cards[0].json().replace('"version":2', '"version":3')):
         with pytest.raises(DataError, match="not a card"):
             xseg.Card.from_json(text)
     extra = {**json.loads(cards[0].json()), "more": 1}
@@ -212,14 +217,13 @@ def test_one_segment_needs_no_reasons():
     card = xseg.make_cards(xseg.TreeSegmenter(1, random_state=0).fit(table), table, now=NOW)[0]
     assert card.reasons == []
     assert "Everyone is in this group." in card.text()
-    assert "source" not in card.text()
 
 
 def test_without_a_policy_nothing_is_claimed(shop):
     customers, segmenter = shop
     text = xseg.make_cards(segmenter, customers.head(1), now=NOW)[0].text()
-    assert "Source not stated." in text
-    assert "Who answers for this is not stated." in text
+    assert "It is not stated where this comes from." in text
+    assert "It is not stated who answers for this." in text
 
 
 def test_sequences_of_cards(shop, cards):
@@ -255,7 +259,7 @@ def test_bars_are_as_long_as_their_points_however_many():
     segmenter = xseg.PrototypeSegmenter(4, random_state=0).fit(customers)
     seen = set()
     for card in xseg.make_cards(segmenter, customers.head(40)):
-        widths = [float(width) for width in re.findall(r"style=\"width:([\d.]+)%\"", card.html())]
+        widths = [float(width) for width in re.findall(r"style=\"inline-size:([\d.]+)%\"", card.html())]
         points = [abs(reason.points) for reason in card.reasons][: len(widths)]
         full = max(100, *points)
         assert widths == pytest.approx([100 * one / full for one in points], abs=0.06)

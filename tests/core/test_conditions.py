@@ -42,11 +42,11 @@ def test_texts_of_ranges_name_the_numbers_of_the_rule(low, high):
 @pytest.mark.parametrize(
     ("lower", "upper", "words"),
     [
-        (nextafter(5, inf), None, "above EUR 5"),
-        (None, nextafter(30, inf), "at most EUR 30"),
-        (nextafter(5, inf), nextafter(30, inf), "above EUR 5 and at most EUR 30"),
-        (5, nextafter(5, inf), "exactly EUR 5"),
-        (5, 30, "at least EUR 5 and below EUR 30"),
+        (nextafter(5, inf), None, "above €5"),
+        (None, nextafter(30, inf), "at most €30"),
+        (nextafter(5, inf), nextafter(30, inf), "above €5 and at most €30"),
+        (5, nextafter(5, inf), "exactly €5"),
+        (5, 30, "at least €5 and below €30"),
     ],
 )
 def test_words_of_ranges(lower, upper, words):

@@ -2,6 +2,18 @@
 
 from xseg.cards._make import Cards, make_cards
 from xseg.cards._record import Card
+from xseg.cards._verify import CardCheck, Failure, verify_card, verify_cards
 from xseg.cards._writing import FORMS, WrittenCards, write_cards
 
-__all__ = ["FORMS", "Card", "Cards", "WrittenCards", "make_cards", "write_cards"]
+__all__ = [
+    "FORMS",
+    "Card",
+    "CardCheck",
+    "Cards",
+    "Failure",
+    "WrittenCards",
+    "make_cards",
+    "verify_card",
+    "verify_cards",
+    "write_cards",
+]

@@ -71,7 +71,7 @@ class FactFinder:
         self.naming = Naming(segmenter, table.names, policy, language)
         self.paths = Paths(segmenter, table, self.naming)
         standing = standing_of(segmenter, self.naming)
-        self._same = {
+        self._same: dict[str, Any] = {
             "locale": language.locale,
             "tone": tone,
             "wording": {key: _plain(message) for key, message in policy.wording.get(language.tag, {}).items()},
@@ -88,6 +88,8 @@ class FactFinder:
             "automation": policy.automation,
             "special_categories": policy.special_categories,
             "human_review": policy.human_review,
+            "minimum_group_size": policy.minimum_group_size,
+            "translated": policy.speaks(language.locale),
         }
 
     def card(self, row: int, reference: str | None) -> Card:

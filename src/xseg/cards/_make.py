@@ -51,6 +51,10 @@ class Cards(Sequence[Card]):
     def __iter__(self) -> Iterator[Card]:
         return (self[place] for place in range(len(self)))
 
+    def segment_name(self, segment: int) -> str:
+        """Give what the cards call a segment."""
+        return self._facts.naming.segments[segment].name
+
     def __repr__(self) -> str:
         return f"<{len(self):,} cards>"
 

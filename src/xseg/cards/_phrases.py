@@ -25,7 +25,9 @@ def quantity_of(unit: Unit | None, number_format: str | None, language: Language
 
 
 @lru_cache(maxsize=1024)
-def _quantity(unit: str | tuple[tuple[str, str], ...] | None, number_format: str | None, language: Language) -> Quantity:
+def _quantity(
+    unit: str | tuple[tuple[str, str], ...] | None, number_format: str | None, language: Language
+) -> Quantity:
     return Quantity(dict(unit) if isinstance(unit, tuple) else unit, number_format, language)
 
 
@@ -46,7 +48,9 @@ def typical_words(limits: Limits, quantity: Quantity, *, integral: bool) -> str:
 def asked_words(asked: Asked, language: Language) -> str:
     """Say what must be true of a feature, and name it."""
     quantity = quantity_of(asked.unit, asked.number_format, language)
-    return language.say("condition.pair", label=asked.label, condition=limits_words(asked.limits, quantity, integral=asked.integral))
+    return language.say(
+        "condition.pair", label=asked.label, condition=limits_words(asked.limits, quantity, integral=asked.integral)
+    )
 
 
 def value_words(value: bool | float | str | None, limits: Limits | None, quantity: Quantity) -> str:
@@ -67,7 +71,7 @@ def origin_words(origin: Origin, language: Language) -> str:
     if origin.source is None and origin.collected_from is None:
         return language.say("origin.unstated")
     key = _ORIGINS.get(origin.source or "", "observed")
-    slots = {}
+    slots: dict[str, str] = {}
     if key == "partner":
         key = "unnamed" if origin.vendor is None else "partner"
         slots |= {} if origin.vendor is None else {"vendor": one_line(origin.vendor)}

@@ -4,13 +4,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from xseg.core.schema import Kind
 from xseg.exceptions import DataError
 from xseg.policy import Source
+
+if TYPE_CHECKING:
+    from xseg.cards._checklist import CheckedField
 
 __all__ = [
     "Alternative",
@@ -179,6 +182,7 @@ class PurposeFact(_Fact):
     legal_basis: str | None
     interest: str | None
     retention_days: int | None
+    obligatory: bool | None
 
 
 class Used(_Fact):
@@ -264,6 +268,10 @@ class Card(_Fact):
         Who receives the segments.
     transfers, automation, special_categories, human_review : str or None
         What the policy says of them.
+    minimum_group_size : int
+        How many people a group must have before it is sized or compared with.
+    translated : bool
+        Whether the policy has words in the language of the card.
     """
 
     version: Literal[2] = 2
@@ -299,6 +307,29 @@ class Card(_Fact):
     automation: str | None
     special_categories: str | None
     human_review: str | None
+    minimum_group_size: Annotated[int, Field(ge=1)]
+    translated: bool
+
+    def completeness(self) -> "tuple[CheckedField, ...]":
+        """Say of each thing that law and good practice want on a card whether this one says it.
+
+        Returns
+        -------
+        tuple of CheckedField
+            With its source, and where it is missing what the policy has to say. Nothing here claims that a law is met.
+
+        Examples
+        --------
+        >>> import xseg
+        >>> customers = xseg.make_customers(500, random_state=0)
+        >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+        >>> card = xseg.make_cards(segmenter, customers)[0]
+        >>> [field.needs for field in card.completeness() if field.key == "controller"]
+        ['controller']
+        """
+        from xseg.cards._checklist import checked
+
+        return checked(self)
 
     def json(self, **_: Any) -> str:
         """Give the record as JSON, for other systems; `json_schema` describes it.

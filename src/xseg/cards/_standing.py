@@ -58,6 +58,7 @@ def _purpose(policy: Policy, name: str) -> PurposeFact:
         legal_basis=purpose.legal_basis,
         interest=purpose.interest,
         retention_days=purpose.retention_days,
+        obligatory=purpose.obligatory,
     )
 
 

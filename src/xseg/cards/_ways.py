@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from xseg.cards._limits import limits_of
 from xseg.cards._naming import Naming
 from xseg.cards._points import Points
@@ -56,7 +54,7 @@ class Paths:
         self._nearest = None if self.by_scores else WayFinder(segmenter)
         self._open = WayFinder(segmenter, *self._asked_of_people()) if self.says_mutable else None
         self._first = -1
-        self._found: tuple[list[Way], list[Way]] = ([], [])
+        self._found: list[list[Way]] = []
 
     def of(self, row: int, segment: int, rival: int, points: Points) -> Path:
         """Gather what lies around one row."""
@@ -78,7 +76,7 @@ class Paths:
         first = row - row % _ROWS_AT_ONCE
         if first != self._first:
             rows = self.table.rows(first, min(first + _ROWS_AT_ONCE, len(self.table)))
-            self._found = tuple([] if finder is None else finder.of(rows) for finder in (self._nearest, self._open))
+            self._found = [[] if finder is None else finder.of(rows) for finder in (self._nearest, self._open)]
             self._first = first
         nearest, possible = (found[row - first] if found else None for found in self._found)
         return nearest, possible

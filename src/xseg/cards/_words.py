@@ -40,6 +40,18 @@ _WEIGHTS = {
     "little": Rank.AMOUNT,
     "": Rank.AMOUNT,
 }
+# What goes, in this order, the weakest reason's first: sentences by rank or whole reasons (None), sparing so many.
+_SHORTER = (
+    (Rank.ORIGIN, 0),
+    (Rank.AMOUNT, 0),
+    (Rank.RULE, 0),
+    (None, 3),
+    (Rank.COMPARED, 2),
+    (None, 2),
+    (Rank.COMPARED, 0),
+    (Rank.SURPRISING, 0),
+    (Rank.MAIN, 0),
+)
 # Where people do not expect a value to come from.
 _SURPRISING = frozenset({"second-party", "third-party", "inferred"})
 
@@ -89,12 +101,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class CardWords:
-    """The sentences of a card, by part."""
+    """The sentences of a card, by part; the first `shown` reasons are said at once, the others with the points."""
 
     language: Language
     title: str
     lead: tuple[str, ...]
     reasons: tuple[ReasonWords, ...]
+    shown: int
     why_not: tuple[str, ...]
     change: tuple[str, ...]
     sure: tuple[str, ...]
@@ -108,7 +121,9 @@ class CardWords:
 
     def body(self) -> list[str]:
         """Give what the plain card says before anything is unfolded, without what the company wrote itself."""
-        reasons = [part for reason in self.reasons for part in (reason.label, reason.value, *reason.sentences)]
+        reasons = [
+            part for reason in self.reasons[: self.shown] for part in (reason.label, reason.value, *reason.sentences)
+        ]
         return [self.title, *self.lead, *reasons, *self.why_not, *self.change, *self.sure]
 
 
@@ -126,6 +141,7 @@ def words_of(card: "Card") -> CardWords:
         title=language.say("card.title", group=one_line(segment.name)),
         lead=_lead(card, language),
         reasons=tuple(_reason(card, place, reason, language) for place, reason in enumerate(card.reasons)),
+        shown=len(card.reasons),
         why_not=_why_not(card, language),
         change=_change(card, language),
         sure=_sure(card, language),
@@ -341,6 +357,9 @@ def _about(card: "Card", language: Language) -> tuple[str, ...]:
         sentences.append(language.say("used.basis", bases=language.listed(stated)))
     if kept := [purpose.retention_days for purpose in card.purposes if purpose.retention_days is not None]:
         sentences.append(language.count("used.kept", max(kept)))
+    obliged = {purpose.obligatory for purpose in card.purposes}
+    if obliged in ({True}, {False}):
+        sentences.append(language.say("used.obligatory" if obliged == {True} else "used.voluntary"))
     if card.unknown:
         sentences.append(language.say("used.unknown", labels=language.listed(card.unknown)))
     if card.not_used:
@@ -400,16 +419,20 @@ def _closing(card: "Card", language: Language) -> tuple[str, ...]:
 
 
 def _shortened(words: CardWords) -> CardWords:
-    """Leave the lesser sentences, the weaker reasons' first, to where the card is unfolded, until the body is short."""
-    reasons, length = list(words.reasons), sum(map(_count, words.body()))
-    for rank in sorted(Rank, reverse=True):
-        for place in reversed(range(len(reasons))):
-            if length <= MOST_WORDS or rank is Rank.NEEDED:
-                return replace(words, reasons=tuple(reasons))
-            one = reasons[place]
-            length -= sum(_count(sentence) for held, sentence in one.told if held is rank)
-            reasons[place] = replace(one, budget=Rank(rank - 1))
+    """Leave what matters least to where the card is unfolded, until the body is short."""
+    for rank, spared in _SHORTER:
+        for place in reversed(range(spared, words.shown)):
+            if sum(map(_count, words.body())) <= MOST_WORDS:
+                return words
+            words = replace(words, shown=place) if rank is None else _hushed(words, place, rank)
     return words
+
+
+def _hushed(words: CardWords, place: int, rank: Rank) -> CardWords:
+    """Leave the sentences of a reason that rank so, or are needed less, to where the card is unfolded."""
+    reasons = list(words.reasons)
+    reasons[place] = replace(reasons[place], budget=Rank(rank - 1))
+    return replace(words, reasons=tuple(reasons))
 
 
 @lru_cache(maxsize=4096)

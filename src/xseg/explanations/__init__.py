@@ -1,7 +1,7 @@
 """Why somebody is in a segment: exact Shapley values in raw units."""
 
 from xseg.explanations._change import Change, change
-from xseg.explanations._changed import FeatureChange
+from xseg.explanations._changed import FeatureChange, changed_rows
 from xseg.explanations._contrast import Contrast, contrast
 from xseg.explanations._counterfactual import Counterfactuals, counterfactual
 from xseg.explanations._explain import explain
@@ -26,6 +26,7 @@ __all__ = [
     "Way",
     "WayFinder",
     "change",
+    "changed_rows",
     "contrast",
     "counterfactual",
     "explain",

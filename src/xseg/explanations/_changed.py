@@ -1,7 +1,8 @@
 """Rows after a change, as a table in raw units and as a list of what changed."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from xseg.core.tables import Column, Table
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FeatureChange", "changed_table", "changes_of"]
+__all__ = ["FeatureChange", "changed_rows", "changed_table", "changes_of"]
+
+Asked = TypeVar("Asked")
 
 _LARGEST_WHOLE = 2.0**53
 
@@ -59,6 +62,50 @@ def changed_table(X: Any, table: Table, bins: Bins, before: NDArray[np.float64],
         old = frame.iloc[:, j]
         frame.isetitem(j, _column(old, rows, after[rows, j], bins[j]))
     return frame
+
+
+def changed_rows(
+    table: Table, rows: Sequence[int], changes: Sequence[Mapping[str, Asked]], meeting: Callable[[Asked, Any], Any]
+) -> "pd.DataFrame":
+    """Copy some rows, each with values of its own changed.
+
+    Parameters
+    ----------
+    table : Table
+        The rows they come from.
+    rows : sequence of int
+        Which rows.
+    changes : sequence of mapping of str to object
+        For each of them, what is asked of features, by name.
+    meeting : callable
+        Gives the new value, given what is asked and the old value.
+
+    Returns
+    -------
+    DataFrame of shape (len(rows), n_features)
+        The copies.
+    """
+    import pandas as pd
+
+    frame = _frame(table).iloc[list(rows)].reset_index(drop=True)
+    frame.columns = list(table.names)
+    for name in dict.fromkeys(name for asked in changes for name in asked):
+        values = frame[name].astype(object).tolist()
+        new = [meeting(asked[name], old) if name in asked else old for asked, old in zip(changes, values, strict=True)]
+        frame[name] = _like(frame[name], new)
+    if not table.named:
+        frame.columns = pd.RangeIndex(frame.shape[1])
+    return frame
+
+
+def _like(old: Any, values: list[Any]) -> Any:
+    """Give a column of values that is what the old one is: ordered categories stay ordered."""
+    import pandas as pd
+
+    if isinstance(old.dtype, pd.CategoricalDtype):
+        lacking = [value for value in dict.fromkeys(values) if value not in old.cat.categories and not pd.isna(value)]
+        return pd.Categorical(values, categories=[*old.cat.categories, *lacking], ordered=bool(old.cat.ordered))
+    return pd.Series(values, dtype=object).infer_objects()
 
 
 def changes_of(

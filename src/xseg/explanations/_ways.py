@@ -133,8 +133,8 @@ def _exactly(bins: FeatureBins, value: float) -> Condition:
     if not feature.kind.is_numeric:
         return Condition(feature.name, feature.kind, categories=(bins.categories[int(value)],))
     if feature.kind is Kind.BOOLEAN:
-        bounds = {"lower": 0.5} if value == 1 else {"upper": 0.5}
-        return Condition(feature.name, feature.kind, **bounds)
+        is_yes = value == 1
+        return Condition(feature.name, feature.kind, 0.5 if is_yes else None, None if is_yes else 0.5)
     return Condition(feature.name, feature.kind, lower=float(value), upper=float(np.nextafter(value, np.inf)))
 
 

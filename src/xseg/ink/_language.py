@@ -96,7 +96,7 @@ class Language:
         """Join items as a sentence does."""
         from babel.lists import format_list
 
-        return str(format_list(list(items), {"and": "standard", "or": "or"}[last], self.cldr))
+        return str(format_list(list(items), "standard" if last == "and" else "or", self.cldr))
 
     def capitalised(self, text: str) -> str:
         """Begin with a capital letter, where the script has them."""
@@ -215,7 +215,9 @@ def _check_wording(ours: Mapping[str, Message], key: str, message: Message) -> N
     if key not in ours:
         problem = f"there is no message {key!r} to word anew{suggestion(key, list(ours))}"
         raise PolicyError(problem)
-    if isinstance(ours[key], str) != isinstance(message, str) or (not isinstance(message, str) and "other" not in message):
+    if isinstance(ours[key], str) != isinstance(message, str) or (
+        not isinstance(message, str) and "other" not in message
+    ):
         forms = "one text" if isinstance(ours[key], str) else "a text for each plural form, 'other' at least"
         problem = f"the wording of {key!r} must be {forms}"
         raise PolicyError(problem)

@@ -39,18 +39,21 @@ __all__ = [
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 LegalBasis = Literal["consent", "contract", "legal-obligation", "vital-interest", "public-task", "legitimate-interest"]
 Source = Literal["zero-party", "first-party", "second-party", "third-party", "inferred"]
-PluralForm = Literal["zero", "one", "two", "few", "many", "other"]
+_PLURAL_FORMS = ("zero", "one", "two", "few", "many", "other")
 
 
 def _check_unit(unit: "str | Mapping[str, str]") -> "str | Mapping[str, str]":
-    if not isinstance(unit, str) and "other" not in unit:
-        reason = "the word for 'other' numbers is missing"
+    if isinstance(unit, str):
+        return unit
+    unknown = [form for form in unit if form not in _PLURAL_FORMS]
+    if unknown or "other" not in unit:
+        reason = f"words by plural form: {', '.join(_PLURAL_FORMS)}, of which 'other' is needed"
         raise _refuse(reason)
     return unit
 
 
-Unit = Annotated[Words | Mapping[PluralForm, Words], AfterValidator(_check_unit)]
-Wording = Mapping[str, Words | Mapping[PluralForm, Words]]
+Unit = Annotated[Words | Mapping[str, Words], AfterValidator(_check_unit)]
+Wording = Mapping[str, Words | Mapping[str, Words]]
 
 DECLARED_PURPOSES = "declared_purposes"
 

@@ -27,7 +27,6 @@ from xseg.policy._problems import describe, did_you_mean
 from xseg.policy._translated import translated
 from xseg.policy._yaml import KeyPath, Lines, check_file_size, dump_yaml, read_yaml
 
-
 __all__ = ["Policy"]
 
 
@@ -110,9 +109,7 @@ class Policy(Frozen):
         purposes = data.get("purposes")
         declared = [str(purpose) for purpose in purposes] if isinstance(purposes, Mapping) else []
         try:
-            self.__pydantic_validator__.validate_python(
-                data, self_instance=self, context={DECLARED_PURPOSES: declared}
-            )
+            self.__pydantic_validator__.validate_python(data, self_instance=self, context={DECLARED_PURPOSES: declared})
         except ValidationError as error:
             raise PolicyError(describe(error, source, lines, _keys_at)) from error
 
@@ -346,8 +343,32 @@ class Policy(Frozen):
         >>> policy.spoken_in("de-CH").feature("visits").label
         'Besuche'
         """
-        words = self.translations.get(locale) or self.translations.get(locale.partition("-")[0])
+        words = self._translation(locale)
         return self if words is None else self.model_copy(update=translated(self, words))
+
+    def speaks(self, locale: str) -> bool:
+        """Say whether the policy's words are in a language.
+
+        Parameters
+        ----------
+        locale : str
+            Such as ``"de"`` or ``"de-CH"``.
+
+        Returns
+        -------
+        bool
+            Whether it is the policy's own language, or it is translated.
+
+        Examples
+        --------
+        >>> from xseg.policy import Policy
+        >>> Policy(locale="de").speaks("de-AT"), Policy(locale="de").speaks("fr")
+        (True, False)
+        """
+        return _language(self.locale) == _language(locale) or self._translation(locale) is not None
+
+    def _translation(self, locale: str) -> Translation | None:
+        return self.translations.get(locale) or self.translations.get(_language(locale))
 
     def check_columns(self, names: Iterable[str]) -> None:
         """Check that the table has every feature that the policy names.
@@ -395,6 +416,10 @@ class Policy(Frozen):
         for part in (schema, *schema["$defs"].values()):
             part["description"] = part["description"].partition("\n")[0]
         return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
+
+
+def _language(locale: str) -> str:
+    return locale.replace("_", "-").partition("-")[0].casefold()
 
 
 _SECTIONS: dict[tuple[str | int, int], type[BaseModel]] = {

@@ -27,7 +27,8 @@ def translated(policy: "Policy", words: Translation) -> dict[str, Any]:
             **{name: _with(policy.segments.get(name, SegmentPolicy()), said) for name, said in words.segments.items()},
         },
         "purposes": {
-            name: purpose.model_copy(update=_label(words.purposes.get(name))) for name, purpose in policy.purposes.items()
+            name: purpose.model_copy(update=_label(words.purposes.get(name)))
+            for name, purpose in policy.purposes.items()
         },
         "rights": {
             name: link.model_copy(update=_label(words.rights.get(name))) for name, link in policy.rights.items()

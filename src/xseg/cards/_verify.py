@@ -1,0 +1,246 @@
+"""Proving a card anew from the model, the person's data and the policy."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from xseg.cards._make import Cards, make_cards
+from xseg.cards._record import Alternative, Asked, Card, WayOut
+from xseg.core.tables import Table, read_table
+from xseg.exceptions import DataError
+from xseg.explanations import changed_rows
+from xseg.policy import Policy
+
+__all__ = ["CardCheck", "Failure", "verify_card", "verify_cards"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One fact that does not hold.
+
+    Attributes
+    ----------
+    fact : str
+        Where it stands in the record, such as ``"reasons.0.points"``.
+    stated, proven : object
+        What the card says, and what is so.
+    """
+
+    fact: str
+    stated: Any
+    proven: Any
+
+    def __str__(self) -> str:
+        return f"{self.fact}: the card says {self.stated!r}, but it is {self.proven!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class CardCheck:
+    """Whether a card holds.
+
+    Attributes
+    ----------
+    failures : tuple of Failure
+        What does not.
+    """
+
+    failures: tuple[Failure, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every fact was proven."""
+        return not self.failures
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.failures)) or "every fact of the card holds"
+
+
+def verify_card(card: Card | str | bytes, segmenter: Any, row: Any, *, policy: Any = None) -> CardCheck:
+    """Prove every fact of a card anew: membership, values, comparisons, rules, contributions, neighbours, policy.
+
+    Parameters
+    ----------
+    card : Card, str or bytes
+        The card, or its JSON.
+    segmenter : fitted segmenter
+        The model it was made with.
+    row : table or array of shape (1, n_features)
+        The person's data.
+    policy : Policy, path, mapping or None, default=None
+        The policy it was made with.
+
+    Returns
+    -------
+    CardCheck
+        What does not hold, if anything.
+
+    Raises
+    ------
+    DataError
+        There is not exactly one row.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> customers = xseg.make_customers(1_000, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> card = xseg.make_cards(segmenter, customers)[0]
+    >>> bool(xseg.verify_card(card, segmenter, customers.head(1)).holds)
+    True
+    >>> other = customers.iloc[[(segmenter.labels_ != card.segment.index).argmax()]]
+    >>> xseg.verify_card(card, segmenter, other).failures[0].fact
+    'segment.index'
+    """
+    n_rows = len(read_table(row))
+    if n_rows != 1:
+        message = f"a card is about one person, and there are {n_rows} rows; give the person's own row"
+        raise DataError(message)
+    return verify_cards([card], segmenter, row, policy=policy)[0]
+
+
+def verify_cards(cards: Sequence[Card | str | bytes], segmenter: Any, X: Any, *, policy: Any = None) -> list[CardCheck]:
+    """Prove every fact of many cards anew.
+
+    Parameters
+    ----------
+    cards : sequence of Card, str or bytes, of shape (n_rows,)
+        The cards, or their JSON.
+    segmenter, policy
+        As for `verify_card`.
+    X : table or array of shape (n_rows, n_features)
+        The people's data, in the order of the cards.
+
+    Returns
+    -------
+    list of CardCheck
+        One for each card.
+
+    Raises
+    ------
+    DataError
+        There are not as many cards as rows.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> customers = xseg.make_customers(1_000, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> cards = xseg.make_cards(segmenter, customers.head(20))
+    >>> all(check.holds for check in xseg.verify_cards(cards, segmenter, customers.head(20)))
+    True
+    """
+    table = read_table(X)
+    if len(cards) != len(table):
+        message = f"there are {len(cards)} cards for {len(table)} rows; give one for each"
+        raise DataError(message)
+    maker, read = _Maker(segmenter, X, Policy.of(policy)), [_read(card) for card in cards]
+    segments = segmenter.predict(X).tolist()
+    moved = _moved(segmenter, table, read, maker)
+    return [
+        CardCheck((Failure("record", card, "not a card as it was written"),))
+        if isinstance(card, str)
+        else CardCheck((*_failures(card, segments[row], maker.card(row, card)), *moved.get(row, ())))
+        for row, card in enumerate(read)
+    ]
+
+
+def _read(card: Card | str | bytes) -> Card | str:
+    """Give the card, or why it cannot be read."""
+    if isinstance(card, Card):
+        return card
+    try:
+        return Card.from_json(card)
+    except DataError as error:
+        return str(error)
+
+
+class _Maker:
+    """Makes the cards of the same people anew, in the language and on the day of each card."""
+
+    def __init__(self, segmenter: Any, X: Any, policy: Policy) -> None:
+        self.segmenter, self.X, self.policy = segmenter, X, policy
+        self._made: dict[tuple[str, str, date], Cards] = {}
+
+    def cards_like(self, card: Card) -> Cards:
+        """Give everybody's cards in the language and on the day of one of them."""
+        key = (card.locale, card.tone, card.issued)
+        if key not in self._made:
+            now = datetime.combine(card.issued, time(), tzinfo=UTC)
+            self._made[key] = make_cards(
+                self.segmenter, self.X, policy=self.policy, now=now, locale=card.locale, tone=card.tone
+            )
+        return self._made[key]
+
+    def card(self, row: int, card: Card) -> Card:
+        """Give the card of a row; only its issuer knows whose it is, and what an original said of the person."""
+        made = self.cards_like(card)[row]
+        asked = made.original_agrees in {"yes", "no"} or card.original_agrees is None
+        known = {} if asked else {"original_agrees": card.original_agrees}
+        return made.model_copy(update={"reference": card.reference, **known})
+
+    def name(self, segment: int, card: Card) -> str:
+        """Give what a card calls a segment."""
+        return self.cards_like(card).segment_name(segment)
+
+
+def _failures(card: Card, segment: int, made: Card) -> Iterator[Failure]:
+    if card.segment.index != segment:
+        yield Failure("segment.index", card.segment.index, segment)
+    yield from _differences("", card.model_dump(), made.model_dump())
+    shown = card.base_points + sum(reason.points for reason in card.reasons) + card.rest_points
+    total = shown + (card.hidden.points if card.hidden is not None else 0)
+    if total != card.total_points:
+        yield Failure("total_points", card.total_points, total)
+
+
+def _differences(path: str, stated: Any, proven: Any) -> Iterator[Failure]:
+    """Give the facts that are not the same, by their place in the record."""
+    if isinstance(stated, dict) and isinstance(proven, dict) and stated.keys() == proven.keys():
+        for name in stated:
+            yield from _differences(f"{path}{name}.", stated[name], proven[name])
+    elif isinstance(stated, list) and isinstance(proven, list) and len(stated) == len(proven):
+        for place, pair in enumerate(zip(stated, proven, strict=True)):
+            yield from _differences(f"{path}{place}.", *pair)
+    elif stated != proven or type(stated) is not type(proven):
+        yield Failure(path.removesuffix("."), stated, proven)
+
+
+def _moved(segmenter: Any, table: Table, cards: Sequence[Card | str], maker: _Maker) -> dict[int, list[Failure]]:
+    """Make the changes that cards speak of, and see whether the model puts the people where the cards say."""
+    failures: dict[int, list[Failure]] = {}
+    for fact in ("alternative", "way_out"):
+        told = {row: getattr(card, fact) for row, card in enumerate(cards) if isinstance(card, Card)}
+        rows = {row: change for row, change in told.items() if change is not None and _can_be_made(change, table)}
+        if not rows:
+            continue
+        changes = [{asked.feature: asked for asked in change.asked} for change in rows.values()]
+        after = changed_rows(table, list(rows), changes, _meeting)
+        for (row, change), segment in zip(rows.items(), segmenter.predict(after).tolist(), strict=True):
+            reached = maker.name(segment, cards[row])  # type: ignore[arg-type]
+            if reached != change.segment:
+                failures.setdefault(row, []).append(Failure(f"{fact}.segment", change.segment, reached))
+    return failures
+
+
+def _can_be_made(change: Alternative | WayOut, table: Table) -> bool:
+    """Say whether a change is told in full, of features that are there."""
+    is_whole = bool(change.asked) and not (isinstance(change, Alternative) and change.hidden)
+    return is_whole and all(asked.feature in table.names for asked in change.asked)
+
+
+def _meeting(asked: Asked, value: Any) -> Any:
+    """Give the nearest value that meets what is asked."""
+    limits = asked.limits
+    if limits.categories is not None:
+        return value if value in limits.categories else limits.categories[0]
+    if not limits.known:
+        return np.nan
+    if limits.lower is not None and not value >= limits.lower:
+        return ceil(limits.lower) if asked.integral else limits.lower
+    if limits.upper is not None and not value < limits.upper:
+        return ceil(limits.upper) - 1 if asked.integral else float(np.nextafter(limits.upper, -np.inf))
+    return value

@@ -107,7 +107,7 @@ def test_rivals_do_not_give_hidden_features_away(shop):
     for card in xseg.make_cards(segmenter, customers.head(50), policy={"features": features}, now=NOW):
         assert card.segment.name == f"Group {card.segment.index + 1}"
         assert card.rival.startswith("Group ")
-        assert card.reasons == []
+        assert card.reasons == ()
 
 
 def test_small_groups_have_nothing_typical(shop):
@@ -135,7 +135,7 @@ def test_ties_are_said_to_be_ties():
     assert segmenter.labels_[-1] == 0
     alone = xseg.make_cards(xseg.PrototypeSegmenter(1, random_state=0).fit(table), table, now=NOW)[0]
     assert alone.rival is None
-    assert alone.reasons == []
+    assert alone.reasons == ()
 
 
 def test_reports_and_the_command_lines_figures(shop):

@@ -117,7 +117,7 @@ def test_names_of_groups_do_not_give_hidden_features_away(shop):
     features = {name: {"sensitive": True} for name in customers.columns}
     for card in xseg.make_cards(segmenter, customers.head(100), policy={"features": features}, now=NOW):
         assert card.segment.name == f"Group {card.segment.index + 1}"
-        assert card.reasons == []
+        assert card.reasons == ()
         assert card.base_points + card.rest_points + card.hidden.points == 100
         assert card.hidden.outweighs
 
@@ -215,7 +215,7 @@ def test_records_round_trip_and_fit_the_schema(cards):
 def test_one_segment_needs_no_reasons():
     table = pd.DataFrame({"a": np.arange(60.0)})
     card = xseg.make_cards(xseg.TreeSegmenter(1, random_state=0).fit(table), table, now=NOW)[0]
-    assert card.reasons == []
+    assert card.reasons == ()
     assert "Everyone is in this group." in card.text()
 
 

@@ -1,7 +1,10 @@
 """Gathering the facts of cards from a model, a row and a policy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
+from functools import cache
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -13,11 +16,11 @@ from xseg.cards._naming import Naming
 from xseg.cards._points import shared_out
 from xseg.cards._record import Card, Comparison, Limits, OriginalAgrees, Reason
 from xseg.cards._standing import standing_of
-from xseg.cards._ways import Paths
+from xseg.cards._ways import Paths, Ways
 from xseg.core.bins import MISSING
 from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
-from xseg.core.tables import Table
+from xseg.core.tables import Column, Table
 from xseg.explanations import NO_RIVAL, Explained
 from xseg.export import fingerprint
 from xseg.ink import Language, Message
@@ -26,6 +29,17 @@ from xseg.policy import Policy
 __all__ = ["FactFinder"]
 
 _NEGLIGIBLE = 1e-12
+_ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Block:
+    """Some rows that follow each other, from `first` on: their codes, what can be said of them, the ways out."""
+
+    first: int
+    codes: NDArray[np.uint8]
+    told: list[Told]
+    ways: list[Ways]
 
 
 class FactFinder:
@@ -69,7 +83,10 @@ class FactFinder:
         self.profile = segmenter.profile_
         self.family = family_of(segmenter)
         self.naming = Naming(segmenter, table.names, policy, language)
-        self.paths = Paths(segmenter, table, self.naming)
+        self.paths = Paths(segmenter, self.naming)
+        self._prepared: _Block | None = None
+        self._limits = cache(self._find_limits)
+        self._compared = cache(self._compare)
         standing = standing_of(segmenter, self.naming)
         self._same: dict[str, Any] = {
             "locale": language.locale,
@@ -83,7 +100,7 @@ class FactFinder:
             "model": fingerprint(segmenter),
             "who": standing.who,
             "rights": standing.rights,
-            "recipients": list(policy.recipients),
+            "recipients": policy.recipients,
             "transfers": policy.transfers,
             "automation": policy.automation,
             "special_categories": policy.special_categories,
@@ -94,71 +111,81 @@ class FactFinder:
 
     def card(self, row: int, reference: str | None) -> Card:
         """Gather the facts of one row."""
-        values, one = self.explained.values[row], self.table.rows(row, row + 1)
-        base, segment = float(self.explained.base[row]), int(self.explained.segments[row])
-        told = self.family.told(one, segment)
-        codes = self.profile.bins.encode(one)[0]
-        rival = int(self.explained.rivals[row])
+        block = self._block(row)
+        place = row - block.first
+        values, base = self.explained.values[row], float(self.explained.base[row])
+        segment, rival = int(self.explained.segments[row]), int(self.explained.rivals[row])
+        codes, told = block.codes[place], block.told[place]
         points = shared_out(values, base, self.naming.hidden, compared=rival != NO_RIVAL)
-        path = self.paths.of(row, segment, rival, points)
+        around = self.paths.around(block.ways[place], segment, rival, points)
         return Card(
             segment=self.naming.segments[segment],
             rival=None if rival in (NO_RIVAL, segment) else self.naming.segments[rival].name,
             base_value=base,
             total_value=points.total_value,
             base_points=points.base,
-            reasons=[
-                self._reason(j, told, segment, int(codes[j]), one, float(values[j]), whole)
+            reasons=tuple(
+                self._reason(j, told, segment, int(codes[j]), row, float(values[j]), whole)
                 for j, whole in zip(points.shown, points.reasons, strict=True)
-            ],
+            ),
             rest_points=points.rest,
             hidden=points.hidden,
             total_points=points.total,
-            alternative=path.alternative,
-            way_out=path.way_out,
-            certainty=path.certainty,
-            unknown=self._unknown(told, codes),
-            unknown_matters=self._unknown_matters(codes, values),
+            alternative=around.alternative,
+            way_out=around.way_out,
+            certainty=around.certainty,
+            unknown=tuple(self._unknown(told, codes)),
+            unknown_matters=bool((np.abs(values[codes == MISSING]) > _NEGLIGIBLE).any()),
             original_agrees=None if self.agreement is None else self.agreement[row],
             reference=reference,
             **self._same,
         )
 
-    def _unknown(self, told: Told, codes: NDArray[np.uint8]) -> list[str]:
-        named = self.naming
-        return [named.labels[j] for j in told.asked if codes[j] == MISSING and not named.hidden[j]]
+    def _block(self, row: int) -> _Block:
+        """Give the rows around a row, prepared together."""
+        first = row - row % _ROWS_AT_ONCE
+        if self._prepared is None or self._prepared.first != first:
+            rows = self.table.rows(first, min(first + _ROWS_AT_ONCE, len(self.table)))
+            self._prepared = _Block(
+                first,
+                self.profile.bins.encode(rows),
+                self.family.told(rows, self.explained.segments[first : first + len(rows)]),
+                self.paths.ways(rows),
+            )
+        return self._prepared
 
-    def _unknown_matters(self, codes: NDArray[np.uint8], values: NDArray[np.float64]) -> bool:
-        return bool((np.abs(values[codes == MISSING]) > _NEGLIGIBLE).any())
+    def _unknown(self, told: Told, codes: NDArray[np.uint8]) -> Iterator[str]:
+        named = self.naming
+        return (named.labels[j] for j in told.asked if codes[j] == MISSING and not named.hidden[j])
 
     def _reason(
-        self, j: int, told: Told, segment: int, code: int, one: Table, contribution: float, points: int
+        self, j: int, told: Told, segment: int, code: int, row: int, contribution: float, points: int
     ) -> Reason:
         naming = self.naming
         return Reason(
             feature=naming.names[j],
             label=naming.labels[j],
-            value=_value(one, j),
+            value=_value(self.table.columns[j], row),
             unit=naming.units[j],
             number_format=naming.features[j].number_format,
             integral=self.profile.bins[j].feature.integral,
             limits=self._limits(j, told.rule.get(j)),
             typical=self._typical(j, told.typical.get(j), segment),
-            comparison=self._comparison(j, code),
+            comparison=self._compared(j, code),
             contribution=contribution,
             points=points,
             origin=naming.origins[j],
         )
 
-    def _limits(self, j: int, condition: Condition | None) -> Limits | None:
-        """Give what the person's own rule asks of a feature, if it asks anything."""
-        return None if condition is None else limits_of(condition, self.family.bins[j])
-
     def _typical(self, j: int, condition: Condition | None, segment: int) -> Limits | None:
         """Give what is typical of the group, if it is large enough to hide in."""
         return None if self.naming.segments[segment].size is None else self._limits(j, condition)
 
-    def _comparison(self, j: int, code: int) -> Comparison | None:
+    def _find_limits(self, j: int, condition: Condition | None) -> Limits | None:
+        """Give what the person's own rule asks of a feature, if it asks anything."""
+        return None if condition is None else limits_of(condition, self.family.bins[j])
+
+    def _compare(self, j: int, code: int) -> Comparison | None:
         """Compare with everyone whose value is known, if they are enough people to hide in."""
         known = self.profile.known(j)
         if code == MISSING or known < self.policy.minimum_group_size:
@@ -175,11 +202,11 @@ def _plain(message: Message) -> str | dict[str, str]:
     return message if isinstance(message, str) else dict(message)
 
 
-def _value(one: Table, j: int) -> bool | float | str | None:
-    column = one.columns[j]
+def _value(column: Column, row: int) -> bool | float | str | None:
     if not column.kind.is_numeric:
-        return column.categories[column.values[0]] if column.values[0] >= 0 else None
-    number = float(column.values[0])
-    if np.isnan(number):
+        code = int(column.values[row])
+        return column.categories[code] if code >= 0 else None
+    number = float(column.values[row])
+    if isnan(number):
         return None
     return bool(number) if column.kind is Kind.BOOLEAN else number

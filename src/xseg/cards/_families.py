@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xseg.core.additive import AdditiveModel
 from xseg.core.bins import Bins
@@ -40,8 +41,8 @@ class Family(Protocol):
 
     bins: Bins
 
-    def told(self, one: Table, segment: int) -> Told:
-        """Say what can be said to one person."""
+    def told(self, table: Table, segments: NDArray[np.int64]) -> list[Told]:
+        """Say what can be said to the person of each row, who is in the segment given."""
         ...
 
 
@@ -52,12 +53,16 @@ class _Boxes:
         self.boxes = segmenter.model_.boxes
         self.bins: Bins = self.boxes.bins
         self.tests = self.boxes.tests()
+        self._of_box = cache(self._rule)
 
-    def told(self, one: Table, segment: int) -> Told:
-        """Give the rule of the person's box."""
-        del segment
-        codes = self.bins.encode(one, self.boxes.used_features.tolist())
-        inside = self.boxes.inside[int((self.tests.patterns(codes)[0] == 0).argmax())]
+    def told(self, table: Table, segments: NDArray[np.int64]) -> list[Told]:
+        """Give the rule of each person's box."""
+        del segments
+        codes = self.bins.encode(table, self.tests.features.tolist())
+        return [self._of_box(box) for box in self.tests.find(codes).tolist()]
+
+    def _rule(self, box: int) -> Told:
+        inside = self.boxes.inside[box]
         asked = tuple(np.flatnonzero(~inside.all(axis=1)).tolist())
         return Told({j: condition_of(self.bins[j], inside[j]) for j in asked}, {}, asked)
 
@@ -71,14 +76,15 @@ class _Scores:
         self.asked = tuple(segmenter.model_.used_features.tolist())
         self._of_segment = cache(self._typical)
 
-    def told(self, one: Table, segment: int) -> Told:
+    def told(self, table: Table, segments: NDArray[np.int64]) -> list[Told]:
         """Give the middle half of the group's people in each feature."""
-        del one
-        return Told({}, self._of_segment(segment), self.asked)
+        del table
+        return [self._of_segment(segment) for segment in segments.tolist()]
 
-    def _typical(self, segment: int) -> dict[int, Condition]:
+    def _typical(self, segment: int) -> Told:
         masks = {j: self.profile.middle_half(j, segment) for j in self.asked}
-        return {j: condition_of(self.bins[j], inside) for j, inside in masks.items() if inside is not None}
+        typical = {j: condition_of(self.bins[j], inside) for j, inside in masks.items() if inside is not None}
+        return Told({}, typical, self.asked)
 
 
 _FAMILIES: dict[type, Callable[[Any], Family]] = {BoxModel: _Boxes, AdditiveModel: _Scores}

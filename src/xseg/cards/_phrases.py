@@ -86,7 +86,7 @@ def _condition(limits: Limits) -> Condition:
         limits.kind,
         limits.lower,
         limits.upper if limits.known else -inf,
-        None if limits.categories is None else tuple(limits.categories),
+        limits.categories,
         limits.missing,
         limits.says_missing,
     )

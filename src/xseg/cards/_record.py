@@ -67,11 +67,11 @@ class Limits(_Fact):
     `known` is false no known value will do.
     """
 
-    kind: Annotated[Kind, Field(strict=False)]
+    kind: Kind
     lower: Finite | None = None
     upper: Finite | None = None
-    categories: list[str] | None = None
-    others: list[str] = []
+    categories: tuple[str, ...] | None = None
+    others: tuple[str, ...] = ()
     known: bool = True
     missing: bool = False
     says_missing: bool = False
@@ -146,7 +146,7 @@ class Alternative(_Fact):
     """
 
     segment: str
-    asked: list[Asked]
+    asked: tuple[Asked, ...]
     strongest: str | None
     hidden: bool
 
@@ -158,7 +158,7 @@ class WayOut(_Fact):
     """
 
     segment: str | None
-    asked: list[Asked]
+    asked: tuple[Asked, ...]
     proven: bool
 
 
@@ -190,7 +190,7 @@ class Used(_Fact):
 
     label: str
     origin: Origin
-    purposes: list[str]
+    purposes: tuple[str, ...]
 
 
 class RightFact(_Fact):
@@ -229,7 +229,7 @@ class Card(_Fact):
         rival.
     total_value, total_points : float, int
         What it all adds up to: 1 and 100, or the margin over the rival and 100, or fewer points where it is close.
-    reasons : list of Reason
+    reasons : tuple of Reason
         At most four, the most influential first.
     rest_points : int
         What the other features add together.
@@ -241,13 +241,13 @@ class Card(_Fact):
         What would change it; None where the policy does not say what the person can change.
     certainty : Certainty
         How sure.
-    purposes : list of PurposeFact
+    purposes : tuple of PurposeFact
         What it is for.
-    used : list of Used
+    used : tuple of Used
         What the model asks about, by its label; `unnamed` counts what is asked about and not named.
-    not_used : list of str
+    not_used : tuple of str
         Labels of what was there but is never asked about.
-    unknown : list of str
+    unknown : tuple of str
         Labels of what is asked about but is not known of this person.
     unknown_matters : bool
         Whether something that is not known contributes to the answer.
@@ -262,9 +262,9 @@ class Card(_Fact):
         Whose card it is, in the company's own terms.
     who : WhoToAsk or None
         Who answers for it.
-    rights : list of RightFact
+    rights : tuple of RightFact
         What the person can do: what the policy links to, and what the legal bases give besides.
-    recipients : list of str
+    recipients : tuple of str
         Who receives the segments.
     transfers, automation, special_categories, human_review : str or None
         What the policy says of them.
@@ -282,7 +282,7 @@ class Card(_Fact):
     rival: str | None = None
     base_value: Finite
     base_points: int
-    reasons: Annotated[list[Reason], Field(max_length=4)]
+    reasons: Annotated[tuple[Reason, ...], Field(max_length=4)]
     rest_points: int
     hidden: Hidden | None
     total_value: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
@@ -290,19 +290,19 @@ class Card(_Fact):
     alternative: Alternative | None
     way_out: WayOut | None
     certainty: Certainty
-    purposes: list[PurposeFact]
-    used: list[Used]
+    purposes: tuple[PurposeFact, ...]
+    used: tuple[Used, ...]
     unnamed: Annotated[int, Field(ge=0)]
-    not_used: list[str]
-    unknown: list[str]
+    not_used: tuple[str, ...]
+    unknown: tuple[str, ...]
     unknown_matters: bool
     original_agrees: OriginalAgrees | None = None
-    issued: Annotated[date, Field(strict=False)]
+    issued: date
     model: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     reference: str | None
     who: WhoToAsk | None
-    rights: list[RightFact]
-    recipients: list[str]
+    rights: tuple[RightFact, ...]
+    recipients: tuple[str, ...]
     transfers: str | None
     automation: str | None
     special_categories: str | None
@@ -370,7 +370,7 @@ class Card(_Fact):
             The facts are not those of a card of this version.
         """
         try:
-            return cls.model_validate(data)
+            return cls.model_validate_json(json.dumps(data))
         except ValidationError as error:
             first = error.errors()[0]
             message = f"not a card: {'.'.join(map(str, first['loc'])) or 'text'}: {first['msg']}"

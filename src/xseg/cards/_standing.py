@@ -16,11 +16,11 @@ class Standing:
     """The facts that do not depend on the person."""
 
     who: WhoToAsk | None
-    purposes: list[PurposeFact]
-    used: list[Used]
+    purposes: tuple[PurposeFact, ...]
+    used: tuple[Used, ...]
     unnamed: int
-    not_used: list[str]
-    rights: list[RightFact]
+    not_used: tuple[str, ...]
+    rights: tuple[RightFact, ...]
 
 
 def standing_of(segmenter: Any, naming: Naming) -> Standing:
@@ -31,14 +31,14 @@ def standing_of(segmenter: Any, naming: Naming) -> Standing:
     served = policy.purpose_ids(naming.names[j] for j in sorted(used))
     return Standing(
         who=_who(policy),
-        purposes=[_purpose(policy, purpose) for purpose in served],
-        used=[
-            Used(label=naming.labels[j], origin=naming.origins[j], purposes=list(naming.features[j].purposes))
+        purposes=tuple(_purpose(policy, purpose) for purpose in served),
+        used=tuple(
+            Used(label=naming.labels[j], origin=naming.origins[j], purposes=naming.features[j].purposes)
             for j in sorted(used)
             if not naming.hidden[j]
-        ],
+        ),
         unnamed=sum(bool(naming.hidden[j]) for j in used),
-        not_used=[naming.labels[j] for j in columns if j not in used and naming.features[j].shown],
+        not_used=tuple(naming.labels[j] for j in columns if j not in used and naming.features[j].shown),
         rights=_rights(policy, served),
     )
 
@@ -62,11 +62,12 @@ def _purpose(policy: Policy, name: str) -> PurposeFact:
     )
 
 
-def _rights(policy: Policy, served: list[str]) -> list[RightFact]:
+def _rights(policy: Policy, served: list[str]) -> tuple[RightFact, ...]:
     """Give what the policy links to, and then what follows from the legal bases and has no link."""
-    linked = [
+    linked = (
         RightFact(right=right, label=None if link.label is None else one_line(link.label), url=link.url)
         for right, link in policy.rights.items()
-    ]
+    )
     derived = rights_of(policy.purposes[name] for name in served)
-    return linked + [RightFact(right=right, label=None, url=None) for right in derived if right not in policy.rights]
+    unlinked = (RightFact(right=right, label=None, url=None) for right in derived if right not in policy.rights)
+    return (*linked, *unlinked)

@@ -202,7 +202,7 @@ def _differences(path: str, stated: Any, proven: Any) -> Iterator[Failure]:
     if isinstance(stated, dict) and isinstance(proven, dict) and stated.keys() == proven.keys():
         for name in stated:
             yield from _differences(f"{path}{name}.", stated[name], proven[name])
-    elif isinstance(stated, list) and isinstance(proven, list) and len(stated) == len(proven):
+    elif isinstance(stated, tuple) and isinstance(proven, tuple) and len(stated) == len(proven):
         for place, pair in enumerate(zip(stated, proven, strict=True)):
             yield from _differences(f"{path}{place}.", *pair)
     elif stated != proven or type(stated) is not type(proven):

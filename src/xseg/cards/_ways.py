@@ -1,7 +1,8 @@
 """Where the neighbour group begins: why not there, what would lead there, and how near it is."""
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, TypeAlias
 
 from xseg.cards._limits import limits_of
 from xseg.cards._naming import Naming
@@ -11,12 +12,14 @@ from xseg.core.conditions import Condition
 from xseg.core.tables import Table
 from xseg.explanations import NO_RIVAL, Way, WayFinder
 
-__all__ = ["Path", "Paths"]
+__all__ = ["Path", "Paths", "Ways"]
 
 # A change of less than a tenth of the middle half of everyone is a close call, and so is a lead of less than a tenth.
 CLOSE = 0.1
 _CLOSE_POINTS = 10
-_ROWS_AT_ONCE = 1024
+
+
+Ways: TypeAlias = tuple[Way | None, Way | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +38,11 @@ class Paths:
     ----------
     segmenter : fitted segmenter
         The model.
-    table : Table
-        The rows.
     naming : Naming
         What may be named, and what a person can change.
     """
 
-    def __init__(self, segmenter: Any, table: Table, naming: Naming) -> None:
-        self.table = table
+    def __init__(self, segmenter: Any, naming: Naming) -> None:
         self.naming = naming
         self.bins = segmenter.profile_.bins
         self.by_scores = not hasattr(segmenter.model_, "boxes")
@@ -53,12 +53,17 @@ class Paths:
         # Where groups are compared by scores, the lead says how near the next one is.
         self._nearest = None if self.by_scores else WayFinder(segmenter)
         self._open = WayFinder(segmenter, *self._asked_of_people()) if self.says_mutable else None
-        self._first = -1
-        self._found: list[list[Way]] = []
+        self._told = cache(self._find)
 
-    def of(self, row: int, segment: int, rival: int, points: Points) -> Path:
-        """Gather what lies around one row."""
-        nearest, possible = self._ways(row)
+    def ways(self, rows: Table) -> list[Ways]:
+        """Give the nearest way of each row, and the nearest that the person can take."""
+        nothing: list[Way | None] = [None] * len(rows)
+        found = [nothing if finder is None else finder.of(rows) for finder in (self._nearest, self._open)]
+        return list(zip(*found, strict=True))
+
+    def around(self, ways: Ways, segment: int, rival: int, points: Points) -> Path:
+        """Put into facts what lies around one row."""
+        nearest, possible = ways
         return Path(
             self._by_score(rival, segment, points) if nearest is None else self._by_rule(nearest),
             None if possible is None else self._way_out(possible),
@@ -72,19 +77,10 @@ class Paths:
         frozen = [name for name, feature, hidden in pairs if feature.mutable is not True or hidden]
         return frozen, {name: feature.direction for name, feature, _ in pairs if feature.direction is not None}
 
-    def _ways(self, row: int) -> tuple[Way | None, Way | None]:
-        first = row - row % _ROWS_AT_ONCE
-        if first != self._first:
-            rows = self.table.rows(first, min(first + _ROWS_AT_ONCE, len(self.table)))
-            self._found = [[] if finder is None else finder.of(rows) for finder in (self._nearest, self._open)]
-            self._first = first
-        nearest, possible = (found[row - first] if found else None for found in self._found)
-        return nearest, possible
-
     def _by_rule(self, way: Way) -> Alternative | None:
         if way.segment is None:
             return None
-        told = [asked for condition in way.conditions if (asked := self._told(condition)) is not None]
+        told = tuple(asked for condition in way.conditions if (asked := self._told(condition)) is not None)
         return Alternative(
             segment=self.naming.segments[way.segment].name,
             asked=told,
@@ -98,18 +94,18 @@ class Paths:
         strongest = next((j for j, n in zip(points.shown, points.reasons, strict=True) if n > 0), None)
         return Alternative(
             segment=self.naming.segments[rival].name,
-            asked=[],
+            asked=(),
             strongest=None if strongest is None else self.naming.labels[strongest],
             hidden=points.hidden is not None and points.hidden.outweighs,
         )
 
     def _way_out(self, way: Way) -> WayOut | None:
         if way.segment is None:
-            return WayOut(segment=None, asked=[], proven=way.proven) if self.says_all else None
+            return WayOut(segment=None, asked=(), proven=way.proven) if self.says_all else None
         told = [self._told(condition) for condition in way.conditions]
         return WayOut(
             segment=self.naming.segments[way.segment].name,
-            asked=[asked for asked in told if asked is not None],
+            asked=tuple(asked for asked in told if asked is not None),
             proven=way.proven,
         )
 
@@ -125,7 +121,7 @@ class Paths:
             return Certainty(close=False, distance=None, label=None)
         return Certainty(close=points.total < _CLOSE_POINTS, distance=points.total / 100, label=None)
 
-    def _told(self, condition: Condition) -> Asked | None:
+    def _find(self, condition: Condition) -> Asked | None:
         """Put a condition into facts; None if the feature is not to be named."""
         naming = self.naming
         j = self.bins.schema.index(condition.feature)

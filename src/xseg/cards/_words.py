@@ -1,5 +1,6 @@
 """Facts in words. Every form of a card is made of these sentences and no others."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
@@ -377,7 +378,7 @@ def _basis(basis: str | None, interest: str | None, language: Language) -> str |
     return words if interest is None else language.say("basis.interest", basis=words, interest=one_line(interest))
 
 
-def _some(labels: list[str], language: Language) -> list[str]:
+def _some(labels: Sequence[str], language: Language) -> Sequence[str]:
     if len(labels) <= _MOST_LISTED:
         return labels
     return [*labels[:_MOST_LISTED], language.count("used.more", len(labels) - _MOST_LISTED)]

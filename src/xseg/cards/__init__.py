@@ -1,5 +1,6 @@
 """Cards that can be shown to the very person they are about: facts first, then words, then ink."""
 
+from xseg.cards._lint import UnfitWords, lint_words
 from xseg.cards._make import Cards, make_cards
 from xseg.cards._record import Card
 from xseg.cards._verify import CardCheck, Failure, verify_card, verify_cards
@@ -11,7 +12,9 @@ __all__ = [
     "CardCheck",
     "Cards",
     "Failure",
+    "UnfitWords",
     "WrittenCards",
+    "lint_words",
     "make_cards",
     "verify_card",
     "verify_cards",

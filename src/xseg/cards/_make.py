@@ -6,6 +6,7 @@ from typing import Any, overload
 
 from xseg.backends.workers import count_workers
 from xseg.cards._facts import FactFinder
+from xseg.cards._lint import check_words
 from xseg.cards._record import Card, OriginalAgrees
 from xseg.exceptions import DataError, UnsupportedModelError
 from xseg.explanations import own_contributions
@@ -138,6 +139,8 @@ def make_cards(
     issued = (datetime.now(UTC) if now is None else now).date()
     tag = told.locale if locale is None else locale
     catalogue = language_of(tag, tone).tag
+    check_words(told, told.locale)
+    check_words(told, tag)
     language = language_of(tag, tone, told.wording.get(catalogue))
     facts = FactFinder(model, table, explained, told.spoken_in(tag), language, tone, issued, agreed)
     return Cards(facts, range(len(table)), None if ids is None else [str(name) for name in ids])

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xseg.cards._lint import hints_at_a_special_category
 from xseg.cards._record import Origin, SegmentFact
 from xseg.ink import Language, one_line
 from xseg.policy import FeaturePolicy, Policy
@@ -62,7 +63,11 @@ class Naming:
         if told is not None and told.shown_name is not None and told.name_shown:
             return told.shown_name
         # A proposed name is made of features, and must not give away one that is not to be named.
-        secret = (told is not None and not told.name_shown) or any(secret in _words(name) for secret in self._secrets)
+        secret = (
+            (told is not None and not told.name_shown)
+            or any(secret in _words(name) for secret in self._secrets)
+            or any(hints_at_a_special_category(name, locale) for locale in (self.policy.locale, self.language.tag))
+        )
         return self.language.say("card.group", number=str(index + 1)) if secret else name
 
 

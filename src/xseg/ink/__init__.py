@@ -6,11 +6,13 @@ from xseg.ink._language import LOCALES, TONES, Language, Message, Tone, language
 from xseg.ink._pages import environment
 from xseg.ink._quantities import Quantity, Unit
 from xseg.ink._sentences import one_line
+from xseg.ink._word_lists import FoundWords, found_words
 
 __all__ = [
     "LOCALES",
     "TONES",
     "Figure",
+    "FoundWords",
     "Language",
     "Limits",
     "Message",
@@ -20,6 +22,7 @@ __all__ = [
     "condition_words",
     "environment",
     "figures_of",
+    "found_words",
     "language_of",
     "one_line",
     "other_categories",

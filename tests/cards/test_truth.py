@@ -46,6 +46,8 @@ class Reader:
             return self.is_one_of(known, value)
         if isinstance(value, (bool, np.bool_)):
             return value == (known == "yes")
+        if between := re.fullmatch(rf"{NUMBER} to {NUMBER}(?: \w+)?", known):
+            return float(between[1]) <= value <= float(between[3])
         return all(self.holds(part, float(value)) for part in known.split(" and "))
 
     def is_one_of(self, words, value):

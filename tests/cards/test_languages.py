@@ -135,7 +135,7 @@ def test_polish_and_arabic_count_as_they_do():
         "1,5 wizyty",
     ]
     arabic = language_of("ar")
-    assert {arabic.count("sum.points", n).replace(str(n), "") for n in (1, 2, 3, 11)} == {" نقطة", " نقاط"}
+    assert {arabic.count("sum.points", n).split()[-1] for n in (1, 2, 3, 11)} == {"نقطة", "نقاط"}
 
 
 def test_what_the_policy_translates_is_said_in_the_language(shop):
@@ -188,7 +188,7 @@ def test_a_company_words_sentences_anew_and_may_leave_out_no_fact(shop):
 @pytest.mark.parametrize(("locale", "tone"), [("xx", "plain"), ("", "plain"), ("en", "rude")])
 def test_languages_and_tones_that_are_not_there_are_refused(shop, locale, tone):
     customers, segmenter = shop
-    with pytest.raises(ParameterError, match="locale|tone"):
+    with pytest.raises(ParameterError, match=r"locale|tone"):
         xseg.make_cards(segmenter, customers.head(1), now=NOW, locale=locale, tone=tone)
 
 

@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from xseg.cards._lint import hints_at_a_special_category
 from xseg.cards._record import Origin, SegmentFact
 from xseg.ink import Language, one_line
@@ -40,9 +37,7 @@ class Naming:
             dict(feature.unit) if feature.unit is not None and not isinstance(feature.unit, str) else feature.unit
             for feature in self.features
         ]
-        self.hidden: NDArray[np.bool_] = np.array(
-            [feature.sensitive or not feature.shown for feature in self.features], dtype=bool
-        )
+        self.hidden = [feature.sensitive or not feature.shown for feature in self.features]
         self._secrets = [_words(name) for name, secret in zip(names, self.hidden, strict=True) if secret]
         self.segments = [self._segment(segment) for segment in segmenter.segments_]
 

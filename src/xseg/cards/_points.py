@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from math import floor, fsum, inf
+from typing import TYPE_CHECKING
 
 from xseg.cards._record import Hidden
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["Points", "shared_out", "whole_points"]
 
@@ -42,7 +45,7 @@ class Points:
     total_value: float
 
 
-def shared_out(values: NDArray[np.float64], base: float, hidden: NDArray[np.bool_], *, compared: bool) -> Points:
+def shared_out(values: "NDArray[np.float64]", base: float, hidden: Sequence[bool], *, compared: bool) -> Points:
     """Share out an answer among the strongest features, what is left, and what is not named.
 
     Parameters
@@ -51,24 +54,25 @@ def shared_out(values: NDArray[np.float64], base: float, hidden: NDArray[np.bool
         Contributions.
     base : float
         What is known of nobody.
-    hidden : ndarray of shape (n_features,)
+    hidden : sequence of bool of shape (n_features,)
         What is not named.
     compared : bool
         Whether the answer is a margin over another group; otherwise it is 1.
     """
-    order = np.argsort(-np.abs(values), kind="stable")
-    weighty = [int(j) for j in order if abs(values[j]) > _NEGLIGIBLE]
+    parts = values.tolist()
+    order = sorted(range(len(parts)), key=lambda j: -abs(parts[j]))
+    weighty = [j for j in order if abs(parts[j]) > _NEGLIGIBLE]
     shown = [j for j in weighty if not hidden[j]][:MOST_REASONS]
     secret = [j for j in weighty if hidden[j]]
-    unnamed = float(values[hidden].sum())
+    unnamed = fsum(parts[j] for j in secret)
     total = max(base + float(values.sum()), 0.0) if compared else 1.0
-    rest = total - base - float(values[shown].sum()) - unnamed
-    parts = [base, *values[shown].tolist(), rest, unnamed]
-    scale = max(total, max(map(abs, parts)) / MOST_PER_POINT) if compared else 1.0
+    rest = total - base - fsum(parts[j] for j in shown) - unnamed
+    told = [base, *(parts[j] for j in shown), rest, unnamed]
+    scale = max(total, max(map(abs, told)) / MOST_PER_POINT) if compared else 1.0
     whole = round(100 * total / scale) if scale > 0 else 0
-    points = whole_points([part / (scale or 1.0) for part in parts], whole)
-    weakest = min((abs(values[j]) for j in shown), default=np.inf)
-    outweighs = any(abs(values[j]) > weakest for j in secret) or bool(secret and not shown)
+    points = whole_points([part / (scale or 1.0) for part in told], whole)
+    weakest = min((abs(parts[j]) for j in shown), default=inf)
+    outweighs = any(abs(parts[j]) > weakest for j in secret) or bool(secret and not shown)
     return Points(
         shown=shown,
         base=points[0],
@@ -82,9 +86,9 @@ def shared_out(values: NDArray[np.float64], base: float, hidden: NDArray[np.bool
 
 def whole_points(parts: Sequence[float], total: int = 100) -> list[int]:
     """Round parts of 1 to whole percentage points that add up to `total`: largest remainders (Hamilton's method)."""
-    exact = np.array(parts) * 100
-    whole = np.floor(exact + 1e-9).astype(int)
-    short = total - int(whole.sum())
-    order = np.argsort(-(exact - whole), kind="stable")
-    whole[order[:short]] += 1
-    return [int(point) for point in whole]
+    exact = [100 * part for part in parts]
+    whole = [floor(part + 1e-9) for part in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda place: whole[place] - exact[place])
+    for place in by_remainder[: total - sum(whole)]:
+        whole[place] += 1
+    return whole

@@ -37,7 +37,7 @@ def standing_of(segmenter: Any, naming: Naming) -> Standing:
             for j in sorted(used)
             if not naming.hidden[j]
         ),
-        unnamed=sum(bool(naming.hidden[j]) for j in used),
+        unnamed=sum(naming.hidden[j] for j in used),
         not_used=tuple(naming.labels[j] for j in columns if j not in used and naming.features[j].shown),
         rights=_rights(policy, served),
     )

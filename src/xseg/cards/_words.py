@@ -10,7 +10,7 @@ from xseg.cards._phrases import asked_words, limits_words, origin_words, quantit
 from xseg.ink import Language, language_of, one_line
 
 if TYPE_CHECKING:
-    from xseg.cards._record import Card, Comparison, Reason, RightFact
+    from xseg.cards._record import Card, Comparison, PurposeFact, Reason, RightFact, Used
 
 __all__ = ["CardWords", "Choice", "ReasonWords", "UsedWords", "language_for", "words_of"]
 
@@ -148,10 +148,10 @@ def words_of(card: "Card") -> CardWords:
         sure=_sure(card, language),
         effect=() if segment.consequence is None else (one_line(segment.consequence, 400),),
         sum=_sum(card, language),
-        used=_used(card, language),
+        used=_used(card.used, card.purposes, language),
         about=_about(card, language),
-        choices=tuple(_choice(right, language) for right in card.rights if right.url is not None),
-        also=_also(card, language),
+        choices=_choices(card.rights, language),
+        also=_also(card.rights, language),
         closing=_closing(card, language),
     )
     return _shortened(words)
@@ -330,8 +330,10 @@ def _signed(points: int, language: Language) -> str:
     return f"{mark}{sign}{_points(abs(points), language)}"
 
 
-def _used(card: "Card", language: Language) -> tuple[UsedWords, ...]:
-    labels = {purpose.purpose: purpose.label for purpose in card.purposes}
+# What is the same on every card of a model is put into words once.
+@lru_cache(maxsize=256)
+def _used(facts: "tuple[Used, ...]", purposes: "tuple[PurposeFact, ...]", language: Language) -> tuple[UsedWords, ...]:
+    labels = {purpose.purpose: purpose.label for purpose in purposes}
     return tuple(
         UsedWords(
             language.capitalised(used.label),
@@ -340,7 +342,7 @@ def _used(card: "Card", language: Language) -> tuple[UsedWords, ...]:
                 *_purposes(tuple(labels[purpose] for purpose in used.purposes if purpose in labels), language),
             ),
         )
-        for used in card.used
+        for used in facts
     )
 
 
@@ -350,25 +352,37 @@ def _purposes(labels: tuple[str, ...], language: Language) -> list[str]:
 
 def _about(card: "Card", language: Language) -> tuple[str, ...]:
     """Say what is true of all that was used, and what was not."""
-    sentences = []
-    if card.unnamed:
-        sentences.append(language.count("used.hidden", card.unnamed))
-    bases = list(dict.fromkeys(_basis(purpose.legal_basis, purpose.interest, language) for purpose in card.purposes))
+    stated_by_policy = (card.special_categories, card.transfers, card.automation, card.human_review)
+    return (
+        *_purposes_at_large(card.purposes, card.unnamed, language),
+        *((language.say("used.unknown", labels=language.listed(card.unknown)),) if card.unknown else ()),
+        *_left_and_passed_on(card.not_used, card.recipients, language),
+        *(one_line(text, 400) for text in stated_by_policy if text is not None),
+    )
+
+
+@lru_cache(maxsize=256)
+def _purposes_at_large(purposes: "tuple[PurposeFact, ...]", unnamed: int, language: Language) -> tuple[str, ...]:
+    sentences = [language.count("used.hidden", unnamed)] if unnamed else []
+    bases = list(dict.fromkeys(_basis(purpose.legal_basis, purpose.interest, language) for purpose in purposes))
     if stated := [basis for basis in bases if basis is not None]:
         sentences.append(language.say("used.basis", bases=language.listed(stated)))
-    if kept := [purpose.retention_days for purpose in card.purposes if purpose.retention_days is not None]:
+    if kept := [purpose.retention_days for purpose in purposes if purpose.retention_days is not None]:
         sentences.append(language.count("used.kept", max(kept)))
-    obliged = {purpose.obligatory for purpose in card.purposes}
+    obliged = {purpose.obligatory for purpose in purposes}
     if obliged in ({True}, {False}):
         sentences.append(language.say("used.obligatory" if obliged == {True} else "used.voluntary"))
-    if card.unknown:
-        sentences.append(language.say("used.unknown", labels=language.listed(card.unknown)))
-    if card.not_used:
-        sentences.append(language.say("used.not_used", labels=language.listed(_some(card.not_used, language))))
-    if card.recipients:
-        sentences.append(language.say("used.recipients", names=language.listed([*map(one_line, card.recipients)])))
-    stated_by_policy = (card.special_categories, card.transfers, card.automation, card.human_review)
-    return (*sentences, *(one_line(text, 400) for text in stated_by_policy if text is not None))
+    return tuple(sentences)
+
+
+@lru_cache(maxsize=256)
+def _left_and_passed_on(not_used: tuple[str, ...], recipients: tuple[str, ...], language: Language) -> tuple[str, ...]:
+    sentences = []
+    if not_used:
+        sentences.append(language.say("used.not_used", labels=language.listed(_some(not_used, language))))
+    if recipients:
+        sentences.append(language.say("used.recipients", names=language.listed([*map(one_line, recipients)])))
+    return tuple(sentences)
 
 
 def _basis(basis: str | None, interest: str | None, language: Language) -> str | None:
@@ -384,9 +398,13 @@ def _some(labels: Sequence[str], language: Language) -> Sequence[str]:
     return [*labels[:_MOST_LISTED], language.count("used.more", len(labels) - _MOST_LISTED)]
 
 
-def _choice(right: "RightFact", language: Language) -> Choice:
-    assert right.url is not None
-    return Choice(right.right, language.capitalised(right.label or _right(right.right, language)), right.url)
+@lru_cache(maxsize=256)
+def _choices(rights: "tuple[RightFact, ...]", language: Language) -> tuple[Choice, ...]:
+    return tuple(
+        Choice(right.right, language.capitalised(right.label or _right(right.right, language)), right.url)
+        for right in rights
+        if right.url is not None
+    )
 
 
 def _right(right: str, language: Language) -> str:
@@ -394,9 +412,10 @@ def _right(right: str, language: Language) -> str:
     return language.say(key) if key in language.messages else one_line(right.replace("_", " "))
 
 
-def _also(card: "Card", language: Language) -> tuple[str, ...]:
+@lru_cache(maxsize=256)
+def _also(rights: "tuple[RightFact, ...]", language: Language) -> tuple[str, ...]:
     """Say what follows from the law and has no link; the right to object to marketing stands by itself."""
-    unlinked = [right.right for right in card.rights if right.url is None]
+    unlinked = [right.right for right in rights if right.url is None]
     others = [_right(right, language) for right in unlinked if right != _MARKETING]
     said = [language.say("right.also", rights="; ".join(others))] if others else []
     return (*([language.say("right.marketing")] if _MARKETING in unlinked else []), *said)
@@ -421,19 +440,24 @@ def _closing(card: "Card", language: Language) -> tuple[str, ...]:
 
 def _shortened(words: CardWords) -> CardWords:
     """Leave what matters least to where the card is unfolded, until the body is short."""
+    excess = sum(map(_count, words.body())) - MOST_WORDS
+    reasons, shown = list(words.reasons), words.shown
     for rank, spared in _SHORTER:
-        for place in reversed(range(spared, words.shown)):
-            if sum(map(_count, words.body())) <= MOST_WORDS:
-                return words
-            words = replace(words, shown=place) if rank is None else _hushed(words, place, rank)
-    return words
+        for place in reversed(range(spared, shown)):
+            if excess <= 0:
+                return replace(words, reasons=tuple(reasons), shown=shown)
+            if rank is None:
+                shown = place
+                excess -= _length(reasons[place])
+            else:
+                shorter = replace(reasons[place], budget=Rank(rank - 1))
+                excess -= _length(reasons[place]) - _length(shorter)
+                reasons[place] = shorter
+    return replace(words, reasons=tuple(reasons), shown=shown)
 
 
-def _hushed(words: CardWords, place: int, rank: Rank) -> CardWords:
-    """Leave the sentences of a reason that rank so, or are needed less, to where the card is unfolded."""
-    reasons = list(words.reasons)
-    reasons[place] = replace(reasons[place], budget=Rank(rank - 1))
-    return replace(words, reasons=tuple(reasons))
+def _length(reason: ReasonWords) -> int:
+    return sum(map(_count, (reason.label, reason.value, *reason.sentences)))
 
 
 @lru_cache(maxsize=4096)

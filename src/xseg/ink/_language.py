@@ -25,6 +25,7 @@ TONES: Final = ("plain", "formal")
 # English of no one country, unless the caller names one: dates and lists as most of the world writes them.
 _CLDR: Final = {"en": "en_001"}
 LOCALES: Final = ("en", "de", "fr", "es", "it", "nl", "pt-BR", "pl", "ja", "ar")
+_ISOLATE, _END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 _PLURAL_FORMS: Final = frozenset({"zero", "one", "two", "few", "many", "other"})
 
 
@@ -55,20 +56,20 @@ class Language:
     cldr: "Locale"
     messages: Mapping[str, Message]
 
-    @property
+    @cached_property
     def direction(self) -> str:
         """Say whether lines run from left to right (``"ltr"``) or from right to left (``"rtl"``)."""
         return str(self.cldr.text_direction)
 
     def say(self, key: str, /, **slots: str) -> str:
         """Give a sentence with its slots filled."""
-        return str(self._templates[key].format_map(slots))
+        return self._filled(self._templates[key], slots)
 
     def count(self, key: str, number: int, /, **slots: str) -> str:
         """Give a sentence in the form that a number asks for; the number fills ``{number}``."""
         form = f"{key}.{self.cldr.plural_form(abs(number))}"
         template = self._templates.get(form) or self._templates[f"{key}.other"]
-        return str(template.format_map({"number": self.number(number), **slots}))
+        return self._filled(template, {"number": self.number(number), **slots})
 
     def plural_form(self, number: float) -> str:
         """Give the CLDR plural form of a number."""
@@ -76,10 +77,7 @@ class Language:
 
     def number(self, value: float | Decimal) -> str:
         """Write a number with every digit it has."""
-        from babel.numbers import format_decimal
-
-        exact = value if isinstance(value, Decimal) else Decimal(repr(value))
-        return str(format_decimal(exact, locale=self.cldr, decimal_quantization=False))
+        return _decimal(value, self)
 
     def signed(self, number: int) -> str:
         """Write a whole number with its sign."""
@@ -101,6 +99,12 @@ class Language:
     def capitalised(self, text: str) -> str:
         """Begin with a capital letter, where the script has them."""
         return text[:1].upper() + text[1:]
+
+    def _filled(self, template: str, slots: Mapping[str, str]) -> str:
+        if self.direction == "ltr":
+            return template.format_map(slots)
+        # Text of either direction may be filled in; each piece keeps its own order, and does not turn its surroundings.
+        return template.format_map({name: f"{_ISOLATE}{text}{_END}" for name, text in slots.items()})
 
     @cached_property
     def _templates(self) -> Mapping[str, str]:
@@ -168,6 +172,14 @@ def _language(locale: str, tone: str) -> Language:
     except (UnknownLocaleError, ValueError):
         cldr = Locale.parse(_CLDR.get(tag, tag).replace("-", "_"))
     return Language(locale, tag, cldr, _messages(tag, tone))
+
+
+@lru_cache(maxsize=4096)
+def _decimal(value: float | Decimal, language: Language) -> str:
+    from babel.numbers import format_decimal
+
+    exact = value if isinstance(value, Decimal) else Decimal(repr(value))
+    return str(format_decimal(exact, locale=language.cldr, decimal_quantization=False))
 
 
 def _catalogue(locale: str) -> str:

@@ -1,6 +1,7 @@
 """Text from outside, made fit for a sentence."""
 
 import unicodedata
+from functools import lru_cache
 
 __all__ = ["one_line"]
 
@@ -8,6 +9,7 @@ _LONGEST = 120
 _DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
+@lru_cache(maxsize=8192)
 def one_line(text: str, longest: int = _LONGEST) -> str:
     r"""Make text from outside safe to put in a sentence.
 

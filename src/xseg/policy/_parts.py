@@ -354,8 +354,8 @@ class Translation(Frozen):
         By column.
     segments : mapping of str to SegmentPolicy
         By segment name; `shown_name` translates the name.
-    purposes, rights : mapping of str to str
-        Labels by id.
+    purposes, interests, rights : mapping of str to str
+        Labels of purposes, legitimate interests of purposes, and labels of rights, by id.
     transfers, automation, special_categories, human_review : str, optional
         As in `Policy`.
 
@@ -369,6 +369,7 @@ class Translation(Frozen):
     features: Mapping[str, FeatureWords] = Field(default_factory=dict)
     segments: Mapping[str, SegmentPolicy] = Field(default_factory=dict)
     purposes: Mapping[str, Words] = Field(default_factory=dict)
+    interests: Mapping[str, Words] = Field(default_factory=dict)
     rights: Mapping[str, Words] = Field(default_factory=dict)
     transfers: Words | None = None
     automation: Words | None = None

@@ -27,11 +27,13 @@ def translated(policy: "Policy", words: Translation) -> dict[str, Any]:
             **{name: _with(policy.segments.get(name, SegmentPolicy()), said) for name, said in words.segments.items()},
         },
         "purposes": {
-            name: purpose.model_copy(update=_label(words.purposes.get(name)))
+            name: purpose.model_copy(
+                update=_field("label", words.purposes.get(name)) | _field("interest", words.interests.get(name))
+            )
             for name, purpose in policy.purposes.items()
         },
         "rights": {
-            name: link.model_copy(update=_label(words.rights.get(name))) for name, link in policy.rights.items()
+            name: link.model_copy(update=_field("label", words.rights.get(name))) for name, link in policy.rights.items()
         },
         **{name: getattr(words, name) for name in _STATEMENTS if getattr(words, name) is not None},
     }
@@ -42,5 +44,5 @@ def _with(stated: Model, said: BaseModel) -> Model:
     return stated.model_copy(update={name: getattr(said, name) for name in said.model_fields_set})
 
 
-def _label(words: str | None) -> dict[str, str]:
-    return {} if words is None else {"label": words}
+def _field(name: str, words: str | None) -> dict[str, str]:
+    return {} if words is None else {name: words}

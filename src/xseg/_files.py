@@ -1,11 +1,14 @@
 """Writing files whole or not at all."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 from uuid import uuid4
 
-__all__ = ["write_whole"]
+__all__ = ["remove_drafts", "write_whole"]
+
+_DRAFT = re.compile(r"\..+\.[0-9a-f]{32}")
 
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes, *, durable: bool = True) -> None:
@@ -32,3 +35,10 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes, *, durable: 
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what `write_whole` left in a folder where the process was killed; no other may be writing there."""
+    for file in folder.iterdir():
+        if _DRAFT.fullmatch(file.name):
+            file.unlink(missing_ok=True)

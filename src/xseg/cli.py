@@ -22,6 +22,7 @@ app = typer.Typer(
     help="Customer segments whose model is the explanation.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 console = Console()
+_DEMO_FORMS = ("html", "text", "markdown", "json")
 
 TablePath = Annotated[Path, typer.Argument(help="A table of customers: CSV, TSV or Parquet.", metavar="TABLE")]
 ModelPath = Annotated[Path, typer.Argument(help="A model that `xseg fit` wrote.", metavar="MODEL")]
@@ -55,7 +56,6 @@ def demo(
             progress.advance(stage)
 
         import xseg
-        from xseg.cards import FORMS
         from xseg.cards import write_cards as write
 
         customers, policy = xseg.make_customers(rows, random_state=seed), xseg.customers_policy()
@@ -65,7 +65,7 @@ def demo(
         shown = [int((segmenter.labels_ == segment.index).argmax()) for segment in segmenter.segments_]
         some = customers.iloc[shown]
         cards = out / "cards" / xseg.export.fingerprint(segmenter)[:12]
-        write(segmenter, some, cards, ids=list(some.index), policy=policy, forms=tuple(FORMS))
+        write(segmenter, some, cards, ids=list(some.index), policy=policy, forms=_DEMO_FORMS)
         begin("writing the report")
         xseg.make_report(segmenter, customers, policy=policy).save(out / "report.html")
         begin("saving the model")
@@ -162,7 +162,14 @@ def cards(
     id_column: Annotated[str, typer.Option(help="The column that names each person.")],
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("cards"),
     policy: PolicyPath = None,
-    form: Annotated[list[str] | None, typer.Option(help="html, text, markdown or json; may be repeated.")] = None,
+    form: Annotated[
+        list[str] | None, typer.Option(help="html, text, markdown, json, jsonl or parquet; may be repeated.")
+    ] = None,
+    locale: Annotated[
+        str | None, typer.Option(help="The language, such as de or pt-BR; by default the policy's.")
+    ] = None,
+    tone: Annotated[str, typer.Option(help="plain or formal.")] = "plain",
+    jobs: Annotated[int, typer.Option(help="How many processes write; -1 means one for each processor.")] = 1,
 ) -> None:
     """Write everyone's card; a run that was stopped is taken up where it ended."""
     from xseg.cards import write_cards
@@ -179,7 +186,10 @@ def cards(
             ids=ids,
             policy=policy,
             forms=form or ["html"],
-            progress=lambda: progress.advance(bar),
+            progress=lambda people: progress.advance(bar, people),
+            n_jobs=jobs,
+            locale=locale,
+            tone=tone,
         )
     kept = f", {written.n_kept:,} were there already" if written.n_kept else ""
     console.print(f"{written.n_written:,} cards written to [bold]{written.folder}[/]{kept}.", highlight=False)

@@ -1,25 +1,29 @@
-"""Writing many cards to a folder, so that it can be stopped and taken up again."""
+"""Writing many cards to a folder, in parallel, so that it can be stopped at any point and taken up again."""
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from xseg._files import write_whole
+from xseg._files import remove_drafts, write_whole
 from xseg.cards._make import make_cards
+from xseg.cards._sinks import FORMS, PEOPLE_IN_A_PART, sinks_of
+from xseg.cards._stems import file_stems, id_of
+from xseg.core.tables import read_table
 from xseg.exceptions import DataError, ParameterError
 from xseg.export import fingerprint
+from xseg.ink import language_of
 from xseg.policy import Policy
 
-__all__ = ["FORMS", "WrittenCards", "write_cards"]
+__all__ = ["WrittenCards", "write_cards"]
 
-FORMS = {"html": "html", "text": "txt", "markdown": "md", "json": "json"}
 _MANIFEST = "xseg-cards.json"
+# Fewer people than this are not worth starting a process for.
+_WORTH_A_PROCESS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,19 @@ class WrittenCards:
     n_kept: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What every worker needs to know."""
+
+    segmenter: Any
+    policy: Policy
+    folder: Path
+    forms: tuple[str, ...]
+    issued: datetime
+    locale: str | None
+    tone: str
+
+
 def write_cards(
     segmenter: Any,
     X: Any,
@@ -50,9 +67,15 @@ def write_cards(
     policy: Any = None,
     forms: Sequence[str] = ("html",),
     now: datetime | None = None,
-    progress: Callable[[], None] = lambda: None,
+    locale: str | None = None,
+    tone: str = "plain",
+    n_jobs: int | None = None,
+    progress: Callable[[int], None] = lambda people: None,
 ) -> WrittenCards:
-    """Write one file per person and form; what an earlier, stopped call wrote is kept.
+    """Write everybody's cards; what an earlier, stopped call wrote is kept.
+
+    Every file is written whole or not at all, so that a call that is killed leaves no half-written card, and one that
+    takes it up writes none twice.
 
     Parameters
     ----------
@@ -61,17 +84,22 @@ def write_cards(
     X : table or array of shape (n_rows, n_features)
         The people.
     folder : path
-        Where to write; made if it is not there. It remembers the model and policy, and refuses cards of another.
+        Where to write; made if it is not there. It remembers the model, policy, people and language, and refuses
+        others; it also remembers the day, which stays that of the first call.
     ids : sequence of shape (n_rows,)
         A name for each person; it becomes the file name and the card's reference.
     policy : Policy, path or None, default=None
         What the people may be told.
-    forms : sequence of {"html", "text", "markdown", "json"}, default=("html",)
-        Which files to write.
+    forms : sequence of {"html", "text", "markdown", "json", "jsonl", "parquet"}, default=("html",)
+        What to write: a file for each person, or (JSON Lines and Parquet) files of 10,000 people each.
     now : datetime, default=None
-        The date on the cards.
+        The date on the cards; None means today (UTC).
+    locale, tone : str
+        As for `make_cards`.
+    n_jobs : int or None, default=None
+        How many processes write; None means one, -1 one for each processor.
     progress : callable, default=nothing
-        Called once for each person.
+        Called with the number of people done since the last call.
 
     Returns
     -------
@@ -81,9 +109,11 @@ def write_cards(
     Raises
     ------
     DataError
-        Ids are missing or repeated, or the folder holds cards of another model or policy.
+        Ids are missing or repeated, or the folder holds other cards.
     ParameterError
-        A form is not known.
+        A form, language or tone is not known.
+    OptionalDependencyError
+        Parquet needs ``xseg[parquet]``.
 
     Examples
     --------
@@ -102,53 +132,90 @@ def write_cards(
     if unknown or not forms:
         message = f"forms must be some of {', '.join(FORMS)}; got {list(forms)}"
         raise ParameterError(message)
-    stems = _file_names(ids)
-    target = Path(folder)
+    n_rows = len(read_table(X))
+    if len(ids) != n_rows:
+        message = f"there are {len(ids)} ids for {n_rows} rows; give one for each"
+        raise DataError(message)
+    stems, target, told = file_stems(ids), Path(folder), Policy.of(policy)
+    told.check_columns(read_table(X).names)
+    language_of(told.locale if locale is None else locale, tone)
     target.mkdir(parents=True, exist_ok=True)
-    _check_manifest(target, segmenter, Policy.of(policy))
-    cards = make_cards(segmenter, X, policy=policy, ids=[str(name) for name in ids], now=now)
+    remove_drafts(target)
+    about = _about(segmenter, told, stems, locale, tone)
+    issued = _recorded(target, about, datetime.now(UTC) if now is None else now)
+    order = _Order(segmenter, told, target, tuple(forms), issued, locale, tone)
     n_written = 0
-    for card_number, stem in enumerate(stems):
-        paths = {form: target / f"{stem}.{FORMS[form]}" for form in forms}
-        missing = [form for form, path in paths.items() if not path.exists()]
-        card = cards[card_number] if missing else None
-        for form in missing:
-            write_whole(paths[form], getattr(card, form)(), durable=False)
-        n_written += bool(missing)
-        progress()
+    for people, written in _done(order, X, stems, n_jobs):
+        n_written += written
+        progress(people)
     return WrittenCards(target, n_written, len(stems) - n_written)
 
 
-def _file_names(ids: Sequence[Any]) -> list[str]:
-    stems: dict[str, int] = {}
-    for row, name in enumerate(ids):
-        text = "" if name is None or name != name else str(name).strip()
-        if not text:
-            message = f"row {row} has no id; give each person one, or leave the row out"
-            raise DataError(message)
-        stem = quote(text, safe=" ").replace(".", "%2E")
-        if stem in stems:
-            message = f"id {text!r} is used in row {stems[stem]} and again in row {row}; ids must be unique"
-            raise DataError(message)
-        stems[stem] = row
-    return list(stems)
+def _done(order: _Order, X: Any, stems: Sequence[str], n_jobs: int | None) -> Iterator[tuple[int, int]]:
+    """Write part after part; gives how many people each has, and how many were written."""
+    firsts = range(0, len(stems), PEOPLE_IN_A_PART)
+    parts = ((first, X[first : first + PEOPLE_IN_A_PART], stems[first : first + PEOPLE_IN_A_PART]) for first in firsts)
+    if n_jobs in (None, 1) or len(stems) < _WORTH_A_PROCESS:
+        return (_write_part(order, *part) for part in parts)
+    # Late: only many cards need processes.
+    from joblib import Parallel, delayed
+
+    workers = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    done: Iterator[tuple[int, int]] = workers(delayed(_write_part)(order, *part) for part in parts)
+    return done
 
 
-def _check_manifest(folder: Path, segmenter: Any, policy: Policy) -> None:
-    manifest = {
+def _write_part(order: _Order, first: int, rows: Any, stems: Sequence[str]) -> tuple[int, int]:
+    sinks = sinks_of(order.forms, order.folder, first // PEOPLE_IN_A_PART, stems)
+    lacking = [[sink for sink in sinks if sink.lacks(place)] for place in range(len(stems))]
+    if any(lacking):
+        cards = make_cards(
+            order.segmenter,
+            rows,
+            policy=order.policy,
+            ids=[*map(id_of, stems)],
+            now=order.issued,
+            locale=order.locale,
+            tone=order.tone,
+        )
+        for place, missing in enumerate(lacking):
+            card = cards[place] if missing else None
+            for sink in missing:
+                assert card is not None
+                sink.write(place, card)
+        for sink in sinks:
+            sink.close()
+    return len(stems), sum(map(bool, lacking))
+
+
+def _about(segmenter: Any, policy: Policy, stems: Sequence[str], locale: str | None, tone: str) -> dict[str, Any]:
+    return {
         "format": "xseg-cards",
-        "version": 1,
+        "version": 2,
         "model": fingerprint(segmenter),
         "policy": hashlib.sha256(policy.to_yaml().encode()).hexdigest(),
+        "people": hashlib.sha256("\n".join(stems).encode()).hexdigest(),
+        "locale": policy.locale if locale is None else locale,
+        "tone": tone,
     }
+
+
+def _recorded(folder: Path, about: dict[str, Any], now: datetime) -> datetime:
+    """Check that the folder holds the same cards, or note what it will hold; gives the day on the cards."""
     path = folder / _MANIFEST
     if not path.exists():
-        write_whole(path, json.dumps(manifest, indent=1) + "\n")
-        return
+        write_whole(path, json.dumps({**about, "issued": now.isoformat()}, indent=1) + "\n")
+        return now
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        found = None
-    if found != manifest:
-        message = f"{folder} holds cards of another model or policy; write to another folder, or empty this one first"
+        issued = datetime.fromisoformat(found.pop("issued"))
+    except (ValueError, AttributeError, KeyError, TypeError):
+        found, issued = {}, now
+    different = [name for name in about if found.get(name) != about[name]]
+    if different:
+        message = (
+            f"{folder} holds cards of another {different[0] if found else 'kind'}; write to another folder, or empty "
+            "this one first"
+        )
         raise DataError(message)
+    return issued

@@ -33,7 +33,8 @@ def translated(policy: "Policy", words: Translation) -> dict[str, Any]:
             for name, purpose in policy.purposes.items()
         },
         "rights": {
-            name: link.model_copy(update=_field("label", words.rights.get(name))) for name, link in policy.rights.items()
+            name: link.model_copy(update=_field("label", words.rights.get(name)))
+            for name, link in policy.rights.items()
         },
         **{name: getattr(words, name) for name in _STATEMENTS if getattr(words, name) is not None},
     }

@@ -1,0 +1,104 @@
+"""Where cards are written to: a file for each person, or one for many."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from xseg._files import write_whole
+from xseg._optional import require
+from xseg.cards._record import Card
+
+__all__ = ["FORMS", "PEOPLE_IN_A_PART", "Sink", "sinks_of"]
+
+PEOPLE_IN_A_PART: Final = 10_000
+_FILES: Final = {"html": "html", "text": "txt", "markdown": "md", "json": "json"}
+
+
+class Sink(Protocol):
+    """Takes the cards of some people in one form."""
+
+    def lacks(self, place: int) -> bool:
+        """Say whether the card of a person is not there yet."""
+        ...
+
+    def write(self, place: int, card: Card) -> None:
+        """Take the card of a person."""
+        ...
+
+    def close(self) -> None:
+        """Write what was taken, if it is written together."""
+        ...
+
+
+class _Files:
+    """A file for each person."""
+
+    def __init__(self, form: str, folder: Path, part: int, stems: Sequence[str]) -> None:
+        del part
+        self.form = form
+        self.paths = [folder / f"{stem}.{_FILES[form]}" for stem in stems]
+
+    def lacks(self, place: int) -> bool:
+        return not self.paths[place].exists()
+
+    def write(self, place: int, card: Card) -> None:
+        write_whole(self.paths[place], getattr(card, self.form)(), durable=False)
+
+    def close(self) -> None:
+        """Do nothing: each file is whole already."""
+
+
+class _Part:
+    """One file for many people; it is there as a whole or not at all."""
+
+    def __init__(self, form: str, folder: Path, part: int, stems: Sequence[str]) -> None:
+        self.path = folder / f"cards-{part:05d}.{form}"
+        self.is_there = self.path.exists()
+        self.cards: list[Card] = []
+        self.write_all = _PARTS[form]
+        del stems
+
+    def lacks(self, place: int) -> bool:
+        del place
+        return not self.is_there
+
+    def write(self, place: int, card: Card) -> None:
+        del place
+        self.cards.append(card)
+
+    def close(self) -> None:
+        if self.cards:
+            write_whole(self.path, self.write_all(self.cards))
+            self.cards = []
+
+
+def _json_lines(cards: Sequence[Card]) -> str:
+    return "".join(f"{card.json()}\n" for card in cards)
+
+
+def _parquet(cards: Sequence[Card]) -> bytes:
+    """Write what is looked up as columns, and the whole record as JSON."""
+    pyarrow: Any = require("pyarrow", extra="parquet", purpose="writing Parquet")
+    parquet: Any = require("pyarrow.parquet", extra="parquet", purpose="writing Parquet")
+    table = pyarrow.table(
+        {
+            "reference": [card.reference for card in cards],
+            "segment": pyarrow.array([card.segment.index for card in cards], pyarrow.int32()),
+            "segment_name": [card.segment.name for card in cards],
+            "issued": [card.issued for card in cards],
+            "card": [card.json() for card in cards],
+        }
+    )
+    buffer = pyarrow.BufferOutputStream()
+    parquet.write_table(table, buffer, compression="zstd")
+    written: bytes = buffer.getvalue().to_pybytes()
+    return written
+
+
+_PARTS: Final[dict[str, Callable[[Sequence[Card]], str | bytes]]] = {"jsonl": _json_lines, "parquet": _parquet}
+FORMS: Final = (*_FILES, *_PARTS)
+
+
+def sinks_of(forms: Sequence[str], folder: Path, part: int, stems: Sequence[str]) -> list[Sink]:
+    """Open what is asked for, for the people of one part."""
+    return [(_Files if form in _FILES else _Part)(form, folder, part, stems) for form in forms]

@@ -121,7 +121,9 @@ def value_alone(f, start, end, whole, spare, here, target, coding, parts):
         if (there - value) * way > 0:
             value = there
         if whole:
-            value = np.ceil(value) if way > 0 else np.floor(value)
+            # A boundary at a whole number may come out a little beyond it.
+            slack = way * 1e-9 * max(1.0, abs(value))
+            value = np.ceil(value - slack) if way > 0 else np.floor(value - slack)
         nudge = SINGLE_PRECISION * max(abs(value - coding.shift[f]), 1e-6 / coding.factor[f])
         for _ in range(NUDGES):
             if (value - end) * way > 0:

@@ -128,7 +128,20 @@ def tighten(person, trial, trial_codes, spare, target, coding, asked, ladder, pa
 
 @kernel
 def change_by_mixing(
-    person, spare, target, coding, asked, ladder, candidates, exact, most_nodes, best, moved, recoded, parts
+    person,
+    spare,
+    target,
+    coding,
+    asked,
+    ladder,
+    candidates,
+    exact,
+    most_nodes,
+    category_cost,
+    best,
+    moved,
+    recoded,
+    parts,
 ):
     """Write the cheapest change of all where leads are linear between knots, if it costs less than `best`.
 
@@ -173,7 +186,7 @@ def change_by_mixing(
             trial_codes[f] = candidates.which[place]
     if not exact:
         tighten(person, trial, trial_codes, spare, target, coding, asked, ladder, parts)
-        total = price_of(person.values, trial, asked.flat, asked.scale, 1.0)
+        total = price_of(person.values, trial, asked.flat, asked.scale, category_cost)
     if not total < best or not wins(trial, trial_codes, target, coding, parts):
         return best, False
     moved[:], recoded[:] = trial, trial_codes

@@ -126,8 +126,8 @@ def nearest_scores(values, codes, coding, asked, ladder, exact, category_cost, o
             proof = n_free <= 1
             if not proof:
                 best, proof = change_by_mixing(
-                    person, spare, target, coding, asked, ladder, candidates, exact, WHOLE_SEARCH if exact else SKETCH,
-                    best, moved[i], recoded, parts,
+                    person, spare, target, coding, asked, ladder, candidates, exact,
+                    WHOLE_SEARCH if exact else SKETCH, category_cost, best, moved[i], recoded, parts,
                 )  # fmt: skip
             if not proof and (not exact or best == np.inf):
                 if exact:

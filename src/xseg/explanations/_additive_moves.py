@@ -102,7 +102,17 @@ class AdditiveMoves:
         in_chunks(work, len(used), n_workers)
         after = values.copy()
         after[:, self.used] = moved
-        return Found(after, reached, np.where(np.isfinite(cost), self._costs(used, moved), np.inf), proven)
+        return Found(
+            after,
+            reached,
+            np.where(np.isfinite(cost), self._costs(used, moved), np.inf),
+            proven,
+            np.full(len(used), -1),
+        )
+
+    def asks(self, place: int, j: int, rises: bool) -> None:
+        """Give nothing: how far one feature must go depends on the others."""
+        del place, j, rises
 
     def obstacles(self, values: NDArray[np.float64], own: int, target: int) -> tuple[Obstacle, ...]:
         """Give nothing: there is no box to be kept out of."""

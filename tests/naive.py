@@ -1,6 +1,6 @@
 """Slow, obvious twins of everything that is fast."""
 
-from itertools import combinations
+from itertools import combinations, pairwise, product
 from math import factorial
 
 import numpy as np
@@ -212,3 +212,61 @@ def latent_classes(table, n_categories, n_classes, rng, n_iter=500):
             ]
             shares[i] = np.array(joint) / sum(joint)
     return weights, probabilities
+
+
+def box_cost(values, box, tested, place, ends, missing, scale, choices, category_cost):
+    total = 0.0
+    for f in tested[box]:
+        if np.isnan(values[f]):
+            total += 0.0 if missing[box, f] else np.inf
+        elif place[f] >= 0:
+            chosen = choices[box, place[f], int(values[f])]
+            total += np.inf if chosen < 0 else category_cost * (chosen != values[f])
+        else:
+            low, high, up, down = ends[box, f]
+            total += max(up - values[f], 0) / scale[f] if values[f] < low else 0.0
+            total += max(values[f] - down, 0) / scale[f] if values[f] >= high else 0.0
+    return total
+
+
+def membership_change(fails, failed):
+    """Shapley values of the tests of one box: who is inside when some tests are as after, the others as before."""
+    n = len(fails)
+    phi = np.zeros(n)
+    for j in range(n):
+        others = [k for k in range(n) if k != j]
+        for size in range(n):
+            for s in combinations(others, size):
+                inside = [not any(fails[k] if k in known else failed[k] for k in range(n)) for known in (s, (*s, j))]
+                phi[j] += (inside[1] - inside[0]) * factorial(size) * factorial(n - size - 1) / factorial(n)
+    return phi
+
+
+def part(curve, segment, point):
+    level, knot, slope, curvature = curve[:4, segment]
+    return level + slope * abs(point - knot) + curvature * (point - knot) ** 2
+
+
+def cheapest_use(gains, needs, costs, units, chain, group):
+    """The least cost of whole units of columns, used in the order of their chain, one chain a group."""
+    best = np.inf
+    for used in product(*(range(n + 1) for n in units)):
+        in_order = all(
+            not used[c] or used[c - 1] == units[c - 1] for c in range(1, len(used)) if chain[c] == chain[c - 1]
+        )
+        chains = [{chain[c] for c in range(len(used)) if used[c] and group[c] == g} for g in set(group)]
+        if in_order and all(len(one) <= 1 for one in chains) and (gains.T @ used >= needs - 1e-9).all():
+            best = min(best, float(costs @ used))
+    return best
+
+
+def cheapest_combination(spare, target, offsets, costs, gains):
+    """The least cost of one candidate a feature, or none, that makes every lead at least nothing."""
+    best = np.inf
+    rivals = [s for s in range(len(spare)) if s != target]
+    options = [[None, *range(first, last)] for first, last in pairwise(offsets)]
+    for chosen in product(*options):
+        taken = [c for c in chosen if c is not None]
+        if all(spare[s] + sum(gains[c, s] for c in taken) >= 0 for s in rivals):
+            best = min(best, sum(costs[c] for c in taken))
+    return best

@@ -143,3 +143,35 @@ def test_prototypes_of_a_file_in_batches_are_the_same_bits(shared_data):
     assert (whole.labels_ == batched.labels_).all()
     assert whole.cost_ == batched.cost_
     assert whole.prototypes_.equals(batched.prototypes_)
+
+
+CHANGED = {
+    **SCORED,
+    "squared": lambda: xseg.PrototypeSegmenter(4, metric="squared", random_state=0),
+    "tree": lambda: xseg.TreeSegmenter(4, max_leaves=8, effort="fast", random_state=0),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGED)
+@pytest.mark.parametrize("table_of", [marketing, bank, telco, wholesale, retail])
+def test_changes_of_real_customers_move_them_and_leave_what_is_frozen(shared_data, table_of, kind):
+    table = table_of(shared_data)
+    segmenter = CHANGED[kind]().fit(table)
+    some = table.sample(150, random_state=0)
+    frozen = list(table.columns[:2])
+    for asked in ({}, {"frozen": frozen}, {"target": 0, "frozen": frozen}):
+        answer = xseg.counterfactual(segmenter, some, **asked)
+        assert (segmenter.predict(answer.changed)[answer.found] == answer.target[answer.found]).all()
+        assert (segmenter.predict(answer.changed)[~answer.found] == answer.own[~answer.found]).all()
+        if asked:
+            pd.testing.assert_frame_equal(answer.changed[frozen], some[frozen])
+        for i, obstacles in enumerate(answer.blocked_by):
+            impossible = kind == "tree" and not answer.found[i]
+            assert bool(obstacles) == impossible
+            assert all({why for _, why in one.features} <= {"frozen", "missing", "no value"} for one in obstacles)
+            assert all(one.features for one in obstacles)
+        if kind == "tree":
+            assert answer.proven.all()
+    everything = xseg.counterfactual(segmenter, some, frozen=list(table.columns))
+    assert not everything.found.any()
+    assert everything.proven.all()

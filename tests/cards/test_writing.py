@@ -71,10 +71,11 @@ from xseg.cards import write_cards
 shop, out = sys.argv[1:]
 customers = pd.read_parquet(shop + "/customers.parquet")
 segmenter = xseg.load(shop + "/model.json")
+now = datetime(2026, 11, 24, tzinfo=UTC)
 print("begun", flush=True)
-write_cards(segmenter, customers, out, ids=list(customers.index), forms=["jsonl"], now=datetime(2026, 11, 24, tzinfo=UTC))
+write_cards(segmenter, customers, out, ids=list(customers.index), forms=["jsonl"], now=now)
 some = customers.head(1500)
-write_cards(segmenter, some, out + "-html", ids=list(some.index), forms=["html"], now=datetime(2026, 11, 24, tzinfo=UTC))
+write_cards(segmenter, some, out + "-html", ids=list(some.index), forms=["html"], now=now)
 """
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import linprog
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -334,3 +335,114 @@ def test_what_cannot_be_asked_is_refused(fitted, mixed):
         xseg.counterfactual(pipeline, X)
     idle = make_pipeline("passthrough", xseg.TreeSegmenter(2)).fit(X)
     assert xseg.counterfactual(idle, X).found.all()
+
+
+def numbers_table(n_rows=400):
+    """Three groups on three columns of numbers that do not repeat."""
+    rng = np.random.default_rng(4)
+    group = rng.integers(0, 3, n_rows)
+    columns = {f"x{j}": rng.normal(size=n_rows) + 3 * (group == j) + 0.5 * j for j in range(3)}
+    return pd.DataFrame(columns)
+
+
+def allowed_spans(segmenter, row, asked):
+    """From where to where each number may go: to the first and last threshold, as far as is asked."""
+    for bins in segmenter.model_.coding.bins.features:
+        name = bins.feature.name
+        own, low, high = row[name], bins.thresholds[0], bins.thresholds[-1]
+        way = asked.get("direction", {}).get(name)
+        fixed = name in asked.get("frozen", ())
+        yield min(own, own if fixed or way == "up" else low), max(own, own if fixed or way == "down" else high)
+
+
+LINEAR_ASKS = [{}, {"frozen": ["x0"]}, {"direction": {"x1": "up", "x2": "down"}}]
+
+
+@pytest.mark.parametrize("asked", LINEAR_ASKS)
+def test_squared_prototypes_have_the_least_change_of_all_by_linear_programming(asked):
+    table = numbers_table()
+    segmenter = SCORED["squared"]().set_params(n_segments=5, max_bins=255).fit(table)
+    coding, scores = segmenter.model_.coding, segmenter.model_.scores
+    scales = np.array([scale_of(segmenter, name) for name in table])
+    answer = xseg.counterfactual(segmenter, table, 0, **asked)
+    assert answer.proven.all()
+    several = 0
+    for i in range(0, len(table), 8):
+        if answer.own[i] == 0:
+            continue
+        knots = scores.curves[:, 1]
+        slopes = 2 * (knots[:, [0]] - knots) * coding.embedding.factor[:, None] * scales[:, None]
+        behind = segmenter.model_.score(segmenter._read(table.iloc[[i]]))[0]
+        spans = np.array(list(allowed_spans(segmenter, table.iloc[i], asked)))
+        room = np.abs(spans - table.iloc[i].to_numpy()[:, None]) / scales[:, None]
+        gains = np.vstack([slopes, -slopes])[:, 1:]
+        best = linprog(
+            np.ones(6), -gains.T, behind[0] - behind[1:], bounds=[(0, r) for r in (*room[:, 1], *room[:, 0])]
+        )
+        assert answer.found[i] == (best.status == 0)
+        if answer.found[i]:
+            assert best.fun - 1e-6 <= answer.cost[i] <= best.fun + 10 * RESOLUTION
+            several += len(answer.changes[i]) > 1
+    assert several > 0 or "frozen" in asked
+
+
+@pytest.mark.parametrize("metric", ["gower", "manhattan", "squared"])
+def test_proof_holds_against_a_lattice_of_two_numbers(metric):
+    table = numbers_table()[["x0", "x1"]]
+    segmenter = xseg.PrototypeSegmenter(5, metric=metric, random_state=0).fit(table)
+    scales = [scale_of(segmenter, name) for name in table]
+    lines = [
+        np.linspace(bins.thresholds[0], bins.thresholds[-1], 301) for bins in segmenter.model_.coding.bins.features
+    ]
+    lattice = np.array(np.meshgrid(*lines)).reshape(2, -1).T
+    labels = segmenter.predict(pd.DataFrame(lattice, columns=table.columns))
+    answer = xseg.counterfactual(segmenter, table)
+    assert answer.proven.mean() > 0.9
+    for i in np.flatnonzero(answer.proven)[::10]:
+        prices = (np.abs(lattice - table.iloc[i].to_numpy()) / scales).sum(axis=1)
+        assert answer.cost[i] <= prices[labels != answer.own[i]].min() + 10 * RESOLUTION
+
+
+def test_scores_out_of_reach_are_proven_and_what_is_proven_is_true():
+    table = numbers_table()[["x0", "x1"]]
+    unreached = 0
+    for kind in ("gower", "squared", "mixture"):
+        segmenter = SCORED[kind]().set_params(max_bins=255).fit(table)
+        line = np.linspace(table["x0"].min(), table["x0"].max(), 3_001)
+        for target in range(3):
+            answer = xseg.counterfactual(segmenter, table, target, frozen=["x1"])
+            assert answer.proven.all()
+            unreached += (~answer.found).sum()
+            for i in np.flatnonzero(~answer.found)[:10]:
+                row = pd.DataFrame({"x0": line, "x1": table["x1"].iloc[i]})
+                thresholds = segmenter.model_.coding.bins[0].thresholds
+                inside = row[(line >= thresholds[0]) & (line <= thresholds[-1])]
+                assert (segmenter.predict(inside) != target).all()
+                assert answer.recourse(i).blocked_by == ()
+                assert answer.recourse(i).target == segmenter.segment_names_[target]
+    assert unreached > 10
+
+
+def test_recourse_tells_one_person_the_facts(mixed):
+    segmenter = xseg.RuleSegmenter(
+        {"loyal": "orders > 2.5 and spend < 150 and balance <= 30", "rich": "spend >= 250.5"}
+    )
+    segmenter.fit(mixed)
+    row = mixed.head(1).assign(orders=1, spend=900.0, balance=40.0)
+    facts = xseg.counterfactual(segmenter, row, "loyal").recourse(0)
+    assert (facts.own, facts.target, facts.found, facts.proven) == ("rich", "loyal", True, True)
+    told = {
+        change.feature: (change.before, change.after, change.relation, change.threshold) for change in facts.changes
+    }
+    assert told["orders"] == (1, 3, ">=", 3)
+    assert told["balance"] == (40.0, 30.0, "<=", 30.0)
+    assert told["spend"][2:] == ("<", 150.0)
+    few = xseg.RuleSegmenter({"new": "orders < 2.5 and balance > 30"}).fit(mixed)
+    facts = xseg.counterfactual(few, row.assign(orders=7, balance=1.0), "new").recourse(0)
+    assert [(change.relation, change.threshold) for change in facts.changes] == [("<", 3), (">", 30.0)]
+    facts = xseg.counterfactual(segmenter, row, "loyal", frozen=["spend"]).recourse(0)
+    assert (facts.found, facts.proven, facts.changes, facts.cost) == (False, True, (), np.inf)
+    assert facts.blocked_by[0].features == (("spend", "frozen"),)
+    scored = SCORED["gower"]().fit(mixed)
+    for change in xseg.counterfactual(scored, mixed).recourse(0).changes:
+        assert (change.relation, change.threshold) == ("=", change.after)

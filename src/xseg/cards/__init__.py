@@ -3,8 +3,8 @@
 from xseg.cards._lint import UnfitWords, lint_words
 from xseg.cards._make import Cards, make_cards
 from xseg.cards._record import Card
-from xseg.cards._verify import CardCheck, Failure, verify_card, verify_cards
 from xseg.cards._sinks import FORMS
+from xseg.cards._verify import CardCheck, Failure, verify_card, verify_cards
 from xseg.cards._writing import WrittenCards, write_cards
 
 __all__ = [

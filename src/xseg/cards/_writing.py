@@ -70,7 +70,7 @@ def write_cards(
     locale: str | None = None,
     tone: str = "plain",
     n_jobs: int | None = None,
-    progress: Callable[[int], None] = lambda people: None,
+    progress: Callable[[int], None] | None = None,
 ) -> WrittenCards:
     """Write everybody's cards; what an earlier, stopped call wrote is kept.
 
@@ -98,7 +98,7 @@ def write_cards(
         As for `make_cards`.
     n_jobs : int or None, default=None
         How many processes write; None means one, -1 one for each processor.
-    progress : callable, default=nothing
+    progress : callable, default=None
         Called with the number of people done since the last call.
 
     Returns
@@ -147,7 +147,8 @@ def write_cards(
     n_written = 0
     for people, written in _done(order, X, stems, n_jobs):
         n_written += written
-        progress(people)
+        if progress is not None:
+            progress(people)
     return WrittenCards(target, n_written, len(stems) - n_written)
 
 

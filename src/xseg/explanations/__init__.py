@@ -3,7 +3,7 @@
 from xseg.explanations._change import Change, change
 from xseg.explanations._changed import FeatureChange, changed_rows
 from xseg.explanations._contrast import Contrast, contrast
-from xseg.explanations._counterfactual import Counterfactuals, counterfactual
+from xseg.explanations._counterfactual import Counterfactuals, Recourse, counterfactual
 from xseg.explanations._explain import explain
 from xseg.explanations._explained import NO_RIVAL, Explained
 from xseg.explanations._moves import Obstacle
@@ -19,6 +19,7 @@ __all__ = [
     "Explained",
     "FeatureChange",
     "Obstacle",
+    "Recourse",
     "RowExplanation",
     "ScoredReason",
     "ScoredRow",

@@ -4,9 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._kernels.additive import CURVATURE, KNOT, LEVEL, SLOPE
+from xseg._kernels.asked import Asked, Coding, Ladder
 from xseg._kernels.recourse import nearest_scores
 from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING, N_CODES
+from xseg.core.schema import Kind
 from xseg.core.tables import Table
 from xseg.explanations._chunks import in_chunks
 from xseg.explanations._moves import CATEGORY_COST, RESOLUTION, Found, Moves, Obstacle
@@ -14,7 +16,7 @@ from xseg.explanations._moves import CATEGORY_COST, RESOLUTION, Found, Moves, Ob
 __all__ = ["AdditiveMoves"]
 
 _STEPS = 32
-_MOST_NODES = 2_000
+_MOST_NODES = 300
 
 
 class AdditiveMoves:
@@ -37,9 +39,29 @@ class AdditiveMoves:
         self.n_coordinates = len(scores.embedding.coordinates)
         kinds = [self.bins[j].feature.kind for j in self.used.tolist()]
         self.flat = np.array([not kind.is_numeric for kind in kinds], dtype=bool)
-        self.whole = np.array([self.bins[j].feature.integral for j in self.used.tolist()], dtype=bool)
+        curves = scores.curves
+        self.exact = bool((curves[:, CURVATURE] == curves[:, CURVATURE, :1]).all())
         self.stops = self._all_stops()
-        self.parts = self._all_parts()
+        ends = np.stack(
+            [
+                np.where(np.isinf(self.stops[:, 0]), -np.inf, self.stops[:, 0]).max(axis=1),
+                self.stops[:, 1].min(axis=1),
+            ],
+            axis=1,
+        )
+        self._ladder = Ladder(self.stops, self._all_parts(), ends)
+        whole = np.array([kind.integral or kind.kind is Kind.BOOLEAN for kind in moves.schema], dtype=bool)
+        places = -np.floor(np.log10(RESOLUTION * moves.scale)).astype(np.int64)
+        self._asked = Asked(
+            whole[self.used],
+            self.flat,
+            moves.scale[self.used],
+            moves.rises[self.used],
+            moves.falls[self.used],
+            moves.lowest[self.used],
+            moves.highest[self.used],
+            places[self.used],
+        )
 
     def own(self, table: Table) -> NDArray[np.int64]:
         """Give the segment each row is in."""
@@ -57,36 +79,40 @@ class AdditiveMoves:
         codes = self._codes(used)
         moved, reached = np.empty_like(used), np.empty(len(used), dtype=np.int64)
         cost, proven = np.empty(len(used)), np.empty(len(used), dtype=bool)
-        scores, moves = self.model.scores, self.moves
-        embedding = scores.embedding
-        coding = (self.n_coordinates, embedding.shift, embedding.factor, scores.bias, scores.curves, scores.tables)
-        asked = (
-            self.whole,
-            self.flat,
-            *(of[self.used] for of in (moves.scale, moves.rises, moves.falls, moves.lowest, moves.highest)),
+        scores, embedding = self.model.scores, self.model.scores.embedding
+        coding = Coding(
+            self.n_coordinates, embedding.shift, embedding.factor, scores.bias, scores.curves, scores.tables
         )
 
         def work(rows: slice) -> None:
-            out = (moved[rows], reached[rows], cost[rows], proven[rows])
             nearest_scores(
                 used[rows],
                 codes[rows],
                 coding,
-                asked,
-                self.stops,
-                self.parts,
+                self._asked,
+                self._ladder,
+                self.exact,
                 CATEGORY_COST,
                 own[rows],
                 targets[rows],
                 _MOST_NODES,
-                out,
+                (moved[rows], reached[rows], cost[rows], proven[rows]),
             )
 
         in_chunks(work, len(used), n_workers)
-        moved = self._readable(used, moved, reached)
         after = values.copy()
         after[:, self.used] = moved
-        return Found(after, reached, np.where(np.isfinite(cost), self._costs(used, moved), np.inf), proven)
+        return Found(
+            after,
+            reached,
+            np.where(np.isfinite(cost), self._costs(used, moved), np.inf),
+            proven,
+            np.full(len(used), -1),
+        )
+
+    def asks(self, place: int, j: int, rises: bool) -> None:
+        """Give nothing: how far one feature must go depends on the others."""
+        del place, j, rises
 
     def obstacles(self, values: NDArray[np.float64], own: int, target: int) -> tuple[Obstacle, ...]:
         """Give nothing: there is no box to be kept out of."""
@@ -106,39 +132,10 @@ class AdditiveMoves:
                 codes[known, f] = np.searchsorted(self.bins[j].thresholds, column[known], side="right")
         return codes
 
-    def _scores(self, used: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give the scores of values of the used features, as `predict` sees them."""
-        embedding = self.model.scores.embedding
-        codes = np.zeros((len(used), len(self.bins)), dtype=np.uint8)
-        codes[:, self.used] = self._codes(used)
-        points = (used[:, : self.n_coordinates] - embedding.shift) * embedding.factor
-        return self.model.scores.of(codes, np.nan_to_num(points).astype(np.float32))
-
     def _costs(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
         size = np.abs(np.nan_to_num(after) - np.nan_to_num(before)) / self.moves.scale[self.used]
         size[:, self.flat] = np.where(size[:, self.flat] > 0, CATEGORY_COST, 0.0)
         return np.asarray(size.sum(axis=1))
-
-    def _readable(
-        self, before: NDArray[np.float64], after: NDArray[np.float64], reached: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """Round what changed away from where it was, by at most a thousandth of a scale, where that still does."""
-        rounded = after.copy()
-        for f in np.flatnonzero(~self.whole[: self.n_coordinates]).tolist():
-            j = int(self.used[f])
-            rows = np.flatnonzero((before[:, f] != after[:, f]) & ~np.isnan(before[:, f]))
-            places = -int(np.floor(np.log10(RESOLUTION * self.moves.scale[j])))
-            value, step = after[rows, f], 10.0**-places
-            outward = np.where(value > before[rows, f], np.ceil(value / step), np.floor(value / step))
-            # Dividing by the inverse gives 0.3 where 3 * 0.1 would give 0.30000000000000004.
-            ends = outward / 10.0**places if places > 0 else outward * step
-            rounded[rows, f] = np.clip(ends, self.moves.lowest[j], self.moves.highest[j])
-        scores = self._scores(rounded)
-        rows = np.arange(len(after))
-        lead = scores[rows, reached]
-        scores[rows, reached] = -np.inf
-        does = (reached >= 0) & (lead > scores.max(axis=1))
-        return np.where(does[:, None], rounded, after)
 
     def _all_stops(self) -> NDArray[np.float64]:
         """Give where a feature may end, from below and from above, by code, shape (n_used, 2, 255)."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from xseg._kernels.moves import box_costs, nearest_boxes
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.boxes import BoxModel, Tests
+from xseg.core.conditions import number_below
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
 from xseg.core.tables import Table
@@ -77,7 +78,7 @@ class BoxMoves:
         """Give the cheapest change of each row into its target (-1: any segment but its own)."""
         boxes, cost = self.nearest(values, own, targets, n_workers)
         reached = np.where(boxes >= 0, self.boxes.segment[boxes].astype(np.int64), -1)
-        return Found(self.moved(values, boxes), reached, cost, np.ones(len(values), dtype=bool))
+        return Found(self.moved(values, boxes), reached, cost, np.ones(len(values), dtype=bool), boxes)
 
     def nearest(
         self, values: NDArray[np.float64], own: NDArray[np.int64], targets: NDArray[np.int64], n_workers: int
@@ -108,6 +109,16 @@ class BoxMoves:
                     codes = column[known].astype(np.int64)
                     out[rows[known], j] = self.choices[box, self.place[j], codes]
         return out
+
+    def asks(self, place: int, j: int, rises: bool) -> tuple[str, float] | None:
+        """Say what a box asks of a number that rises, or falls, into it: a relation and a threshold."""
+        if self.bins[j].feature.kind is not Kind.NUMBER:
+            return None
+        end = float(self.ends[place, j, 0 if rises else 1])
+        named = number_below(end)
+        if named is None or (self.bins[j].feature.integral and not named.is_integer()):
+            return (">=" if rises else "<"), end
+        return (">" if rises else "<="), named
 
     def obstacles(self, values: NDArray[np.float64], own: int, target: int) -> tuple[Obstacle, ...]:
         """Say for one row what blocks the way into each box of its target."""

@@ -31,11 +31,18 @@ class FeatureChange:
         The column.
     before, after : object
         The value it has, and the value it needs, in raw units.
+    relation : {">=", ">", "<=", "<", "="}
+        What the segment asks of the value after, next to the threshold. "=" where it is a category or a boolean, or
+        where segments are made of scores, so that the other changes decide how far this one must go.
+    threshold : object
+        What the value after is compared with; itself where the relation is "=".
     """
 
     feature: str
     before: Any
     after: Any
+    relation: str
+    threshold: Any
 
 
 def changed_table(X: Any, table: Table, bins: Bins, before: NDArray[np.float64], after: NDArray[np.float64]) -> Any:
@@ -109,9 +116,13 @@ def _like(old: Any, values: list[Any]) -> Any:
 
 
 def changes_of(
-    table: Table, bins: Bins, before: NDArray[np.float64], after: NDArray[np.float64]
+    table: Table,
+    bins: Bins,
+    before: NDArray[np.float64],
+    after: NDArray[np.float64],
+    asks: Callable[[int, int, bool], tuple[str, float] | None],
 ) -> tuple[tuple[FeatureChange, ...], ...]:
-    """List what changes in each row."""
+    """List what changes in each row; `asks` says what is asked of a row's feature that rises, or falls."""
     changes: list[list[FeatureChange]] = [[] for _ in range(len(table))]
     moved = (before != after) & ~np.isnan(before)
     for j in np.flatnonzero(moved.any(axis=0)).tolist():
@@ -119,7 +130,9 @@ def changes_of(
         name = bins[j].feature.name
         old, new = _before(table.columns[j], rows, bins[j]), _told(bins[j], after[rows, j])
         for i, was, becomes in zip(rows.tolist(), old, new, strict=True):
-            changes[i].append(FeatureChange(name, was, becomes))
+            asked = asks(i, j, bool(after[i, j] > before[i, j]))
+            relation, threshold = ("=", becomes) if asked is None else (asked[0], _threshold(bins[j], *asked))
+            changes[i].append(FeatureChange(name, was, becomes, relation, threshold))
     return tuple(map(tuple, changes))
 
 
@@ -133,6 +146,12 @@ def _told(bins: FeatureBins, values: NDArray[np.float64]) -> list[Any]:
         values = values.astype(np.int64)
     numbers: list[Any] = values.tolist()
     return numbers
+
+
+def _threshold(bins: FeatureBins, relation: str, value: float) -> Any:
+    """Give a threshold as people write it: of whole numbers, those below 2.5 are those below 3."""
+    whole = bins.feature.integral and relation in {">=", "<"}
+    return _told(bins, np.array([np.ceil(value) if whole else value]))[0]
 
 
 def _before(column: Column, rows: NDArray[np.int64], bins: FeatureBins) -> list[Any]:

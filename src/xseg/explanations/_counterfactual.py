@@ -23,10 +23,40 @@ from xseg.explanations._pipeline import route_of
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ANY_OTHER", "Counterfactuals", "counterfactual", "mover_of"]
+__all__ = ["ANY_OTHER", "Counterfactuals", "Recourse", "counterfactual", "mover_of"]
 
 ANY_OTHER = -1
 _COSTS = ("scaled-l1",)
+
+
+@dataclass(frozen=True, slots=True)
+class Recourse:
+    """What one person can do to get into another segment, as facts.
+
+    Attributes
+    ----------
+    own, target : str
+        The segment the person is in, and the one the change leads to; "" where there is no way into any.
+    found : bool
+        Whether there is a way.
+    proven : bool
+        Whether there is proof: that none is cheaper, or that there is none. "Nothing you can change" may be said only
+        where `found` is false and `proven` is true.
+    cost : float
+        What the change costs; infinity where there is no way.
+    changes : tuple of FeatureChange
+        What changes.
+    blocked_by : tuple of Obstacle
+        For segments made of boxes, what is in the way into each box where there is no way.
+    """
+
+    own: str
+    target: str
+    found: bool
+    proven: bool
+    cost: float
+    changes: tuple[FeatureChange, ...]
+    blocked_by: tuple[Obstacle, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +74,9 @@ class Counterfactuals:
     cost : ndarray of shape (n_rows,)
         What the change costs; infinity where there is no way.
     proven : ndarray of shape (n_rows,)
-        Whether the search was exhausted; always so for segments made of boxes.
+        Whether there is proof: that no change is cheaper, or that there is no way. See the Notes of `counterfactual`
+        for what it is proven against. Where it is false, a way that was found is one, but cheaper ones may exist, and
+        ``found=False`` says nothing at all.
     changed : DataFrame of shape (n_rows, n_features)
         The rows after the change, in raw units; rows without a way are as they were.
     """
@@ -59,6 +91,8 @@ class Counterfactuals:
     _before: NDArray[np.float64] = field(repr=False)
     _after: NDArray[np.float64] = field(repr=False)
     _wanted: NDArray[np.int64] = field(repr=False)
+    _place: NDArray[np.int64] = field(repr=False)
+    _names: tuple[str, ...] = field(repr=False)
     _mover: Mover = field(repr=False)
 
     def __len__(self) -> int:
@@ -67,7 +101,11 @@ class Counterfactuals:
     @cached_property
     def changes(self) -> tuple[tuple[FeatureChange, ...], ...]:
         """What changes in each row; nothing where there is no way, or no need."""
-        return changes_of(self._table, self._mover.bins, self._before, self._after)
+
+        def asks(row: int, j: int, rises: bool) -> tuple[str, float] | None:
+            return self._mover.asks(int(self._place[row]), j, rises)
+
+        return changes_of(self._table, self._mover.bins, self._before, self._after, asks)
 
     @cached_property
     def blocked_by(self) -> tuple[tuple[Obstacle, ...], ...]:
@@ -79,6 +117,30 @@ class Counterfactuals:
         for i in np.flatnonzero(~self.found).tolist():
             blocked[i] = self._mover.obstacles(self._before[i], int(self.own[i]), int(self._wanted[i]))
         return tuple(blocked)
+
+    def recourse(self, row: int) -> Recourse:
+        """Give what the person in one row can do, as facts.
+
+        Parameters
+        ----------
+        row : int
+            The place of the row, from 0.
+
+        Returns
+        -------
+        Recourse
+            The two segments, what changes, what it costs, and what is proven.
+        """
+        found, target = bool(self.found[row]), int(self.target[row])
+        return Recourse(
+            self._names[self.own[row]],
+            self._names[target] if target >= 0 else "",
+            found,
+            bool(self.proven[row]),
+            float(self.cost[row]),
+            self.changes[row],
+            self.blocked_by[row],
+        )
 
 
 def counterfactual(
@@ -137,13 +199,26 @@ def counterfactual(
 
     Notes
     -----
-    Where segments are made of scores, the target's score must exceed every other by a margin of 1e-9 of the largest
-    score. Each number may end where a code of the fitted profile begins (a round number), and a branch and bound over
-    these and the categories finds the cheapest combination; it drops what cannot beat the best by the best possible
-    gain per cost against each rival. Changes of one number alone are then followed to the very boundary between the
-    last round number before and the first one after, and so is each number of a combination, as far as the others
-    allow. So the cost is never above the cheapest combination of round numbers where `proven` is true; it is the least
-    of all where one feature changes and the margin rises between the two round numbers.
+    *Boxes* are exact, so `proven` is always true: no change is cheaper, but for a thousandth of the scale for each
+    number that must end below a half-open cut; and where there is no way, `blocked_by` is the proof.
+
+    *Scores.* The target's score must exceed every other by 1e-9 of the largest part of one. A number may end anywhere
+    from the first to the last threshold of the fitted profile (nobody is sent beyond the population), a number looked
+    up by code at any of its thresholds, a category at any that the profile knows. If only one feature changes, the
+    least change is found in closed form for every score, so it is exact where only one feature may change.
+
+    Prototypes, under any metric: leads over rivals are linear between the prototypes' own values, and branch and bound
+    over linear programmes finds the least change of any number of features. `proven` says that it ended: no change
+    within those ranges is cheaper, or there is none. It stops after 100 programmes for each target.
+
+    Mixtures: leads are quadratic. Linear programmes over eight pieces a feature make a draft, each number of which is
+    moved back as far as the others allow; branch and bound over at most 64 thresholds a number and all categories looks
+    for better, in at most 300 steps. `proven` says that the latter ended: no combination of those thresholds is
+    cheaper (values between them may be). Where nothing is found, `proven` is true only if some rival could not be led
+    even if every feature went where it helps most.
+
+    Last, changed numbers are rounded to a power of ten at most a thousandth of the scale, where the target can still
+    be kept; `proven` is about the change before that.
 
     References
     ----------
@@ -177,7 +252,7 @@ def counterfactual(
     values, own = values_of(mover.bins, table), mover.own(table)
     wanted = np.full(len(table), position, dtype=np.int64)
     answer = mover.solve(values, own, wanted, count_workers(fitted.n_jobs))
-    return _told(X, table, mover, values, own, wanted, answer)
+    return _told(X, table, mover, values, own, wanted, answer, fitted.segment_names_)
 
 
 def mover_of(segmenter: Any, moves: Moves) -> Mover:
@@ -193,6 +268,7 @@ def _told(
     own: NDArray[np.int64],
     wanted: NDArray[np.int64],
     answer: Found,
+    names: tuple[str, ...],
 ) -> Counterfactuals:
     return Counterfactuals(
         np.isfinite(answer.cost),
@@ -205,6 +281,8 @@ def _told(
         values,
         answer.values,
         wanted,
+        answer.place,
+        names,
         mover,
     )
 

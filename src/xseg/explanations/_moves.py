@@ -155,13 +155,16 @@ class Found:
     cost : ndarray of shape (n_rows,)
         What it costs; infinity where there is no way.
     proven : ndarray of shape (n_rows,)
-        Whether the search was exhausted.
+        Whether there is proof that none is cheaper.
+    place : ndarray of shape (n_rows,)
+        The box it gets into; -1 where there is none.
     """
 
     values: NDArray[np.float64]
     target: NDArray[np.int64]
     cost: NDArray[np.float64]
     proven: NDArray[np.bool_]
+    place: NDArray[np.int64]
 
 
 class Mover(Protocol):
@@ -181,6 +184,10 @@ class Mover(Protocol):
         n_workers: int,
     ) -> Found:
         """Give the cheapest change of each row into its target (-1: any segment but its own)."""
+        ...
+
+    def asks(self, place: int, j: int, rises: bool) -> tuple[str, float] | None:
+        """Say what a place asks of a number that rises, or falls, into it: a relation and a threshold."""
         ...
 
     def obstacles(self, values: NDArray[np.float64], own: int, target: int) -> "tuple[Obstacle, ...]":

@@ -188,6 +188,7 @@ class PurposeFact(_Fact):
 class Used(_Fact):
     """One piece of information that the model asks about."""
 
+    feature: str
     label: str
     origin: Origin
     purposes: tuple[str, ...]

@@ -10,6 +10,7 @@ import numpy as np
 
 from xseg.cards._make import Cards, make_cards
 from xseg.cards._record import Alternative, Asked, Card, WayOut
+from xseg.core.schema import Kind
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError
 from xseg.explanations import changed_rows
@@ -239,6 +240,8 @@ def _meeting(asked: Asked, value: Any) -> Any:
         return value if value in limits.categories else limits.categories[0]
     if not limits.known:
         return np.nan
+    if limits.kind is Kind.BOOLEAN:
+        return limits.lower is not None
     if limits.lower is not None and not value >= limits.lower:
         return ceil(limits.lower) if asked.integral else limits.lower
     if limits.upper is not None and not value < limits.upper:

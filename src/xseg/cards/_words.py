@@ -188,16 +188,19 @@ def _reason(card: "Card", place: int, reason: "Reason", language: Language) -> R
         (_WEIGHTS[weight], language.say(f"reason.{weight}") if weight else None),
         (Rank.SURPRISING if surprising else Rank.ORIGIN, origin_words(reason.origin, language)),
     ]
-    # A column name is shown as it is; only words begin with a capital.
-    label = reason.label if reason.label == reason.feature else language.capitalised(reason.label)
     return ReasonWords(
-        label=label,
+        label=_label(reason.feature, reason.label, language),
         value=value_words(reason.value, reason.limits or reason.typical, quantity),
         told=tuple((rank, sentence) for rank, sentence in told if sentence is not None),
         budget=Rank.ORIGIN,
         points=reason.points,
         points_words=_signed(reason.points, language),
     )
+
+
+def _label(feature: str, label: str, language: Language) -> str:
+    """Give a label as it begins a line: a column name as it is, words with a capital."""
+    return label if label == feature else language.capitalised(label)
 
 
 def _compared(comparison: "Comparison", language: Language) -> str | None:
@@ -336,7 +339,7 @@ def _used(facts: "tuple[Used, ...]", purposes: "tuple[PurposeFact, ...]", langua
     labels = {purpose.purpose: purpose.label for purpose in purposes}
     return tuple(
         UsedWords(
-            language.capitalised(used.label),
+            _label(used.feature, used.label, language),
             (
                 origin_words(used.origin, language),
                 *_purposes(tuple(labels[purpose] for purpose in used.purposes if purpose in labels), language),

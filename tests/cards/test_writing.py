@@ -125,7 +125,7 @@ def test_what_is_taken_up_keeps_the_day_and_refuses_other_people(shop, tmp_path)
 def test_forms_languages_and_ids_that_make_no_sense_are_refused(shop, tmp_path):
     customers, segmenter, _ = shop
     some = customers.head(2)
-    for forms in ([], ["pdf"], ["html", "doc"]):
+    for forms in ([], ["docx"], ["html", "doc"]):
         with pytest.raises(ParameterError, match="forms must be"):
             write_cards(segmenter, some, tmp_path, ids=["a", "b"], forms=forms)
     with pytest.raises(ParameterError, match="locale"):
@@ -133,4 +133,13 @@ def test_forms_languages_and_ids_that_make_no_sense_are_refused(shop, tmp_path):
     for ids, problem in [(["a"], "1 ids for 2 rows"), (["a", "a"], "used in row 0"), (["a", None], "no id")]:
         with pytest.raises(DataError, match=problem):
             write_cards(segmenter, some, tmp_path, ids=ids)
-    assert set(FORMS) == {"html", "text", "markdown", "json", "jsonl", "parquet"}
+
+
+def test_every_form_is_written(shop, tmp_path):
+    customers, segmenter, _ = shop
+    write_cards(segmenter, customers.head(1), tmp_path, ids=["a"], forms=FORMS, policy=xseg.customers_policy(), now=NOW)
+    starts = {"a.png": b"\x89PNG", "a.pdf": b"%PDF", "a.svg": b"<?xml", "a.email.html": b"<!doctype html>"}
+    written = contents(tmp_path)
+    assert len(written) == len(FORMS) + 1
+    for name, start in starts.items():
+        assert written[name].startswith(start)

@@ -403,6 +403,53 @@ class Card(_Fact):
 
         return render(self, "page.html.j2")
 
+    def email(self) -> str:
+        """Give the card as HTML for e-mail: tables and styles in place, which every mail program shows."""
+        from xseg.cards._render import render
+
+        return render(self, "email.html.j2")
+
+    def svg(self) -> bytes:
+        """Give the card as an SVG picture.
+
+        Raises
+        ------
+        ParameterError
+            The card is in a script that matplotlib cannot set, such as Arabic.
+        """
+        from xseg.cards._picture import picture
+
+        return picture(self, "svg", 1.0)
+
+    def png(self, scale: float = 2.0) -> bytes:
+        """Give the card as a PNG picture, 640 points wide.
+
+        Parameters
+        ----------
+        scale : float, default=2.0
+            Pixels for each point.
+
+        Raises
+        ------
+        ParameterError
+            The card is in a script that matplotlib cannot set, such as Arabic.
+        """
+        from xseg.cards._picture import picture
+
+        return picture(self, "png", scale)
+
+    def pdf(self) -> bytes:
+        """Give the card as a PDF document, with everything unfolded; needs ``xseg[pdf]``.
+
+        Raises
+        ------
+        OptionalDependencyError
+            WeasyPrint is not installed.
+        """
+        from xseg.cards._render import document
+
+        return document(self)
+
     def _repr_html_(self) -> str:
         from xseg.cards._render import render
 

@@ -11,7 +11,16 @@ from xseg.cards._record import Card
 __all__ = ["FORMS", "PEOPLE_IN_A_PART", "Sink", "sinks_of"]
 
 PEOPLE_IN_A_PART: Final = 10_000
-_FILES: Final = {"html": "html", "text": "txt", "markdown": "md", "json": "json"}
+_FILES: Final = {
+    "html": "html",
+    "text": "txt",
+    "markdown": "md",
+    "json": "json",
+    "email": "email.html",
+    "svg": "svg",
+    "png": "png",
+    "pdf": "pdf",
+}
 
 
 class Sink(Protocol):

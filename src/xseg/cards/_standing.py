@@ -33,7 +33,12 @@ def standing_of(segmenter: Any, naming: Naming) -> Standing:
         who=_who(policy),
         purposes=tuple(_purpose(policy, purpose) for purpose in served),
         used=tuple(
-            Used(feature=naming.names[j], label=naming.labels[j], origin=naming.origins[j], purposes=naming.features[j].purposes)
+            Used(
+                feature=naming.names[j],
+                label=naming.labels[j],
+                origin=naming.origins[j],
+                purposes=naming.features[j].purposes,
+            )
             for j in sorted(used)
             if not naming.hidden[j]
         ),

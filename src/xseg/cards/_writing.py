@@ -90,7 +90,8 @@ def write_cards(
         A name for each person; it becomes the file name and the card's reference.
     policy : Policy, path or None, default=None
         What the people may be told.
-    forms : sequence of {"html", "text", "markdown", "json", "jsonl", "parquet"}, default=("html",)
+    forms : sequence of {"html", "text", "markdown", "json", "email", "svg", "png", "pdf", "jsonl", "parquet"}, \
+default=("html",)
         What to write: a file for each person, or (JSON Lines and Parquet) files of 10,000 people each.
     now : datetime, default=None
         The date on the cards; None means today (UTC).
@@ -113,7 +114,7 @@ def write_cards(
     ParameterError
         A form, language or tone is not known.
     OptionalDependencyError
-        Parquet needs ``xseg[parquet]``.
+        Parquet needs ``xseg[parquet]``, and PDF ``xseg[pdf]``.
 
     Examples
     --------

@@ -1,0 +1,213 @@
+"""A card as a picture: the same sentences, drawn with matplotlib."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from xseg.cards._words import CardWords, words_of
+from xseg.exceptions import ParameterError
+
+if TYPE_CHECKING:
+    from xseg.cards._record import Card
+
+__all__ = ["picture"]
+
+_WIDTH, _MARGIN, _DPI = 640.0, 44.0, 72
+_INK, _SOFT, _LINE = "#1d2430", "#566070", "#d9dce2"
+_ACCENT, _ACCENT_SOFT, _AGAINST, _AGAINST_SOFT = "#1f5f8b", "#dbe8f1", "#8a4b12", "#f3e3d3"
+_LEADING, _BAR = 1.45, 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A paragraph, and what stands at the other end of its first line."""
+
+    text: str
+    size: float = 15.0
+    bold: bool = False
+    colour: str = _INK
+    above: float = 4.0
+    right: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """A bar of so much of the width."""
+
+    share: float
+    against: bool
+
+
+def picture(card: "Card", form: Literal["png", "svg"], scale: float) -> bytes:
+    """Draw a card.
+
+    Raises
+    ------
+    ParameterError
+        The card's script is not one that matplotlib can set.
+    """
+    words = words_of(card)
+    painter = _Painter(words)
+    for block in _blocks(words):
+        painter.draw(block)
+    return painter.saved(form, scale)
+
+
+def _blocks(words: CardWords) -> Iterator[_Text | _Bar]:
+    say = words.language.say
+    yield _Text(words.title, 25, bold=True)
+    yield _Text(" ".join(words.lead), 16, colour=_SOFT, above=8)
+    if words.reasons:
+        yield _Text(say("card.why"), bold=True, above=24)
+    full = max([100, *(abs(reason.points) for reason in words.reasons)])
+    for reason in words.reasons[: words.shown]:
+        yield _Text(reason.label, above=12, right=reason.value)
+        yield _Bar(abs(reason.points) / full, reason.points < 0)
+        yield _Text(" ".join(reason.sentences), 14, colour=_SOFT)
+    sections = (
+        (words.why_not[:1], words.why_not[1:]),
+        ((say("card.change"),), words.change),
+        ((say("card.sure"),), words.sure),
+        ((say("card.effect"),), words.effect),
+        ((say("card.choices"),), (*(f"{choice.label}: {choice.url}" for choice in words.choices), *words.also)),
+    )
+    for heading, sentences in sections:
+        if sentences:
+            yield _Text(heading[0], bold=True, above=22)
+            for sentence in sentences:
+                yield _Text(sentence)
+    yield _Text(" ".join(words.closing), 13, colour=_SOFT, above=24)
+
+
+class _Painter:
+    """Draws blocks under each other, and makes the paper as long as it must be."""
+
+    def __init__(self, words: CardWords) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        self.figure = Figure(figsize=(_WIDTH / _DPI, 1.0), dpi=_DPI, facecolor="white")
+        canvas: Any = FigureCanvasAgg(self.figure)
+        self.renderer = canvas.get_renderer()
+        self.family = _family_for(words)
+        self.drawn: list[tuple[Callable[[float, float], object], float]] = []
+        self.y = _MARGIN
+
+    def draw(self, block: _Text | _Bar) -> None:
+        """Draw one block below what is there."""
+        if isinstance(block, _Bar):
+            self._bar(block)
+        elif block.text:
+            self._text(block)
+
+    def saved(self, form: str, scale: float) -> bytes:
+        """Give the file; the same card gives the same bytes."""
+        from matplotlib import rc_context
+
+        height = self.y + _MARGIN
+        self.figure.set_size_inches(_WIDTH / _DPI, height / _DPI)
+        for place, y in self.drawn:
+            place(y, height)
+        stream = BytesIO()
+        metadata = {"Date": None} if form == "svg" else {"Software": None}
+        with rc_context({"svg.hashsalt": "xseg"}):
+            self.figure.savefig(stream, format=form, dpi=_DPI * scale, metadata=metadata)
+        return stream.getvalue()
+
+    def _text(self, block: _Text) -> None:
+        self.y += block.above
+        room = _WIDTH - 2 * _MARGIN
+        if block.right:
+            width = self._width(block.right, block.size, bold=True)
+            self._line(block.right, block, _WIDTH - _MARGIN, bold=True, align="right")
+            room -= width + 16
+        for line in self._lines(block, room):
+            self._line(line, block, _MARGIN, bold=block.bold, align="left")
+            self.y += block.size * _LEADING
+
+    def _line(self, line: str, block: _Text, x: float, *, bold: bool, align: Literal["left", "right"]) -> None:
+        text = self.figure.text(
+            x / _WIDTH,
+            0,
+            line,
+            fontsize=block.size,
+            color=block.colour,
+            fontweight="bold" if bold else "normal",
+            fontfamily=self.family,
+            ha=align,
+            va="top",
+            parse_math=False,
+        )
+        self.drawn.append((lambda y, height: text.set_y(1 - y / height), self.y))
+
+    def _bar(self, bar: _Bar) -> None:
+        from matplotlib.patches import Rectangle
+
+        self.y += 3
+        room = (_WIDTH - 2 * _MARGIN) / _WIDTH
+        colours = (_AGAINST_SOFT, _AGAINST) if bar.against else (_ACCENT_SOFT, _ACCENT)
+        for share, colour in zip((1.0, bar.share), colours, strict=True):
+            drawn = Rectangle((_MARGIN / _WIDTH, 0), room * share, 0, color=colour, lw=0)
+            drawn.set_transform(self.figure.transFigure)
+            self.figure.add_artist(drawn)
+            self.drawn.append((partial(_stretch, drawn), self.y))
+        self.y += _BAR + 2
+
+    def _lines(self, block: _Text, room: float) -> Iterator[str]:
+        """Break a paragraph where a line is full; what is longer than a line is broken anywhere."""
+        line = ""
+        for word in block.text.split(" "):
+            longer = f"{line} {word}" if line else word
+            if self._width(longer, block.size, bold=block.bold) <= room:
+                line = longer
+                continue
+            if line:
+                yield line
+            line = word
+            while self._width(line, block.size, bold=block.bold) > room:
+                fits = next(n for n in range(len(line) - 1, 0, -1) if self._fits(line[:n], block, room))
+                yield line[:fits]
+                line = line[fits:]
+        yield line
+
+    def _fits(self, text: str, block: _Text, room: float) -> bool:
+        return len(text) == 1 or self._width(text, block.size, bold=block.bold) <= room
+
+    def _width(self, text: str, size: float, *, bold: bool) -> float:
+        from matplotlib.font_manager import FontProperties
+
+        font = FontProperties(family=self.family, size=size, weight="bold" if bold else "normal")
+        width, _, _ = self.renderer.get_text_width_height_descent(text, font, ismath=False)
+        return float(width)
+
+
+def _stretch(bar: Any, y: float, height: float) -> None:
+    bar.set(y=1 - (y + _BAR) / height, height=_BAR / height)
+
+
+# Letters that join, or lines that run from right to left, need a text engine that matplotlib does not have.
+_SHAPED: Final = frozenset({"ar"})
+
+
+def _family_for(words: CardWords) -> list[str]:
+    """Give fonts that have every letter of a card."""
+    from matplotlib.font_manager import findfont, fontManager, get_font
+
+    told = "".join([*words.body(), *words.effect, *words.closing, *words.also])
+    needed = {ord(letter) for letter in told if letter > " "}
+    if words.language.tag in _SHAPED:
+        message = f"pictures of cards cannot be set in {words.language.tag!r}; use html() or pdf()"
+        raise ParameterError(message)
+    family = ["DejaVu Sans"]
+    lacking = needed - get_font(findfont(family[0])).get_charmap().keys()
+    for font in fontManager.ttflist if lacking else ():
+        # A font of last resort has a box for every letter.
+        if "last resort" not in font.name.casefold() and lacking <= get_font(font.fname).get_charmap().keys():
+            return [*family, font.name]
+    if lacking:
+        letters = "".join(map(chr, sorted(lacking)))[:20]
+        message = f"no font installed here has the letters {letters}; install one, or use html() or pdf()"
+        raise ParameterError(message)
+    return family

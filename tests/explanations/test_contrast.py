@@ -9,6 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
 import xseg
+from xseg.core.boxes import BoxModel
 from xseg.core.tables import read_table
 from xseg.exceptions import NotFittedError, ParameterError, UnsupportedModelError
 
@@ -16,12 +17,19 @@ SEGMENTERS = {
     "tree": lambda: xseg.TreeSegmenter(4, max_leaves=8, random_state=0),
     "gower": lambda: xseg.PrototypeSegmenter(4, random_state=0),
     "mixture": lambda: xseg.MixtureSegmenter(4, random_state=0),
+    "surrogate": lambda: xseg.SurrogateSegmenter(xseg.PrototypeSegmenter(3, random_state=0), random_state=0),
+    "outcome": lambda: xseg.OutcomeSegmenter(5, random_state=0),
 }
+
+
+def outcome_of(table):
+    """What an outcome segmenter estimates; the others make nothing of it."""
+    return 2.0 * (table["orders"] > 2) + (table["spend"] > 80)
 
 
 @pytest.fixture(params=SEGMENTERS)
 def segmenter(request, mixed):
-    return SEGMENTERS[request.param]().fit(mixed)
+    return SEGMENTERS[request.param]().fit(mixed, outcome_of(mixed))
 
 
 def difference(segmenter, table, own, versus):
@@ -41,7 +49,7 @@ def test_own_less_versus_is_shared_out_exactly(segmenter, mixed):
     assert found.own_names[3] == segmenter.segment_names_[found.own[3]]
     assert found.versus_names[3] == segmenter.segment_names_[found.versus[3]]
     total = found.base_values + found.values.sum(axis=1)
-    if isinstance(segmenter, xseg.TreeSegmenter):
+    if isinstance(segmenter.model_, BoxModel):
         assert_allclose(total, 1, atol=1e-12)
     else:
         scores = np.sort(segmenter.model_.score(segmenter._read(mixed)), axis=1)
@@ -96,7 +104,7 @@ def test_pipelines_fold_back_to_raw_columns(kind, mixed):
     encode = make_column_transformer(
         (StandardScaler(), ["orders", "spend", "balance"]), (OrdinalEncoder(), ["channel", "age"]), remainder="drop"
     )
-    pipeline = make_pipeline(encode, SEGMENTERS[kind]()).fit(known)
+    pipeline = make_pipeline(encode, SEGMENTERS[kind]()).fit(known, outcome_of(known))
     found = xseg.contrast(pipeline, known)
     assert found.feature_names == tuple(known.columns)
     assert_allclose(found.values, difference(pipeline, known, found.own, found.versus)[0], atol=1e-9)

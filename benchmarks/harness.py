@@ -75,10 +75,14 @@ def resident_mib() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
-def show(claim: str, rows: Sequence[tuple[str, str, str, str]]) -> None:
+def show(
+    claim: str,
+    rows: Sequence[tuple[str, ...]],
+    heading: tuple[str, ...] = ("workload", "ours", "peer", "ratio"),
+) -> None:
     """Print one table."""
-    table = [("workload", "ours", "peer", "ratio"), *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(4)]
+    table = [heading, *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(len(heading))]
     print(f"\n{claim}")
     for row in table:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -2,6 +2,7 @@
 
 from xseg.explanations._change import Change, change
 from xseg.explanations._changed import FeatureChange, changed_rows
+from xseg.explanations._comprehensiveness import comprehensiveness
 from xseg.explanations._contrast import Contrast, contrast
 from xseg.explanations._counterfactual import Counterfactuals, Recourse, counterfactual
 from xseg.explanations._explain import explain
@@ -28,6 +29,7 @@ __all__ = [
     "WayFinder",
     "change",
     "changed_rows",
+    "comprehensiveness",
     "contrast",
     "counterfactual",
     "explain",

@@ -23,6 +23,8 @@ def change_one(person, spare, target, coding, asked, ladder, candidates, best, m
     for f in range(coding.n_coordinates):
         for way in range(2):
             end = ladder.ends[f, way]
+            if np.isnan(person.values[f]):
+                continue
             start = max(person.values[f], asked.lowest[f]) if way == 0 else min(person.values[f], asked.highest[f])
             if not np.isfinite(end) or not (start <= end if way == 0 else start >= end) or end == person.values[f]:
                 continue
@@ -78,6 +80,29 @@ def out_of_reach(person, spare, target, coding, ladder, candidates):
 
 
 @kernel
+def steepest_bound(person, spare, target, coding, asked, ladder, candidates):
+    """Bound from below what any change costs, by the most that a unit of cost can gain on each rival.
+
+    Leads must be linear between knots.
+    """
+    bound = 0.0
+    for s in range(spare.shape[0]):
+        if s == target or spare[s] >= 0:
+            continue
+        rate = 0.0
+        for f in range(coding.n_coordinates):
+            if np.isfinite(ladder.ends[f]).any() and not np.isnan(person.values[f]):
+                curve = coding.curves[f]
+                apart = 2 * curve[3, target] * (curve[1, s] - curve[1, target])
+                steepest = abs(curve[2, target]) + abs(curve[2, s]) + abs(apart)
+                rate = max(rate, steepest * coding.factor[f] * asked.scale[f])
+        for c in range(candidates.offsets[coding.n_coordinates], candidates.offsets[person.values.shape[0]]):
+            rate = max(rate, candidates.gains[c, s] / candidates.costs[c])
+        bound = max(bound, -spare[s] / rate if rate > 0 else np.inf)
+    return bound
+
+
+@kernel
 def nearest_scores(values, codes, coding, asked, ladder, exact, category_cost, own, targets, limit, out):
     """Write the values of the used features after the cheapest change of each row, its target, cost and proof.
 
@@ -120,6 +145,8 @@ def nearest_scores(values, codes, coding, asked, ladder, exact, category_cost, o
             ):
                 continue
             gather(n_coordinates if exact else 0, person, asked, ladder, category_cost, target, candidates)
+            if exact and cost[i] <= steepest_bound(person, spare, target, coding, asked, ladder, candidates):
+                continue
             best = change_one(
                 person, spare, target, coding, asked, ladder, candidates, cost[i], moved[i], recoded, parts
             )

@@ -76,10 +76,10 @@ class AdditiveExplainer:
         return out
 
 
-def population_of(model: AdditiveModel, table: Table) -> Population:
+def population_of(model: AdditiveModel, table: Table, weights: NDArray[np.int64]) -> Population:
     """Add the parts of the scores over the rows of a table."""
     codes, points = model.code(table)
     bound = np.abs(points).max(axis=0, initial=0.0).astype(np.float64)
-    sums = PartSums(model.scores, len(table), bound)
-    sums.add(CodedBlock(codes, points, np.ones(len(table), dtype=np.int64)))
+    sums = PartSums(model.scores, int(weights.sum()), bound)
+    sums.add(CodedBlock(codes, points, weights))
     return sums.population()

@@ -29,8 +29,9 @@ from sklearn.preprocessing import (
 )
 
 from xseg.exceptions import UnsupportedModelError
+from xseg.segmenters._base import Segmenter
 
-__all__ = ["Route", "route_of"]
+__all__ = ["Route", "is_segmenter", "route_of"]
 
 Sources = NDArray[np.int64]
 
@@ -63,6 +64,11 @@ class Route:
     segmenter: Any
     transform: Callable[[Any], Any]
     sources: Sources | None = None
+
+
+def is_segmenter(model: Any) -> bool:
+    """Say whether a model is, or ends in, a segmenter of ours."""
+    return is_segmenter(model.steps[-1][1]) if isinstance(model, Pipeline) else isinstance(model, Segmenter)
 
 
 def route_of(model: Any) -> Route:

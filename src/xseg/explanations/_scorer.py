@@ -17,9 +17,8 @@ from xseg.core.boxes import Boxes, BoxModel
 from xseg.core.conditions import condition_of
 from xseg.core.schema import Kind, suggestion
 from xseg.exceptions import ColumnTypeError, DataError, SchemaError, UnsupportedModelError
-from xseg.explanations._boxes import BoxExplainer, shapley_weights
-from xseg.explanations._explain import box_explainer, rows_for
-from xseg.explanations._pipeline import route_of
+from xseg.explanations._boxes import BoxExplainer, population_explainer, shapley_weights
+from xseg.explanations._explain import rows_for
 
 __all__ = ["ScoredReason", "ScoredRow", "Scorer"]
 
@@ -117,7 +116,7 @@ class Scorer:
             rows_for(segmenter, np.zeros((1, 1)))
         profile, model = segmenter.profile_, segmenter.model_
         self._names: tuple[str, ...] = model.boxes.bins.schema.names
-        explainer = box_explainer(segmenter, route_of(segmenter), len(self._names))
+        explainer = population_explainer(model, None, len(self._names))
         self._segment_names = segmenter.segment_names_
         self._base = explainer.base_values().tolist()
         self._readers = [_reader(bins) for bins in profile.bins.features]

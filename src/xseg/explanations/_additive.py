@@ -64,6 +64,13 @@ class AdditiveExplainer:
         base = self.base_values()
         return Explained(out, own, rivals, base[own] - np.where(rivals == NO_RIVAL, 0.0, base[rivals]))
 
+    def explain_own(self, codes: NDArray[np.uint8], points: NDArray[np.float32]) -> tuple[list[float], int, int]:
+        """Explain the margin of one coded row: contributions, its own segment and the runner-up."""
+        out = np.empty((1, self.n_columns))
+        own, rivals = self.model.two_best(self.model.scores.of(codes, points))
+        explain_margins(points, codes, *self._parts, self.means, self.players, own, rivals, out)
+        return out[0].tolist(), int(own[0]), int(rivals[0])
+
     def explain_all(self, table: Table, n_workers: int) -> NDArray[np.float64]:
         """Explain the score of every segment, shape (n_rows, n_columns, n_segments)."""
         out = np.empty((len(table), self.n_columns, self.model.n_segments))

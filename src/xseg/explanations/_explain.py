@@ -24,7 +24,7 @@ from xseg.explanations._pipeline import Route, is_segmenter, route_of
 if TYPE_CHECKING:
     import shap
 
-__all__ = ["explain", "explainer_of", "rows_for"]
+__all__ = ["check_explainable", "explain", "explainer_of", "rows_for"]
 
 
 def explain(
@@ -189,17 +189,22 @@ _FAMILIES: dict[type, Callable[[Any, Route, int, Table | None, NDArray[np.int64]
 }
 
 
-def rows_for(segmenter: Any, X: Any) -> Table:
-    """Read the rows that a fitted segmenter is asked about, or say why it cannot be."""
+def check_explainable(segmenter: Any) -> None:
+    """Refuse what is not fitted, and what has no exact explanation."""
     model = getattr(segmenter, "model_", None)
     if model is None and hasattr(segmenter, "_check_fitted"):
         segmenter._check_fitted()
     if type(model) not in _FAMILIES:
         message = (
-            f"{type(segmenter).__name__} has no exact explanation; explain takes a fitted xseg segmenter, "
-            "or a Pipeline that ends in one"
+            f"{type(segmenter).__name__} has no exact explanation; give a fitted xseg segmenter, or a Pipeline that "
+            "ends in one"
         )
         raise UnsupportedModelError(message)
+
+
+def rows_for(segmenter: Any, X: Any) -> Table:
+    """Read the rows that a fitted segmenter is asked about, or say why it cannot be."""
+    check_explainable(segmenter)
     table: Table = segmenter._read(X)
     return table
 

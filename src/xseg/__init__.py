@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         RuleSegmenter,
         SurrogateSegmenter,
         TreeSegmenter,
+        fold,
         lint_rules,
     )
 
@@ -45,6 +46,7 @@ _HOMES = {
     "compare": "metrics",
     "customers_policy": "datasets",
     "explain": "explanations",
+    "fold": "segmenters",
     "lint_rules": "segmenters",
     "load": "export",
     "load_table": "datasets",
@@ -73,6 +75,7 @@ __all__ = [
     "compare",
     "customers_policy",
     "explain",
+    "fold",
     "lint_rules",
     "load",
     "load_table",

@@ -100,7 +100,10 @@ class Scorer:
 
     def __init__(self, segmenter: Any) -> None:
         if hasattr(segmenter, "steps"):
-            message = "a Scorer takes a fitted segmenter, not a pipeline, whose steps take tables and not dicts"
+            message = (
+                "a Scorer takes a fitted segmenter, not a pipeline, whose steps take tables and not dicts; give it "
+                "xseg.fold(pipeline)"
+            )
             raise UnsupportedModelError(message)
         check_explainable(segmenter)
         profile = segmenter.profile_

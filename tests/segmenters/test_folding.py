@@ -3,6 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer, make_column_transformer
@@ -28,6 +31,7 @@ import naive
 import xseg
 from conftest import mixed_table
 from xseg.exceptions import DataError, UnsupportedModelError
+from xseg.segmenters._pipelines.probe import first_number_at_least
 
 LOG = FunctionTransformer(np.log1p, inverse_func=np.expm1, check_inverse=False, feature_names_out="one-to-one")
 MINUS = FunctionTransformer(np.negative, inverse_func=np.negative, check_inverse=False, feature_names_out="one-to-one")
@@ -173,6 +177,22 @@ def test_cards_and_files_speak_of_raw_columns(folded, tmp_path):
     assert scorer(table.iloc[0].to_dict()).segment == equal.predict(table.head(1))[0]
 
 
+@given(
+    arrays(np.float64, 8, elements=st.floats(-1e6, 1e6)),
+    st.floats(-1e3, 1e3),
+    st.floats(1e-3, 1e3),
+)
+def test_the_first_number_at_least_is_found_to_the_last_bit(thresholds, shift, factor):
+    found = first_number_at_least(lambda values: (values - shift) * factor >= thresholds, 8)
+    assert ((found - shift) * factor >= thresholds).all()
+    assert ((np.nextafter(found, -np.inf) - shift) * factor < thresholds).all()
+
+
+def test_questions_that_are_always_or_never_true_have_no_number():
+    found = first_number_at_least(lambda values: np.array([True, False, values[2] >= 0]), 3)
+    assert found.tolist() == [-np.inf, np.inf, 0.0]
+
+
 def test_weights_and_arrays():
     X = np.random.default_rng(0).normal(size=(200, 3)) + 4 * np.random.default_rng(1).integers(0, 2, (200, 3))
     weight = np.random.default_rng(2).integers(0, 4, 200)
@@ -182,6 +202,18 @@ def test_weights_and_arrays():
     assert_array_equal(equal.predict(X), pipeline.predict(X))
     assert not hasattr(equal, "feature_names_in_")
     assert [segment.size for segment in equal.segments_] == [segment.size for segment in pipeline[-1].segments_]
+
+
+def test_columns_that_tell_nothing_fold_too():
+    table = mixed_table(200, 1).assign(same=7.0, nothing=np.nan)
+    encode = make_column_transformer(
+        (StandardScaler(), ["orders", "same"]), (SimpleImputer(), ["spend", "nothing"]), ("passthrough", ["channel"])
+    )
+    with pytest.warns(UserWarning, match="nothing"):
+        pipeline = make_pipeline(encode, xseg.TreeSegmenter(3, random_state=0)).fit(table)
+        equal = xseg.fold(pipeline)
+        assert_array_equal(equal.predict(table), pipeline.predict(table))
+    assert equal.profile_.bins[-1].feature.kind == "empty"
 
 
 def test_outcomes_and_stand_ins_fold_too():

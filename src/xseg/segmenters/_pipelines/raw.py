@@ -180,7 +180,7 @@ class _Column:
         if any(edges[edge] is None for edge in thresholds.tolist()):
             raise self._unknown()
         missing = self._missing_people()
-        reached = np.array([edges[edge] for edge in thresholds.tolist()]).reshape(len(thresholds), -1)
+        reached = np.array([edges[edge] for edge in thresholds.tolist()]).reshape(len(thresholds), len(missing))
         counts = self._nobody()
         ends = np.vstack([np.zeros((1, len(counts)), np.int64), reached, (self._sizes() - missing)[None]])
         counts[:, : len(thresholds) + 1] = np.diff(ends, axis=0).T

@@ -120,7 +120,7 @@ def sources_of(step: Any, name: str) -> Sources:
     message = (
         f"step {name!r} ({type(step).__name__}) may mix columns, so explanations cannot be folded back to raw columns "
         f"exactly; use transformers that work column by column ({known}, imputers, one-hot, binning, selection, "
-        "or a FunctionTransformer with feature_names_out='one-to-one')"
+        "or a FunctionTransformer with feature_names_out='one-to-one'), or xseg.explanations.explain_agnostic"
     )
     raise UnsupportedModelError(message)
 

@@ -26,6 +26,8 @@ from xseg.segmenters._trees.segmenter import TreeSegmenter
 
 __all__ = ["fold"]
 
+_FEWEST_CHECKED = 512
+
 
 def fold(model: Any) -> Any:
     """Give the segmenter that a pipeline makes of raw columns.
@@ -82,13 +84,31 @@ def fold(model: Any) -> Any:
     profile = segmenter.profile_
     try:
         probe = Probe(route, profile.bins, names, named=named, usual=usual)
+        probe.codes({0: [usual[0]]})
         columns = raw_columns(probe, forms, profile, segmenter.tree_.used_features)
     except (TypeError, ValueError) as error:
         if isinstance(error, UnsupportedModelError):
             raise
         message = f"a step refuses values that were asked about to tell rules in raw units: {error}"
         raise UnsupportedModelError(message) from error
-    return _Folding(segmenter, columns, route.sources).made(named=named)
+    folded = _Folding(segmenter, columns, route.sources).made(named=named)
+    _check_alike(folded, segmenter, probe, columns)
+    return folded
+
+
+def _check_alike(folded: Any, segmenter: Any, probe: Probe, columns: Sequence[RawColumn]) -> None:
+    """Compare both on made-up rows that hold every value at which anything could change."""
+    draw = np.random.default_rng(0)
+    n_rows = max(_FEWEST_CHECKED, *(len(column.values) for column in columns))
+    places = [draw.permutation(np.arange(n_rows) % len(column.values)) for column in columns]
+    values = {j: [column.values[k] for k in places[j]] for j, column in enumerate(columns)}
+    rows, transformed = probe.pass_through(values)
+    if (folded.predict(rows) != segmenter.predict(transformed)).any():
+        message = (
+            "the steps do not treat each column apart from the others, or answer differently when asked again, so the "
+            "tree has no equal over raw columns"
+        )
+        raise UnsupportedModelError(message)
 
 
 def _raw_names(model: Pipeline) -> tuple[list[str], bool]:
@@ -109,7 +129,8 @@ def _usual(column: int, forms: Sequence[Form], bins: Bins) -> float | str:
             if form.way is Way.MONOTONE and form.untouched and bins[d].categories:
                 return bins[d].categories[0]
     edges = [form.edges for form in forms if form.source == column and len(form.edges)]
-    return float(edges[0][0]) if edges else 0.0
+    # Logarithms, roots and logits all take a half.
+    return float(edges[0][0]) if edges else 0.5
 
 
 class _Folding:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xseg.core.bins import MISSING, Bins, as_kind
 from xseg.core.schema import Kind
-from xseg.core.tables import Column, read_table
+from xseg.core.tables import Column, Table, read_table
 from xseg.segmenters._pipelines.route import Route
 
 __all__ = ["Probe", "first_number_at_least"]
@@ -47,15 +47,8 @@ class Probe:
         values : mapping of int to sequence
             Values of raw columns, from the first row on.
         """
-        n_rows = max(map(len, values.values()))
-        columns = []
-        for j, usual in enumerate(self.usual):
-            held = list(values.get(j, ()))
-            held += [usual] * (n_rows - len(held))
-            columns.append(_as_column(held, usual))
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            table = read_table(self.route.transform(self._container(columns)))
+        _, table = self.pass_through(values)
+        n_rows = len(table)
         codes = np.empty((n_rows, len(self.bins)), dtype=np.uint8)
         for j, bins in enumerate(self.bins.features):
             column = as_kind(table.columns[j], bins.feature)
@@ -64,6 +57,19 @@ class Probe:
             else:
                 bins.encode(column, codes[:, j])
         return codes
+
+    def pass_through(self, values: Mapping[int, Sequence[Any]]) -> tuple[Any, Table]:
+        """Give such rows, and what the steps make of them."""
+        n_rows = max(map(len, values.values()))
+        columns = []
+        for j, usual in enumerate(self.usual):
+            held = list(values.get(j, ()))
+            held += [usual] * (n_rows - len(held))
+            columns.append(_as_column(held, usual))
+        rows = self._container(columns)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return rows, read_table(self.route.transform(rows))
 
     def codes_where_taken(self, column: int, values: NDArray[np.float64]) -> NDArray[np.uint8]:
         """Give the codes of values of one column; those that a step refuses, such as log(0), count as missing."""

@@ -34,12 +34,15 @@ class RawColumn:
         The code of each of those for every raw code.
     counts : ndarray of shape (n_segments, 256)
         How many people of each segment have each raw code.
+    values : tuple
+        A raw value for each code that the pipeline takes.
     """
 
     bins: FeatureBins
     derived: tuple[int, ...]
     codes: NDArray[np.uint8]
     counts: NDArray[np.int64]
+    values: tuple[Any, ...]
 
 
 def raw_columns(probe: Probe, forms: Sequence[Form], profile: Profile, used: NDArray[np.int64]) -> list[RawColumn]:
@@ -138,8 +141,8 @@ class _Column:
         self.forms = [forms[d] for d in self.derived]
         self.seen = [profile.bins[d] for d in self.derived]
         self.first = next((form.first for form in self.forms if form.first is not None), None)
-        is_none = any(form.missing_is_none for form in self.forms)
-        self.missing = probe.missing(column, is_none=is_none) if self.derived else None
+        self.is_none = any(form.missing_is_none for form in self.forms)
+        self.missing = probe.missing(column, is_none=self.is_none) if self.derived else None
         is_text = isinstance(probe.usual[column], str)
         self.questions = [
             self._question(d)
@@ -152,7 +155,7 @@ class _Column:
             bins = FeatureBins(Feature(self.name, Kind.EMPTY), np.empty(0))
             counts = self._nobody()
             counts[:, MISSING] = self._sizes()
-            return RawColumn(bins, (), np.zeros((N_CODES, 0), np.uint8), counts)
+            return RawColumn(bins, (), np.zeros((N_CODES, 0), np.uint8), counts, (self.probe.usual[self.column],))
         return self._categories() if isinstance(self.probe.usual[self.column], str) else self._numbers()
 
     def _categories(self) -> RawColumn:
@@ -165,7 +168,7 @@ class _Column:
         codes = self._codes_at(categories)
         counts = self._counts_by_code(codes[: len(categories)])
         bins = FeatureBins(self._feature(kind, counts, categories), np.empty(0), categories)
-        return RawColumn(bins, self.derived, codes, counts)
+        return RawColumn(bins, self.derived, codes, counts, self._taken(categories))
 
     def _numbers(self) -> RawColumn:
         edges: dict[float, NDArray[np.int64] | None] = {}
@@ -192,7 +195,7 @@ class _Column:
         ]
         kind = Kind.BOOLEAN if any(feature.kind is Kind.BOOLEAN for feature in same) else Kind.NUMBER
         feature = replace(self._feature(kind, counts), integral=any(feature.integral for feature in same))
-        return RawColumn(FeatureBins(feature, thresholds), self.derived, codes, counts)
+        return RawColumn(FeatureBins(feature, thresholds), self.derived, codes, counts, self._taken(starts.tolist()))
 
     def _question(self, d: int) -> _Question:
         along = self.probe.codes_where_taken(self.column, _GRID)[:, d].astype(int)
@@ -254,6 +257,10 @@ class _Column:
         for place, edge in enumerate(every):
             edges[edge] = None if reached is None else reached[place]
             tested.add(edge)
+
+    def _taken(self, known: Sequence[Any]) -> tuple[Any, ...]:
+        missing = () if self.missing is None else (None if self.is_none else np.nan,)
+        return (*known, *missing)
 
     def _codes_at(self, values: Sequence[Any]) -> NDArray[np.uint8]:
         """Give the codes of the transformed columns for every raw code; a missing value that is refused goes first."""

@@ -3,6 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, PowerTransformer
 
 import xseg
 from xseg.core.tables import read_table
@@ -59,6 +63,24 @@ def test_saved_models_of_real_tables_answer_the_same(shared_data, table_of, tmp_
     segmenter = xseg.TreeSegmenter(4, random_state=0).fit(table)
     xseg.save(segmenter, tmp_path / "model.json")
     assert (xseg.load(tmp_path / "model.json").predict(table) == segmenter.labels_).all()
+
+
+@pytest.mark.parametrize("table_of", [marketing, bank, telco, wholesale, retail])
+def test_pipelines_over_real_tables_fold(shared_data, table_of):
+    table = table_of(shared_data)
+    is_text = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
+    is_number = [name for name in table.columns if name not in is_text]
+    encode = make_column_transformer(
+        (make_pipeline(SimpleImputer(strategy="median"), PowerTransformer()), is_number),
+        (OneHotEncoder(sparse_output=False), is_text),
+    )
+    pipeline = make_pipeline(encode, xseg.TreeSegmenter(5, max_leaves=8, scaling="none", random_state=0)).fit(table)
+    folded = xseg.fold(pipeline)
+    np.testing.assert_array_equal(folded.predict(table), pipeline.predict(table))
+    rows = table.head(500)
+    through = xseg.explain(pipeline, rows, of="all")
+    np.testing.assert_allclose(xseg.explain(folded, rows, of="all").values, through.values, atol=1e-10)
+    assert folded.profile_.sizes.tolist() == pipeline[-1].profile_.sizes.tolist()
 
 
 @pytest.mark.parametrize("form", ["csv.gz", "parquet"])

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         RuleSegmenter,
         SurrogateSegmenter,
         TreeSegmenter,
+        fold,
         lint_rules,
     )
 
@@ -48,6 +49,7 @@ _HOMES = {
     "counterfactual": "explanations",
     "customers_policy": "datasets",
     "explain": "explanations",
+    "fold": "segmenters",
     "lint_rules": "segmenters",
     "load": "export",
     "load_table": "datasets",
@@ -81,6 +83,7 @@ __all__ = [
     "counterfactual",
     "customers_policy",
     "explain",
+    "fold",
     "lint_rules",
     "load",
     "load_table",

@@ -163,7 +163,7 @@ def cards(
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("cards"),
     policy: PolicyPath = None,
     form: Annotated[
-        list[str] | None, typer.Option(help="html, text, markdown, json, email, svg, png, pdf, jsonl, parquet; repeatable.")
+        list[str] | None, typer.Option(help="html, text, markdown, json, email, svg, png, pdf, jsonl or parquet.")
     ] = None,
     locale: Annotated[
         str | None, typer.Option(help="The language, such as de or pt-BR; by default the policy's.")

@@ -240,7 +240,7 @@ def test_sequences_of_cards(shop, cards):
 def test_what_cannot_be_carded_is_refused(shop):
     customers, segmenter = shop
     numbers = customers[["orders_90d", "spend_year"]]
-    pipeline = make_pipeline(StandardScaler(), xseg.TreeSegmenter(3, random_state=0)).fit(numbers)
+    pipeline = make_pipeline(StandardScaler(), xseg.PrototypeSegmenter(3, random_state=0)).fit(numbers)
     with pytest.raises(UnsupportedModelError, match="standardscaler"):
         xseg.make_cards(pipeline, numbers)
     assert len(xseg.make_cards(make_pipeline(segmenter), customers.head(2))) == 2

@@ -182,5 +182,3 @@ def test_what_cannot_be_explained_is_refused(kind, mixed):
     X = np.random.default_rng(0).normal(size=(60, 4))
     with pytest.raises(UnsupportedModelError, match="may mix columns"):
         xseg.explain(make_pipeline(PCA(2), kind()).fit(X), X)
-    with pytest.raises(UnsupportedModelError, match="boxes"):
-        xseg.Scorer(kind().fit(mixed))

@@ -6,17 +6,38 @@ import pytest
 import xseg
 from conftest import mixed_table
 from xseg.exceptions import ColumnTypeError, DataError, NotFittedError, SchemaError, UnsupportedModelError
+from xseg.explanations import explain_row
+
+BOXES = {"4": (4, 4), "9 boxes": (4, 9), "one": (1, 1)}
+SCORES = {
+    "gower": lambda: xseg.PrototypeSegmenter(4, random_state=0),
+    "manhattan": lambda: xseg.PrototypeSegmenter(3, metric="manhattan", scaling="quantile", forbid=["age"]),
+    "squared": lambda: xseg.PrototypeSegmenter(3, metric="squared", random_state=0),
+    "mixture": lambda: xseg.MixtureSegmenter(3, random_state=0),
+    "one prototype": lambda: xseg.PrototypeSegmenter(1, random_state=0),
+}
 
 
-@pytest.fixture(scope="module", params=[(4, 4), (4, 9), (1, 1)])
+def make_tree(name):
+    n_segments, max_leaves = BOXES[name]
+    return xseg.TreeSegmenter(n_segments, max_leaves=max_leaves, max_depth=8, random_state=0)
+
+
+@pytest.fixture(scope="module", params=BOXES)
 def scored(request):
-    n_segments, max_leaves = request.param
     table = mixed_table(500, seed=2)
-    return table, xseg.TreeSegmenter(n_segments, max_leaves=max_leaves, max_depth=8, random_state=0).fit(table)
+    return table, make_tree(request.param).fit(table)
 
 
-def test_every_row_scores_as_in_the_table(scored):
-    table, segmenter = scored
+@pytest.fixture(scope="module", params=[*BOXES, *SCORES])
+def any_scored(request):
+    table = mixed_table(500, seed=2)
+    segmenter = SCORES[request.param]() if request.param in SCORES else make_tree(request.param)
+    return table, segmenter.fit(table)
+
+
+def test_every_row_scores_as_in_the_table(any_scored):
+    table, segmenter = any_scored
     scorer, explanation = xseg.Scorer(segmenter), xseg.explain(segmenter, table)
     for row, (_, values) in enumerate(table.iterrows()):
         found = scorer(values.to_dict())
@@ -27,6 +48,13 @@ def test_every_row_scores_as_in_the_table(scored):
         assert [by_name.get(name, 0.0) for name in table.columns] == explanation.values[row].tolist()
         sizes = [abs(reason.contribution) for reason in found.reasons]
         assert sizes == sorted(sizes, reverse=True)
+
+
+def test_the_rival_is_that_of_the_explanation(any_scored):
+    table, segmenter = any_scored
+    for row in range(0, 500, 50):
+        found = xseg.Scorer(segmenter)(table.iloc[row].to_dict())
+        assert found.rival == explain_row(segmenter, table.iloc[[row]]).rival
 
 
 def test_rules_and_ranks_are_those_of_the_model(scored):
@@ -56,8 +84,8 @@ def test_tests_beyond_the_tables_score_the_same():
         assert [by_name.get(f"x{j}", 0.0) for j in range(14)] == explanation.values[row].tolist()
 
 
-def test_unknown_values_and_other_keys(scored):
-    table, segmenter = scored
+def test_unknown_values_and_other_keys(any_scored):
+    table, segmenter = any_scored
     row = dict.fromkeys(table.columns) | {"customer_id": 7}
     nothing = table.head(1).copy()
     for name in nothing.columns:
@@ -65,14 +93,14 @@ def test_unknown_values_and_other_keys(scored):
     assert xseg.Scorer(segmenter)(row).segment == segmenter.predict(nothing)[0]
 
 
-def test_bad_rows_are_refused(scored):
-    table, segmenter = scored
+def test_bad_rows_are_refused(any_scored):
+    table, segmenter = any_scored
     scorer, row = xseg.Scorer(segmenter), table.iloc[0].to_dict()
     if segmenter.n_segments_ == 1:
         return
     with pytest.raises(SchemaError, match="'spend'"):
         scorer({name: value for name, value in row.items() if name != "spend"})
-    asked = {table.columns[j] for j in segmenter.tree_.used_features}
+    asked = {table.columns[j] for j in segmenter.model_.used_features}
     for name, value, error in (
         ("spend", "310,50", ColumnTypeError),
         ("spend", np.inf, DataError),

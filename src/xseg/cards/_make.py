@@ -4,14 +4,19 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, overload
 
+import numpy as np
+from numpy.typing import NDArray
+
 from xseg.backends.workers import count_workers
 from xseg.cards._facts import FactFinder
 from xseg.cards._lint import check_words
 from xseg.cards._record import Card, OriginalAgrees
-from xseg.exceptions import DataError, UnsupportedModelError
+from xseg.exceptions import DataError
 from xseg.explanations import own_contributions
 from xseg.ink import language_of
 from xseg.policy import Policy
+from xseg.segmenters import fold
+from xseg.segmenters._pipelines.route import route_of
 
 __all__ = ["Cards", "make_cards"]
 
@@ -80,8 +85,8 @@ def make_cards(
 
     Parameters
     ----------
-    segmenter : fitted segmenter
-        The model.
+    segmenter : fitted segmenter, or Pipeline that ends in one
+        The model. Cards of a pipeline speak of raw columns in raw units (see `xseg.fold`).
     X : table or array of shape (n_rows, n_features)
         The people, one a row.
     policy : Policy, path, mapping or None, default=None
@@ -115,9 +120,9 @@ def make_cards(
     ParameterError
         There are no cards in this language, or no such tone.
     UnsupportedModelError
-        The model is a pipeline that transforms columns, or no segmenter.
+        The model is no segmenter, or a step of the pipeline cannot be folded.
     DataError
-        There are not as many ids, or answers of the original, as rows.
+        There are not as many ids, or answers of the original, as rows, or a pipeline has not seen values of a row.
 
     Examples
     --------
@@ -128,14 +133,16 @@ def make_cards(
     >>> len(cards), bool(cards[0].segment.index == segmenter.labels_[0])
     (2000, True)
     """
-    model = _only_segmenter(segmenter)
+    model = fold(segmenter)
     table, explained = own_contributions(model, X, count_workers(getattr(model, "n_jobs", 1)))
+    if model is not segmenter:
+        _check_alike(segmenter, explained.segments, X)
     told = Policy.of(policy)
     told.check_columns(table.names)
     if ids is not None and len(ids) != len(table):
         message = f"there are {len(ids)} ids for {len(table)} rows; give one for each"
         raise DataError(message)
-    agreed = _agreement(model, X, len(table), agreement)
+    agreed = _agreement(segmenter, X, len(table), agreement)
     issued = (datetime.now(UTC) if now is None else now).date()
     tag = told.locale if locale is None else locale
     catalogue = language_of(tag, tone).tag
@@ -150,10 +157,11 @@ def _agreement(
     model: Any, X: Any, n_rows: int, given: Sequence[OriginalAgrees] | None
 ) -> Sequence[OriginalAgrees] | None:
     """Give whether the original agrees about each row, for a model that stands in for one."""
-    if not hasattr(model, "agreement"):
+    route = route_of(model)
+    if not hasattr(route.segmenter, "agreement"):
         return None
     if given is None:
-        asked: Sequence[OriginalAgrees] = model.agreement(X).tolist()
+        asked: Sequence[OriginalAgrees] = route.segmenter.agreement(route.transform(X)).tolist()
         return asked
     if len(given) != n_rows or not set(given) <= {"yes", "no", "not known"}:
         message = f"agreement needs 'yes', 'no' or 'not known' for each of {n_rows} rows, as segmenter.agreement gives"
@@ -161,14 +169,13 @@ def _agreement(
     return given
 
 
-def _only_segmenter(model: Any) -> Any:
-    steps = getattr(model, "steps", None)
-    if steps is None:
-        return model
-    if len(steps) > 1 and any(step not in (None, "passthrough") for _, step in steps[:-1]):
+def _check_alike(pipeline: Any, segments: NDArray[np.int64], X: Any) -> None:
+    """Refuse rows that the steps of a pipeline treat in a way that no rule over raw columns tells."""
+    route = route_of(pipeline)
+    other = np.flatnonzero(route.segmenter.predict(route.transform(X)) != segments)
+    if len(other):
         message = (
-            "cards speak of raw columns in raw units, and this pipeline transforms them first "
-            f"(step {steps[0][0]!r}); give the segmenter the raw table, which it scales by itself"
+            f"{len(other)} row(s), the first of them row {other[0]}, hold values (such as categories that no step had "
+            "seen) that the pipeline puts elsewhere than the rules it stands for; leave them out, or replace the values"
         )
-        raise UnsupportedModelError(message)
-    return steps[-1][1]
+        raise DataError(message)

@@ -2,10 +2,13 @@
 
 from functools import lru_cache
 from math import ceil, inf, nextafter
+from typing import TYPE_CHECKING
 
-from xseg.cards._record import Asked, Limits, Origin
 from xseg.core.conditions import Condition
 from xseg.ink import Language, Quantity, Unit, condition_words, one_line, range_words
+
+if TYPE_CHECKING:
+    from xseg.cards._record import Asked, Limits, Origin
 
 __all__ = ["asked_words", "limits_words", "origin_words", "quantity_of", "typical_words", "value_words"]
 
@@ -31,7 +34,7 @@ def _quantity(
     return Quantity(dict(unit) if isinstance(unit, tuple) else unit, number_format, language)
 
 
-def limits_words(limits: Limits, quantity: Quantity, *, integral: bool) -> str:
+def limits_words(limits: "Limits", quantity: Quantity, *, integral: bool) -> str:
     """Say what a rule asks of a feature; of whole numbers it names the first and the last that will do."""
     if not integral:
         return condition_words(_condition(limits), quantity, limits.others)
@@ -43,12 +46,12 @@ def limits_words(limits: Limits, quantity: Quantity, *, integral: bool) -> str:
     return condition_words(_condition(whole), quantity, limits.others)
 
 
-def typical_words(limits: Limits, quantity: Quantity, *, integral: bool) -> str:
+def typical_words(limits: "Limits", quantity: Quantity, *, integral: bool) -> str:
     """Say where the middle half of a group is."""
     return range_words(_condition(limits), quantity, limits.others, integral=integral)
 
 
-def asked_words(asked: Asked, language: Language) -> str:
+def asked_words(asked: "Asked", language: Language) -> str:
     """Say what must be true of a feature, and name it."""
     quantity = quantity_of(asked.unit, asked.number_format, language)
     return language.say(
@@ -56,7 +59,7 @@ def asked_words(asked: Asked, language: Language) -> str:
     )
 
 
-def value_words(value: bool | float | str | None, limits: Limits | None, quantity: Quantity) -> str:
+def value_words(value: bool | float | str | None, limits: "Limits | None", quantity: Quantity) -> str:
     """Say a person's own value; numbers stay on the same side of the limits when they are rounded."""
     say = quantity.language.say
     if value is None:
@@ -69,7 +72,7 @@ def value_words(value: bool | float | str | None, limits: Limits | None, quantit
     return quantity.rounded(value, bounds)
 
 
-def origin_words(origin: Origin, language: Language) -> str:
+def origin_words(origin: "Origin", language: Language) -> str:
     """Say where a value came from."""
     if origin.source is None and origin.collected_from is None:
         return language.say("origin.unstated")
@@ -83,7 +86,7 @@ def origin_words(origin: Origin, language: Language) -> str:
     return language.say(f"origin.{key}", **slots)
 
 
-def _condition(limits: Limits) -> Condition:
+def _condition(limits: "Limits") -> Condition:
     return Condition(
         "",
         limits.kind,

@@ -4,7 +4,7 @@ Memberships are 0 or 1, so their Shapley values depend on a row only through whi
 pattern of failed tests, counted once over the population, is all an exact explanation needs; no row is kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -56,12 +56,24 @@ class Boxes:
     def merged(self) -> "Boxes":
         """Join boxes of one segment that differ in a single feature, as long as the two make one box."""
         inside, segment = list(self.inside), list(self.segment)
+        for first, second, _ in self.merges():
+            inside[first] = inside[first] | inside.pop(second)
+            segment.pop(second)
+        return Boxes(self.bins, np.array(inside), np.array(segment, dtype=np.int32))
+
+    def merges(self) -> Iterator[tuple[int, int, int]]:
+        """Give, one after another, which two boxes are joined and in which feature they differ.
+
+        The second goes into the first, and those behind it move up.
+        """
+        inside, segment = list(self.inside), list(self.segment)
         first = 0
         while first < len(inside):
             second = first + 1
             while second < len(inside):
                 feature = self._joining_feature(inside[first], inside[second])
                 if segment[first] == segment[second] and feature is not None:
+                    yield first, second, feature
                     inside[first] = inside[first] | inside.pop(second)
                     segment.pop(second)
                     # The larger box may fit others that were passed over.
@@ -69,7 +81,6 @@ class Boxes:
                 else:
                     second += 1
             first += 1
-        return Boxes(self.bins, np.array(inside), np.array(segment, dtype=np.int32))
 
     def _joining_feature(self, one: NDArray[np.bool_], other: NDArray[np.bool_]) -> int | None:
         """Give the one feature in which two boxes differ, if their union is a box."""

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_array
 from xseg.core.schema import Kind
 from xseg.exceptions import ColumnTypeError, DataError, SchemaError, UnsupportedTableError
 
-__all__ = ["Column", "Table", "match_columns", "read_table"]
+__all__ = ["Column", "Table", "match_columns", "raw_values", "read_table"]
 
 _ARRAY_NAMES = "x{}"
 
@@ -315,3 +315,22 @@ def match_columns(table: Table, names: Sequence[str]) -> Table:
         message = f"the table lacks the column(s) {', '.join(map(repr, missing))} that the segmenter was fitted on"
         raise SchemaError(message)
     return replace(table, columns=tuple(by_name[name] for name in names))
+
+
+def raw_values(table: Table) -> NDArray[Any]:
+    """Give the rows as one array: numbers if all columns are numbers, objects otherwise."""
+    if all(column.kind.is_numeric for column in table.columns):
+        by_column = np.empty((len(table.columns), len(table)))
+        for j, column in enumerate(table.columns):
+            by_column[j] = column.values
+        return by_column.T
+    values = np.empty((len(table), len(table.columns)), dtype=object)
+    for j, column in enumerate(table.columns):
+        if column.kind.is_numeric:
+            numbers = column.numbers()
+            values[:, j] = numbers == 1 if column.kind is Kind.BOOLEAN else numbers
+            values[np.isnan(numbers), j] = np.nan
+        else:
+            names = np.array([*column.categories, np.nan], dtype=object)
+            values[:, j] = names[column.values]
+    return values

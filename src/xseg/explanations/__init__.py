@@ -1,5 +1,6 @@
 """Why somebody is in a segment: exact Shapley values in raw units."""
 
+from xseg.explanations._agnostic import explain_agnostic
 from xseg.explanations._change import Change, change
 from xseg.explanations._changed import FeatureChange, changed_rows
 from xseg.explanations._comprehensiveness import comprehensiveness
@@ -33,6 +34,7 @@ __all__ = [
     "contrast",
     "counterfactual",
     "explain",
+    "explain_agnostic",
     "explain_row",
     "own_contributions",
 ]

@@ -78,6 +78,13 @@ class AdditiveExplainer:
         base = self.base_values()
         return Explained(out, first, second, base[first] - base[second])
 
+    def explain_own(self, codes: NDArray[np.uint8], points: NDArray[np.float32]) -> tuple[list[float], int, int]:
+        """Explain the margin of one coded row: contributions, its own segment and the runner-up."""
+        out = np.empty((1, self.n_columns))
+        own, rivals = self.model.two_best(self.model.scores.of(codes, points))
+        explain_margins(points, codes, *self._parts, self.means, self.players, own, rivals, out)
+        return out[0].tolist(), int(own[0]), int(rivals[0])
+
     def explain_all(self, table: Table, n_workers: int) -> NDArray[np.float64]:
         """Explain the score of every segment, shape (n_rows, n_columns, n_segments)."""
         out = np.empty((len(table), self.n_columns, self.model.n_segments))
@@ -90,10 +97,10 @@ class AdditiveExplainer:
         return out
 
 
-def population_of(model: AdditiveModel, table: Table) -> Population:
+def population_of(model: AdditiveModel, table: Table, weights: NDArray[np.int64]) -> Population:
     """Add the parts of the scores over the rows of a table."""
     codes, points = model.code(table)
     bound = np.abs(points).max(axis=0, initial=0.0).astype(np.float64)
-    sums = PartSums(model.scores, len(table), bound)
-    sums.add(CodedBlock(codes, points, np.ones(len(table), dtype=np.int64)))
+    sums = PartSums(model.scores, int(weights.sum()), bound)
+    sums.add(CodedBlock(codes, points, weights))
     return sums.population()

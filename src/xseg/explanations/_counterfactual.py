@@ -18,7 +18,8 @@ from xseg.explanations._box_moves import BoxMoves
 from xseg.explanations._changed import FeatureChange, changed_table, changes_of
 from xseg.explanations._explain import rows_for
 from xseg.explanations._moves import Found, Limits, Mover, Moves, Obstacle, values_of
-from xseg.explanations._pipeline import route_of
+from xseg.segmenters._pipelines.folding import fold
+from xseg.segmenters._pipelines.route import is_segmenter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,8 +168,8 @@ def counterfactual(
 
     Parameters
     ----------
-    segmenter : fitted segmenter, or Pipeline whose other steps do nothing
-        The model.
+    segmenter : fitted segmenter, or Pipeline that ends in a tree
+        The model. A pipeline is folded to the same tree over raw columns, as `xseg.fold` does.
     X : table or array of shape (n_rows, n_features)
         The rows.
     target : segment name or index, default=None
@@ -237,15 +238,10 @@ def counterfactual(
     if cost not in _COSTS:
         message = f"cost={cost!r} is not known; the only one is 'scaled-l1'"
         raise ParameterError(message)
-    route = route_of(segmenter)
-    if route.sources is not None:
-        name, step = next((name, step) for name, step in segmenter.steps if step not in (None, "passthrough"))
-        message = (
-            f"step {name!r} ({type(step).__name__}) would have to be undone to tell a change in raw units; ask the "
-            "segmenter itself about transformed rows, or fit it on raw columns, which it reads as they are"
-        )
+    fitted = fold(segmenter)
+    if not is_segmenter(fitted):
+        message = f"{type(fitted).__name__} has neither boxes nor scores to find a change with; use a segmenter of xseg"
         raise UnsupportedModelError(message)
-    fitted = route.segmenter
     table = rows_for(fitted, X)
     mover = mover_of(fitted, Moves.of(fitted.profile_, frozen, bounds, direction))
     position = ANY_OTHER if target is None else fitted.segments_.position(target)

@@ -4,27 +4,39 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from xseg.backends.workers import count_workers
 from xseg.core.additive import AdditiveModel
 from xseg.core.boxes import BoxModel, PatternCounts
-from xseg.core.schema import Kind, suggestion
+from xseg.core.fixed_point import check_weights
+from xseg.core.schema import suggestion
 from xseg.core.statistics import CodedBlock
-from xseg.core.tables import Table, read_table
+from xseg.core.tables import Table, raw_values, read_table
 from xseg.exceptions import ParameterError, UnsupportedModelError
 from xseg.explanations._additive import AdditiveExplainer, population_of
+from xseg.explanations._agnostic import explain_agnostic
 from xseg.explanations._boxes import BoxExplainer, population_explainer
 from xseg.explanations._explained import Explainer
-from xseg.explanations._pipeline import Route, route_of
+from xseg.explanations._outputs import method_of
+from xseg.segmenters._pipelines.route import Route, is_segmenter, route_of
 
 if TYPE_CHECKING:
     import shap
 
-__all__ = ["box_explainer", "explain", "explainer_of", "raw_values", "rows_for"]
+__all__ = ["check_explainable", "explain", "explainer_of", "rows_for"]
 
 
-def explain(model: Any, X: Any, *, of: str | int = "own", background: Any = None) -> "shap.Explanation":
+def explain(
+    model: Any,
+    X: Any,
+    *,
+    of: str | int = "own",
+    background: Any = None,
+    background_weight: ArrayLike | None = None,
+    random_state: int = 0,
+    progress: bool | None = None,
+) -> "shap.Explanation":
     """Explain why each row is in its segment.
 
     Exact interventional Shapley values in raw features: the mean, over all orders in which the features could become
@@ -33,22 +45,35 @@ def explain(model: Any, X: Any, *, of: str | int = "own", background: Any = None
     1. Where a segment's score is a sum over features it is the score; for the row's own segment it is the margin of
     that score over the runner-up's (0 where there is one segment only).
 
+    Any other fitted model, alone or at the end of a pipeline, is explained by shap's model-agnostic explainers, as
+    `xseg.explanations.explain_agnostic` does: probabilities, memberships or distances, and a standard error for every
+    value that was sampled.
+
     Parameters
     ----------
     model : fitted segmenter, or Pipeline that ends in one
-        The model. Explanations of a pipeline are folded back to the raw columns.
+        The model. Explanations of a pipeline are folded back to the raw columns. Anything else needs predict_proba,
+        predict or transform.
     X : table or array of shape (n_rows, n_features)
         The rows to explain, raw.
     of : {"own", "all"} or segment name or index, default="own"
         Which membership or score to explain; "all" adds a last axis of length n_segments.
     background : table or array, default=None
-        What "not known" is averaged over; None means everyone the model was fitted on.
+        What "not known" is averaged over; None means everyone the model was fitted on, whom only a segmenter of xseg
+        has counted.
+    background_weight : array-like of shape (n_background,), default=None
+        How much each row of the background counts.
+    random_state : int, default=0
+        Seeds what is sampled for models that have no exact explanation.
+    progress : bool, default=None
+        Whether to show a bar for those; None shows one on a terminal where it takes more than two seconds.
 
     Returns
     -------
     shap.Explanation
         With values of shape (n_rows, n_features) or (n_rows, n_features, n_segments), base_values (the background's
-        mean of what is explained), data in raw units, feature and output names. Every shap plot takes it.
+        mean of what is explained), data in raw units, feature and output names. Every shap plot takes it. Of a model
+        that has no exact explanation it also has `sampling_error`, of the shape of the values.
 
     Raises
     ------
@@ -57,9 +82,9 @@ def explain(model: Any, X: Any, *, of: str | int = "own", background: Any = None
     SchemaError, ColumnTypeError
         The columns are not those it was fitted on.
     UnsupportedModelError
-        The model has no exact explanation, or a step of the pipeline mixes columns.
+        The model cannot say where new rows belong, or a step of the pipeline mixes columns.
     FeatureNamesError, ParameterError
-        There is no such segment.
+        There is no such segment, or no background for a model that needs one.
 
     References
     ----------
@@ -74,13 +99,23 @@ def explain(model: Any, X: Any, *, of: str | int = "own", background: Any = None
     >>> (explanation.base_values + explanation.values.sum(axis=1)).round(6)
     array([1., 1., 1.])
     """
+    if not is_segmenter(model):
+        return _explain_agnostic(
+            model,
+            X,
+            of=of,
+            background=background,
+            background_weight=background_weight,
+            random_state=random_state,
+            progress=progress,
+        )
     import shap
 
     route = route_of(model)
     segmenter = route.segmenter
     table = read_table(X)
     transformed = rows_for(segmenter, route.transform(X))
-    explainer = explainer_of(segmenter, route, len(table.columns), background)
+    explainer = explainer_of(segmenter, route, len(table.columns), background, background_weight)
     n_workers = count_workers(segmenter.n_jobs)
     names = list(segmenter.segment_names_)
     output_names: str | list[str] | None = None
@@ -101,51 +136,75 @@ def explain(model: Any, X: Any, *, of: str | int = "own", background: Any = None
     )
 
 
-def explainer_of(segmenter: Any, route: Route, n_columns: int, background: Any = None) -> Explainer:
+def _explain_agnostic(model: Any, X: Any, *, background: Any, **options: Any) -> "shap.Explanation":
+    method_of(model)
+    if background is None:
+        message = (
+            f"{type(model).__name__} has counted nobody, so explain needs a background: the table it was fitted on, "
+            "or people to compare with (background=...)"
+        )
+        raise ParameterError(message)
+    return explain_agnostic(model, X, background=background, **options)
+
+
+def explainer_of(
+    segmenter: Any, route: Route, n_columns: int, background: Any = None, background_weight: ArrayLike | None = None
+) -> Explainer:
     """Prepare the explainer of a fitted segmenter, by the family of its model."""
-    return _FAMILIES[type(segmenter.model_)](segmenter, route, n_columns, background)
+    rows, weights = None, np.empty(0, dtype=np.int64)
+    if background is not None:
+        rows = rows_for(segmenter, route.transform(background))
+        weights = check_weights(background_weight, len(rows))[0]
+    elif background_weight is not None:
+        message = "background_weight weighs the rows of a background; give background=... too"
+        raise ParameterError(message)
+    return _FAMILIES[type(segmenter.model_)](segmenter.model_, route, n_columns, rows, weights)
 
 
-def box_explainer(segmenter: Any, route: Route, n_columns: int, background: Any = None) -> BoxExplainer:
+def box_explainer(
+    model: BoxModel, route: Route, n_columns: int, background: Table | None, weights: NDArray[np.int64]
+) -> BoxExplainer:
     """Prepare the explainer of a model made of boxes."""
-    model: BoxModel = segmenter.model_
     if background is None:
         return population_explainer(model, route.sources, n_columns)
     tests = model.boxes.tests(route.sources)
     counts = PatternCounts(tests)
-    rows = rows_for(segmenter, route.transform(background))
-    codes = model.boxes.bins.encode(rows, tests.features.tolist())
-    counts.add(CodedBlock(codes, np.empty((len(codes), 0), np.float32), np.ones(len(codes), np.int64)))
+    codes = model.boxes.bins.encode(background, tests.features.tolist())
+    counts.add(CodedBlock(codes, np.empty((len(codes), 0), np.float32), weights))
     return BoxExplainer(model, tests, tuple(counts.boxes), n_columns)
 
 
-def additive_explainer(segmenter: Any, route: Route, n_columns: int, background: Any = None) -> AdditiveExplainer:
+def additive_explainer(
+    model: AdditiveModel, route: Route, n_columns: int, background: Table | None, weights: NDArray[np.int64]
+) -> AdditiveExplainer:
     """Prepare the explainer of a model of additive scores."""
-    model: AdditiveModel = segmenter.model_
-    population = model.population
-    if background is not None:
-        population = population_of(model, rows_for(segmenter, route.transform(background)))
+    population = model.population if background is None else population_of(model, background, weights)
     players = np.arange(len(model.coding.bins)) if route.sources is None else route.sources
     return AdditiveExplainer(model, population, players, n_columns)
 
 
-_FAMILIES: dict[type, Callable[[Any, Route, int, Any], Explainer]] = {
+_FAMILIES: dict[type, Callable[[Any, Route, int, Table | None, NDArray[np.int64]], Explainer]] = {
     BoxModel: box_explainer,
     AdditiveModel: additive_explainer,
 }
 
 
-def rows_for(segmenter: Any, X: Any) -> Table:
-    """Read the rows that a fitted segmenter is asked about, or say why it cannot be."""
+def check_explainable(segmenter: Any) -> None:
+    """Refuse what is not fitted, and what has no exact explanation."""
     model = getattr(segmenter, "model_", None)
     if model is None and hasattr(segmenter, "_check_fitted"):
         segmenter._check_fitted()
     if type(model) not in _FAMILIES:
         message = (
-            f"{type(segmenter).__name__} has no exact explanation; explain takes a fitted xseg segmenter, "
-            "or a Pipeline that ends in one"
+            f"{type(segmenter).__name__} has no exact explanation; give a fitted xseg segmenter, or a Pipeline that "
+            "ends in one"
         )
         raise UnsupportedModelError(message)
+
+
+def rows_for(segmenter: Any, X: Any) -> Table:
+    """Read the rows that a fitted segmenter is asked about, or say why it cannot be."""
+    check_explainable(segmenter)
     table: Table = segmenter._read(X)
     return table
 
@@ -155,22 +214,3 @@ def _position(segmenter: Any, of: str | int) -> int:
         message = f"of={of!r} is neither 'own', 'all' nor a segment{suggestion(of, segmenter.segment_names_)}"
         raise ParameterError(message)
     return int(segmenter.segments_.position(of))
-
-
-def raw_values(table: Table) -> NDArray[Any]:
-    """Give the rows as one array: numbers if all columns are numbers, objects otherwise."""
-    if all(column.kind.is_numeric for column in table.columns):
-        by_column = np.empty((len(table.columns), len(table)))
-        for j, column in enumerate(table.columns):
-            by_column[j] = column.values
-        return by_column.T
-    values = np.empty((len(table), len(table.columns)), dtype=object)
-    for j, column in enumerate(table.columns):
-        if column.kind.is_numeric:
-            numbers = column.numbers()
-            values[:, j] = numbers == 1 if column.kind is Kind.BOOLEAN else numbers
-            values[np.isnan(numbers), j] = np.nan
-        else:
-            names = np.array([*column.categories, np.nan], dtype=object)
-            values[:, j] = names[column.values]
-    return values

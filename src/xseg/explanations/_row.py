@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from xseg.core.tables import Table, read_table
-from xseg.explanations._explain import explainer_of, raw_values, rows_for
+from xseg.core.tables import Table, raw_values, read_table
+from xseg.explanations._explain import explainer_of, rows_for
 from xseg.explanations._explained import NO_RIVAL, Explained
-from xseg.explanations._pipeline import route_of
+from xseg.segmenters._pipelines.route import route_of
 
 __all__ = ["RowExplanation", "explain_row", "own_contributions"]
 

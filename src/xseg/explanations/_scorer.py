@@ -1,25 +1,15 @@
 """One person at a time, for a live page: the same segment and the same values as `explain`, in microseconds."""
 
-from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isinf
-from numbers import Real
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from xseg._kernels.boxes import shapley_table
-from xseg.core.additive import AdditiveModel
-from xseg.core.bins import MISSING, FeatureBins
-from xseg.core.boxes import Boxes, BoxModel
-from xseg.core.conditions import condition_of
-from xseg.core.schema import Kind, suggestion
-from xseg.exceptions import ColumnTypeError, DataError, SchemaError, UnsupportedModelError
-from xseg.explanations._boxes import BoxExplainer, shapley_weights
-from xseg.explanations._explain import box_explainer, rows_for
-from xseg.explanations._pipeline import route_of
+from xseg.core.bins import MISSING
+from xseg.core.schema import suggestion
+from xseg.exceptions import SchemaError, UnsupportedModelError
+from xseg.explanations._explain import check_explainable
+from xseg.explanations._readers import reader_of
+from xseg.explanations._scored import one_person_of
 
 __all__ = ["ScoredReason", "ScoredRow", "Scorer"]
 
@@ -37,7 +27,7 @@ class ScoredReason:
     contribution : float
         The exact Shapley value.
     rule : str or None
-        What the person's rule asks of the feature; None if it asks nothing.
+        What the person's rule asks of the feature; None if it asks nothing, as always where segments have scores.
     share_below, share_same : float or None
         How many of the people whose value is known have a lower value, and the same one (to the nearest code); None
         where the person's own value is not known or, for `share_below`, where values have no order.
@@ -62,22 +52,27 @@ class ScoredRow:
     name : str
         What it is called.
     base_value : float
-        The share of everyone who is in it; with all contributions it adds up to 1.
+        The share of everyone who is in it; with all contributions it adds up to 1. Where segments have scores, the mean
+        margin over the rival; with all contributions it adds up to the person's margin.
     reasons : tuple of ScoredReason
         Every feature with any influence, the strongest first.
+    rival : int or None
+        The segment that fits next best, over which the margin is; None where membership is explained.
     """
 
     segment: int
     name: str
     base_value: float
     reasons: tuple[ScoredReason, ...]
+    rival: int | None = None
 
 
 class Scorer:
     """Gives the segment of one person, and why, from a dict.
 
-    Everything that does not depend on the person is worked out once; a call finds the person's box, looks up one line
-    of a table for each box of the segment, and adds. Segments and contributions equal those of `predict` and `explain`,
+    Everything that does not depend on the person is worked out once. A call finds the person's box, looks up one line
+    of a table for each box of the segment, and adds; where segments have scores, it runs what a table would run, on
+    one row. Segments and contributions equal those of `predict` and `explain`,
     bit for bit.
 
     Parameters
@@ -105,33 +100,18 @@ class Scorer:
 
     def __init__(self, segmenter: Any) -> None:
         if hasattr(segmenter, "steps"):
-            message = "a Scorer takes a fitted segmenter, not a pipeline, whose steps take tables and not dicts"
-            raise UnsupportedModelError(message)
-        if isinstance(getattr(segmenter, "model_", None), AdditiveModel):
             message = (
-                f"a Scorer reads models made of boxes, and {type(segmenter).__name__} makes segments by scores; give "
-                "explain or explain_row a table of one row"
+                "a Scorer takes a fitted segmenter, not a pipeline, whose steps take tables and not dicts; give it "
+                "xseg.fold(pipeline)"
             )
             raise UnsupportedModelError(message)
-        if not isinstance(getattr(segmenter, "model_", None), BoxModel):
-            rows_for(segmenter, np.zeros((1, 1)))
-        profile, model = segmenter.profile_, segmenter.model_
-        self._names: tuple[str, ...] = model.boxes.bins.schema.names
-        explainer = box_explainer(segmenter, route_of(segmenter), len(self._names))
+        check_explainable(segmenter)
+        profile = segmenter.profile_
+        self._names: tuple[str, ...] = profile.bins.schema.names
         self._segment_names = segmenter.segment_names_
-        self._base = explainer.base_values().tolist()
-        self._readers = [_reader(bins) for bins in profile.bins.features]
-        order = np.argsort(model.boxes.segment, kind="stable")
-        self._coders = [(j, _reader(model.boxes.bins[j])) for j in model.boxes.used_features.tolist()]
-        self._places = [(j, _boxes_by_code(model.boxes.inside[order, j])) for j, _ in self._coders]
-        self._everywhere = (1 << len(order)) - 1
-        self._segment_of = model.boxes.segment[order].tolist()
-        self._boxes = [
-            [_Box(explainer, box) for box in range(explainer.first[s], explainer.first[s + 1])]
-            for s in range(model.n_segments)
-        ]
+        self._explain = one_person_of(segmenter.model_)
+        self._readers = [reader_of(bins) for bins in profile.bins.features]
         self._shares = [_shares(profile, j) for j in range(len(self._names))]
-        self._rules = [_rules(model.boxes, box) for box in order.tolist()]
 
     def __call__(self, row: Mapping[str, Any]) -> ScoredRow:
         """Score one person.
@@ -155,22 +135,10 @@ class Scorer:
             A value is of another type than it was when the segmenter was fitted, or infinite.
         """
         values = self._values(row)
-        codes = {j: read(values[j]) for j, read in self._coders}
-        boxes = self._everywhere
-        for j, holding in self._places:
-            boxes &= holding[codes[j]]
-        own = boxes.bit_length() - 1
-        segment = self._segment_of[own]
-        contributions = [0.0] * len(values)
-        for box in self._boxes[segment]:
-            for player, part in zip(box.players, box.line(codes), strict=True):
-                contributions[player] += part
-        return ScoredRow(
-            segment,
-            self._segment_names[segment],
-            self._base[segment],
-            tuple(self._reason(j, values[j], contributions[j], own) for j in _strongest(contributions)),
-        )
+        found = self._explain(values)
+        contributions, rules = found.contributions, found.rules
+        reasons = tuple(self._reason(j, values[j], contributions[j], rules[j]) for j in _strongest(contributions))
+        return ScoredRow(found.segment, self._segment_names[found.segment], found.base, reasons, found.rival)
 
     def _values(self, row: Mapping[str, Any]) -> list[Any]:
         try:
@@ -181,38 +149,10 @@ class Scorer:
             raise SchemaError(message) from None
         return [None if value is None or value != value else value for value in given]
 
-    def _reason(self, j: int, value: Any, contribution: float, own: int) -> ScoredReason:
+    def _reason(self, j: int, value: Any, contribution: float, rule: str | None) -> ScoredReason:
         code = self._readers[j](value)
         below, same = self._shares[j][code] if code != MISSING else (None, None)
-        return ScoredReason(self._names[j], value, contribution, self._rules[own][j], below, same)
-
-
-class _Box:
-    """One box of a segment: what its tests add for each pattern of failed tests."""
-
-    def __init__(self, explainer: BoxExplainer, box: int) -> None:
-        tests = explainer.tests
-        self.players: list[int] = tests.players[box].tolist()
-        self._bits = [
-            (int(j), tests.failing[u, :, box].tolist())
-            for u, j in enumerate(tests.features)
-            if tests.failing[u, :, box].any()
-        ]
-        self._background = explainer.background[box]
-        self._weights = shapley_weights(len(self.players))
-        self._lines: dict[int, list[float]] = {}
-
-    def line(self, codes: Mapping[int, int]) -> list[float]:
-        """Give what each test adds."""
-        pattern = 0
-        for j, failing in self._bits:
-            pattern |= failing[codes[j]]
-        if pattern not in self._lines:
-            table = np.zeros((1, len(self.players)))
-            share = self._background.weight / self._background.weight.sum()
-            shapley_table(np.array([pattern], dtype=np.uint32), self._background.pattern, share, *self._weights, table)
-            self._lines[pattern] = table[0].tolist()
-        return self._lines[pattern]
+        return ScoredReason(self._names[j], value, contribution, rule, below, same)
 
 
 def _strongest(contributions: list[float]) -> list[int]:
@@ -220,58 +160,6 @@ def _strongest(contributions: list[float]) -> list[int]:
     found = [j for j, contribution in enumerate(contributions) if contribution]
     found.sort(key=lambda j: -abs(contributions[j]))
     return found
-
-
-def _boxes_by_code(inside: NDArray[np.bool_]) -> list[int]:
-    """Give for each code the boxes that hold it, one bit each; `inside` has shape (n_boxes, 256)."""
-    return [sum(1 << box for box in np.flatnonzero(holds).tolist()) for holds in inside.T]
-
-
-def _reader(bins: FeatureBins) -> Callable[[Any], int]:
-    """Give a function from one value (None: not known) to its code."""
-    name, missing = bins.feature.name, int(MISSING)
-    if bins.feature.kind is Kind.EMPTY:
-        return lambda _: missing
-    if bins.feature.kind.is_numeric:
-        thresholds = bins.thresholds.tolist()
-
-        def number(value: Any) -> int:
-            if value is None:
-                return missing
-            if not isinstance(value, Real | np.bool_):
-                message = (
-                    f"column {name!r} held numbers when the segmenter was fitted, and holds {value!r} now; "
-                    "convert it to a number, or give None if it is not known"
-                )
-                raise ColumnTypeError(message)
-            known = float(value)
-            if isinf(known):
-                message = f"column {name!r} holds an infinite value; give None if it is not known"
-                raise DataError(message)
-            return bisect_right(thresholds, known)
-
-        return number
-    place = {category: code for code, category in enumerate(bins.categories)}
-
-    def category(value: Any) -> int:
-        if value is None:
-            return missing
-        if not isinstance(value, str):
-            message = (
-                f"column {name!r} held text when the segmenter was fitted, and holds {value!r} now; convert it to text"
-            )
-            raise ColumnTypeError(message)
-        return place.get(value, missing)
-
-    return category
-
-
-def _rules(boxes: Boxes, box: int) -> list[str | None]:
-    """Give what a box asks of each feature."""
-    return [
-        None if inside.all() else str(condition_of(bins, inside))
-        for bins, inside in zip(boxes.bins.features, boxes.inside[box], strict=True)
-    ]
 
 
 def _shares(profile: Any, j: int) -> list[tuple[float | None, float]]:

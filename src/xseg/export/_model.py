@@ -14,6 +14,7 @@ from xseg.exceptions import ModelFileError, UnsupportedModelError
 from xseg.export._document import FORMAT, VERSION
 from xseg.export._kinds import KINDS, SavedKind
 from xseg.export._parameters import plain
+from xseg.segmenters import fold
 
 __all__ = ["fingerprint", "load", "save"]
 
@@ -25,8 +26,8 @@ def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    segmenter : fitted segmenter
-        What to save.
+    segmenter : fitted segmenter, or Pipeline that ends in one
+        What to save. Of a pipeline that transforms columns, the same tree over raw columns is saved (see `xseg.fold`).
     path : path
         The file; it is written whole or not at all.
 
@@ -35,7 +36,7 @@ def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
     NotFittedError
         The segmenter has not been fitted.
     UnsupportedModelError
-        The object is not a segmenter that can be saved.
+        The object is not a segmenter that can be saved, or a step of the pipeline cannot be folded.
     ModelFileError
         The file cannot be written.
 
@@ -170,7 +171,8 @@ def _kind_of(document: dict[str, Any], path: Path) -> SavedKind:
 
 
 def _describe(segmenter: Any) -> dict[str, Any]:
-    """Give the document of a fitted segmenter, without its fingerprint."""
+    """Give the document of a fitted segmenter, without its fingerprint; of a pipeline, that of its equal."""
+    segmenter = fold(segmenter)
     name = type(segmenter).__name__
     kind = KINDS.get(name)
     if kind is None or not isinstance(segmenter, kind.segmenter):

@@ -72,4 +72,4 @@ def build_means(means: Sequence[Sequence[float]], n_segments: int, embedding: Em
     """Build the place of each segment in the metric space."""
     fits = len(means) == n_segments and all(len(row) == embedding.n_dimensions for row in means)
     check(fits, "means", "needs one place per segment")
-    return np.array(means, dtype=np.float64).reshape(-1, embedding.n_dimensions)
+    return np.array(means, dtype=np.float64).reshape(n_segments, embedding.n_dimensions)

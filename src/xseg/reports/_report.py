@@ -9,6 +9,7 @@ from xseg.ink import environment
 from xseg.metrics import structure
 from xseg.policy import Policy
 from xseg.reports._facts import ReportFacts, gather
+from xseg.segmenters import fold
 
 __all__ = ["Report", "make_report"]
 
@@ -52,8 +53,8 @@ def make_report(segmenter: Any, X: Any = None, *, policy: Any = None) -> Report:
 
     Parameters
     ----------
-    segmenter : fitted segmenter
-        The model.
+    segmenter : fitted segmenter, or Pipeline that ends in one
+        The model; a pipeline is told over raw columns (see `xseg.fold`).
     X : table or array of shape (n_rows, n_features), default=None
         The people it was fitted on. With them the report says whether they form groups at all (`metrics.structure`).
     policy : Policy, path, mapping or None, default=None
@@ -68,6 +69,8 @@ def make_report(segmenter: Any, X: Any = None, *, policy: Any = None) -> Report:
     ------
     NotFittedError
         The segmenter has not been fitted.
+    UnsupportedModelError
+        A step of the pipeline cannot be folded.
     PolicyError
         The policy cannot be read, or names a column that is not there.
 
@@ -80,6 +83,7 @@ def make_report(segmenter: Any, X: Any = None, *, policy: Any = None) -> Report:
     >>> report.html().startswith("<!doctype html>")
     True
     """
+    segmenter = fold(segmenter)
     segmenter._check_fitted()
     told = Policy.of(policy)
     told.check_columns(segmenter.profile_.bins.schema.names)

@@ -5,6 +5,7 @@ from xseg.segmenters._additive import AdditiveSegmenter
 from xseg.segmenters._base import BoxSegmenter, Segmenter
 from xseg.segmenters._mixtures.segmenter import MixtureChoice, MixtureSegmenter
 from xseg.segmenters._outcomes.segmenter import OutcomeSegmenter
+from xseg.segmenters._pipelines.folding import fold
 from xseg.segmenters._prototypes.segmenter import PrototypeSegmenter
 from xseg.segmenters._rules.lint import FindingKind, RuleCoverage, RuleFinding, RuleReview
 from xseg.segmenters._rules.segmenter import RuleSegmenter, lint_rules
@@ -31,5 +32,6 @@ __all__ = [
     "Segmenter",
     "SurrogateSegmenter",
     "TreeSegmenter",
+    "fold",
     "lint_rules",
 ]

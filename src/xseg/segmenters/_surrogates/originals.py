@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from xseg.exceptions import DataError, ParameterError
 
-__all__ = ["Groups", "Label", "Original", "Partition", "can_be_asked", "original_of", "predicted"]
+__all__ = ["Groups", "Label", "Original", "Partition", "can_be_asked", "is_fitted", "original_of", "predicted"]
 
 Label: TypeAlias = "int | float | str | bool | None"
 _MOST_GROUPS = 255
@@ -135,7 +135,7 @@ def original_of(estimator: Any, X: Any, y: Any, n_rows: int, sample_weight: Any)
             message = "give an estimator, or the labels of the rows as y: there is nothing to stand in for"
             raise ParameterError(message)
         return Original(y, None, "labels")
-    if _is_fitted(estimator):
+    if is_fitted(estimator):
         return Original.of(_labels_of(estimator, X, n_rows), estimator)
     copy = clone(estimator) if hasattr(estimator, "get_params") else deepcopy(estimator)
     weights = {}
@@ -149,7 +149,7 @@ def original_of(estimator: Any, X: Any, y: Any, n_rows: int, sample_weight: Any)
 
 def can_be_asked(estimator: Any) -> bool:
     """Say whether an original is fitted and can predict."""
-    return estimator is not None and hasattr(estimator, "predict") and _is_fitted(estimator)
+    return estimator is not None and hasattr(estimator, "predict") and is_fitted(estimator)
 
 
 def predicted(estimator: Any, X: Any) -> NDArray[Any]:
@@ -161,7 +161,8 @@ def _last(estimator: Any) -> Any:
     return _last(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else estimator
 
 
-def _is_fitted(estimator: Any) -> bool:
+def is_fitted(estimator: Any) -> bool:
+    """Say whether an estimator of any kind, or the last step of a pipeline, has been fitted."""
     last = _last(estimator)
     if hasattr(last, "labels_"):
         return True

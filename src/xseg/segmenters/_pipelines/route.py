@@ -4,7 +4,7 @@ An exact fold needs to know which raw column each transformed column was made of
 by column this is certain; any other transformer is refused by name.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import (
     Binarizer,
     FunctionTransformer,
@@ -29,8 +29,9 @@ from sklearn.preprocessing import (
 )
 
 from xseg.exceptions import UnsupportedModelError
+from xseg.segmenters._base import Segmenter
 
-__all__ = ["Route", "route_of"]
+__all__ = ["Route", "column_parts", "is_segmenter", "route_of", "sources_of"]
 
 Sources = NDArray[np.int64]
 
@@ -58,11 +59,19 @@ class Route:
         Applies the steps before it.
     sources : ndarray of shape (n_transformed,) or None
         The raw column that each transformed column was made of; None if nothing is transformed.
+    steps : tuple of (str, transformer)
+        The steps that transform, by name.
     """
 
     segmenter: Any
     transform: Callable[[Any], Any]
     sources: Sources | None = None
+    steps: tuple[tuple[str, Any], ...] = ()
+
+
+def is_segmenter(model: Any) -> bool:
+    """Say whether a model is, or ends in, a segmenter of ours."""
+    return is_segmenter(model.steps[-1][1]) if isinstance(model, Pipeline) else isinstance(model, Segmenter)
 
 
 def route_of(model: Any) -> Route:
@@ -73,15 +82,15 @@ def route_of(model: Any) -> Route:
     UnsupportedModelError
         A step mixes columns, or is not known to leave them apart.
     """
-    if not isinstance(model, Pipeline):
-        return Route(model, lambda X: X)
-    steps = [(name, step) for name, step in model.steps[:-1] if step not in (None, "passthrough")]
-    segmenter = model.steps[-1][1]
+    steps: list[tuple[str, Any]] = []
+    while isinstance(model, Pipeline):
+        steps += [(name, step) for name, step in model.steps[:-1] if step not in (None, "passthrough")]
+        model = model.steps[-1][1]
     if not steps:
-        return Route(segmenter, lambda X: X)
+        return Route(model, lambda X: X)
     sources = None
     for name, step in steps:
-        made_of = _sources(step, name)
+        made_of = sources_of(step, name)
         sources = made_of if sources is None else sources[made_of]
 
     def transform(X: Any) -> Any:
@@ -89,26 +98,29 @@ def route_of(model: Any) -> Route:
             X = step.transform(X)
         return X
 
-    return Route(segmenter, transform, sources)
+    return Route(model, transform, sources, tuple(steps))
 
 
-def _sources(step: Any, name: str) -> Sources:
+def sources_of(step: Any, name: str) -> Sources:
     """Give, for each output column of a fitted transformer, the input column it was made of."""
     if isinstance(step, Pipeline):
         sources: Sources = np.arange(step.n_features_in_)
         for inner_name, inner in step.steps:
             if inner not in (None, "passthrough"):
-                sources = sources[_sources(inner, f"{name}.{inner_name}")]
+                sources = sources[sources_of(inner, f"{name}.{inner_name}")]
         return sources
-    for kinds, sources_of in _KNOWN:
+    for kinds, found_by in _KNOWN:
         if isinstance(step, kinds):
-            found: Sources = sources_of(step, name)
+            found: Sources = found_by(step, name)
             return found
+    if getattr(step, "n_features_in_", 0) == 1 and hasattr(step, "get_feature_names_out"):
+        # Of one column nothing can be mixed.
+        return np.zeros(len(step.get_feature_names_out()), dtype=np.int64)
     known = ", ".join(sorted(kind.__name__ for kind in _COLUMN_BY_COLUMN))
     message = (
         f"step {name!r} ({type(step).__name__}) may mix columns, so explanations cannot be folded back to raw columns "
         f"exactly; use transformers that work column by column ({known}, imputers, one-hot, binning, selection, "
-        "or a FunctionTransformer with feature_names_out='one-to-one')"
+        "or a FunctionTransformer with feature_names_out='one-to-one'), or xseg.explanations.explain_agnostic"
     )
     raise UnsupportedModelError(message)
 
@@ -161,18 +173,29 @@ def _function(step: FunctionTransformer, name: str) -> Sources:
     raise UnsupportedModelError(message)
 
 
+def column_parts(step: ColumnTransformer) -> Iterator[tuple[str, Any, slice, Sources]]:
+    """Give name, transformer, places of the outputs and input columns of each part of a ColumnTransformer."""
+    for name, part, columns in step.transformers_:
+        places = step.output_indices_[name]
+        if places.start != places.stop and not (isinstance(part, str) and part == "drop"):
+            yield name, part, places, _positions(step, columns)
+
+
 def _by_column(step: ColumnTransformer, name: str) -> Sources:
     sources = np.full(max(part.stop for part in step.output_indices_.values()), -1, dtype=np.int64)
-    for inner_name, inner, columns in step.transformers_:
-        part = step.output_indices_[inner_name]
-        if (isinstance(inner, str) and inner == "drop") or part.start == part.stop:
-            continue
-        positions = _positions(step, columns)
-        made_of = np.arange(len(positions))
-        if not isinstance(inner, str) and not (isinstance(inner, FunctionTransformer) and inner.func is None):
-            made_of = _sources(inner, f"{name}.{inner_name}")
-        sources[part] = positions[made_of]
+    for inner_name, inner, places, columns in column_parts(step):
+        is_plain = isinstance(inner, str) or (isinstance(inner, FunctionTransformer) and inner.func is None)
+        sources[places] = columns if is_plain else columns[sources_of(inner, f"{name}.{inner_name}")]
     return sources
+
+
+def _united(step: FeatureUnion, name: str) -> Sources:
+    parts = [
+        np.arange(step.n_features_in_) if part == "passthrough" else sources_of(part, f"{name}.{part_name}")
+        for part_name, part in step.transformer_list
+        if part != "drop"
+    ]
+    return np.concatenate(parts)
 
 
 def _positions(step: ColumnTransformer, columns: Any) -> NDArray[np.int64]:
@@ -194,6 +217,7 @@ def _positions(step: ColumnTransformer, columns: Any) -> NDArray[np.int64]:
 
 _KNOWN: tuple[tuple[Any, Callable[[Any, str], Sources]], ...] = (
     (ColumnTransformer, _by_column),
+    (FeatureUnion, _united),
     (OneHotEncoder, _one_hot),
     (KBinsDiscretizer, _binned),
     (SimpleImputer, _imputed),

@@ -1,0 +1,241 @@
+"""Explanations of models that have no exact one, by shap's model-agnostic explainers.
+
+shap is given the game itself: it asks what a coalition of features is worth, and the answer, a weighted mean over
+background rows, is worked out here. So columns of any type, missing values, weights and containers never pass through
+it. What is sampled (permutations, and the background where it is large) is sampled anew in each of several independent
+repeats, whose mean is the explanation and whose spread its standard error.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xseg.core.fixed_point import check_weights
+from xseg.core.tables import raw_values, read_table
+from xseg.exceptions import ParameterError
+from xseg.explanations._blends import Blends, as_fitted
+from xseg.explanations._outputs import Outputs, outputs_of
+
+if TYPE_CHECKING:
+    from xseg.explanations._sampled import SampledExplanation
+
+__all__ = ["explain_agnostic"]
+
+MOST_EXACT_FEATURES = 10
+MOST_BACKGROUND = 100
+_ROWS_AT_ONCE = 2**16
+_SECONDS_UNSEEN = 2.0
+
+Values: TypeAlias = NDArray[np.float64]
+
+
+def explain_agnostic(
+    model: Any,
+    X: Any,
+    *,
+    background: Any,
+    background_weight: ArrayLike | None = None,
+    of: str | int = "own",
+    n_repeats: int = 10,
+    random_state: int = 0,
+    progress: bool | None = None,
+) -> "SampledExplanation":
+    """Explain any fitted model that puts people into groups, whatever it is made of.
+
+    `explain` comes here for models that have no exact explanation. What is explained is the probability of each group
+    (`predict_proba`), else membership, 0 or 1 (`predict`), else its score (`transform`; of a clusterer minus the
+    distance to its centre). The ids of groups are names; nothing is ever averaged over them.
+
+    With at most 10 features every coalition is enumerated, else permutations are sampled, forwards and backwards, one
+    in each repeat. A background of more than 100 rows is sampled: a hundred rows, dealt out to the repeats, where
+    coalitions are enumerated, else a hundred in each repeat. Base values and values add up to what is explained either
+    way.
+
+    Parameters
+    ----------
+    model : fitted estimator or Pipeline
+        With predict_proba, predict or transform.
+    X : table or array of shape (n_rows, n_features)
+        The rows to explain, raw.
+    background : table or array of shape (n_background, n_features)
+        What "not known" is averaged over.
+    background_weight : array-like of shape (n_background,), default=None
+        How much each of its rows counts.
+    of : {"own", "all"} or group, default="own"
+        Which group to explain, by its label (or by its number, where labels are text); a row's own is the one it has
+        most of; "all" adds a last axis of length n_groups.
+    n_repeats : int, default=10
+        How many independent repeats standard errors are told from, at least 2.
+    random_state : int, default=0
+        Seeds what is sampled. A row has the same explanation whatever rows come with it.
+    progress : bool, default=None
+        Whether to show a bar; None shows one on a terminal where explaining takes more than two seconds.
+
+    Returns
+    -------
+    shap.Explanation
+        As `explain` gives it, with `sampling_error`: the standard error of each value, which has ``n_repeats - 1``
+        degrees of freedom and counts permutations and the sampling of the background; 0 where nothing was sampled.
+
+    Raises
+    ------
+    UnsupportedModelError
+        The model says nothing of rows it has not seen, or nothing of groups.
+    NotFittedError
+        It has not been fitted.
+    DataError, SchemaError, ColumnTypeError
+        Rows or weights cannot be used, or the model refuses them.
+    ParameterError
+        There is no such group, or too few repeats.
+
+    References
+    ----------
+    Lundberg and Lee, "A unified approach to interpreting model predictions", 2017. Mitchell et al., "Sampling
+    permutations for Shapley value estimation", 2022, for antithetic permutations.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> from sklearn.cluster import KMeans
+    >>> customers = xseg.make_customers(300, random_state=0)[["orders_90d", "spend_year"]]
+    >>> kmeans = KMeans(3, n_init=1, random_state=0).fit(customers)
+    >>> explanation = xseg.explain(kmeans, customers.head(3), background=customers.tail(80))
+    >>> (explanation.base_values + explanation.values.sum(axis=1)).round(6)
+    array([1., 1., 1.])
+    >>> float(explanation.sampling_error.max())
+    0.0
+    """
+    from tqdm.auto import tqdm
+
+    from xseg.explanations._sampled import SampledExplanation
+
+    if n_repeats < 2:
+        message = f"n_repeats={n_repeats}, but a standard error needs at least 2 repeats"
+        raise ParameterError(message)
+    table, weights = read_table(X), check_weights(background_weight, len(read_table(background)))[0]
+    rows, known = as_fitted(model, X, "X"), as_fitted(model, background, "the background")
+    blends, outputs = Blends(rows, known), outputs_of(model, known, rows)
+    explained, of_background = outputs.ask(rows), outputs.ask(known)
+    n_features = len(table.columns)
+    repeats = _repeats(weights, n_repeats, random_state, enumerated=n_features <= MOST_EXACT_FEATURES)
+    base = np.mean([repeat.shares @ of_background[repeat.rows] for repeat in repeats], axis=0)
+    own = explained.argmax(axis=1) if of == "own" else None
+    chosen = None if of in ("own", "all") else outputs.position(of)
+    shape = (len(table), n_features, *([len(outputs.labels)] if of == "all" else []))
+    values, errors = np.empty(shape), np.zeros(shape)
+    hidden = None if progress is None else not progress
+    bar = tqdm(range(len(table)), "explaining", disable=hidden, delay=_SECONDS_UNSEEN if progress is None else 0)
+    for row in bar:
+        found = np.stack(
+            [_Game(outputs, blends, row, repeat, explained[row], of_background).values() for repeat in repeats]
+        )
+        if of != "all":
+            found = found[..., chosen if own is None else own[row]]
+        values[row] = found.mean(axis=0)
+        if len(repeats) > 1:
+            errors[row] = found.std(axis=0, ddof=1) / np.sqrt(len(repeats))
+    return SampledExplanation(
+        values=values,
+        base_values=_base_of(base, len(table), own if own is not None else chosen),
+        data=raw_values(table),
+        feature_names=list(table.names),
+        output_names=outputs.names if of == "all" else None if chosen is None else outputs.names[chosen],
+        error_std=errors,
+    )
+
+
+def _base_of(base: Values, n_rows: int, chosen: NDArray[np.intp] | int | None) -> Values:
+    every = np.broadcast_to(base, (n_rows, len(base)))
+    return every if chosen is None else every[np.arange(n_rows), chosen]
+
+
+@dataclass(frozen=True, eq=False)
+class _Repeat:
+    """One of several independent estimates.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n,)
+        The background rows it looks at.
+    shares : ndarray of shape (n,)
+        How much each counts; together 1.
+    seed : int or None
+        Draws its permutation; None enumerates coalitions.
+    """
+
+    rows: NDArray[np.intp]
+    shares: Values
+    seed: int | None
+
+
+def _repeats(weights: NDArray[np.int64], n_repeats: int, random_state: int, *, enumerated: bool) -> Sequence[_Repeat]:
+    """Plan the repeats: as few rows as will do, each repeat independent of the others."""
+    counted = np.flatnonzero(weights)
+    shares = weights[counted] / weights.sum()
+    generators = [np.random.default_rng(seed) for seed in np.random.SeedSequence(random_state).spawn(n_repeats)]
+    seeds = [None if enumerated else int(generator.integers(2**32)) for generator in generators]
+    if len(counted) <= MOST_BACKGROUND:
+        return [_Repeat(counted, shares, seed) for seed in (seeds[:1] if enumerated else seeds)]
+    n_rows = max(1, MOST_BACKGROUND // n_repeats) if enumerated else MOST_BACKGROUND
+    even = np.full(n_rows, 1 / n_rows)
+    return [
+        _Repeat(generator.choice(counted, n_rows, p=shares), even, seed)
+        for generator, seed in zip(generators, seeds, strict=True)
+    ]
+
+
+class _Game:
+    """What knowing some features of one row is worth; each coalition is worked out once."""
+
+    def __init__(
+        self, outputs: Outputs, blends: Blends, row: int, repeat: _Repeat, explained: Values, of_background: Values
+    ) -> None:
+        self.outputs, self.blends, self.row, self.repeat = outputs, blends, row, repeat
+        self.n_features = blends.n_features
+        nobody, everything = np.zeros(self.n_features, bool), np.ones(self.n_features, bool)
+        self._worth = {
+            nobody.tobytes(): repeat.shares @ of_background[repeat.rows],
+            everything.tobytes(): explained,
+        }
+
+    def __call__(self, coalitions: Values) -> Values:
+        """Give the worth of each coalition, shape (n_coalitions, n_groups)."""
+        known = coalitions > 0
+        new = [mask for mask in np.unique(known, axis=0) if mask.tobytes() not in self._worth]
+        n_background = len(self.repeat.rows)
+        step = max(1, _ROWS_AT_ONCE // n_background)
+        for start in range(0, len(new), step):
+            masks = np.array(new[start : start + step])
+            said = self.outputs.ask(self.blends.of(self.row, masks, self.repeat.rows))
+            worth = np.einsum("b,mbk->mk", self.repeat.shares, said.reshape(len(masks), n_background, -1))
+            self._worth.update(zip((mask.tobytes() for mask in masks), worth, strict=True))
+        return np.array([self._worth[mask.tobytes()] for mask in known])
+
+    def values(self) -> Values:
+        """Give the Shapley values, shape (n_features, n_groups): exact ones, or those along one permutation."""
+        import shap
+
+        masker = shap.maskers.Independent(np.zeros((1, self.n_features)))
+        everything = np.ones((1, self.n_features))
+        if self.repeat.seed is None:
+            explained = shap.explainers.Exact(self, masker)(everything, silent=True)
+        else:
+            with _numpy_seed_restored():
+                explainer = shap.explainers.Permutation(self, masker, seed=self.repeat.seed)
+                explained = explainer(everything, max_evals=2 * self.n_features + 1, silent=True)
+        found: Values = np.asarray(explained.values, dtype=np.float64)[0]
+        return found
+
+
+@contextmanager
+def _numpy_seed_restored() -> Iterator[None]:
+    """Leave numpy's global generator as it was: shap seeds it."""
+    state = np.random.get_state()  # noqa: NPY002 - this is the one that shap draws from
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002

@@ -1,0 +1,171 @@
+"""One person's segment and contributions, by the family of the model; the same bits as for a table."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg._kernels.boxes import shapley_table
+from xseg.core.additive import AdditiveModel
+from xseg.core.bins import MISSING
+from xseg.core.boxes import Boxes, BoxModel
+from xseg.core.conditions import condition_of
+from xseg.explanations._additive import AdditiveExplainer
+from xseg.explanations._boxes import BoxExplainer, population_explainer, shapley_weights
+from xseg.explanations._explained import NO_RIVAL
+from xseg.explanations._readers import reader_of
+
+__all__ = ["OnePerson", "Scored", "one_person_of"]
+
+Rules: TypeAlias = "list[str | None]"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What is known of one person.
+
+    Attributes
+    ----------
+    segment : int
+        The segment.
+    rival : int or None
+        The segment that fits next best; None where membership is explained.
+    base : float
+        What is known of nobody.
+    contributions : list of float
+        One for each feature.
+    rules : list of (str or None)
+        What the person's rule asks of each feature.
+    """
+
+    segment: int
+    rival: int | None
+    base: float
+    contributions: list[float]
+    rules: Rules
+
+
+class OnePerson(Protocol):
+    """Explains one person; each family of models has one."""
+
+    def __call__(self, values: Sequence[Any]) -> Scored:
+        """Explain the person with these values, None where they are not known."""
+        ...
+
+
+class _Boxes:
+    """Finds the person's box, looks up one line of a table for each box of the segment, and adds."""
+
+    def __init__(self, model: BoxModel) -> None:
+        bins, order = model.boxes.bins, np.argsort(model.boxes.segment, kind="stable")
+        explainer = population_explainer(model, None, len(bins))
+        self._base = explainer.base_values().tolist()
+        self._coders = [(j, reader_of(bins[j])) for j in model.boxes.used_features.tolist()]
+        self._places = [(j, _boxes_by_code(model.boxes.inside[order, j])) for j, _ in self._coders]
+        self._everywhere = (1 << len(order)) - 1
+        self._segment_of = model.boxes.segment[order].tolist()
+        self._boxes = [
+            [_Box(explainer, box) for box in range(explainer.first[s], explainer.first[s + 1])]
+            for s in range(model.n_segments)
+        ]
+        self._rules = [_rules(model.boxes, box) for box in order.tolist()]
+
+    def __call__(self, values: Sequence[Any]) -> Scored:
+        codes = {j: read(values[j]) for j, read in self._coders}
+        boxes = self._everywhere
+        for j, holding in self._places:
+            boxes &= holding[codes[j]]
+        own = boxes.bit_length() - 1
+        segment = self._segment_of[own]
+        contributions = [0.0] * len(values)
+        for box in self._boxes[segment]:
+            for player, part in zip(box.players, box.line(codes), strict=True):
+                contributions[player] += part
+        return Scored(segment, None, self._base[segment], contributions, self._rules[own])
+
+
+class _Box:
+    """One box of a segment: what its tests add for each pattern of failed tests."""
+
+    def __init__(self, explainer: BoxExplainer, box: int) -> None:
+        tests = explainer.tests
+        self.players: list[int] = tests.players[box].tolist()
+        self._bits = [
+            (int(j), tests.failing[u, :, box].tolist())
+            for u, j in enumerate(tests.features)
+            if tests.failing[u, :, box].any()
+        ]
+        self._background = explainer.background[box]
+        self._weights = shapley_weights(len(self.players))
+        self._lines: dict[int, list[float]] = {}
+
+    def line(self, codes: Mapping[int, int]) -> list[float]:
+        """Give what each test adds."""
+        pattern = 0
+        for j, failing in self._bits:
+            pattern |= failing[codes[j]]
+        if pattern not in self._lines:
+            table = np.zeros((1, len(self.players)))
+            share = self._background.weight / self._background.weight.sum()
+            shapley_table(np.array([pattern], dtype=np.uint32), self._background.pattern, share, *self._weights, table)
+            self._lines[pattern] = table[0].tolist()
+        return self._lines[pattern]
+
+
+def _boxes_by_code(inside: NDArray[np.bool_]) -> list[int]:
+    """Give for each code the boxes that hold it, one bit each; `inside` has shape (n_boxes, 256)."""
+    return [sum(1 << box for box in np.flatnonzero(holds).tolist()) for holds in inside.T]
+
+
+def _rules(boxes: Boxes, box: int) -> list[str | None]:
+    """Give what a box asks of each feature."""
+    return [
+        None if inside.all() else str(condition_of(bins, inside))
+        for bins, inside in zip(boxes.bins.features, boxes.inside[box], strict=True)
+    ]
+
+
+class _Scores:
+    """Adds the parts of every score, and compares the best two: the kernels of a table, on one row."""
+
+    def __init__(self, model: AdditiveModel) -> None:
+        bins, embedding = model.coding.bins, model.coding.embedding
+        n_features = len(bins)
+        self._explainer = AdditiveExplainer(model, model.population, np.arange(n_features), n_features)
+        self._base = self._explainer.base_values().tolist()
+        self._checks = [
+            (j, reader_of(bins[j]))
+            for j in range(n_features)
+            if j not in embedding.looked_up and bins[j].feature.kind.is_numeric
+        ]
+        self._coders = [(j, reader_of(bins[j])) for j in embedding.looked_up.tolist()]
+        self._coordinates = list(
+            zip(embedding.coordinates.tolist(), embedding.shift.tolist(), embedding.factor.tolist(), strict=True)
+        )
+        self._no_rules: Rules = [None] * n_features
+
+    def __call__(self, values: Sequence[Any]) -> Scored:
+        for j, check in self._checks:
+            check(values[j])
+        codes = np.zeros((1, len(values)), dtype=np.uint8)
+        for j, read in self._coders:
+            codes[0, j] = read(values[j])
+        points = np.zeros((1, len(self._coordinates)), dtype=np.float32)
+        for p, (j, shift, factor) in enumerate(self._coordinates):
+            if values[j] is None:
+                codes[0, j] = MISSING
+            else:
+                points[0, p] = (float(values[j]) - shift) * factor
+        contributions, own, rival = self._explainer.explain_own(codes, points)
+        rival_base = 0.0 if rival == NO_RIVAL else self._base[rival]
+        return Scored(own, rival, self._base[own] - rival_base, contributions, self._no_rules)
+
+
+_FAMILIES: dict[type, Callable[[Any], OnePerson]] = {BoxModel: _Boxes, AdditiveModel: _Scores}
+
+
+def one_person_of(model: Any) -> OnePerson:
+    """Prepare what explains one person, by the family of the model."""
+    return _FAMILIES[type(model)](model)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xseg.export import load, save
     from xseg.metrics import compare
     from xseg.policy import Policy
-    from xseg.reports import make_report
+    from xseg.reports import make_report, segment_card
     from xseg.segmenters import (
         MixtureSegmenter,
         OutcomeSegmenter,
@@ -58,6 +58,7 @@ _HOMES = {
     "verify_cards": "cards",
     "make_customers": "datasets",
     "make_report": "reports",
+    "segment_card": "reports",
     "rfm_table": "datasets",
     "save": "export",
 }
@@ -92,6 +93,7 @@ __all__ = [
     "make_report",
     "rfm_table",
     "save",
+    "segment_card",
     "verify_card",
     "verify_cards",
 ]

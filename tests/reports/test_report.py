@@ -61,3 +61,37 @@ def test_what_cannot_be_reported_is_refused(segmenter):
         xseg.make_report(xseg.TreeSegmenter())
     with pytest.raises(PolicyError):
         xseg.make_report(segmenter, policy={"features": {"nope": {"label": "x"}}})
+
+
+def test_the_map_and_the_curve_show_what_was_measured(segmenter):
+    from xseg.metrics import stability, tradeoff
+
+    customers = xseg.make_customers(800, random_state=0)
+    curve = tradeoff(customers, 4, leaves=[4, 6, 8], random_state=0, effort="fast")
+    again = stability(segmenter, customers, n_resamples=2, random_state=0)
+    report = xseg.make_report(segmenter, customers, stability=again, tradeoff=curve)
+    ranks = segmenter.profile_.mean_ranks()
+    names = list(customers.columns)
+    for index, line in enumerate(report.facts.overview.ranks):
+        for name, rank in zip(report.facts.overview.features, line, strict=True):
+            assert rank == pytest.approx(ranks[index, names.index(name)])
+    assert [point[2] for point in report.facts.curve.points] == [4, 6, 8]
+    tops = [point[1] for point in report.facts.curve.points]
+    prices = [point.price for point in curve.points]
+    assert sorted(range(3), key=tops.__getitem__) == sorted(range(3), key=lambda place: -prices[place])
+    html = report.html()
+    assert "What more rules would cost" in html
+    assert "comes back when other people are asked" in html
+    plain = xseg.make_report(segmenter).html()
+    assert "What more rules would cost" not in plain
+
+
+def test_partners_and_hints_are_looked_at(segmenter):
+    asked = segmenter.profile_.bins.schema.names[int(segmenter.model_.used_features[0])]
+    policy = {"features": {asked: {"source": "third-party", "vendor": "GeoStat Ltd"}}}
+    checks = xseg.make_report(segmenter, policy=policy).facts.checks
+    assert any(not check.passed and "partners supplied" in check.sentence for check in checks)
+    named = xseg.TreeSegmenter(2, segment_names=("Pregnant", "Others"), random_state=0)
+    named.fit(xseg.make_customers(400, random_state=0))
+    checks = xseg.make_report(named).facts.checks
+    assert any(not check.passed and "Pregnant" in check.sentence for check in checks)

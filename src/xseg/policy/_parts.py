@@ -309,6 +309,8 @@ class SegmentPolicy(Frozen):
         The segment in plain words.
     consequence : str, optional
         What being in it decides, and what it does not.
+    speak : str, optional
+        How to speak to the people in it; for those who work with the segment, not for the people.
 
     Examples
     --------
@@ -321,6 +323,7 @@ class SegmentPolicy(Frozen):
     name_shown: Annotated[bool, Field(strict=True)] = True
     sentence: Words | None = None
     consequence: Words | None = None
+    speak: Words | None = None
 
 
 class FeatureWords(Frozen):

@@ -12,15 +12,15 @@ from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
 from xseg.core.tree import LEAF, ThresholdTree
 from xseg.export import fingerprint
-from xseg.ink import Figure, Quantity, condition_words, figures_of, language_of, one_line, other_categories
-from xseg.metrics import Structure
+from xseg.ink import Figure, Quantity, condition_words, figures_of, language_of, other_categories
 from xseg.policy import Policy
+from xseg.reports._checks import Check, Measured, checks_of, label_of
+from xseg.reports._overview import Curve, Overview, curve_of, overview_of
 
-__all__ = ["Check", "Node", "ReportFacts", "SegmentFacts", "Trait", "gather"]
+__all__ = ["Node", "ReportFacts", "SegmentFacts", "Trait", "gather", "segment_facts"]
 
 _MOST_TRAITS = 6
 _LEAST_OFFSET = 0.03
-_FAITHFUL = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,6 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """Something to look at, or that is well."""
-
-    passed: bool
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
 class ReportFacts:
     """Everything a report says."""
 
@@ -73,12 +65,14 @@ class ReportFacts:
     segments: tuple[SegmentFacts, ...]
     root: Node | None
     written: tuple[tuple[str, str], ...]
+    overview: Overview | None
+    curve: Curve | None
     checks: tuple[Check, ...]
     model: str
 
 
-def gather(segmenter: Any, policy: Policy, found: Structure | None = None) -> ReportFacts:
-    """Gather the facts of a fitted segmenter; `found` says whether the people it came from form groups at all."""
+def gather(segmenter: Any, policy: Policy, measured: Measured) -> ReportFacts:
+    """Gather the facts of a fitted segmenter, and of what was measured of it."""
     segments = segmenter.segments_
     people = segmenter.profile_.sizes.sum()
     groups = Figure(str(len(segments)), "groups", _how_made(segmenter.model_))
@@ -90,10 +84,12 @@ def gather(segmenter: Any, policy: Policy, found: Structure | None = None) -> Re
     return ReportFacts(
         title=f"{people:,.0f} people in {len(segments)} groups",
         figures=figures,
-        segments=tuple(_segment(segmenter, policy, index) for index in range(len(segments))),
+        segments=tuple(segment_facts(segmenter, policy, index) for index in range(len(segments))),
         written=tuple(getattr(segmenter, "rules_", ())),
         root=_node(segmenter, policy, 0) if hasattr(segmenter, "tree_") else None,
-        checks=(*_structure_checks(segmenter, found), *_checks(segmenter, policy)),
+        overview=overview_of(segmenter, lambda name: label_of(policy, name)),
+        curve=None if measured.tradeoff is None else curve_of(measured.tradeoff),
+        checks=checks_of(segmenter, policy, measured),
         model=fingerprint(segmenter),
     )
 
@@ -102,22 +98,19 @@ def _how_made(model: Any) -> str:
     return f"in {len(model.boxes)} rules" if isinstance(model, BoxModel) else "each person in the one that fits best"
 
 
-def _label(policy: Policy, name: str) -> str:
-    return one_line(policy.feature(name).label or name)
-
-
 def _quantity(policy: Policy, name: str) -> Quantity:
     feature = policy.feature(name)
     return Quantity(feature.unit, feature.number_format)
 
 
-def _segment(segmenter: Any, policy: Policy, index: int) -> SegmentFacts:
+def segment_facts(segmenter: Any, policy: Policy, index: int) -> SegmentFacts:
+    """Gather the facts of one group."""
     segment, profile = segmenter.segments_[index], segmenter.profile_
     ranks = profile.mean_ranks()[index]
     order = np.argsort(-np.abs(ranks - 0.5), kind="stable")
     traits = [
         Trait(
-            _label(policy, profile.bins[j].feature.name),
+            label_of(policy, profile.bins[j].feature.name),
             float(ranks[j]),
             _typical(profile, policy, int(j), index),
             _typical(profile, policy, int(j), None),
@@ -161,67 +154,4 @@ def _node(segmenter: Any, policy: Policy, node: int) -> Node:
         condition = condition_of(bins, inside)
         words = condition_words(condition, _quantity(policy, name), other_categories(condition, bins))
         branches.append((words, _node(segmenter, policy, int(child))))
-    return Node(language_of().capitalised(_label(policy, name)), tuple(branches), None, people)
-
-
-def _checks(segmenter: Any, policy: Policy) -> list[Check]:
-    names = segmenter.profile_.bins.schema.names
-    used = [names[j] for j in segmenter.model_.used_features]
-    small = [segment.name for segment in segmenter.segments_ if segment.size < policy.minimum_group_size]
-    unstated = [_label(policy, name) for name in used if policy.feature(name).source is None]
-    sensitive = [_label(policy, name) for name in used if policy.feature(name).sensitive]
-    least = policy.minimum_group_size
-    return [
-        *_stand_in_checks(segmenter),
-        _check(small, f"Every group has at least {least} people.", f"Groups with fewer than {least} people"),
-        _check(unstated, "The source of every feature asked about is stated.", "No source is stated for"),
-        _check(sensitive, "No feature marked sensitive is asked about.", "Sensitive features are asked about"),
-        Check(
-            policy.controller is not None,
-            "It is stated who answers for the model."
-            if policy.controller
-            else "It is not stated who answers for the model.",
-        ),
-        Check(True, f"{len(used)} of {len(names)} columns are asked about; the others are not needed to place anyone."),
-    ]
-
-
-def _structure_checks(segmenter: Any, found: Structure | None) -> list[Check]:
-    """Say whether there is something to find: among the people, or in the outcome that segments were made for."""
-    checks = [] if found is None else [Check(found.found, str(found))]
-    if hasattr(segmenter, "structure_found_"):
-        tested = f"tested on people who had no part in choosing the groups, p = {segmenter.p_value_:.2g}"
-        differs = segmenter.structure_found_
-        sentence = (
-            "The outcome differs between groups" if differs else "No structure found: the outcome does not differ"
-        )
-        checks.append(Check(differs, f"{sentence} ({tested})."))
-    return checks
-
-
-def _stand_in_checks(segmenter: Any) -> list[Check]:
-    """Say how well a stand-in stands in; nothing for a model that is its own."""
-    if not hasattr(segmenter, "fidelity_by_segment_"):
-        return []
-    original = one_line(segmenter.original_name_)
-    weak = [
-        f"{_group_name(segmenter, one)} ({one.recall:.0%} found)"
-        for one in segmenter.fidelity_by_segment_
-        if min(one.recall, one.precision or 0.0) < _FAITHFUL
-    ]
-    return [
-        Check(True, f"The rules stand in for another method ({original}), and are exact for themselves only."),
-        _check(
-            weak,
-            f"Every group of the original is met by {_FAITHFUL:.0%} or more, both ways.",
-            f"Groups of the original that are met by less than {_FAITHFUL:.0%}",
-        ),
-    ]
-
-
-def _group_name(segmenter: Any, one: Any) -> str:
-    return str(segmenter.segment_names_[one.segment]) if one.segment is not None else f"{one.label!r}, without a rule"
-
-
-def _check(found: list[str], well: str, otherwise: str) -> Check:
-    return Check(not found, f"{otherwise}: {', '.join(map(one_line, found))}." if found else well)
+    return Node(language_of().capitalised(label_of(policy, name)), tuple(branches), None, people)

@@ -6,8 +6,9 @@ from typing import Any
 from xseg._files import write_whole
 from xseg.exceptions import XsegError
 from xseg.ink import environment
-from xseg.metrics import structure
+from xseg.metrics import Stability, Tradeoff, structure
 from xseg.policy import Policy
+from xseg.reports._checks import Measured
 from xseg.reports._facts import ReportFacts, gather
 from xseg.segmenters import fold
 
@@ -48,7 +49,14 @@ class Report:
         return environment("xseg.reports").get_template("embedded.html.j2").render(report=self.facts)
 
 
-def make_report(segmenter: Any, X: Any = None, *, policy: Any = None) -> Report:
+def make_report(
+    segmenter: Any,
+    X: Any = None,
+    *,
+    policy: Any = None,
+    stability: Stability | None = None,
+    tradeoff: Tradeoff | None = None,
+) -> Report:
     """Make a page about a model: who the groups are, how they are told apart, and what to look at.
 
     Parameters
@@ -59,6 +67,10 @@ def make_report(segmenter: Any, X: Any = None, *, policy: Any = None) -> Report:
         The people it was fitted on. With them the report says whether they form groups at all (`metrics.structure`).
     policy : Policy, path, mapping or None, default=None
         Labels, units, and what the checks compare with.
+    stability : Stability, default=None
+        What `xseg.metrics.stability` measured.
+    tradeoff : Tradeoff, default=None
+        What `xseg.metrics.tradeoff` measured; it is drawn.
 
     Returns
     -------
@@ -88,4 +100,4 @@ def make_report(segmenter: Any, X: Any = None, *, policy: Any = None) -> Report:
     told = Policy.of(policy)
     told.check_columns(segmenter.profile_.bins.schema.names)
     found = None if X is None or segmenter.n_segments_ < 2 else structure(X, segmenter.n_segments_, random_state=0)
-    return Report(gather(segmenter, told, found))
+    return Report(gather(segmenter, told, Measured(found, stability, tradeoff)))

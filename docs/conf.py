@@ -2,11 +2,15 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import xseg
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from make_gallery import write_gallery  # noqa: E402 - it lies beside this file
 
 # Notebooks live outside the documentation, as plain scripts; they are copied in and executed at every build.
 shutil.rmtree(HERE / "notebooks", ignore_errors=True)
@@ -18,6 +22,9 @@ for notebook in sorted((HERE.parent / "notebooks").glob("*.py")):
 (HERE / "_extra" / "api").mkdir(parents=True, exist_ok=True)
 (HERE / "_extra" / "api" / "card.schema.json").write_text(json.dumps(xseg.Card.json_schema(), indent=2))
 html_extra_path = ["_extra"]
+
+# So are the cards of the gallery; its page shows them in frames.
+(HERE / "gallery.md").write_text(write_gallery(HERE / "_extra" / "gallery"), encoding="utf-8")
 
 project = "xseg"
 author = "The xseg developers"
@@ -31,7 +38,7 @@ extensions = [
     "numpydoc",
     "myst_nb",
 ]
-exclude_patterns = ["_build", "_extra", "conf.py"]
+exclude_patterns = ["_build", "_extra", "conf.py", "make_gallery.py"]
 root_doc = "index"
 nitpicky = True
 templates_path: list[str] = []

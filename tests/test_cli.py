@@ -129,4 +129,4 @@ def test_ids_must_name_people(run, shop):
     write_cards(segmenter, some, shop / "d", ids=["../../x", "a/b"])
     assert len(list((shop / "d").glob("*.html"))) == 2
     with pytest.raises(xseg.XsegError, match="forms must be"):
-        write_cards(segmenter, some, shop / "e", ids=["a", "b"], forms=["pdf"])
+        write_cards(segmenter, some, shop / "e", ids=["a", "b"], forms=["docx"])

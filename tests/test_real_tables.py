@@ -153,7 +153,7 @@ def test_segments_made_by_scores_are_explained_to_everyone(shared_data, table_of
     for card, label in zip(xseg.make_cards(segmenter, table.head(300)), segmenter.labels_, strict=False):
         assert card.segment.index == label
         points = card.base_points + sum(reason.points for reason in card.reasons) + card.rest_points
-        assert points + (card.hidden_points or 0) == card.total_points
+        assert points + (0 if card.hidden is None else card.hidden.points) == card.total_points
     xseg.save(segmenter, tmp_path / "model.json")
     assert (xseg.load(tmp_path / "model.json").predict(table) == segmenter.labels_).all()
 

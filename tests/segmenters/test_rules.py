@@ -263,12 +263,15 @@ def test_cards_reports_and_the_scorer_know_rules(shop):
         assert rule.replace("&", "&amp;").replace(">", "&gt;").replace("<", "&lt;").replace('"', "&#34;") in html
 
 
-def test_words_say_at_most_and_above():
+def test_cards_say_at_most_and_above():
     X = pd.DataFrame({"orders": np.arange(60.0)})
     segmenter = xseg.RuleSegmenter({"Few": "orders <= 4", "Six": "orders == 6", "Many": "orders > 30"}).fit(X)
     cards = xseg.make_cards(segmenter, X)
-    told = {row: cards[row].reasons[0].limits.words for row in (0, 6, 40)}
-    assert told == {0: "at most 4", 6: "exactly 6", 40: "above 30"}
+    for row, words in {0: "at most 4", 6: "exactly 6", 40: "at least 31"}.items():
+        assert f"The rule of this group: {words}." in cards[row].text()
+    spent = pd.DataFrame({"spend": np.arange(60.0) + 0.25})
+    dearer = xseg.RuleSegmenter({"More": "spend > 30"}).fit(spent)
+    assert "The rule of this group: above 30." in xseg.make_cards(dearer, spent)[40].text()
 
 
 def test_no_fitted_rules_hold_a_row(shop):

@@ -343,11 +343,11 @@ def test_cards_say_whether_the_original_agrees(iris, stand_in):
         assert card.original_agrees == agrees
         assert xseg.Card.from_json(card.json()) == card
         for form in (card.text(), card.markdown(), card.html()):
-            assert ("into the same group" in form) == (agrees == "yes")
-            assert ("into another group" in form) == (agrees == "no")
+            assert ("puts you into the same group" in form) == (agrees == "yes")
+            assert ("puts you into another group" in form) == (agrees == "no")
     told = xseg.make_cards(stand_in, iris.head(2), agreement=["no", "not known"])
     assert "another group" in told[0].text()
-    assert "is not known here" in told[1].text()
+    assert "We do not know here where it puts you." in told[1].text()
     for wrong in (["no"], ["no", "perhaps"]):
         with pytest.raises(DataError, match="agreement needs"):
             xseg.make_cards(stand_in, iris.head(2), agreement=wrong)

@@ -198,9 +198,7 @@ def _from_people(
     nearest, near = _around(segmenter, rows, explained)
     counts = np.bincount(nearest[nearest >= 0], minlength=segmenter.n_segments_)
     order = [other for other in np.argsort(-counts, kind="stable").tolist() if counts[other]][:_MOST_NEIGHBOURS]
-    neighbours = tuple(
-        Neighbour(segmenter.segment_names_[other], float(counts[other] / len(mine))) for other in order
-    )
+    neighbours = tuple(Neighbour(segmenter.segment_names_[other], float(counts[other] / len(mine))) for other in order)
     return _drivers(explained, rows, policy), neighbours, float(near.mean())
 
 

@@ -161,15 +161,15 @@ class FactFinder:
     def _reason(
         self, j: int, told: Told, segment: int, code: int, row: int, contribution: float, points: int
     ) -> Reason:
-        naming = self.naming
+        naming, value = self.naming, _value(self.table.columns[j], row)
         return Reason(
             feature=naming.names[j],
             label=naming.labels[j],
-            value=_value(self.table.columns[j], row),
+            value=value,
             unit=naming.units[j],
             number_format=naming.features[j].number_format,
             integral=self.profile.bins[j].feature.integral,
-            limits=self._limits(j, told.rule.get(j)),
+            limits=self._limits(j, told.rule.get(j), self._own(j, value)),
             typical=self._typical(j, told.typical.get(j), segment),
             comparison=self._compared(j, code),
             contribution=contribution,
@@ -179,11 +179,17 @@ class FactFinder:
 
     def _typical(self, j: int, condition: Condition | None, segment: int) -> Limits | None:
         """Give what is typical of the group, if it is large enough to hide in."""
-        return None if self.naming.segments[segment].size is None else self._limits(j, condition)
+        return None if self.naming.segments[segment].size is None else self._limits(j, condition, None)
 
-    def _find_limits(self, j: int, condition: Condition | None) -> Limits | None:
-        """Give what the person's own rule asks of a feature, if it asks anything."""
-        return None if condition is None else limits_of(condition, self.family.bins[j])
+    def _own(self, j: int, value: Any) -> str | None:
+        """Give a value that only its owner may read, if it is one."""
+        return value if isinstance(value, str) and value in self.naming.rare[j] else None
+
+    def _find_limits(self, j: int, condition: Condition | None, own: str | None) -> Limits | None:
+        """Give what is asked of a feature, if anything is; a rare value is named to its owner only."""
+        if condition is None:
+            return None
+        return limits_of(condition, self.family.bins[j], self.naming.rare[j] - {own})
 
     def _compare(self, j: int, code: int) -> Comparison | None:
         """Compare with everyone whose value is known, if they are enough people to hide in."""

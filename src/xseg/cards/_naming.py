@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from xseg.cards._limits import rare_categories
 from xseg.cards._lint import hints_at_a_special_category
 from xseg.cards._record import Origin, SegmentFact
 from xseg.ink import Language, one_line
@@ -38,6 +39,8 @@ class Naming:
             for feature in self.features
         ]
         self.hidden = [feature.sensitive or not feature.shown for feature in self.features]
+        least = policy.minimum_group_size
+        self.rare = [rare_categories(segmenter.profile_, j, least) for j in range(len(names))]
         self._secrets = [_words(name) for name, secret in zip(names, self.hidden, strict=True) if secret]
         self.segments = [self._segment(segment) for segment in segmenter.segments_]
 

@@ -37,18 +37,20 @@ def _quantity(
 def limits_words(limits: "Limits", quantity: Quantity, *, integral: bool) -> str:
     """Say what a rule asks of a feature; of whole numbers it names the first and the last that will do."""
     if not integral:
-        return condition_words(_condition(limits), quantity, limits.others)
+        return condition_words(_condition(limits), quantity, limits.others, (limits.unnamed, limits.unnamed_others))
     first = None if limits.lower is None else float(ceil(limits.lower))
     last = None if limits.upper is None else float(ceil(limits.upper) - 1)
     if first is not None and last is not None and first < last and not (limits.missing and limits.says_missing):
         return quantity.language.say("condition.range", first=quantity.bare(first), last=quantity.exact(last))
     whole = limits.model_copy(update={"lower": first, "upper": None if last is None else nextafter(last, inf)})
-    return condition_words(_condition(whole), quantity, limits.others)
+    return condition_words(_condition(whole), quantity, limits.others, (limits.unnamed, limits.unnamed_others))
 
 
 def typical_words(limits: "Limits", quantity: Quantity, *, integral: bool) -> str:
     """Say where the middle half of a group is."""
-    return range_words(_condition(limits), quantity, limits.others, integral=integral)
+    return range_words(
+        _condition(limits), quantity, limits.others, (limits.unnamed, limits.unnamed_others), integral=integral
+    )
 
 
 def asked_words(asked: "Asked", language: Language) -> str:

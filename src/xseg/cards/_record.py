@@ -63,8 +63,9 @@ class SegmentFact(_Fact):
 class Limits(_Fact):
     """What is asked or typical of one feature.
 
-    A number is at least `lower` and below `upper`; a category is one of `categories`, and none of `others`. Where
-    `known` is false no known value will do.
+    A number is at least `lower` and below `upper`; a category is one of `categories`, and none of `others`. Categories
+    that too few people have are counted (`unnamed`, `unnamed_others`) and not named. Where `known` is false no known
+    value will do.
     """
 
     kind: Kind
@@ -72,6 +73,8 @@ class Limits(_Fact):
     upper: Finite | None = None
     categories: tuple[str, ...] | None = None
     others: tuple[str, ...] = ()
+    unnamed: Annotated[int, Field(ge=0)] = 0
+    unnamed_others: Annotated[int, Field(ge=0)] = 0
     known: bool = True
     missing: bool = False
     says_missing: bool = False

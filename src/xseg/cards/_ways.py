@@ -80,13 +80,18 @@ class Paths:
     def _by_rule(self, way: Way) -> Alternative | None:
         if way.segment is None:
             return None
-        told = tuple(asked for condition in way.conditions if (asked := self._told(condition)) is not None)
+        asked = [self._told(condition) for condition in way.conditions]
+        # What is asked of a group that is too small to be sized says too much about the few in it.
+        told = () if self._is_small(way.segment) else tuple(one for one in asked if one is not None)
         return Alternative(
             segment=self.naming.segments[way.segment].name,
             asked=told,
             strongest=None,
             hidden=len(told) < len(way.conditions),
         )
+
+    def _is_small(self, segment: int) -> bool:
+        return self.naming.segments[segment].size is None
 
     def _by_score(self, rival: int, segment: int, points: Points) -> Alternative | None:
         if rival in (NO_RIVAL, segment):
@@ -102,12 +107,12 @@ class Paths:
     def _way_out(self, way: Way) -> WayOut | None:
         if way.segment is None:
             return WayOut(segment=None, asked=(), proven=way.proven) if self.says_all else None
-        told = [self._told(condition) for condition in way.conditions]
-        return WayOut(
-            segment=self.naming.segments[way.segment].name,
-            asked=tuple(asked for asked in told if asked is not None),
-            proven=way.proven,
-        )
+        if self._is_small(way.segment):
+            return None
+        told = tuple(asked for condition in way.conditions if (asked := self._told(condition)) is not None)
+        if len(told) < len(way.conditions):
+            return None
+        return WayOut(segment=self.naming.segments[way.segment].name, asked=told, proven=way.proven)
 
     def _distance(self, way: Way) -> Certainty:
         if way.segment is None:
@@ -122,10 +127,11 @@ class Paths:
         return Certainty(close=points.total < _CLOSE_POINTS, distance=points.total / 100, label=None)
 
     def _find(self, condition: Condition) -> Asked | None:
-        """Put a condition into facts; None if the feature is not to be named."""
+        """Put a condition into facts; None if the feature, or all that is asked of it, is not to be named."""
         naming = self.naming
         j = self.bins.schema.index(condition.feature)
-        if naming.hidden[j]:
+        limits = limits_of(condition, self.bins[j], naming.rare[j])
+        if naming.hidden[j] or limits is None:
             return None
         return Asked(
             feature=condition.feature,
@@ -133,5 +139,5 @@ class Paths:
             unit=naming.units[j],
             number_format=naming.features[j].number_format,
             integral=self.bins[j].feature.integral,
-            limits=limits_of(condition, self.bins[j]),
+            limits=limits,
         )

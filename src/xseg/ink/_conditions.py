@@ -49,7 +49,9 @@ def other_categories(condition: Condition, bins: FeatureBins) -> tuple[str, ...]
     return tuple(category for category in bins.categories if category not in allowed)
 
 
-def condition_words(limits: Limits, quantity: Quantity | None = None, others: Sequence[str] = ()) -> str:
+def condition_words(
+    limits: Limits, quantity: Quantity | None = None, others: Sequence[str] = (), unnamed: tuple[int, int] = (0, 0)
+) -> str:
     """Say what is allowed of a feature, without naming it.
 
     Parameters
@@ -60,6 +62,8 @@ def condition_words(limits: Limits, quantity: Quantity | None = None, others: Se
         How its numbers are written, and in which language.
     others : sequence of str
         The categories left out; they are named instead, where they are fewer.
+    unnamed : tuple of (int, int)
+        How many more categories are allowed, and left out, than are given here.
 
     Returns
     -------
@@ -74,7 +78,7 @@ def condition_words(limits: Limits, quantity: Quantity | None = None, others: Se
     'at least 20 and below 40'
     """
     writer = _Writer(quantity or Quantity())
-    known = writer.categories(limits, others) if limits.categories is not None else writer.numbers(limits)
+    known = writer.categories(limits, others, unnamed) if limits.categories is not None else writer.numbers(limits)
     if not known:
         return writer.say("value.unknown")
     if limits.missing and limits.says_missing:
@@ -82,7 +86,14 @@ def condition_words(limits: Limits, quantity: Quantity | None = None, others: Se
     return known
 
 
-def range_words(condition: Limits, quantity: Quantity, others: Sequence[str] = (), *, integral: bool = False) -> str:
+def range_words(
+    condition: Limits,
+    quantity: Quantity,
+    others: Sequence[str] = (),
+    unnamed: tuple[int, int] = (0, 0),
+    *,
+    integral: bool = False,
+) -> str:
     """Say where most people are, without naming the feature.
 
     Parameters
@@ -93,6 +104,8 @@ def range_words(condition: Limits, quantity: Quantity, others: Sequence[str] = (
         How its numbers are written, and in which language.
     others : sequence of str
         The categories left out.
+    unnamed : tuple of (int, int)
+        As for `condition_words`.
     integral : bool, default=False
         Whether its numbers are whole.
 
@@ -109,7 +122,7 @@ def range_words(condition: Limits, quantity: Quantity, others: Sequence[str] = (
     '2 to 4 orders'
     """
     if condition.kind is not Kind.NUMBER:
-        return condition_words(condition, quantity, others)
+        return condition_words(condition, quantity, others, unnamed)
     say, lower, upper = quantity.language.say, condition.lower, condition.upper
     if upper is not None and integral:
         upper = float(ceil(upper) - 1)
@@ -157,20 +170,23 @@ class _Writer:
     def _bound(self, which: str, value: float) -> str:
         return self.say(f"condition.{which}", value=self.quantity.exact(value))
 
-    def categories(self, limits: Limits, others: Sequence[str]) -> str:
+    def categories(self, limits: Limits, others: Sequence[str], unnamed: tuple[int, int]) -> str:
         allowed = [one_line(category) for category in limits.categories or ()]
-        if not allowed:
+        n_allowed, n_others = len(allowed) + unnamed[0], len(others) + unnamed[1]
+        if not n_allowed:
             return ""
         if limits.kind is Kind.ORDERED and len(allowed) > 2:
             return self.say("condition.range", first=allowed[0], last=allowed[-1])
-        if not others:
+        if not n_others:
             return self.say("condition.known")
-        if len(others) < len(allowed):
-            return self.say("condition.unless", categories=self._some([one_line(category) for category in others]))
-        return self._some(allowed)
+        if others and (n_others < n_allowed or not allowed):
+            left_out = self._some([one_line(category) for category in others], unnamed[1])
+            return self.say("condition.unless", categories=left_out)
+        return self._some(allowed, unnamed[0])
 
-    def _some(self, categories: Sequence[str]) -> str:
-        if len(categories) <= _MOST_LISTED:
+    def _some(self, categories: Sequence[str], unnamed: int) -> str:
+        if len(categories) <= _MOST_LISTED and not unnamed:
             return self.language.listed(categories, "or")
-        named, more = categories[: _MOST_LISTED - 1], len(categories) - _MOST_LISTED + 1
+        named = categories[: _MOST_LISTED - 1]
+        more = len(categories) - len(named) + unnamed
         return self.language.count("condition.and_others", more, categories=", ".join(named))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -88,6 +89,7 @@ def _has_order(kind: Kind) -> bool:
 class _BoxWays:
     def __init__(self, segmenter: Any, moves: Moves) -> None:
         self.mover = BoxMoves(segmenter.model_, segmenter.profile_, moves)
+        self._condition = cache(self._find_condition)
 
     def of(self, table: Table, n_workers: int) -> list[Way]:
         mover = self.mover
@@ -100,8 +102,11 @@ class _BoxWays:
         if box < 0:
             return Way(None, (), np.inf, proven=True)
         mover = self.mover
-        asked = [condition_of(mover.bins[j], mover.boxes.inside[box, j]) for j in mover.failing(values, box)]
-        return Way(int(mover.boxes.segment[box]), tuple(asked), cost, proven=True)
+        asked = tuple(self._condition(box, j) for j in mover.failing(values, box))
+        return Way(int(mover.boxes.segment[box]), asked, cost, proven=True)
+
+    def _find_condition(self, box: int, j: int) -> Condition:
+        return condition_of(self.mover.bins[j], self.mover.boxes.inside[box, j])
 
 
 class _ScoreWays:

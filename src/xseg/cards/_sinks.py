@@ -1,8 +1,9 @@
 """Where cards are written to: a file for each person, or one for many."""
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from xseg._files import write_whole
 from xseg._optional import require
@@ -63,7 +64,7 @@ class _Part:
     def __init__(self, form: str, folder: Path, part: int, stems: Sequence[str]) -> None:
         self.path = folder / f"cards-{part:05d}.{form}"
         self.is_there = self.path.exists()
-        self.cards: list[Card] = []
+        self.lines: list[_Line] = []
         self.write_all = _PARTS[form]
         del stems
 
@@ -73,38 +74,41 @@ class _Part:
 
     def write(self, place: int, card: Card) -> None:
         del place
-        self.cards.append(card)
+        # A card is let go as text: thousands of records would keep the collector of garbage busy.
+        self.lines.append(_Line(card.reference, card.segment.index, card.segment.name, card.issued, card.json()))
 
     def close(self) -> None:
-        if self.cards:
-            write_whole(self.path, self.write_all(self.cards))
-            self.cards = []
+        if self.lines:
+            write_whole(self.path, self.write_all(self.lines))
+            self.lines = []
 
 
-def _json_lines(cards: Sequence[Card]) -> str:
-    return "".join(f"{card.json()}\n" for card in cards)
+class _Line(NamedTuple):
+    """What is written of a card."""
+
+    reference: str | None
+    segment: int
+    segment_name: str
+    issued: date
+    card: str
 
 
-def _parquet(cards: Sequence[Card]) -> bytes:
+def _json_lines(lines: Sequence[_Line]) -> str:
+    return "".join(f"{line.card}\n" for line in lines)
+
+
+def _parquet(lines: Sequence[_Line]) -> bytes:
     """Write what is looked up as columns, and the whole record as JSON."""
     pyarrow: Any = require("pyarrow", extra="parquet", purpose="writing Parquet")
     parquet: Any = require("pyarrow.parquet", extra="parquet", purpose="writing Parquet")
-    table = pyarrow.table(
-        {
-            "reference": [card.reference for card in cards],
-            "segment": pyarrow.array([card.segment.index for card in cards], pyarrow.int32()),
-            "segment_name": [card.segment.name for card in cards],
-            "issued": [card.issued for card in cards],
-            "card": [card.json() for card in cards],
-        }
-    )
+    table = pyarrow.table(dict(zip(_Line._fields, map(list, zip(*lines, strict=True)), strict=True)))
     buffer = pyarrow.BufferOutputStream()
     parquet.write_table(table, buffer, compression="zstd")
     written: bytes = buffer.getvalue().to_pybytes()
     return written
 
 
-_PARTS: Final[dict[str, Callable[[Sequence[Card]], str | bytes]]] = {"jsonl": _json_lines, "parquet": _parquet}
+_PARTS: Final[dict[str, Callable[[Sequence[_Line]], str | bytes]]] = {"jsonl": _json_lines, "parquet": _parquet}
 FORMS: Final = (*_FILES, *_PARTS)
 
 

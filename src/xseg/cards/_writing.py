@@ -19,9 +19,9 @@ from xseg.export import fingerprint
 from xseg.ink import language_of
 from xseg.policy import Policy
 
-__all__ = ["WrittenCards", "write_cards"]
+__all__ = ["MANIFEST", "WrittenCards", "write_cards"]
 
-_MANIFEST = "xseg-cards.json"
+MANIFEST = "xseg-cards.json"
 # Fewer people than this are not worth starting a process for.
 _WORTH_A_PROCESS = 2_000
 
@@ -204,7 +204,7 @@ def _about(segmenter: Any, policy: Policy, stems: Sequence[str], locale: str | N
 
 def _recorded(folder: Path, about: dict[str, Any], now: datetime) -> datetime:
     """Check that the folder holds the same cards, or note what it will hold; gives the day on the cards."""
-    path = folder / _MANIFEST
+    path = folder / MANIFEST
     if not path.exists():
         write_whole(path, json.dumps({**about, "issued": now.isoformat()}, indent=1) + "\n")
         return now

@@ -4,6 +4,7 @@ from xseg.core.outcomes import Outcome
 from xseg.segmenters._additive import AdditiveSegmenter
 from xseg.segmenters._base import BoxSegmenter, Segmenter
 from xseg.segmenters._mixtures.segmenter import MixtureChoice, MixtureSegmenter
+from xseg.segmenters._names import propose_names
 from xseg.segmenters._outcomes.segmenter import OutcomeSegmenter
 from xseg.segmenters._pipelines.folding import fold
 from xseg.segmenters._prototypes.segmenter import PrototypeSegmenter
@@ -34,4 +35,5 @@ __all__ = [
     "TreeSegmenter",
     "fold",
     "lint_rules",
+    "propose_names",
 ]

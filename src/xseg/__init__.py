@@ -54,13 +54,13 @@ _HOMES = {
     "load": "export",
     "load_table": "datasets",
     "make_cards": "cards",
-    "verify_card": "cards",
-    "verify_cards": "cards",
     "make_customers": "datasets",
     "make_report": "reports",
-    "segment_card": "reports",
     "rfm_table": "datasets",
     "save": "export",
+    "segment_card": "reports",
+    "verify_card": "cards",
+    "verify_cards": "cards",
 }
 
 __all__ = [
@@ -98,7 +98,18 @@ __all__ = [
     "verify_cards",
 ]
 __version__ = "0.1.0"
-_PACKAGES = ("backends", "cards", "datasets", "explanations", "export", "metrics", "policy", "reports", "segmenters")
+_PACKAGES = (
+    "backends",
+    "cards",
+    "datasets",
+    "explanations",
+    "export",
+    "metrics",
+    "policy",
+    "reports",
+    "rights",
+    "segmenters",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -270,3 +270,27 @@ def cheapest_combination(spare, target, offsets, costs, gains):
         if all(spare[s] + sum(gains[c, s] for c in taken) >= 0 for s in rivals):
             best = min(best, sum(costs[c] for c in taken))
     return best
+
+
+def consent(statements, subject, purpose, feature, now):
+    """What the statements of a ledger say at `now`, by reading every one of them.
+
+    A statement is a dict with subject, purpose, feature, state, source, at, until, recorded; times are integers.
+    """
+    allowing = {"given", "renewed"}
+    best, first_heard = None, {}
+    for statement in statements:
+        grants = statement["state"] in allowing
+        said = tuple(value for name, value in sorted(statement.items()) if name != "recorded")
+        heard = first_heard.setdefault(said, statement["recorded"])
+        if statement["subject"] != subject or statement["purpose"] not in {purpose, "*"}:
+            continue
+        if statement["feature"] != feature or (grants and statement["source"] == "business"):
+            continue
+        order = min(statement["at"], heard if grants else statement["recorded"])
+        if (statement["at"] if grants else order) > now:
+            continue
+        rank = (order, not grants, -statement["until"])
+        if best is None or rank > best[0]:
+            best = rank, grants and now < statement["until"]
+    return None if best is None else best[1]

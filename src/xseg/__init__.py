@@ -98,7 +98,18 @@ __all__ = [
     "verify_cards",
 ]
 __version__ = "0.1.0"
-_PACKAGES = ("backends", "cards", "datasets", "explanations", "export", "metrics", "policy", "reports", "segmenters")
+_PACKAGES = (
+    "backends",
+    "cards",
+    "consent",
+    "datasets",
+    "explanations",
+    "export",
+    "metrics",
+    "policy",
+    "reports",
+    "segmenters",
+)
 
 
 def __getattr__(name: str) -> Any:

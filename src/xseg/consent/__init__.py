@@ -1,0 +1,12 @@
+"""Who agreed to what: a ledger that cannot be changed unseen, and what follows from it.
+
+Nothing fails open: what was not said, cannot be read, has expired or is not known is a no.
+"""
+
+from xseg.consent._chain import Finding, Head
+from xseg.consent._entries import Entry
+from xseg.consent._ledger import Ledger
+from xseg.consent._receipt import receipt
+from xseg.consent._states import ConsentSource, ConsentState
+
+__all__ = ["ConsentSource", "ConsentState", "Entry", "Finding", "Head", "Ledger", "receipt"]

@@ -7,6 +7,25 @@ from xseg.consent._chain import Finding, Head
 from xseg.consent._entries import Entry
 from xseg.consent._ledger import Ledger
 from xseg.consent._receipt import receipt
+from xseg.consent._signals._gpp import GPC_SCOPE, GppString, UsSection, read_gpc, read_gpp
+from xseg.consent._signals._tcf import PublisherConsent, PublisherRestriction, TcfString, read_tcf
 from xseg.consent._states import ConsentSource, ConsentState
 
-__all__ = ["ConsentSource", "ConsentState", "Entry", "Finding", "Head", "Ledger", "receipt"]
+__all__ = [
+    "GPC_SCOPE",
+    "ConsentSource",
+    "ConsentState",
+    "Entry",
+    "Finding",
+    "GppString",
+    "Head",
+    "Ledger",
+    "PublisherConsent",
+    "PublisherRestriction",
+    "TcfString",
+    "UsSection",
+    "read_gpc",
+    "read_gpp",
+    "read_tcf",
+    "receipt",
+]

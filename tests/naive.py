@@ -294,3 +294,25 @@ def consent(statements, subject, purpose, feature, now):
         if best is None or rank > best[0]:
             best = rank, grants and now < statement["until"]
     return None if best is None else best[1]
+
+
+def inherited_denials(identifiers, links, spells, now):
+    """When the first denial of somebody else reaches each identifier, by following every denial on its own.
+
+    Links are (left, right, since, until), spells (identifier, begins, ends); ends are exclusive.
+    """
+    first = {}
+    for origin in identifiers:
+        own = [(begins, ends) for who, begins, ends in spells if who == origin and begins <= now]
+        reached = {}
+        for _ in identifiers:
+            for left, right, since, until in links:
+                for here, there in ((left, right), (right, left)):
+                    waves = own if here == origin else [(reached[here], now + 1)] if here in reached else []
+                    for begins, ends in waves:
+                        time = max(begins, since)
+                        if time < min(ends, until) and time <= now and there != origin:
+                            reached[there] = min(time, reached.get(there, time))
+        for identifier, time in reached.items():
+            first[identifier] = min(time, first.get(identifier, time))
+    return first

@@ -11,6 +11,7 @@ __all__ = [
     "ConsentError",
     "DataError",
     "FeatureNamesError",
+    "LargeComponentWarning",
     "LedgerError",
     "ModelFileError",
     "NotFittedError",
@@ -116,3 +117,7 @@ class XsegWarning(UserWarning):
 
 class RareCategoriesWarning(XsegWarning):
     """A column has more categories than codes; the rare ones were folded together."""
+
+
+class LargeComponentWarning(XsegWarning):
+    """So many identifiers hang together that a link between them is likely to be wrong."""

@@ -5,7 +5,9 @@ Nothing fails open: what was not said, cannot be read, has expired or is not kno
 
 from xseg.consent._chain import Finding, Head
 from xseg.consent._entries import Entry
+from xseg.consent._identities import Component, Identities, IdentityState
 from xseg.consent._ledger import Ledger
+from xseg.consent._recall import RecallReceipt, Suppression
 from xseg.consent._receipt import receipt
 from xseg.consent._signals._gpp import GPC_SCOPE, GppString, UsSection, read_gpc, read_gpp
 from xseg.consent._signals._tcf import PublisherConsent, PublisherRestriction, TcfString, read_tcf
@@ -13,15 +15,20 @@ from xseg.consent._states import ConsentSource, ConsentState
 
 __all__ = [
     "GPC_SCOPE",
+    "Component",
     "ConsentSource",
     "ConsentState",
     "Entry",
     "Finding",
     "GppString",
     "Head",
+    "Identities",
+    "IdentityState",
     "Ledger",
     "PublisherConsent",
     "PublisherRestriction",
+    "RecallReceipt",
+    "Suppression",
     "TcfString",
     "UsSection",
     "read_gpc",

@@ -13,15 +13,17 @@ from xseg._kernels.consent import GRANTS, deciding_entries
 from xseg.consent._chain import GENESIS, Head, contents, findings_in, link, summary
 from xseg.consent._entries import EVERY_PURPOSE, Entry, read_identifiers, read_text
 from xseg.consent._rows import check_rows, rows_of_statement, rows_of_table
+from xseg.consent._spells import DenialSpells, spells_of
 from xseg.consent._states import ConsentState, read_source, read_state
 from xseg.consent._store import ROW, SOURCES, STATES, Columns, Store
 from xseg.consent._times import NEVER, instant, moment
 from xseg.exceptions import ConsentError, LedgerError
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "clock"]
 
 
-def _clock() -> datetime:
+def clock() -> datetime:
+    """Ask the computer's clock."""
     return datetime.now(UTC)
 
 
@@ -56,7 +58,7 @@ class Ledger:
     array([ True, False, False])
     """
 
-    def __init__(self, *, now: Callable[[], datetime] = _clock) -> None:
+    def __init__(self, *, now: Callable[[], datetime] = clock) -> None:
         self._now = now
         self._store = Store()
         self._tip = GENESIS
@@ -312,6 +314,19 @@ class Ledger:
         asked = np.isin(rows["purpose"], self._purposes(purpose))
         return tuple(sorted(word for word in (words[code] for code in np.unique(rows["feature"][asked])) if word))
 
+    def subjects(self, names: Any) -> NDArray[np.int32]:
+        """Give the codes of subjects in `denial_spells`; -1 for those of whom nothing was said."""
+        return self._store.vocabularies["subject"].find(read_identifiers(names))
+
+    def subject_names(self, codes: NDArray[np.int64]) -> list[str]:
+        """Give the names of subjects by their codes."""
+        words = self._store.vocabularies["subject"].words
+        return [words[code] for code in codes.tolist()]
+
+    def denial_spells(self, purpose: str, now: int) -> DenialSpells:
+        """Give from when until when people themselves denied a purpose, up to an instant."""
+        return spells_of(self._store, self._purposes(purpose), now)
+
     def verify(self, head: Head | None = None) -> None:
         """Check the chain anew.
 
@@ -336,7 +351,7 @@ class Ledger:
         _check(np.arange(len(self)), self._store, head)
 
     @classmethod
-    def from_frame(cls, frame: Any, *, head: Head | None = None, now: Callable[[], datetime] = _clock) -> Self:
+    def from_frame(cls, frame: Any, *, head: Head | None = None, now: Callable[[], datetime] = clock) -> Self:
         """Read a ledger that `to_frame` wrote, and check its chain.
 
         Parameters
@@ -418,7 +433,7 @@ class Ledger:
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike[str], *, head: Head | None = None, now: Callable[[], datetime] = _clock
+        cls, path: str | os.PathLike[str], *, head: Head | None = None, now: Callable[[], datetime] = clock
     ) -> Self:
         """Read a ledger from a file that `save` wrote, and check its chain.
 
@@ -485,7 +500,7 @@ class Ledger:
 
     @classmethod
     def read_sql(
-        cls, table: str, connection: Any, *, head: Head | None = None, now: Callable[[], datetime] = _clock
+        cls, table: str, connection: Any, *, head: Head | None = None, now: Callable[[], datetime] = clock
     ) -> Self:
         """Read a ledger from a table that `to_sql` wrote, in the order in which the database gives the rows.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xseg._kernels.consent import DENIES, GRANTS, IGNORED, chain_by_subject
 from xseg.consent._states import ConsentSource, ConsentState
 
-__all__ = ["ROW", "SOURCES", "STATES", "TEXTS", "Columns", "Store", "Vocabulary"]
+__all__ = ["ROW", "SOURCES", "STATES", "TEXTS", "Columns", "Store", "Vocabulary", "room_for"]
 
 STATES, SOURCES = tuple(ConsentState), tuple(ConsentSource)
 TEXTS = ("subject", "purpose", "feature", "reference")
@@ -71,10 +71,10 @@ class Store:
         rows["order"] = np.minimum(rows["at"], rows["recorded"])
         self._hold_replays(rows)
         start, self.size = self.size, self.size + len(rows)
-        self._rows = _room_for(self._rows, self.size)
+        self._rows = room_for(self._rows, self.size)
         self._rows[start : self.size] = rows
         known = len(self._last)
-        self._last = _room_for(self._last, len(self.vocabularies["subject"].words))
+        self._last = room_for(self._last, len(self.vocabularies["subject"].words))
         self._last[known:] = -1
         chain_by_subject(self.rows["subject"], self._last, self.rows["previous"], start)
 
@@ -95,7 +95,7 @@ class Store:
         return self._last
 
 
-def _room_for(array: NDArray[Any], size: int) -> NDArray[Any]:
+def room_for(array: NDArray[Any], size: int) -> NDArray[Any]:
     """Give the array with at least so many places, twice as many as before if it has to grow."""
     if size <= len(array):
         return array

@@ -5,6 +5,7 @@ Nothing fails open: what was not said, cannot be read, has expired or is not kno
 
 from xseg.consent._chain import Finding, Head
 from xseg.consent._entries import Entry
+from xseg.consent._gate import Admitted, ConsentGate
 from xseg.consent._identities import Component, Identities, IdentityState
 from xseg.consent._ledger import Ledger
 from xseg.consent._recall import RecallReceipt, Suppression
@@ -15,7 +16,9 @@ from xseg.consent._states import ConsentSource, ConsentState
 
 __all__ = [
     "GPC_SCOPE",
+    "Admitted",
     "Component",
+    "ConsentGate",
     "ConsentSource",
     "ConsentState",
     "Entry",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -113,6 +113,10 @@ class Identities:
 
     def __len__(self) -> int:
         return len(self._links.names.words)
+
+    def __sklearn_clone__(self) -> Self:
+        """Give itself: clones of an estimator go on asking the one record that is kept."""
+        return self
 
     def __repr__(self) -> str:
         return f"Identities({len(self)} identifiers, {self._links.size} links)"

@@ -88,6 +88,10 @@ class Ledger:
     def __iter__(self) -> Iterator[Entry]:
         return (self[number] for number in range(len(self)))
 
+    def __sklearn_clone__(self) -> Self:
+        """Give itself: clones of an estimator go on asking the one record that is kept."""
+        return self
+
     def __repr__(self) -> str:
         return f"Ledger({len(self)} entries, {len(self._store.vocabularies['subject'].words)} subjects)"
 

@@ -73,9 +73,25 @@ def contents(
 ) -> Iterable[tuple[bytes, ...]]:
     """Give the canonical bytes of each entry, in pieces, without the hash before it."""
     times = np.stack([numbers, rows["at"], rows["until"], rows["recorded"]], axis=1).astype(">i8").tobytes()
-    columns = [_pieces(vocabularies[name].words, rows[name]) for name in TEXTS]
-    columns += [_pieces(STATES, rows["state"]), _pieces(SOURCES, rows["source"])]
-    return zip((times[start : start + 32] for start in range(0, len(times), 32)), *columns, strict=True)
+    subjects = _pieces(vocabularies["subject"].words, rows["subject"])
+    slices = (times[start : start + 32] for start in range(0, len(times), 32))
+    return zip(slices, subjects, _tails(rows, vocabularies), strict=True)
+
+
+def _tails(rows: Columns, vocabularies: dict[str, Vocabulary]) -> Iterable[bytes]:
+    """Give what follows the subject, which few entries differ in, put together once for each way it occurs."""
+    words = {name: vocabularies[name].words for name in TEXTS if name != "subject"} | {
+        "state": STATES,
+        "source": SOURCES,
+    }
+    codes = np.zeros(len(rows), np.int64)
+    for name in words:
+        column, n_distinct = np.unique(rows[name], return_inverse=True)[1], len(np.unique(rows[name]))
+        codes = np.unique(codes * max(n_distinct, 1) + column, return_inverse=True)[1]
+    places = np.zeros(int(codes.max(initial=-1)) + 1, np.int64)
+    places[codes] = np.arange(len(rows))
+    tails = [b"".join(_with_length(known[rows[name][i]].encode()) for name, known in words.items()) for i in places]
+    return map(tails.__getitem__, codes.tolist())
 
 
 def _pieces(words: Sequence[str], codes: NDArray[np.integer]) -> Iterable[bytes]:

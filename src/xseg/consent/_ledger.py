@@ -320,7 +320,12 @@ class Ledger:
 
     def subjects(self, names: Any) -> NDArray[np.int32]:
         """Give the codes of subjects in `denial_spells`; -1 for those of whom nothing was said."""
-        return self._store.vocabularies["subject"].find(read_identifiers(names))
+        known = self._store.vocabularies["subject"]
+        dtype = getattr(names, "dtype", None)
+        if isinstance(dtype, np.dtype) and dtype.kind in "iu" and np.ndim(names) == 1:
+            places, distinct = pd.factorize(np.asarray(names))
+            return known.find(read_identifiers(distinct))[places]
+        return known.find(read_identifiers(names))
 
     def subject_names(self, codes: NDArray[np.int64]) -> list[str]:
         """Give the names of subjects by their codes."""
@@ -567,7 +572,7 @@ class Ledger:
         """Give the entry that decides about each subject; -1 where there is none."""
         store, vocabularies = self._store, self._store.vocabularies
         purposes = self._purposes(purpose)
-        codes = vocabularies["subject"].find(read_identifiers(subjects))
+        codes = self.subjects(subjects)
         about = int(vocabularies["feature"].find([feature])[0])
         names = ("purpose", "feature", "effect", "order", "at", "until", "state")
         columns = {name: store.rows[name] for name in names}

@@ -2,6 +2,7 @@
 
 import itertools
 import sqlite3
+import sys
 from contextlib import closing
 from datetime import datetime
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 import naive
 from consent_cases import ALLOWING, Clock, day, full, statement, write
 from xseg.consent import ConsentSource, ConsentState, Ledger
-from xseg.exceptions import ConsentError, XsegError
+from xseg.exceptions import ConsentError, LedgerError, OptionalDependencyError, XsegError
 
 
 @st.composite
@@ -311,3 +312,38 @@ def test_what_is_no_ledger_is_refused(tmp_path):
         full().save(tmp_path / "nowhere" / "ledger.csv")
     with closing(sqlite3.connect(":memory:")) as database, pytest.raises(ConsentError, match="none"):
         Ledger.read_sql("none", database)
+
+
+def databases():
+    yield sqlite3.connect(":memory:")
+    yield pytest.importorskip("sqlalchemy").create_engine("sqlite://")
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_databases_only_ever_gain_entries(kind):
+    database = list(databases())[kind]
+    ledger = full()
+    assert ledger.to_sql("ledger", database) == len(ledger)
+    assert ledger.to_sql("ledger", database) == 0
+    ledger.append("new", "offers", "given", source="account", at=day(1))
+    assert ledger.to_sql("ledger", database) == 1
+    assert len(Ledger.read_sql("ledger", database, head=ledger.head)) == len(ledger)
+    other = write([statement("ann", "given", 1)])
+    with pytest.raises(LedgerError, match="beginning"):
+        other.to_sql("ledger", database)
+    pd.DataFrame({"a": [1]}).to_sql("else", database, index=False)
+    with pytest.raises(LedgerError, match="'else'"):
+        other.to_sql("else", database)
+    assert len(Ledger.read_sql("ledger", database)) == len(ledger)
+    getattr(database, "dispose", getattr(database, "close", None))()
+
+
+def test_optional_packages_are_named(monkeypatch, tmp_path):
+    engine = pytest.importorskip("sqlalchemy").create_engine("sqlite://")
+    for module in ("sqlalchemy", "pyarrow"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(OptionalDependencyError, match=r"xseg\[parquet\]"):
+        full().save(tmp_path / "ledger.parquet")
+    with pytest.raises(OptionalDependencyError, match=r"xseg\[sql\]"):
+        full().to_sql("ledger", engine)
+    engine.dispose()

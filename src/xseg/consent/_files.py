@@ -17,7 +17,7 @@ from xseg.consent._entries import check_texts, read_identifiers
 from xseg.consent._rows import columns_of, read_sources, read_states
 from xseg.consent._store import ROW, SOURCES, STATES, TEXTS, Columns, Store, Vocabulary
 from xseg.consent._times import NEVER, instants
-from xseg.exceptions import ConsentError
+from xseg.exceptions import ConsentError, LedgerError
 
 __all__ = ["frame_of", "read_file", "read_frame", "read_sql", "write_file", "write_sql"]
 
@@ -127,9 +127,33 @@ def _kind(path: str | os.PathLike[str]) -> str:
     return kind
 
 
-def write_sql(frame: pd.DataFrame, table: str, connection: Any) -> None:
-    """Write entries to a table of a database."""
-    _in_text(frame).to_sql(table, connection, index=False, if_exists="replace")
+def write_sql(frame: pd.DataFrame, table: str, connection: Any) -> int:
+    """Add to a table of a database the entries that it does not hold yet; give how many."""
+    held = _held(table, connection)
+    size = 0 if held is None else len(held)
+    same = size <= len(frame) and (
+        held is None
+        or (held["number"].tolist() == list(range(size)) and held["hash"].tolist() == frame["hash"].tolist()[:size])
+    )
+    if not same:
+        message = f"the table {table!r} does not hold the beginning of this ledger; write to another table, or read it"
+        raise LedgerError(message)
+    _in_text(frame.iloc[size:]).to_sql(table, connection, index=False, if_exists="append")
+    return len(frame) - size
+
+
+def _held(table: str, connection: Any) -> pd.DataFrame | None:
+    """Give the numbers and hashes that a table holds, in order; None if there is no such table."""
+    if isinstance(connection, sqlite3.Connection):
+        known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    else:
+        known = require("sqlalchemy", extra="sql", purpose="ledgers in databases").inspect(connection).has_table(table)
+    if not known:
+        return None
+    held = read_sql(table, connection)
+    if not {"number", "hash"} <= set(held):
+        return pd.DataFrame({"number": [-1], "hash": [""]})
+    return held[["number", "hash"]].sort_values("number")
 
 
 def read_sql(table: str, connection: Any) -> pd.DataFrame:

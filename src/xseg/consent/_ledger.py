@@ -483,29 +483,42 @@ class Ledger:
 
         return cls.from_frame(read_file(path), head=head, now=now)
 
-    def to_sql(self, table: str, connection: Any) -> None:
-        """Write the ledger to a table of a database; one that is there is replaced.
+    def to_sql(self, table: str, connection: Any) -> int:
+        """Add the entries that a table of a database does not hold yet.
 
         Parameters
         ----------
         table : str
-            The name of the table.
+            The name of the table; it is made if it is not there.
         connection : sqlite3.Connection, or SQLAlchemy Engine or Connection
-            The database.
+            The database. SQLAlchemy comes with the extra ``sql``.
+
+        Returns
+        -------
+        int
+            How many entries were added.
+
+        Raises
+        ------
+        LedgerError
+            What the table holds is not the beginning of this ledger; nothing was written.
 
         Examples
         --------
         >>> import sqlite3
         >>> from contextlib import closing
         >>> from xseg.consent import Ledger
+        >>> ledger = Ledger()
+        >>> _ = ledger.append("ann", "offers", "given", source="banner")
         >>> with closing(sqlite3.connect(":memory:")) as database:
-        ...     Ledger().to_sql("ledger", database)
+        ...     print(ledger.to_sql("ledger", database), ledger.to_sql("ledger", database))
         ...     Ledger.read_sql("ledger", database)
-        Ledger(0 entries, 0 subjects)
+        1 0
+        Ledger(1 entries, 1 subjects)
         """
         from xseg.consent._files import write_sql
 
-        write_sql(self.to_frame(), table, connection)
+        return write_sql(self.to_frame(), table, connection)
 
     @classmethod
     def read_sql(

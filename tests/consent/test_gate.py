@@ -164,6 +164,9 @@ def test_denials_spread_through_the_gate(customers):
     ledger = agreed(IDS)
     gate = ConsentGate(TreeSegmenter(3, random_state=0), ledger, "offers", identities=identities)
     gate.fit(customers, subject_ids=IDS)
+    ledger.append("phone", "offers", "withdrawn", source="device", at=day(2), feature="channel")
+    admitted = gate.admit(customers, subject_ids=IDS)
+    assert np.flatnonzero(admitted.X["channel"].isna() & ~customers["channel"].isna()).tolist() == [3]
     ledger.append("phone", "offers", "withdrawn", source="device", at=day(2))
     assert np.flatnonzero(gate.predict(customers, subject_ids=IDS) == -1).tolist() == [3]
 

@@ -162,6 +162,18 @@ def test_another_purpose_is_another_matter():
     assert not identities.mask(ledger, ["ann"], "offers").any()
 
 
+def test_what_is_withheld_spreads_too():
+    ledger = ledger_of([("ann", "given", 1), ("phone", "given", 1), ("tablet", "given", 1)])
+    identities = graph([("phone", "ann", 1, FOREVER), ("ann", "tablet", 20, 30)])
+    ledger.append("phone", "offers", "withdrawn", source="device", at=day(5), feature="age")
+    ledger.append("phone", "offers", "given", source="device", at=day(9), feature="age")
+    assert identities.mask(ledger, ["ann", "phone", "tablet"], "offers").all()
+    for feature, expected in [("age", [True, False, True, False]), ("income", [False] * 4)]:
+        asked = identities.withheld(ledger, ["ann", "phone", "tablet", "bob"], feature, "offers")
+        assert asked.tolist() == expected
+    assert not identities.withheld(ledger, ["ann"], "age", "news").any()
+
+
 def test_a_shared_device_raises_an_alarm_and_misses_nobody():
     n = 3_000
     table = pd.DataFrame({"left": range(1, n), "right": 0, "kind": "login", "since": day(1)})

@@ -272,6 +272,48 @@ class Identities:
         """
         return self._weigh(ledger, identifiers, purpose, at)[0]
 
+    def withheld(
+        self, ledger: Ledger, identifiers: Any, feature: str, purpose: str, *, at: datetime | str | None = None
+    ) -> NDArray[np.bool_]:
+        """Say from whom a feature must be kept: who withholds it, and whom such a denial of another has reached.
+
+        Parameters
+        ----------
+        ledger : Ledger
+            What the identifiers' owners said.
+        identifiers : array-like of str or int of shape (n,)
+            Which to ask about.
+        feature : str
+            The feature.
+        purpose : str
+            What for.
+        at : datetime or str, optional
+            When, with a time zone. None means now.
+
+        Returns
+        -------
+        ndarray of bool of shape (n,)
+            True where the feature counts as missing.
+
+        Raises
+        ------
+        ConsentError
+            Something cannot be read.
+
+        Examples
+        --------
+        >>> from xseg.consent import Identities, Ledger
+        >>> ledger, identities = Ledger(), Identities()
+        >>> identities.link("phone", "ann", kind="login", since="2026-01-01T00:00:00Z")
+        >>> _ = ledger.append("phone", "offers", "refused", source="device", feature="age", at="2026-03-01T00:00:00Z")
+        >>> identities.withheld(ledger, ["ann", "bob"], "age", "offers")
+        array([ True, False])
+        """
+        now = self._at(at)
+        names = read_identifiers(identifiers, "identifiers")
+        own = ledger.withheld(names, feature, purpose, at=moment(now))
+        return np.asarray(own | self._inherited(names, self._reach(ledger, purpose, now, feature)))
+
     def states(
         self, ledger: Ledger, identifiers: Any, purpose: str, *, at: datetime | str | None = None
     ) -> list[IdentityState]:
@@ -472,14 +514,18 @@ class Identities:
         rows["confidence"], rows["since"], rows["until"] = confidence, since, until
         self._links.add(rows)
 
-    def _reach(self, ledger: Ledger, purpose: str, now: int) -> Reach:
-        spells = ledger.denial_spells(purpose, now)
+    def _reach(self, ledger: Ledger, purpose: str, now: int, feature: str = "") -> Reach:
+        spells = ledger.denial_spells(purpose, now, feature)
         names = self._links.names
         codes, subjects = pd.factorize(spells.subjects)
         nodes = names.find(ledger.subject_names(subjects))[codes] if len(subjects) else np.empty(0, np.int32)
         linked = nodes >= 0
         known = DenialSpells(nodes[linked].astype(np.int64), spells.begins[linked], spells.ends[linked])
         return self._links.reach(self._links.used(self.used_from, self.used_kinds, now), known, now)
+
+    def _inherited(self, names: NDArray[np.object_], reach: Reach) -> NDArray[np.bool_]:
+        """Say which identifiers a denial of another has reached; unknown ones none has."""
+        return np.append(reach.inherited, False)[self._links.names.find(names)]
 
     def _weigh(
         self, ledger: Ledger, identifiers: Any, purpose: str, at: datetime | str | None
@@ -494,7 +540,7 @@ class Identities:
             warnings.warn(message, LargeComponentWarning, stacklevel=3)
         names = read_identifiers(identifiers, "identifiers")
         agreed = ledger.mask(names, purpose, at=moment(now))
-        inherited = np.append(self._reach(ledger, purpose, now).inherited, False)[self._links.names.find(names)]
+        inherited = self._inherited(names, self._reach(ledger, purpose, now))
         return agreed & ~inherited, agreed, inherited
 
 

@@ -332,9 +332,9 @@ class Ledger:
         words = self._store.vocabularies["subject"].words
         return [words[code] for code in codes.tolist()]
 
-    def denial_spells(self, purpose: str, now: int) -> DenialSpells:
-        """Give from when until when people themselves denied a purpose, up to an instant."""
-        return spells_of(self._store, self._purposes(purpose), now)
+    def denial_spells(self, purpose: str, now: int, feature: str = "") -> DenialSpells:
+        """Give from when until when people themselves denied a purpose, or a feature for it, up to an instant."""
+        return spells_of(self._store, self._purposes(purpose), feature, now)
 
     def verify(self, head: Head | None = None) -> None:
         """Check the chain anew.

@@ -36,14 +36,14 @@ class DenialSpells:
     ends: NDArray[np.int64]
 
 
-def spells_of(store: Store, purposes: NDArray[np.int32], now: int) -> DenialSpells:
-    """Give the spells that began up to `now`.
+def spells_of(store: Store, purposes: NDArray[np.int32], feature: str, now: int) -> DenialSpells:
+    """Give the spells about a purpose, or about a feature of it, that began up to `now`.
 
     A spell begins with a denial, not with silence, a request or expiry, and ends with the next grant of one's own.
     """
     rows = store.rows
-    feature = int(store.vocabularies["feature"].find([""])[0])
-    asked = np.isin(rows["purpose"], purposes) & (rows["feature"] == feature) & (rows["effect"] != IGNORED)
+    about = int(store.vocabularies["feature"].find([feature])[0])
+    asked = np.isin(rows["purpose"], purposes) & (rows["feature"] == about) & (rows["effect"] != IGNORED)
     grants = rows["effect"] == GRANTS
     entries = np.flatnonzero(asked & (np.where(grants, rows["at"], rows["order"]) <= now))
     rank = np.lexsort((rows["effect"][entries] == DENIES, rows["order"][entries], rows["subject"][entries]))

@@ -184,7 +184,8 @@ def test_identifiers_of_every_kind():
         assert ledger.mask(asked, "offers").tolist() == [True, False]
     assert ledger.mask([None, "7", float("nan")], "offers").tolist() == [False, True, False]
     assert ledger.mask([], "offers").tolist() == []
-    for wrong in ([7.0], [True], "7", 7, [["7"]], [b"7"], [7, "8"], [("7",)]):
+    tables = np.array([[7]]), pd.DataFrame({"7": [7]}), pl.DataFrame({"7": [7]}), np.array(7)
+    for wrong in ([7.0], [True], "7", 7, None, [["7"]], [b"7"], [7, "8"], [("7",)], {"7"}, {"7": 7}, *tables):
         with pytest.raises(ConsentError):
             ledger.mask(wrong, "offers")
 
@@ -248,8 +249,10 @@ def test_tables_must_say_what_they_mean():
     ]:
         with pytest.raises(ConsentError, match=kind):
             ledger.append_table(wrong, source=None if kind == "source" else "account")
-    with pytest.raises(ConsentError, match="table"):
-        ledger.append_table([1, 2], source="account")
+    twice = table.assign(more=1).rename(columns={"more": "subject"})
+    for wrong in ([1, 2], None, "table", twice):
+        with pytest.raises(ConsentError, match="table"):
+            ledger.append_table(wrong, source="account")
     assert len(ledger) == 0
     granted = pd.DataFrame({"subject": list("abc"), "purpose": "offers", "at": day(1), "granted": [True, False, None]})
     for made in (granted, pl.from_pandas(granted), pa.Table.from_pandas(granted)):

@@ -1,6 +1,6 @@
 """Entries as people write and read them, and the checks that stand before a ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -105,13 +105,11 @@ def read_identifiers(values: Any, where: str = "subjects") -> NDArray[np.object_
         An identifier is neither text nor an integer. Numbers with decimals are refused, since the digits of large
         ones are lost.
     """
-    if isinstance(values, str | bytes) or not (hasattr(values, "__len__") or hasattr(values, "__iter__")):
-        message = f"{where} is {values!r}; give a list, array or column of identifiers"
+    unordered = isinstance(values, str | bytes | Mapping | Set) or len(getattr(values, "shape", (0,))) != 1
+    if unordered or not hasattr(values, "__iter__"):
+        message = f"{where} is a {type(values).__name__}; give a list, array or column with one identifier a row"
         raise ConsentError(message)
     found = np.asarray(values) if isinstance(getattr(values, "dtype", None), np.dtype) else _objects(_listed(values))
-    if found.ndim != 1:
-        message = f"{where} has {found.ndim} dimensions; give one identifier a row"
-        raise ConsentError(message)
     if found.dtype.kind in "iu":
         return np.array(list(map(str, found.tolist())), dtype=object)
     found = found.astype(object)

@@ -77,8 +77,8 @@ def columns_of(table: Any, needed: tuple[str, ...], optional: tuple[str, ...] = 
     """Give the columns of a table by name, of exactly these names."""
     try:
         frame = nw.from_native(table, eager_only=True)
-    except TypeError as error:
-        message = f"expected a pandas, polars or pyarrow table, got {type(table).__name__}"
+    except (TypeError, nw.exceptions.NarwhalsError) as error:
+        message = f"expected a pandas, polars or pyarrow table, got {type(table).__name__}: {error}"
         raise ConsentError(message) from error
     known = (*needed, *optional)
     for name in frame.columns:

@@ -270,3 +270,49 @@ def cheapest_combination(spare, target, offsets, costs, gains):
         if all(spare[s] + sum(gains[c, s] for c in taken) >= 0 for s in rivals):
             best = min(best, sum(costs[c] for c in taken))
     return best
+
+
+def consent(statements, subject, purpose, feature, now):
+    """What the statements of a ledger say at `now`, by reading every one of them.
+
+    A statement is a dict with subject, purpose, feature, state, source, at, until, recorded; times are integers.
+    """
+    allowing = {"given", "renewed"}
+    best, first_heard = None, {}
+    for statement in statements:
+        grants = statement["state"] in allowing
+        said = tuple(value for name, value in sorted(statement.items()) if name != "recorded")
+        heard = first_heard.setdefault(said, statement["recorded"])
+        if statement["subject"] != subject or statement["purpose"] not in {purpose, "*"}:
+            continue
+        if statement["feature"] != feature or (grants and statement["source"] == "business"):
+            continue
+        order = min(statement["at"], heard if grants else statement["recorded"])
+        if (statement["at"] if grants else order) > now:
+            continue
+        rank = (order, not grants, -statement["until"])
+        if best is None or rank > best[0]:
+            best = rank, grants and now < statement["until"]
+    return None if best is None else best[1]
+
+
+def inherited_denials(identifiers, links, spells, now):
+    """When the first denial of somebody else reaches each identifier, by following every denial on its own.
+
+    Links are (left, right, since, until), spells (identifier, begins, ends); ends are exclusive.
+    """
+    first = {}
+    for origin in identifiers:
+        own = [(begins, ends) for who, begins, ends in spells if who == origin and begins <= now]
+        reached = {}
+        for _ in identifiers:
+            for left, right, since, until in links:
+                for here, there in ((left, right), (right, left)):
+                    waves = own if here == origin else [(reached[here], now + 1)] if here in reached else []
+                    for begins, ends in waves:
+                        time = max(begins, since)
+                        if time < min(ends, until) and time <= now and there != origin:
+                            reached[there] = min(time, reached.get(there, time))
+        for identifier, time in reached.items():
+            first[identifier] = min(time, first.get(identifier, time))
+    return first

@@ -101,6 +101,7 @@ __version__ = "0.1.0"
 _PACKAGES = (
     "backends",
     "cards",
+    "consent",
     "datasets",
     "explanations",
     "export",

@@ -8,16 +8,21 @@ from sklearn.exceptions import NotFittedError as _SklearnNotFittedError
 
 __all__ = [
     "ColumnTypeError",
+    "ConsentError",
     "DataError",
     "FeatureNamesError",
+    "LargeComponentWarning",
+    "LedgerError",
     "ModelFileError",
     "NotFittedError",
     "OptionalDependencyError",
     "ParameterError",
     "PolicyError",
+    "PurposeError",
     "RareCategoriesWarning",
     "RuleError",
     "SchemaError",
+    "SignalError",
     "UnsupportedModelError",
     "UnsupportedTableError",
     "XsegError",
@@ -76,6 +81,32 @@ class ModelFileError(XsegError, ValueError):
     """A saved model is of an unknown version, damaged or altered."""
 
 
+class ConsentError(XsegError, ValueError):
+    """A record of consent, a link or an identifier cannot be read; nothing was taken from it."""
+
+
+class LedgerError(ConsentError):
+    """A ledger is not what was written: entries were edited, removed, added or moved.
+
+    Attributes
+    ----------
+    findings : tuple of xseg.consent.Finding
+        What was found, by entry.
+    """
+
+    def __init__(self, message: str, findings: tuple[object, ...] = ()) -> None:
+        super().__init__(message)
+        self.findings = findings
+
+
+class SignalError(ConsentError):
+    """A privacy signal is truncated, too long, or says what its standard does not allow; it grants nothing."""
+
+
+class PurposeError(ConsentError):
+    """A feature would be used for a purpose that the policy does not give it."""
+
+
 class OptionalDependencyError(XsegError, ImportError):
     """A feature needs a package that is not installed."""
 
@@ -86,3 +117,7 @@ class XsegWarning(UserWarning):
 
 class RareCategoriesWarning(XsegWarning):
     """A column has more categories than codes; the rare ones were folded together."""
+
+
+class LargeComponentWarning(XsegWarning):
+    """So many identifiers hang together that a link between them is likely to be wrong."""

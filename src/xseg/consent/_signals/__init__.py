@@ -1,0 +1,1 @@
+"""Privacy signals of browsers and banners, read to the bit."""

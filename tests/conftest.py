@@ -8,10 +8,15 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 import xseg
 
 mpl.use("Agg")
+
+# A test must not fail because a machine is busy.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 

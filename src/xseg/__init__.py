@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xseg.metrics import compare
     from xseg.policy import Policy
     from xseg.reports import make_report, segment_card
+    from xseg.rights import Profile
     from xseg.segmenters import (
         MixtureSegmenter,
         OutcomeSegmenter,
@@ -36,6 +37,7 @@ _HOMES = {
     "MixtureSegmenter": "segmenters",
     "OutcomeSegmenter": "segmenters",
     "Policy": "policy",
+    "Profile": "rights",
     "PrototypeSegmenter": "segmenters",
     "RuleSegmenter": "segmenters",
     "Scorer": "explanations",
@@ -71,6 +73,7 @@ __all__ = [
     "MixtureSegmenter",
     "OutcomeSegmenter",
     "Policy",
+    "Profile",
     "PrototypeSegmenter",
     "RuleSegmenter",
     "Scorer",

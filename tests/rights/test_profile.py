@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import xseg
 from xseg.consent import Ledger
 from xseg.exceptions import DataError, FeatureNamesError, LedgerError, ParameterError, PolicyError
-from xseg.rights import ActionLog, Why
+from xseg.rights import ActionLog, Because, Why
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -108,13 +108,13 @@ def test_what_is_withheld_is_missing_for_the_model_and_its_effect_is_measured(ma
         assert answer.effect.after == segmenter.segment_names_[segmenter.predict(expected)[0]]
         assert profile.withheld() == (names[0],)
         assert pd.isna(profile.data()[names[0]].iloc[0])
-        assert answer.effect.changed or answer.effect.because == "the same group fits without it"
+        assert answer.effect.changed or answer.effect.because is Because.FITS
         moved += answer.effect.changed
         profile.allow(names[0])
         assert profile.segment == segmenter.segment_names_[segmenter.labels_[row]]
     assert moved
     unused = next(name for name in customers.columns if name not in names)
-    assert make().withhold(unused).effect.because == "the model does not ask about it"
+    assert make().withhold(unused).effect.because is Because.UNUSED
 
 
 def test_corrections_reassign_and_bad_values_are_refused_before_anything_is_kept(make, shop):
@@ -146,7 +146,7 @@ def test_contesting_makes_a_case_that_only_a_named_human_closes(make, shop):
     profile = make()
     answer = profile.contest("I moved last year.")
     assert not answer.effect.changed
-    assert answer.effect.because == "a person has to look into it first"
+    assert answer.effect.because is Because.PENDING
     (case,) = profile.cases()
     for by, decision, number in (("", "x", case["number"]), ("Kim Doe", " ", case["number"]), ("Kim Doe", "x", 99)):
         with pytest.raises(ParameterError):

@@ -11,7 +11,7 @@ from xseg.ink import environment
 if TYPE_CHECKING:
     from xseg.cards._record import Card
 
-__all__ = ["document", "render"]
+__all__ = ["card_article", "document", "render"]
 
 _MARKS = re.compile(r"([\\`*_\[\]#|<>~&])")
 _LINE_START = re.compile(r"^(\s*)(?:(\d+)([.)])|([-+=]))")
@@ -22,6 +22,13 @@ def render(card: "Card", template: str, *, unfolded: bool = False) -> str:
     pages = environment("xseg.cards")
     pages.filters.setdefault("plain_markdown", plain_markdown)
     return pages.get_template(template).render(card=card, words=words_of(card), unfolded=unfolded)
+
+
+def card_article(card: "Card") -> Any:
+    """Give the card as a piece of a page, with its style, to be put into another page as it is."""
+    from markupsafe import Markup
+
+    return Markup(render(card, "card.html.j2"))
 
 
 def document(card: "Card") -> bytes:

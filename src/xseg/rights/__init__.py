@@ -2,7 +2,19 @@
 
 from xseg.rights._erasure import Erasure, erase
 from xseg.rights._log import ActionLog
+from xseg.rights._page import entry_link, profile_app
 from xseg.rights._profile import Answer, Effect, Profile
-from xseg.rights._standing import Why
+from xseg.rights._standing import Because, Why
 
-__all__ = ["ActionLog", "Answer", "Effect", "Erasure", "Profile", "Why", "erase"]
+__all__ = [
+    "ActionLog",
+    "Answer",
+    "Because",
+    "Effect",
+    "Erasure",
+    "Profile",
+    "Why",
+    "entry_link",
+    "erase",
+    "profile_app",
+]

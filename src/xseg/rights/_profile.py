@@ -14,7 +14,7 @@ from xseg.exceptions import DataError, FeatureNamesError, ParameterError, Policy
 from xseg.export import fingerprint
 from xseg.policy import RIGHTS, Policy
 from xseg.rights._log import ActionLog
-from xseg.rights._standing import Standing, Why
+from xseg.rights._standing import Because, Standing, Why
 
 __all__ = ["Answer", "Effect", "Profile"]
 
@@ -34,7 +34,7 @@ class Effect:
         What the person's segment now follows from.
     changed : bool
         Whether the segment, or what it follows from, is another.
-    because : str
+    because : Because or None
         Where nothing changed, why not.
     """
 
@@ -42,7 +42,7 @@ class Effect:
     after: str | None
     why: Why
     changed: bool
-    because: str = ""
+    because: Because | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +180,13 @@ class Profile:
         asked = (name for name in self.ledger.withheld_features(self.purpose) if name in self._row.columns)
         return tuple(name for name in asked if self.ledger.withheld([self.subject], name, self.purpose, at=at)[0])
 
-    def card(self) -> Card | None:
-        """Give the card; None where the person is in no segment."""
+    def card(self, locale: str | None = None) -> Card | None:
+        """Give the card, in a language; None where the model puts the person in no segment."""
         if self.why is not Why.MODEL:
             return None
+        spoken = self._locale if locale is None else locale
         cards = make_cards(
-            self.segmenter, self.data(), policy=self.policy, ids=[self.subject], now=self._now(), locale=self._locale
+            self.segmenter, self.data(), policy=self.policy, ids=[self.subject], now=self._now(), locale=spoken
         )
         return cards[0]
 
@@ -385,22 +386,19 @@ class Profile:
         do()
         after, why = self.segment, self.why
         changed = (before, why_before) != (after, why)
-        effect = Effect(before, after, why, changed, "" if changed else self._unchanged(action, details))
+        effect = Effect(before, after, why, changed, None if changed else self._unchanged(action, details))
         told = {"before": before, "after": after, "why": str(why), "changed": changed, "because": effect.because}
         receipt = self.log.append(self._receipt(action, right, {**details, "effect": told}))
         return Answer(self.card(), receipt, effect)
 
-    def _unchanged(self, action: str, details: Mapping[str, Any]) -> str:
+    def _unchanged(self, action: str, details: Mapping[str, Any]) -> Because:
         """Say why an action left the segment as it was."""
         feature = details.get("feature")
         if feature is not None:
             names = self.segmenter.profile_.bins.schema.names
             asked = {names[j] for j in self.segmenter.model_.used_features.tolist()}
-            return "the model does not ask about it" if feature not in asked else "the same group fits without it"
-        return {
-            "contest": "a person has to look into it first",
-            "lift": "nothing was set aside",
-        }.get(action, "it was so already")
+            return Because.UNUSED if feature not in asked else Because.FITS
+        return Because.PENDING if action == "contest" else Because.ALREADY
 
     def _receipt(self, action: str, right: str, details: Mapping[str, Any]) -> dict[str, Any]:
         return {

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Standing", "Why"]
+__all__ = ["Because", "Standing", "Why"]
 
 
 class Why(StrEnum):
@@ -17,6 +17,15 @@ class Why(StrEnum):
     RESTRICTED = "restricted"
     NOT_PROFILED = "not_profiled"
     ERASED = "erased"
+
+
+class Because(StrEnum):
+    """Why an action changed nothing; the keys of the messages that say so."""
+
+    UNUSED = "unused"
+    FITS = "fits"
+    PENDING = "pending"
+    ALREADY = "already"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,289 @@
+"""A small page for a preference centre: one session is one person, and every change carries the session's own token."""
+
+import hmac
+import secrets
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from xseg._optional import require
+from xseg.cards import card_article
+from xseg.core.schema import Kind
+from xseg.exceptions import ParameterError, XsegError
+from xseg.ink import Language, environment, language_of, one_line
+from xseg.rights._profile import Answer, Profile
+from xseg.rights._standing import Why
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["entry_link", "profile_app"]
+
+_HOUR: Final = 3600
+_LARGEST_FORM: Final = 20_000
+_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": _POLICY,
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+_SALT: Final = "xseg-profile-entry"
+
+# What can be asked for, and which fields of the form it takes.
+_ACTIONS: Final[Mapping[str, tuple[Callable[..., Answer], tuple[str, ...]]]] = {
+    "agree": (Profile.agree, ()),
+    "withdraw": (Profile.withdraw, ()),
+    "withhold": (Profile.withhold, ("feature",)),
+    "allow": (Profile.allow, ("feature",)),
+    "correct": (Profile.correct, ("feature", "value")),
+    "object": (Profile.object, ()),
+    "object_marketing": (Profile.object_marketing, ()),
+    "restrict": (Profile.restrict, ()),
+    "not_profiled": (Profile.leave, ()),
+    "lift": (Profile.lift, ()),
+    "choose": (Profile.choose, ("segment",)),
+    "contest": (Profile.contest, ("text",)),
+    "erase": (Profile.erase, ()),
+}
+# The cookie goes with requests from this site only, and following a link from elsewhere is none; this page then is.
+_ENTERED: Final = (
+    '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>xseg</title>'
+    '<p><a href="/">&rarr;</a></p>'
+)
+
+
+def entry_link(subject: str, secret: str) -> str:
+    """Give the path by which one person enters their page; it is signed, and lasts an hour.
+
+    Parameters
+    ----------
+    subject : str
+        Whose page it is.
+    secret : str
+        The secret of `profile_app`.
+
+    Returns
+    -------
+    str
+        A path that begins with ``/enter?token=``. Whoever has it is taken to be the person: send it to them only.
+    """
+    dangerous: Any = require("itsdangerous", extra="profile", purpose="the profile page")
+    return f"/enter?token={dangerous.URLSafeTimedSerializer(secret, salt=_SALT).dumps(subject)}"
+
+
+def profile_app(
+    profile_of: Callable[[str], Profile | None], *, secret: str, locale: str = "en", https: bool = True
+) -> "Starlette":
+    """Make the web page of a preference centre.
+
+    A session belongs to the one person whose signed link opened it. Every form carries a token of that session, and
+    the browser is told to send the session's cookie to nobody else, so that other sites can neither read nor act.
+
+    Parameters
+    ----------
+    profile_of : callable
+        Gives the profile of a subject, the same object each time; None if there is none.
+    secret : str
+        Signs sessions and links; at least 32 characters, kept secret.
+    locale : str, default="en"
+        The language of the page.
+    https : bool, default=True
+        Whether browsers keep the session for encrypted connections; False is for a machine's own address only.
+
+    Returns
+    -------
+    starlette.applications.Starlette
+        An ASGI application.
+
+    Raises
+    ------
+    OptionalDependencyError
+        ``xseg[profile]`` is not installed.
+    ParameterError
+        The secret is too short.
+
+    References
+    ----------
+    OWASP, "Cross-Site Request Forgery Prevention Cheat Sheet" (synchroniser tokens, SameSite cookies).
+
+    Examples
+    --------
+    >>> from xseg.rights import profile_app
+    >>> app = profile_app(lambda subject: None, secret="x" * 32)
+    >>> sorted(route.path for route in app.routes)
+    ['/', '/act', '/data.json', '/enter']
+    """
+    require("starlette", extra="profile", purpose="the profile page")
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.middleware.sessions import SessionMiddleware
+    from starlette.routing import Route
+
+    if len(secret) < 32:
+        message = f"the secret has {len(secret)} characters; give at least 32 that nobody can guess"
+        raise ParameterError(message)
+    page = _Page(profile_of, secret, language_of(locale))
+    sessions = Middleware(
+        SessionMiddleware,
+        secret_key=secret,
+        session_cookie="xseg_profile",
+        same_site="strict",
+        max_age=_HOUR,
+        https_only=https,
+    )
+    routes = [
+        Route("/enter", page.enter),
+        Route("/", page.show),
+        Route("/act", page.act, methods=["POST"]),
+        Route("/data.json", page.data),
+    ]
+    return Starlette(routes=routes, middleware=[sessions])
+
+
+class _Page:
+    """The answers of the page."""
+
+    def __init__(self, profile_of: Callable[[str], Profile | None], secret: str, language: Language) -> None:
+        self.profile_of = profile_of
+        self.secret = secret
+        self.language = language
+
+    async def enter(self, request: "Request") -> "Response":
+        """Open a session for the person whom a link was made for."""
+        from starlette.responses import HTMLResponse
+
+        dangerous: Any = require("itsdangerous", extra="profile", purpose="the profile page")
+        links = dangerous.URLSafeTimedSerializer(self.secret, salt=_SALT)
+        try:
+            subject = links.loads(request.query_params.get("token", ""), max_age=_HOUR)
+        except dangerous.BadData:
+            return _refused(403, "This link is not valid, or no longer.")
+        request.session.clear()
+        request.session.update({"subject": subject, "token": secrets.token_urlsafe(32)})
+        return HTMLResponse(_ENTERED, headers=dict(_HEADERS))
+
+    async def show(self, request: "Request") -> "Response":
+        """Show the page of the person whose session it is."""
+        profile = self._profile(request)
+        if profile is None:
+            return _refused(403, "Please use the link that was sent to you.")
+        return self._shown(profile, request.session["token"], request.session.pop("said", None))
+
+    async def act(self, request: "Request") -> "Response":
+        """Do what the person asks for, and show the page again."""
+        from starlette.responses import RedirectResponse
+
+        profile = self._profile(request)
+        if profile is None:
+            return _refused(403, "Please use the link that was sent to you.")
+        if int(request.headers.get("content-length") or _LARGEST_FORM + 1) > _LARGEST_FORM:
+            return _refused(413, "That is too long.")
+        form = {name: str(value) for name, value in (await request.form()).items()}
+        if not hmac.compare_digest(form.get("token", "").encode(), request.session["token"].encode()):
+            return _refused(403, "This form is not from your page, or is too old. Please open the page again.")
+        if form.get("action") not in _ACTIONS:
+            return _refused(400, "There is no such action.")
+        try:
+            request.session["said"] = self._told(_acted(profile, form))
+        except XsegError as error:
+            return _refused(400, one_line(str(error), 300))
+        return RedirectResponse("/", status_code=303, headers=dict(_HEADERS))
+
+    async def data(self, request: "Request") -> "Response":
+        """Give everything that is held about the person."""
+        from starlette.responses import JSONResponse
+
+        profile = self._profile(request)
+        if profile is None:
+            return _refused(403, "Please use the link that was sent to you.")
+        headers = {**_HEADERS, "Content-Disposition": 'attachment; filename="my-data.json"'}
+        return JSONResponse(profile.export(), headers=headers)
+
+    def _profile(self, request: "Request") -> Profile | None:
+        subject = request.session.get("subject")
+        return None if subject is None or "token" not in request.session else self.profile_of(subject)
+
+    def _told(self, answer: Answer) -> str:
+        effect = answer.effect
+        if effect.changed:
+            return self.language.say("profile.changed")
+        return self.language.say("profile.unchanged", reason=self.language.say(f"profile.{effect.because}"))
+
+    def _shown(self, profile: Profile, token: str, said: str | None) -> "Response":
+        from starlette.responses import HTMLResponse
+
+        card, withheld = profile.card(self.language.locale), profile.withheld()
+        html = (
+            environment("xseg.rights")
+            .get_template("profile.html.j2")
+            .render(
+                language=self.language,
+                say=self.language.say,
+                card=None if card is None else card_article(card),
+                standing=self._standing(profile),
+                features=[] if profile.why is Why.ERASED else _features(profile, withheld),
+                segments=profile.segmenter.segment_names_,
+                erased=profile.why is Why.ERASED,
+                token=token,
+                said=said,
+            )
+        )
+        return HTMLResponse(html, headers=dict(_HEADERS))
+
+    def _standing(self, profile: Profile) -> list[str]:
+        if profile.why is Why.MODEL:
+            return []
+        if profile.why is Why.CHOSEN:
+            return [self.language.say("profile.chosen", group=one_line(str(profile.segment)))]
+        return [self.language.say("profile.none"), self.language.say(f"profile.{profile.why}")]
+
+
+def _acted(profile: Profile, form: Mapping[str, str]) -> Answer:
+    """Do what a form asks for."""
+    act, fields = _ACTIONS[form["action"]]
+    given = {name: form.get(name, "") for name in fields}
+    if "value" in given:
+        return act(profile, given["feature"], _typed(profile, given["feature"], given["value"]))
+    if "segment" in given:
+        return act(profile, given["segment"] or None)
+    return act(profile, *given.values())
+
+
+def _features(profile: Profile, withheld: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Give what is held and may be shown, with what the person can do about it."""
+    row = profile.data().iloc[0]
+    told = {name: profile.policy.feature(name) for name in row.index}
+    return [
+        {
+            "name": name,
+            "label": one_line(feature.label or name),
+            "value": "" if row[name] is None or row[name] != row[name] else one_line(str(row[name])),
+            "withheld": name in withheld,
+        }
+        for name, feature in told.items()
+        if feature.shown and not feature.sensitive
+    ]
+
+
+def _typed(profile: Profile, feature: str, text: str) -> Any:
+    """Read a value as the column holds it; what cannot be read so is refused by the model."""
+    schema = profile.segmenter.profile_.bins.schema
+    text = text.strip()
+    if feature not in schema.names or not schema[schema.index(feature)].kind.is_numeric:
+        return text
+    if schema[schema.index(feature)].kind is Kind.BOOLEAN:
+        return {"true": True, "false": False}.get(text.casefold(), text)
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _refused(status: int, sentence: str) -> "Response":
+    from starlette.responses import PlainTextResponse
+
+    return PlainTextResponse(f"{sentence}\n", status_code=status, headers=dict(_HEADERS))

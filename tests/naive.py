@@ -299,7 +299,8 @@ def consent(statements, subject, purpose, feature, now):
 def inherited_denials(identifiers, links, spells, now):
     """When the first denial of somebody else reaches each identifier, by following every denial on its own.
 
-    Links are (left, right, since, until), spells (identifier, begins, ends); ends are exclusive.
+    Links are (left, right, since, until), spells (identifier, begins, ends); ends are exclusive. A denial that comes
+    back to where it was made is passed on, but not held against it.
     """
     first = {}
     for origin in identifiers:
@@ -308,11 +309,13 @@ def inherited_denials(identifiers, links, spells, now):
         for _ in identifiers:
             for left, right, since, until in links:
                 for here, there in ((left, right), (right, left)):
-                    waves = own if here == origin else [(reached[here], now + 1)] if here in reached else []
+                    waves = own if here == origin else []
+                    waves = [*waves, (reached[here], now + 1)] if here in reached else waves
                     for begins, ends in waves:
                         time = max(begins, since)
-                        if time < min(ends, until) and time <= now and there != origin:
+                        if time < min(ends, until) and time <= now:
                             reached[there] = min(time, reached.get(there, time))
         for identifier, time in reached.items():
-            first[identifier] = min(time, first.get(identifier, time))
+            if identifier != origin:
+                first[identifier] = min(time, first.get(identifier, time))
     return first

@@ -102,6 +102,20 @@ def test_agreement_reaches_nobody_else(statements, links, who, at):
     assert not (after & ~before & others).any()
 
 
+@settings(max_examples=100, deadline=None)
+@given(said, drawn)
+def test_links_come_back_from_their_table(statements, links):
+    ledger, identities = ledger_of(statements), graph(links)
+    identities.unlink("a", "b")
+    identities.link("e", "f", kind="later", since=day(200))
+    identities.unlink("e", "f")
+    again = Identities(now=Clock(100))
+    again.link_table(identities.to_frame())
+    for now in (3, 20, 300):
+        there, here = (one.mask(ledger, list(NAMES), "offers", at=day(now)) for one in (identities, again))
+        assert (there == here).all()
+
+
 def test_unlinking_does_not_re_enable_and_splitting_neither():
     ledger = ledger_of([("phone", "given", 1), ("ann", "given", 1), ("tablet", "given", 1), ("phone", "withdrawn", 5)])
     identities = graph([("phone", "ann", 1, FOREVER), ("ann", "tablet", 1, FOREVER)])
@@ -120,6 +134,20 @@ def test_a_link_that_was_over_before_the_denial_carries_nothing():
     ledger = ledger_of([("ann", "given", 1), ("phone", "withdrawn", 5)])
     assert graph([("phone", "ann", 1, 5)]).mask(ledger, ["ann"], "offers").all()
     assert not graph([("phone", "ann", 1, 6)]).mask(ledger, ["ann"], "offers").any()
+
+
+def test_a_third_denial_is_not_lost_behind_two_that_count_for_nothing():
+    """Found by the property above: the first two origins at a are those of b and c themselves."""
+    said = [("b", "withdrawn", 0), ("c", "withdrawn", 0), ("b", "given", 1), ("a", "withdrawn", 2), ("c", "given", 3)]
+    ledger = ledger_of(said)
+    identities = graph([("a", "b", 0, 4), ("b", "c", 1, 3)])
+    assert identities.states(ledger, ["a", "b", "c"], "offers") == ["denied by link", "conflict", "conflict"]
+
+
+def test_a_denial_that_comes_back_is_not_held_against_its_own_origin():
+    ledger = ledger_of([("phone", "withdrawn", 5), ("ann", "given", 6), ("phone", "given", 9)])
+    identities = graph([("phone", "ann", 1, FOREVER), ("ann", "tablet", 1, FOREVER), ("tablet", "phone", 1, FOREVER)])
+    assert identities.states(ledger, ["phone", "ann"], "offers") == ["allowed", "conflict"]
 
 
 def test_later_links_inherit():

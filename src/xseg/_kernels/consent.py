@@ -102,16 +102,6 @@ def _take(node, origin, time, origins, times):
 
 
 @kernel
-def _forget_own(node, origins, times):
-    """Take a node's own denial from it; what came from others stays."""
-    if origins[node, 0] == node:
-        origins[node, 0], times[node, 0] = origins[node, 1], times[node, 1]
-        origins[node, 1] = -1
-    elif origins[node, 1] == node:
-        origins[node, 1] = -1
-
-
-@kernel
 def _pass_on(height, stack, now, left, right, since, until, first, arcs, origins, times):
     """Carry what is on the stack, nodes and origins, over all links in force."""
     while height > 0:
@@ -121,20 +111,21 @@ def _pass_on(height, stack, now, left, right, since, until, first, arcs, origins
             link = arcs[arc]
             other = right[link] if left[link] == node else left[link]
             in_force = since[link] <= now and now < until[link]
-            if in_force and other != origin and _take(other, origin, now, origins, times):
+            if in_force and _take(other, origin, now, origins, times):
                 stack[height, 0], stack[height, 1] = other, origin
                 height += 1
 
 
 @kernel
-def _cross(link, now, left, right, origins, times, stack):
+def _cross(link, now, left, right, spells, origins, times, stack):
     """Carry what is at the ends of a new link over it; give how much has to be passed on."""
     height = 0
     for end in range(2):
         here, there = (left[link], right[link]) if end == 0 else (right[link], left[link])
-        for slot in range(2):
-            origin = origins[here, slot]
-            if origin >= 0 and origin != there and _take(there, origin, now, origins, times):
+        for slot in range(3):
+            own = here if spells[here] > 0 else -1
+            origin = own if slot == 2 else origins[here, slot]
+            if origin >= 0 and _take(there, origin, now, origins, times):
                 stack[height, 0], stack[height, 1] = there, origin
                 height += 1
     return height
@@ -142,9 +133,10 @@ def _cross(link, now, left, right, origins, times, stack):
 
 @kernel
 def spread_denials(kinds, moments, items, left, right, since, until, first, arcs):
-    """Spread denials over links in the order of time; give two origins, the earliest, for each node, and when.
+    """Spread denials over links in the order of time; give what has come to each node: the first two origins, and when.
 
-    Two are enough: of two different origins at least one is somebody else's.
+    Two are enough: of two different origins at least one is somebody else's, and whoever is reached from a node that
+    has two is reached by both. A node's own denial that comes back over a loop is passed on like any other.
     """
     n_nodes = len(first) - 1
     origins = np.full((n_nodes, 2), -1, np.int32)
@@ -155,14 +147,11 @@ def spread_denials(kinds, moments, items, left, right, since, until, first, arcs
         kind, now, item, height = kinds[event], moments[event], items[event], 0
         if kind == SPELL_ENDS:
             spells[item] -= 1
-            if spells[item] == 0:
-                _forget_own(item, origins, times)
         elif kind == SPELL_BEGINS:
             spells[item] += 1
-            if _take(item, item, now, origins, times):
-                stack[0, 0], stack[0, 1] = item, item
-                height = 1
+            stack[0, 0], stack[0, 1] = item, item
+            height = 1
         else:
-            height = _cross(item, now, left, right, origins, times, stack)
+            height = _cross(item, now, left, right, spells, origins, times, stack)
         _pass_on(height, stack, now, left, right, since, until, first, arcs, origins, times)
     return origins, times

@@ -16,7 +16,7 @@ from xseg._optional import require
 from xseg.consent._entries import check_texts, read_identifiers
 from xseg.consent._rows import columns_of, read_sources, read_states
 from xseg.consent._store import ROW, SOURCES, STATES, TEXTS, Columns, Store, Vocabulary
-from xseg.consent._times import NEVER, instants
+from xseg.consent._times import NEVER, instants, times_of
 from xseg.exceptions import ConsentError, LedgerError
 
 __all__ = ["frame_of", "read_file", "read_frame", "read_sql", "write_file", "write_sql"]
@@ -36,17 +36,11 @@ def frame_of(store: Store) -> pd.DataFrame:
     columns["state"] = pd.Series(np.array([str(state) for state in STATES], dtype=object)[rows["state"]], dtype=object)
     columns["source"] = pd.Series(np.array([str(one) for one in SOURCES], dtype=object)[rows["source"]], dtype=object)
     for name in _TIMES:
-        columns[name] = _times(rows[name])
+        columns[name] = times_of(rows[name])
     columns["hash"] = pd.Series([row.tobytes().hex() for row in rows["hash"]], dtype=object)
     return pd.DataFrame(columns)[
         ["number", "subject", "purpose", "feature", "state", "source", "reference", *_TIMES, "hash"]
     ]
-
-
-def _times(micros: NDArray[np.int64]) -> "pd.Series[Any]":
-    moments = micros.astype("datetime64[us]")
-    moments[micros == NEVER] = np.datetime64("NaT")
-    return pd.Series(moments).dt.tz_localize("UTC")
 
 
 def read_frame(vocabularies: Mapping[str, Vocabulary], frame: Any) -> tuple[NDArray[np.int64], Columns]:

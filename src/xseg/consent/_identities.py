@@ -17,7 +17,7 @@ from xseg.consent._links import LINK, Links, Reach
 from xseg.consent._recall import Recall, RecallReceipt, Suppression
 from xseg.consent._rows import columns_of
 from xseg.consent._spells import DenialSpells
-from xseg.consent._times import NEVER, instant, instants, moment
+from xseg.consent._times import NEVER, instant, instants, moment, times_of
 from xseg.exceptions import ConsentError, LargeComponentWarning
 
 __all__ = ["Component", "Identities", "IdentityState"]
@@ -202,6 +202,36 @@ class Identities:
         until = instants(read["until"], "until", missing=NEVER) if "until" in read else np.full(size, NEVER)
         self._draw(columns, instants(read["since"], "since"), until)
         return size
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give the links as a table, which `link_table` reads back; those that never held are left out.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns left, right, kind, confidence, since, until; times in UTC, none where there is no end.
+
+        Examples
+        --------
+        >>> from xseg.consent import Identities
+        >>> identities = Identities()
+        >>> identities.link("phone", "ann", kind="login")
+        >>> Identities().link_table(identities.to_frame())
+        1
+        """
+        rows = self._links.rows[self._links.rows["until"] > self._links.rows["since"]]
+        names = np.array([*self._links.names.words, ""], dtype=object)
+        kinds = np.array([*self._links.kinds.words, ""], dtype=object)
+        return pd.DataFrame(
+            {
+                "left": pd.Series(names[rows["left"]], dtype=object),
+                "right": pd.Series(names[rows["right"]], dtype=object),
+                "kind": pd.Series(kinds[rows["kind"]], dtype=object),
+                "confidence": rows["confidence"],
+                "since": times_of(rows["since"]),
+                "until": times_of(rows["until"]),
+            }
+        )
 
     def unlink(self, left: str | int, right: str | int, *, at: datetime | str | None = None) -> int:
         """End every link between two identifiers. What has spread over it stays where it is.

@@ -33,7 +33,7 @@ class Reach:
     Attributes
     ----------
     origins : ndarray of int32 of shape (n_identifiers, 2)
-        Whose denials, -1 for none; an identifier's own is among them.
+        Whose denials, -1 for none; an identifier's own that came back over a loop may be among them.
     times : ndarray of int64 of shape (n_identifiers, 2)
         When they came.
     """

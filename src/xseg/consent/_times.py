@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xseg.exceptions import ConsentError
 
-__all__ = ["NEVER", "Instants", "instant", "instants", "moment"]
+__all__ = ["NEVER", "Instants", "instant", "instants", "moment", "times_of"]
 
 Instants = NDArray[np.int64]
 NEVER = 2**63 - 1
@@ -69,3 +69,10 @@ def _in_row(value: Any, where: str, codes: NDArray[np.intp], code: int) -> int:
 def moment(micros: int) -> datetime | None:
     """Give the time of an instant; None for never."""
     return None if micros == NEVER else _EPOCH + timedelta(microseconds=int(micros))
+
+
+def times_of(micros: Instants) -> "pd.Series[Any]":
+    """Give instants as a column of times in UTC; none where it is never."""
+    moments = micros.astype("datetime64[us]")
+    moments[micros == NEVER] = np.datetime64("NaT")
+    return pd.Series(moments).dt.tz_localize("UTC")

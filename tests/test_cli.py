@@ -130,3 +130,22 @@ def test_ids_must_name_people(run, shop):
     assert len(list((shop / "d").glob("*.html"))) == 2
     with pytest.raises(xseg.XsegError, match="forms must be"):
         write_cards(segmenter, some, shop / "e", ids=["a", "b"], forms=["docx"])
+
+
+def test_the_profile_page_is_served_to_the_person_asked_for(run, shop, monkeypatch):
+    import uvicorn
+    from starlette.testclient import TestClient
+
+    run("fit", shop / "customers.csv", "--segments", 3, "--out", shop / "model.json", "--id-column", "customer_id")
+    served = []
+    monkeypatch.setattr(uvicorn, "run", lambda page, **where: served.append((page, where)))
+    out = run(
+        "profile", shop / "model.json", shop / "customers.csv", "--policy", shop / "policy.yaml", "--purpose", "offers",
+        "--subject", "C000007", "--id-column", "customer_id",
+    )  # fmt: skip
+    (page, where), path = served[0], out.split("127.0.0.1:8321")[1].split()[0]
+    assert where["host"] == "127.0.0.1"
+    client = TestClient(page, base_url="http://127.0.0.1:8321")
+    assert client.get("/").status_code == 403
+    client.get(path)
+    assert "You have not agreed to this use." in client.get("/").text

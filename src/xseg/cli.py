@@ -1,4 +1,4 @@
-"""The command line: ``xseg demo``, ``fit``, ``explain`` and ``cards``."""
+"""The command line: ``xseg demo``, ``fit``, ``explain``, ``cards`` and ``profile``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -193,6 +193,42 @@ def cards(
         )
     kept = f", {written.n_kept:,} were there already" if written.n_kept else ""
     console.print(f"{written.n_written:,} cards written to [bold]{written.folder}[/]{kept}.", highlight=False)
+
+
+@app.command()
+def profile(
+    model: ModelPath,
+    table: TablePath,
+    policy: Annotated[Path, typer.Option(help="A policy file (YAML): what people may be told, and what for.")],
+    purpose: Annotated[str, typer.Option(help="What the segments are used for, as the policy calls it.")],
+    subject: Annotated[str, typer.Option(help="Whose page to open.")],
+    id_column: Annotated[str, typer.Option(help="The column that names each person.")],
+    ledger: Annotated[Path | None, typer.Option(help="Who agreed: a ledger in CSV or Parquet.")] = None,
+    locale: Annotated[str, typer.Option(help="The language of the page, such as de or pt-BR.")] = "en",
+    port: Annotated[int, typer.Option(help="The port of this machine to serve on.", min=1, max=65535)] = 8321,
+) -> None:
+    """Serve the page of one person's preference centre on this machine, to try it."""
+    import secrets
+
+    from xseg import Profile
+    from xseg._optional import require
+    from xseg.consent import Ledger
+    from xseg.export import load
+    from xseg.rights import entry_link, profile_app
+
+    server: Any = require("uvicorn", extra="profile", purpose="serving the profile page")
+    segmenter = load(model)
+    customers, ids = _read(table, id_column, [])
+    if subject not in [str(name) for name in ids]:
+        message = f"{table} has nobody called {subject!r} in column {id_column!r}"
+        raise ParameterError(message)
+    row = _columns_of(segmenter, customers).iloc[[[str(name) for name in ids].index(subject)]]
+    agreed = Ledger() if ledger is None else Ledger.load(ledger)
+    mine = Profile(segmenter, policy, agreed, subject, row, purpose=purpose, locale=locale)
+    secret = secrets.token_urlsafe(32)
+    page = profile_app({subject: mine}.get, secret=secret, locale=locale, https=False)
+    console.print(f"Open http://127.0.0.1:{port}{entry_link(subject, secret)}", markup=False, soft_wrap=True)
+    server.run(page, host="127.0.0.1", port=port, log_level="warning")
 
 
 def _read(path: Path, id_column: str | None, drop: list[str]) -> tuple["pd.DataFrame", list[Any]]:

@@ -5,11 +5,13 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from xseg._optional import require
 from xseg.cards import card_article
 from xseg.core.schema import Kind
 from xseg.exceptions import ParameterError, XsegError
-from xseg.ink import Language, environment, language_of, one_line
+from xseg.ink import Language, Quantity, environment, language_of, one_line
 from xseg.rights._profile import Answer, Profile
 from xseg.rights._standing import Why
 
@@ -225,7 +227,7 @@ class _Page:
                 say=self.language.say,
                 card=None if card is None else card_article(card),
                 standing=self._standing(profile),
-                features=[] if profile.why is Why.ERASED else _features(profile, withheld),
+                features=[] if profile.why is Why.ERASED else _features(profile, withheld, self.language),
                 segments=profile.segmenter.segment_names_,
                 erased=profile.why is Why.ERASED,
                 token=token,
@@ -253,20 +255,29 @@ def _acted(profile: Profile, form: Mapping[str, str]) -> Answer:
     return act(profile, *given.values())
 
 
-def _features(profile: Profile, withheld: tuple[str, ...]) -> list[dict[str, Any]]:
+def _features(profile: Profile, withheld: tuple[str, ...], language: Language) -> list[dict[str, Any]]:
     """Give what is held and may be shown, with what the person can do about it."""
     row = profile.data().iloc[0]
-    told = {name: profile.policy.feature(name) for name in row.index}
+    policy = profile.policy.spoken_in(language.locale)
+    told = {name: policy.feature(name) for name in row.index}
     return [
         {
             "name": name,
             "label": one_line(feature.label or name),
-            "value": "" if row[name] is None or row[name] != row[name] else one_line(str(row[name])),
+            "value": _value(row[name], Quantity(feature.unit, feature.number_format, language)),
             "withheld": name in withheld,
         }
         for name, feature in told.items()
         if feature.shown and not feature.sensitive
     ]
+
+
+def _value(value: Any, quantity: Quantity) -> str:
+    if value is None or value != value:
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return quantity.language.say("value.yes" if value else "value.no")
+    return one_line(value) if isinstance(value, str) else quantity.rounded(float(value))
 
 
 def _typed(profile: Profile, feature: str, text: str) -> Any:

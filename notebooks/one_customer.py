@@ -55,7 +55,7 @@ for number, customer in enumerate(ids[1:], 1):
     source = "business" if number % 7 == 0 else "account"
     ledger.append(customer, "offers", "given", source=source, at=calendar())
 me = ids[0]
-gate = ConsentGate(xseg.TreeSegmenter(4, random_state=0), ledger, "offers", policy=policy, at=calendar())
+gate = ConsentGate(xseg.TreeSegmenter(5, random_state=0), ledger, "offers", policy=policy, at=calendar())
 gate.fit(customers, subject_ids=ids)
 segmenter = gate.segmenter_
 print(f"{(gate.labels_ >= 0).sum():,} of {len(ids):,} are segmented")

@@ -17,6 +17,7 @@ from xseg.cards._points import shared_out
 from xseg.cards._record import Card, Comparison, Limits, OriginalAgrees, Reason
 from xseg.cards._standing import standing_of
 from xseg.cards._ways import Paths, Ways
+from xseg.cards._what_if import WhatIf
 from xseg.core.bins import MISSING
 from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
@@ -80,6 +81,7 @@ class FactFinder:
         self.explained = explained
         self.policy = policy
         self.agreement = agreement
+        self.segmenter = segmenter
         self.profile = segmenter.profile_
         self.family = family_of(segmenter)
         self.naming = Naming(segmenter, table.names, policy, language)
@@ -118,7 +120,7 @@ class FactFinder:
         codes, told = block.codes[place], block.told[place]
         points = shared_out(values, base, self.naming.hidden, compared=rival != NO_RIVAL)
         around = self.paths.around(block.ways[place], segment, rival, points)
-        return Card(
+        card = Card(
             segment=self.naming.segments[segment],
             rival=None if rival in (NO_RIVAL, segment) else self.naming.segments[rival].name,
             base_value=base,
@@ -140,6 +142,13 @@ class FactFinder:
             reference=reference,
             **self._same,
         )
+        card._source = (self, row)
+        return card
+
+    def what_if(self, row: int) -> dict[str, Any]:
+        """Give what an interactive card of a row carries."""
+        values = {j: _value(column, row) for j, column in enumerate(self.table.columns)}
+        return WhatIf(self.segmenter, self.naming).facts(values, self.naming.language)
 
     def _block(self, row: int) -> _Block:
         """Give the rows around a row, prepared together."""

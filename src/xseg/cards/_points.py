@@ -65,7 +65,7 @@ def shared_out(values: "NDArray[np.float64]", base: float, hidden: Sequence[bool
     shown = [j for j in weighty if not hidden[j]][:MOST_REASONS]
     secret = [j for j in weighty if hidden[j]]
     unnamed = fsum(parts[j] for j in secret)
-    total = max(base + float(values.sum()), 0.0) if compared else 1.0
+    total = max(base + fsum(parts), 0.0) if compared else 1.0
     rest = total - base - fsum(parts[j] for j in shown) - unnamed
     told = [base, *(parts[j] for j in shown), rest, unnamed]
     scale = max(total, max(map(abs, told)) / MOST_PER_POINT) if compared else 1.0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from xseg.core.schema import Kind
 from xseg.exceptions import DataError
@@ -335,6 +335,35 @@ class Card(_Fact):
 
         return checked(self)
 
+    _source: Any = PrivateAttr(default=None)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Card) and self.__dict__ == other.__dict__
+
+    # Cards are compared by their facts, and hold mappings.
+    __hash__ = None  # type: ignore[assignment]
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # Where the card came from stays behind: a stored card is its facts.
+        return {**super().__getstate__(), "__pydantic_private__": {"_source": None}}
+
+    def travelling(self) -> dict[str, Any]:
+        """Give what an interactive page carries.
+
+        Raises
+        ------
+        DataError
+            The card was read from a file, and has no model to carry.
+        """
+        if self._source is None:
+            message = (
+                "a card that was read back has no model with it; make it anew with make_cards for an interactive page"
+            )
+            raise DataError(message)
+        facts, row = self._source
+        carried: dict[str, Any] = facts.what_if(row)
+        return carried
+
     def json(self, **_: Any) -> str:
         """Give the record as JSON, for other systems; `json_schema` describes it.
 
@@ -400,11 +429,26 @@ class Card(_Fact):
 
         return render(self, "card.md.j2")
 
-    def html(self) -> str:
-        """Give the card as one HTML page that needs no network and no script."""
-        from xseg.cards._render import render
+    def html(self, *, interactive: bool = False) -> str:
+        """Give the card as one HTML page that needs no network.
 
-        return render(self, "page.html.j2")
+        Parameters
+        ----------
+        interactive : bool, default=False
+            Whether the page carries the model, narrowed down to this person, and a small script, so that they can
+            change a value or leave it out and see which group that makes and why. Nothing is sent anywhere; where
+            scripts do not run it is the plain card.
+
+        Raises
+        ------
+        DataError
+            The card was read from a file, and has no model to carry.
+        UnsupportedModelError
+            The model is too large to travel, or would describe a group of too few people.
+        """
+        from xseg.cards._render import interactive_page, render
+
+        return interactive_page(self) if interactive else render(self, "page.html.j2")
 
     def email(self) -> str:
         """Give the card as HTML for e-mail: tables and styles in place, which every mail program shows."""

@@ -1,6 +1,12 @@
 """Ink: the words of a card through a template. Nothing here looks at a model."""
 
+import hashlib
+import json
 import re
+from base64 import b64encode
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from xseg._optional import require
@@ -11,17 +17,39 @@ from xseg.ink import environment
 if TYPE_CHECKING:
     from xseg.cards._record import Card
 
-__all__ = ["card_article", "document", "render"]
+__all__ = ["card_article", "document", "interactive_page", "render"]
+
+_SCRIPTS = ("model.js", "page.js")
 
 _MARKS = re.compile(r"([\\`*_\[\]#|<>~&])")
 _LINE_START = re.compile(r"^(\s*)(?:(\d+)([.)])|([-+=]))")
 
 
-def render(card: "Card", template: str, *, unfolded: bool = False) -> str:
+def render(card: "Card", template: str, *, unfolded: bool = False, more: Mapping[str, Any] | None = None) -> str:
     """Fill a template with the words of a card."""
     pages = environment("xseg.cards")
     pages.filters.setdefault("plain_markdown", plain_markdown)
-    return pages.get_template(template).render(card=card, words=words_of(card), unfolded=unfolded)
+    told = {"card": card, "words": words_of(card), "unfolded": unfolded, "carried": None}
+    return pages.get_template(template).render({**told, **(more or {})})
+
+
+def interactive_page(card: "Card") -> str:
+    """Fill the page of a card with what it carries, and allow the one script that reads it."""
+    from markupsafe import Markup
+
+    script = _script()
+    carried = json.dumps(card.travelling(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for mark in "<>&\u2028\u2029":
+        carried = carried.replace(mark, f"\\u{ord(mark):04x}")
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    # Nothing in the model can end the element it stands in, and the script is ours.
+    return render(card, "page.html.j2", more={"carried": Markup(carried), "script": Markup(script), "digest": digest})
+
+
+@cache
+def _script() -> str:
+    parts = (files("xseg.cards").joinpath("scripts", name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    return "(() => {\n" + "".join(parts) + "})();\n"
 
 
 def card_article(card: "Card") -> Any:

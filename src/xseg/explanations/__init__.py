@@ -9,6 +9,7 @@ from xseg.explanations._counterfactual import Counterfactuals, Recourse, counter
 from xseg.explanations._explain import explain
 from xseg.explanations._explained import NO_RIVAL, Explained
 from xseg.explanations._moves import Obstacle
+from xseg.explanations._portable import Freedom, PortableModel, portable_model
 from xseg.explanations._row import RowExplanation, explain_row, own_contributions
 from xseg.explanations._scorer import ScoredReason, ScoredRow, Scorer
 from xseg.explanations._ways import Way, WayFinder
@@ -20,7 +21,9 @@ __all__ = [
     "Counterfactuals",
     "Explained",
     "FeatureChange",
+    "Freedom",
     "Obstacle",
+    "PortableModel",
     "Recourse",
     "RowExplanation",
     "ScoredReason",
@@ -37,4 +40,5 @@ __all__ = [
     "explain_agnostic",
     "explain_row",
     "own_contributions",
+    "portable_model",
 ]

@@ -1,0 +1,267 @@
+"""A fitted model as plain data, so small that it can travel: what one person's values make, and why, anywhere.
+
+What a person cannot change is worked in: of a feature that stays as it is only its present effect is left, and of one
+that can only be left out two effects. Numbers travel whole, and are to be added in the order they stand in, so that
+what is worked out elsewhere has the bits of `explain`.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg._kernels.additive import CURVATURE, KNOT, LEVEL, SLOPE, UNKNOWN
+from xseg._kernels.boxes import shapley_table
+from xseg.core.additive import AdditiveModel
+from xseg.core.bins import MISSING, FeatureBins
+from xseg.core.boxes import BoxModel
+from xseg.exceptions import UnsupportedModelError
+from xseg.explanations._additive import AdditiveExplainer
+from xseg.explanations._boxes import BoxExplainer, population_explainer, shapley_weights
+
+__all__ = ["Freedom", "PortableModel", "Value", "portable_model"]
+
+Value = bool | float | str | None
+_MOST_NUMBERS = 60_000
+
+
+class Freedom(StrEnum):
+    """What can be done with a feature."""
+
+    CHANGE = "change"
+    LEAVE_OUT = "leave out"
+    STAY = "stay"
+
+
+class PortableModel(Protocol):
+    """A model that can be narrowed down to one person."""
+
+    used: tuple[int, ...]
+
+    def narrowed(self, values: Mapping[int, Value], freedom: Mapping[int, Freedom]) -> dict[str, Any]:
+        """Give the model as plain data, with a feature for each of `used`.
+
+        Parameters
+        ----------
+        values : mapping of int to bool, float, str or None
+            The person's values; None where not known.
+        freedom : mapping of int to Freedom
+            What can be done with each feature.
+
+        Raises
+        ------
+        UnsupportedModelError
+            The model is too large.
+        """
+        ...
+
+
+def portable_model(segmenter: Any, least: float) -> PortableModel:
+    """Prepare a fitted segmenter for travelling.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter
+        The model.
+    least : float
+        How many people a group must have before anything is told of it: the reasons for smaller segments, and
+        categories that fewer people have, stay behind.
+
+    Raises
+    ------
+    UnsupportedModelError
+        The scores would describe a segment of fewer people.
+    """
+    return _FAMILIES[type(segmenter.model_)](segmenter, least)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """The codes of a feature that a model tells apart: one code for each cell, the last one that of missing values."""
+
+    bins: FeatureBins
+    cuts: list[float]
+    cells: list[tuple[str, int]]
+    codes: list[int]
+
+    def of(self, value: Value) -> int:
+        """Give the cell of a value."""
+        missing = len(self.codes) - 1
+        if value is None:
+            return missing
+        if isinstance(value, str):
+            return dict(self.cells).get(value, missing)
+        return bisect_right(self.cuts, float(value))
+
+    def facts(self, freedom: Freedom, value: Value, offered: Callable[[str], bool]) -> tuple[dict[str, Any], list[int]]:
+        """Give the feature as plain data, and the code of each of its cells."""
+        own = self.codes[self.of(value)]
+        if freedom is Freedom.STAY:
+            return {"missing": 0}, [own]
+        if freedom is Freedom.LEAVE_OUT:
+            return {"missing": 1}, [own, int(MISSING)]
+        facts: dict[str, Any] = {"missing": len(self.codes) - 1}
+        if self.bins.feature.kind.is_numeric:
+            return {**facts, "cuts": self.cuts}, self.codes
+        return {**facts, "cells": [cell for cell in self.cells if cell[0] == value or offered(cell[0])]}, self.codes
+
+
+def _cells_of(bins: FeatureBins, effects: NDArray[Any]) -> _Cells:
+    """Give the cells of a feature whose codes have these effects, shape (256, n_effects)."""
+    codes: list[int] = [0]
+    cuts: list[float] = []
+    cells: list[tuple[str, int]] = []
+    places: dict[bytes, int] = {}
+    if bins.feature.kind.is_numeric:
+        for code in range(1, bins.n_codes):
+            if (effects[code] != effects[code - 1]).any():
+                cuts.append(float(bins.thresholds[code - 1]))
+                codes.append(code)
+    else:
+        codes = []
+        for code, name in enumerate(bins.categories):
+            place = places.setdefault(effects[code].tobytes(), len(codes))
+            codes += [code] if place == len(codes) else []
+            cells.append((name, place))
+    return _Cells(bins, cuts, cells, [*codes, int(MISSING)])
+
+
+class _Offered:
+    """Says which categories enough people have."""
+
+    def __init__(self, segmenter: Any, least: float) -> None:
+        self.profile = segmenter.profile_
+        self.least = least
+
+    def of(self, j: int) -> Callable[[str], bool]:
+        """Give the question for one feature."""
+        counts = self.profile.population[j] / self.profile.unit
+        names = self.profile.bins[j].categories
+        common = {name for name, count in zip(names, counts[: len(names)].tolist(), strict=True) if count >= self.least}
+        return common.__contains__
+
+
+class _Boxes:
+    """Segments made of boxes: which tests each value fails, and what every pattern of failed tests adds."""
+
+    def __init__(self, segmenter: Any, least: float) -> None:
+        model: BoxModel = segmenter.model_
+        boxes = model.boxes
+        order = np.argsort(boxes.segment, kind="stable")
+        self.inside = boxes.inside[order]
+        self.explainer: BoxExplainer = population_explainer(model, None, len(boxes.bins))
+        self.used = tuple(boxes.used_features.tolist())
+        self.offered = _Offered(segmenter, least)
+        self.cells = {j: _cells_of(boxes.bins[j], self.inside[:, j].T) for j in self.used}
+        self.told = [segment.size >= least for segment in segmenter.segments_]
+
+    def narrowed(self, values: Mapping[int, Value], freedom: Mapping[int, Freedom]) -> dict[str, Any]:
+        """Give the model as plain data."""
+        pairs = {j: self.cells[j].facts(freedom[j], values[j], self.offered.of(j)) for j in self.used}
+        codes = {j: codes for j, (_, codes) in pairs.items()}
+        boxes = [self._box(box, codes) for box in range(len(self.inside))]
+        size = sum(len(box["lines"]) for box in boxes)
+        if size > _MOST_NUMBERS:
+            raise _too_large(size)
+        base = self.explainer.base_values().tolist()
+        return {
+            "family": "boxes",
+            "features": [facts for facts, _ in pairs.values()],
+            "base": [share if told else None for share, told in zip(base, self.told, strict=True)],
+            "boxes": boxes,
+        }
+
+    def _box(self, box: int, codes: Mapping[int, list[int]]) -> dict[str, Any]:
+        tests = self.explainer.tests.players[box].tolist()
+        failing = {j: (~self.inside[box, j, codes[j]]).astype(int).tolist() for j in tests}
+        bits = {j: 1 << bit for bit, j in enumerate(tests)}
+        moving = [j for j in tests if len(set(failing[j])) > 1]
+        failed = sum(bits[j] for j in tests if j not in moving and failing[j][0])
+        segment = int(self.explainer.segment[box])
+        place = self.used.index
+        return {
+            "segment": segment,
+            "players": [place(j) for j in tests],
+            "tests": [[place(j), failing[j]] for j in moving],
+            "open": not failed,
+            "lines": self._lines(box, [bits[j] for j in moving], failed) if self.told[segment] else [],
+        }
+
+    def _lines(self, box: int, bits: Sequence[int], failed: int) -> list[float]:
+        """Give what each test adds, for every pattern of failed tests that can be, one after another."""
+        width = len(self.explainer.tests.players[box])
+        if width * 2 ** len(bits) > _MOST_NUMBERS:
+            raise _too_large(width * 2 ** len(bits))
+        subsets = [sum(bit for place, bit in enumerate(bits) if p >> place & 1) for p in range(2 ** len(bits))]
+        background = self.explainer.background[box]
+        table = np.zeros((len(subsets), width))
+        share = background.weight / background.weight.sum()
+        patterns = np.array(subsets, dtype=np.uint32) | np.uint32(failed)
+        shapley_table(patterns, background.pattern, share, *shapley_weights(width), table)
+        return (table + 0.0).ravel().tolist()
+
+
+class _Scores:
+    """Segments made by additive scores: each feature's part of each score."""
+
+    def __init__(self, segmenter: Any, least: float) -> None:
+        small = [segment.name for segment in segmenter.segments_ if segment.size < least]
+        if small:
+            message = (
+                f"scores describe each group, and {small[0]!r} has fewer people than the policy's "
+                f"minimum_group_size={least:g}; the model stays behind. Fit with fewer segments, or show plain cards"
+            )
+            raise UnsupportedModelError(message)
+        self.model: AdditiveModel = segmenter.model_
+        scores, bins = self.model.scores, self.model.coding.bins
+        embedding = scores.embedding
+        self.used = tuple(self.model.used_features.tolist())
+        self.order = [self.used.index(j) for j in scores.used.tolist()]
+        self.curves = {j: (p, scores.curves[p]) for p, j in enumerate(embedding.coordinates.tolist())}
+        self.tables = dict(zip(embedding.looked_up.tolist(), scores.tables, strict=True))
+        self.cells = {j: _cells_of(bins[j], table) for j, table in self.tables.items()}
+        self.means = dict(zip(scores.used.tolist(), self.model.population.means, strict=True))
+        self.offered = _Offered(segmenter, least)
+        everyone = AdditiveExplainer(self.model, self.model.population, np.arange(len(bins)), len(bins))
+        self.base = everyone.base_values().tolist()
+
+    def narrowed(self, values: Mapping[int, Value], freedom: Mapping[int, Freedom]) -> dict[str, Any]:
+        """Give the model as plain data."""
+        features = [self._feature(j, values[j], freedom[j]) for j in self.used]
+        bias = self.model.scores.bias.tolist()
+        return {"family": "scores", "features": features, "base": self.base, "bias": bias, "order": self.order}
+
+    def _feature(self, j: int, value: Value, freedom: Freedom) -> dict[str, Any]:
+        means = {"means": self.means[j].tolist()}
+        if j in self.tables:
+            facts, codes = self.cells[j].facts(freedom, value, self.offered.of(j))
+            return {**facts, **means, "parts": self.tables[j][codes].tolist()}
+        place, curve = self.curves[j]
+        embedding = self.model.scores.embedding
+        shift, factor = float(embedding.shift[place]), float(embedding.factor[place])
+        if freedom is Freedom.CHANGE:
+            return {"missing": 1, **means, "shift": shift, "factor": factor, "curve": curve.tolist()}
+        own = curve[UNKNOWN] if value is None else _at(curve, (float(value) - shift) * factor)
+        parts = [own, curve[UNKNOWN]] if freedom is Freedom.LEAVE_OUT else [own]
+        return {"missing": len(parts) - 1, **means, "parts": np.array(parts).tolist()}
+
+
+def _at(curve: NDArray[np.float64], point: float) -> NDArray[np.float64]:
+    """Give a coordinate's part of each score, as the kernels add it up."""
+    offset = np.float64(np.float32(point)) - curve[KNOT]
+    return np.asarray(curve[LEVEL] + curve[SLOPE] * np.abs(offset) + curve[CURVATURE] * offset * offset)
+
+
+def _too_large(size: int) -> UnsupportedModelError:
+    message = (
+        f"the model is too large to travel inside a page: {size:,} numbers, of at most {_MOST_NUMBERS:,}; fit with "
+        "fewer leaves or shorter rules, or show plain cards"
+    )
+    return UnsupportedModelError(message)
+
+
+_FAMILIES: dict[type, Callable[[Any, float], PortableModel]] = {BoxModel: _Boxes, AdditiveModel: _Scores}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         fold,
         lint_rules,
     )
+    from xseg.surveys import Survey
 
 _HOMES = {
     "Backend": "backends",
@@ -40,6 +41,7 @@ _HOMES = {
     "RuleSegmenter": "segmenters",
     "Scorer": "explanations",
     "SurrogateSegmenter": "segmenters",
+    "Survey": "surveys",
     "TreeSegmenter": "segmenters",
     "XsegError": "exceptions",
     "XsegWarning": "exceptions",
@@ -75,6 +77,7 @@ __all__ = [
     "RuleSegmenter",
     "Scorer",
     "SurrogateSegmenter",
+    "Survey",
     "TreeSegmenter",
     "XsegError",
     "XsegWarning",

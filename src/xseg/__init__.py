@@ -101,7 +101,19 @@ __all__ = [
     "verify_cards",
 ]
 __version__ = "0.1.0"
-_PACKAGES = ("backends", "cards", "datasets", "explanations", "export", "metrics", "policy", "reports", "segmenters")
+_PACKAGES = (
+    "backends",
+    "cards",
+    "datasets",
+    "explanations",
+    "export",
+    "metrics",
+    "personas",
+    "policy",
+    "reports",
+    "segmenters",
+    "surveys",
+)
 
 
 def __getattr__(name: str) -> Any:

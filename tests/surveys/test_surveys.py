@@ -282,7 +282,7 @@ BAD_SURVEYS = [
     ("purpose: offers", "purpose: offrs", r"questions.yes.purpose: 'offrs' is not declared"),
     ("exclusive: [nothing]", "exclusive: [none]", r"'none' is not an option"),
     ("[search, chat, nothing]", "['a;b', chat, nothing]", r"stands between the options"),
-    ("[shop, app]", "[shop]", r"line 12: questions.where.options"),
+    ("[shop, app]", "[shop]", r"line 11: questions.where.options"),
     ("[shop, app]", "[shop, shop]", r"'shop' is there twice"),
     ("unanswered: [cannot say]", "unanswered: [often]", r"it is an answer or it is none"),
     ("least: 0, most: 400", "least: 4, most: 4", r"4 is not above least"),

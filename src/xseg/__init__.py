@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from xseg.datasets import customers_policy, load_table, make_customers, rfm_table
     from xseg.exceptions import XsegError, XsegWarning
     from xseg.explanations import Scorer, change, contrast, counterfactual, explain
-    from xseg.export import load, save
+    from xseg.export import approval_of, approve, load, save
     from xseg.metrics import compare
     from xseg.policy import Policy
     from xseg.reports import make_report, segment_card
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         lint_rules,
     )
     from xseg.surveys import Survey
+    from xseg.touchpoints import route
 
 _HOMES = {
     "Backend": "backends",
@@ -45,6 +46,8 @@ _HOMES = {
     "TreeSegmenter": "segmenters",
     "XsegError": "exceptions",
     "XsegWarning": "exceptions",
+    "approval_of": "export",
+    "approve": "export",
     "change": "explanations",
     "compare": "metrics",
     "contrast": "explanations",
@@ -62,6 +65,7 @@ _HOMES = {
     "make_report": "reports",
     "segment_card": "reports",
     "rfm_table": "datasets",
+    "route": "touchpoints",
     "save": "export",
 }
 
@@ -81,6 +85,8 @@ __all__ = [
     "TreeSegmenter",
     "XsegError",
     "XsegWarning",
+    "approval_of",
+    "approve",
     "change",
     "compare",
     "contrast",
@@ -95,6 +101,7 @@ __all__ = [
     "make_customers",
     "make_report",
     "rfm_table",
+    "route",
     "save",
     "segment_card",
     "verify_card",
@@ -113,6 +120,7 @@ _PACKAGES = (
     "reports",
     "segmenters",
     "surveys",
+    "touchpoints",
 )
 
 

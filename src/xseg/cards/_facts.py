@@ -22,7 +22,7 @@ from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table
 from xseg.explanations import NO_RIVAL, Explained
-from xseg.export import fingerprint
+from xseg.export import Approval
 from xseg.ink import Language, Message
 from xseg.policy import Policy
 
@@ -61,6 +61,8 @@ class FactFinder:
         How people are spoken to.
     issued : date
         The date on the cards.
+    approval : Approval
+        Which model it is, and whether it is approved.
     agreement : sequence of {"yes", "no", "not known"} or None
         For a stand-in: whether the original agrees, by row.
     """
@@ -74,6 +76,7 @@ class FactFinder:
         language: Language,
         tone: str,
         issued: date,
+        approval: Approval,
         agreement: Sequence[OriginalAgrees] | None = None,
     ) -> None:
         self.table = table
@@ -97,7 +100,8 @@ class FactFinder:
             "unnamed": standing.unnamed,
             "not_used": standing.not_used,
             "issued": issued,
-            "model": fingerprint(segmenter),
+            "model": approval.fingerprint,
+            "approval": approval.state,
             "who": standing.who,
             "rights": standing.rights,
             "recipients": policy.recipients,

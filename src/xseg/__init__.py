@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from xseg.backends import Backend, BatchBackend, MemoryBackend
     from xseg.cards import Card, make_cards, verify_card, verify_cards
     from xseg.datasets import customers_policy, load_table, make_customers, rfm_table
+    from xseg.environments import Environment
     from xseg.exceptions import XsegError, XsegWarning
     from xseg.explanations import Scorer, change, contrast, counterfactual, explain
     from xseg.export import approval_of, approve, load, save
@@ -34,6 +35,7 @@ _HOMES = {
     "Backend": "backends",
     "BatchBackend": "backends",
     "Card": "cards",
+    "Environment": "environments",
     "MemoryBackend": "backends",
     "MixtureSegmenter": "segmenters",
     "OutcomeSegmenter": "segmenters",
@@ -73,6 +75,7 @@ __all__ = [
     "Backend",
     "BatchBackend",
     "Card",
+    "Environment",
     "MemoryBackend",
     "MixtureSegmenter",
     "OutcomeSegmenter",
@@ -112,6 +115,7 @@ _PACKAGES = (
     "backends",
     "cards",
     "datasets",
+    "environments",
     "explanations",
     "export",
     "metrics",

@@ -46,7 +46,7 @@ class ModelDocument(StrictDocument):
     kind: str
     parameters: dict[str, object]
     fingerprint: Digest
-    sign_offs: tuple[SignOffDocument, ...] = ()
+    sign_offs: list[SignOffDocument] = Field(default_factory=list)
 
 
 def check(holds: bool, where: str, problem: str) -> None:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from xseg import __version__
 from xseg._files import write_whole
+from xseg.environments import require_environment
 from xseg.exceptions import ApprovalError, ModelFileError, UnsupportedModelError
 from xseg.export._approval import Approval, SignOff, State, check_sign_offs, record, remember, sign, signed
 from xseg.export._document import FORMAT, VERSION
@@ -44,6 +45,8 @@ def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
         The object is not a segmenter that can be saved, or a step of the pipeline cannot be folded.
     ModelFileError
         The file cannot be written.
+    OutsideEnvironmentError, EnvironmentFileError
+        As for `xseg.environments.require_environment`.
 
     Examples
     --------
@@ -55,6 +58,7 @@ def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
     >>> bool((xseg.load(path).predict(customers) == segmenter.labels_).all())
     True
     """
+    require_environment("export")
     document = _describe(segmenter)
     document["fingerprint"] = _digest(document)
     # What was signed before the model was fitted again is not about this model.

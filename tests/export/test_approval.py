@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import xseg
-from xseg.exceptions import ApprovalError, ModelFileError, NotFittedError
+from xseg.exceptions import ApprovalError, DataError, ModelFileError, NotFittedError
 from xseg.export import fingerprint
 from xseg.export._approval import record, remember
 
@@ -235,6 +235,21 @@ def test_cards_say_that_a_draft_is_not_approved(tree):
     record_without.pop("checksum")
     record_without.pop("approval")
     assert xseg.Card.of(record_without).approval == "draft"
+
+
+def test_pages_about_segments_say_so_too_and_a_folder_of_cards_is_of_one_state(tree, tmp_path):
+    customers, segmenter = tree
+    some = {"ids": ["a", "b"], "now": NOW}
+    page = xseg.segment_card(segmenter, 0)
+    assert "This model is not approved." in page.text()
+    assert "This model is not approved." in page.html()
+    xseg.cards.write_cards(segmenter, customers.head(2), tmp_path, **some)
+    approved(segmenter, now=datetime(2026, 1, 1, tzinfo=UTC))
+    assert "not approved" not in xseg.segment_card(segmenter, 0).text()
+    with pytest.raises(DataError, match="cards of another approval"):
+        xseg.cards.write_cards(segmenter, customers.head(2), tmp_path, **some)
+    xseg.cards.write_cards(segmenter, customers.head(2), tmp_path / "new", **some)
+    assert "not approved" not in (tmp_path / "new" / "a.html").read_text()
 
 
 def test_cards_are_proven_with_what_the_model_was_when_they_were_made(tree):

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from xseg.backends import Backend, BatchBackend, MemoryBackend
     from xseg.cards import Card, make_cards, verify_card, verify_cards
     from xseg.datasets import customers_policy, load_table, make_customers, rfm_table
+    from xseg.environments import Environment
     from xseg.exceptions import XsegError, XsegWarning
     from xseg.explanations import Scorer, change, contrast, counterfactual, explain
-    from xseg.export import load, save
+    from xseg.export import approval_of, approve, load, save
     from xseg.metrics import compare
     from xseg.policy import Policy
     from xseg.reports import make_report, segment_card
@@ -28,11 +29,14 @@ if TYPE_CHECKING:
         fold,
         lint_rules,
     )
+    from xseg.surveys import Survey
+    from xseg.touchpoints import route
 
 _HOMES = {
     "Backend": "backends",
     "BatchBackend": "backends",
     "Card": "cards",
+    "Environment": "environments",
     "MemoryBackend": "backends",
     "MixtureSegmenter": "segmenters",
     "OutcomeSegmenter": "segmenters",
@@ -42,9 +46,12 @@ _HOMES = {
     "RuleSegmenter": "segmenters",
     "Scorer": "explanations",
     "SurrogateSegmenter": "segmenters",
+    "Survey": "surveys",
     "TreeSegmenter": "segmenters",
     "XsegError": "exceptions",
     "XsegWarning": "exceptions",
+    "approval_of": "export",
+    "approve": "export",
     "change": "explanations",
     "compare": "metrics",
     "contrast": "explanations",
@@ -59,6 +66,7 @@ _HOMES = {
     "make_customers": "datasets",
     "make_report": "reports",
     "rfm_table": "datasets",
+    "route": "touchpoints",
     "save": "export",
     "segment_card": "reports",
     "verify_card": "cards",
@@ -69,6 +77,7 @@ __all__ = [
     "Backend",
     "BatchBackend",
     "Card",
+    "Environment",
     "MemoryBackend",
     "MixtureSegmenter",
     "OutcomeSegmenter",
@@ -78,9 +87,12 @@ __all__ = [
     "RuleSegmenter",
     "Scorer",
     "SurrogateSegmenter",
+    "Survey",
     "TreeSegmenter",
     "XsegError",
     "XsegWarning",
+    "approval_of",
+    "approve",
     "change",
     "compare",
     "contrast",
@@ -95,6 +107,7 @@ __all__ = [
     "make_customers",
     "make_report",
     "rfm_table",
+    "route",
     "save",
     "segment_card",
     "verify_card",
@@ -106,13 +119,17 @@ _PACKAGES = (
     "cards",
     "consent",
     "datasets",
+    "environments",
     "explanations",
     "export",
     "metrics",
+    "personas",
     "policy",
     "reports",
     "rights",
     "segmenters",
+    "surveys",
+    "touchpoints",
 )
 
 

@@ -7,22 +7,29 @@ Messages say what was found, where it was found, and what to do about it.
 from sklearn.exceptions import NotFittedError as _SklearnNotFittedError
 
 __all__ = [
+    "AnswerError",
+    "ApprovalError",
     "ColumnTypeError",
     "ConsentError",
     "DataError",
+    "EnvironmentFileError",
     "FeatureNamesError",
     "LargeComponentWarning",
     "LedgerError",
     "ModelFileError",
     "NotFittedError",
     "OptionalDependencyError",
+    "OutsideEnvironmentError",
     "ParameterError",
     "PolicyError",
     "PurposeError",
     "RareCategoriesWarning",
+    "ReceiptError",
     "RuleError",
     "SchemaError",
     "SignalError",
+    "SurveyError",
+    "TouchpointError",
     "UnsupportedModelError",
     "UnsupportedTableError",
     "XsegError",
@@ -105,6 +112,34 @@ class SignalError(ConsentError):
 
 class PurposeError(ConsentError):
     """A feature would be used for a purpose that the policy does not give it."""
+
+
+class SurveyError(XsegError, ValueError):
+    """A survey file is malformed or contradicts itself."""
+
+
+class AnswerError(DataError):
+    """An answer does not fit its question, or nobody knows whose it is."""
+
+
+class ReceiptError(DataError):
+    """A receipt of consent was altered, has expired, or belongs to another version of the survey."""
+
+
+class TouchpointError(ParameterError):
+    """A touchpoint is malformed, or people cannot be routed with what is known of them."""
+
+
+class ApprovalError(XsegError, ValueError):
+    """A model is not approved, or its approval is not its own, was altered or has expired."""
+
+
+class EnvironmentFileError(XsegError, ValueError):
+    """An environment file or a log of overrides is malformed, or was altered."""
+
+
+class OutsideEnvironmentError(XsegError, RuntimeError):
+    """Something was asked for that is allowed only in the approved environment, and this is not it."""
 
 
 class OptionalDependencyError(XsegError, ImportError):

@@ -98,6 +98,14 @@ def test_a_card_of_somebody_else_or_of_another_model_fails(shop):
     assert "the card says" in str(failures[0])
 
 
+def test_a_card_of_one_person_of_whom_a_category_is_not_known_is_proven(shop):
+    customers, segmenter = shop
+    lacking = customers[customers["favourite_category"].isna()].head(3)
+    for row in range(len(lacking)):
+        alone = lacking.iloc[[row]]
+        assert xseg.verify_card(xseg.make_cards(segmenter, alone, now=NOW)[0], segmenter, alone).holds
+
+
 def test_what_cannot_be_verified_is_refused(shop):
     customers, segmenter = shop
     card = xseg.make_cards(segmenter, customers.head(1), now=NOW)[0]

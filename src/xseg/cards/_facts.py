@@ -23,7 +23,7 @@ from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table
 from xseg.explanations import NO_RIVAL, Explained
-from xseg.export import fingerprint
+from xseg.export import Approval
 from xseg.ink import Language, Message
 from xseg.policy import Policy
 
@@ -62,6 +62,8 @@ class FactFinder:
         How people are spoken to.
     issued : date
         The date on the cards.
+    approval : Approval
+        Which model it is, and whether it is approved.
     agreement : sequence of {"yes", "no", "not known"} or None
         For a stand-in: whether the original agrees, by row.
     """
@@ -75,6 +77,7 @@ class FactFinder:
         language: Language,
         tone: str,
         issued: date,
+        approval: Approval,
         agreement: Sequence[OriginalAgrees] | None = None,
     ) -> None:
         self.table = table
@@ -99,7 +102,8 @@ class FactFinder:
             "unnamed": standing.unnamed,
             "not_used": standing.not_used,
             "issued": issued,
-            "model": fingerprint(segmenter),
+            "model": approval.fingerprint,
+            "approval": approval.state,
             "who": standing.who,
             "rights": standing.rights,
             "recipients": policy.recipients,

@@ -13,6 +13,7 @@ from xseg.cards._lint import check_words
 from xseg.cards._record import Card, OriginalAgrees
 from xseg.exceptions import DataError
 from xseg.explanations import own_contributions
+from xseg.export import approval_of
 from xseg.ink import language_of
 from xseg.policy import Policy
 from xseg.segmenters import fold
@@ -149,7 +150,8 @@ def make_cards(
     check_words(told, told.locale)
     check_words(told, tag)
     language = language_of(tag, tone, told.wording.get(catalogue))
-    facts = FactFinder(model, table, explained, told.spoken_in(tag), language, tone, issued, agreed)
+    approval = approval_of(segmenter, now=issued)
+    facts = FactFinder(model, table, explained, told.spoken_in(tag), language, tone, issued, approval, agreed)
     return Cards(facts, range(len(table)), None if ids is None else [str(name) for name in ids])
 
 

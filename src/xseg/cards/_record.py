@@ -260,6 +260,8 @@ class Card(_Fact):
         where the rules are the model itself.
     issued : date
         When.
+    approval : {"draft", "reviewed", "approved"}
+        What the model was on that day (see `xseg.approve`).
     model : str
         Fingerprint of the model.
     reference : str or None
@@ -302,6 +304,7 @@ class Card(_Fact):
     unknown_matters: bool
     original_agrees: OriginalAgrees | None = None
     issued: date
+    approval: Literal["draft", "reviewed", "approved"] = "draft"
     model: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     reference: str | None
     who: WhoToAsk | None

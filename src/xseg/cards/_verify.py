@@ -14,6 +14,7 @@ from xseg.core.schema import Kind
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError
 from xseg.explanations import changed_rows
+from xseg.export._approval import signed, states_on
 from xseg.policy import Policy
 
 __all__ = ["CardCheck", "Failure", "verify_card", "verify_cards"]
@@ -180,7 +181,10 @@ class _Maker:
         """Give the card of a row; only its issuer knows whose it is, and what an original said of the person."""
         made = self.cards_like(card)[row]
         asked = made.original_agrees in {"yes", "no"} or card.original_agrees is None
-        known = {} if asked else {"original_agrees": card.original_agrees}
+        known: dict[str, Any] = {} if asked else {"original_agrees": card.original_agrees}
+        # A card says what the model was when it was made; it may have been signed for later that day.
+        if card.model == made.model and card.approval in states_on(signed(self.segmenter), made.model, card.issued):
+            known["approval"] = card.approval
         return made.model_copy(update={"reference": card.reference, **known})
 
     def name(self, segment: int, card: Card) -> str:

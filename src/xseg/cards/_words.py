@@ -435,6 +435,8 @@ def _closing(card: "Card", language: Language) -> tuple[str, ...]:
             sentences.append(language.say("closing.officer", officer=one_line(card.who.officer)))
         if card.who.authority is not None:
             sentences.append(language.say("closing.authority", authority=one_line(card.who.authority)))
+    if card.approval != "approved":
+        sentences.append(language.say("closing.draft"))
     made = {"day": language.date(card.issued), "model": f"{card.model[:4]}-{card.model[4:8]}"}
     if card.reference is None:
         return (*sentences, language.say("closing.made", **made))

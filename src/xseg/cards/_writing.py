@@ -15,7 +15,7 @@ from xseg.cards._sinks import FORMS, PEOPLE_IN_A_PART, sinks_of
 from xseg.cards._stems import file_stems, id_of
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError, ParameterError
-from xseg.export import fingerprint
+from xseg.export import approval_of, fingerprint
 from xseg.ink import language_of
 from xseg.policy import Policy
 
@@ -84,8 +84,8 @@ def write_cards(
     X : table or array of shape (n_rows, n_features)
         The people.
     folder : path
-        Where to write; made if it is not there. It remembers the model, policy, people and language, and refuses
-        others; it also remembers the day, which stays that of the first call.
+        Where to write; made if it is not there. It remembers the model, whether it is approved, the policy, people and
+        language, and refuses others; it also remembers the day, which stays that of the first call.
     ids : sequence of shape (n_rows,)
         A name for each person; it becomes the file name and the card's reference.
     policy : Policy, path or None, default=None
@@ -142,8 +142,9 @@ default=("html",)
     language_of(told.locale if locale is None else locale, tone)
     target.mkdir(parents=True, exist_ok=True)
     remove_drafts(target)
-    about = _about(segmenter, told, stems, locale, tone)
-    issued = _recorded(target, about, datetime.now(UTC) if now is None else now)
+    moment = datetime.now(UTC) if now is None else now
+    about = _about(segmenter, told, stems, locale, tone) | {"approval": approval_of(segmenter, now=moment.date()).state}
+    issued = _recorded(target, about, moment)
     order = _Order(segmenter, told, target, tuple(forms), issued, locale, tone)
     n_written = 0
     for people, written in _done(order, X, stems, n_jobs):

@@ -173,6 +173,9 @@ def _frame(table: Table) -> "pd.DataFrame":
 def _series(column: Column) -> Any:
     import pandas as pd
 
+    if column.kind is Kind.EMPTY:
+        # Nothing says what kind of values are missing, and numbers would say too much.
+        return np.full(len(column.values), None, dtype=object)
     if not column.kind.is_numeric:
         ordered = column.kind is Kind.ORDERED
         return pd.Categorical.from_codes(column.values.tolist(), pd.Index(column.categories), ordered=ordered)

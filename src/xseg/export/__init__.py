@@ -1,5 +1,6 @@
-"""What other machines read: saved models."""
+"""What other machines read: saved models, and who signed for them."""
 
-from xseg.export._model import fingerprint, load, save
+from xseg.export._approval import Approval, SignOff
+from xseg.export._model import approval_of, approve, fingerprint, load, save
 
-__all__ = ["fingerprint", "load", "save"]
+__all__ = ["Approval", "SignOff", "approval_of", "approve", "fingerprint", "load", "save"]

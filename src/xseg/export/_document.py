@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from xseg.exceptions import ModelFileError
 
-__all__ = ["FORMAT", "VERSION", "Count", "Finite", "ModelDocument", "StrictDocument", "check"]
+__all__ = ["FORMAT", "VERSION", "Count", "Finite", "ModelDocument", "SignOffDocument", "StrictDocument", "check"]
 
 FORMAT = "xseg-model"
 VERSION = 1
@@ -21,6 +21,22 @@ class StrictDocument(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class SignOffDocument(StrictDocument):
+    """What somebody signed; whether it holds is for `check_sign_offs` to say."""
+
+    state: Literal["draft", "reviewed", "approved"]
+    by: Annotated[str, Field(min_length=1)]
+    review: Digest
+    at: str
+    expires: str | None
+    fingerprint: Digest
+    digest: Digest
+    seal: Digest | None
+
+
 class ModelDocument(StrictDocument):
     """A fitted segmenter of any kind; each kind adds what it holds."""
 
@@ -29,7 +45,8 @@ class ModelDocument(StrictDocument):
     xseg: str
     kind: str
     parameters: dict[str, object]
-    fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    fingerprint: Digest
+    sign_offs: list[SignOffDocument] = Field(default_factory=list)
 
 
 def check(holds: bool, where: str, problem: str) -> None:

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+from dataclasses import asdict
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +12,23 @@ from pydantic import ValidationError
 
 from xseg import __version__
 from xseg._files import write_whole
-from xseg.exceptions import ModelFileError, UnsupportedModelError
+from xseg.environments import require_environment
+from xseg.exceptions import ApprovalError, ModelFileError, UnsupportedModelError
+from xseg.export._approval import Approval, SignOff, State, check_sign_offs, record, remember, sign, signed
 from xseg.export._document import FORMAT, VERSION
 from xseg.export._kinds import KINDS, SavedKind
 from xseg.export._parameters import plain
 from xseg.segmenters import fold
 
-__all__ = ["fingerprint", "load", "save"]
+__all__ = ["approval_of", "approve", "fingerprint", "load", "save"]
 
 _MOST_BYTES = 256 * 2**20
 
 
 def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted segmenter to a JSON file: everything needed to predict, explain and print a card, and no row.
+
+    What was signed for the model (see `approve`) is written too.
 
     Parameters
     ----------
@@ -39,6 +45,8 @@ def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
         The object is not a segmenter that can be saved, or a step of the pipeline cannot be folded.
     ModelFileError
         The file cannot be written.
+    OutsideEnvironmentError, EnvironmentFileError
+        As for `xseg.environments.require_environment`.
 
     Examples
     --------
@@ -50,8 +58,13 @@ def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
     >>> bool((xseg.load(path).predict(customers) == segmenter.labels_).all())
     True
     """
+    require_environment("export")
     document = _describe(segmenter)
     document["fingerprint"] = _digest(document)
+    # What was signed before the model was fitted again is not about this model.
+    own = [asdict(sign_off) for sign_off in signed(segmenter) if sign_off.fingerprint == document["fingerprint"]]
+    if own:
+        document["sign_offs"] = own
     text = json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     try:
         write_whole(path, text)
@@ -60,7 +73,13 @@ def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
         raise ModelFileError(message) from error
 
 
-def load(path: str | os.PathLike[str]) -> Any:
+def load(
+    path: str | os.PathLike[str],
+    *,
+    require: State | None = None,
+    key: bytes | None = None,
+    now: date | None = None,
+) -> Any:
     """Read a segmenter that `save` wrote.
 
     Nothing in the file is executed; its shape, its numbers and its fingerprint are checked before anything is built.
@@ -69,6 +88,12 @@ def load(path: str | os.PathLike[str]) -> Any:
     ----------
     path : path
         The file.
+    require : {"draft", "reviewed", "approved"}, default=None
+        The least that the model must be; None asks for nothing.
+    key : bytes, default=None
+        What sign-offs must be sealed with; None does not ask for a seal.
+    now : date, default=None
+        The day on which they must count; None means today (UTC).
 
     Returns
     -------
@@ -79,10 +104,13 @@ def load(path: str | os.PathLike[str]) -> Any:
     ------
     ModelFileError
         The file is missing, of an unknown version or kind, damaged, or has been altered.
+    ApprovalError
+        The model is less than what is required, or something signed was altered, belongs to another model, or is not
+        sealed with the key.
 
     Examples
     --------
-    See `save`.
+    See `save` and `approve`.
     """
     document = _read(Path(path))
     kind = _kind_of(document, Path(path))
@@ -96,11 +124,123 @@ def load(path: str | os.PathLike[str]) -> Any:
     if model.fingerprint != _digest(document):
         message = f"{path}: the fingerprint does not match the content: the file was altered after it was saved"
         raise ModelFileError(message)
+    sign_offs = [SignOff(**part.model_dump()) for part in model.sign_offs]
+    day = datetime.now(UTC).date() if now is None else now
     try:
-        return kind.build(model)
+        check_sign_offs(sign_offs, model.fingerprint, day, require, key)
+    except ApprovalError as error:
+        message = f"{path}: {error}"
+        raise ApprovalError(message) from None
+    try:
+        segmenter = kind.build(model)
     except ModelFileError as error:
         message = f"{path}: {error}"
         raise ModelFileError(message) from None
+    remember(segmenter, sign_offs)
+    return segmenter
+
+
+def approve(
+    segmenter: Any,
+    *,
+    by: str,
+    review: Any,
+    state: State = "approved",
+    expires: date | None = None,
+    key: bytes | None = None,
+    now: datetime | None = None,
+) -> SignOff:
+    """Sign for a model: that it was reviewed, that it is approved, or that it is a draft again.
+
+    A model is approved after it was reviewed, by that very review. What is signed holds for this model and no other:
+    fitted again on other rows, or changed in any number, it is a draft.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter, or Pipeline that ends in one
+        The model; what is signed is kept with it, and in the file that `save` writes.
+    by : str
+        The name of who signs.
+    review : str, bytes or review
+        The review it rests on: its SHA-256 in hexadecimal, its bytes, or an object with a `digest`.
+    state : {"reviewed", "approved", "draft"}, default="approved"
+        What is said of the model.
+    expires : date, default=None
+        The first day on which it no longer counts; None means never.
+    key : bytes, default=None
+        Seals it, so that `load` with the same key can tell it from one that somebody else wrote.
+    now : datetime, default=None
+        When, with a time zone; None means now.
+
+    Returns
+    -------
+    SignOff
+        What was signed.
+
+    Raises
+    ------
+    ApprovalError
+        There is no name, no digest of a review or no such state, it would be over already, or the model was not
+        reviewed by this review before.
+    NotFittedError, UnsupportedModelError
+        As for `save`.
+
+    Notes
+    -----
+    Without a key, a sign-off says who signed and cannot prove it: whoever can write the file can write another name.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> customers = xseg.make_customers(500, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> xseg.approval_of(segmenter).state
+    'draft'
+    >>> review = b"what was looked at, and what was found"
+    >>> for state in ("reviewed", "approved"):
+    ...     sign_off = xseg.approve(segmenter, by="Ada Marsh", review=review, state=state)
+    >>> xseg.approval_of(segmenter).state
+    'approved'
+    """
+    own = fingerprint(segmenter)
+    at = datetime.now(UTC) if now is None else now
+    sign_off = sign(own, state, by=by, review=review, at=at, expires=expires, key=key)
+    signed_before = [earlier for earlier in signed(segmenter) if earlier.fingerprint == own]
+    if state == "approved" and record([*signed_before, sign_off], own, sign_off.day).state != "approved":
+        message = (
+            f"the model was not reviewed by review {sign_off.review[:8]} before; sign state='reviewed' on that review "
+            "first"
+        )
+        raise ApprovalError(message)
+    remember(segmenter, [*signed_before, sign_off])
+    return sign_off
+
+
+def approval_of(segmenter: Any, *, now: date | None = None) -> Approval:
+    """Say whether a model is a draft, reviewed or approved.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter, or Pipeline that ends in one
+        The model.
+    now : date, default=None
+        The day; None means today (UTC).
+
+    Returns
+    -------
+    Approval
+        What it is, and what was signed for it. What was altered, has ended or belongs to another model does not count.
+
+    Raises
+    ------
+    NotFittedError, UnsupportedModelError
+        As for `save`.
+
+    Examples
+    --------
+    See `approve`.
+    """
+    return record(signed(segmenter), fingerprint(segmenter), datetime.now(UTC).date() if now is None else now)
 
 
 def fingerprint(segmenter: Any) -> str:
@@ -157,7 +297,7 @@ def _refuse_constant(constant: str) -> float:
 
 
 def _digest(document: dict[str, Any]) -> str:
-    content = {key: value for key, value in document.items() if key not in {"fingerprint", "xseg"}}
+    content = {key: value for key, value in document.items() if key not in {"fingerprint", "sign_offs", "xseg"}}
     text = json.dumps(content, allow_nan=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

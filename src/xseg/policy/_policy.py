@@ -2,12 +2,10 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError
 
-from xseg._files import write_whole
 from xseg.exceptions import PolicyError
 from xseg.policy._parts import (
     DECLARED_PURPOSES,
@@ -25,7 +23,7 @@ from xseg.policy._parts import (
 )
 from xseg.policy._problems import describe, did_you_mean
 from xseg.policy._translated import translated
-from xseg.policy._yaml import KeyPath, Lines, check_file_size, dump_yaml, read_yaml
+from xseg.policy._yaml import KeyPath, Lines, dump_yaml, read_text, read_yaml, write_text
 
 __all__ = ["Policy"]
 
@@ -176,18 +174,7 @@ class Policy(Frozen):
         ...     Policy.load(path).minimum_group_size
         20
         """
-        file = Path(path)
-        try:
-            check_file_size(file.stat().st_size, str(file))
-            text = file.read_bytes().decode("utf-8-sig")
-        except OSError as error:
-            message = f"cannot read the policy file {file}: {error.strerror}; check the path"
-            raise PolicyError(message) from error
-        except UnicodeDecodeError as error:
-            found = f"byte {error.start} is {error.object[error.start]:#04x}"
-            message = f"{file} is not UTF-8 text ({found}); save it as UTF-8"
-            raise PolicyError(message) from error
-        return cls.parse(text, source=str(file))
+        return cls.parse(read_text(path), source=str(path))
 
     @classmethod
     def of(cls, policy: "Policy | str | os.PathLike[str] | Mapping[str, Any] | None") -> "Policy":
@@ -266,12 +253,7 @@ class Policy(Frozen):
         --------
         See `load`.
         """
-        file = Path(path)
-        try:
-            write_whole(file, self.to_yaml())
-        except OSError as error:
-            message = f"cannot write the policy file {file}: {error.strerror}; check the folder and its permissions"
-            raise PolicyError(message) from error
+        write_text(path, self.to_yaml())
 
     def feature(self, name: str) -> FeaturePolicy:
         """Return what holds for one column, whether or not the policy names it.

@@ -17,12 +17,26 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     return f" Did you mean {nearest[0]!r}?" if nearest else ""
 
 
-def describe(error: ValidationError, source: str, lines: Lines, keys_at: Callable[[KeyPath], Sequence[str]]) -> str:
+def _same(path: KeyPath) -> KeyPath:
+    return path
+
+
+def describe(
+    error: ValidationError,
+    source: str,
+    lines: Lines,
+    keys_at: Callable[[KeyPath], Sequence[str]],
+    written_at: Callable[[KeyPath], KeyPath] = _same,
+) -> str:
     """Return one message that lists every problem, one a line, in the order of the file."""
-    details = error.errors(include_url=False)
-    details.sort(key=lambda detail: _line_of(detail["loc"], lines) or 0)
-    heading = f"{source} has {len(details)} problem{'s' if len(details) > 1 else ''}:"
-    return "\n".join([heading, *(f"  {_where(d['loc'], lines)}: {_what(d, keys_at)}" for d in details)])
+    return listed([(written_at(d["loc"]), _what(d, keys_at)) for d in error.errors(include_url=False)], source, lines)
+
+
+def listed(problems: Sequence[tuple[KeyPath, str]], source: str, lines: Lines) -> str:
+    """Return one message that lists problems by their paths, one a line, in the order of the file."""
+    ordered = sorted(problems, key=lambda problem: _line_of(problem[0], lines) or 0)
+    heading = f"{source} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:"
+    return "\n".join([heading, *(f"  {_where(path, lines)}: {what}" for path, what in ordered)])
 
 
 def _line_of(path: KeyPath, lines: Lines) -> int | None:

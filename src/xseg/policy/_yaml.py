@@ -1,21 +1,42 @@
 """YAML as plain data with line numbers, and nothing else that YAML can do.
 
-Anchors, aliases, tags and merge keys are refused: a policy says each thing once, in full, and a file from
-elsewhere can neither build objects nor grow in memory.
+Anchors, aliases, tags and merge keys are refused: a file says each thing once, in full, and one from elsewhere can
+neither build objects nor grow in memory. Policies, surveys and environments are all read here.
 """
 
+import os
 import re
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from xseg.exceptions import PolicyError
+from xseg._files import write_whole
+from xseg.exceptions import PolicyError, XsegError
 
 MAX_BYTES = 1 << 20
 _MAX_DEPTH = 16
 
 KeyPath = tuple[str | int, ...]
 Lines = dict[KeyPath, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """What a file is called in messages, with its article, and the error that refuses it."""
+
+    name: str
+    error: type[XsegError]
+    article: str = "a"
+
+    @property
+    def one(self) -> str:
+        """The name with its article."""
+        return f"{self.article} {self.name}"
+
+
+POLICY = FileKind("policy", PolicyError)
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -27,10 +48,10 @@ class _PlainLoader(yaml.SafeLoader):
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         refused = _refused_part(event)
         if refused is not None:
-            problem = f"found {refused}, which a policy may not hold; write the value out in full"
+            problem = f"found {refused}, which a file like this may not hold; write the value out in full"
             raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
         if self._depth >= _MAX_DEPTH:
-            problem = f"found nesting deeper than {_MAX_DEPTH} levels; a policy needs four"
+            problem = f"found nesting deeper than {_MAX_DEPTH} levels; four are enough"
             raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
         self._depth += 1
         node = super().compose_node(parent, index)
@@ -59,9 +80,9 @@ for _tag, _pattern, _first in [
     _PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first)
 
 
-def read_yaml(text: str, source: str) -> tuple[dict[str, Any], Lines]:
+def read_yaml(text: str, source: str, kind: FileKind = POLICY) -> tuple[dict[str, Any], Lines]:
     """Return the mapping that `text` holds, and the line on which each path of it begins."""
-    _check_size(len(text.encode("utf-8", "surrogatepass")), source)
+    _check_size(len(text.encode("utf-8", "surrogatepass")), source, kind)
     loader = None
     try:
         loader = _PlainLoader(text)
@@ -70,23 +91,42 @@ def read_yaml(text: str, source: str) -> tuple[dict[str, Any], Lines]:
         problems: list[str] = []
         data = _plain(loader, node, (), lines, problems) if node is not None else None
     except yaml.YAMLError as error:
-        message = _syntax_message(error, source)
-        raise PolicyError(message) from error
+        message = _syntax_message(error, source, kind)
+        raise kind.error(message) from error
     finally:
         if loader is not None:
             loader.dispose()
     if problems:
-        raise PolicyError("\n".join([f"{source} repeats keys; keep one of each:", *problems]))
+        raise kind.error("\n".join([f"{source} repeats keys; keep one of each:", *problems]))
     if not isinstance(data, dict):
         held = "nothing" if data is None else f"a {type(data).__name__}"
-        message = f"{source} holds {held} where a policy was expected; begin with 'version: 1'"
-        raise PolicyError(message)
+        message = f"{source} holds {held} where {kind.one} was expected; begin with 'version: 1'"
+        raise kind.error(message)
     return data, lines
 
 
-def check_file_size(n_bytes: int, source: str) -> None:
-    """Refuse a file that is too large before it is read."""
-    _check_size(n_bytes, source)
+def read_text(path: str | os.PathLike[str], kind: FileKind = POLICY) -> str:
+    """Give the text of a file, after its size has been checked."""
+    file = Path(path)
+    try:
+        _check_size(file.stat().st_size, str(file), kind)
+        return file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        message = f"cannot read the {kind.name} file {file}: {error.strerror}; check the path"
+        raise kind.error(message) from error
+    except UnicodeDecodeError as error:
+        found = f"byte {error.start} is {error.object[error.start]:#04x}"
+        message = f"{file} is not UTF-8 text ({found}); save it as UTF-8"
+        raise kind.error(message) from error
+
+
+def write_text(path: str | os.PathLike[str], text: str, kind: FileKind = POLICY) -> None:
+    """Write a file whole or not at all."""
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        message = f"cannot write the {kind.name} file {path}: {error.strerror}; check the folder and its permissions"
+        raise kind.error(message) from error
 
 
 class _Dumper(yaml.SafeDumper):
@@ -108,10 +148,10 @@ def dump_yaml(data: dict[str, Any]) -> str:
     return text
 
 
-def _check_size(n_bytes: int, source: str) -> None:
+def _check_size(n_bytes: int, source: str, kind: FileKind) -> None:
     if n_bytes > MAX_BYTES:
-        message = f"{source} is {n_bytes:,} bytes long; a policy has at most {MAX_BYTES:,} bytes (1 MiB)"
-        raise PolicyError(message)
+        message = f"{source} is {n_bytes:,} bytes long; {kind.one} has at most {MAX_BYTES:,} bytes (1 MiB)"
+        raise kind.error(message)
 
 
 def _plain(loader: _PlainLoader, node: yaml.Node, path: KeyPath, lines: Lines, problems: list[str]) -> Any:
@@ -142,9 +182,9 @@ def _plain_mapping(
     return mapping
 
 
-def _syntax_message(error: yaml.YAMLError, source: str) -> str:
+def _syntax_message(error: yaml.YAMLError, source: str, kind: FileKind) -> str:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
         return f"{source} cannot be read as YAML: {error}"
     problem = ", ".join(filter(None, [getattr(error, "context", None), getattr(error, "problem", None)]))
-    return f"{source}, line {mark.line + 1}, column {mark.column + 1}: not a policy in YAML: {problem}"
+    return f"{source}, line {mark.line + 1}, column {mark.column + 1}: not {kind.one} in YAML: {problem}"

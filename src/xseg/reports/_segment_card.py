@@ -11,7 +11,7 @@ from xseg._files import write_whole
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, XsegError
 from xseg.explanations import NO_RIVAL, Explained, WayFinder, own_contributions
-from xseg.export import fingerprint
+from xseg.export import approval_of
 from xseg.ink import environment, found_words, language_of
 from xseg.metrics import Stability
 from xseg.policy import Policy
@@ -80,6 +80,8 @@ class SegmentCard:
         What is well, and what to look at.
     model : str
         Fingerprint of the model.
+    approval : {"draft", "reviewed", "approved"}
+        What the model is (see `xseg.approve`).
     """
 
     facts: SegmentFacts
@@ -92,6 +94,7 @@ class SegmentCard:
     returns: float | None
     checks: tuple[Check, ...]
     model: str
+    approval: str
 
     def html(self) -> str:
         """Give the page as HTML that needs no network and no script."""
@@ -171,6 +174,7 @@ def segment_card(
     facts, said = segment_facts(folded, told, index), told.segments.get(folded.segment_names_[index])
     drivers, neighbours, close = ((), (), None) if X is None else _from_people(folded, X, told, index)
     returns = None if stability is None else stability.segments[index].jaccard
+    approval = approval_of(segmenter)
     return SegmentCard(
         facts=facts,
         sentence=None if said is None else said.sentence,
@@ -181,7 +185,8 @@ def segment_card(
         close=close,
         returns=returns,
         checks=tuple(_checks(folded, told, facts, close, returns)),
-        model=fingerprint(folded),
+        model=approval.fingerprint,
+        approval=approval.state,
     )
 
 

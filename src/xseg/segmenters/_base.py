@@ -117,6 +117,14 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             )
             raise NotFittedError(message)
 
+    def _begin_fit(self) -> None:
+        """Check, before anything is learned, that this is the place for it and that the parameters are allowed."""
+        # Late: whoever only predicts needs no environment.
+        from xseg.environments import require_environment
+
+        require_environment("fit")
+        self._check_parameters()
+
     def _check_parameters(self) -> None:
         try:
             self._validate_params()

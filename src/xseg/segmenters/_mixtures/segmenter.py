@@ -225,7 +225,7 @@ class MixtureSegmenter(AdditiveSegmenter):
             The iterations ended before the log-likelihood stopped rising, or there are fewer segments than asked for.
         """
         del y
-        self._check_parameters()
+        self._begin_fit()
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         backend = self._backend(X, sample_weight, reset=True)
         prepared = self._prepare(X, backend, scaling="standard", feature_weights=None, seed=seed)

@@ -200,7 +200,7 @@ class OutcomeSegmenter(TreeBoxes):
         DataError, SchemaError, ColumnTypeError
             The rows or outcomes cannot be used.
         """
-        self._check_parameters()
+        self._begin_fit()
         if isinstance(X, Backend):
             message = "outcomes come as an array beside rows in memory; give a table rather than a backend"
             raise ParameterError(message)

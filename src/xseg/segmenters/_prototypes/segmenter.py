@@ -192,7 +192,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
             The rows cannot be segmented, or are fewer than `min_members`.
         """
         del y
-        self._check_parameters()
+        self._begin_fit()
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         backend = self._backend(X, sample_weight, reset=True)
         power = METRICS[self.metric]

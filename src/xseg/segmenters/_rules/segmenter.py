@@ -231,7 +231,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
             A rule names a category that no row has.
         """
         del y
-        self._check_parameters()
+        self._begin_fit()
         backend = self._backend(X, sample_weight, reset=True)
         ground = survey(backend, read_rules(self.rules))
         if isinstance(X, Backend):

@@ -193,7 +193,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         XsegWarning
             A group of the original has no leaf.
         """
-        self._check_parameters()
+        self._begin_fit()
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         shown = self._show(X, y, sample_weight)
         labelled = label_rows(

@@ -227,7 +227,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             The rows cannot be segmented.
         """
         del y
-        self._check_parameters()
+        self._begin_fit()
         self._check_sizes()
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         backend = self._backend(X, sample_weight, reset=True)

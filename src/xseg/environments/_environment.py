@@ -1,0 +1,244 @@
+"""The environment file as frozen data."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from xseg.environments._here import REGION, data_region, file_digest, host, packages_digest
+from xseg.environments._standing import Waiver, active, waived
+from xseg.exceptions import EnvironmentFileError, OutsideEnvironmentError
+from xseg.policy._parts import Frozen, Words
+from xseg.policy._problems import describe
+from xseg.policy._yaml import FileKind, KeyPath, Lines, dump_yaml, read_text, read_yaml, write_text
+
+__all__ = ["Environment"]
+
+_FILE = FileKind("environment", EnvironmentFileError, article="an")
+Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+
+
+class Environment(Frozen):
+    """Where models may be fitted and exported.
+
+    Parameters
+    ----------
+    version : {1}
+        The version of the file format.
+    name : str
+        What it is called.
+    hosts : sequence of str
+        The machines that belong to it, by name.
+    packages : str, optional
+        What `packages_digest` gives there; None leaves it open.
+    locks : mapping of str to str
+        SHA-256 of lock files, by path.
+    data_region : str, optional
+        What the variable ``XSEG_DATA_REGION`` says there; None leaves it open.
+
+    Raises
+    ------
+    EnvironmentFileError
+        A field is unknown, missing or not allowed; all problems are listed, one a line.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> here = xseg.Environment.here("this machine")
+    >>> here.check()
+    >>> xseg.Environment(name="elsewhere", hosts=["no such machine"]).differences()[0][:22]
+    'this machine is called'
+    """
+
+    version: Literal[1] = 1
+    name: Words
+    hosts: Annotated[tuple[Words, ...], Field(min_length=1)]
+    packages: Digest | None = None
+    locks: Mapping[str, Digest] = Field(default_factory=dict)
+    data_region: Words | None = None
+
+    def __init__(self, /, **data: Any) -> None:
+        self._fill(data, "the environment", {})
+
+    def _fill(self, data: dict[str, Any], source: str, lines: Lines) -> None:
+        try:
+            self.__pydantic_validator__.validate_python(data, self_instance=self)
+        except ValidationError as error:
+            raise EnvironmentFileError(describe(error, source, lines, _keys_at)) from error
+
+    @classmethod
+    def parse(cls, text: str, source: str = "<text>") -> Self:
+        """Read an environment from YAML text.
+
+        Parameters
+        ----------
+        text : str
+            At most 1 MiB of YAML, without anchors, aliases and tags.
+        source : str, default="<text>"
+            What error messages call the text.
+
+        Returns
+        -------
+        Environment
+            The environment.
+
+        Raises
+        ------
+        EnvironmentFileError
+            The text is not YAML, repeats a key, or is not an environment; with the line and path of every problem.
+        """
+        data, lines = read_yaml(text, source, _FILE)
+        environment = cls.__new__(cls)
+        environment._fill(data, source, lines)
+        return environment
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read an environment from a YAML file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A UTF-8 file of at most 1 MiB.
+
+        Returns
+        -------
+        Environment
+            The environment.
+
+        Raises
+        ------
+        EnvironmentFileError
+            The file cannot be read or is not an environment, as for `parse`.
+        """
+        return cls.parse(read_text(path, _FILE), source=str(path))
+
+    @classmethod
+    def here(cls, name: str) -> Self:
+        """Describe this place, so that it can be approved.
+
+        Parameters
+        ----------
+        name : str
+            What to call it.
+
+        Returns
+        -------
+        Environment
+            This machine, with the packages that are installed and the region that is set.
+        """
+        return cls(name=name, hosts=[host()], packages=packages_digest(), data_region=data_region())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the environment to a YAML file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file to write or replace.
+
+        Raises
+        ------
+        EnvironmentFileError
+            The file cannot be written.
+        """
+        stated = {"version": self.version, **self.model_dump(mode="json", exclude_defaults=True)}
+        write_text(path, dump_yaml(stated), _FILE)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything the environment says."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+
+    def differences(self) -> tuple[str, ...]:
+        """Say what is not here as it is approved.
+
+        Returns
+        -------
+        tuple of str
+            A sentence for each; nothing where this is the place.
+        """
+        return tuple(self._found())
+
+    def check(self) -> None:
+        """Refuse any other place.
+
+        Raises
+        ------
+        OutsideEnvironmentError
+            Something is not here as it is approved.
+        """
+        differences = self.differences()
+        if differences:
+            heading = f"this is not the environment {self.name!r}:"
+            raise OutsideEnvironmentError("\n  ".join([heading, *differences]))
+
+    def active(self) -> AbstractContextManager["Environment"]:
+        """Let `fit` and `save` run nowhere else, in all threads of this process, until the block ends.
+
+        For a whole run, and its child processes, name the file in the variable ``XSEG_ENVIRONMENT`` instead.
+
+        Returns
+        -------
+        context manager
+            Gives the environment.
+
+        Examples
+        --------
+        >>> import xseg
+        >>> customers = xseg.make_customers(200, random_state=0)
+        >>> with xseg.Environment(name="elsewhere", hosts=["no such machine"]).active():
+        ...     try:
+        ...         xseg.TreeSegmenter(3).fit(customers)
+        ...     except xseg.exceptions.OutsideEnvironmentError as error:
+        ...         print(str(error).splitlines()[0])
+        fit is allowed only in the environment 'elsewhere', and here:
+        """
+        return active(self)
+
+    def override(self, *, by: str, reason: str, log: str | os.PathLike[str]) -> AbstractContextManager[None]:
+        """Let `fit` and `save` run outside the environment until the block ends, and log each time they do.
+
+        Parameters
+        ----------
+        by, reason : str
+            Who answers for it, and why.
+        log : str or path-like
+            JSON Lines that are added to; without it, nothing runs.
+
+        Returns
+        -------
+        context manager
+            The override.
+
+        Raises
+        ------
+        ParameterError
+            There is no name or no reason.
+        """
+        return waived(Waiver(self.digest, by, reason, Path(log)))
+
+    def _found(self) -> Iterator[str]:
+        if host() not in self.hosts:
+            yield f"this machine is called {host()!r}, not {' or '.join(map(repr, self.hosts))}"
+        if self.packages is not None and self.packages != packages_digest():
+            yield f"the installed packages have digest {packages_digest()[:8]}, not {self.packages[:8]}"
+        for path, digest in self.locks.items():
+            found = file_digest(path)
+            if found != digest:
+                what = "cannot be read" if found is None else f"has digest {found[:8]}"
+                yield f"the lock file {path} {what}, not {digest[:8]}"
+        if self.data_region is not None and self.data_region != data_region():
+            yield f"{REGION} says {data_region()!r}, not {self.data_region!r}"
+
+
+def _keys_at(path: KeyPath) -> Sequence[str]:
+    """Return the keys that are allowed beside the last one of `path`."""
+    del path
+    return list(Environment.model_fields)

@@ -1,0 +1,62 @@
+"""What must hold before something is fitted or exported."""
+
+import os
+from datetime import UTC, datetime
+
+from xseg.environments._environment import Environment
+from xseg.environments._log import append
+from xseg.environments._standing import Place, standing
+from xseg.exceptions import OutsideEnvironmentError
+
+__all__ = ["require_environment"]
+
+_VARIABLE = "XSEG_ENVIRONMENT"
+
+
+def require_environment(action: str) -> None:
+    """Refuse something outside of the environments that are active, or log who answers for it.
+
+    Parameters
+    ----------
+    action : str
+        What is about to happen, such as ``"fit"``.
+
+    Raises
+    ------
+    OutsideEnvironmentError
+        This is not an environment that is active, in this process or by the variable ``XSEG_ENVIRONMENT``, and nobody
+        answers for it.
+    EnvironmentFileError
+        The file that the variable names is no environment, or an override cannot be logged.
+
+    Examples
+    --------
+    >>> from xseg.environments import require_environment
+    >>> require_environment("fit")
+    """
+    places, waivers = standing()
+    for environment in (*places, *_named()):
+        differences = environment.differences()
+        if not differences:
+            continue
+        waiver = next((one for one in reversed(waivers) if one.environment == environment.digest), None)
+        if waiver is None:
+            heading = f"{action} is allowed only in the environment {environment.name!r}, and here"
+            raise OutsideEnvironmentError("\n  ".join([f"{heading}:", *differences]))
+        append(
+            waiver.log,
+            {
+                "at": datetime.now(UTC).isoformat(),
+                "action": action,
+                "environment": environment.digest,
+                "differences": differences,
+                "by": waiver.by,
+                "reason": waiver.reason,
+            },
+        )
+
+
+def _named() -> tuple[Place, ...]:
+    """Give the environment that the variable names."""
+    path = os.environ.get(_VARIABLE, "").strip()
+    return (Environment.load(path),) if path else ()

@@ -1,0 +1,240 @@
+"""Whether a model is a draft, reviewed or approved: by whom, on which review, when, and for exactly which model."""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Final, Literal, TypeAlias
+
+from sklearn.pipeline import Pipeline
+
+from xseg.exceptions import ApprovalError
+
+__all__ = ["Approval", "SignOff", "State", "check_sign_offs", "record", "remember", "sign", "signed", "states_on"]
+
+State: TypeAlias = Literal["draft", "reviewed", "approved"]
+STATES: Final = ("draft", "reviewed", "approved")
+_DIGEST = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class SignOff:
+    """Somebody put their name to one model.
+
+    Attributes
+    ----------
+    state : {"draft", "reviewed", "approved"}
+        What they say the model is; "draft" takes an earlier word back.
+    by : str
+        Their name.
+    review : str
+        SHA-256 of the review it rests on, in hexadecimal.
+    at : str
+        When, in ISO 8601 with its offset.
+    expires : str or None
+        The first day on which it no longer counts.
+    fingerprint : str
+        Of the model.
+    digest : str
+        SHA-256 of all of this; it finds what was altered.
+    seal : str or None
+        HMAC-SHA-256 of the digest under a key; only it proves that who wrote this had the key.
+    """
+
+    state: State
+    by: str
+    review: str
+    at: str
+    expires: str | None
+    fingerprint: str
+    digest: str
+    seal: str | None = None
+
+    @property
+    def day(self) -> date:
+        """The day it was given (UTC)."""
+        return datetime.fromisoformat(self.at).astimezone(UTC).date()
+
+    def ended(self, day: date) -> bool:
+        """Say whether it no longer counts on a day."""
+        return self.expires is not None and date.fromisoformat(self.expires) <= day
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What a model is on a day, and who says so.
+
+    Attributes
+    ----------
+    state : {"draft", "reviewed", "approved"}
+        What it is. Nothing signed, something altered, and something signed for another model all mean "draft".
+    fingerprint : str
+        Of the model.
+    sign_offs : tuple of SignOff
+        All that was signed for it, the oldest first.
+    """
+
+    state: State
+    fingerprint: str
+    sign_offs: tuple[SignOff, ...]
+
+
+def sign(
+    fingerprint: str,
+    state: State,
+    *,
+    by: str,
+    review: Any,
+    at: datetime,
+    expires: date | None,
+    key: bytes | None,
+) -> SignOff:
+    """Write a sign-off."""
+    if state not in STATES:
+        message = f"state is {state!r}; a model is one of {', '.join(STATES)}"
+        raise ApprovalError(message)
+    if not isinstance(by, str) or not by.strip():
+        message = f"signed by {by!r}; write the name of a person"
+        raise ApprovalError(message)
+    if at.tzinfo is None:
+        message = f"now is {at.isoformat()}, without a time zone; give one, such as datetime.now(UTC)"
+        raise ApprovalError(message)
+    moment = at.astimezone(UTC)
+    if expires is not None and expires <= moment.date():
+        message = f"it would expire on {expires}, which is not after {moment.date()}"
+        raise ApprovalError(message)
+    facts = {
+        "state": state,
+        "by": by.strip(),
+        "review": _review_digest(review),
+        "at": moment.isoformat(),
+        "expires": None if expires is None else expires.isoformat(),
+        "fingerprint": fingerprint,
+    }
+    digest = _digest(facts)
+    return SignOff(**facts, digest=digest, seal=None if key is None else _seal(digest, key))  # type: ignore[arg-type]
+
+
+def record(sign_offs: Iterable[SignOff], fingerprint: str, day: date) -> Approval:
+    """Give what the sign-offs that were meant for a model make of it; whatever is wrong with them makes it a draft."""
+    own = tuple(sign_off for sign_off in sign_offs if sign_off.fingerprint == fingerprint)
+    counting = [sign_off for sign_off in own if _is_whole(sign_off) and sign_off.day <= day]
+    last = counting[-1] if counting else None
+    holds = last is not None and not last.ended(day) and (last.state != "approved" or _rests(last, counting))
+    return Approval(last.state if last is not None and holds else "draft", fingerprint, own)
+
+
+def states_on(sign_offs: Sequence[SignOff], fingerprint: str, day: date) -> set[State]:
+    """Give everything a model was in the course of a day."""
+    own = [sign_off for sign_off in sign_offs if sign_off.fingerprint == fingerprint]
+    return {record(own[:n], fingerprint, day).state for n in range(len(own) + 1) if _begun(own[n:], day)}
+
+
+def check_sign_offs(
+    sign_offs: Sequence[SignOff], fingerprint: str, day: date, require: State | None, key: bytes | None
+) -> None:
+    """Refuse what was altered or moved here from another model, and a model that is less than what is required."""
+    for sign_off in sign_offs:
+        _check(sign_off, fingerprint, key)
+    if require is None:
+        return
+    if require not in STATES:
+        message = f"require is {require!r}; allowed: {', '.join(STATES)} or None"
+        raise ApprovalError(message)
+    found = record(sign_offs, fingerprint, day).state
+    if STATES.index(found) < STATES.index(require):
+        message = f"the model is {_told(found)}, and {require} is required{_why(sign_offs, day)}"
+        raise ApprovalError(message)
+
+
+def signed(segmenter: Any) -> tuple[SignOff, ...]:
+    """Give everything that was signed for a segmenter, or for what it was before it was fitted again."""
+    return tuple(getattr(_carrier(segmenter), "sign_offs_", ()))
+
+
+def remember(segmenter: Any, sign_offs: Sequence[SignOff]) -> None:
+    """Keep sign-offs with a segmenter."""
+    _carrier(segmenter).sign_offs_ = tuple(sign_offs)
+
+
+def _carrier(segmenter: Any) -> Any:
+    while isinstance(segmenter, Pipeline):
+        segmenter = segmenter.steps[-1][1]
+    return segmenter
+
+
+def _rests(last: SignOff, before: Sequence[SignOff]) -> bool:
+    """Say whether a model that is approved was reviewed, by that very review."""
+    return any(sign_off.state == "reviewed" and sign_off.review == last.review for sign_off in before)
+
+
+def _begun(later: Sequence[SignOff], day: date) -> bool:
+    """Say whether a model was still without what was signed later at some time of a day."""
+    return all(_is_whole(sign_off) and sign_off.day >= day for sign_off in later)
+
+
+def _check(sign_off: SignOff, fingerprint: str, key: bytes | None) -> None:
+    problem = None
+    if not _is_whole(sign_off):
+        problem = "it was altered: its digest does not fit its facts"
+    elif sign_off.fingerprint != fingerprint:
+        problem = f"it was given to model {sign_off.fingerprint[:8]}, and this is {fingerprint[:8]}"
+    elif key is not None and (
+        sign_off.seal is None or not hmac.compare_digest(sign_off.seal, _seal(sign_off.digest, key))
+    ):
+        problem = "it has no seal under this key"
+    if problem is not None:
+        message = f"the sign-off ({sign_off.state}) by {sign_off.by!r} does not hold: {problem}"
+        raise ApprovalError(message)
+
+
+def _is_whole(sign_off: SignOff) -> bool:
+    facts = asdict(sign_off)
+    seal, digest = facts.pop("seal"), facts.pop("digest")
+    try:
+        is_dated = datetime.fromisoformat(sign_off.at).tzinfo is not None
+        if sign_off.expires is not None:
+            date.fromisoformat(sign_off.expires)
+    except (TypeError, ValueError):
+        return False
+    is_formed = sign_off.state in STATES and bool(sign_off.by.strip()) and (seal is None or isinstance(seal, str))
+    return is_dated and is_formed and digest == _digest(facts)
+
+
+def _told(state: State) -> str:
+    return "a draft" if state == "draft" else state
+
+
+def _why(sign_offs: Sequence[SignOff], day: date) -> str:
+    if not sign_offs:
+        return "; have it reviewed and approved, and save it again"
+    last = sign_offs[-1]
+    if last.ended(day):
+        return f"; what {last.by} signed ended on {last.expires}"
+    if last.day > day:
+        return f"; what {last.by} signed counts from {last.day} on"
+    if last.state == "approved":
+        return "; it was approved without having been reviewed by the same review"
+    return f"; the last to sign was {last.by}, on {last.day}"
+
+
+def _review_digest(review: Any) -> str:
+    """Give the digest of a review: its own, or that of its bytes."""
+    if isinstance(review, bytes):
+        return hashlib.sha256(review).hexdigest()
+    digest = getattr(review, "digest", review)
+    if not isinstance(digest, str) or _DIGEST.fullmatch(digest) is None:
+        message = f"review is {review!r}; give its SHA-256 in 64 hexadecimal digits, its bytes, or a review"
+        raise ApprovalError(message)
+    return digest
+
+
+def _digest(facts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _seal(digest: str, key: bytes) -> str:
+    return hmac.new(key, digest.encode(), hashlib.sha256).hexdigest()

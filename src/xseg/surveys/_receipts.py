@@ -1,0 +1,155 @@
+"""Receipts: who agreed to what, in which version of a survey, when, and until when."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from xseg.exceptions import ReceiptError
+
+if TYPE_CHECKING:
+    from xseg.surveys._survey import Survey
+
+__all__ = ["ConsentReceipt", "as_json_ld", "issue"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentReceipt:
+    """That one person agreed to one purpose, in one version of a survey.
+
+    Attributes
+    ----------
+    respondent : str
+        Who agreed.
+    survey, version : str
+        The id of the survey, and the digest of the version they saw.
+    purpose : str
+        What they agreed to.
+    at : str
+        When, in ISO 8601 with its offset.
+    until : str or None
+        When the agreement ends: `at` and the purpose's retention; None where the survey does not say.
+    digest : str
+        SHA-256 of all of this; it finds a receipt that was altered, and proves nothing about who wrote it.
+    """
+
+    respondent: str
+    survey: str
+    version: str
+    purpose: str
+    at: str
+    until: str | None
+    digest: str
+
+    def check(self, survey: "Survey", *, now: datetime | None = None) -> None:
+        """Refuse a receipt that does not hold for this survey today.
+
+        Parameters
+        ----------
+        survey : Survey
+            The survey whose answers are used.
+        now : datetime, default=None
+            The time that counts; None means now.
+
+        Raises
+        ------
+        ReceiptError
+            It was altered, belongs to another survey, version or purpose, has expired, or comes from the future.
+        """
+        _check(self, survey, _moment(now))
+
+
+def issue(survey: "Survey", respondent: str, purpose: str, at: datetime) -> ConsentReceipt:
+    """Write the receipt of one person's yes."""
+    moment = _moment(at)
+    days = survey.purposes[purpose].retention_days
+    facts = {
+        "respondent": respondent,
+        "survey": survey.id,
+        "version": survey.digest,
+        "purpose": purpose,
+        "at": moment.isoformat(),
+        "until": None if days is None else (moment + timedelta(days=days)).isoformat(),
+    }
+    return ConsentReceipt(**facts, digest=_digest(facts))  # type: ignore[arg-type]
+
+
+def as_json_ld(receipt: ConsentReceipt, survey: "Survey", *, controller: str | None = None) -> dict[str, Any]:
+    """Give a receipt as JSON-LD in the terms of the Data Privacy Vocabulary.
+
+    Parameters
+    ----------
+    receipt : ConsentReceipt
+        The receipt.
+    survey : Survey
+        The version of the survey it belongs to.
+    controller : str, default=None
+        Who the person agreed with, as they know it.
+
+    Returns
+    -------
+    dict
+        After the fields of ISO/IEC TS 27560; it does not claim to be complete.
+
+    References
+    ----------
+    ISO/IEC TS 27560:2023, "Consent record information structure".
+    """
+    purpose = survey.purposes[receipt.purpose]
+    return {
+        "@context": "https://w3id.org/dpv/dpv.jsonld",
+        "@type": "dpv:ConsentRecord",
+        "dct:identifier": receipt.digest,
+        "dct:isVersionOf": f"{receipt.survey}@{receipt.version}",
+        "dpv:hasDataSubject": receipt.respondent,
+        "dpv:hasDataController": controller,
+        "dpv:hasPurpose": {"@type": purpose.concept or "dpv:Purpose", "dct:title": purpose.label},
+        "dpv:hasConsentStatus": "dpv:ConsentGiven",
+        "dct:created": receipt.at,
+        "dct:valid": receipt.until,
+    }
+
+
+def _check(receipt: ConsentReceipt, survey: "Survey", now: datetime) -> None:
+    facts = asdict(receipt)
+    stated = facts.pop("digest")
+    problem = None
+    if stated != _digest(facts):
+        problem = "it was altered: its digest does not fit its facts"
+    elif (receipt.survey, receipt.version) != (survey.id, survey.digest):
+        problem = f"it is for {receipt.survey} in version {receipt.version[:8]}, and this is {survey.id} in version"
+        problem += f" {survey.digest[:8]}; ask again"
+    elif receipt.purpose not in survey.purposes:
+        problem = f"{receipt.purpose!r} is not a purpose of the survey"
+    else:
+        problem = _out_of_time(receipt, now)
+    if problem is not None:
+        message = f"the receipt of {receipt.respondent!r} does not hold: {problem}"
+        raise ReceiptError(message)
+
+
+def _out_of_time(receipt: ConsentReceipt, now: datetime) -> str | None:
+    try:
+        at = datetime.fromisoformat(receipt.at)
+        until = None if receipt.until is None else datetime.fromisoformat(receipt.until)
+        if at > now:
+            return f"it was given at {receipt.at}, which has not come yet"
+        if until is not None and until <= now:
+            return f"it ended at {receipt.until}; ask again"
+    except (TypeError, ValueError):
+        return f"its times, {receipt.at!r} and {receipt.until!r}, are not ISO 8601 with an offset"
+    return None
+
+
+def _moment(at: datetime | None) -> datetime:
+    if at is None:
+        return datetime.now(UTC)
+    if at.tzinfo is None:
+        message = f"{at.isoformat()} has no time zone; give one, such as datetime.now(UTC)"
+        raise ReceiptError(message)
+    return at.astimezone(UTC)
+
+
+def _digest(facts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

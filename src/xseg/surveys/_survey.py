@@ -1,0 +1,406 @@
+"""The survey file as frozen data."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
+
+from xseg.exceptions import AnswerError, ParameterError, SurveyError
+from xseg.policy import FeaturePolicy, Purpose
+from xseg.policy._parts import Frozen, Words
+from xseg.policy._problems import describe, did_you_mean, listed
+from xseg.policy._yaml import FileKind, KeyPath, Lines, dump_yaml, read_text, read_yaml, write_text
+from xseg.surveys._answers import Answers, read_answers
+from xseg.surveys._columns import column_names, columns_of, stated
+from xseg.surveys._questions import Choice, Choices, Consent, Likert, Number, Question
+from xseg.surveys._receipts import ConsentReceipt, issue
+from xseg.surveys._scores import Score
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Survey"]
+
+_FILE = FileKind("survey", SurveyError)
+_KINDS: dict[str, type[BaseModel]] = {
+    "likert": Likert,
+    "choice": Choice,
+    "choices": Choices,
+    "number": Number,
+    "consent": Consent,
+}
+
+
+class Survey(Frozen):
+    """Questions, the purposes that their answers serve, and the scores that are made of them.
+
+    Parameters
+    ----------
+    version : {1}
+        The version of the file format.
+    id : str
+        What the survey is called by machines.
+    title : str
+        What people know it by, such as ``"our survey of November"``.
+    purposes : mapping of str to Purpose
+        What answers are used for, by id, as in `Policy`. One that rests on consent needs a question of type consent.
+    questions : mapping of str to question
+        By column name: `Likert`, `Choice`, `Choices`, `Number` or `Consent`, told apart by `type`.
+    scores : mapping of str to Score
+        By column name.
+
+    Raises
+    ------
+    SurveyError
+        A field is unknown, missing or not allowed, or two contradict each other; all problems are listed, one a line.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> survey = xseg.Survey.parse('''
+    ... id: reading
+    ... title: our survey on reading
+    ... questions:
+    ...   likes: {type: likert, text: 'Do you like to read?', scale: [no, a little, very much]}
+    ... ''')
+    >>> survey.features([{"respondent": "A1", "likes": "a little"}, {"respondent": "A2"}])["likes"].tolist()
+    ['a little', nan]
+    """
+
+    version: Literal[1] = 1
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
+    title: Words
+    purposes: Mapping[str, Purpose] = Field(default_factory=dict)
+    questions: Annotated[Mapping[str, Question], Field(min_length=1)]
+    scores: Mapping[str, Score] = Field(default_factory=dict)
+
+    def __init__(self, /, **data: Any) -> None:
+        self._fill(data, "the survey", {})
+
+    def _fill(self, data: dict[str, Any], source: str, lines: Lines) -> None:
+        try:
+            self.__pydantic_validator__.validate_python(data, self_instance=self)
+        except ValidationError as error:
+            raise SurveyError(describe(error, source, lines, _keys_at, _without_kind)) from error
+        problems = [*self._problems()]
+        if problems:
+            raise SurveyError(listed(problems, source, lines))
+
+    @classmethod
+    def parse(cls, text: str, source: str = "<text>") -> Self:
+        """Read a survey from YAML text.
+
+        Parameters
+        ----------
+        text : str
+            At most 1 MiB of YAML, without anchors, aliases and tags.
+        source : str, default="<text>"
+            What error messages call the text.
+
+        Returns
+        -------
+        Survey
+            The survey.
+
+        Raises
+        ------
+        SurveyError
+            The text is not YAML, repeats a key, or is not a survey; with the line and the path of every problem.
+        """
+        data, lines = read_yaml(text, source, _FILE)
+        survey = cls.__new__(cls)
+        survey._fill(data, source, lines)
+        return survey
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a survey from a YAML file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A UTF-8 file of at most 1 MiB.
+
+        Returns
+        -------
+        Survey
+            The survey.
+
+        Raises
+        ------
+        SurveyError
+            The file cannot be read or is not a survey, as for `parse`.
+        """
+        return cls.parse(read_text(path, _FILE), source=str(path))
+
+    def to_yaml(self) -> str:
+        """Write the survey as YAML; `parse` reads it back equal.
+
+        Returns
+        -------
+        str
+            YAML with the fields that differ from their defaults.
+        """
+        stated = self.model_dump(mode="json", exclude_defaults=True)
+        kinds = {
+            name: {"type": question.type, **stated["questions"][name]} for name, question in self.questions.items()
+        }
+        return dump_yaml({"version": self.version, **stated, "questions": kinds})
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the survey to a YAML file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file to write or replace.
+
+        Raises
+        ------
+        SurveyError
+            The file cannot be written.
+        """
+        write_text(path, self.to_yaml(), _FILE)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything the survey says: two versions that differ anywhere have different ones."""
+        said = json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
+        return hashlib.sha256(said.encode()).hexdigest()
+
+    def read(self, answers: Any, *, respondent: str = "respondent", known: Iterable[Any] | None = None) -> Answers:
+        """Check answers.
+
+        Parameters
+        ----------
+        answers : table, list of dict or Answers
+            A row for each person, with a column for each question; what is not there was left open.
+        respondent : str, default="respondent"
+            The column that says whose answers a row holds.
+        known : iterable of str or int, default=None
+            Who was asked; None leaves it open.
+
+        Returns
+        -------
+        Answers
+            The answers.
+
+        Raises
+        ------
+        AnswerError
+            A column is no question, an answer does not fit its question, or a person is unknown or there twice; each
+            with its row. Or the answers were read by another version of the survey.
+        UnsupportedTableError
+            `answers` is neither a table nor a list of dicts.
+        """
+        if not isinstance(answers, Answers):
+            return read_answers(self.questions, self.digest, answers, respondent, known)
+        if answers.survey != self.digest:
+            message = (
+                f"the answers were given to version {answers.survey[:8]} of a survey, and this is {self.id} in version "
+                f"{self.digest[:8]}; read them with the survey that was answered"
+            )
+            raise AnswerError(message)
+        return answers
+
+    def features(self, answers: Any, *, purpose: str | None = None) -> "pd.DataFrame":
+        """Give answers as features of people.
+
+        Parameters
+        ----------
+        answers : table, list of dict or Answers
+            As for `read`.
+        purpose : str, default=None
+            Give only what serves this purpose. Where it rests on consent, the answers of people who did not agree to
+            it are missing.
+
+        Returns
+        -------
+        DataFrame of shape (n_respondents, n_features)
+            By respondent: steps of a scale as ordered categories, a choice as a category, each of several options as a
+            column ``question: option`` of truth values, a number as it is. Open questions are missing values.
+
+        Raises
+        ------
+        AnswerError, UnsupportedTableError
+            As for `read`.
+        ParameterError
+            The survey has no such purpose.
+        """
+        import pandas as pd
+
+        read = self.read(answers)
+        asked = self._asked_for(purpose)
+        agreed = self._agreed(read, purpose)
+        columns: dict[str, Any] = {}
+        for name in asked:
+            said = [value if yes else None for value, yes in zip(read.values[name], agreed, strict=True)]
+            columns |= columns_of(name, self.questions[name], said)
+        return pd.DataFrame(columns, index=pd.Index(read.respondents, name="respondent", dtype=object))
+
+    def score(self, answers: Any, *, purpose: str | None = None) -> "pd.DataFrame":
+        """Give the scores of people.
+
+        Parameters
+        ----------
+        answers, purpose
+            As for `features`. A score serves the purposes that all of its items serve.
+
+        Returns
+        -------
+        DataFrame of shape (n_respondents, n_scores)
+            By respondent; missing where too few of the items were answered.
+
+        Raises
+        ------
+        AnswerError, UnsupportedTableError, ParameterError
+            As for `features`.
+        """
+        import pandas as pd
+
+        read = self.read(answers)
+        asked = set(self._asked_for(purpose))
+        agreed = self._agreed(read, purpose)
+        scores = {name: score for name, score in self.scores.items() if asked.issuperset(score.items)}
+        columns = {
+            name: [
+                score.of([read.values[item][row] if yes else None for item in score.items], self.questions)
+                for row, yes in enumerate(agreed)
+            ]
+            for name, score in scores.items()
+        }
+        index = pd.Index(read.respondents, name="respondent", dtype=object)
+        return pd.DataFrame(columns, index=index, dtype=float)
+
+    def policy_features(self, columns: Iterable[str] | None = None) -> dict[str, FeaturePolicy]:
+        """Give what a policy says of the columns that `features` and `score` make.
+
+        Parameters
+        ----------
+        columns : iterable of str, default=None
+            The columns that the policy is to speak of; None means all.
+
+        Returns
+        -------
+        dict of str to FeaturePolicy
+            By column: what the person told us themselves, where they told it, and what for.
+
+        Raises
+        ------
+        ParameterError
+            The survey makes no such column.
+        """
+        features: dict[str, FeaturePolicy] = {}
+        for name in self._asked_for(None):
+            features |= stated(name, self.questions[name], self.title)
+        for name, score in self.scores.items():
+            items = [self.questions[item] for item in score.items]
+            features[name] = FeaturePolicy(
+                label=score.label,
+                source="zero-party",
+                collected_from=self.title,
+                purposes=self._served(score),
+                sensitive=any(item.sensitive for item in items),
+            )
+        return features if columns is None else {name: self._made(features, name) for name in columns}
+
+    def _made(self, features: Mapping[str, FeaturePolicy], name: str) -> FeaturePolicy:
+        if name not in features:
+            message = f"{self.id} makes no column {name!r}.{did_you_mean(name, features)}"
+            raise ParameterError(message)
+        return features[name]
+
+    def receipts(self, answers: Any, *, now: datetime | None = None) -> tuple[ConsentReceipt, ...]:
+        """Write a receipt for every yes.
+
+        Parameters
+        ----------
+        answers : table, list of dict or Answers
+            As for `read`.
+        now : datetime, default=None
+            When the answers came in, with a time zone; None means now.
+
+        Returns
+        -------
+        tuple of ConsentReceipt
+            One for each person and purpose that was agreed to; none for a question that was left open.
+
+        Raises
+        ------
+        AnswerError, UnsupportedTableError
+            As for `read`.
+        ReceiptError
+            `now` has no time zone.
+        """
+        read = self.read(answers)
+        at = datetime.now(UTC) if now is None else now
+        return tuple(
+            issue(self, who, question.purpose, at)
+            for row, who in enumerate(read.respondents)
+            for name, question in self.questions.items()
+            if isinstance(question, Consent) and read.values[name][row] is True
+        )
+
+    def _problems(self) -> Iterator[tuple[KeyPath, str]]:
+        asking = {question.purpose for question in self.questions.values() if isinstance(question, Consent)}
+        for name, question in self.questions.items():
+            for key, problem in question.problems():
+                yield ("questions", name, key), problem
+            key, named = question.names_purposes()
+            for purpose in named:
+                if purpose not in self.purposes:
+                    hint = did_you_mean(purpose, self.purposes)
+                    yield ("questions", name, key), f"{purpose!r} is not declared under purposes.{hint}"
+        for name, stated_purpose in self.purposes.items():
+            if stated_purpose.legal_basis == "consent" and name not in asking:
+                yield ("purposes", name), "rests on consent, and no question of type consent asks for it"
+        made = {column for name in self._asked_for(None) for column in column_names(name, self.questions[name])}
+        for name, score in self.scores.items():
+            if name in made or name in self.questions:
+                yield ("scores", name), "a question has the same name"
+            for key, problem in score.problems(self.questions):
+                yield ("scores", name, key), problem
+
+    def _asked_for(self, purpose: str | None) -> list[str]:
+        """Give the questions whose answers are features, for one purpose or for any."""
+        if purpose is not None and purpose not in self.purposes:
+            message = f"purpose {purpose!r} is none of {', '.join(self.purposes) or 'none declared'}."
+            message += did_you_mean(purpose, self.purposes)
+            raise ParameterError(message)
+        return [
+            name
+            for name, question in self.questions.items()
+            if not isinstance(question, Consent) and (purpose is None or purpose in question.purposes)
+        ]
+
+    def _agreed(self, answers: Answers, purpose: str | None) -> list[bool]:
+        """Say of each person whether their answers may be used; what is not known is a no."""
+        if purpose is None or self.purposes[purpose].legal_basis != "consent":
+            return [True] * len(answers)
+        asking = [
+            name for name, asked in self.questions.items() if isinstance(asked, Consent) and asked.purpose == purpose
+        ]
+        return [all(answers.values[name][row] is True for name in asking) for row in range(len(answers))]
+
+    def _served(self, score: Score) -> tuple[str, ...]:
+        items = [set(self.questions[item].purposes) for item in score.items]
+        return tuple(purpose for purpose in self.purposes if all(purpose in served for served in items))
+
+
+def _without_kind(path: KeyPath) -> KeyPath:
+    """Leave out of a path the kind of a question, which is in no file."""
+    return (*path[:2], *path[3:]) if path[:1] == ("questions",) and len(path) > 2 and path[2] in _KINDS else path
+
+
+def _keys_at(path: KeyPath) -> Sequence[str]:
+    """Return the keys that are allowed beside the last one of `path`."""
+    if len(path) == 1:
+        return list(Survey.model_fields)
+    if path[0] == "questions":
+        return list(_KINDS[str(path[2])].model_fields)
+    return list((Purpose if path[0] == "purposes" else Score).model_fields)

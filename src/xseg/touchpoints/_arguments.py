@@ -1,0 +1,97 @@
+"""Reading what `route` is given: nothing is taken for a yes that is not one."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from xseg.exceptions import TouchpointError
+from xseg.touchpoints._places import Touchpoint
+
+__all__ = ["check_ids", "checked_touchpoints", "read_answers", "read_contacts", "read_day", "read_id"]
+
+
+def checked_touchpoints(touchpoints: Sequence[Touchpoint]) -> tuple[Touchpoint, ...]:
+    places = tuple(touchpoints)
+    odd = next((place for place in places if not isinstance(place, Touchpoint)), None)
+    if odd is not None or not places:
+        message = "there is no touchpoint" if not places else f"{odd!r} is not a Touchpoint"
+        raise TouchpointError(message)
+    names = [place.name for place in places]
+    twice = next((name for row, name in enumerate(names) if name in names[:row]), None)
+    if twice is not None:
+        message = f"two touchpoints are called {twice!r}; name each apart"
+        raise TouchpointError(message)
+    return places
+
+
+def read_id(given: Any) -> str:
+    name = "" if given is None or given != given else str(given)
+    if not name.strip():
+        message = f"an id is {given!r}; everybody needs one, so that the order of the rows does not matter"
+        raise TouchpointError(message)
+    return name
+
+
+def check_ids(names: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for row, name in enumerate(names):
+        if name in seen:
+            message = f"row {row}: the id {name!r} is there twice; a person has one place"
+            raise TouchpointError(message)
+        seen.add(name)
+
+
+def read_answers(
+    name: str, given: Sequence[bool | None] | None, n_rows: int, default: bool | None
+) -> Sequence[bool | None]:
+    """Give yes, no or not known for each row."""
+    if given is None:
+        return [default] * n_rows
+    _check_length(name, given, n_rows)
+    read: list[bool | None] = []
+    for row, value in enumerate(given):
+        is_open = value is None or type(value).__name__ == "NAType" or value != value
+        if not is_open and type(value).__name__ not in {"bool", "bool_"}:
+            message = f"{name}, row {row}: {value!r} is neither True, False nor None"
+            raise TouchpointError(message)
+        read.append(None if is_open else bool(value))
+    return read
+
+
+def read_contacts(contacts: Sequence[int | None] | None, most: int | None, n_rows: int) -> list[bool]:
+    """Say of each person whether they may be met again; a number that is not known is too many."""
+    if most is None:
+        return [True] * n_rows
+    if isinstance(most, bool) or not isinstance(most, int) or most < 0:
+        message = f"most_contacts is {most!r}; give a count or None"
+        raise TouchpointError(message)
+    if contacts is None:
+        message = "most_contacts needs contacts: how often each person has been met lately"
+        raise TouchpointError(message)
+    _check_length("contacts", contacts, n_rows)
+    # Comparing the other way round would let a number that is not known pass.
+    return [_is_count(n) and int(n) < most for n in contacts]  # type: ignore[arg-type]
+
+
+def _is_count(value: Any) -> bool:
+    if type(value).__name__ in {"bool", "bool_", "str"} or value is None:
+        return False
+    try:
+        return bool(value >= 0) and int(value) == value
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def _check_length(name: str, given: Sequence[Any], n_rows: int) -> None:
+    if len(given) != n_rows:
+        message = f"{name} has {len(given)} entries for {n_rows} rows; give one for each"
+        raise TouchpointError(message)
+
+
+def read_day(now: date) -> date:
+    if isinstance(now, datetime):
+        return now.date() if now.tzinfo is None else now.astimezone(UTC).date()
+    if isinstance(now, date):
+        return now
+    message = f"now is {now!r}; give a date"
+    raise TouchpointError(message)

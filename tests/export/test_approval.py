@@ -1,0 +1,297 @@
+"""A sign-off holds for one model, until it ends, as it was written; everything else is a draft."""
+
+import json
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import xseg
+from xseg.exceptions import ApprovalError, DataError, ModelFileError, NotFittedError
+from xseg.export import fingerprint
+from xseg.export._approval import record, remember
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+DAY = NOW.date()
+REVIEW = "ab" * 32
+
+
+@pytest.fixture
+def tree():
+    customers = xseg.make_customers(400, random_state=0)
+    return customers, xseg.TreeSegmenter(3, random_state=0).fit(customers)
+
+
+def approved(segmenter, **changes):
+    asked = {"by": "Ada Marsh", "review": REVIEW, "now": NOW, **changes}
+    xseg.approve(segmenter, state="reviewed", **asked)
+    return xseg.approve(segmenter, **asked)
+
+
+def test_from_draft_to_approved_and_back(tree, tmp_path):
+    _, segmenter = tree
+    path, before = tmp_path / "m.json", fingerprint(segmenter)
+    for state, least in (("draft", "reviewed"), ("reviewed", "approved"), ("approved", None), ("draft", "reviewed")):
+        if not (state == "draft" and least and not path.exists()):
+            xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, state=state, now=NOW)
+        xseg.save(segmenter, path)
+        assert fingerprint(segmenter) == before
+        again = xseg.load(path, require=state, now=DAY)
+        assert xseg.approval_of(again, now=DAY).state == state
+        assert xseg.approval_of(again, now=DAY) == xseg.approval_of(segmenter, now=DAY)
+        if least:
+            with pytest.raises(ApprovalError, match=f"{least} is required"):
+                xseg.load(path, require=least, now=DAY)
+
+
+def test_who_on_which_review_and_when_is_kept(tree, tmp_path):
+    _, segmenter = tree
+    approved(segmenter, expires=DAY + timedelta(90), review=b"what was found")
+    xseg.save(segmenter, tmp_path / "m.json")
+    found = xseg.approval_of(xseg.load(tmp_path / "m.json"), now=DAY)
+    reviewed, last = found.sign_offs
+    assert (reviewed.state, last.state, last.by) == ("reviewed", "approved", "Ada Marsh")
+    assert last.at == NOW.isoformat()
+    assert last.expires == "2027-02-22"
+    assert last.review == reviewed.review != REVIEW
+    assert last.fingerprint == fingerprint(segmenter)
+
+
+def test_models_without_sign_offs_are_saved_as_ever(tree, tmp_path):
+    _, segmenter = tree
+    xseg.save(segmenter, tmp_path / "m.json")
+    assert "sign_offs" not in json.loads((tmp_path / "m.json").read_text())
+    with pytest.raises(ApprovalError, match="a draft, and approved is required; have it reviewed"):
+        xseg.load(tmp_path / "m.json", require="approved")
+
+
+def test_an_approval_does_not_outlive_the_model(tree, tmp_path):
+    customers, segmenter = tree
+    approved(segmenter)
+    assert xseg.approval_of(clone(segmenter).fit(customers), now=DAY).state == "draft"
+    segmenter.fit(customers.head(300))
+    assert xseg.approval_of(segmenter, now=DAY).state == "draft"
+    xseg.save(segmenter, tmp_path / "m.json")
+    assert "sign_offs" not in json.loads((tmp_path / "m.json").read_text())
+    with pytest.raises(ApprovalError, match="was not reviewed by review"):
+        xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW)
+    # The same rows give the same model, and what was signed for it holds again.
+    segmenter.fit(customers)
+    assert xseg.approval_of(segmenter, now=DAY).state == "approved"
+
+
+def test_an_approval_moved_to_another_model_is_refused(tree, tmp_path):
+    customers, segmenter = tree
+    approved(segmenter)
+    other = xseg.TreeSegmenter(4, random_state=0).fit(customers)
+    remember(other, segmenter.sign_offs_)
+    assert xseg.approval_of(other, now=DAY).state == "draft"
+    assert xseg.make_cards(other, customers.head(1), now=NOW)[0].approval == "draft"
+    for name, model in (("a", segmenter), ("b", xseg.TreeSegmenter(4, random_state=0).fit(customers))):
+        xseg.save(model, tmp_path / name)
+    moved = json.loads((tmp_path / "b").read_text()) | {
+        "sign_offs": json.loads((tmp_path / "a").read_text())["sign_offs"]
+    }
+    (tmp_path / "b").write_text(json.dumps(moved))
+    for require in (None, "draft", "approved"):
+        with pytest.raises(ApprovalError, match="it was given to model"):
+            xseg.load(tmp_path / "b", require=require, now=DAY)
+    renamed = [sign_off | {"fingerprint": moved["fingerprint"]} for sign_off in moved["sign_offs"]]
+    (tmp_path / "b").write_text(json.dumps(moved | {"sign_offs": renamed}))
+    with pytest.raises(ApprovalError, match="altered"):
+        xseg.load(tmp_path / "b", now=DAY)
+
+
+def test_every_altered_field_is_found(tree, tmp_path):
+    _, segmenter = tree
+    approved(segmenter, expires=DAY + timedelta(30))
+    path = tmp_path / "m.json"
+    xseg.save(segmenter, path)
+    document = json.loads(path.read_text())
+    others = {"state": "reviewed", "by": "Ben Holt", "review": "cd" * 32, "at": "2026-01-01T00:00:00+00:00",
+              "expires": None, "fingerprint": "0" * 64, "digest": "0" * 64}  # fmt: skip
+    for name, value in others.items():
+        forged = json.loads(json.dumps(document))
+        forged["sign_offs"][1][name] = value
+        path.write_text(json.dumps(forged))
+        with pytest.raises(ApprovalError):
+            xseg.load(path, now=DAY)
+        remember(segmenter, [segmenter.sign_offs_[0], replace(segmenter.sign_offs_[1], **{name: value})])
+        assert xseg.approval_of(segmenter, now=DAY).state != "approved"
+        remember(segmenter, [*xseg.approval_of(segmenter).sign_offs[:1]])
+        approved(segmenter, expires=DAY + timedelta(30))
+    for name, value in (("state", "final"), ("by", ""), ("by", 3), ("review", "x"), ("at", None), ("extra", 1)):
+        forged = json.loads(json.dumps(document))
+        forged["sign_offs"][0][name] = value
+        path.write_text(json.dumps(forged))
+        with pytest.raises(ModelFileError):
+            xseg.load(path, now=DAY)
+    path.write_text(json.dumps(document | {"sign_offs": document["sign_offs"][1:]}))
+    with pytest.raises(ApprovalError, match="without having been reviewed"):
+        xseg.load(path, require="approved", now=DAY)
+    path.write_text(json.dumps(document | {"sign_offs": document["sign_offs"][::-1]}))
+    with pytest.raises(ApprovalError, match="approved is required"):
+        xseg.load(path, require="approved", now=DAY)
+
+
+def test_a_seal_is_asked_for_where_there_is_a_key(tree, tmp_path):
+    _, segmenter = tree
+    path = tmp_path / "m.json"
+    approved(segmenter, key=b"secret")
+    xseg.save(segmenter, path)
+    assert xseg.approval_of(xseg.load(path, require="approved", key=b"secret", now=DAY), now=DAY).state == "approved"
+    assert "secret" not in path.read_text()
+    with pytest.raises(ApprovalError, match="no seal under this key"):
+        xseg.load(path, require="approved", key=b"other", now=DAY)
+    # Whoever can write the file can sign in any name, and not with the key.
+    remember(segmenter, [])
+    approved(segmenter)
+    xseg.save(segmenter, path)
+    xseg.load(path, require="approved", now=DAY)
+    with pytest.raises(ApprovalError, match="no seal under this key"):
+        xseg.load(path, require="approved", key=b"secret", now=DAY)
+
+
+def test_an_approval_ends_and_begins(tree, tmp_path):
+    _, segmenter = tree
+    approved(segmenter, expires=DAY + timedelta(2))
+    xseg.save(segmenter, tmp_path / "m.json")
+    for days, holds in ((-1, False), (0, True), (1, True), (2, False), (300, False)):
+        day = DAY + timedelta(days)
+        assert (xseg.approval_of(segmenter, now=day).state == "approved") == holds
+        if holds:
+            xseg.load(tmp_path / "m.json", require="approved", now=day)
+        else:
+            with pytest.raises(ApprovalError, match=r"ended on 2026-11-26|counts from 2026-11-24 on"):
+                xseg.load(tmp_path / "m.json", require="approved", now=day)
+
+
+BAD = [
+    {"by": ""},
+    {"by": None},
+    {"review": "abc"},
+    {"review": None},
+    {"review": "AB" * 32},
+    {"state": "final"},
+    {"state": None},
+    {"now": datetime(2026, 11, 24)},
+    {"expires": DAY},
+    {"state": "approved"},
+    {"state": "approved", "review": "cd" * 32},
+]
+
+
+@pytest.mark.parametrize("change", BAD)
+def test_bad_sign_offs_are_refused(tree, change):
+    _, segmenter = tree
+    if "review" in change:
+        xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", now=NOW)
+    with pytest.raises(ApprovalError):
+        xseg.approve(segmenter, **{"by": "Ada Marsh", "review": REVIEW, "state": "reviewed", "now": NOW, **change})
+    assert xseg.approval_of(segmenter, now=DAY).state != "approved"
+
+
+def test_what_is_not_a_model_cannot_be_signed(tmp_path, tree):
+    with pytest.raises(NotFittedError):
+        xseg.approve(xseg.TreeSegmenter(), by="a", review=REVIEW)
+    xseg.save(tree[1], tmp_path / "m.json")
+    with pytest.raises(ApprovalError, match="require is 'final'"):
+        xseg.load(tmp_path / "m.json", require="final")
+
+
+def test_pipelines_carry_approvals_too(tmp_path):
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 2)), columns=["a", "b"])
+    steps = make_column_transformer((StandardScaler(), ["a", "b"]), verbose_feature_names_out=False)
+    pipeline = make_pipeline(steps.set_output(transform="pandas"), xseg.TreeSegmenter(3, random_state=0)).fit(X)
+    approved(pipeline)
+    assert xseg.make_cards(pipeline, X.head(1), now=NOW)[0].approval == "approved"
+    xseg.save(pipeline, tmp_path / "m.json")
+    xseg.load(tmp_path / "m.json", require="approved", now=DAY)
+
+
+def test_cards_say_that_a_draft_is_not_approved(tree):
+    customers, segmenter = tree
+    said = {"en": "This model is not approved.", "de": "Dieses Modell ist nicht freigegeben."}
+    for locale, words in said.items():
+        remember(segmenter, [])
+        card = xseg.make_cards(segmenter, customers.head(1), locale=locale, now=NOW)[0]
+        assert card.approval == "draft"
+        assert all(words in form for form in (card.text(), card.html(), card.markdown(), card.email()))
+        xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", now=NOW)
+        assert words in xseg.make_cards(segmenter, customers.head(1), locale=locale, now=NOW)[0].text()
+        xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW)
+        card = xseg.make_cards(segmenter, customers.head(1), locale=locale, now=NOW)[0]
+        assert card.approval == "approved"
+        assert words not in card.text()
+    record_without = json.loads(card.json())
+    record_without.pop("checksum")
+    record_without.pop("approval")
+    assert xseg.Card.of(record_without).approval == "draft"
+
+
+def test_pages_about_segments_say_so_too_and_a_folder_of_cards_is_of_one_state(tree, tmp_path):
+    customers, segmenter = tree
+    some = {"ids": ["a", "b"], "now": NOW}
+    page = xseg.segment_card(segmenter, 0)
+    assert "This model is not approved." in page.text()
+    assert "This model is not approved." in page.html()
+    xseg.cards.write_cards(segmenter, customers.head(2), tmp_path, **some)
+    approved(segmenter, now=datetime(2026, 1, 1, tzinfo=UTC))
+    assert "not approved" not in xseg.segment_card(segmenter, 0).text()
+    with pytest.raises(DataError, match="cards of another approval"):
+        xseg.cards.write_cards(segmenter, customers.head(2), tmp_path, **some)
+    xseg.cards.write_cards(segmenter, customers.head(2), tmp_path / "new", **some)
+    assert "not approved" not in (tmp_path / "new" / "a.html").read_text()
+
+
+def test_cards_are_proven_with_what_the_model_was_when_they_were_made(tree):
+    customers, segmenter = tree
+    row = customers.dropna().head(1)
+
+    def card_on(day):
+        return xseg.make_cards(segmenter, row, now=datetime(day.year, day.month, day.day, 12, tzinfo=UTC))[0]
+
+    before, same_day = card_on(DAY - timedelta(1)), card_on(DAY)
+    approved(segmenter, expires=DAY + timedelta(10))
+    after, ended = card_on(DAY + timedelta(1)), card_on(DAY + timedelta(10))
+    assert [card.approval for card in (before, same_day, after, ended)] == ["draft", "draft", "approved", "draft"]
+    for card in (before, same_day, after, ended, card_on(DAY)):
+        assert xseg.verify_card(card, segmenter, row).holds
+        other = "draft" if card.approval == "approved" else "approved"
+        if card.issued != DAY:
+            forged = card.model_copy(update={"approval": other})
+            assert [failure.fact for failure in xseg.verify_card(forged, segmenter, row).failures] == ["approval"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=st.lists(st.tuples(st.sampled_from(["reviewed", "approved", "draft"]), st.sampled_from("ab"),
+                                st.integers(0, 4), st.one_of(st.none(), st.integers(1, 4))), max_size=5),
+       day=st.integers(0, 8))  # fmt: skip
+def test_the_last_word_that_counts_is_what_a_model_is(steps, day):
+    from xseg.export._approval import sign
+
+    own = "0" * 64
+    written, at = [], 0
+    for state, review, later, lasts in steps:
+        at += later
+        ends = None if lasts is None else DAY + timedelta(at + lasts)
+        moment = NOW + timedelta(at)
+        written.append(sign(own, state, by="a", review=review.encode(), at=moment, expires=ends, key=None))
+    counting = [one for one in written if one.day <= DAY + timedelta(day)]
+    expected = "draft"
+    if counting and not (counting[-1].expires and date.fromisoformat(counting[-1].expires) <= DAY + timedelta(day)):
+        expected = counting[-1].state
+        reviews = {one.review for one in counting if one.state == "reviewed"}
+        if expected == "approved" and counting[-1].review not in reviews:
+            expected = "draft"
+    assert record(written, own, DAY + timedelta(day)).state == expected
+    assert record(written, "1" * 64, DAY + timedelta(day)).state == "draft"
+    assert all(asdict(one)["seal"] is None for one in written)

@@ -25,7 +25,7 @@ def checked_touchpoints(touchpoints: Sequence[Touchpoint]) -> tuple[Touchpoint, 
 
 
 def read_id(given: Any) -> str:
-    name = "" if given is None or given != given else str(given)
+    name = "" if _is_open(given) else str(given)
     if not name.strip():
         message = f"an id is {given!r}; everybody needs one, so that the order of the rows does not matter"
         raise TouchpointError(message)
@@ -50,7 +50,7 @@ def read_answers(
     _check_length(name, given, n_rows)
     read: list[bool | None] = []
     for row, value in enumerate(given):
-        is_open = value is None or type(value).__name__ == "NAType" or value != value
+        is_open = _is_open(value)
         if not is_open and type(value).__name__ not in {"bool", "bool_"}:
             message = f"{name}, row {row}: {value!r} is neither True, False nor None"
             raise TouchpointError(message)
@@ -71,6 +71,10 @@ def read_contacts(contacts: Sequence[int | None] | None, most: int | None, n_row
     _check_length("contacts", contacts, n_rows)
     # Comparing the other way round would let a number that is not known pass.
     return [_is_count(n) and int(n) < most for n in contacts]  # type: ignore[arg-type]
+
+
+def _is_open(value: Any) -> bool:
+    return value is None or type(value).__name__ in {"NAType", "NaTType"} or bool(value != value)
 
 
 def _is_count(value: Any) -> bool:

@@ -288,6 +288,12 @@ def test_people_are_not_met_too_often(crowd):
     assert not any(person.touchpoint for person in routed(crowd, contacts=[0] * 400, most_contacts=0))
 
 
+def test_without_capacities_nobody_needs_an_id(crowd):
+    routes = routed(crowd, ids=None)
+    assert [person.touchpoint for person in routes] == [person.touchpoint for person in routed(crowd)]
+    assert [person.id for person in routes[:3]] == ["0", "1", "2"]
+
+
 def test_rows_in_any_order_are_routed_the_same(crowd):
     scores, people = crowd
     places = [BOT, Touchpoint("desk", "phone", False, 30, VALID), Touchpoint("shop", "store", False, 40)]
@@ -319,9 +325,10 @@ BAD = [
     ({"touchpoints": []}, "there is no touchpoint"),
     ({"touchpoints": [BOT, BOT]}, "two touchpoints are called 'assistant'"),
     ({"touchpoints": ["desk"]}, "'desk' is not a Touchpoint"),
-    ({"ids": ["a"] * 400}, "row 1: the id 'a' is there twice"),
-    ({"ids": [None] * 400}, "an id is None"),
-    ({"ids": [pd.NA] * 400}, "an id is <NA>"),
+    ({"ids": ["a"] * 400}, "row 1: the id 'a' is there already, in row 0"),
+    ({"ids": [None] * 400}, "row 0: the id is None"),
+    ({"ids": [pd.NA] * 400}, "row 0: the id is <NA>"),
+    ({"ids": None, "touchpoints": [Touchpoint("desk", "phone", False, 3)]}, "give ids"),
     ({"permitted": [True]}, "permitted has 1 entries for 400 rows"),
     ({"permitted": [1] * 400}, "permitted, row 0: 1 is neither True, False nor None"),
     ({"permitted": ["yes"] * 400}, "neither True, False nor None"),

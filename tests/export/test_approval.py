@@ -183,7 +183,10 @@ BAD = [
     {"state": "final"},
     {"state": None},
     {"now": datetime(2026, 11, 24)},
+    {"now": DAY},
     {"expires": DAY},
+    {"expires": NOW + timedelta(9)},
+    {"expires": "2030-01-01"},
     {"state": "approved"},
     {"state": "approved", "review": "cd" * 32},
 ]
@@ -197,6 +200,23 @@ def test_bad_sign_offs_are_refused(tree, change):
     with pytest.raises(ApprovalError):
         xseg.approve(segmenter, **{"by": "Ada Marsh", "review": REVIEW, "state": "reviewed", "now": NOW, **change})
     assert xseg.approval_of(segmenter, now=DAY).state != "approved"
+
+
+@pytest.mark.parametrize("change", [{"by": 3}, {"at": 3}, {"at": "yesterday"}, {"at": "2026-01-01"}, {"expires": 3},
+                                    {"state": []}, {"digest": None}, {"by": object()}, {"seal": 3}])  # fmt: skip
+def test_what_is_malformed_makes_a_draft(tree, change):
+    _, segmenter = tree
+    approved(segmenter)
+    remember(segmenter, [replace(sign_off, **change) for sign_off in segmenter.sign_offs_])
+    assert xseg.approval_of(segmenter, now=NOW).state == "draft"
+
+
+def test_the_day_may_have_a_time_and_must_be_one(tree):
+    _, segmenter = tree
+    approved(segmenter)
+    assert xseg.approval_of(segmenter, now=NOW).state == "approved"
+    with pytest.raises(ApprovalError, match="now is 'today'"):
+        xseg.approval_of(segmenter, now="today")
 
 
 def test_what_is_not_a_model_cannot_be_signed(tmp_path, tree):

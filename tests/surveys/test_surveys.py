@@ -255,6 +255,8 @@ def test_forged_replayed_expired_and_early_receipts_are_refused(survey):
     for name in ("respondent", "survey", "version", "purpose", "at", "until", "digest"):
         with pytest.raises(ReceiptError, match="altered"):
             replace(receipt, **{name: "x"}).check(survey, now=NOW)
+        with pytest.raises(ReceiptError, match="altered"):
+            replace(receipt, **{name: object()}).check(survey, now=NOW)
     other = Survey.parse(TEXT.replace("May we?", "May we do more?"))
     with pytest.raises(ReceiptError, match="ask again"):
         receipt.check(other, now=NOW)

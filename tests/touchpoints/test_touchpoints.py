@@ -194,6 +194,34 @@ def test_people_are_met_where_their_persona_lets_them(crowd):
     assert len(routes[:7]) == 7
 
 
+def test_every_persona_and_every_touchpoint_through_the_whole_of_it(crowd):
+    _, people = crowd
+    points = [[*point] for point in ARCHETYPES.values()] + [[3, 3, np.nan]]
+    names = [*ARCHETYPES, "Not known"]
+    rows = list(product(range(5), [True, False, None], [True, False, None]))
+    table = pd.DataFrame([points[kind] for kind, *_ in rows], columns=["ai_use", "ai_trust", "ai_feeling"])
+    close = [card.certainty.close for card in xseg.make_cards(people, table)]
+    stances = ["open", "open", "guarded", "guarded", "unknown"]
+    for touchpoint in STATES:
+        routes = xseg.route(
+            people,
+            table,
+            touchpoints=[touchpoint],
+            ids=range(len(rows)),
+            policy=persona_policy(),
+            permitted=[permitted for _, permitted, _ in rows],
+            contested=[contested for *_, contested in rows],
+            now=DAY,
+        )
+        for (kind, permitted, contested), near, person in zip(rows, close, routes, strict=True):
+            assert person.segment == names[kind]
+            facts = Person(stances[kind], permitted, near, contested, False, False)
+            if person.touchpoint is not None:
+                assert will_do(facts, touchpoint)
+            if touchpoint.capacity is None:
+                assert (person.touchpoint is not None) == will_do(facts, touchpoint)
+
+
 def test_a_close_call_is_what_the_card_calls_one(crowd):
     scores, people = crowd
     cards = xseg.make_cards(people, scores, policy=persona_policy())
@@ -260,6 +288,12 @@ def test_people_are_not_met_too_often(crowd):
     assert not any(person.touchpoint for person in routed(crowd, contacts=[0] * 400, most_contacts=0))
 
 
+def test_without_capacities_nobody_needs_an_id(crowd):
+    routes = routed(crowd, ids=None)
+    assert [person.touchpoint for person in routes] == [person.touchpoint for person in routed(crowd)]
+    assert [person.id for person in routes[:3]] == ["0", "1", "2"]
+
+
 def test_rows_in_any_order_are_routed_the_same(crowd):
     scores, people = crowd
     places = [BOT, Touchpoint("desk", "phone", False, 30, VALID), Touchpoint("shop", "store", False, 40)]
@@ -291,8 +325,10 @@ BAD = [
     ({"touchpoints": []}, "there is no touchpoint"),
     ({"touchpoints": [BOT, BOT]}, "two touchpoints are called 'assistant'"),
     ({"touchpoints": ["desk"]}, "'desk' is not a Touchpoint"),
-    ({"ids": ["a"] * 400}, "row 1: the id 'a' is there twice"),
-    ({"ids": [None] * 400}, "an id is None"),
+    ({"ids": ["a"] * 400}, "row 1: the id 'a' is there already, in row 0"),
+    ({"ids": [None] * 400}, "row 0: the id is None"),
+    ({"ids": [pd.NA] * 400}, "row 0: the id is <NA>"),
+    ({"ids": None, "touchpoints": [Touchpoint("desk", "phone", False, 3)]}, "give ids"),
     ({"permitted": [True]}, "permitted has 1 entries for 400 rows"),
     ({"permitted": [1] * 400}, "permitted, row 0: 1 is neither True, False nor None"),
     ({"permitted": ["yes"] * 400}, "neither True, False nor None"),

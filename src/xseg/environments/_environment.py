@@ -227,8 +227,8 @@ class Environment(Frozen):
     def _found(self) -> Iterator[str]:
         if host() not in self.hosts:
             yield f"this machine is called {host()!r}, not {' or '.join(map(repr, self.hosts))}"
-        if self.packages is not None and self.packages != packages_digest():
-            yield f"the installed packages have digest {packages_digest()[:8]}, not {self.packages[:8]}"
+        if self.packages is not None and (installed := packages_digest()) != self.packages:
+            yield f"the installed packages have digest {installed[:8]}, not {self.packages[:8]}"
         for path, digest in self.locks.items():
             found = file_digest(path)
             if found != digest:

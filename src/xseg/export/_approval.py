@@ -13,7 +13,18 @@ from sklearn.pipeline import Pipeline
 
 from xseg.exceptions import ApprovalError
 
-__all__ = ["Approval", "SignOff", "State", "check_sign_offs", "record", "remember", "sign", "signed", "states_on"]
+__all__ = [
+    "Approval",
+    "SignOff",
+    "State",
+    "check_sign_offs",
+    "day_of",
+    "record",
+    "remember",
+    "sign",
+    "signed",
+    "states_on",
+]
 
 State: TypeAlias = Literal["draft", "reviewed", "approved"]
 STATES: Final = ("draft", "reviewed", "approved")
@@ -99,10 +110,13 @@ def sign(
     if not isinstance(by, str) or not by.strip():
         message = f"signed by {by!r}; write the name of a person"
         raise ApprovalError(message)
-    if at.tzinfo is None:
-        message = f"now is {at.isoformat()}, without a time zone; give one, such as datetime.now(UTC)"
+    if not isinstance(at, datetime) or at.tzinfo is None:
+        message = f"now is {at!r}; give a time with its zone, such as datetime.now(UTC)"
         raise ApprovalError(message)
     moment = at.astimezone(UTC)
+    if expires is not None and (not isinstance(expires, date) or isinstance(expires, datetime)):
+        message = f"expires is {expires!r}; give a date without a time"
+        raise ApprovalError(message)
     if expires is not None and expires <= moment.date():
         message = f"it would expire on {expires}, which is not after {moment.date()}"
         raise ApprovalError(message)
@@ -148,6 +162,18 @@ def check_sign_offs(
     if STATES.index(found) < STATES.index(require):
         message = f"the model is {_told(found)}, and {require} is required{_why(sign_offs, day)}"
         raise ApprovalError(message)
+
+
+def day_of(now: date | None) -> date:
+    """Give the day that counts (UTC)."""
+    if now is None:
+        return datetime.now(UTC).date()
+    if isinstance(now, datetime):
+        return now.date() if now.tzinfo is None else now.astimezone(UTC).date()
+    if isinstance(now, date):
+        return now
+    message = f"now is {now!r}; give a date"
+    raise ApprovalError(message)
 
 
 def signed(segmenter: Any) -> tuple[SignOff, ...]:
@@ -198,10 +224,11 @@ def _is_whole(sign_off: SignOff) -> bool:
         is_dated = datetime.fromisoformat(sign_off.at).tzinfo is not None
         if sign_off.expires is not None:
             date.fromisoformat(sign_off.expires)
-    except (TypeError, ValueError):
+        is_formed = sign_off.state in STATES and bool(sign_off.by.strip()) and (seal is None or isinstance(seal, str))
+        return is_dated and is_formed and digest == _digest(facts)
+    except (AttributeError, TypeError, ValueError):
+        # Something is not of its type, so it is not what was signed.
         return False
-    is_formed = sign_off.state in STATES and bool(sign_off.by.strip()) and (seal is None or isinstance(seal, str))
-    return is_dated and is_formed and digest == _digest(facts)
 
 
 def _told(state: State) -> str:

@@ -14,7 +14,7 @@ from xseg import __version__
 from xseg._files import write_whole
 from xseg.environments import require_environment
 from xseg.exceptions import ApprovalError, ModelFileError, UnsupportedModelError
-from xseg.export._approval import Approval, SignOff, State, check_sign_offs, record, remember, sign, signed
+from xseg.export._approval import Approval, SignOff, State, check_sign_offs, day_of, record, remember, sign, signed
 from xseg.export._document import FORMAT, VERSION
 from xseg.export._kinds import KINDS, SavedKind
 from xseg.export._parameters import plain
@@ -125,9 +125,8 @@ def load(
         message = f"{path}: the fingerprint does not match the content: the file was altered after it was saved"
         raise ModelFileError(message)
     sign_offs = [SignOff(**part.model_dump()) for part in model.sign_offs]
-    day = datetime.now(UTC).date() if now is None else now
     try:
-        check_sign_offs(sign_offs, model.fingerprint, day, require, key)
+        check_sign_offs(sign_offs, model.fingerprint, day_of(now), require, key)
     except ApprovalError as error:
         message = f"{path}: {error}"
         raise ApprovalError(message) from None
@@ -240,7 +239,7 @@ def approval_of(segmenter: Any, *, now: date | None = None) -> Approval:
     --------
     See `approve`.
     """
-    return record(signed(segmenter), fingerprint(segmenter), datetime.now(UTC).date() if now is None else now)
+    return record(signed(segmenter), fingerprint(segmenter), day_of(now))
 
 
 def fingerprint(segmenter: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from xseg.exceptions import TouchpointError
 from xseg.touchpoints._places import Touchpoint
 
-__all__ = ["check_ids", "checked_touchpoints", "read_answers", "read_contacts", "read_day", "read_id"]
+__all__ = ["checked_touchpoints", "number_rows", "read_answers", "read_contacts", "read_day", "read_ids"]
 
 
 def checked_touchpoints(touchpoints: Sequence[Touchpoint]) -> tuple[Touchpoint, ...]:
@@ -24,21 +24,33 @@ def checked_touchpoints(touchpoints: Sequence[Touchpoint]) -> tuple[Touchpoint, 
     return places
 
 
-def read_id(given: Any) -> str:
-    name = "" if given is None or given != given else str(given)
-    if not name.strip():
-        message = f"an id is {given!r}; everybody needs one, so that the order of the rows does not matter"
-        raise TouchpointError(message)
-    return name
-
-
-def check_ids(names: Sequence[str]) -> None:
-    seen: set[str] = set()
-    for row, name in enumerate(names):
-        if name in seen:
-            message = f"row {row}: the id {name!r} is there twice; a person has one place"
+def read_ids(given: Sequence[Any]) -> list[str]:
+    """Give who the people are; everybody is somebody else."""
+    names: list[str] = []
+    seen: dict[str, int] = {}
+    for row, value in enumerate(given):
+        name = "" if _is_open(value) else str(value)
+        if not name.strip():
+            message = f"row {row}: the id is {value!r}; everybody needs one"
             raise TouchpointError(message)
-        seen.add(name)
+        if name in seen:
+            message = f"row {row}: the id {name!r} is there already, in row {seen[name]}; a person has one place"
+            raise TouchpointError(message)
+        seen[name] = row
+        names.append(name)
+    return names
+
+
+def number_rows(n_rows: int, touchpoints: Sequence[Touchpoint]) -> list[str]:
+    """Give numbers for names, where who comes first does not matter."""
+    limited = next((place for place in touchpoints if place.capacity is not None), None)
+    if limited is not None:
+        message = (
+            f"touchpoint {limited.name!r} has room for {limited.capacity}, and without ids the order of the rows would "
+            "decide who gets it; give ids"
+        )
+        raise TouchpointError(message)
+    return [str(row) for row in range(n_rows)]
 
 
 def read_answers(
@@ -50,7 +62,7 @@ def read_answers(
     _check_length(name, given, n_rows)
     read: list[bool | None] = []
     for row, value in enumerate(given):
-        is_open = value is None or type(value).__name__ == "NAType" or value != value
+        is_open = _is_open(value)
         if not is_open and type(value).__name__ not in {"bool", "bool_"}:
             message = f"{name}, row {row}: {value!r} is neither True, False nor None"
             raise TouchpointError(message)
@@ -71,6 +83,10 @@ def read_contacts(contacts: Sequence[int | None] | None, most: int | None, n_row
     _check_length("contacts", contacts, n_rows)
     # Comparing the other way round would let a number that is not known pass.
     return [_is_count(n) and int(n) < most for n in contacts]  # type: ignore[arg-type]
+
+
+def _is_open(value: Any) -> bool:
+    return value is None or type(value).__name__ in {"NAType", "NaTType"} or bool(value != value)
 
 
 def _is_count(value: Any) -> bool:

@@ -13,12 +13,12 @@ from xseg.policy._problems import did_you_mean
 from xseg.segmenters import fold
 from xseg.touchpoints._allocation import allocate
 from xseg.touchpoints._arguments import (
-    check_ids,
     checked_touchpoints,
+    number_rows,
     read_answers,
     read_contacts,
     read_day,
-    read_id,
+    read_ids,
 )
 from xseg.touchpoints._needs import Need, Person, Stance, need_of
 from xseg.touchpoints._places import Touchpoint
@@ -114,8 +114,8 @@ def route(
     X: Any,
     *,
     touchpoints: Sequence[Touchpoint],
-    ids: Sequence[Any],
     policy: Any = None,
+    ids: Sequence[Any] | None = None,
     permitted: Sequence[bool | None] | None = None,
     contested: Sequence[bool | None] | None = None,
     contacts: Sequence[int | None] | None = None,
@@ -135,10 +135,11 @@ def route(
         The people.
     touchpoints : sequence of Touchpoint
         Where people can be met, the preferred first.
-    ids : sequence of shape (n_rows,)
-        Who they are; they also decide who comes first where there is not room for all.
     policy : Policy, path, mapping or None, default=None
         Says which features are sensitive. One that it does not name counts as sensitive.
+    ids : sequence of shape (n_rows,), default=None
+        Who they are; they also decide who comes first where there is not room for all. None numbers the rows, and is
+        refused where a touchpoint has a capacity, so that the order of rows decides nothing.
     permitted : sequence of bool or None, of shape (n_rows,), default=None
         Whether each person said yes to being helped by a program. None is not known, and counts as no.
     contested : sequence of bool or None, of shape (n_rows,), default=None
@@ -193,12 +194,13 @@ def route(
     >>> [(route.touchpoint, route.reasons) for route in routes]  # doctest: +NORMALIZE_WHITESPACE
     [('assistant', ()), ('desk', ('persona', 'close call')), ('desk', ('persona not known', 'no permission'))]
     """
-    names = [read_id(given) for given in ids]
     day = datetime.now(UTC).date() if now is None else read_day(now)
-    check_ids(names)
     places = checked_touchpoints(touchpoints)
+    names = None if ids is None else read_ids(ids)
     told = Policy.of(policy)
     cards = make_cards(segmenter, X, policy=told, ids=names)
+    if names is None:
+        names = number_rows(len(cards), places)
     model = fold(segmenter)
     stances = _stances(model.segment_names_, automate, guarded)
     sensitive = _uses_sensitive(model, told)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xseg.metrics import compare
     from xseg.policy import Policy
     from xseg.reports import make_report, segment_card
+    from xseg.reviews import review, write_notice
     from xseg.segmenters import (
         MixtureSegmenter,
         OutcomeSegmenter,
@@ -59,6 +60,8 @@ _HOMES = {
     "make_customers": "datasets",
     "make_report": "reports",
     "segment_card": "reports",
+    "review": "reviews",
+    "write_notice": "reviews",
     "rfm_table": "datasets",
     "save": "export",
 }
@@ -91,14 +94,27 @@ __all__ = [
     "make_cards",
     "make_customers",
     "make_report",
+    "review",
     "rfm_table",
     "save",
     "segment_card",
     "verify_card",
     "verify_cards",
+    "write_notice",
 ]
 __version__ = "0.1.0"
-_PACKAGES = ("backends", "cards", "datasets", "explanations", "export", "metrics", "policy", "reports", "segmenters")
+_PACKAGES = (
+    "backends",
+    "cards",
+    "datasets",
+    "explanations",
+    "export",
+    "metrics",
+    "policy",
+    "reports",
+    "reviews",
+    "segmenters",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,5 @@
 """Ink: the words of a card through a template. Nothing here looks at a model."""
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from xseg._optional import require
@@ -13,15 +12,11 @@ if TYPE_CHECKING:
 
 __all__ = ["document", "render"]
 
-_MARKS = re.compile(r"([\\`*_\[\]#|<>~&])")
-_LINE_START = re.compile(r"^(\s*)(?:(\d+)([.)])|([-+=]))")
-
 
 def render(card: "Card", template: str, *, unfolded: bool = False) -> str:
     """Fill a template with the words of a card."""
-    pages = environment("xseg.cards")
-    pages.filters.setdefault("plain_markdown", plain_markdown)
-    return pages.get_template(template).render(card=card, words=words_of(card), unfolded=unfolded)
+    page = environment("xseg.cards").get_template(template)
+    return page.render(card=card, words=words_of(card), unfolded=unfolded)
 
 
 def document(card: "Card") -> bytes:
@@ -35,8 +30,3 @@ def document(card: "Card") -> bytes:
     page = render(card, "page.html.j2", unfolded=True)
     written: bytes = weasyprint.HTML(string=page, url_fetcher=fetch).write_pdf()
     return written
-
-
-def plain_markdown(text: str) -> str:
-    """Write text so that Markdown shows it as it is."""
-    return _LINE_START.sub(r"\1\2\\\3\4", _MARKS.sub(r"\\\1", text))

@@ -409,9 +409,9 @@ class Policy(Frozen):
         not sensitive, to look a number of days back with it; to pursue a purpose on a legal basis and keep data for a
         number of days; to pass segments to a recipient; to show a group of a size, a segment's name, or real people.
 
-        What is not limited is unlimited; the legal basis and the concept of a purpose must be the same. A policy permits
-        nothing of a column that it does not name; names of segments that it does not mention may be shown. Words
-        (labels, sentences, addresses) are no permissions.
+        What is not limited is unlimited; the legal basis and the concept of a purpose must be the same. A policy
+        permits nothing of a column that it does not name; names of segments that it does not mention may be shown.
+        Words (labels, sentences, addresses) are no permissions.
 
         Parameters
         ----------

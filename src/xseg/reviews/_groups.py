@@ -1,7 +1,8 @@
 """Groups of people: how large, how they are spread over segments, and what is said of few."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from statistics import NormalDist
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 _Z: Final = 1.959963984540054
+_ERROR: Final = 0.05
 _FOUR_FIFTHS: Final = 0.8
 _MOST_CATEGORIES: Final = 12
 
@@ -97,38 +99,43 @@ def group_rates(subject: Subject) -> Iterator[Found]:
         groups = _groups_of(column, subject.policy.minimum_group_size)
         if len(groups) < 2:
             continue
+        # Intervals that hold together decide, so that many groups and segments raise no false alarm.
+        z = NormalDist().inv_cdf(1 - _ERROR / (2 * len(groups) * len(unseen.names)))
         for index, segment in enumerate(unseen.names):
-            yield _rates(
-                subject, unseen, name, segment, {g: unseen.labels[rows] == index for g, rows in groups.items()}
-            )
+            inside = {group: unseen.labels[rows] == index for group, rows in groups.items()}
+            yield _rates(subject, unseen, f"segment {segment} and {name}", name, segment, inside, z)
 
 
 def _rates(
-    subject: Subject, unseen: HeldOut, sensitive: str, segment: str, inside: dict[str, NDArray[np.bool_]]
+    subject: Subject,
+    unseen: HeldOut,
+    where: str,
+    sensitive: str,
+    segment: str,
+    inside: dict[str, NDArray[np.bool_]],
+    z: float,
 ) -> Found:
-    rates: dict[str, Any] = {}
-    for group, held in inside.items():
-        low, high = wilson(int(held.sum()), len(held))
-        rates[group] = {
-            "rate": round(float(held.mean()), 4),
-            "low": round(low, 4),
-            "high": round(high, 4),
-            "of": len(held),
-        }
-    order = sorted(rates, key=lambda group: float(rates[group]["rate"]))
-    least, most = rates[order[0]], rates[order[-1]]
-    apart = least["high"] < most["low"] and least["rate"] < _FOUR_FIFTHS * most["rate"]
+    rates = {group: _rate(held) for group, held in inside.items()}
+    order = sorted(rates, key=lambda group: rates[group]["rate"])
+    least, most = order[0], order[-1]
+    _, ends = wilson(int(inside[least].sum()), len(inside[least]), z)
+    begins, _ = wilson(int(inside[most].sum()), len(inside[most]), z)
+    apart = ends < begins and rates[least]["rate"] < _FOUR_FIFTHS * rates[most]["rate"]
     message = (
-        f"Of {subject.label(sensitive)}, {percent(least['rate'])} of {order[0]!r} and {percent(most['rate'])} of "
-        f"{order[-1]!r} are in {segment!r}."
+        f"Of {subject.label(sensitive)}, {percent(rates[least]['rate'])} of {least!r} and "
+        f"{percent(rates[most]['rate'])} of {most!r} are in {segment!r}."
     )
     mend = "look at what follows from being in this segment" if apart else ""
-    where = f"segment {segment} and {sensitive}"
     return Found("warning" if apart else "note", where, message, mend, {"rates": rates, "how": unseen.how})
 
 
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """Give Wilson's 95 % interval of a share.
+def _rate(held: NDArray[np.bool_]) -> dict[str, float]:
+    low, high = wilson(int(held.sum()), len(held))
+    return {"rate": round(float(held.mean()), 4), "low": round(low, 4), "high": round(high, 4), "of": len(held)}
+
+
+def wilson(successes: int, n: int, z: float = _Z) -> tuple[float, float]:
+    """Give Wilson's interval of a share, of 95 % unless told.
 
     References
     ----------
@@ -136,9 +143,9 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     """
     if n == 0:
         return 0.0, 1.0
-    share, square = successes / n, _Z**2
+    share, square = successes / n, z**2
     middle = (share + square / (2 * n)) / (1 + square / n)
-    half = _Z / (1 + square / n) * np.sqrt(share * (1 - share) / n + square / (4 * n**2))
+    half = z / (1 + square / n) * np.sqrt(share * (1 - share) / n + square / (4 * n**2))
     return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 

@@ -44,8 +44,9 @@ _MARKDOWN: Final = re.compile(r"[*_`#>\\]+")
 _APOSTROPHES: Final = re.compile("[\u2018\u2019\u02bc]")
 _WITHOUT_END: Final = frozenset({"area", "br", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?。])\s+|\n+")
-# Scripts that are written without spaces between words.
+# Scripts that are written without spaces between words; a letter of another is a letter of a word.
 _DENSE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_LETTER: Final = r"[^\W\u3040-\u30ff\u3400-\u9fff]"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class NoticeText:
             return False
         if _DENSE.search(wanted):
             return wanted in self.folded
-        return re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", self.folded) is not None
+        return re.search(rf"(?<!{_LETTER}){re.escape(wanted)}(?!{_LETTER})", self.folded) is not None
 
 
 def folded(text: str) -> str:

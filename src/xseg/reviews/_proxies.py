@@ -136,12 +136,12 @@ def associations(
     wanted = _indicators(groups)
     expected = table.sum(axis=1, keepdims=True) * wanted.sum(axis=0) / len(groups)
     random = np.random.default_rng(seed)
-    statistics = [_chi_squared(table @ wanted, expected, starts)[:, None]]
+    statistics = [_chi_squared((table @ wanted)[:, None], expected, starts)]
     for first in range(0, n_permutations, _BATCH):
-        some = min(_BATCH, n_permutations - first)
-        shuffled = np.hstack([wanted[random.permutation(len(groups))] for _ in range(some)])
-        counts = (table @ shuffled).reshape(len(table), some, -1)
-        statistics.append(np.stack([_chi_squared(counts[:, k], expected, starts) for k in range(some)], axis=1))
+        rows = np.tile(groups, (min(_BATCH, n_permutations - first), 1))
+        shuffled = random.permuted(rows, axis=1).T[:, :, None] == np.unique(groups)
+        counts = table @ shuffled.reshape(len(groups), -1).astype(np.float32)
+        statistics.append(_chi_squared(counts.reshape(len(table), len(rows), -1), expected, starts))
     pool = np.hstack(statistics)
     spread = pool.std(axis=1, keepdims=True)
     scaled = (pool - pool.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
@@ -161,8 +161,9 @@ def _indicators(groups: NDArray[np.int64]) -> NDArray[np.float32]:
 
 
 def _chi_squared(counts: NDArray[Any], expected: NDArray[Any], starts: NDArray[Any]) -> NDArray[np.float64]:
-    cells = (counts.astype(np.float64) ** 2 / expected).sum(axis=1)
-    return np.asarray(np.add.reduceat(cells, starts) - expected.sum() / len(starts))
+    """Give the statistics of columns in shuffles, from counts of shape (n_values, n_shuffles, n_groups)."""
+    cells = np.einsum("vkg,vg->vk", counts.astype(np.float64) ** 2, 1 / expected.astype(np.float64))
+    return np.asarray(np.add.reduceat(cells, starts, axis=0) - expected.sum() / len(starts))
 
 
 def _cramer(chi_squared: float, n: int, n_values: int, n_groups: int) -> float:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from inspect import signature
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from xseg.backends import MemoryBackend
 from xseg.core.tables import Column, Table, match_columns
 from xseg.exceptions import XsegError
 from xseg.explanations import own_contributions
@@ -154,8 +156,9 @@ class Subject:
         fresh = clone(self.segmenter)
         if without:
             fresh.set_params(forbid=[*self.forbidden, *without])
+        alike = {"align_to": self.segmenter} if "align_to" in signature(fresh.fit).parameters else {}
         try:
-            return fresh.fit(rows)
+            return fresh.fit(MemoryBackend(rows), **alike)
         except XsegError:
             return None
 

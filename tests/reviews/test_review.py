@@ -373,14 +373,16 @@ def test_what_cannot_be_made_anew_says_so(clean):
     )
 
 
-def test_a_stand_in_is_made_anew_too(clean):
+def test_a_stand_in_is_tested_on_others_only(clean):
     customers = clean.table.drop(columns="birth_region")
     numbers = customers[["orders_90d", "spend_year", "recency_days", "basket_mean"]]
     model = xseg.SurrogateSegmenter(KMeans(3, random_state=0, n_init=2), random_state=0).fit(numbers)
     table = numbers.assign(birth_region=clean.table["birth_region"])
     policy = {**clean.policy, "features": {name: clean.policy["features"][name] for name in table}}
     review = xseg.review(model, policy, table, now=NOW, n_permutations=1_000)
-    assert "proxy" in review.checked
+    assert "held_out=True" in review.not_checked["proxy"]
+    assert "card" in review.checked
+    assert "proxy" in xseg.review(model, policy, table, now=NOW, n_permutations=1_000, held_out=True).checked
 
 
 def test_a_pipeline_is_reviewed_over_raw_columns(clean):

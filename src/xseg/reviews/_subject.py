@@ -1,5 +1,6 @@
 """Everything a review looks at: the model, the policy, and what people, consent and the public notice add."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +14,11 @@ from sklearn.base import clone
 
 from xseg.backends import MemoryBackend
 from xseg.core.tables import Column, Table, match_columns
-from xseg.exceptions import XsegError
+from xseg.exceptions import XsegError, XsegWarning
 from xseg.explanations import own_contributions
 from xseg.policy import FeaturePolicy, Policy, Purpose
 from xseg.reviews._notice_text import NoticeText
-from xseg.segmenters import OutcomeSegmenter, RuleSegmenter
+from xseg.segmenters import OutcomeSegmenter, RuleSegmenter, SurrogateSegmenter
 
 __all__ = ["ConsentLedger", "HeldOut", "Subject"]
 
@@ -149,18 +150,22 @@ class Subject:
     def refitted(self, rows: Table, without: Sequence[str] = ()) -> Any:
         """Give the model made anew; None where that is not possible.
 
-        A model of an outcome would need the outcome, and rules that people wrote are not learnt.
+        A model of an outcome would need the outcome, a stand-in the original's labels, and rules that people wrote are
+        not learnt.
         """
-        if isinstance(self.segmenter, OutcomeSegmenter | RuleSegmenter):
+        if isinstance(self.segmenter, OutcomeSegmenter | RuleSegmenter | SurrogateSegmenter):
             return None
         fresh = clone(self.segmenter)
         if without:
             fresh.set_params(forbid=[*self.forbidden, *without])
         alike = {"align_to": self.segmenter} if "align_to" in signature(fresh.fit).parameters else {}
-        try:
-            return fresh.fit(MemoryBackend(rows), **alike)
-        except XsegError:
-            return None
+        with warnings.catch_warnings():
+            # They are about a model that nobody asked for.
+            warnings.simplefilter("ignore", XsegWarning)
+            try:
+                return fresh.fit(MemoryBackend(rows), **alike)
+            except XsegError:
+                return None
 
     @cached_property
     def unseen(self) -> HeldOut | None:

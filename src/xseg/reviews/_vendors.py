@@ -97,14 +97,18 @@ def without_partners(subject: Subject) -> Iterator[Found]:
     agreement = agreement_of(subject.segmenter.predict(subject.rows), fitted.predict(subject.rows))
     table = compare({"with": subject.segmenter, "without": fitted}, subject.rows, n_resamples=0, random_state=0)
     told: Any = table.to_dict("index")
-    cost = told["without"]["cost"] / told["with"]["cost"]
-    prices = {f"price_{which}": round(told[which]["price"], 4) for which in ("with", "without")}
-    evidence |= {"agreement": round(agreement, 4), "cost_ratio": round(cost, 4), **prices}
-    message = (
-        f"Without third-party data {percent(agreement)} of people would be in the same segment, and segments would "
-        f"cost {cost - 1:+.1%}."
-    )
+    evidence["agreement"] = round(agreement, 4)
+    evidence |= {f"price_{which}": _finite(told[which]["price"]) for which in ("with", "without")}
+    message = f"Without third-party data {percent(agreement)} of people would be in the same segment"
+    if told["with"]["cost"] > 0:
+        evidence["cost_ratio"] = _finite(told["without"]["cost"] / told["with"]["cost"])
+        message += f", and segments would cost {evidence['cost_ratio'] - 1:+.1%}"
+    message += "."
     yield Found("note", "third parties", message, "weigh whether it is needed", evidence)
+
+
+def _finite(value: float) -> float | None:
+    return round(float(value), 4) if np.isfinite(value) else None
 
 
 def agreement_of(one: NDArray[Any], other: NDArray[Any]) -> float:

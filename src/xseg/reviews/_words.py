@@ -30,8 +30,9 @@ def card_completeness(subject: Subject) -> Iterator[Found]:
     policy = subject.policy.model_copy(update={"features": known})
     labels = np.asarray(subject.segmenter.predict(subject.rows))
     _, first = np.unique(labels, return_index=True)
+    rows, agreement = subject.rows.take(first), ["not known"] * len(first)
     try:
-        cards = list(make_cards(subject.segmenter, subject.rows.take(first), policy=policy, now=subject.now))
+        cards = list(make_cards(subject.segmenter, rows, policy=policy, now=subject.now, agreement=agreement))
     except PolicyError as error:
         yield Found("error", "cards", f"No card can be made: {error}.", "mend the policy's words first")
         return

@@ -37,7 +37,18 @@ def test_public_names():
 
 
 def test_no_module_hides_a_public_name():
-    modules = ("backends", "cards", "cli", "datasets", "explanations", "export", "policy", "reports", "segmenters")
+    modules = (
+        "backends",
+        "cards",
+        "cli",
+        "datasets",
+        "explanations",
+        "export",
+        "policy",
+        "reports",
+        "reviews",
+        "segmenters",
+    )
     code = "import importlib, xseg\n" + "\n".join(f"importlib.import_module('xseg.{module}')" for module in modules)
     loaded_after(f"{code}\nassert all(not hasattr(getattr(xseg, n), '__path__') for n in xseg.__all__)")
 

@@ -60,6 +60,7 @@ CHECKS: Final = (
     Check("vendor-contract", "A contract binds everyone who supplies data.", _vendors.vendor_contracts),
     Check("vendor-audit", "Everyone who supplies data was audited within a year.", _vendors.vendor_audits),
     Check("vendor-opt-out", "Objections reach everyone who supplies data.", _vendors.vendor_opt_outs),
+    Check("vendor-unused", "Every supplier that is listed supplies something.", _vendors.vendors_unused),
     Check("withdraw", "Consent can be withdrawn through a link.", _rights.withdrawal),
     Check("object", "People can object through a link.", _rights.objection),
     Check("right-link", "Every right that follows from the legal bases has a link.", _rights.rights_links),

@@ -21,6 +21,10 @@ def as_sarif(record: Mapping[str, Any], checks: "Sequence[Check]", digest: str) 
     OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0", 2020.
     """
     places = {check.key: place for place, check in enumerate(checks)}
+    of_the_notice = {check.key for check in checks if check.needs == "notice"}
+    sources = record["sources"]
+    # A notice that was given as text is no file that could be pointed at.
+    notice = sources["policy"] if sources["notice"] in {"", "the notice"} else sources["notice"]
     rules = [
         {
             "id": check.key,
@@ -44,23 +48,24 @@ def as_sarif(record: Mapping[str, Any], checks: "Sequence[Check]", digest: str) 
             }
         ],
         "columnKind": "unicodeCodePoints",
-        "results": [_result(found, places, record["sources"]) for found in record["findings"]],
+        "results": [
+            _result(found, places[found["check"]], notice if found["check"] in of_the_notice else sources["policy"])
+            for found in record["findings"]
+        ],
         "properties": {"model": record["model"], "policy": record["policy"], "digest": digest},
     }
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
-def _result(found: Mapping[str, Any], places: Mapping[str, int], sources: Mapping[str, str]) -> dict[str, Any]:
-    # A notice that was given as text is no file that could be pointed at.
-    in_notice = found["where"].startswith("notice") and sources["notice"] not in {"", "the notice"}
+def _result(found: Mapping[str, Any], place: int, file: str) -> dict[str, Any]:
     return {
         "ruleId": found["check"],
-        "ruleIndex": places[found["check"]],
+        "ruleIndex": place,
         "level": found["severity"],
         "message": {"text": f"{found['message']} To mend: {found['mend']}." if found["mend"] else found["message"]},
         "locations": [
             {
-                "physicalLocation": {"artifactLocation": {"uri": _uri(sources["notice" if in_notice else "policy"])}},
+                "physicalLocation": {"artifactLocation": {"uri": _uri(file)}},
                 "logicalLocations": [{"fullyQualifiedName": found["where"]}],
             }
         ],

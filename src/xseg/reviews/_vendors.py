@@ -14,7 +14,15 @@ from xseg.policy import Vendor
 from xseg.reviews._findings import Found, Severity, percent
 from xseg.reviews._subject import Subject
 
-__all__ = ["vendor_audits", "vendor_contracts", "vendor_opt_outs", "vendor_shares", "without_partners", "zero_party"]
+__all__ = [
+    "vendor_audits",
+    "vendor_contracts",
+    "vendor_opt_outs",
+    "vendor_shares",
+    "vendors_unused",
+    "without_partners",
+    "zero_party",
+]
 
 _STALE: Final = timedelta(days=365)
 _FROM_PARTNERS: Final = frozenset({"second-party", "third-party"})
@@ -55,6 +63,14 @@ def vendor_opt_outs(subject: Subject) -> Iterator[Found]:
             message = f"Somebody's objection {how} {name}."
             where = f"vendors.{name}.propagates_opt_out"
             yield Found("error" if stated else "warning", where, message, "agree with it how objections are passed on")
+
+
+def vendors_unused(subject: Subject) -> Iterator[Found]:
+    """Find suppliers that the policy lists and nothing that places people comes from."""
+    for name in subject.policy.vendors:
+        if name not in _vendors(subject):
+            message = f"The policy lists {name}, and nothing that places people comes from it."
+            yield Found("note", f"vendors.{name}", message, "check whether it is still needed")
 
 
 def vendor_shares(subject: Subject) -> Iterator[Found]:

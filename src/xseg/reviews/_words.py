@@ -1,7 +1,7 @@
 """What people are told on cards: whether it is complete, and fit to be said."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -30,7 +30,9 @@ def card_completeness(subject: Subject) -> Iterator[Found]:
     policy = subject.policy.model_copy(update={"features": known})
     labels = np.asarray(subject.segmenter.predict(subject.rows))
     _, first = np.unique(labels, return_index=True)
-    rows, agreement = subject.rows.take(first), ["not known"] * len(first)
+    rows = subject.rows.take(first)
+    # What an original says of a person is no field that a policy could state.
+    agreement: list[Any] = ["not known"] * len(first)
     try:
         cards = list(make_cards(subject.segmenter, rows, policy=policy, now=subject.now, agreement=agreement))
     except PolicyError as error:

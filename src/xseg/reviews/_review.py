@@ -257,8 +257,9 @@ def review(
     >>> import xseg
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> print(xseg.review(segmenter, {"features": {"orders_90d": {}}}).findings[0])
-    error: It is not stated who answers for the model. [controller:controller]
+    >>> policy = xseg.customers_policy().model_copy(update={"recipients": ()})
+    >>> print(xseg.review(segmenter, policy).findings[0])
+    warning: It is not stated who receives the segments. [recipients:recipients]
     """
     _check_parameters(n_permutations, random_state, now)
     segmenter = fold(segmenter)

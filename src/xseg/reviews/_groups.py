@@ -1,6 +1,7 @@
 """Groups of people: how large, how they are spread over segments, and what is said of few."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from statistics import NormalDist
 from typing import Final
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.core.boxes import BoxModel
+from xseg.core.schema import Kind
 from xseg.core.tables import Column
 from xseg.ink import found_words, language_of
 from xseg.reviews._findings import Found, percent
@@ -150,16 +152,21 @@ def wilson(successes: int, n: int, z: float = _Z) -> tuple[float, float]:
 
 
 def _groups_of(column: Column, least: int) -> dict[str, NDArray[np.intp]]:
-    """Give the rows of each group that is large enough; numbers are parted at their quartiles."""
-    values = np.asarray(column.values)
+    """Give the rows of each group that is large enough; many different numbers are parted at their quartiles."""
+    codes, names = np.asarray(column.values), column.categories
     if column.kind.is_numeric:
-        numbers = values.astype(np.float64)
-        known = ~np.isnan(numbers)
-        kept = np.unique(numbers[known])
-        cuts = kept[1:] if len(kept) <= _MOST_CATEGORIES else np.unique(np.quantile(numbers[known], [0.25, 0.5, 0.75]))
-        codes = np.where(known, np.searchsorted(cuts, numbers, side="right"), -1)
-        names = [f"below {cuts[0]:g}", *(f"{cut:g} or more" for cut in cuts)] if len(cuts) else ["all"]
-    else:
-        codes, names = values, list(column.categories)
-    rows = {str(name): np.flatnonzero(codes == place) for place, name in enumerate(names)}
+        codes, names = _parted(codes.astype(np.float64), is_boolean=column.kind is Kind.BOOLEAN)
+    rows = {name: np.flatnonzero(codes == place) for place, name in enumerate(names)}
     return {name: found for name, found in rows.items() if len(found) >= least}
+
+
+def _parted(numbers: NDArray[np.float64], *, is_boolean: bool) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    known = ~np.isnan(numbers)
+    values = np.unique(numbers[known])
+    if len(values) <= _MOST_CATEGORIES:
+        names = tuple(("no", "yes")[int(value)] if is_boolean else f"{value:g}" for value in values)
+        return np.where(known, np.searchsorted(values, numbers), -1), names
+    cuts = np.unique(np.quantile(numbers[known], [0.25, 0.5, 0.75]))
+    between = (f"{low:g} to below {high:g}" for low, high in pairwise(cuts))
+    names = (f"below {cuts[0]:g}", *between, f"{cuts[-1]:g} or more")
+    return np.where(known, np.searchsorted(cuts, numbers, side="right"), -1), names

@@ -1,7 +1,7 @@
 """How many of the columns that are asked about are needed."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ __all__ = ["minimisation"]
 
 _ENOUGH: Final = 0.95
 _MANY_NEEDLESS: Final = 1 / 3
+_STILL_THERE: Final = 0.5
 _MOST_LEAVES: Final = 128
 
 
@@ -36,13 +37,25 @@ def minimisation(subject: Subject) -> Iterator[Found]:
         agreement = best
         dropped.append({"column": kept.pop(-place), "agreement": round(best, 4)})
     k, d = len(kept), len(subject.used)
-    evidence = {"needed": k, "of": d, "columns": kept, "dropped": dropped, "agreement": round(agreement, 4)}
-    message = f"{k} of {d} columns needed: {percent(agreement)} of people are placed the same by {', '.join(kept)}."
+    segment, met = readout.met_least(kept)
+    evidence: dict[str, Any] = {
+        "needed": k,
+        "of": d,
+        "columns": kept,
+        "dropped": dropped,
+        "agreement": round(agreement, 4),
+    }
+    evidence["least"] = {"segment": segment, "agreement": round(met, 4)}
+    message = (
+        f"{k} of {d} columns needed: {percent(agreement)} of people are placed the same by {', '.join(kept)} (least of "
+        f"{segment!r}: {percent(met)})."
+    )
     if not dropped:
         message = (
             f"{d} of {d} columns needed: without any one of them fewer than {percent(_ENOUGH)} are placed the same."
         )
-    grave = len(dropped) > _MANY_NEEDLESS * d
+    # A few people make no difference to the whole, and all of it to their segment.
+    grave = len(dropped) > _MANY_NEEDLESS * d and met >= _STILL_THERE
     gone = [step["column"] for step in dropped]
     yield Found(
         "warning" if grave else "note", "features", message, f"fit with forbid={gone}" if gone else "", evidence
@@ -61,16 +74,27 @@ class _Readout:
             name: _readable(codes[:, j], ordered=bins[j].is_ordered, n_codes=bins[j].n_codes)
             for name, j in positions.items()
         }
+        self._names = segmenter.segment_names_
         self._labels = np.asarray(segmenter.predict(rows))
         order = np.random.default_rng(subject.seed).permutation(len(rows))
         self._known, self._asked = order[: (len(rows) + 1) // 2], order[len(rows) // 2 :]
 
     def agreement(self, names: Sequence[str]) -> float:
         """Give the share of the people asked who are placed the same from some columns alone."""
+        return float(self._same(names).mean())
+
+    def met_least(self, names: Sequence[str]) -> tuple[str, float]:
+        """Give the segment whose people are placed the same least often, and the share of them who are."""
+        same, segments = self._same(names), self._labels[self._asked]
+        shares = {int(segment): float(same[segments == segment].mean()) for segment in np.unique(segments)}
+        least = min(shares, key=shares.__getitem__)
+        return self._names[least], shares[least]
+
+    def _same(self, names: Sequence[str]) -> NDArray[np.bool_]:
         values = np.hstack([self._columns[name] for name in names])
         tree = DecisionTreeClassifier(max_leaf_nodes=_MOST_LEAVES, min_samples_leaf=2, random_state=0)
         tree.fit(values[self._known], self._labels[self._known])
-        return float((tree.predict(values[self._asked]) == self._labels[self._asked]).mean())
+        return np.asarray(tree.predict(values[self._asked]) == self._labels[self._asked])
 
 
 def _readable(codes: NDArray[np.uint8], *, ordered: bool, n_codes: int) -> NDArray[np.float32]:

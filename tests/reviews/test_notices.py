@@ -106,6 +106,11 @@ INNOCENT = [
     "If you do not use the app, orders are placed in the shop.",
     "You can ask us not to use your orders.",
     "We do not buy books from third parties.",
+    "We delete your data within 30 days of your request.",
+    "We keep server logs for 30 days.",
+    "We do not share your age.",
+    "We do not share your data with the police.",
+    "We do not transfer your data to the United States.",
 ]
 
 
@@ -120,6 +125,8 @@ BROKEN = {
     "We do not use your income.": "notice features.area_income",
     "We don’t collect information about your income or your birthday.": "notice features.area_income",
     "Your spend is never used.": "notice features.spend_year",
+    "We do not use income data.": "notice features.area_income",
+    "We don't share any personal information with third parties.": "notice sharing",
     "We do not look at orders.": "notice features.orders_90d",
     "Our team and us do not use your age, income or gender.": "notice features.area_income",
     "We will never share your data.": "notice sharing",

@@ -19,7 +19,13 @@ _NOT: Final = (
     r"(?:we|our \w+|us|and|but|nor do we|or) (?:do not|don't|will not|won't|will never|never|does not|do never)"
 )
 _EVER: Final = r"(?: ever| also| and will not| and never| and do not| knowingly)*"
-_SHARED: Final = r"(?:share|disclose|pass (?:it |them |this )?on|transfer|hand over|sell or share|share or sell|rent)"
+_SHARED: Final = r"(?:share|disclose|pass on|transfer|hand over|sell or share|share or sell|rent)"
+# All that is known of a person, and everybody else: "we do not share your age" and "with the police" promise less.
+_THINGS: Final = r"(?:data|information|details|groups?|segments?|anything|it|them)"
+_TO_SOME: Final = r"(?! (?:with|to) (?!any|other|third|partner))"
+_EVERYTHING: Final = rf"(?: (?:any|your|our|customer|personal|of|the|this))* {_THINGS}\b{_TO_SOME}"
+_SOMEBODYS: Final = re.compile(r"\b(?:your|personal) (?:personal )?(?:data|information|details)\b")
+_ASKED: Final = re.compile(r"\b(?:request|ask|asked|account|object|withdraw|complain|inactive|log|logs)\b")
 _EXCEPTED: Final = re.compile(
     r"\b(?:except|unless|without|other than|beyond|apart from|only|outside|save|until|more than|if|when|with .* that)\b"
 )
@@ -37,8 +43,9 @@ _PARTS: Final = re.compile(r",|;|\bor\b|\band\b|\bnor\b|\.")
 _EMPTY: Final = frozenset(
     re.findall(
         r"\w+",
-        "a an and any at by each for from get got have how in is it last no not of on or our personal share that the "
-        "their these they this those to us use used was we were what when where whether which who with you your",
+        "a an and any at by data details each for from get got have how in information is it last no not of on or our "
+        "personal share that the their these they this those to us use used was we were what when where whether which "
+        "who with you your",
     )
 )
 _DAYS: Final = {"day": 1, "week": 7, "month": 31, "year": 366}
@@ -98,7 +105,7 @@ def _unused(subject: Subject, sentence: str) -> Iterator[Found]:
 def _kept(subject: Subject, sentence: str) -> Iterator[Found]:
     """Find that data are said to be kept for a shorter time than for any purpose."""
     found = _KEPT.search(sentence)
-    if found is None:
+    if found is None or not _SOMEBODYS.search(sentence) or _ASKED.search(sentence):
         return
     promised = int(found["n"]) * _DAYS[found["unit"]]
     kept = [purpose.retention_days for purpose in subject.served.values() if purpose.retention_days is not None]
@@ -143,8 +150,10 @@ def _sensitive(subject: Subject) -> str | None:
 
 
 _PROMISES: Final = (
-    _Promise("sharing", re.compile(rf"\b{_NOT}{_EVER} {_SHARED}\b"), _shared),
-    _Promise("sharing", re.compile(r"\b(?:is|are) never (?:shared|disclosed|passed on)\b"), _shared),
+    _Promise("sharing", re.compile(rf"\b{_NOT}{_EVER} {_SHARED}{_EVERYTHING}"), _shared),
+    _Promise(
+        "sharing", re.compile(rf"\b{_THINGS} (?:is|are) never (?:shared|disclosed|passed on)\b{_TO_SOME}"), _shared
+    ),
     _Promise(
         "third parties",
         re.compile(

@@ -197,3 +197,33 @@ def test_changes_of_real_customers_move_them_and_leave_what_is_frozen(shared_dat
     everything = xseg.counterfactual(segmenter, some, frozen=list(table.columns))
     assert not everything.found.any()
     assert everything.proven.all()
+
+
+@pytest.mark.parametrize(
+    ("table_of", "sensitive", "proxies"),
+    [
+        (marketing, "Marital_Status", set()),
+        (bank, "marital", {"age"}),
+        (telco, "SeniorCitizen", {"Contract", "InternetService", "MonthlyCharges"}),
+    ],
+)
+def test_real_models_are_reviewed_with_the_notice_their_policy_writes(shared_data, table_of, sensitive, proxies):
+    table = table_of(shared_data)
+    model = xseg.TreeSegmenter(5, max_leaves=8, effort="fast", random_state=0).fit(table.drop(columns=sensitive))
+    said = {"source": "first-party", "collected_from": "your account", "purposes": ["offers"]}
+    policy = {
+        "controller": {"name": "The shop", "contact": "privacy@shop.example"},
+        "purposes": {"offers": {"label": "choosing offers", "legal_basis": "contract", "retention_days": 730}},
+        "recipients": ["nobody"],
+        "features": {name: said | {"label": f"your {name}"} for name in table}
+        | {sensitive: said | {"sensitive": True}},
+    }
+    notice = xseg.write_notice(policy)
+    review = xseg.review(model, policy, table, notice=notice, n_permutations=1_000)
+    found = [finding for finding in review.at_least("warning") if finding.check != "card"]
+    assert {finding.check for finding in found} <= {"proxy", "group-rate", "minimisation", "small-group", "rule"}
+    used = {table.drop(columns=sensitive).columns[j] for j in model.model_.used_features}
+    flagged = {
+        finding.where.removeprefix("features.").partition(" ")[0] for finding in found if finding.check == "proxy"
+    }
+    assert proxies & used <= flagged

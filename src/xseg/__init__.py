@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xseg.metrics import compare
     from xseg.policy import Policy
     from xseg.reports import make_report, segment_card
+    from xseg.reviews import review, write_notice
     from xseg.rights import Profile
     from xseg.segmenters import (
         MixtureSegmenter,
@@ -65,6 +66,8 @@ _HOMES = {
     "make_cards": "cards",
     "make_customers": "datasets",
     "make_report": "reports",
+    "review": "reviews",
+    "write_notice": "reviews",
     "rfm_table": "datasets",
     "route": "touchpoints",
     "save": "export",
@@ -106,12 +109,14 @@ __all__ = [
     "make_cards",
     "make_customers",
     "make_report",
+    "review",
     "rfm_table",
     "route",
     "save",
     "segment_card",
     "verify_card",
     "verify_cards",
+    "write_notice",
 ]
 __version__ = "0.1.0"
 _PACKAGES = (
@@ -126,6 +131,7 @@ _PACKAGES = (
     "personas",
     "policy",
     "reports",
+    "reviews",
     "rights",
     "segmenters",
     "surveys",

@@ -1,4 +1,4 @@
-"""The command line: ``xseg demo``, ``fit``, ``explain``, ``cards`` and ``profile``."""
+"""The command line: ``xseg demo``, ``fit``, ``explain``, ``cards``, ``profile`` and ``review``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -229,6 +229,44 @@ def profile(
     page = profile_app({subject: mine}.get, secret=secret, locale=locale, https=False)
     console.print(f"Open http://127.0.0.1:{port}{entry_link(subject, secret)}", markup=False, soft_wrap=True)
     server.run(page, host="127.0.0.1", port=port, log_level="warning")
+
+
+@app.command()
+def review(
+    model: ModelPath,
+    policy: Annotated[Path, typer.Option(help="The policy file (YAML): what is declared.")],
+    data: Annotated[Path | None, typer.Option(help="A table of people, with any sensitive columns there are.")] = None,
+    notice: Annotated[Path | None, typer.Option(help="The public privacy notice: HTML, Markdown or text.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write; otherwise findings are listed.")] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="html, json or sarif; by default the ending of --out tells.")
+    ] = None,
+    fail_on: Annotated[
+        str, typer.Option(help="The least severity that makes the exit code 1: error, warning, note or never.")
+    ] = "error",
+    held_out: Annotated[bool, typer.Option(help="Whether these people had no part in the fit.")] = False,
+    id_column: IdColumn = None,
+    seed: Annotated[int, typer.Option(help="Seeds splits and shuffles.", min=0)] = 0,
+) -> None:
+    """Put what a policy and a notice declare beside what a model does; the exit code is 1 where they differ."""
+    from xseg.export import load
+    from xseg.reviews import SEVERITIES
+    from xseg.reviews import review as review_of
+
+    allowed = (*SEVERITIES, "never")
+    if fail_on not in allowed:
+        message = f"--fail-on {fail_on}: give one of {', '.join(allowed)}"
+        raise ParameterError(message)
+    people = None if data is None else _read(data, id_column, [])[0]
+    found = review_of(load(model), policy, people, notice=notice, held_out=held_out, random_state=seed)
+    if out is not None:
+        found.save(out, form)
+    elif form is not None:
+        typer.echo(found.text(form))
+    if out is not None or form is None:
+        console.print(str(found), markup=False, highlight=False, soft_wrap=True)
+    if fail_on != "never" and found.at_least(fail_on):
+        raise typer.Exit(1)
 
 
 def _read(path: Path, id_column: str | None, drop: list[str]) -> tuple["pd.DataFrame", list[Any]]:

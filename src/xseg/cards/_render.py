@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from base64 import b64encode
 from collections.abc import Mapping
 from functools import cache
@@ -21,14 +20,10 @@ __all__ = ["card_article", "document", "interactive_page", "render"]
 
 _SCRIPTS = ("model.js", "page.js")
 
-_MARKS = re.compile(r"([\\`*_\[\]#|<>~&])")
-_LINE_START = re.compile(r"^(\s*)(?:(\d+)([.)])|([-+=]))")
-
 
 def render(card: "Card", template: str, *, unfolded: bool = False, more: Mapping[str, Any] | None = None) -> str:
     """Fill a template with the words of a card."""
     pages = environment("xseg.cards")
-    pages.filters.setdefault("plain_markdown", plain_markdown)
     told = {"card": card, "words": words_of(card), "unfolded": unfolded, "carried": None}
     return pages.get_template(template).render({**told, **(more or {})})
 
@@ -70,8 +65,3 @@ def document(card: "Card") -> bytes:
     page = render(card, "page.html.j2", unfolded=True)
     written: bytes = weasyprint.HTML(string=page, url_fetcher=fetch).write_pdf()
     return written
-
-
-def plain_markdown(text: str) -> str:
-    """Write text so that Markdown shows it as it is."""
-    return _LINE_START.sub(r"\1\2\\\3\4", _MARKS.sub(r"\\\1", text))

@@ -1,5 +1,6 @@
 """The Jinja environment of everything that is shown."""
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -8,13 +9,16 @@ if TYPE_CHECKING:
 
 __all__ = ["environment"]
 
+_MARKS = re.compile(r"([\\`*_\[\]#|<>~&])")
+_LINE_START = re.compile(r"^(\s*)(?:(\d+)([.)])|([-+=]))")
+
 
 @cache
 def environment(package: str) -> "Environment":
     """Give the templates of a package, and the shared ones beside them.
 
     Templates whose name has ``.html`` or ``.css`` in it escape what they are given; a name that is not defined is an
-    error.
+    error. The filter ``plain_markdown`` escapes text for Markdown.
 
     Parameters
     ----------
@@ -37,7 +41,7 @@ def environment(package: str) -> "Environment":
     def escapes(name: str | None) -> bool:
         return name is None or not name.endswith((".txt.j2", ".md.j2"))
 
-    return Environment(
+    pages = Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("xseg.ink")]),
         autoescape=escapes,
         undefined=StrictUndefined,
@@ -46,3 +50,10 @@ def environment(package: str) -> "Environment":
         keep_trailing_newline=True,
         auto_reload=False,
     )
+    pages.filters["plain_markdown"] = _plain_markdown
+    return pages
+
+
+def _plain_markdown(text: str) -> str:
+    """Write text so that Markdown shows it as it is."""
+    return _LINE_START.sub(r"\1\2\\\3\4", _MARKS.sub(r"\\\1", text))

@@ -15,9 +15,10 @@ from xseg.policy._parts import (
     Source,
     Translation,
     Unit,
+    Vendor,
 )
 from xseg.policy._policy import Policy
-from xseg.policy._rights import RIGHTS, rights_of
+from xseg.policy._rights import RIGHTS, is_marketing, rights_of
 
 __all__ = [
     "RIGHTS",
@@ -31,5 +32,7 @@ __all__ = [
     "Source",
     "Translation",
     "Unit",
+    "Vendor",
+    "is_marketing",
     "rights_of",
 ]

@@ -1,6 +1,7 @@
 """The parts of a policy as frozen data."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -32,6 +33,7 @@ __all__ = [
     "Source",
     "Translation",
     "Unit",
+    "Vendor",
     "Wording",
     "Words",
 ]
@@ -145,6 +147,8 @@ class Purpose(Frozen):
     marketing : bool, optional
         Whether this is direct marketing, to which a person may object without giving a reason. None means that the
         `concept` decides.
+    steps_to_agree : int, optional
+        How many steps it takes to agree to this, from the page where it is asked: clicks, fields, confirmations.
 
     References
     ----------
@@ -164,6 +168,7 @@ class Purpose(Frozen):
     obligatory: Annotated[bool, Field(strict=True)] | None = None
     marketing: Annotated[bool, Field(strict=True)] | None = None
     retention_days: Annotated[int, Field(strict=True, gt=0)] | None = None
+    steps_to_agree: Annotated[int, Field(strict=True, ge=1)] | None = None
 
 
 class RightLink(Frozen):
@@ -175,6 +180,8 @@ class RightLink(Frozen):
         Words for the link. Without them a card uses its own words for the right, in the person's language.
     url : str
         An address that begins with ``https:``, ``http:`` or ``mailto:``; every other kind is refused.
+    steps : int, optional
+        How many steps it takes from there until the right is exercised, counted as for agreeing.
 
     Examples
     --------
@@ -185,6 +192,31 @@ class RightLink(Frozen):
 
     label: Words | None = None
     url: Annotated[str, AfterValidator(_check_link)]
+    steps: Annotated[int, Field(strict=True, ge=1)] | None = None
+
+
+class Vendor(Frozen):
+    """What is known of a company that supplies values.
+
+    Parameters
+    ----------
+    contract : bool, optional
+        Whether a contract binds it. None means not stated.
+    audited : date, optional
+        When it was last audited.
+    propagates_opt_out : bool, optional
+        Whether somebody's objection reaches it. None means not stated.
+
+    Examples
+    --------
+    >>> from xseg.policy import Vendor
+    >>> Vendor(contract=True, audited="2026-09-01").audited.year
+    2026
+    """
+
+    contract: Annotated[bool, Field(strict=True)] | None = None
+    audited: date | None = None
+    propagates_opt_out: Annotated[bool, Field(strict=True)] | None = None
 
 
 class FeaturePolicy(Frozen):
@@ -208,6 +240,8 @@ class FeaturePolicy(Frozen):
         Who supplied the values; only with a second-party or third-party source.
     collected_from : str, optional
         Words for the place they came from, such as ``"your orders"``.
+    window_days : int, optional
+        How many days back the values look, for columns that sum something up over a time.
     purposes : sequence of str
         Ids of the purposes the column is used for, each declared in the policy.
     sensitive : bool, default=False
@@ -234,6 +268,7 @@ class FeaturePolicy(Frozen):
     source: Source | None = None
     vendor: Words | None = None
     collected_from: Words | None = None
+    window_days: Annotated[int, Field(strict=True, gt=0)] | None = None
     purposes: tuple[Annotated[str, AfterValidator(_check_declared)], ...] = ()
     sensitive: bool = False
     mutable: bool | None = None

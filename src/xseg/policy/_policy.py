@@ -18,9 +18,11 @@ from xseg.policy._parts import (
     RightLink,
     SegmentPolicy,
     Translation,
+    Vendor,
     Wording,
     Words,
 )
+from xseg.policy._permissions import has_no_more
 from xseg.policy._problems import describe, did_you_mean
 from xseg.policy._translated import translated
 from xseg.policy._yaml import KeyPath, Lines, dump_yaml, read_text, read_yaml, write_text
@@ -53,6 +55,8 @@ class Policy(Frozen):
         What a person is told about each segment, by segment name.
     recipients : sequence of str
         Who receives the segments, by name.
+    vendors : mapping of str to Vendor
+        What is known of those who supply values, by the name that features give.
     transfers : str, optional
         To which countries data go, and under what protection, in plain words.
     automation : str, optional
@@ -92,6 +96,7 @@ class Policy(Frozen):
     features: Mapping[str, FeaturePolicy] = Field(default_factory=dict)
     segments: Mapping[str, SegmentPolicy] = Field(default_factory=dict)
     recipients: tuple[Words, ...] = ()
+    vendors: Mapping[str, Vendor] = Field(default_factory=dict)
     transfers: Words | None = None
     automation: Words | None = None
     special_categories: Words | None = None
@@ -379,6 +384,37 @@ class Policy(Frozen):
             listed = (f"  features.{name}: no column {name!r}.{did_you_mean(name, columns)}" for name in absent)
             raise PolicyError("\n".join([heading, *listed]))
 
+    def is_subset_of(self, other: "Policy") -> bool:
+        """Say whether this policy permits nothing that another does not.
+
+        A permission is: to use a column for a purpose, to take it from a source or a vendor, to show it, to treat it as
+        not sensitive, to look a number of days back with it; to pursue a purpose on a legal basis and keep data for a
+        number of days; to pass segments to a recipient; to show a group of a size, a segment's name, or real people.
+
+        What is not limited is unlimited; the legal basis and the concept of a purpose must be the same. A policy
+        permits nothing of a column that it does not name; names of segments that it does not mention may be shown.
+        Words (labels, sentences, addresses) are no permissions.
+
+        Parameters
+        ----------
+        other : Policy
+            The wider policy.
+
+        Returns
+        -------
+        bool
+            Whether every permission of this policy is one of the other.
+
+        Examples
+        --------
+        >>> from xseg.policy import Policy
+        >>> narrow = Policy(minimum_group_size=100, recipients=["Parcel Post Ltd"])
+        >>> wide = Policy(minimum_group_size=50, recipients=["Parcel Post Ltd", "GeoStat Ltd"])
+        >>> narrow.is_subset_of(wide), wide.is_subset_of(narrow)
+        (True, False)
+        """
+        return has_no_more(self, other)
+
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
         """Return the JSON Schema of the file format, for editors and other checkers.
@@ -408,6 +444,7 @@ _SECTIONS: dict[tuple[str | int, int], type[BaseModel]] = {
     ("controller", 2): Controller,
     ("purposes", 3): Purpose,
     ("rights", 3): RightLink,
+    ("vendors", 3): Vendor,
     ("features", 3): FeaturePolicy,
     ("segments", 3): SegmentPolicy,
     ("translations", 3): Translation,

@@ -5,7 +5,7 @@ from typing import Final
 
 from xseg.policy._parts import LegalBasis, Purpose
 
-__all__ = ["RIGHTS", "rights_of"]
+__all__ = ["RIGHTS", "is_marketing", "rights_of"]
 
 # What the person may do, and where it is written.
 RIGHTS: Final = {
@@ -67,12 +67,13 @@ def rights_of(purposes: Iterable[Purpose]) -> tuple[str, ...]:
         basis = purpose.legal_basis
         rights = {*_ALWAYS, *(_BY_BASIS[basis] if basis else ())}
         given |= rights - set(_NOT_BY_BASIS.get(basis, ()) if basis else ())
-        if _is_marketing(purpose):
+        if is_marketing(purpose):
             given.add("object_marketing")
     return tuple(right for right in RIGHTS if right in given)
 
 
-def _is_marketing(purpose: Purpose) -> bool:
+def is_marketing(purpose: Purpose) -> bool:
+    """Say whether a purpose is direct marketing, to which a person may object without giving a reason."""
     if purpose.marketing is not None:
         return purpose.marketing
     return purpose.concept is not None and purpose.concept.partition(":")[2] in _MARKETING

@@ -79,6 +79,16 @@ def test_every_kind_of_table_says_the_same(survey):
     assert survey.read(pl.DataFrame(flat)) == expected
 
 
+def test_tables_with_open_questions_hold_whole_numbers_as_decimals(survey):
+    table = pd.DataFrame({"respondent": ["a", "b"], "likes": [4, np.nan], "books": [3, None], "yes": [True, None]})
+    table["where"] = pd.Categorical(["app", None], categories=["app", "fax"])
+    answers = survey.read(table)
+    assert answers.values["likes"] == ("always", None)
+    assert answers.values["books"] == (3.0, None)
+    assert answers.values["yes"] == (True, None)
+    assert answers.values["where"] == ("app", None)
+
+
 def test_the_policy_says_that_people_told_it_themselves(survey):
     told = survey.policy_features()
     assert {feature.source for feature in told.values()} == {"zero-party"}

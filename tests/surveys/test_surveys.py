@@ -214,6 +214,51 @@ def test_bad_answers_are_refused_by_row_and_question(survey, answer, said):
         survey.read([{"respondent": "a"}, {"respondent": "b", **answer}], known=["a", "b"])
 
 
+junk = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.binary(max_size=3)
+    | st.complex_numbers(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.tuples(inner) | st.dictionaries(st.text(max_size=2), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=st.lists(
+        st.dictionaries(st.sampled_from(["respondent", "likes", "where", "helps", "books", "yes", "x"]), junk),
+        max_size=3,
+    )
+)
+def test_whatever_is_said_is_an_answer_or_is_refused(survey, rows):
+    try:
+        answers = survey.read(rows)
+    except AnswerError:
+        return
+    assert len(answers) == len(rows)
+    assert survey.read(answers.to_records()) == answers
+    assert len(survey.features(answers)) == len(rows)
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_a_damaged_file_is_a_survey_or_is_refused(data):
+    place = data.draw(st.integers(0, len(TEXT)))
+    cut = data.draw(st.integers(0, 12))
+    put = data.draw(st.text(max_size=4))
+    try:
+        survey = Survey.parse(TEXT[:place] + put + TEXT[place + cut :])
+    except SurveyError:
+        return
+    assert Survey.parse(survey.to_yaml()) == survey
+
+
 def test_all_problems_are_listed_in_the_order_of_the_rows(survey):
     rows = [{"respondent": i, "likes": 9} for i in range(30)]
     with pytest.raises(AnswerError) as error:

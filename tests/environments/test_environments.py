@@ -220,6 +220,19 @@ def test_bad_files_are_refused_by_line(text, said):
         Environment.parse(text)
 
 
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_damaged_file_is_an_environment_or_is_refused(data):
+    text = f"version: 1\nname: a\nhosts: [b, c]\npackages: {'0' * 64}\nlocks: {{d: {'1' * 64}}}\ndata_region: e\n"
+    place = data.draw(st.integers(0, len(text)))
+    put = data.draw(st.text(max_size=4))
+    try:
+        environment = Environment.parse(text[:place] + put + text[place + data.draw(st.integers(0, 9)) :])
+    except EnvironmentFileError:
+        return
+    assert environment.differences()
+
+
 def test_missing_files(tmp_path):
     with pytest.raises(EnvironmentFileError, match="cannot read"):
         Environment.load(tmp_path / "none")

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,17 @@ def test_who_on_which_review_and_when_is_kept(tree, tmp_path):
     assert last.expires == "2027-02-22"
     assert last.review == reviewed.review != REVIEW
     assert last.fingerprint == fingerprint(segmenter)
+
+
+def test_a_review_of_another_model_is_refused(tree):
+    _, segmenter = tree
+    review = SimpleNamespace(digest=REVIEW, model=fingerprint(segmenter))
+    assert approved(segmenter, review=review).review == REVIEW
+    for other in ("0" * 64, None, 3):
+        with pytest.raises(ApprovalError, match="the review is of model"):
+            approved(segmenter, review=SimpleNamespace(digest=REVIEW, model=other))
+    with pytest.raises(ApprovalError, match="give its SHA-256"):
+        approved(segmenter, review=SimpleNamespace(model=fingerprint(segmenter)))
 
 
 def test_models_without_sign_offs_are_saved_as_ever(tree, tmp_path):

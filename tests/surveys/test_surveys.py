@@ -79,6 +79,16 @@ def test_every_kind_of_table_says_the_same(survey):
     assert survey.read(pl.DataFrame(flat)) == expected
 
 
+def test_tables_with_open_questions_hold_whole_numbers_as_decimals(survey):
+    table = pd.DataFrame({"respondent": ["a", "b"], "likes": [4, np.nan], "books": [3, None], "yes": [True, None]})
+    table["where"] = pd.Categorical(["app", None], categories=["app", "fax"])
+    answers = survey.read(table)
+    assert answers.values["likes"] == ("always", None)
+    assert answers.values["books"] == (3.0, None)
+    assert answers.values["yes"] == (True, None)
+    assert answers.values["where"] == ("app", None)
+
+
 def test_the_policy_says_that_people_told_it_themselves(survey):
     told = survey.policy_features()
     assert {feature.source for feature in told.values()} == {"zero-party"}
@@ -202,6 +212,51 @@ BAD_ANSWERS = [
 def test_bad_answers_are_refused_by_row_and_question(survey, answer, said):
     with pytest.raises(AnswerError, match=said):
         survey.read([{"respondent": "a"}, {"respondent": "b", **answer}], known=["a", "b"])
+
+
+junk = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.binary(max_size=3)
+    | st.complex_numbers(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.tuples(inner) | st.dictionaries(st.text(max_size=2), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=st.lists(
+        st.dictionaries(st.sampled_from(["respondent", "likes", "where", "helps", "books", "yes", "x"]), junk),
+        max_size=3,
+    )
+)
+def test_whatever_is_said_is_an_answer_or_is_refused(survey, rows):
+    try:
+        answers = survey.read(rows)
+    except AnswerError:
+        return
+    assert len(answers) == len(rows)
+    assert survey.read(answers.to_records()) == answers
+    assert len(survey.features(answers)) == len(rows)
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_a_damaged_file_is_a_survey_or_is_refused(data):
+    place = data.draw(st.integers(0, len(TEXT)))
+    cut = data.draw(st.integers(0, 12))
+    put = data.draw(st.text(max_size=4))
+    try:
+        survey = Survey.parse(TEXT[:place] + put + TEXT[place + cut :])
+    except SurveyError:
+        return
+    assert Survey.parse(survey.to_yaml()) == survey
 
 
 def test_all_problems_are_listed_in_the_order_of_the_rows(survey):

@@ -161,7 +161,8 @@ def approve(
     by : str
         The name of who signs.
     review : str, bytes or review
-        The review it rests on: its SHA-256 in hexadecimal, its bytes, or an object with a `digest`.
+        The review it rests on: its SHA-256 in hexadecimal, its bytes, or an object with a `digest`, and if it has a
+        `model`, the fingerprint of this one.
     state : {"reviewed", "approved", "draft"}, default="approved"
         What is said of the model.
     expires : date, default=None
@@ -179,8 +180,8 @@ def approve(
     Raises
     ------
     ApprovalError
-        There is no name, no digest of a review or no such state, it would be over already, or the model was not
-        reviewed by this review before.
+        There is no name, no digest of a review or no such state, it would be over already, the review is of another
+        model, or the model was not reviewed by this review before.
     NotFittedError, UnsupportedModelError
         As for `save`.
 
@@ -202,6 +203,10 @@ def approve(
     'approved'
     """
     own = fingerprint(segmenter)
+    reviewed = getattr(review, "model", own)
+    if reviewed != own:
+        message = f"the review is of model {str(reviewed)[:8]}, and this is {own[:8]}; review this model"
+        raise ApprovalError(message)
     at = datetime.now(UTC) if now is None else now
     sign_off = sign(own, state, by=by, review=review, at=at, expires=expires, key=key)
     signed_before = [earlier for earlier in signed(segmenter) if earlier.fingerprint == own]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
-import narwhals.stable.v2 as nw
+import narwhals as nw
 
 from xseg.exceptions import AnswerError, UnsupportedTableError
 from xseg.policy._problems import did_you_mean

@@ -42,6 +42,7 @@ features = st.fixed_dictionaries(
         "number_format": st.sampled_from(["0", "#,##0.00", "0%", "¤#,##0.00"]),
         "source": st.sampled_from(["second-party", "third-party"]),
         "collected_from": words,
+        "window_days": st.integers(min_value=1, max_value=4000),
         "purposes": st.lists(st.sampled_from(["offers", "no"])),
         "sensitive": st.booleans(),
         "mutable": st.none() | st.booleans(),
@@ -55,6 +56,18 @@ policies = st.builds(
     controller=st.none() | st.fixed_dictionaries({"name": words, "contact": words}),
     purposes=st.just({"offers": {"label": "offers"}, "no": {"label": "No", "retention_days": 3}}),
     rights=st.dictionaries(names, st.just("https://harbour.example/")),
+    vendors=st.dictionaries(
+        names,
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "contract": st.booleans(),
+                "audited": st.dates(),
+                "propagates_opt_out": st.none() | st.booleans(),
+            },
+        ),
+        max_size=2,
+    ),
     features=st.dictionaries(names, features, max_size=4),
     segments=st.dictionaries(names, st.fixed_dictionaries({"sentence": words}), max_size=2),
 )
@@ -299,3 +312,18 @@ def test_a_policy_cannot_be_changed():
         policy.minimum_group_size = 1
     with pytest.raises(ValueError, match="frozen"):
         policy.features["spend_year"].sensitive = True
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("vendors: {Geo: {contrct: true}}", "vendors.Geo.contrct: unknown key; allowed: contract, audited"),
+        ("vendors: {Geo: {contract: 1}}", "vendors.Geo.contract: found 1"),
+        ("vendors: {Geo: {audited: soon}}", "vendors.Geo.audited: found 'soon'"),
+        ("features: {spend: {window_days: 0}}", "features.spend.window_days: found 0"),
+        ("purposes: {offers: {label: offers, steps_to_agree: 0}}", "purposes.offers.steps_to_agree: found 0"),
+        ('rights: {object: {url: "https://harbour.example", steps: 1.5}}', "rights.object.steps: found 1.5"),
+    ],
+)
+def test_what_reviews_read_is_checked(text, found):
+    assert found in message_of(text)

@@ -159,7 +159,7 @@ DRIFTS = {
         "rights.switch_off.steps",
     ),
     "health is marked as ordinary": (
-        put("orders for your health", "features", "orders_90d", "label"),
+        put("orders of diabetic food", "features", "orders_90d", "label"),
         "special-category",
         "features.orders_90d",
     ),

@@ -13,7 +13,7 @@ from xseg.reviews._subject import HeldOut, Subject
 
 __all__ = ["Association", "associations", "grouped", "proxies"]
 
-_ALPHA: Final = 0.01
+_ALPHA: Final = 0.05
 _LEAST_STRENGTH: Final = 0.1
 _STRONG: Final = 0.5
 _MOST_GROUPS: Final = 8

@@ -171,7 +171,7 @@ class Review:
             raise XsegError(message) from error
 
     def __str__(self) -> str:
-        counts = ", ".join(f"{self._count(severity)} {severity}s" for severity in reversed(SEVERITIES))
+        counts = ", ".join(f"{number} {severity}{'' if number == 1 else 's'}" for number, severity in self.figures)
         return "\n".join([f"{counts} from {len(self.checked)} checks", *map(str, self.at_least("warning"))])
 
     def _repr_html_(self) -> str:

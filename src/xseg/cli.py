@@ -75,12 +75,14 @@ def demo(
         begin("done")
     _print_segments(segmenter)
     first = cards / f"{some.index[0]}.html"
-    console.print(f"\nOpen [bold]{out / 'report.html'}[/] for the whole model,")
-    console.print(f"and [bold]{first}[/] for what one customer would be shown.")
+    # A path that is broken over two lines cannot be copied.
+    console.print(f"\nOpen [bold]{out / 'report.html'}[/] for the whole model,", soft_wrap=True)
+    console.print(f"and [bold]{first}[/] for what one customer would be shown.", soft_wrap=True)
     console.print(
         f"The table, the policy and the model are in {out}: try  xseg explain {out / 'model.json'} "
         f"{out / 'customers.csv'} --row 3",
         highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -24,6 +24,7 @@ from xseg.explanations import NO_RIVAL, Freedom, own_contributions, portable_mod
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 NODE = shutil.which("node")
+needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed, so the page's script cannot be run")
 KINDS = {
     "tree": lambda table: xseg.TreeSegmenter(5, max_leaves=9, random_state=0).fit(table),
     "outcome": lambda table: xseg.OutcomeSegmenter(4, random_state=0).fit(table, table["spend"].to_numpy()),
@@ -65,32 +66,55 @@ def plain(value):
     return value.item() if hasattr(value, "item") else value
 
 
-@pytest.mark.skipif(NODE is None, reason="node is not installed, so the page's script cannot be run")
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_page_has_the_segments_reasons_and_points_of_python(kind, tmp_path):
-    table = mixed_table(900, seed=3)
-    segmenter = KINDS[kind](table)
-    rows = edges_of(segmenter, table[list(segmenter.profile_.bins.schema.names)])
+def agree(segmenter, rows, folder):
+    """Let node and Python answer the same rows, and compare segments, parts, order and points."""
     portable = portable_model(segmenter, 0)
     told = rows.astype(object).to_numpy().tolist()
     values = [[plain(line[j]) for j in portable.used] for line in told]
     first = {j: plain(told[0][j]) for j in portable.used}
-    model = json.loads(json.dumps(portable.narrowed(first, dict.fromkeys(portable.used, Freedom.CHANGE))))
-    (tmp_path / "case.json").write_text(json.dumps({"model": model, "rows": values}))
+    model = portable.narrowed(first, dict.fromkeys(portable.used, Freedom.CHANGE))
+    (folder / "case.json").write_text(json.dumps({"model": model, "rows": values}, allow_nan=False))
     script = str(files("xseg.cards").joinpath("scripts", "model.js"))
-    command = [NODE, str(Path(__file__).parent / "scripts" / "answers.js"), script, str(tmp_path / "case.json")]
+    command = [NODE, str(Path(__file__).parent / "scripts" / "answers.js"), script, str(folder / "case.json")]
     answers = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     _, explained = own_contributions(segmenter, rows, 1)
     assert [answer["segment"] for answer in answers] == segmenter.predict(rows).tolist()
+    np.testing.assert_allclose(
+        [answer["parts"] for answer in answers], explained.values[:, list(portable.used)], atol=1e-9
+    )
     hidden = [False] * explained.values.shape[1]
     for answer, line, base, rival in zip(answers, explained.values, explained.base, explained.rivals, strict=True):
-        np.testing.assert_allclose(answer["parts"], line[list(portable.used)], atol=1e-9)
         assert answer["base"] == pytest.approx(base, abs=1e-9)
         points = shared_out(line, float(base), hidden, compared=rival != NO_RIVAL)
-        shown = [portable.used[place] for place in answer["points"]["shown"]]
-        assert shown == points.shown
-        assert answer["points"]["reasons"] == points.reasons
-        assert answer["points"]["total"] == points.total
+        assert [portable.used[place] for place in answer["points"]["shown"]] == points.shown
+        assert (answer["points"]["reasons"], answer["points"]["total"]) == (points.reasons, points.total)
+
+
+@needs_node
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_has_the_segments_reasons_and_points_of_python(kind, tmp_path):
+    table = mixed_table(900, seed=3)
+    segmenter = KINDS[kind](table)
+    agree(segmenter, edges_of(segmenter, table[list(segmenter.profile_.bins.schema.names)]), tmp_path)
+
+
+REAL = {
+    "marketing_campaign.csv": ["ID", "Dt_Customer"],
+    "bank_full.csv.gz": ["y"],
+    "telco_churn.csv": ["customerID", "Churn"],
+    "wholesale_customers.csv": [],
+    "cc_general.csv": ["CUST_ID"],
+}
+
+
+@needs_node
+@pytest.mark.realdata
+@pytest.mark.parametrize("kind", ["tree", "prototypes", "mixture"])
+@pytest.mark.parametrize("file", REAL)
+def test_ten_thousand_rows_of_real_tables_are_answered_alike(shared_data, file, kind, tmp_path):
+    table = xseg.load_table(shared_data / file).drop(columns=REAL[file])
+    segmenter = KINDS[kind](table)
+    agree(segmenter, edges_of(segmenter, table, 10_000), tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Answers become features as they were given, or are refused by row and question; consent is only ever a plain yes."""
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -13,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xseg
+from xseg.consent import Ledger
 from xseg.exceptions import AnswerError, ParameterError, ReceiptError, SurveyError, UnsupportedTableError
-from xseg.surveys import Answers, Survey, as_json_ld
+from xseg.surveys import Answers, Survey
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TEXT = """\
@@ -300,9 +300,11 @@ def test_receipts_are_written_for_a_yes_and_for_nothing_else(survey):
     assert (receipt.respondent, receipt.survey, receipt.version) == ("7", "reading", survey.digest)
     assert receipt.until == "2026-12-24T12:00:00+00:00"
     receipt.check(survey, now=NOW)
-    record = as_json_ld(receipt, survey, controller="Harbour Books")
-    assert record["dpv:hasPurpose"]["@type"] == "dpv:Marketing"
-    json.dumps(record)
+    ledger = Ledger(now=lambda: NOW)
+    entry = ledger.append(**receipt.statement())
+    assert ledger.mask(["7", "8"], receipt.purpose, at=NOW).tolist() == [True, False]
+    assert not ledger.mask(["7"], receipt.purpose, at=NOW + timedelta(days=31))[0]
+    assert entry.reference == f"reading@{survey.digest}"
 
 
 def test_forged_replayed_expired_and_early_receipts_are_refused(survey):

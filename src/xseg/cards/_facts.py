@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xseg.cards._fact_types import Comparison, Limits, OriginalAgrees, Reason
 from xseg.cards._families import Told, family_of
 from xseg.cards._limits import limits_of
 from xseg.cards._naming import Naming
 from xseg.cards._points import shared_out
-from xseg.cards._record import Card, Comparison, Limits, OriginalAgrees, Reason
+from xseg.cards._record import Card
 from xseg.cards._standing import standing_of
 from xseg.cards._ways import Paths, Ways
 from xseg.cards._what_if import WhatIf

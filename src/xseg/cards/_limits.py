@@ -4,7 +4,7 @@ from collections.abc import Set as AbstractSet
 
 import numpy as np
 
-from xseg.cards._record import Limits
+from xseg.cards._fact_types import Limits
 from xseg.core.bins import FeatureBins
 from xseg.core.conditions import Condition
 from xseg.core.profiles import Profile

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.backends.workers import count_workers
+from xseg.cards._fact_types import OriginalAgrees
 from xseg.cards._facts import FactFinder
 from xseg.cards._lint import check_words
-from xseg.cards._record import Card, OriginalAgrees
+from xseg.cards._record import Card
 from xseg.exceptions import DataError
 from xseg.explanations import own_contributions
 from xseg.export import approval_of

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from xseg.cards._fact_types import Origin, SegmentFact
 from xseg.cards._limits import rare_categories
 from xseg.cards._lint import hints_at_a_special_category
-from xseg.cards._record import Origin, SegmentFact
 from xseg.ink import Language, one_line
 from xseg.policy import FeaturePolicy, Policy
 

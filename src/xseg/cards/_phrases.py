@@ -8,7 +8,7 @@ from xseg.core.conditions import Condition
 from xseg.ink import Language, Quantity, Unit, condition_words, one_line, range_words
 
 if TYPE_CHECKING:
-    from xseg.cards._record import Asked, Limits, Origin
+    from xseg.cards._fact_types import Asked, Limits, Origin
 
 __all__ = ["asked_words", "limits_words", "origin_words", "quantity_of", "typical_words", "value_words"]
 

@@ -6,7 +6,8 @@ from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from xseg.cards._words import CardWords, words_of
+from xseg.cards._wording import CardWords
+from xseg.cards._words import words_of
 from xseg.exceptions import ParameterError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import floor, fsum, inf
 from typing import TYPE_CHECKING
 
-from xseg.cards._record import Hidden
+from xseg.cards._fact_types import Hidden
 
 if TYPE_CHECKING:
     import numpy as np

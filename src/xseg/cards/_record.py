@@ -4,217 +4,36 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import Field, PrivateAttr, ValidationError
 
-from xseg.core.schema import Kind
+from xseg.cards._fact_types import (
+    Alternative,
+    Certainty,
+    Fact,
+    Finite,
+    Hidden,
+    OriginalAgrees,
+    PurposeFact,
+    Reason,
+    RightFact,
+    SegmentFact,
+    Used,
+    WayOut,
+    WhoToAsk,
+)
 from xseg.exceptions import DataError
-from xseg.policy import Source
 
 if TYPE_CHECKING:
     from xseg.cards._checklist import CheckedField
 
-__all__ = [
-    "Alternative",
-    "Asked",
-    "Card",
-    "Certainty",
-    "Comparison",
-    "Hidden",
-    "Limits",
-    "Origin",
-    "OriginalAgrees",
-    "PurposeFact",
-    "Reason",
-    "RightFact",
-    "SegmentFact",
-    "Used",
-    "WayOut",
-    "WhoToAsk",
-]
-
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-OriginalAgrees: TypeAlias = Literal["yes", "no", "not known"]
-Unit: TypeAlias = str | dict[str, str]
+__all__ = ["Card"]
 
 _CHECKSUM = "checksum"
 
 
-class _Fact(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class SegmentFact(_Fact):
-    """The group the person is in.
-
-    `size` and `share` are withheld (None) where the group is smaller than the policy's minimum.
-    """
-
-    index: Annotated[int, Field(ge=0)]
-    name: str
-    size: Finite | None
-    share: Share | None
-    sentence: str | None
-    consequence: str | None
-
-
-class Limits(_Fact):
-    """What is asked or typical of one feature.
-
-    A number is at least `lower` and below `upper`; a category is one of `categories`, and none of `others`. Categories
-    that too few people have are counted (`unnamed`, `unnamed_others`) and not named. Where `known` is false no known
-    value will do.
-    """
-
-    kind: Kind
-    lower: Finite | None = None
-    upper: Finite | None = None
-    categories: tuple[str, ...] | None = None
-    others: tuple[str, ...] = ()
-    unnamed: Annotated[int, Field(ge=0)] = 0
-    unnamed_others: Annotated[int, Field(ge=0)] = 0
-    known: bool = True
-    missing: bool = False
-    says_missing: bool = False
-
-
-class Comparison(_Fact):
-    """How the person's value compares with everyone whose value is known; numbers have a share below."""
-
-    share_below: Share | None
-    share_same: Share
-    group_size: Finite
-
-
-class Origin(_Fact):
-    """Where a value came from."""
-
-    source: Source | None
-    vendor: str | None
-    collected_from: str | None
-
-
-class Asked(_Fact):
-    """What a rule asks of one feature, with the words and the unit it is written in."""
-
-    feature: str
-    label: str
-    unit: Unit | None
-    number_format: str | None
-    integral: bool
-    limits: Limits
-
-
-class Reason(_Fact):
-    """One feature and its part in the answer.
-
-    `contribution` is the exact Shapley value: a probability, or a part of the margin over the next best group.
-    `points` are whole percentage points, rounded so that all points of a card add up. `limits` are what the rule that
-    the person meets asks, `typical` where the middle half of the group is; a model has one or the other.
-    """
-
-    feature: str
-    label: str
-    value: bool | Finite | str | None
-    unit: Unit | None
-    number_format: str | None
-    integral: bool
-    limits: Limits | None
-    typical: Limits | None
-    comparison: Comparison | None
-    contribution: Finite
-    points: int
-    origin: Origin
-
-
-class Hidden(_Fact):
-    """What features count that the card does not name.
-
-    `outweighs` says whether one of them weighs more than a reason that is named.
-    """
-
-    features: Annotated[int, Field(ge=0)]
-    points: int
-    outweighs: bool
-
-
-class Alternative(_Fact):
-    """Why not the neighbour group.
-
-    `asked` is what its nearest rule asks and the person does not meet; `strongest` the label of what sets the person
-    apart from it most, where groups are compared by scores. Both leave out what the card does not name; `hidden` says
-    that there is such a thing.
-    """
-
-    segment: str
-    asked: tuple[Asked, ...]
-    strongest: str | None
-    hidden: bool
-
-
-class WayOut(_Fact):
-    """The smallest change, of what the person can change, that would lead to another group.
-
-    Where there is none, `proven` says that it is certain.
-    """
-
-    segment: str | None
-    asked: tuple[Asked, ...]
-    proven: bool
-
-
-class Certainty(_Fact):
-    """How far it is to the nearest boundary.
-
-    `distance` is the cheapest change of anything that leads elsewhere, in scales of its features (interquartile
-    ranges; a category counts 1); None where nothing does. `label` is the one feature it is about, if it may be named.
-    """
-
-    close: bool
-    distance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
-    label: str | None
-
-
-class PurposeFact(_Fact):
-    """What the group is used for, on what legal basis, and for how long the data are kept."""
-
-    purpose: str
-    label: str
-    legal_basis: str | None
-    interest: str | None
-    retention_days: int | None
-    obligatory: bool | None
-
-
-class Used(_Fact):
-    """One piece of information that the model asks about."""
-
-    feature: str
-    label: str
-    origin: Origin
-    purposes: tuple[str, ...]
-
-
-class RightFact(_Fact):
-    """Something that the person can do: by a link, or where there is none, by writing."""
-
-    right: str
-    label: str | None
-    url: str | None
-
-
-class WhoToAsk(_Fact):
-    """Who answers for it."""
-
-    name: str
-    contact: str
-    authority: str | None
-    officer: str | None
-
-
-class Card(_Fact):
+class Card(Fact):
     """Why one person is in their group, as facts.
 
     Cards are made by `make_cards`. Words are made from the facts, and forms from the words: `html`, `text`,
@@ -283,7 +102,7 @@ class Card(_Fact):
     version: Literal[2] = 2
     locale: str = "en"
     tone: Literal["plain", "formal"] = "plain"
-    wording: dict[str, str | dict[str, str]] = {}
+    wording: dict[str, str | dict[str, str]] = Field(default_factory=dict)
     segment: SegmentFact
     rival: str | None = None
     base_value: Finite

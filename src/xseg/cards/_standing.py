@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from xseg.cards._fact_types import PurposeFact, RightFact, Used, WhoToAsk
 from xseg.cards._naming import Naming
-from xseg.cards._record import PurposeFact, RightFact, Used, WhoToAsk
 from xseg.ink import one_line
 from xseg.policy import Policy, rights_of
 

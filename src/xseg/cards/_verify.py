@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from xseg.cards._fact_types import Alternative, Asked, WayOut
 from xseg.cards._make import Cards, make_cards
-from xseg.cards._record import Alternative, Asked, Card, WayOut
+from xseg.cards._record import Card
 from xseg.core.schema import Kind
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
 
+from xseg.cards._fact_types import Alternative, Asked, Certainty, WayOut
 from xseg.cards._limits import limits_of
 from xseg.cards._naming import Naming
 from xseg.cards._points import Points
-from xseg.cards._record import Alternative, Asked, Certainty, WayOut
 from xseg.core.conditions import Condition
 from xseg.core.tables import Table
 from xseg.explanations import NO_RIVAL, Way, WayFinder

@@ -79,11 +79,6 @@ class Language:
         """Write a number with every digit it has."""
         return _decimal(value, self)
 
-    def signed(self, number: int) -> str:
-        """Write a whole number with its sign."""
-        sign = "+" if number > 0 else "\N{MINUS SIGN}" if number < 0 else ""
-        return f"{sign}{self.number(abs(number))}"
-
     def date(self, day: date) -> str:
         """Write a day in words."""
         from babel.dates import format_date

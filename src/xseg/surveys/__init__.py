@@ -6,7 +6,7 @@ categories, choices and numbers with labels, and scores made of them.
 
 from xseg.surveys._answers import Answers
 from xseg.surveys._questions import Choice, Choices, Consent, Likert, Number, Question
-from xseg.surveys._receipts import ConsentReceipt, as_json_ld
+from xseg.surveys._receipts import ConsentReceipt
 from xseg.surveys._scores import Score
 from xseg.surveys._survey import Survey
 
@@ -21,5 +21,4 @@ __all__ = [
     "Question",
     "Score",
     "Survey",
-    "as_json_ld",
 ]

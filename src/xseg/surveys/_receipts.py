@@ -11,7 +11,7 @@ from xseg.exceptions import ReceiptError
 if TYPE_CHECKING:
     from xseg.surveys._survey import Survey
 
-__all__ = ["ConsentReceipt", "as_json_ld", "issue"]
+__all__ = ["ConsentReceipt", "issue"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,33 @@ class ConsentReceipt:
     at: str
     until: str | None
     digest: str
+
+    def statement(self) -> dict[str, Any]:
+        """Give what was said as a ledger takes it, which gives the person's receipt in the terms of the standard.
+
+        Returns
+        -------
+        dict
+            The arguments of `xseg.consent.Ledger.append`.
+
+        Examples
+        --------
+        >>> import xseg
+        >>> from xseg.consent import Ledger, receipt
+        >>> from xseg.surveys import ConsentReceipt
+        >>> agreed = ConsentReceipt("7", "reading", "1f0c", "offers", "2026-11-24T12:00:00+00:00", None, "")
+        >>> receipt(Ledger().append(**agreed.statement()))["@type"]
+        'dpv:ConsentReceipt'
+        """
+        return {
+            "subject": self.respondent,
+            "purpose": self.purpose,
+            "state": "given",
+            "source": "account",
+            "at": self.at,
+            "until": self.until,
+            "reference": f"{self.survey}@{self.version}",
+        }
 
     def check(self, survey: "Survey", *, now: datetime | None = None) -> None:
         """Refuse a receipt that does not hold for this survey today.
@@ -73,42 +100,6 @@ def issue(survey: "Survey", respondent: str, purpose: str, at: datetime) -> Cons
         "until": None if days is None else (moment + timedelta(days=days)).isoformat(),
     }
     return ConsentReceipt(**facts, digest=_digest(facts))  # type: ignore[arg-type]
-
-
-def as_json_ld(receipt: ConsentReceipt, survey: "Survey", *, controller: str | None = None) -> dict[str, Any]:
-    """Give a receipt as JSON-LD in the terms of the Data Privacy Vocabulary.
-
-    Parameters
-    ----------
-    receipt : ConsentReceipt
-        The receipt.
-    survey : Survey
-        The version of the survey it belongs to.
-    controller : str, default=None
-        Who the person agreed with, as they know it.
-
-    Returns
-    -------
-    dict
-        After the fields of ISO/IEC TS 27560; it does not claim to be complete.
-
-    References
-    ----------
-    ISO/IEC TS 27560:2023, "Consent record information structure".
-    """
-    purpose = survey.purposes[receipt.purpose]
-    return {
-        "@context": "https://w3id.org/dpv/dpv.jsonld",
-        "@type": "dpv:ConsentRecord",
-        "dct:identifier": receipt.digest,
-        "dct:isVersionOf": f"{receipt.survey}@{receipt.version}",
-        "dpv:hasDataSubject": receipt.respondent,
-        "dpv:hasDataController": controller,
-        "dpv:hasPurpose": {"@type": purpose.concept or "dpv:Purpose", "dct:title": purpose.label},
-        "dpv:hasConsentStatus": "dpv:ConsentGiven",
-        "dct:created": receipt.at,
-        "dct:valid": receipt.until,
-    }
 
 
 def _check(receipt: ConsentReceipt, survey: "Survey", now: datetime) -> None:

@@ -18,7 +18,7 @@ KINDS = {
 
 @pytest.fixture(scope="module", params=KINDS)
 def shop(request):
-    customers = xseg.make_customers(6_000, random_state=5)
+    customers = xseg.make_customers(100_000, random_state=5)
     segmenter = KINDS[request.param].fit(customers)
     return customers, list(xseg.make_cards(segmenter, customers, policy=xseg.customers_policy(), now=NOW))
 

@@ -120,7 +120,10 @@ def _other_forms(folder: Path) -> str:
     tree = xseg.TreeSegmenter(5, max_leaves=8, segment_names=NAMES, random_state=0).fit(customers)
     card = xseg.make_cards(tree, customers, policy=xseg.customers_policy(), now=NOW)[0]
     (folder / "card.email.html").write_text(card.email(), encoding="utf-8")
+    (folder / "what-if.html").write_text(card.html(interactive=True), encoding="utf-8")
     (folder / "card.svg").write_bytes(card.svg())
+    (folder / "card.png").write_bytes(card.png())
+    (folder / "card.pdf").write_bytes(card.pdf())
     (folder / "card.md").write_text(card.markdown(), encoding="utf-8")
     (folder / "segment.html").write_text(
         xseg.segment_card(tree, 0, customers, policy=xseg.customers_policy()).html(), encoding="utf-8"
@@ -131,8 +134,9 @@ def _other_forms(folder: Path) -> str:
     return f"""
 ## Other forms
 
-For e-mail: <a href="gallery/card.email.html">tables and styles in place</a>. As a picture:
-<a href="gallery/card.svg">SVG</a>. For those who work with the segments:
+With the model inside, to play with: <a href="gallery/what-if.html">what if</a>. For e-mail:
+<a href="gallery/card.email.html">tables and styles in place</a>. As a picture: <a href="gallery/card.svg">SVG</a> or
+<a href="gallery/card.png">PNG</a>. On paper: <a href="gallery/card.pdf">PDF</a>. For those who work with the segments:
 <a href="gallery/segment.html">a page about one segment</a> and <a href="gallery/report.html">one about the model</a>.
 
 As plain text:

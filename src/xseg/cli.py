@@ -28,6 +28,7 @@ TablePath = Annotated[Path, typer.Argument(help="A table of customers: CSV, TSV 
 ModelPath = Annotated[Path, typer.Argument(help="A model that `xseg fit` wrote.", metavar="MODEL")]
 PolicyPath = Annotated[Path | None, typer.Option(help="A policy file (YAML): what people may be told.")]
 IdColumn = Annotated[str | None, typer.Option(help="The column that names each person; it is never used to segment.")]
+LedgerPath = Annotated[Path | None, typer.Option(help="Who agreed: a ledger in CSV or Parquet.")]
 Drop = Annotated[list[str] | None, typer.Option(help="A column to leave out; may be given several times.")]
 
 
@@ -171,10 +172,12 @@ def cards(
         str | None, typer.Option(help="The language, such as de or pt-BR; by default the policy's.")
     ] = None,
     tone: Annotated[str, typer.Option(help="plain or formal.")] = "plain",
+    ledger: LedgerPath = None,
     jobs: Annotated[int, typer.Option(help="How many processes write; -1 means one for each processor.")] = 1,
 ) -> None:
     """Write everyone's card; a run that was stopped is taken up where it ended."""
     from xseg.cards import write_cards
+    from xseg.consent import Ledger
     from xseg.export import load
 
     segmenter = load(model)
@@ -192,6 +195,7 @@ def cards(
             n_jobs=jobs,
             locale=locale,
             tone=tone,
+            ledger=None if ledger is None else Ledger.load(ledger),
         )
     kept = f", {written.n_kept:,} were there already" if written.n_kept else ""
     console.print(f"{written.n_written:,} cards written to [bold]{written.folder}[/]{kept}.", highlight=False)
@@ -205,7 +209,7 @@ def profile(
     purpose: Annotated[str, typer.Option(help="What the segments are used for, as the policy calls it.")],
     subject: Annotated[str, typer.Option(help="Whose page to open.")],
     id_column: Annotated[str, typer.Option(help="The column that names each person.")],
-    ledger: Annotated[Path | None, typer.Option(help="Who agreed: a ledger in CSV or Parquet.")] = None,
+    ledger: LedgerPath = None,
     locale: Annotated[str, typer.Option(help="The language of the page, such as de or pt-BR.")] = "en",
     port: Annotated[int, typer.Option(help="The port of this machine to serve on.", min=1, max=65535)] = 8321,
 ) -> None:

@@ -1,5 +1,8 @@
 """Cards that can be shown to the very person they are about: facts first, then words, then ink."""
 
+from xseg.cards._any_card import AnyCard
+from xseg.cards._decided import DecidedCard, decided_card
+from xseg.cards._gated import GatedCards, make_gated_cards
 from xseg.cards._lint import UnfitWords, lint_words
 from xseg.cards._make import Cards, make_cards
 from xseg.cards._record import Card
@@ -11,15 +14,20 @@ from xseg.cards._writing import WrittenCards, write_cards
 
 __all__ = [
     "FORMS",
+    "AnyCard",
     "Card",
     "CardCheck",
     "Cards",
+    "DecidedCard",
     "Failure",
+    "GatedCards",
     "UnfitWords",
     "WrittenCards",
     "card_article",
+    "decided_card",
     "lint_words",
     "make_cards",
+    "make_gated_cards",
     "remove_cards",
     "verify_card",
     "verify_cards",

@@ -28,7 +28,7 @@ class CheckedField:
         Whether the card says it; "elsewhere" is what no card of a segment can know: it belongs to an advertisement, a
         notice before use, or a decision.
     needs : str or None
-        What the policy has to say so that the card can.
+        What the policy has to say so that the card can, or what has to be asked.
     """
 
     number: int
@@ -51,10 +51,8 @@ def _always(card: "Card") -> bool:
     return True
 
 
-def _never(card: "Card") -> bool:
-    """Say no: a model, a row and a policy do not know what the person agreed to."""
-    del card
-    return False
+def _asked_a_ledger(card: "Card") -> bool:
+    return card.consent is not None and bool(card.consent.said)
 
 
 def _each_purpose(name: str) -> Callable[["Card"], bool]:
@@ -108,8 +106,8 @@ CHECKLIST: Final = (
     ),
     _Field("counterfactual", "C-203/22", lambda card: card.way_out is not None, "features.*.mutable"),
     _Field("role_of_ai", "AI Act 86(1)", None),
-    _Field("consent", "GDPR 7(1) and (3), 13(2)(c)", _never, "a consent ledger"),
-    _Field("opt_out_status", "CCPA 7025(c)(6)", _never, "a consent ledger"),
+    _Field("consent", "GDPR 7(1) and (3), 13(2)(c)", _asked_a_ledger, "a consent ledger"),
+    _Field("opt_out_status", "CCPA 7025(c)(6)", _asked_a_ledger, "a consent ledger"),
     _Field("rights", "GDPR 13(2)(b), 21(4)", lambda card: bool(card.rights), "rights, or purposes.*.legal_basis"),
     _Field(
         "complaint",

@@ -1,17 +1,24 @@
 """The kinds of facts on a card, frozen and checked."""
 
+from datetime import date
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from xseg.consent import ConsentSource, ConsentState
 from xseg.core.schema import Kind
 from xseg.policy import Source
 
 __all__ = [
     "Alternative",
+    "AnswerFact",
     "Asked",
+    "Because",
     "Certainty",
     "Comparison",
+    "ConsentAnswer",
+    "ConsentFact",
+    "ConsentFacts",
     "Fact",
     "Finite",
     "Hidden",
@@ -32,6 +39,10 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 OriginalAgrees: TypeAlias = Literal["yes", "no", "not known"]
 Unit: TypeAlias = str | dict[str, str]
+ConsentAnswer: TypeAlias = Literal[
+    "given", "denied", "denied_by_signal", "denied_by_link", "ended", "not_given", "not_denied"
+]
+Because: TypeAlias = Literal["unused", "fits", "pending", "already"]
 
 
 class Fact(BaseModel):
@@ -204,3 +215,36 @@ class WhoToAsk(Fact):
     contact: str
     authority: str | None
     officer: str | None
+
+
+class ConsentFact(Fact):
+    """What the person said about one purpose, and what holds.
+
+    `answer` is what holds for the purpose: "not_given" where it rests on consent and there is none, "not_denied" where
+    it rests on something else and the person has not said no; "denied_by_link" where a denial made with another of the
+    person's devices or accounts has reached them. `state`, `source`, `on` and `until` are those of the entry that
+    decides, where there is one; only "given" rests on a consent.
+    """
+
+    purpose: str
+    label: str
+    answer: ConsentAnswer
+    state: ConsentState
+    source: ConsentSource | None
+    on: date | None
+    until: date | None
+
+
+class ConsentFacts(Fact):
+    """What a ledger answered, and when it was asked."""
+
+    asked: AwareDatetime
+    said: tuple[ConsentFact, ...]
+
+
+class AnswerFact(Fact):
+    """What something that the person asked for changed; `because` says why nothing did."""
+
+    action: str
+    changed: bool
+    because: Because | None

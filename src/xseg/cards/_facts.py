@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from math import isnan
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xseg.cards._consent import Asking, Said
+from xseg.cards._edition import Edition
 from xseg.cards._fact_types import Comparison, Limits, OriginalAgrees, Reason
 from xseg.cards._families import Told, family_of
 from xseg.cards._limits import limits_of
@@ -24,9 +25,6 @@ from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table
 from xseg.explanations import NO_RIVAL, Explained
-from xseg.export import Approval
-from xseg.ink import Language, Message
-from xseg.policy import Policy
 
 __all__ = ["FactFinder"]
 
@@ -55,18 +53,12 @@ class FactFinder:
         The rows.
     explained : Explained
         Exact contributions to each row's own segment.
-    policy : Policy
-        What people may be told, in their language.
-    language : Language
-        The language.
-    tone : str
-        How people are spoken to.
-    issued : date
-        The date on the cards.
-    approval : Approval
-        Which model it is, and whether it is approved.
+    edition : Edition
+        What the cards have in common.
     agreement : sequence of {"yes", "no", "not known"} or None
         For a stand-in: whether the original agrees, by row.
+    asking : Asking or None
+        The ledger to ask, and whom about.
     """
 
     def __init__(
@@ -74,46 +66,30 @@ class FactFinder:
         segmenter: Any,
         table: Table,
         explained: Explained,
-        policy: Policy,
-        language: Language,
-        tone: str,
-        issued: date,
-        approval: Approval,
+        edition: Edition,
         agreement: Sequence[OriginalAgrees] | None = None,
+        asking: Asking | None = None,
     ) -> None:
         self.table = table
         self.explained = explained
-        self.policy = policy
+        self.policy = edition.policy
         self.agreement = agreement
         self.segmenter = segmenter
         self.profile = segmenter.profile_
         self.family = family_of(segmenter)
-        self.naming = Naming(segmenter, table.names, policy, language)
+        self.naming = Naming(segmenter, table.names, edition.policy, edition.language)
         self.paths = Paths(segmenter, self.naming)
         self._prepared: _Block | None = None
         self._limits = cache(self._find_limits)
         self._compared = cache(self._compare)
         standing = standing_of(segmenter, self.naming)
+        self._said = None if asking is None else Said(asking, standing.purposes)
         self._same: dict[str, Any] = {
-            "locale": language.locale,
-            "tone": tone,
-            "wording": {key: _plain(message) for key, message in policy.wording.get(language.tag, {}).items()},
-            "purposes": standing.purposes,
+            **edition.facts(standing),
             "used": standing.used,
             "unnamed": standing.unnamed,
             "not_used": standing.not_used,
-            "issued": issued,
-            "model": approval.fingerprint,
-            "approval": approval.state,
-            "who": standing.who,
-            "rights": standing.rights,
-            "recipients": policy.recipients,
-            "transfers": policy.transfers,
-            "automation": policy.automation,
-            "special_categories": policy.special_categories,
-            "human_review": policy.human_review,
-            "minimum_group_size": policy.minimum_group_size,
-            "translated": policy.speaks(language.locale),
+            "minimum_group_size": edition.policy.minimum_group_size,
         }
 
     def card(self, row: int, reference: str | None) -> Card:
@@ -145,6 +121,7 @@ class FactFinder:
             unknown_matters=bool((np.abs(values[codes == MISSING]) > _NEGLIGIBLE).any()),
             original_agrees=None if self.agreement is None else self.agreement[row],
             reference=reference,
+            consent=None if self._said is None else self._said.facts(row),
             **self._same,
         )
         card._source = (self, row)
@@ -216,10 +193,6 @@ class FactFinder:
         if same * known < self.policy.minimum_group_size:
             return None
         return Comparison(share_below=None, share_same=same, group_size=known)
-
-
-def _plain(message: Message) -> str | dict[str, str]:
-    return message if isinstance(message, str) else dict(message)
 
 
 def _value(column: Column, row: int) -> bool | float | str | None:

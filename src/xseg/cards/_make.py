@@ -1,21 +1,21 @@
 """From people to cards."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xseg.backends.workers import count_workers
+from xseg.cards._consent import asking_of
+from xseg.cards._edition import edition_of, moment_of
 from xseg.cards._fact_types import OriginalAgrees
 from xseg.cards._facts import FactFinder
-from xseg.cards._lint import check_words
 from xseg.cards._record import Card
-from xseg.exceptions import DataError
+from xseg.consent import ConsentGate, Identities, Ledger
+from xseg.exceptions import DataError, UnsupportedModelError
 from xseg.explanations import own_contributions
-from xseg.export import approval_of
-from xseg.ink import language_of
 from xseg.policy import Policy
 from xseg.segmenters import fold
 from xseg.segmenters._pipelines.route import route_of
@@ -82,6 +82,8 @@ def make_cards(
     agreement: Sequence[OriginalAgrees] | None = None,
     locale: str | None = None,
     tone: str = "plain",
+    ledger: Ledger | None = None,
+    identities: Identities | None = None,
 ) -> Cards:
     """Make a card for each person: which group they are in, and why, in words fit to be shown to them.
 
@@ -105,6 +107,11 @@ def make_cards(
         translates is said in it too.
     tone : {"plain", "formal"}, default="plain"
         How people are spoken to.
+    ledger : Ledger, default=None
+        What the people agreed to, by their ids: their cards say what they said about each purpose, and when. None
+        means that the cards do not speak of consent.
+    identities : Identities, default=None
+        Links over which denials spread.
 
     Returns
     -------
@@ -122,9 +129,12 @@ def make_cards(
     ParameterError
         There are no cards in this language, or no such tone.
     UnsupportedModelError
-        The model is no segmenter, or a step of the pipeline cannot be folded.
+        The model is no segmenter, or a step of the pipeline cannot be folded. For a `ConsentGate` there is
+        `xseg.cards.make_gated_cards`.
     DataError
         There are not as many ids, or answers of the original, as rows, or a pipeline has not seen values of a row.
+    ConsentError
+        There is a ledger, and no ids to ask it about.
 
     Examples
     --------
@@ -135,6 +145,9 @@ def make_cards(
     >>> len(cards), bool(cards[0].segment.index == segmenter.labels_[0])
     (2000, True)
     """
+    if isinstance(segmenter, ConsentGate):
+        message = "cards behind a consent gate are made by xseg.cards.make_gated_cards, which asks who agreed"
+        raise UnsupportedModelError(message)
     model = fold(segmenter)
     table, explained = own_contributions(model, X, count_workers(getattr(model, "n_jobs", 1)))
     if model is not segmenter:
@@ -145,15 +158,11 @@ def make_cards(
         message = f"there are {len(ids)} ids for {len(table)} rows; give one for each"
         raise DataError(message)
     agreed = _agreement(segmenter, X, len(table), agreement)
-    issued = (datetime.now(UTC) if now is None else now).date()
-    tag = told.locale if locale is None else locale
-    catalogue = language_of(tag, tone).tag
-    check_words(told, told.locale)
-    check_words(told, tag)
-    language = language_of(tag, tone, told.wording.get(catalogue))
-    approval = approval_of(segmenter, now=issued)
-    facts = FactFinder(model, table, explained, told.spoken_in(tag), language, tone, issued, approval, agreed)
-    return Cards(facts, range(len(table)), None if ids is None else [str(name) for name in ids])
+    moment = moment_of(now)
+    edition = edition_of(segmenter, told, locale, tone, moment)
+    names = None if ids is None else [str(name) for name in ids]
+    facts = FactFinder(model, table, explained, edition, agreed, asking_of(ledger, identities, names, moment))
+    return Cards(facts, range(len(table)), names)
 
 
 def _agreement(

@@ -11,7 +11,7 @@ from xseg.cards._words import words_of
 from xseg.exceptions import ParameterError
 
 if TYPE_CHECKING:
-    from xseg.cards._record import Card
+    from xseg.cards._any_card import AnyCard
 
 __all__ = ["picture"]
 
@@ -41,7 +41,7 @@ class _Bar:
     against: bool
 
 
-def picture(card: "Card", form: Literal["png", "svg"], scale: float) -> bytes:
+def picture(card: "AnyCard", form: Literal["png", "svg"], scale: float) -> bytes:
     """Draw a card.
 
     Raises

@@ -1,27 +1,20 @@
 """The card as facts: a frozen record that every form is made from."""
 
-import hashlib
-import json
-from collections.abc import Mapping
-from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, ValidationError
+from pydantic import Field, PrivateAttr
 
+from xseg.cards._any_card import AnyCard
 from xseg.cards._fact_types import (
     Alternative,
     Certainty,
-    Fact,
     Finite,
     Hidden,
     OriginalAgrees,
-    PurposeFact,
     Reason,
-    RightFact,
     SegmentFact,
     Used,
     WayOut,
-    WhoToAsk,
 )
 from xseg.exceptions import DataError
 
@@ -30,19 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Card"]
 
-_CHECKSUM = "checksum"
 
-
-class Card(Fact):
+class Card(AnyCard):
     """Why one person is in their group, as facts.
 
     Cards are made by `make_cards`. Words are made from the facts, and forms from the words: `html`, `text`,
-    `markdown`, `json`; in a notebook a card shows itself.
+    `markdown`, `json`; in a notebook a card shows itself. What every card says is told at `AnyCard`.
 
     Attributes
     ----------
-    locale, tone, wording : str, str, dict
-        What the card is written in, and the sentences that the company words anew.
     segment : SegmentFact
         The group.
     rival : str or None
@@ -64,8 +53,6 @@ class Card(Fact):
         What would change it; None where the policy does not say what the person can change.
     certainty : Certainty
         How sure.
-    purposes : tuple of PurposeFact
-        What it is for.
     used : tuple of Used
         What the model asks about, by its label; `unnamed` counts what is asked about and not named.
     not_used : tuple of str
@@ -77,32 +64,11 @@ class Card(Fact):
     original_agrees : {"yes", "no", "not known"} or None
         Where the rules stand in for another method: whether that method puts the person into this group too. None
         where the rules are the model itself.
-    issued : date
-        When.
-    approval : {"draft", "reviewed", "approved"}
-        What the model was on that day (see `xseg.approve`).
-    model : str
-        Fingerprint of the model.
-    reference : str or None
-        Whose card it is, in the company's own terms.
-    who : WhoToAsk or None
-        Who answers for it.
-    rights : tuple of RightFact
-        What the person can do: what the policy links to, and what the legal bases give besides.
-    recipients : tuple of str
-        Who receives the segments.
-    transfers, automation, special_categories, human_review : str or None
-        What the policy says of them.
     minimum_group_size : int
         How many people a group must have before it is sized or compared with.
-    translated : bool
-        Whether the policy has words in the language of the card.
     """
 
-    version: Literal[2] = 2
-    locale: str = "en"
-    tone: Literal["plain", "formal"] = "plain"
-    wording: dict[str, str | dict[str, str]] = Field(default_factory=dict)
+    kind: Literal["placed"] = "placed"
     segment: SegmentFact
     rival: str | None = None
     base_value: Finite
@@ -115,26 +81,13 @@ class Card(Fact):
     alternative: Alternative | None
     way_out: WayOut | None
     certainty: Certainty
-    purposes: tuple[PurposeFact, ...]
     used: tuple[Used, ...]
     unnamed: Annotated[int, Field(ge=0)]
     not_used: tuple[str, ...]
     unknown: tuple[str, ...]
     unknown_matters: bool
     original_agrees: OriginalAgrees | None = None
-    issued: date
-    approval: Literal["draft", "reviewed", "approved"] = "draft"
-    model: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    reference: str | None
-    who: WhoToAsk | None
-    rights: tuple[RightFact, ...]
-    recipients: tuple[str, ...]
-    transfers: str | None
-    automation: str | None
-    special_categories: str | None
-    human_review: str | None
     minimum_group_size: Annotated[int, Field(ge=1)]
-    translated: bool
 
     def completeness(self) -> "tuple[CheckedField, ...]":
         """Say of each thing that law and good practice want on a card whether this one says it.
@@ -159,12 +112,6 @@ class Card(Fact):
 
     _source: Any = PrivateAttr(default=None)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Card) and self.__dict__ == other.__dict__
-
-    # Cards are compared by their facts, and hold mappings.
-    __hash__ = None  # type: ignore[assignment]
-
     def __getstate__(self) -> dict[Any, Any]:
         # Where the card came from stays behind: a stored card is its facts.
         return {**super().__getstate__(), "__pydantic_private__": {"_source": None}}
@@ -186,71 +133,6 @@ class Card(Fact):
         carried: dict[str, Any] = facts.what_if(row)
         return carried
 
-    def json(self, **_: Any) -> str:
-        """Give the record as JSON, for other systems; `json_schema` describes it.
-
-        Its last member is a checksum of the others, so that a record that was altered is found.
-        """
-        facts = self.model_dump_json()
-        return f'{facts[:-1]},"{_CHECKSUM}":"{_digest(facts)}"}}'
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read a record that `json` wrote.
-
-        Raises
-        ------
-        DataError
-            The text is not a card of this version, or it was altered.
-        """
-        try:
-            data = json.loads(text)
-        except ValueError as error:
-            message = f"not a card: {error}"
-            raise DataError(message) from error
-        checksum = data.pop(_CHECKSUM, None) if isinstance(data, dict) else None
-        card = cls.of(data)
-        if checksum != _digest(card.model_dump_json()):
-            message = "not the card as it was written: its checksum does not fit its facts"
-            raise DataError(message)
-        return card
-
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Self:
-        """Make a card of facts, without a checksum.
-
-        Raises
-        ------
-        DataError
-            The facts are not those of a card of this version.
-        """
-        try:
-            return cls.model_validate_json(json.dumps(data))
-        except ValidationError as error:
-            first = error.errors()[0]
-            message = f"not a card: {'.'.join(map(str, first['loc'])) or 'text'}: {first['msg']}"
-            raise DataError(message) from error
-
-    @classmethod
-    def json_schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of the record."""
-        schema = cls.model_json_schema()
-        schema["properties"][_CHECKSUM] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-        schema["required"].append(_CHECKSUM)
-        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-    def text(self) -> str:
-        """Give the card as plain text."""
-        from xseg.cards._render import render
-
-        return render(self, "card.txt.j2")
-
-    def markdown(self) -> str:
-        """Give the card as Markdown."""
-        from xseg.cards._render import render
-
-        return render(self, "card.md.j2")
-
     def html(self, *, interactive: bool = False) -> str:
         """Give the card as one HTML page that needs no network.
 
@@ -271,59 +153,3 @@ class Card(Fact):
         from xseg.cards._render import interactive_page, render
 
         return interactive_page(self) if interactive else render(self, "page.html.j2")
-
-    def email(self) -> str:
-        """Give the card as HTML for e-mail: tables and styles in place, which every mail program shows."""
-        from xseg.cards._render import render
-
-        return render(self, "email.html.j2")
-
-    def svg(self) -> bytes:
-        """Give the card as an SVG picture.
-
-        Raises
-        ------
-        ParameterError
-            The card is in a script that matplotlib cannot set, such as Arabic.
-        """
-        from xseg.cards._picture import picture
-
-        return picture(self, "svg", 1.0)
-
-    def png(self, scale: float = 2.0) -> bytes:
-        """Give the card as a PNG picture, 640 points wide.
-
-        Parameters
-        ----------
-        scale : float, default=2.0
-            Pixels for each point.
-
-        Raises
-        ------
-        ParameterError
-            The card is in a script that matplotlib cannot set, such as Arabic.
-        """
-        from xseg.cards._picture import picture
-
-        return picture(self, "png", scale)
-
-    def pdf(self) -> bytes:
-        """Give the card as a PDF document, with everything unfolded; needs ``xseg[pdf]``.
-
-        Raises
-        ------
-        OptionalDependencyError
-            WeasyPrint is not installed.
-        """
-        from xseg.cards._render import document
-
-        return document(self)
-
-    def _repr_html_(self) -> str:
-        from xseg.cards._render import render
-
-        return render(self, "card.html.j2")
-
-
-def _digest(facts: str) -> str:
-    return hashlib.sha256(facts.encode()).hexdigest()

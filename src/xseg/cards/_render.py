@@ -14,6 +14,7 @@ from xseg.exceptions import DataError
 from xseg.ink import environment
 
 if TYPE_CHECKING:
+    from xseg.cards._any_card import AnyCard
     from xseg.cards._record import Card
 
 __all__ = ["card_article", "document", "interactive_page", "render"]
@@ -21,7 +22,7 @@ __all__ = ["card_article", "document", "interactive_page", "render"]
 _SCRIPTS = ("model.js", "page.js")
 
 
-def render(card: "Card", template: str, *, unfolded: bool = False, more: Mapping[str, Any] | None = None) -> str:
+def render(card: "AnyCard", template: str, *, unfolded: bool = False, more: Mapping[str, Any] | None = None) -> str:
     """Fill a template with the words of a card."""
     pages = environment("xseg.cards")
     told = {"card": card, "words": words_of(card), "unfolded": unfolded, "carried": None}
@@ -47,14 +48,14 @@ def _script() -> str:
     return "(() => {\n" + "".join(parts) + "})();\n"
 
 
-def card_article(card: "Card") -> Any:
+def card_article(card: "AnyCard") -> Any:
     """Give the card as a piece of a page, with its style, to be put into another page as it is."""
     from markupsafe import Markup
 
     return Markup(render(card, "card.html.j2"))
 
 
-def document(card: "Card") -> bytes:
+def document(card: "AnyCard") -> bytes:
     """Set the unfolded page as a PDF document."""
     weasyprint: Any = require("weasyprint", extra="pdf", purpose="a card as PDF")
 

@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from xseg._files import write_whole
 from xseg._optional import require
-from xseg.cards._record import Card
+from xseg.cards._any_card import AnyCard
+from xseg.cards._fact_types import SegmentFact
 
 __all__ = ["FORMS", "PEOPLE_IN_A_PART", "Sink", "sinks_of"]
 
@@ -31,7 +32,7 @@ class Sink(Protocol):
         """Say whether the card of a person is not there yet."""
         ...
 
-    def write(self, place: int, card: Card) -> None:
+    def write(self, place: int, card: AnyCard) -> None:
         """Take the card of a person."""
         ...
 
@@ -51,7 +52,7 @@ class _Files:
     def lacks(self, place: int) -> bool:
         return not self.paths[place].exists()
 
-    def write(self, place: int, card: Card) -> None:
+    def write(self, place: int, card: AnyCard) -> None:
         write_whole(self.paths[place], getattr(card, self.form)(), durable=False)
 
     def close(self) -> None:
@@ -72,10 +73,12 @@ class _Part:
         del place
         return not self.is_there
 
-    def write(self, place: int, card: Card) -> None:
+    def write(self, place: int, card: AnyCard) -> None:
         del place
         # A card is let go as text: thousands of records would keep the collector of garbage busy.
-        self.lines.append(_Line(card.reference, card.segment.index, card.segment.name, card.issued, card.json()))
+        group: SegmentFact | None = getattr(card, "segment", None)
+        index, name = (None, None) if group is None else (group.index, group.name)
+        self.lines.append(_Line(card.reference, index, name, card.issued, card.json()))
 
     def close(self) -> None:
         if self.lines:
@@ -87,8 +90,8 @@ class _Line(NamedTuple):
     """What is written of a card."""
 
     reference: str | None
-    segment: int
-    segment_name: str
+    segment: int | None
+    segment_name: str | None
     issued: date
     card: str
 

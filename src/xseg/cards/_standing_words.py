@@ -9,10 +9,21 @@ from xseg.cards._wording import Choice, UsedWords, label_words
 from xseg.ink import Language, one_line
 
 if TYPE_CHECKING:
-    from xseg.cards._fact_types import PurposeFact, RightFact, Used
+    from xseg.cards._any_card import AnyCard
+    from xseg.cards._fact_types import AnswerFact, ConsentFact, ConsentFacts, PurposeFact, RightFact, Used
     from xseg.cards._record import Card
 
-__all__ = ["about_words", "also_words", "choices_words", "closing_words", "used_words"]
+__all__ = [
+    "about_words",
+    "also_words",
+    "answer_words",
+    "choices_words",
+    "closing_words",
+    "consent_words",
+    "left_and_passed_on",
+    "policy_words",
+    "used_words",
+]
 
 _MOST_LISTED = 12
 _MARKETING = "object_marketing"
@@ -41,15 +52,29 @@ def _purposes(labels: tuple[str, ...], language: Language) -> list[str]:
     return [language.say("used.purposes", purposes=language.listed(labels))] if labels else []
 
 
+def answer_words(fact: "AnswerFact | None", language: Language) -> tuple[str, ...]:
+    """Say what became of something that the person asked for."""
+    if fact is None:
+        return ()
+    if fact.changed or fact.because is None:
+        return (language.say("profile.changed"),)
+    return (language.say("profile.unchanged", reason=language.say(f"profile.{fact.because}")),)
+
+
 def about_words(card: "Card", language: Language) -> tuple[str, ...]:
     """Say what is true of all that was used, and what was not."""
-    stated_by_policy = (card.special_categories, card.transfers, card.automation, card.human_review)
     return (
         *_purposes_at_large(card.purposes, card.unnamed, language),
         *((language.say("used.unknown", labels=language.listed(card.unknown)),) if card.unknown else ()),
-        *_left_and_passed_on(card.not_used, card.recipients, language),
-        *(one_line(text, 400) for text in stated_by_policy if text is not None),
+        *left_and_passed_on(card.not_used, card.recipients, language),
+        *policy_words(card),
     )
+
+
+def policy_words(card: "AnyCard") -> tuple[str, ...]:
+    """Give what the policy states in its own words."""
+    stated = (card.special_categories, card.transfers, card.automation, card.human_review)
+    return tuple(one_line(text, 400) for text in stated if text is not None)
 
 
 @lru_cache(maxsize=256)
@@ -67,7 +92,8 @@ def _purposes_at_large(purposes: "tuple[PurposeFact, ...]", unnamed: int, langua
 
 
 @lru_cache(maxsize=256)
-def _left_and_passed_on(not_used: tuple[str, ...], recipients: tuple[str, ...], language: Language) -> tuple[str, ...]:
+def left_and_passed_on(not_used: tuple[str, ...], recipients: tuple[str, ...], language: Language) -> tuple[str, ...]:
+    """Say what was not used, and who else receives the group."""
     sentences = []
     if not_used:
         sentences.append(language.say("used.not_used", labels=language.listed(_some(not_used, language))))
@@ -87,6 +113,19 @@ def _some(labels: Sequence[str], language: Language) -> Sequence[str]:
     if len(labels) <= _MOST_LISTED:
         return labels
     return [*labels[:_MOST_LISTED], language.count("used.more", len(labels) - _MOST_LISTED)]
+
+
+def consent_words(facts: "ConsentFacts | None", language: Language) -> tuple[str, ...]:
+    """Say what the person agreed to, and to what not."""
+    return () if facts is None else tuple(_said(fact, language) for fact in facts.said)
+
+
+def _said(fact: "ConsentFact", language: Language) -> str:
+    until = fact.answer == "given" and fact.until is not None
+    days = {"day": (fact.until or fact.on) if fact.answer == "ended" else fact.on, "until": fact.until}
+    told = {name: language.date(day) for name, day in days.items() if day is not None}
+    key = "given_until" if until else fact.answer
+    return language.say(f"consent.{key}", purpose=language.capitalised(one_line(fact.label)), **told)
 
 
 @lru_cache(maxsize=256)
@@ -113,7 +152,7 @@ def also_words(rights: "tuple[RightFact, ...]", language: Language) -> tuple[str
     return (*([language.say("right.marketing")] if _MARKETING in unlinked else []), *said)
 
 
-def closing_words(card: "Card", language: Language) -> tuple[str, ...]:
+def closing_words(card: "AnyCard", language: Language) -> tuple[str, ...]:
     """Say who answers for it, and when it was made."""
     sentences = []
     if card.who is None:

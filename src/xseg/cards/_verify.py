@@ -11,6 +11,7 @@ import numpy as np
 from xseg.cards._fact_types import Alternative, Asked, WayOut
 from xseg.cards._make import Cards, make_cards
 from xseg.cards._record import Card
+from xseg.consent import Identities, Ledger
 from xseg.core.schema import Kind
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError
@@ -62,7 +63,15 @@ class CardCheck:
         return "\n".join(map(str, self.failures)) or "every fact of the card holds"
 
 
-def verify_card(card: Card | str | bytes, segmenter: Any, row: Any, *, policy: Any = None) -> CardCheck:
+def verify_card(
+    card: Card | str | bytes,
+    segmenter: Any,
+    row: Any,
+    *,
+    policy: Any = None,
+    ledger: Ledger | None = None,
+    identities: Identities | None = None,
+) -> CardCheck:
     """Prove every fact of a card anew: membership, values, comparisons, rules, contributions, neighbours, policy.
 
     Parameters
@@ -75,6 +84,10 @@ def verify_card(card: Card | str | bytes, segmenter: Any, row: Any, *, policy: A
         The person's data.
     policy : Policy, path, mapping or None, default=None
         The policy it was made with.
+    ledger : Ledger, default=None
+        The ledger it was made with: what it says of consent is asked anew, as of the moment it was asked then.
+    identities : Identities, default=None
+        The links over which denials spread.
 
     Returns
     -------
@@ -102,17 +115,25 @@ def verify_card(card: Card | str | bytes, segmenter: Any, row: Any, *, policy: A
     if n_rows != 1:
         message = f"a card is about one person, and there are {n_rows} rows; give the person's own row"
         raise DataError(message)
-    return verify_cards([card], segmenter, row, policy=policy)[0]
+    return verify_cards([card], segmenter, row, policy=policy, ledger=ledger, identities=identities)[0]
 
 
-def verify_cards(cards: Sequence[Card | str | bytes], segmenter: Any, X: Any, *, policy: Any = None) -> list[CardCheck]:
+def verify_cards(
+    cards: Sequence[Card | str | bytes],
+    segmenter: Any,
+    X: Any,
+    *,
+    policy: Any = None,
+    ledger: Ledger | None = None,
+    identities: Identities | None = None,
+) -> list[CardCheck]:
     """Prove every fact of many cards anew.
 
     Parameters
     ----------
     cards : sequence of Card, str or bytes, of shape (n_rows,)
         The cards, or their JSON.
-    segmenter, policy
+    segmenter, policy, ledger, identities
         As for `verify_card`.
     X : table or array of shape (n_rows, n_features)
         The people's data, in the order of the cards.
@@ -140,7 +161,8 @@ def verify_cards(cards: Sequence[Card | str | bytes], segmenter: Any, X: Any, *,
     if len(cards) != len(table):
         message = f"there are {len(cards)} cards for {len(table)} rows; give one for each"
         raise DataError(message)
-    maker, read = _Maker(segmenter, X, Policy.of(policy)), [_read(card) for card in cards]
+    read = [_read(card) for card in cards]
+    maker = _Maker(segmenter, X, Policy.of(policy), [_whose(card) for card in read], ledger, identities)
     segments = segmenter.predict(X).tolist()
     moved = _moved(segmenter, table, read, maker)
     return [
@@ -161,32 +183,54 @@ def _read(card: Card | str | bytes) -> Card | str:
         return str(error)
 
 
+def _whose(card: Card | str) -> str | None:
+    return card.reference if isinstance(card, Card) else None
+
+
 class _Maker:
     """Makes the cards of the same people anew, in the language and on the day of each card."""
 
-    def __init__(self, segmenter: Any, X: Any, policy: Policy) -> None:
-        self.segmenter, self.X, self.policy = segmenter, X, policy
-        self._made: dict[tuple[str, str, date], Cards] = {}
+    def __init__(
+        self,
+        segmenter: Any,
+        X: Any,
+        policy: Policy,
+        ids: Sequence[str | None],
+        ledger: Ledger | None,
+        identities: Identities | None,
+    ) -> None:
+        self.segmenter, self.X, self.policy, self.ids = segmenter, X, policy, ids
+        self.ledger, self.identities = ledger, identities
+        self._made: dict[tuple[str, str, date, datetime | None], Cards] = {}
 
     def cards_like(self, card: Card) -> Cards:
         """Give everybody's cards in the language and on the day of one of them."""
-        key = (card.locale, card.tone, card.issued)
+        # A ledger knows people by their reference; whoever has none is not spoken of in what is made with it.
+        asked = None if card.consent is None or card.reference is None else card.consent.asked
+        key = (card.locale, card.tone, card.issued, asked)
         if key not in self._made:
-            now = datetime.combine(card.issued, time(), tzinfo=UTC)
             self._made[key] = make_cards(
-                self.segmenter, self.X, policy=self.policy, now=now, locale=card.locale, tone=card.tone
+                self.segmenter,
+                self.X,
+                policy=self.policy,
+                ids=[name or "nobody" for name in self.ids],
+                now=datetime.combine(card.issued, time(), tzinfo=UTC) if asked is None else asked,
+                locale=card.locale,
+                tone=card.tone,
+                ledger=None if asked is None else self.ledger,
+                identities=self.identities,
             )
         return self._made[key]
 
     def card(self, row: int, card: Card) -> Card:
-        """Give the card of a row; only its issuer knows whose it is, and what an original said of the person."""
+        """Give the card of a row; only its issuer knows whose it is, what it answers, and what an original said."""
         made = self.cards_like(card)[row]
         asked = made.original_agrees in {"yes", "no"} or card.original_agrees is None
         known: dict[str, Any] = {} if asked else {"original_agrees": card.original_agrees}
         # A card says what the model was when it was made; it may have been signed for later that day.
         if card.model == made.model and card.approval in states_on(signed(self.segmenter), made.model, card.issued):
             known["approval"] = card.approval
-        return made.model_copy(update={"reference": card.reference, **known})
+        return made.model_copy(update={"reference": card.reference, "answer": card.answer, **known})
 
     def name(self, segment: int, card: Card) -> str:
         """Give what a card calls a segment."""

@@ -70,18 +70,18 @@ class CardWords:
     language: Language
     title: str
     lead: tuple[str, ...]
-    reasons: tuple[ReasonWords, ...]
-    shown: int
-    why_not: tuple[str, ...]
-    change: tuple[str, ...]
-    sure: tuple[str, ...]
-    effect: tuple[str, ...]
-    sum: tuple[str, ...]
-    used: tuple[UsedWords, ...]
     about: tuple[str, ...]
     choices: tuple[Choice, ...]
     also: tuple[str, ...]
     closing: tuple[str, ...]
+    reasons: tuple[ReasonWords, ...] = ()
+    shown: int = 0
+    why_not: tuple[str, ...] = ()
+    change: tuple[str, ...] = ()
+    sure: tuple[str, ...] = ()
+    effect: tuple[str, ...] = ()
+    sum: tuple[str, ...] = ()
+    used: tuple[UsedWords, ...] = ()
 
     def body(self) -> list[str]:
         """Give what the plain card says before anything is unfolded, without what the company wrote itself."""

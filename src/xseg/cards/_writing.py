@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from xseg._files import remove_drafts, write_whole
+from xseg.cards._any_card import AnyCard
+from xseg.cards._gated import make_gated_cards
 from xseg.cards._make import make_cards
 from xseg.cards._sinks import FORMS, PEOPLE_IN_A_PART, sinks_of
 from xseg.cards._stems import file_stems, id_of
+from xseg.consent import ConsentGate, Identities, Ledger
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError, ParameterError
 from xseg.export import approval_of, fingerprint
@@ -56,6 +59,15 @@ class _Order:
     issued: datetime
     locale: str | None
     tone: str
+    ledger: Ledger | None
+    identities: Identities | None
+
+    def cards(self, rows: Any, ids: Sequence[str]) -> Sequence[AnyCard]:
+        """Make the cards of some people."""
+        same: dict[str, Any] = {"policy": self.policy, "now": self.issued, "locale": self.locale, "tone": self.tone}
+        if isinstance(self.segmenter, ConsentGate):
+            return make_gated_cards(self.segmenter, rows, ids=ids, **same)
+        return make_cards(self.segmenter, rows, ids=ids, ledger=self.ledger, identities=self.identities, **same)
 
 
 def write_cards(
@@ -69,6 +81,8 @@ def write_cards(
     now: datetime | None = None,
     locale: str | None = None,
     tone: str = "plain",
+    ledger: Ledger | None = None,
+    identities: Identities | None = None,
     n_jobs: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> WrittenCards:
@@ -79,8 +93,8 @@ def write_cards(
 
     Parameters
     ----------
-    segmenter : fitted segmenter
-        The model.
+    segmenter : fitted segmenter or ConsentGate
+        The model; behind a gate, whoever has not agreed gets a card that says so.
     X : table or array of shape (n_rows, n_features)
         The people.
     folder : path
@@ -95,8 +109,8 @@ default=("html",)
         What to write: a file for each person, or (JSON Lines and Parquet) files of 10,000 people each.
     now : datetime, default=None
         The date on the cards; None means today (UTC).
-    locale, tone : str
-        As for `make_cards`.
+    locale, tone, ledger, identities
+        As for `make_cards`; a gate brings its own ledger.
     n_jobs : int or None, default=None
         How many processes write; None means one, -1 one for each processor.
     progress : callable, default=None
@@ -137,15 +151,20 @@ default=("html",)
     if len(ids) != n_rows:
         message = f"there are {len(ids)} ids for {n_rows} rows; give one for each"
         raise DataError(message)
-    stems, target, told = file_stems(ids), Path(folder), Policy.of(policy)
+    stems, target = file_stems(ids), Path(folder)
+    told = Policy.of(getattr(segmenter, "policy", None) if policy is None else policy)
     told.check_columns(read_table(X).names)
     language_of(told.locale if locale is None else locale, tone)
     target.mkdir(parents=True, exist_ok=True)
     remove_drafts(target)
     moment = datetime.now(UTC) if now is None else now
-    about = _about(segmenter, told, stems, locale, tone) | {"approval": approval_of(segmenter, now=moment.date()).state}
+    model = segmenter.segmenter_ if isinstance(segmenter, ConsentGate) else segmenter
+    about = _about(model, told, stems, locale, tone) | {
+        "approval": approval_of(model, now=moment.date()).state,
+        "consent": ledger is not None or model is not segmenter,
+    }
     issued = _recorded(target, about, moment)
-    order = _Order(segmenter, told, target, tuple(forms), issued, locale, tone)
+    order = _Order(segmenter, told, target, tuple(forms), issued, locale, tone, ledger, identities)
     n_written = 0
     for people, written in _done(order, X, stems, n_jobs):
         n_written += written
@@ -172,15 +191,7 @@ def _write_part(order: _Order, first: int, rows: Any, stems: Sequence[str]) -> t
     sinks = sinks_of(order.forms, order.folder, first // PEOPLE_IN_A_PART, stems)
     lacking = [[sink for sink in sinks if sink.lacks(place)] for place in range(len(stems))]
     if any(lacking):
-        cards = make_cards(
-            order.segmenter,
-            rows,
-            policy=order.policy,
-            ids=[*map(id_of, stems)],
-            now=order.issued,
-            locale=order.locale,
-            tone=order.tone,
-        )
+        cards = order.cards(rows, [*map(id_of, stems)])
         for place, missing in enumerate(lacking):
             card = cards[place] if missing else None
             for sink in missing:
@@ -194,7 +205,7 @@ def _write_part(order: _Order, first: int, rows: Any, stems: Sequence[str]) -> t
 def _about(segmenter: Any, policy: Policy, stems: Sequence[str], locale: str | None, tone: str) -> dict[str, Any]:
     return {
         "format": "xseg-cards",
-        "version": 2,
+        "version": 3,
         "model": fingerprint(segmenter),
         "policy": hashlib.sha256(policy.to_yaml().encode()).hexdigest(),
         "people": hashlib.sha256("\n".join(stems).encode()).hexdigest(),

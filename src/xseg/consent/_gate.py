@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import HasMethods, InvalidParameterError
 from sklearn.utils.metaestimators import available_if
 
 from xseg.backends import Backend
+from xseg.consent._consents import Consents
 from xseg.consent._entries import read_identifiers
 from xseg.consent._identities import Identities
 from xseg.consent._ledger import Ledger
@@ -388,20 +389,14 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
             )
             raise PurposeError(message)
 
-    def _ask(self, question: str, subjects: NDArray[np.object_], *about: str) -> NDArray[np.bool_]:
-        """Ask the ledger, through the links between identifiers if there are any."""
-        if self.identities is None:
-            answer = getattr(self.ledger, question)(subjects, *about, self.purpose, at=self.at)
-        else:
-            answer = getattr(self.identities, question)(self.ledger, subjects, *about, self.purpose, at=self.at)
-        return np.asarray(answer, dtype=bool)
-
     def _admit(self, X: Any, table: Table, subject_ids: ArrayLike | None) -> Admitted:
         subjects, names = self._subjects(len(table), subject_ids), table.names
-        agreed = self._ask("mask", subjects)
-        rows = np.flatnonzero(agreed)
+        consents = Consents(self.ledger, self.identities)
+        rows = np.flatnonzero(consents.mask(subjects, self.purpose, at=self.at))
         spoken_of = set(self.ledger.withheld_features(self.purpose)).intersection(names)
-        withheld = {name: self._ask("withheld", subjects[rows], name) for name in sorted(spoken_of)}
+        withheld = {
+            name: consents.withheld(subjects[rows], name, self.purpose, at=self.at) for name in sorted(spoken_of)
+        }
         return Admitted(columns_made_missing(rows_of(X, rows), names, withheld), rows, len(table))
 
 

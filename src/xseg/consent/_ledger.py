@@ -266,6 +266,24 @@ class Ledger:
         rows, valid = self._store.rows, self._valid(entries, now)
         return [self._state(rows, entry, allowed) for entry, allowed in zip(entries.tolist(), valid, strict=True)]
 
+    def deciding(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> NDArray[np.int64]:
+        """Give the number of the entry that decides about each person; the parameters are those of `mask`.
+
+        Returns
+        -------
+        ndarray of int64 of shape (n,)
+            Numbers of entries; -1 where nothing was said.
+
+        Examples
+        --------
+        >>> from xseg.consent import Ledger
+        >>> ledger = Ledger()
+        >>> _ = ledger.append("ann", "offers", "given", source="account")
+        >>> ledger.deciding(["bob", "ann"], "offers")
+        array([-1,  0])
+        """
+        return self._deciding(subjects, purpose, "", self._at(at))
+
     @staticmethod
     def _state(rows: Columns, entry: int, allowed: bool) -> ConsentState:
         if entry < 0:

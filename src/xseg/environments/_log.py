@@ -1,20 +1,15 @@
-"""The log of overrides: JSON Lines that are only ever added to, each bound to the one before."""
+"""The log of overrides: who let something happen outside the approved environment, and why."""
 
-import hashlib
-import json
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from xseg._sealed import SealedLines
 from xseg.exceptions import EnvironmentFileError
 
 __all__ = ["Override", "append", "read_overrides"]
-
-_FIRST = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +29,7 @@ class Override:
     by, reason : str
         Who, and why.
     previous : str
-        SHA-256 of the line before; zeros in the first.
+        The hash of the line before; zeros in the first.
     """
 
     at: str
@@ -54,19 +49,7 @@ def append(path: Path, facts: dict[str, Any]) -> None:
     EnvironmentFileError
         The log cannot be written, or was altered.
     """
-    try:
-        with path.open("a+b") as stream, _alone(stream):
-            stream.seek(0)
-            earlier = stream.read()
-            _read(earlier, path)
-            lines = earlier.splitlines()
-            override = Override(**facts, previous=_digest(lines[-1]) if lines else _FIRST)
-            stream.write(json.dumps(asdict(override), separators=(",", ":")).encode() + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        message = f"cannot write the log of overrides {path}: {error.strerror}; nothing is overridden without it"
-        raise EnvironmentFileError(message) from error
+    _opened(path, "; nothing is overridden without it").append(facts)
 
 
 def read_overrides(path: str | os.PathLike[str]) -> tuple[Override, ...]:
@@ -88,48 +71,22 @@ def read_overrides(path: str | os.PathLike[str]) -> tuple[Override, ...]:
         The log cannot be read, or a line was altered, left out or put in. Lines that are missing at the end cannot be
         told from lines that were never written; keep the digest of the last one elsewhere if that matters.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        message = f"cannot read the log of overrides {path}: {error.strerror}"
-        raise EnvironmentFileError(message) from error
-    return _read(content, Path(path))
-
-
-def _read(content: bytes, path: Path) -> tuple[Override, ...]:
-    if content and not content.endswith(b"\n"):
-        message = f"{path}: its last line is not whole"
+    if not Path(path).is_file():
+        message = f"cannot read the log of overrides {path}: there is no such file"
         raise EnvironmentFileError(message)
-    previous, found = _FIRST, []
-    for number, line in enumerate(content.splitlines(), 1):
-        try:
-            facts = json.loads(line)
-            override = Override(**{**facts, "differences": tuple(facts["differences"])})
-        except (ValueError, TypeError, KeyError) as error:
-            message = f"{path}, line {number}: not an override: it needs {', '.join(f.name for f in fields(Override))}"
-            raise EnvironmentFileError(message) from error
-        if override.previous != previous:
-            message = f"{path}, line {number}: it does not follow the line before: the log was altered"
-            raise EnvironmentFileError(message)
-        found.append(override)
-        previous = _digest(line)
-    return tuple(found)
+    return tuple(_override(line, path) for line in _opened(path))
 
 
-def _digest(line: bytes) -> str:
-    return hashlib.sha256(line).hexdigest()
+def _opened(path: str | os.PathLike[str], consequence: str = "") -> SealedLines:
+    def error(message: str) -> EnvironmentFileError:
+        return EnvironmentFileError(f"{message}{consequence}")
+
+    return SealedLines(path, name="log of overrides", error=error)
 
 
-@contextmanager
-def _alone(stream: IO[bytes]) -> Iterator[None]:
-    """Keep other processes from adding a line at the same time, where the system can."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    fcntl.flock(stream, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        fcntl.flock(stream, fcntl.LOCK_UN)
+def _override(line: Mapping[str, Any], path: str | os.PathLike[str]) -> Override:
+    names = [field.name for field in fields(Override)]
+    if not set(names) <= line.keys():
+        message = f"{path}, line {line['number']}: not an override: it needs {', '.join(names)}"
+        raise EnvironmentFileError(message)
+    return Override(**{name: line[name] for name in names} | {"differences": tuple(line["differences"])})

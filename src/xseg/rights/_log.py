@@ -1,114 +1,81 @@
 """What people asked for and what was done, in a log that cannot be changed unseen."""
 
-import hashlib
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from xseg._files import write_whole
+from xseg._sealed import SealedLines
 from xseg.exceptions import LedgerError
 
 __all__ = ["ActionLog"]
 
-_START: Final = "0" * 64
 
-
-class ActionLog:
+class ActionLog(SealedLines):
     """Receipts in the order they were given, each with a hash over itself and the one before it.
+
+    It is where a profile remembers what people said: give it a file, and nothing is forgotten when a process ends.
+    What is personal in a receipt (a corrected value, a person's own words) stands beside it under a salted digest, and
+    is removed by `forget`; the chain goes on holding.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        The file, JSON Lines; each receipt is on the disk before `append` returns, and what other processes write to it
+        is seen. Without a file the log lives in memory.
+
+    Raises
+    ------
+    LedgerError
+        The file cannot be read, or is not what was written.
 
     Examples
     --------
     >>> from xseg.rights import ActionLog
     >>> log = ActionLog()
-    >>> first = log.append({"action": "object"})
+    >>> first = log.append({"action": "object", "subject": "ann"}, private={"reason": "too many offers"})
+    >>> log.forget(lambda receipt: receipt["subject"] == "ann")
+    1
     >>> log.verify(), len(log)
     (None, 1)
     """
 
-    def __init__(self) -> None:
-        self._receipts: list[dict[str, Any]] = []
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self._by_subject: dict[str, list[int]] = defaultdict(list)
+        super().__init__(path)
 
-    def __len__(self) -> int:
-        return len(self._receipts)
+    def about(self, subject: str) -> list[Mapping[str, Any]]:
+        """Give the receipts of one person, the oldest first."""
+        self._catch_up()
+        return [self._lines[number] for number in self._by_subject.get(subject, ())]
 
-    def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        return iter(self._receipts)
-
-    @property
-    def head(self) -> str:
-        """The hash of the last receipt, to keep elsewhere."""
-        return str(self._receipts[-1]["hash"]) if self._receipts else _START
-
-    def append(self, receipt: Mapping[str, Any]) -> dict[str, Any]:
-        """Add a receipt; gives it with its number and hash.
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, head: str | None = None) -> "ActionLog":
+        """Open a log that is there, and check it.
 
         Parameters
         ----------
-        receipt : mapping
-            What JSON can hold.
-
-        Returns
-        -------
-        dict
-            The receipt as it stands in the log.
-        """
-        told = {**receipt, "number": len(self), "previous": self.head}
-        sealed = {**told, "hash": _hash(told)}
-        self._receipts.append(sealed)
-        return sealed
-
-    def verify(self, head: str | None = None) -> None:
-        """Check every link.
-
-        Parameters
-        ----------
+        path : path-like
+            The file.
         head : str, optional
             What `head` was when the log was last seen; without it a log that was cut short is not found.
 
         Raises
         ------
         LedgerError
-            A receipt was edited, removed, added or moved; the first such place is named.
+            It is not there, cannot be read, or was changed.
         """
-        previous = _START
-        for number, sealed in enumerate(self._receipts):
-            told = {name: value for name, value in sealed.items() if name != "hash"}
-            if (
-                sealed.get("number") != number
-                or sealed.get("previous") != previous
-                or sealed.get("hash") != _hash(told)
-            ):
-                message = f"receipt {number} of the log is not what was written, or does not follow the one before it"
-                raise LedgerError(message)
-            previous = str(sealed["hash"])
-        if head is not None and head not in {_START, *(str(sealed["hash"]) for sealed in self._receipts)}:
-            message = f"the log has {len(self)} receipts, and none is the last one that was seen: it was cut short"
+        if not Path(path).is_file():
+            message = f"there is no log {path}"
             raise LedgerError(message)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the log as JSON Lines, whole or not at all."""
-        write_whole(path, "".join(f"{json.dumps(sealed, sort_keys=True)}\n" for sealed in self._receipts))
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str], *, head: str | None = None) -> "ActionLog":
-        """Read a log and check it.
-
-        Raises
-        ------
-        LedgerError
-            It cannot be read, or was changed.
-        """
-        log = cls()
-        try:
-            log._receipts = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
-        except (OSError, ValueError) as error:
-            message = f"cannot read the log {path}: {error}"
-            raise LedgerError(message) from error
+        log = cls(path)
         log.verify(head)
         return log
 
-
-def _hash(told: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    def _take(self, lines: list[dict[str, Any]]) -> None:
+        if not self._lines:
+            self._by_subject.clear()
+        for number, line in enumerate(lines, len(self._lines)):
+            self._by_subject[str(line.get("subject"))].append(number)
+        super()._take(lines)

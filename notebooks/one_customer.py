@@ -129,7 +129,7 @@ other = next(name for name in segmenter.segment_names_ if name != profile.segmen
 print("chosen:", profile.choose(other).effect.after)
 profile.contest("I buy presents for my school; that is not me.")
 case = profile.cases()[0]
-decided = profile.decide(case["number"], by="the privacy officer on duty", decision="Presents no longer count.")
+decided = profile.decide(case.number, by="the privacy officer on duty", decision="Presents no longer count.")
 print("closed by", decided.receipt["details"]["by"])
 
 # %% [markdown]

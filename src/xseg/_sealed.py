@@ -106,9 +106,7 @@ class SealedLines:
         self._catch_up()
         self._check(self._lines, 0, _START)
         if head is not None and head not in {_START, *(line["hash"] for line in self._lines)}:
-            message = (
-                f"the {self._name} was cut short: the last line that was seen is none of its {len(self._lines)}"
-            )
+            message = f"the {self._name} was cut short: the last line that was seen is none of its {len(self._lines)}"
             raise self._error(message)
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -210,6 +211,9 @@ def profile(
     subject: Annotated[str, typer.Option(help="Whose page to open.")],
     id_column: Annotated[str, typer.Option(help="The column that names each person.")],
     ledger: LedgerPath = None,
+    log: Annotated[
+        Path | None, typer.Option(help="Where receipts are kept (JSON Lines); otherwise they end with the server.")
+    ] = None,
     locale: Annotated[str, typer.Option(help="The language of the page, such as de or pt-BR.")] = "en",
     port: Annotated[int, typer.Option(help="The port of this machine to serve on.", min=1, max=65535)] = 8321,
 ) -> None:
@@ -220,7 +224,7 @@ def profile(
     from xseg._optional import require
     from xseg.consent import Ledger
     from xseg.export import load
-    from xseg.rights import entry_link, profile_app
+    from xseg.rights import ActionLog, entry_link, profile_app
 
     server: Any = require("uvicorn", extra="profile", purpose="serving the profile page")
     segmenter = load(model)
@@ -230,9 +234,11 @@ def profile(
         raise ParameterError(message)
     row = _columns_of(segmenter, customers).iloc[[[str(name) for name in ids].index(subject)]]
     agreed = Ledger() if ledger is None else Ledger.load(ledger)
-    mine = Profile(segmenter, policy, agreed, subject, row, purpose=purpose, locale=locale)
+    actions = ActionLog(log)
+    mine = Profile(segmenter, policy, agreed, subject, row, purpose=purpose, log=actions, locale=locale)
     secret = secrets.token_urlsafe(32)
-    page = profile_app({subject: mine}.get, secret=secret, locale=locale, https=False)
+    keep = None if ledger is None else partial(agreed.save, ledger)
+    page = profile_app({subject: mine}.get, secret=secret, locale=locale, https=False, keep=keep)
     console.print(f"Open http://127.0.0.1:{port}{entry_link(subject, secret)}", markup=False, soft_wrap=True)
     server.run(page, host="127.0.0.1", port=port, log_level="warning")
 

@@ -51,7 +51,7 @@ def test_the_page_is_used_by_clicks_and_closed_to_others(chromium, served):
     assert own in page.locator("h1").first.inner_text()
     page.get_by_label("What is wrong?").fill("<b>I moved</b>")
     page.get_by_role("button", name="Say that this is wrong").click()
-    assert profile.cases()[0]["details"]["text"] == "<b>I moved</b>"
+    assert profile.cases()[0].text == "<b>I moved</b>"
     assert page.locator("main b").count() == 0
     assert stranger.new_page().goto(address).status == 403
     window.close()

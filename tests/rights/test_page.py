@@ -94,7 +94,49 @@ def test_agreeing_and_withdrawing_have_the_same_form(ann):
     assert len(shapes) == 1
 
 
-@pytest.mark.parametrize("path", ["/", "/data.json"])
+def test_a_browser_that_says_no_is_followed_at_once_and_a_later_yes_is_the_persons_own(ann, profiles):
+    assert profiles["ann"].why is Why.MODEL
+    for value in ("0", "yes"):
+        ann.get("/", headers={"Sec-GPC": value})
+        assert profiles["ann"].why is Why.MODEL
+    page = unescape(ann.get("/", headers={"Sec-GPC": "1"}).text)
+    assert "your browser said no" in page
+    assert "You are in no group." in page
+    assert profiles["bob"].why is Why.MODEL
+    token = re.search(r'name="token" value="([^"]+)"', page)[1]
+    ann.post("/act", data={"token": token, "action": "agree"}, headers={"Sec-GPC": "1"})
+    assert profiles["ann"].why is Why.MODEL
+    ann.get("/", headers={"Sec-GPC": "1"})
+    assert profiles["ann"].why is Why.MODEL
+
+
+def test_what_waits_for_a_human_and_who_received_the_group_is_shown(ann, profiles):
+    profiles["ann"].release("Parcel Post Ltd")
+    act(ann, action="ask", text="Why so few offers?")
+    page = unescape(act(ann, action="express_view", text="I moved.").text)
+    assert "Why so few offers? / I moved." in page
+    assert "A person will answer by" in page
+    assert "These received your group: Parcel Post Ltd." in page
+    assert ann.get("/port.json").json()["data"]["orders_90d"] == profiles["ann"].data()["orders_90d"].iloc[0]
+
+
+def test_nobody_is_told_done_before_it_is_kept(profiles):
+    def broken():
+        message = "the disk is full"
+        raise OSError(message)
+
+    kept = []
+    client = browser(profiles, keep=lambda: kept.append(1))
+    client.get(entry_link("ann", SECRET))
+    act(client, action="withhold", feature="area_income")
+    assert kept == [1]
+    client = browser(profiles, keep=broken)
+    client.get(entry_link("ann", SECRET))
+    with pytest.raises(OSError, match="disk is full"):
+        act(client, action="withdraw")
+
+
+@pytest.mark.parametrize("path", ["/", "/data.json", "/port.json"])
 def test_without_a_link_there_is_nothing_to_see(profiles, path):
     assert browser(profiles).get(path).status_code == 403
 

@@ -52,8 +52,9 @@ def make(shop):
 def test_without_consent_there_is_no_segment_no_card_and_nothing_to_give(make):
     profile = make(agrees=False)
     assert profile.why is Why.NO_CONSENT
-    assert profile.segment is profile.card() is profile.release("Parcel Post Ltd") is None
+    assert profile.segment is profile.release("Parcel Post Ltd") is None
     assert profile.recipients() == ()
+    assert profile.card().why == "no_consent"
     answer = profile.agree()
     assert answer.effect.changed
     assert answer.card.segment.name == profile.segment == answer.effect.after
@@ -63,7 +64,7 @@ def test_agreeing_and_withdrawing_are_one_step_each_and_both_work(make):
     profile = make()
     own = profile.segment
     gone = profile.withdraw()
-    assert (gone.effect.before, gone.effect.after, gone.card) == (own, None, None)
+    assert (gone.effect.before, gone.effect.after, gone.card.why) == (own, None, "no_consent")
     back = profile.agree()
     assert (back.effect.before, back.effect.after) == (None, own)
 
@@ -148,11 +149,12 @@ def test_contesting_makes_a_case_that_only_a_named_human_closes(make, shop):
     assert not answer.effect.changed
     assert answer.effect.because is Because.PENDING
     (case,) = profile.cases()
-    for by, decision, number in (("", "x", case["number"]), ("Kim Doe", " ", case["number"]), ("Kim Doe", "x", 99)):
+    assert (case.kind, case.text) == ("contest", "I moved last year.")
+    for by, decision, number in (("", "x", case.number), ("Kim Doe", " ", case.number), ("Kim Doe", "x", 99)):
         with pytest.raises(ParameterError):
             profile.decide(number, by=by, decision=decision)
     other = segmenter.segment_names_[(segmenter.labels_[0] + 1) % 4]
-    assert profile.decide(case["number"], by="Kim Doe", decision="You are right.", segment=other).effect.after == other
+    assert profile.decide(case.number, by="Kim Doe", decision="You are right.", segment=other).effect.after == other
     assert profile.cases() == []
     with pytest.raises(ParameterError, match="in a few words"):
         profile.contest("  ")
@@ -171,7 +173,7 @@ def test_an_export_holds_everything_and_nothing_of_others(make):
     assert told["corrections"] == {"orders_90d": 3}
     assert told["withheld"] == ["area_income"]
     assert [entry["state"] for entry in told["consent"]] == ["given", "withdrawn"]
-    assert [one["action"] for one in told["receipts"]] == ["withhold", "correct", "release"]
+    assert [one["action"] for one in told["receipts"]] == ["withhold", "correct", "release", "access"]
     assert told["card"]["segment"]["name"] == told["segment"]
     assert set(told["data"]) == set(profile.data().columns)
 
@@ -181,7 +183,8 @@ def test_what_is_erased_is_gone_and_stays_gone(make):
     profile.correct("spend_year", 1234.5)
     answer = profile.erase()
     assert answer.effect.why is Why.ERASED
-    assert profile.segment is profile.card() is profile.release("Parcel Post Ltd") is None
+    assert profile.segment is profile.release("Parcel Post Ltd") is None
+    assert profile.card().why == answer.card.why == "erased"
     told = json.dumps(profile.export())
     assert "1234.5" not in told
     assert json.loads(told)["data"] == json.loads(told)["corrections"] == {}
@@ -196,7 +199,8 @@ def test_receipts_say_what_was_done_and_stand_in_a_log_that_shows_any_change(mak
     for receipt, right in zip(receipts, ("Article 7(3)", "Article 21", "Article 18"), strict=True):
         assert receipt["@type"] == "dpv:RightExerciseRecord"
         assert right in receipt["dpv:hasRight"]
-        assert receipt["details"]["effect"].keys() == {"before", "after", "why", "changed", "because"}
+        assert receipt["details"]["effect"].keys() == {"why", "changed", "because"}
+        assert {"before", "after"} <= receipt["private"].keys()
     profile.log.verify(profile.log.head)
     profile.log.save(tmp_path / "log.jsonl")
     lines = (tmp_path / "log.jsonl").read_text().splitlines()

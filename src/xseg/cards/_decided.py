@@ -98,11 +98,9 @@ def decided_card(
     >>> from xseg.cards import decided_card
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> print(decided_card(segmenter, "objected").text()[:59])
+    >>> print(decided_card(segmenter, "objected").text()[:46])
     You are in no group.
     You objected to this use.
-    <BLANKLINE>
-    Your choices
     """
     if (segment is None) == (why == "chosen"):
         message = f"why={why!r} and segment={segment!r}: give a segment if the person chose it, and only then"

@@ -42,7 +42,7 @@ Unit: TypeAlias = str | dict[str, str]
 ConsentAnswer: TypeAlias = Literal[
     "given", "denied", "denied_by_signal", "denied_by_link", "ended", "not_given", "not_denied"
 ]
-Because: TypeAlias = Literal["unused", "fits", "pending", "already"]
+Because: TypeAlias = Literal["unused", "fits", "pending", "already", "linked", "stands"]
 
 
 class Fact(BaseModel):

@@ -4,11 +4,13 @@ import hashlib
 import json
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from xseg._optional import require
+from xseg.cards._standing_words import consent_words
 from xseg.cards._words import words_of
 from xseg.exceptions import DataError
 from xseg.ink import environment
@@ -48,11 +50,36 @@ def _script() -> str:
     return "(() => {\n" + "".join(parts) + "})();\n"
 
 
-def card_article(card: "AnyCard") -> Any:
-    """Give the card as a piece of a page, with its style, to be put into another page as it is."""
+def card_article(card: "AnyCard", *, choices: bool = True) -> Any:
+    """Give the card as a piece of a page, with its style, to be put into another page as it is.
+
+    Parameters
+    ----------
+    card : Card or DecidedCard
+        The card.
+    choices : bool, default=True
+        Whether it says what the person can do; a page that does it itself need not say so twice.
+
+    Returns
+    -------
+    markupsafe.Markup
+        HTML.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> from xseg.cards import card_article
+    >>> customers = xseg.make_customers(500, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> "<article" in card_article(xseg.make_cards(segmenter, customers)[0])
+    True
+    """
     from markupsafe import Markup
 
-    return Markup(render(card, "card.html.j2"))
+    words = words_of(card)
+    if not choices:
+        words = replace(words, choices=(), also=consent_words(card.consent, words.language))
+    return Markup(render(card, "card.html.j2", more={"words": words}))
 
 
 def document(card: "AnyCard") -> bytes:

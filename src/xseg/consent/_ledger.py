@@ -284,6 +284,21 @@ class Ledger:
         """
         return self._deciding(subjects, purpose, "", self._at(at))
 
+    def about(self, subject: str | int) -> list[Entry]:
+        """Give everything that one person said, in the order it was written down.
+
+        Examples
+        --------
+        >>> from xseg.consent import Ledger
+        >>> ledger = Ledger()
+        >>> _ = ledger.append("ann", "offers", "given", source="account")
+        >>> [str(entry.state) for entry in ledger.about("ann")], ledger.about("bob")
+        (['given'], [])
+        """
+        code = int(self.subjects([subject])[0])
+        numbers = np.flatnonzero(self._store.rows["subject"] == code) if code >= 0 else np.empty(0, np.int64)
+        return [self[number] for number in numbers.tolist()]
+
     @staticmethod
     def _state(rows: Columns, entry: int, allowed: bool) -> ConsentState:
         if entry < 0:

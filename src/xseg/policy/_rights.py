@@ -17,6 +17,8 @@ RIGHTS: Final = {
     "withdraw": "GDPR Article 7(3)",
     "object": "GDPR Article 21(1)",
     "object_marketing": "GDPR Article 21(2) and (3)",
+    "opt_out": "CCPA 1798.120 and 1798.135",
+    "limit_sensitive": "CCPA 1798.121",
     "recipients": "GDPR Article 15(1)(c); C-154/21",
     "contest": "GDPR Article 22(3)",
     "person": "GDPR Article 22(3)",

@@ -12,7 +12,9 @@ from xseg.cards import card_article
 from xseg.core.schema import Kind
 from xseg.exceptions import ParameterError, XsegError
 from xseg.ink import Language, Quantity, environment, language_of, one_line
-from xseg.rights._profile import Answer, Profile
+from xseg.rights._answers import Answer
+from xseg.rights._cases import Case
+from xseg.rights._profile import Profile
 from xseg.rights._standing import Why
 
 if TYPE_CHECKING:
@@ -46,9 +48,13 @@ _ACTIONS: Final[Mapping[str, tuple[Callable[..., Answer], tuple[str, ...]]]] = {
     "object_marketing": (Profile.object_marketing, ()),
     "restrict": (Profile.restrict, ()),
     "not_profiled": (Profile.leave, ()),
+    "opt_out": (Profile.opt_out, ()),
+    "limit_sensitive": (Profile.limit_sensitive, ()),
     "lift": (Profile.lift, ()),
     "choose": (Profile.choose, ("segment",)),
     "contest": (Profile.contest, ("text",)),
+    "ask": (Profile.ask, ("text",)),
+    "express_view": (Profile.express_view, ("text",)),
     "erase": (Profile.erase, ()),
 }
 # The cookie goes with requests from this site only, and following a link from elsewhere is none; this page then is.
@@ -78,23 +84,32 @@ def entry_link(subject: str, secret: str) -> str:
 
 
 def profile_app(
-    profile_of: Callable[[str], Profile | None], *, secret: str, locale: str = "en", https: bool = True
+    profile_of: Callable[[str], Profile | None],
+    *,
+    secret: str,
+    locale: str = "en",
+    https: bool = True,
+    keep: Callable[[], None] | None = None,
 ) -> "Starlette":
     """Make the web page of a preference centre.
 
     A session belongs to the one person whose signed link opened it. Every form carries a token of that session, and
-    the browser is told to send the session's cookie to nobody else, so that other sites can neither read nor act.
+    the browser is told to send the session's cookie to nobody else, so that other sites can neither read nor act. A
+    browser that sends ``Sec-GPC: 1`` is followed at once.
 
     Parameters
     ----------
     profile_of : callable
-        Gives the profile of a subject, the same object each time; None if there is none.
+        Gives the profile of a subject; None if there is none.
     secret : str
         Signs sessions and links; at least 32 characters, kept secret.
     locale : str, default="en"
         The language of the page.
     https : bool, default=True
         Whether browsers keep the session for encrypted connections; False is for a machine's own address only.
+    keep : callable, optional
+        Called after each action and before the person is told that it is done; writes what is in memory, such as the
+        ledger.
 
     Returns
     -------
@@ -117,7 +132,7 @@ def profile_app(
     >>> from xseg.rights import profile_app
     >>> app = profile_app(lambda subject: None, secret="x" * 32)
     >>> sorted(route.path for route in app.routes)
-    ['/', '/act', '/data.json', '/enter']
+    ['/', '/act', '/data.json', '/enter', '/port.json']
     """
     require("starlette", extra="profile", purpose="the profile page")
     from starlette.applications import Starlette
@@ -128,7 +143,7 @@ def profile_app(
     if len(secret) < 32:
         message = f"the secret has {len(secret)} characters; give at least 32 that nobody can guess"
         raise ParameterError(message)
-    page = _Page(profile_of, secret, language_of(locale))
+    page = _Page(profile_of, secret, language_of(locale), keep)
     sessions = Middleware(
         SessionMiddleware,
         secret_key=secret,
@@ -142,6 +157,7 @@ def profile_app(
         Route("/", page.show),
         Route("/act", page.act, methods=["POST"]),
         Route("/data.json", page.data),
+        Route("/port.json", page.port),
     ]
     return Starlette(routes=routes, middleware=[sessions])
 
@@ -149,10 +165,17 @@ def profile_app(
 class _Page:
     """The answers of the page."""
 
-    def __init__(self, profile_of: Callable[[str], Profile | None], secret: str, language: Language) -> None:
+    def __init__(
+        self,
+        profile_of: Callable[[str], Profile | None],
+        secret: str,
+        language: Language,
+        keep: Callable[[], None] | None,
+    ) -> None:
         self.profile_of = profile_of
         self.secret = secret
         self.language = language
+        self.keep = keep
 
     async def enter(self, request: "Request") -> "Response":
         """Open a session for the person whom a link was made for."""
@@ -173,6 +196,9 @@ class _Page:
         profile = self._profile(request)
         if profile is None:
             return _refused(403, "Please use the link that was sent to you.")
+        followed = profile.signal(request.headers.get("sec-gpc"))
+        if followed is not None:
+            request.session["said"] = self._done(followed)
         return self._shown(profile, request.session["token"], request.session.pop("said", None))
 
     async def act(self, request: "Request") -> "Response":
@@ -190,26 +216,36 @@ class _Page:
         if form.get("action") not in _ACTIONS:
             return _refused(400, "There is no such action.")
         try:
-            request.session["said"] = self._told(_acted(profile, form))
+            request.session["said"] = self._done(_acted(profile, form))
         except XsegError as error:
             return _refused(400, one_line(str(error), 300))
         return RedirectResponse("/", status_code=303, headers=dict(_HEADERS))
 
     async def data(self, request: "Request") -> "Response":
         """Give everything that is held about the person."""
+        return self._file(request, Profile.export, "my-data.json")
+
+    async def port(self, request: "Request") -> "Response":
+        """Give what the person provided."""
+        return self._file(request, Profile.port, "what-i-gave.json")
+
+    def _file(self, request: "Request", ask: Callable[[Profile], dict[str, Any]], name: str) -> "Response":
         from starlette.responses import JSONResponse
 
         profile = self._profile(request)
         if profile is None:
             return _refused(403, "Please use the link that was sent to you.")
-        headers = {**_HEADERS, "Content-Disposition": 'attachment; filename="my-data.json"'}
-        return JSONResponse(profile.export(), headers=headers)
+        headers = {**_HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
+        return JSONResponse(ask(profile), headers=headers)
 
     def _profile(self, request: "Request") -> Profile | None:
         subject = request.session.get("subject")
         return None if subject is None or "token" not in request.session else self.profile_of(subject)
 
-    def _told(self, answer: Answer) -> str:
+    def _done(self, answer: Answer) -> str:
+        """Keep what was done, and only then say so."""
+        if self.keep is not None:
+            self.keep()
         effect = answer.effect
         if effect.changed:
             return self.language.say("profile.changed")
@@ -218,30 +254,38 @@ class _Page:
     def _shown(self, profile: Profile, token: str, said: str | None) -> "Response":
         from starlette.responses import HTMLResponse
 
-        card, withheld = profile.card(self.language.locale), profile.withheld()
+        erased, withheld = profile.why is Why.ERASED, profile.withheld()
         html = (
             environment("xseg.rights")
             .get_template("profile.html.j2")
             .render(
                 language=self.language,
                 say=self.language.say,
-                card=None if card is None else card_article(card),
-                standing=self._standing(profile),
-                features=[] if profile.why is Why.ERASED else _features(profile, withheld, self.language),
+                card=card_article(profile.card(self.language.locale), choices=False),
+                features=[] if erased else _features(profile, withheld, self.language),
                 segments=profile.segmenter.segment_names_,
-                erased=profile.why is Why.ERASED,
+                cases=[self._case(case) for case in profile.cases()],
+                recipients=self._recipients(profile),
+                erased=erased,
                 token=token,
                 said=said,
             )
         )
         return HTMLResponse(html, headers=dict(_HEADERS))
 
-    def _standing(self, profile: Profile) -> list[str]:
-        if profile.why is Why.MODEL:
-            return []
-        if profile.why is Why.CHOSEN:
-            return [self.language.say("profile.chosen", group=one_line(str(profile.segment)))]
-        return [self.language.say("profile.none"), self.language.say(f"profile.{profile.why}")]
+    def _case(self, case: Case) -> str:
+        """Say by when a person answers, and what."""
+        day = self.language.date(case.due)
+        words = one_line(" / ".join([*filter(None, [case.text]), *case.views]), 400)
+        return (
+            self.language.say("profile.case", day=day, text=words)
+            if words
+            else self.language.say("profile.case_open", day=day)
+        )
+
+    def _recipients(self, profile: Profile) -> str | None:
+        names = [one_line(name) for name in profile.recipients()]
+        return self.language.say("profile.received", names=self.language.listed(names)) if names else None
 
 
 def _acted(profile: Profile, form: Mapping[str, str]) -> Answer:
@@ -263,7 +307,7 @@ def _features(profile: Profile, withheld: tuple[str, ...], language: Language) -
     return [
         {
             "name": name,
-            "label": one_line(feature.label or name),
+            "label": name if feature.label is None else language.capitalised(one_line(feature.label)),
             "value": _value(row[name], Quantity(feature.unit, feature.number_format, language)),
             "withheld": name in withheld,
         }
@@ -274,7 +318,7 @@ def _features(profile: Profile, withheld: tuple[str, ...], language: Language) -
 
 def _value(value: Any, quantity: Quantity) -> str:
     if value is None or value != value:
-        return ""
+        return quantity.language.say("value.unknown")
     if isinstance(value, bool | np.bool_):
         return quantity.language.say("value.yes" if value else "value.no")
     return one_line(value) if isinstance(value, str) else quantity.rounded(float(value))

@@ -1,73 +1,30 @@
 """My profile: the calls of a preference centre, each with its effect measured and a receipt."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-import pandas as pd
-
-from xseg.cards import Card, make_cards
-from xseg.consent import Ledger
+from xseg.cards import AnyCard
+from xseg.consent import Entry, read_gpc
 from xseg.core.schema import suggestion
-from xseg.exceptions import DataError, FeatureNamesError, ParameterError, PolicyError
-from xseg.export import fingerprint
-from xseg.policy import RIGHTS, Policy
-from xseg.rights._log import ActionLog
-from xseg.rights._standing import Because, Standing, Why
+from xseg.exceptions import ParameterError, PolicyError
+from xseg.policy import is_marketing
+from xseg.rights._answers import Answer
+from xseg.rights._cases import Case, open_cases
+from xseg.rights._desk import Desk
+from xseg.rights._held import plain
+from xseg.rights._standing import Why
 
-__all__ = ["Answer", "Effect", "Profile"]
+__all__ = ["Profile"]
 
-_BY_CONSENT = "consent"
-_CONTEXT = {"dpv": "https://w3id.org/dpv#", "dct": "http://purl.org/dc/terms/"}
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What an action changed, measured by asking before and after.
-
-    Attributes
-    ----------
-    before, after : str or None
-        The segment; None where the person is in none.
-    why : Why
-        What the person's segment now follows from.
-    changed : bool
-        Whether the segment, or what it follows from, is another.
-    because : Because or None
-        Where nothing changed, why not.
-    """
-
-    before: str | None
-    after: str | None
-    why: Why
-    changed: bool
-    because: Because | None = None
+# What a person provides: told, or observed of them; and the bases on which they may take it with them.
+_PROVIDED: Final = frozenset({"zero-party", "first-party"})
+_PORTABLE: Final = frozenset({"consent", "contract"})
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a person gets back.
-
-    Attributes
-    ----------
-    card : Card or None
-        The new card; None where the person is in no segment, so that there is nothing to explain.
-    receipt : dict
-        What was asked, when, and its effect, as JSON-LD; it stands in the log under its hash.
-    effect : Effect
-        What it changed.
-    """
-
-    card: Card | None
-    receipt: dict[str, Any]
-    effect: Effect
-
-
-class Profile:
+class Profile(Desk):
     """What one person can see and decide about their segment.
 
-    Unknown is no: where the purpose rests on consent and the ledger knows of none, the person is in no segment.
+    Unknown is no: where the purpose rests on consent and the ledger knows of none, the person is in no segment. What
+    they said is in the ledger and the log and nowhere else, so that any process that opens both knows it.
 
     Parameters
     ----------
@@ -84,7 +41,12 @@ class Profile:
     purpose : str
         What the segment is used for, as the policy calls it.
     log : ActionLog, optional
-        Where receipts are kept.
+        Where receipts are kept, and with them what the person asked for. Without one it is in memory, for trying out.
+    identities : Identities, optional
+        The person's other devices and accounts: denials made there count here, and those made here count there.
+    send : callable, optional
+        Delivers a `Notice` to somebody who received the segment, and gives their answer. Without it receipts name whom
+        to tell.
     locale : str, optional
         The language of the cards.
     now : callable, optional
@@ -96,6 +58,8 @@ class Profile:
         The policy does not declare the purpose.
     DataError
         There is not exactly one row.
+    LedgerError
+        The log is not what was written.
 
     References
     ----------
@@ -118,77 +82,20 @@ class Profile:
     True
     """
 
-    def __init__(
-        self,
-        segmenter: Any,
-        policy: Any,
-        ledger: Ledger,
-        subject: str,
-        data: Any,
-        *,
-        purpose: str,
-        log: ActionLog | None = None,
-        locale: str | None = None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self.segmenter = segmenter
-        self.policy = Policy.of(policy)
-        self.ledger = ledger
-        self.subject = subject
-        self.purpose = purpose
-        self.log = ActionLog() if log is None else log
-        self._locale = locale
-        self._now = now
-        self._row = _one_row(data)
-        self._standing = Standing()
-        if purpose not in self.policy.purposes:
-            message = f"the policy declares no purpose {purpose!r}{suggestion(purpose, list(self.policy.purposes))}"
-            raise PolicyError(message)
-
     @property
     def why(self) -> Why:
         """What the person's segment follows from."""
-        blocked = self._standing.blocked()
-        if blocked is not None:
-            return blocked
-        if self.policy.purposes[self.purpose].legal_basis in {_BY_CONSENT, None} and not self._agrees():
-            return Why.NO_CONSENT
-        return Why.MODEL if self._standing.chosen is None else Why.CHOSEN
+        return self._place(self.standing).why
 
     @property
     def segment(self) -> str | None:
         """The person's segment as everything after this sees it; None where the person is in none."""
-        why = self.why
-        if why is Why.CHOSEN:
-            return str(self.segmenter.segment_names_[self._standing.chosen])
-        if why is Why.MODEL:
-            return str(self.segmenter.segment_names_[int(self.segmenter.predict(self.data())[0])])
-        return None
+        return self._place(self.standing).segment
 
-    def data(self) -> pd.DataFrame:
-        """Give what the model may see of the person: corrected, and without what is withheld."""
-        row = self._row.copy()
-        for feature, value in self._standing.corrections.items():
-            row[feature] = pd.Series([value], index=row.index, dtype=object).infer_objects()
-        for feature in self.withheld():
-            row[feature] = _missing_like(row[feature])
-        return row
-
-    def withheld(self) -> tuple[str, ...]:
-        """Give the features that the person withholds from the purpose."""
-        at = self._now()
-        asked = (name for name in self.ledger.withheld_features(self.purpose) if name in self._row.columns)
-        return tuple(name for name in asked if self.ledger.withheld([self.subject], name, self.purpose, at=at)[0])
-
-    def card(self, locale: str | None = None) -> Card | None:
-        """Give the card, in a language; None where the model puts the person in no segment."""
-        if self.why is not Why.MODEL:
-            return None
-        spoken = self._locale if locale is None else locale
-        cards = make_cards(
-            self.segmenter, self.data(), policy=self.policy, ids=[self.subject], now=self._now(), locale=spoken
-        )
-        return cards[0]
+    def card(self, locale: str | None = None) -> AnyCard:
+        """Give the card, in a language: with reasons where the model places the person, otherwise with why not."""
+        standing = self.standing
+        return self._card(standing, self._place(standing), locale)
 
     def release(self, recipient: str) -> str | None:
         """Give the segment to a recipient, if the person is in one, and note that it was given.
@@ -209,108 +116,122 @@ class Profile:
             The policy does not name the recipient.
         """
         if recipient not in self.policy.recipients:
-            message = (
-                f"the policy names no recipient {recipient!r}{suggestion(recipient, list(self.policy.recipients))}"
-            )
+            known = list(self.policy.recipients)
+            message = f"the policy names no recipient {recipient!r}{suggestion(recipient, known)}"
             raise PolicyError(message)
         given = self.segment
         if given is not None:
-            self.log.append(self._receipt("release", "recipients", {"recipient": recipient, "segment": given}))
+            if self.identities is not None:
+                self.identities.handed_over(self.subject, recipient, at=self._now())
+            self._log("release", "recipients", {"recipient": recipient}, {"segment": given})
         return given
-
-    def recipients(self) -> tuple[str, ...]:
-        """Give who received the person's segment."""
-        mine = (told for told in self.log if told["action"] == "release" and told["subject"] == self.subject)
-        return tuple(dict.fromkeys(told["details"]["recipient"] for told in mine))
 
     def withhold(self, feature: str) -> Answer:
         """Switch a piece of information off: for this purpose the model no longer sees it."""
-        self._check_feature(feature)
-        return self._act("withhold", "switch_off", lambda: self._say("withdrawn", feature), {"feature": feature})
+        return self._switch("withhold", "withdrawn", feature)
 
     def allow(self, feature: str) -> Answer:
         """Switch a piece of information on again."""
-        self._check_feature(feature)
-        return self._act("allow", "switch_off", lambda: self._say("given", feature), {"feature": feature})
+        return self._switch("allow", "given", feature)
+
+    def limit_sensitive(self) -> Answer:
+        """Switch everything off that the policy marks as sensitive."""
+        sensitive = [name for name in self._held.names if self.policy.feature(name).sensitive]
+        says = [(self.purpose, "withdrawn", name) for name in sensitive]
+        return self._act("limit_sensitive", "limit_sensitive", {"features": sensitive}, says=says)
 
     def correct(self, feature: str, value: Any) -> Answer:
         """Correct a piece of information."""
-        self._check_feature(feature)
-        corrections = {**self._standing.corrections, feature: value}
-        trial = self._standing
-        self._standing = trial.with_(corrections=corrections)
-        try:
-            self.segmenter.predict(self.data())
-        finally:
-            self._standing = trial
-        return self._act("correct", "correct", lambda: self._set(corrections=corrections), {"feature": feature})
+        self._held.check(feature)
+        return self._act("correct", "correct", {"feature": feature}, {"value": plain(value)})
 
     def object(self, reason: str = "") -> Answer:
-        """Object to the use: the person is in no segment until it is decided."""
-        return self._act("object", "object", lambda: self._set(objected=True), {"reason": reason})
+        """Object to the use: the person is in no segment until a human has decided, and that is a case."""
+        return self._act("object", "object", {}, {"text": reason} if reason else {})
 
     def object_marketing(self) -> Answer:
-        """Object to marketing, which needs no reason and is never weighed."""
+        """Object to marketing, for every such purpose of the policy; it needs no reason and is never weighed."""
+        return self._act("object_marketing", "object_marketing", {}, says=self._marketing("refused"))
 
-        def stop() -> None:
-            self._set(objected=True)
-            self._say("refused", None)
+    def opt_out(self) -> Answer:
+        """Opt out of sale, sharing and advertising across contexts."""
+        return self._act("opt_out", "opt_out", {}, says=self._marketing("refused"))
 
-        return self._act("object_marketing", "object_marketing", stop, {})
+    def signal(self, sec_gpc: str | None) -> Answer | None:
+        """Follow a browser's signal to opt out, the first time that it comes; later the person's own word counts.
+
+        Parameters
+        ----------
+        sec_gpc : str or None
+            The value of the header ``Sec-GPC``.
+
+        Returns
+        -------
+        Answer or None
+            None where there is no such signal, or it was followed before.
+        """
+        scope = sorted(read_gpc(sec_gpc))
+        if not scope or self.standing.erased or any(told["action"] == "signal" for told in self._receipts()):
+            return None
+        return self._act("signal", "opt_out", {"scope": scope}, says=self._marketing("refused"), source="signal")
 
     def agree(self) -> Answer:
         """Agree to the purpose."""
-        return self._act("agree", "withdraw", lambda: self._say("given", None), {})
+        return self._act("agree", "withdraw", {}, says=[(self.purpose, "given", None)])
 
     def withdraw(self) -> Answer:
         """Withdraw consent: one step, as giving it is."""
-        return self._act("withdraw", "withdraw", lambda: self._say("withdrawn", None), {})
+        return self._act("withdraw", "withdraw", {}, says=[(self.purpose, "withdrawn", None)])
 
     def restrict(self) -> Answer:
         """Have the information set aside: kept, and not used."""
-        return self._act("restrict", "restrict", lambda: self._set(restricted=True), {})
+        return self._act("restrict", "restrict")
 
     def lift(self) -> Answer:
         """Lift a restriction, an objection or staying out of all groups."""
-        return self._act(
-            "lift", "restrict", lambda: self._set(restricted=False, objected=False, not_profiled=False), {}
-        )
+        return self._act("lift", "restrict")
 
     def choose(self, segment: str | int | None) -> Answer:
         """Choose another segment; the person's own word overrides the model. None gives the choice back to it."""
-        chosen = None if segment is None else int(self.segmenter.segments_.position(segment))
-        return self._act("choose", "choose", lambda: self._set(chosen=chosen), {"segment": segment})
+        return self._act("choose", "choose", {"segment": self._name(segment)})
 
     def leave(self) -> Answer:
         """Stay out of all segments."""
-        return self._act("leave", "not_profiled", lambda: self._set(not_profiled=True), {})
+        return self._act("leave", "not_profiled")
 
     def contest(self, text: str) -> Answer:
         """Say that this is wrong: a case for a human, which no program closes."""
-        if not text.strip():
-            message = "say in a few words what is wrong, so that a person can look into it"
-            raise ParameterError(message)
-        return self._act("contest", "contest", lambda: None, {"text": text, "state": "open", "for": "a person"})
+        return self._act("contest", "contest", {}, {"text": _in_words(text)})
 
-    def cases(self) -> list[Mapping[str, Any]]:
-        """Give the cases that wait for a human."""
-        mine = [told for told in self.log if told["subject"] == self.subject]
-        decided = {told["details"]["case"] for told in mine if told["action"] == "decide"}
-        return [told for told in mine if told["action"] == "contest" and told["number"] not in decided]
+    def ask(self, text: str) -> Answer:
+        """Ask a human: a case, as of `contest`."""
+        return self._act("ask", "person", {}, {"text": _in_words(text)})
 
-    def decide(self, case: int, *, by: str, decision: str, segment: str | int | None = None) -> Answer:
+    def express_view(self, text: str) -> Answer:
+        """Add to open cases what the human who decides should know."""
+        return self._act("express_view", "contest", {}, {"text": _in_words(text)})
+
+    def cases(self) -> list[Case]:
+        """Give the cases that wait for a human, the oldest first."""
+        return open_cases(self._receipts())
+
+    def decide(
+        self, case: int, *, by: str, decision: str, segment: str | int | None = None, upheld: bool | None = None
+    ) -> Answer:
         """Close a case as a human: only somebody with a name can.
 
         Parameters
         ----------
         case : int
-            The number of its receipt.
+            Its number.
         by : str
             Who decides.
         decision : str
             What was decided, in words for the person.
         segment : str or int, optional
             The segment that the person is in from now on.
+        upheld : bool, optional
+            Of an objection: whether it stands. Where it does not, the person is placed again.
 
         Returns
         -------
@@ -320,123 +241,87 @@ class Profile:
         Raises
         ------
         ParameterError
-            Nobody is named, nothing was decided, or there is no such open case.
+            Nobody is named, nothing was decided, there is no such open case, or it is not said whether an objection
+            stands.
         """
         if not by.strip() or not decision.strip():
             message = "a case is closed by a person with a name, who says what was decided"
             raise ParameterError(message)
-        waiting = [told["number"] for told in self.cases()]
+        waiting = {one.number: one.kind for one in self.cases()}
         if case not in waiting:
             message = f"no case {case} waits for a decision; open: {', '.join(map(str, waiting)) or 'none'}"
             raise ParameterError(message)
-        chosen = self._standing.chosen if segment is None else int(self.segmenter.segments_.position(segment))
-        details = {"case": case, "by": by, "decision": decision}
-        return self._act("decide", "contest", lambda: self._set(chosen=chosen), details)
+        if (waiting[case] == "object") == (upheld is None):
+            message = f"case {case}: say upheld=True or False of an objection, and of nothing else"
+            raise ParameterError(message)
+        details = {"case": case, "by": by, "segment": self._name(segment), "upheld": upheld}
+        return self._act("decide", "contest", details, {"decision": decision})
 
     def export(self) -> dict[str, Any]:
-        """Give everything that is held about the person, as JSON can hold it."""
-        card = self.card()
+        """Give everything that is held about the person, as JSON can hold it; that it was asked for is noted."""
+        standing = self.standing
+        place = self._place(standing)
+        self._log("access", "access", {}, {})
         return {
             "subject": self.subject,
             "purpose": self.purpose,
-            "data": {} if self._standing.erased else _plain(self._row),
-            "corrections": dict(self._standing.corrections),
+            "data": {} if standing.erased else self._held.plain(),
+            "corrections": dict(standing.corrections),
             "withheld": list(self.withheld()),
-            "segment": self.segment,
-            "why": str(self.why),
-            "card": None if card is None else card.model_dump(mode="json"),
-            "consent": [_entry(entry) for entry in self.ledger if entry.subject == self.subject],
+            "segment": place.segment,
+            "why": str(place.why),
+            "card": self._card(standing, place).model_dump(mode="json"),
+            "consent": [_entry(entry) for entry in self.ledger.about(self.subject)],
             "recipients": list(self.recipients()),
-            "receipts": [dict(told) for told in self.log if told["subject"] == self.subject],
+            "receipts": [dict(told) for told in self.log.about(self.subject)],
         }
 
+    def port(self) -> dict[str, Any]:
+        """Give what the person provided, for use elsewhere, where the purpose rests on consent or a contract.
+
+        References
+        ----------
+        Regulation (EU) 2016/679 (GDPR), Article 20.
+        """
+        basis, standing = self.policy.purposes[self.purpose].legal_basis, self.standing
+        self._log("port", "port", {}, {})
+        if basis not in _PORTABLE or standing.erased:
+            return {"subject": self.subject, "data": {}}
+        held = {**self._held.plain(), **standing.corrections}
+        provided = {name: value for name, value in held.items() if self.policy.feature(name).source in _PROVIDED}
+        return {"subject": self.subject, "data": provided}
+
     def erase(self) -> Answer:
-        """Have the information erased: the row, the corrections and the choice are gone; what proves it is kept.
+        """Have the information erased: the row, corrections, choices and own words are gone; what proves it is kept.
 
         The model's counts are another matter: see `xseg.rights.erase`.
         """
+        answer = self._act("erase", "erase")
+        self._held.forget()
+        self.log.forget(lambda told: bool(told["subject"] == self.subject))
+        return answer
 
-        def forget() -> None:
-            self._row = self._row.iloc[:0]
-            self._standing = Standing(erased=True)
+    def _name(self, segment: str | int | None) -> str | None:
+        if segment is None:
+            return None
+        return str(self.segmenter.segment_names_[int(self.segmenter.segments_.position(segment))])
 
-        return self._act("erase", "erase", forget, {})
+    def _marketing(self, state: str) -> list[tuple[str, str, None]]:
+        return [(name, state, None) for name, purpose in self.policy.purposes.items() if is_marketing(purpose)]
 
-    def _agrees(self) -> bool:
-        return bool(self.ledger.mask([self.subject], self.purpose, at=self._now())[0])
-
-    def _say(self, state: str, feature: str | None) -> None:
-        self.ledger.append(self.subject, self.purpose, state, source="account", at=self._now(), feature=feature)
-
-    def _set(self, **changes: Any) -> None:
-        self._standing = self._standing.with_(**changes)
-
-    def _check_feature(self, feature: str) -> None:
-        names = list(self._row.columns)
-        if feature not in names:
-            message = f"nothing called {feature!r} is held about this person{suggestion(feature, names)}"
-            raise FeatureNamesError(message)
-
-    def _act(self, action: str, right: str, do: Callable[[], None], details: Mapping[str, Any]) -> Answer:
-        """Do what was asked, and measure what it changed."""
-        if self._standing.erased:
-            message = "what was held about this person has been erased, so there is nothing to act on"
-            raise DataError(message)
-        before, why_before = self.segment, self.why
-        do()
-        after, why = self.segment, self.why
-        changed = (before, why_before) != (after, why)
-        effect = Effect(before, after, why, changed, None if changed else self._unchanged(action, details))
-        told = {"before": before, "after": after, "why": str(why), "changed": changed, "because": effect.because}
-        receipt = self.log.append(self._receipt(action, right, {**details, "effect": told}))
-        return Answer(self.card(), receipt, effect)
-
-    def _unchanged(self, action: str, details: Mapping[str, Any]) -> Because:
-        """Say why an action left the segment as it was."""
-        feature = details.get("feature")
-        if feature is not None:
-            names = self.segmenter.profile_.bins.schema.names
-            asked = {names[j] for j in self.segmenter.model_.used_features.tolist()}
-            return Because.UNUSED if feature not in asked else Because.FITS
-        return Because.PENDING if action == "contest" else Because.ALREADY
-
-    def _receipt(self, action: str, right: str, details: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            "@context": _CONTEXT,
-            "@type": "dpv:RightExerciseRecord",
-            "dct:created": self._now().isoformat(),
-            "dpv:hasRight": RIGHTS[right],
-            "dpv:hasPurpose": self.purpose,
-            "subject": self.subject,
-            "action": action,
-            "details": dict(details),
-            "model": fingerprint(self.segmenter),
-        }
+    def _switch(self, action: str, state: str, feature: str) -> Answer:
+        self._held.check(feature)
+        return self._act(action, "switch_off", {"feature": feature}, says=[(self.purpose, state, feature)])
 
 
-def _one_row(data: Any) -> pd.DataFrame:
-    frame = pd.DataFrame([dict(data)]) if isinstance(data, Mapping) else pd.DataFrame(data)
-    if len(frame) != 1:
-        message = f"a profile is about one person, and there are {len(frame)} rows"
-        raise DataError(message)
-    return frame.copy()
+def _in_words(text: str) -> str:
+    if not text.strip():
+        message = "say it in a few words, so that a person can look into it"
+        raise ParameterError(message)
+    return text
 
 
-def _missing_like(column: Any) -> Any:
-    """Give a column of the same kind that holds nothing."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return pd.Series(pd.Categorical([None], dtype=column.dtype), index=column.index)
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        return pd.Series([float("nan")], index=column.index)
-    return pd.Series([None], index=column.index, dtype=object)
-
-
-def _plain(row: pd.DataFrame) -> dict[str, Any]:
-    values = ((str(name), value) for name, value in row.iloc[0].items())
-    return {name: None if pd.isna(value) else getattr(value, "item", lambda v=value: v)() for name, value in values}
-
-
-def _entry(entry: Any) -> dict[str, Any]:
+def _entry(entry: Entry) -> dict[str, Any]:
     return {
         "purpose": entry.purpose,
         "state": str(entry.state),

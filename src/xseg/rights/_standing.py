@@ -1,10 +1,11 @@
 """Where one person stands: what they said, and what follows from it for their segment."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["Because", "Standing", "Why"]
+__all__ = ["Because", "Standing", "Why", "replayed"]
 
 
 class Why(StrEnum):
@@ -26,6 +27,8 @@ class Because(StrEnum):
     FITS = "fits"
     PENDING = "pending"
     ALREADY = "already"
+    LINKED = "linked"
+    STANDS = "stands"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +39,14 @@ class Standing:
     ----------
     corrections : dict of str to object
         Values that the person corrected.
-    chosen : int or None
+    chosen : str or None
         The segment that the person chose.
     objected, restricted, not_profiled, erased : bool
         What the person asked for.
     """
 
-    corrections: dict[str, Any] = field(default_factory=dict)
-    chosen: int | None = None
+    corrections: Mapping[str, Any] = field(default_factory=dict)
+    chosen: str | None = None
     objected: bool = False
     restricted: bool = False
     not_profiled: bool = False
@@ -61,6 +64,51 @@ class Standing:
                 return why
         return None
 
-    def with_(self, **changes: Any) -> "Standing":
+    def after(self, action: str, details: Mapping[str, Any], private: Mapping[str, Any]) -> "Standing":
         """Give the standing after something was said."""
-        return replace(self, **changes)
+        follows = _FOLLOWS.get(action)
+        return self if follows is None else follows(self, details, private)
+
+
+def replayed(receipts: Iterable[Mapping[str, Any]]) -> Standing:
+    """Give where a person stands after all that a log has of them."""
+    standing = Standing()
+    for receipt in receipts:
+        standing = standing.after(receipt["action"], receipt["details"], receipt.get("private", {}))
+    return standing
+
+
+_Follows = Callable[[Standing, Mapping[str, Any], Mapping[str, Any]], Standing]
+
+
+def _set(**changes: Any) -> _Follows:
+    return lambda standing, _details, _private: replace(standing, **changes)
+
+
+def _corrected(standing: Standing, details: Mapping[str, Any], private: Mapping[str, Any]) -> Standing:
+    if "value" not in private:
+        return standing
+    return replace(standing, corrections={**standing.corrections, details["feature"]: private["value"]})
+
+
+def _chosen(standing: Standing, details: Mapping[str, Any], _private: Mapping[str, Any]) -> Standing:
+    return replace(standing, chosen=details["segment"])
+
+
+def _decided(standing: Standing, details: Mapping[str, Any], _private: Mapping[str, Any]) -> Standing:
+    chosen = details["segment"] if details["segment"] is not None else standing.chosen
+    return replace(standing, chosen=chosen, objected=standing.objected and details["upheld"] is not False)
+
+
+# What follows from each action, besides what the ledger holds.
+_FOLLOWS: Final[Mapping[str, _Follows]] = {
+    "correct": _corrected,
+    "choose": _chosen,
+    "decide": _decided,
+    "object": _set(objected=True),
+    "object_marketing": _set(objected=True),
+    "restrict": _set(restricted=True),
+    "leave": _set(not_profiled=True),
+    "lift": _set(objected=False, restricted=False, not_profiled=False),
+    "erase": lambda _standing, _details, _private: Standing(erased=True),
+}

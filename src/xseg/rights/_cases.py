@@ -1,0 +1,74 @@
+"""What waits for a human: cases that no program closes."""
+
+from calendar import monthrange
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final, Literal, TypeAlias
+
+__all__ = ["Case", "CaseKind", "open_cases"]
+
+CaseKind: TypeAlias = Literal["contest", "object", "ask"]
+_OPENED_BY: Final = frozenset({"contest", "object", "ask"})
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Something that a person wants a human to look into.
+
+    Attributes
+    ----------
+    number : int
+        The number of its receipt.
+    kind : {"contest", "object", "ask"}
+        That the model is wrong, that they object to the use, or a question.
+    opened : datetime
+        When.
+    due : date
+        By when they must have an answer: one month later.
+    text : str
+        The person's words; empty where there are none, or they were forgotten.
+    views : tuple of str
+        What the person said since.
+
+    References
+    ----------
+    Regulation (EU) 2016/679 (GDPR), Articles 12(3), 21(1) and 22(3).
+    """
+
+    number: int
+    kind: CaseKind
+    opened: datetime
+    due: date
+    text: str
+    views: tuple[str, ...]
+
+
+def open_cases(receipts: Iterable[Mapping[str, Any]]) -> list[Case]:
+    """Give the cases that nobody has decided, the oldest first."""
+    told = list(receipts)
+    decided = {one["details"]["case"] for one in told if one["action"] == "decide"}
+    return [_case(one, told) for one in told if one["action"] in _OPENED_BY and one["number"] not in decided]
+
+
+def _case(receipt: Mapping[str, Any], told: Iterable[Mapping[str, Any]]) -> Case:
+    opened = datetime.fromisoformat(receipt["dct:created"])
+    views = [one for one in told if one["action"] == "express_view" and one["number"] > receipt["number"]]
+    return Case(
+        number=receipt["number"],
+        kind=receipt["action"],
+        opened=opened,
+        due=_a_month_after(opened.date()),
+        text=_words(receipt),
+        views=tuple(map(_words, views)),
+    )
+
+
+def _words(receipt: Mapping[str, Any]) -> str:
+    return str(receipt.get("private", {}).get("text", ""))
+
+
+def _a_month_after(day: date) -> date:
+    """Give the same day of the next month, or its last."""
+    year, month = day.year + day.month // 12, day.month % 12 + 1
+    return date(year, month, min(day.day, monthrange(year, month)[1]))

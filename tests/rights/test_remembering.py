@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xseg
+from signal_cases import gpp, text_of, us_core
 from xseg import Policy
 from xseg.cards import DecidedCard
 from xseg.consent import Identities, Ledger
-from xseg.exceptions import DataError, LedgerError, ParameterError
+from xseg.consent._signals._us_layouts import LAYOUTS
+from xseg.exceptions import DataError, LedgerError, ParameterError, SignalError
 from xseg.policy import RIGHTS
 from xseg.rights import ActionLog, Because, Why
 
@@ -233,6 +235,25 @@ def test_a_browsers_signal_is_followed_to_the_letter_and_once(shop):
     untouched = opened(shop, purpose="range", agrees=False)
     untouched.signal("1")
     assert untouched.why is Why.MODEL
+
+
+def test_a_gpp_string_is_followed_where_it_opts_out_and_grants_nothing(shop):
+    profile = opened(shop)
+    with pytest.raises(SignalError):
+        profile.signal(gpp="DBABBg~")
+    california = LAYOUTS[8, 1]
+    silent, opted_out = (
+        gpp({8: text_of(us_core(california, said))}) for said in ({}, {"sale_opt_out_notice": 1, "sale_opt_out": 1})
+    )
+    assert profile.signal(gpp=silent) is None
+    answer = profile.signal(gpp=opted_out)
+    assert (answer.effect.why, answer.receipt["details"]["scope"]) == (Why.NO_CONSENT, ["sale"])
+
+
+def test_a_person_is_told_where_to_complain(shop):
+    assert opened(shop).complain() == "Data Protection Commission"
+    text = xseg.customers_policy().to_yaml().replace("rights:\n", "rights:\n  complain: https://dpc.example/form\n", 1)
+    assert opened(shop, policy=Policy.parse(text)).complain() == "https://dpc.example/form"
 
 
 def test_what_is_sensitive_can_be_switched_off_at_once(shop):

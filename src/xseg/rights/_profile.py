@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from xseg.cards import AnyCard
-from xseg.consent import Entry, read_gpc
+from xseg.consent import Entry, read_gpc, read_gpp
 from xseg.core.schema import suggestion
 from xseg.exceptions import ParameterError, PolicyError
 from xseg.policy import is_marketing
@@ -157,20 +157,27 @@ class Profile(Desk):
         """Opt out of sale, sharing and advertising across contexts."""
         return self._act("opt_out", "opt_out", {}, says=self._marketing("refused"))
 
-    def signal(self, sec_gpc: str | None) -> Answer | None:
+    def signal(self, sec_gpc: str | None = None, *, gpp: str | None = None) -> Answer | None:
         """Follow a browser's signal to opt out, the first time that it comes; later the person's own word counts.
 
         Parameters
         ----------
         sec_gpc : str or None
             The value of the header ``Sec-GPC``.
+        gpp : str or None
+            A string of the Global Privacy Platform.
 
         Returns
         -------
         Answer or None
-            None where there is no such signal, or it was followed before.
+            None where neither opts out, or such a signal was followed before.
+
+        Raises
+        ------
+        SignalError
+            The GPP string is none.
         """
-        scope = sorted(read_gpc(sec_gpc))
+        scope = sorted(read_gpc(sec_gpc) | (frozenset() if gpp is None else read_gpp(gpp).denied))
         if not scope or self.standing.erased or any(told["action"] == "signal" for told in self._receipts()):
             return None
         return self._act("signal", "opt_out", {"scope": scope}, says=self._marketing("refused"), source="signal")
@@ -256,6 +263,11 @@ class Profile(Desk):
             raise ParameterError(message)
         details = {"case": case, "by": by, "segment": self._name(segment), "upheld": upheld}
         return self._act("decide", "contest", details, {"decision": decision})
+
+    def complain(self) -> str | None:
+        """Give where to complain: the policy's link, or else the authority; None where it states neither."""
+        link, controller = self.policy.rights.get("complain"), self.policy.controller
+        return link.url if link is not None else None if controller is None else controller.authority
 
     def export(self) -> dict[str, Any]:
         """Give everything that is held about the person, as JSON can hold it; that it was asked for is noted."""

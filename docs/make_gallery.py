@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.cluster import KMeans
 
 import xseg
+from xseg.cards import AnyCard, decided_card
 from xseg.ink import LOCALES
 
 __all__ = ["write_gallery"]
@@ -34,7 +35,7 @@ def write_gallery(folder: Path) -> str:
     return "# Gallery of cards\n\n" + "\n".join(sections) + _other_forms(folder)
 
 
-def _sections() -> Iterator[tuple[str, str, list[tuple[str, str, xseg.Card]]]]:
+def _sections() -> Iterator[tuple[str, str, list[tuple[str, str, AnyCard]]]]:
     customers = xseg.make_customers(3_000, random_state=0)
     policy = xseg.customers_policy()
     tree = xseg.TreeSegmenter(5, max_leaves=8, segment_names=NAMES, random_state=0).fit(customers)
@@ -68,6 +69,18 @@ def _sections() -> Iterator[tuple[str, str, list[tuple[str, str, xseg.Card]]]]:
                 "formal-de",
                 "de, formal",
                 xseg.make_cards(tree, customers, policy=policy, now=NOW, locale="de", tone="formal")[0],
+            )
+        ],
+    )
+    yield (
+        "Decided by the person",
+        "Whoever is placed by no model gets a card too: no reasons, but why, and what can be done.",
+        [
+            (f"decided-{why}", caption, decided_card(tree, why, segment=segment, policy=policy, now=NOW))
+            for why, segment, caption in (
+                ("chosen", "Collectors", "A group of one's own choice"),
+                ("no_consent", None, "No consent"),
+                ("objected", None, "An objection"),
             )
         ],
     )

@@ -149,3 +149,38 @@ def test_the_profile_page_is_served_to_the_person_asked_for(run, shop, monkeypat
     assert client.get("/").status_code == 403
     client.get(path)
     assert "You have not agreed to this use." in client.get("/").text
+
+
+def test_what_is_said_on_the_served_page_is_in_the_files_before_it_is_confirmed(run, shop, monkeypatch):
+    import uvicorn
+    from starlette.testclient import TestClient
+
+    from xseg.consent import Ledger
+    from xseg.rights import ActionLog
+
+    run("fit", shop / "customers.csv", "--segments", 3, "--out", shop / "model.json", "--id-column", "customer_id")
+    ledger = Ledger()
+    ledger.append("C000007", "offers", "given", source="account")
+    ledger.save(shop / "ledger.parquet")
+    words = [
+        "profile", shop / "model.json", shop / "customers.csv", "--policy", shop / "policy.yaml", "--purpose", "offers",
+        "--subject", "C000007", "--id-column", "customer_id", "--ledger", shop / "ledger.parquet",
+        "--log", shop / "actions.jsonl",
+    ]  # fmt: skip
+    served = []
+    monkeypatch.setattr(uvicorn, "run", lambda page, **_: served.append(page))
+
+    def opened():
+        path = run(*words).split("127.0.0.1:8321")[1].split()[0]
+        client = TestClient(served[-1], base_url="http://127.0.0.1:8321")
+        client.get(path)
+        return client
+
+    client = opened()
+    page = client.get("/").text
+    token = page.split('name="token" value="')[1].split('"')[0]
+    for action in ("withdraw", "restrict"):
+        client.post("/act", data={"token": token, "action": action})
+    assert [str(entry.state) for entry in Ledger.load(shop / "ledger.parquet")] == ["given", "withdrawn"]
+    assert [told["action"] for told in ActionLog.load(shop / "actions.jsonl")] == ["withdraw", "restrict"]
+    assert "You asked us to set your information aside." in opened().get("/").text

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # A year in the life of one customer
 #
-# A made-up bookshop segments its customers, and one of them has a year with it: they agree, look, say what they think of
-# AI, correct, switch something off, object, come back, and leave. Everything they ask for is done and measured.
+# A made-up bookshop segments its customers, and one of them has a year with it: they agree, look, say what they think
+# of AI, correct, switch something off, object, come back, and leave. Everything they ask for is done and measured.
 
 # %%
 import tempfile
@@ -53,8 +53,8 @@ notice = xseg.write_notice(policy, "en")
 # %% [markdown]
 # ## January: who agreed?
 #
-# Most customers agreed to personal offers in their account. Of some the shop only *assumes* it; that is no consent, and
-# they are not segmented. Our customer has said nothing yet.
+# Most customers agreed to personal offers in their account. Of some the shop only *assumes* it; that is no consent,
+# and they are not segmented. Our customer has said nothing yet.
 
 # %%
 ledger = Ledger(now=calendar)
@@ -79,8 +79,8 @@ everybody = xseg.review(segmenter, policy, customers, ledger, notice, now=calend
 print(everybody)
 
 # %% [markdown]
-# The shop places only those whom the gate admits. Cards of two segments lack a sentence about what the segment is; the
-# review says so, and the shop can live with that for now.
+# The shop places only those whom the gate admits. Cards of two segments lack a sentence about what the segment is;
+# the review says so, and the shop can live with that for now.
 
 # %%
 admitted = gate.admit(customers, subject_ids=ids)
@@ -88,7 +88,8 @@ review = xseg.review(segmenter, policy, admitted.X, ledger, notice, now=calendar
 print(review)
 
 # %% [markdown]
-# A model is a draft until somebody puts their name to it, on a review. Whoever asks for an approved model gets no draft.
+# A model is a draft until somebody puts their name to it, on a review. Whoever asks for an approved model gets no
+# draft.
 
 # %%
 model = folder / "model.json"
@@ -107,8 +108,8 @@ print("now:", xseg.approval_of(segmenter).state)
 # %% [markdown]
 # ## February: the customer agrees, and reads their card
 #
-# What they say is written into the ledger and into a log of receipts, which is a file: nothing is forgotten when a program
-# ends.
+# What they say is written into the ledger and into a log of receipts, which is a file: nothing is forgotten when a
+# program ends.
 
 # %%
 calendar.turn_to(2, 3)
@@ -156,8 +157,8 @@ print(xseg.verify_card(agreed.card, segmenter, profile.data(), **known))
 # %% [markdown]
 # ## March: what do you think of AI?
 #
-# The shop asks instead of guessing. Our customer answers, and says yes to the use of the answers; a neighbour stops after
-# the first question, and is not put anywhere by half of what they said.
+# The shop asks instead of guessing. Our customer answers, and says yes to the use of the answers; a neighbour stops
+# after the first question, and is not put anywhere by half of what they said.
 
 # %%
 calendar.turn_to(3, 8)
@@ -226,8 +227,9 @@ print(f"from {moved.before_names[0]!r} to {moved.after_names[0]!r}:", {n: v for 
 # %% [markdown]
 # ## July: a partner receives the segment, and a neighbour's telephone says no
 #
-# The neighbour's telephone is linked to their account, and an advertiser knows the telephone. Its browser sends the Global
-# Privacy Control. The denial reaches the account, which had agreed; and everybody who was given either is told to stop.
+# The neighbour's telephone is linked to their account, and an advertiser knows the telephone. Its browser sends the
+# Global Privacy Control. The denial reaches the account, which had agreed; and everybody who was given either is told
+# to stop.
 
 # %%
 calendar.turn_to(7, 1)
@@ -239,12 +241,12 @@ identities.handed_over("telephone", "an advertiser", at=calendar())
 print("before:", *identities.states(ledger, ["telephone", neighbour], "offers"))
 ledger.append("telephone", "offers", "refused", source="signal", at=calendar())
 print("after: ", *identities.states(ledger, ["telephone", neighbour], "offers"))
-for order in identities.recall(ledger, "telephone", "offers", lambda order: "done", at=calendar()):
+for order in identities.recall(ledger, "telephone", "offers", lambda _: "done", at=calendar()):
     print(f"told to stop using {order.identifier!r}: {order.recipient}")
 
 # %% [markdown]
-# A browser that sends `Sec-GPC: 1` is followed on the page of the preference centre too. Agreement does not travel as denials
-# do: the account is in conflict, which is a no, whatever is agreed there.
+# A browser that sends `Sec-GPC: 1` is followed on the page of the preference centre too. Agreement does not travel as
+# denials do: the account is in conflict, which is a no, whatever is agreed there.
 
 # %% [markdown]
 # ## August: the person objects to marketing
@@ -277,7 +279,8 @@ print("closed by", decided.receipt["details"]["by"])
 # ## December: they leave
 #
 # Their data, corrections and choice are erased. They agreed after the model was fitted, so that its counts never held
-# them. Of somebody it did count, the part is subtracted, and a refit on the others says whether anything else changes.
+# them. Of somebody it did count, the part is subtracted, and a refit on the others says whether anything else
+# changes.
 
 # %%
 calendar.turn_to(12, 28)

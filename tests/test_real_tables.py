@@ -9,6 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PowerTransformer
 
 import xseg
+from xseg.consent import ConsentGate, Ledger
 from xseg.core.tables import read_table
 
 pytestmark = pytest.mark.realdata
@@ -239,3 +240,38 @@ def test_real_models_are_reviewed_with_the_notice_their_policy_writes(shared_dat
         finding.where.removeprefix("features.").partition(" ")[0] for finding in found if finding.check == "proxy"
     }
     assert proxies & used <= flagged
+
+
+@pytest.mark.parametrize("kind", ["tree", "prototypes"])
+@pytest.mark.parametrize("table_of", [marketing, bank, telco, wholesale, retail])
+def test_what_real_people_say_is_what_the_model_does(shared_data, table_of, kind):
+    table = table_of(shared_data).head(2_000)
+    make = {"tree": xseg.TreeSegmenter, "prototypes": xseg.PrototypeSegmenter}[kind]
+    ids, random = [f"p{row}" for row in range(len(table))], np.random.default_rng(0)
+    agreed = random.random(len(table)) < 0.7
+    ledger = Ledger()
+    said = {"subject": np.array(ids, dtype=object)[agreed], "purpose": "offers", "state": "given"}
+    ledger.append_table(pd.DataFrame(said | {"source": "account", "at": pd.Timestamp("2026-01-01", tz="UTC")}))
+    policy = xseg.Policy(
+        purposes={"offers": {"label": "choosing offers", "legal_basis": "consent"}},
+        features={name: {"purposes": ["offers"]} for name in table},
+    )
+    gate = ConsentGate(make(4, random_state=0), ledger, "offers", policy=policy).fit(table, subject_ids=ids)
+    assert (gate.labels_ >= 0).tolist() == agreed.tolist()
+    model, names = gate.segmenter_, list(table.columns)
+    used = [names[j] for j in model.model_.used_features]
+    for row in random.choice(np.flatnonzero(agreed), 6, replace=False):
+        profile = xseg.Profile(model, policy, ledger, ids[row], table.iloc[[row]], purpose="offers")
+        feature, other = used[int(random.integers(len(used)))], int(random.integers(len(table)))
+        hidden, corrected = table.iloc[[row]].copy(), table.iloc[[row]].copy()
+        hidden[feature] = pd.Series([None], index=hidden.index, dtype=object)
+        corrected[feature] = table[feature].iloc[[other]].set_axis(corrected.index)
+        assert profile.withhold(feature).effect.after == model.segment_names_[model.predict(hidden)[0]]
+        assert gate.predict(hidden, subject_ids=[ids[row]])[0] == model.predict(hidden)[0]
+        profile.allow(feature)
+        if not pd.isna(table[feature].iloc[other]):
+            answer = profile.correct(feature, table[feature].iloc[other])
+            assert answer.effect.after == model.segment_names_[model.predict(corrected)[0]]
+            assert xseg.verify_card(answer.card, model, profile.data(), policy=policy, ledger=ledger).holds
+        assert profile.withdraw().card.why == "no_consent"
+        assert gate.predict(table.iloc[[row]], subject_ids=[ids[row]])[0] == -1

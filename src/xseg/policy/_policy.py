@@ -384,6 +384,41 @@ class Policy(Frozen):
             listed = (f"  features.{name}: no column {name!r}.{did_you_mean(name, columns)}" for name in absent)
             raise PolicyError("\n".join([heading, *listed]))
 
+    def notice(
+        self,
+        locale: str | None = None,
+        *,
+        form: Literal["markdown", "html", "text"] = "markdown",
+        tone: str = "plain",
+    ) -> str:
+        """Write the section of a public privacy notice that tells people what they are grouped by.
+
+        Parameters
+        ----------
+        locale, form, tone
+            As for `xseg.write_notice`, which this calls.
+
+        Returns
+        -------
+        str
+            The section.
+
+        Raises
+        ------
+        ParameterError
+            There is no such language, tone or form.
+
+        Examples
+        --------
+        >>> import xseg
+        >>> print(xseg.customers_policy().notice("fr").splitlines()[0])
+        ## Comment nous vous plaçons dans un groupe
+        """
+        # By the front door: sentences live in rooms above this one.
+        import xseg
+
+        return xseg.write_notice(self, locale, form=form, tone=tone)
+
     def is_subset_of(self, other: "Policy") -> bool:
         """Say whether this policy permits nothing that another does not.
 

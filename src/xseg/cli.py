@@ -24,6 +24,10 @@ app = typer.Typer(
 )
 console = Console()
 _DEMO_FORMS = ("html", "text", "markdown", "json")
+_WHY_NEEDED = {
+    "--id-column": "name the column that says whose row is whose, as the ledger calls people",
+    "--data": "give the table of the people it is about",
+}
 
 TablePath = Annotated[Path, typer.Argument(help="A table of customers: CSV, TSV or Parquet.", metavar="TABLE")]
 ModelPath = Annotated[Path, typer.Argument(help="A model that `xseg fit` wrote.", metavar="MODEL")]
@@ -258,9 +262,13 @@ def review(
     ] = "error",
     held_out: Annotated[bool, typer.Option(help="Whether these people had no part in the fit.")] = False,
     id_column: IdColumn = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="Who agreed: a ledger in CSV or Parquet; needs --data and --id-column.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seeds splits and shuffles.", min=0)] = 0,
 ) -> None:
     """Put what a policy and a notice declare beside what a model does; the exit code is 1 where they differ."""
+    from xseg.consent import Ledger
     from xseg.export import load
     from xseg.reviews import SEVERITIES
     from xseg.reviews import review as review_of
@@ -269,16 +277,40 @@ def review(
     if fail_on not in allowed:
         message = f"--fail-on {fail_on}: give one of {', '.join(allowed)}"
         raise ParameterError(message)
-    people = None if data is None else _read(data, id_column, [])[0]
-    found = review_of(load(model), policy, people, notice=notice, held_out=held_out, random_state=seed)
+    _check_who(data, id_column, ledger)
+    people, ids = (None, []) if data is None else _read(data, id_column, [])
+    agreed, subjects = (None, None) if ledger is None else (Ledger.load(ledger), _known(ids, data, id_column))
+    found = review_of(
+        load(model), policy, people, agreed, notice, subjects=subjects, held_out=held_out, random_state=seed
+    )
     if out is not None:
         found.save(out, form)
     elif form is not None:
         typer.echo(found.text(form))
     if out is not None or form is None:
         console.print(str(found), markup=False, highlight=False, soft_wrap=True)
+        if id_column is not None and ledger is None:
+            console.print("Consent was not checked: no --ledger was given.", markup=False, highlight=False)
     if fail_on != "never" and found.at_least(fail_on):
         raise typer.Exit(1)
+
+
+def _check_who(data: Path | None, id_column: str | None, ledger: Path | None) -> None:
+    """Refuse a ledger, or a column of ids, that is about nobody."""
+    given = {"--ledger": ledger, "--id-column": id_column, "--data": data}
+    for option, needed in (("--ledger", "--id-column"), ("--ledger", "--data"), ("--id-column", "--data")):
+        if given[option] is not None and given[needed] is None:
+            message = f"{option} {given[option]} was given and no {needed}: {_WHY_NEEDED[needed]}"
+            raise ParameterError(message)
+
+
+def _known(ids: list[Any], data: Path | None, id_column: str | None) -> list[Any]:
+    """Give the ids by which a ledger knows people; each row has to have one."""
+    for row, name in enumerate(ids):
+        if name is None or name != name:
+            message = f"{data}: row {row} has no {id_column!r}, so nobody can say whether this person has agreed"
+            raise ParameterError(message)
+    return ids
 
 
 def _read(path: Path, id_column: str | None, drop: list[str]) -> tuple["pd.DataFrame", list[Any]]:

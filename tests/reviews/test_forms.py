@@ -6,13 +6,15 @@ from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 import xseg
 from review_cases import NOW, clean_case
+from xseg import consent
 from xseg.cli import app
-from xseg.exceptions import DataError, NotFittedError, ParameterError, PolicyError, SchemaError, XsegError
+from xseg.exceptions import DataError, LedgerError, NotFittedError, ParameterError, PolicyError, SchemaError, XsegError
 from xseg.policy import Policy
 from xseg.reviews import CHECKS, SEVERITIES
 
@@ -229,3 +231,61 @@ def test_the_command_line_prints_what_other_machines_read(files):
     assert json.loads(result.stdout)["version"] == "2.1.0"
     with pytest.raises(ParameterError, match="note, warning, error, never"):
         raise run(files / "model.json", "--policy", files / "policy.yaml", "--fail-on", "fatal").exception
+
+
+@pytest.fixture
+def ledger(files, clean):
+    kept = consent.Ledger()
+    people = pd.DataFrame({"subject": clean.table.index, "purpose": "offers", "granted": True, "at": NOW})
+    kept.append_table(people, source="account")
+    kept.save(files / "ledger.csv")
+    return kept
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_the_command_line_asks_a_ledger(files, clean, ledger, ending):
+    model, policy, data = files / "model.json", files / "policy.yaml", files / "table.csv"
+    path = files / f"ledger.{ending}"
+    given = [model, "--policy", policy, "--data", data, "--id-column", "customer_id", "--ledger", path]
+    ledger.save(path)
+    result = run(*given)
+    assert result.exit_code == 0, result.output
+    assert "Consent was not checked" not in result.output
+    ledger.append(clean.table.index[7], "offers", "withdrawn", source="account")
+    ledger.save(path)
+    result = run(*given)
+    assert result.exit_code == 1
+    assert "1 of 1,500 people have not agreed to 'offers'. [consent:purposes.offers]" in result.output
+
+
+def test_the_command_line_says_what_a_ledger_lacks(files, ledger):
+    given = [files / "model.json", "--policy", files / "policy.yaml"]
+    data, column, agreed = ["--data", files / "table.csv"], ["--id-column", "customer_id"], ["--ledger", "ledger.csv"]
+    for options, lacking in [
+        ([*data, *agreed], "--ledger ledger.csv was given and no --id-column"),
+        ([*column, *agreed], "--ledger ledger.csv was given and no --data"),
+        (agreed, "no --id-column"),
+        (column, "--id-column customer_id was given and no --data"),
+    ]:
+        with pytest.raises(ParameterError, match=lacking):
+            raise run(*given, *options).exception
+    assert "Consent was not checked: no --ledger was given." in run(*given, *data, *column).output
+    assert json.loads(run(*given, *data, *column, "--format", "json").stdout)["not_checked"]["consent"]
+
+
+def test_nobody_without_a_name_is_looked_up(files, ledger):
+    lines = (files / "table.csv").read_text(encoding="utf-8").splitlines()
+    lines[4] = "," + lines[4].partition(",")[2]
+    (files / "table.csv").write_text("\n".join(lines), encoding="utf-8")
+    given = ["--data", files / "table.csv", "--id-column", "customer_id", "--ledger", files / "ledger.csv"]
+    with pytest.raises(ParameterError, match="row 3 has no 'customer_id'"):
+        raise run(files / "model.json", "--policy", files / "policy.yaml", *given).exception
+
+
+def test_the_command_line_refuses_a_forged_ledger(files, ledger):
+    frame = ledger.to_frame()
+    frame.loc[3, "subject"] = "somebody else"
+    frame.to_parquet(files / "ledger.parquet")
+    given = ["--data", files / "table.csv", "--id-column", "customer_id", "--ledger", files / "ledger.parquet"]
+    with pytest.raises(LedgerError, match="entry 3 was edited"):
+        raise run(files / "model.json", "--policy", files / "policy.yaml", *given).exception

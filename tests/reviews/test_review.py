@@ -285,20 +285,6 @@ def test_every_drift_is_found(clean, found_in_clean, drift):
     assert all(finding.message and finding.mend for finding in grave.values())
 
 
-def test_needless_columns_are_found():
-    customers = xseg.make_customers(1_500, random_state=0)
-    rules = {
-        "Big": "spend_year >= 200 and tenure_months >= 1 and orders_90d >= 0 and basket_mean >= 1",
-    }
-    model = xseg.RuleSegmenter(rules).fit(customers)
-    [finding] = [
-        f for f in xseg.review(model, xseg.customers_policy(), customers, now=NOW).findings if f.check == "minimisation"
-    ]
-    assert finding.severity == "warning"
-    assert finding.evidence["columns"] == ["spend_year"]
-    assert finding.evidence["agreement"] >= 0.95
-
-
 def test_shares_are_those_of_exact_contributions(clean, found_in_clean):
     customers = clean.table.drop(columns="birth_region")
     sizes = np.abs(xseg.explain(clean.segmenter, customers).values).mean(axis=0)

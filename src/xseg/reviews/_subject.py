@@ -147,17 +147,19 @@ class Subject:
         columns = () if self.table is None else self.table.columns
         return {column.name: column for column in columns if self.policy.feature(column.name).sensitive}
 
-    def refitted(self, rows: Table, without: Sequence[str] = ()) -> Any:
+    def refitted(self, rows: Table, without: Sequence[str] = (), *, as_many: bool = False) -> Any:
         """Give the model made anew; None where that is not possible.
 
         A model of an outcome would need the outcome, a stand-in the original's labels, and rules that people wrote are
-        not learnt.
+        not learnt. With `as_many`, the number of segments is not chosen anew.
         """
         if isinstance(self.segmenter, OutcomeSegmenter | RuleSegmenter | SurrogateSegmenter):
             return None
         fresh = clone(self.segmenter)
         if without:
             fresh.set_params(forbid=[*self.forbidden, *without])
+        if as_many and fresh.n_segments == "auto":
+            fresh.set_params(n_segments=self.segmenter.n_segments_)
         alike = {"align_to": self.segmenter} if "align_to" in signature(fresh.fit).parameters else {}
         with warnings.catch_warnings():
             # They are about a model that nobody asked for.

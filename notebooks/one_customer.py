@@ -100,7 +100,7 @@ except ApprovalError as error:
     print("refused:", error)
 
 for state in ("reviewed", "approved"):
-    xseg.approve(segmenter, by="the privacy officer on duty", review=review, state=state)
+    xseg.approve(segmenter, by="the privacy officer on duty", review=review, state=state, now=calendar())
 xseg.save(segmenter, model)
 segmenter = xseg.load(model, require="approved")
 print("now:", xseg.approval_of(segmenter).state)

@@ -1,7 +1,8 @@
-"""The command line: ``xseg demo``, ``fit``, ``explain``, ``cards``, ``profile`` and ``review``."""
+"""The command line: ``xseg demo``, ``fit``, ``explain``, ``cards``, ``profile``, ``review`` and ``approve``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,6 +35,9 @@ ModelPath = Annotated[Path, typer.Argument(help="A model that `xseg fit` wrote."
 PolicyPath = Annotated[Path | None, typer.Option(help="A policy file (YAML): what people may be told.")]
 IdColumn = Annotated[str | None, typer.Option(help="The column that names each person; it is never used to segment.")]
 LedgerPath = Annotated[Path | None, typer.Option(help="Who agreed: a ledger in CSV or Parquet.")]
+Require = Annotated[
+    str | None, typer.Option(help="The least the model must be: draft, reviewed or approved.", metavar="STATE")
+]
 Drop = Annotated[list[str] | None, typer.Option(help="A column to leave out; may be given several times.")]
 
 
@@ -128,13 +132,14 @@ def explain(
     table: TablePath,
     row: Annotated[int, typer.Option(help="Which row of the table to explain, counting from 0.", min=0)] = 0,
     policy: PolicyPath = None,
+    require: Require = None,
 ) -> None:
     """Say why one person is in their segment."""
     from xseg.explanations import explain_row
     from xseg.export import load
     from xseg.policy import Policy
 
-    segmenter = load(model)
+    segmenter = load(model, require=require)  # type: ignore[arg-type]
     customers = _columns_of(segmenter, _read(table, None, [])[0])
     if row >= len(customers):
         message = f"{table} has {len(customers):,} rows, so there is no row {row}; they are counted from 0"
@@ -179,13 +184,14 @@ def cards(
     tone: Annotated[str, typer.Option(help="plain or formal.")] = "plain",
     ledger: LedgerPath = None,
     jobs: Annotated[int, typer.Option(help="How many processes write; -1 means one for each processor.")] = 1,
+    require: Require = None,
 ) -> None:
     """Write everyone's card; a run that was stopped is taken up where it ended."""
     from xseg.cards import write_cards
     from xseg.consent import Ledger
     from xseg.export import load
 
-    segmenter = load(model)
+    segmenter = load(model, require=require)  # type: ignore[arg-type]
     customers, ids = _read(table, id_column, [])
     with _progress() as progress:
         bar = progress.add_task("writing cards", total=len(customers))
@@ -220,18 +226,19 @@ def profile(
     ] = None,
     locale: Annotated[str, typer.Option(help="The language of the page, such as de or pt-BR.")] = "en",
     port: Annotated[int, typer.Option(help="The port of this machine to serve on.", min=1, max=65535)] = 8321,
+    require: Require = None,
 ) -> None:
     """Serve the page of one person's preference centre on this machine, to try it."""
     import secrets
 
     from xseg import Profile
-    from xseg._optional import require
+    from xseg._optional import require as installed
     from xseg.consent import Ledger
     from xseg.export import load
     from xseg.rights import ActionLog, entry_link, profile_app
 
-    server: Any = require("uvicorn", extra="profile", purpose="serving the profile page")
-    segmenter = load(model)
+    server: Any = installed("uvicorn", extra="profile", purpose="serving the profile page")
+    segmenter = load(model, require=require)  # type: ignore[arg-type]
     customers, ids = _read(table, id_column, [])
     if subject not in [str(name) for name in ids]:
         message = f"{table} has nobody called {subject!r} in column {id_column!r}"
@@ -311,6 +318,45 @@ def _known(ids: list[Any], data: Path | None, id_column: str | None) -> list[Any
             message = f"{data}: row {row} has no {id_column!r}, so nobody can say whether this person has agreed"
             raise ParameterError(message)
     return ids
+
+
+@app.command()
+def approve(
+    model: ModelPath,
+    review: Annotated[Path, typer.Option(help="The review of this model: what `xseg review --out review.json` wrote.")],
+    by: Annotated[str, typer.Option(help="The name of who signs.")],
+    state: Annotated[str, typer.Option(help="reviewed, approved or draft; draft takes an approval back.")] = "approved",
+    forbids: Annotated[
+        str, typer.Option(help="The least severity of a finding that forbids an approval: error, warning or note.")
+    ] = "error",
+    max_age_days: Annotated[int, typer.Option(help="How many days old the review may be.", min=0)] = 30,
+    expires: Annotated[
+        datetime | None, typer.Option(help="The first day on which it no longer counts.", formats=["%Y-%m-%d"])
+    ] = None,
+) -> None:
+    """Sign for a model: that it was reviewed, and then that it is approved; what is signed is kept in its file."""
+    from xseg.export import approval_of, load, read_review, save
+    from xseg.export import approve as sign
+
+    segmenter = load(model)
+    sign_off = sign(
+        segmenter,
+        by=by,
+        review=read_review(review),
+        state=state,  # type: ignore[arg-type]
+        forbids=forbids,  # type: ignore[arg-type]
+        max_age_days=max_age_days,
+        expires=None if expires is None else expires.date(),
+    )
+    save(segmenter, model)
+    until = "" if sign_off.expires is None else f", until {sign_off.expires}"
+    console.print(
+        f"{model} is {approval_of(segmenter).state}: signed by {sign_off.by} on {sign_off.day}{until}, "
+        f"on review {sign_off.review[:8]}.",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _read(path: Path, id_column: str | None, drop: list[str]) -> tuple["pd.DataFrame", list[Any]]:

@@ -25,6 +25,7 @@ __all__ = [
     "PurposeError",
     "RareCategoriesWarning",
     "ReceiptError",
+    "ReviewFileError",
     "RuleError",
     "SchemaError",
     "SignalError",
@@ -132,6 +133,10 @@ class TouchpointError(ParameterError):
 
 class ApprovalError(XsegError, ValueError):
     """A model is not approved, or its approval is not its own, was altered or has expired."""
+
+
+class ReviewFileError(ApprovalError):
+    """The file of a review is malformed, or was altered after it was written."""
 
 
 class EnvironmentFileError(XsegError, ValueError):

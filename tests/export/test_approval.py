@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 import xseg
 from xseg.exceptions import ApprovalError, DataError, ModelFileError, NotFittedError
 from xseg.export import fingerprint
-from xseg.export._approval import record, remember
+from xseg.export._approval import record, remember, sign
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = NOW.date()
@@ -138,7 +138,7 @@ def test_every_altered_field_is_found(tree, tmp_path):
             xseg.load(path, now=DAY)
         remember(segmenter, [segmenter.sign_offs_[0], replace(segmenter.sign_offs_[1], **{name: value})])
         assert xseg.approval_of(segmenter, now=DAY).state != "approved"
-        remember(segmenter, [*xseg.approval_of(segmenter).sign_offs[:1]])
+        remember(segmenter, [])
         approved(segmenter, expires=DAY + timedelta(30))
     for name, value in (("state", "final"), ("by", ""), ("by", 3), ("review", "x"), ("at", None), ("extra", 1)):
         forged = json.loads(json.dumps(document))
@@ -150,8 +150,82 @@ def test_every_altered_field_is_found(tree, tmp_path):
     with pytest.raises(ApprovalError, match="without having been reviewed"):
         xseg.load(path, require="approved", now=DAY)
     path.write_text(json.dumps(document | {"sign_offs": document["sign_offs"][::-1]}))
+    # Both were signed at one instant; that they are in another order makes the last word a smaller one.
     with pytest.raises(ApprovalError, match="approved is required"):
         xseg.load(path, require="approved", now=DAY)
+
+
+HOUR = timedelta(hours=1)
+
+
+def written(path, segmenter, *sign_offs):
+    """Save a model with these sign-offs, as somebody with an editor would."""
+    remember(segmenter, [])
+    xseg.save(segmenter, path)
+    document = json.loads(path.read_text()) | {"sign_offs": [asdict(sign_off) for sign_off in sign_offs]}
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_an_approval_that_was_taken_back_cannot_be_put_in_again(tree, tmp_path):
+    _, segmenter = tree
+    approved(segmenter, key=b"secret")
+    xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, state="draft", now=NOW + HOUR, key=b"secret")
+    reviewed, last, draft = segmenter.sign_offs_
+    for replayed in ([reviewed, last, draft, last], [reviewed, last, draft, reviewed, last]):
+        path = written(tmp_path / "m.json", segmenter, *replayed)
+        # Every one of them is sealed with the key, and still not in its place.
+        for require in (None, "approved"):
+            with pytest.raises(ApprovalError, match="put in again, or out of the order of time"):
+                xseg.load(path, require=require, key=b"secret", now=DAY)
+        assert record(replayed, last.fingerprint, DAY).state == "draft"
+    for moved in ([draft, reviewed, last], [reviewed, draft, last], [last, draft, reviewed]):
+        path = written(tmp_path / "m.json", segmenter, *moved)
+        with pytest.raises(ApprovalError):
+            xseg.load(path, require="approved", key=b"secret", now=DAY)
+        assert record(moved, last.fingerprint, DAY).state != "approved"
+
+
+def test_what_was_taken_back_is_reviewed_anew(tree):
+    _, segmenter = tree
+    approved(segmenter)
+    xseg.approve(segmenter, by="Ada Marsh", review=b"a complaint", state="draft", now=NOW + HOUR)
+    again = {"by": "Ada Marsh", "now": NOW + 2 * HOUR}
+    with pytest.raises(ApprovalError, match="has been reviewed or taken back since"):
+        xseg.approve(segmenter, review=REVIEW, **again)
+    assert approved(segmenter, **again, review=b"a new review").state == "approved"
+
+
+def test_the_latest_review_is_the_one_that_counts(tree):
+    _, segmenter = tree
+    for number, review in enumerate((REVIEW, b"a later review")):
+        xseg.approve(segmenter, by="Ada Marsh", review=review, state="reviewed", now=NOW + number * HOUR)
+    with pytest.raises(ApprovalError, match="reviewed by review abababab before, or has been reviewed"):
+        xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW + 2 * HOUR)
+    xseg.approve(segmenter, by="Ada Marsh", review=b"a later review", now=NOW + 2 * HOUR)
+    assert xseg.approval_of(segmenter, now=DAY).state == "approved"
+
+
+def test_a_review_that_has_ended_carries_no_approval(tree):
+    _, segmenter = tree
+    asked = {"by": "Ada Marsh", "review": REVIEW}
+    xseg.approve(segmenter, **asked, state="reviewed", expires=DAY + timedelta(2), now=NOW)
+    with pytest.raises(ApprovalError, match="or that has ended"):
+        xseg.approve(segmenter, **asked, now=NOW + timedelta(2))
+    xseg.approve(segmenter, **asked, now=NOW + timedelta(1))
+
+
+def test_a_clock_that_goes_back_approves_nothing_and_takes_back_all_the_same(tree, tmp_path):
+    _, segmenter = tree
+    xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", now=NOW)
+    with pytest.raises(ApprovalError, match="check the clock"):
+        xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW - HOUR)
+    xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW)
+    xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, state="draft", now=NOW - HOUR)
+    assert xseg.approval_of(segmenter, now=DAY).state == "draft"
+    xseg.save(segmenter, tmp_path / "m.json")
+    with pytest.raises(ApprovalError, match="a draft, and approved is required"):
+        xseg.load(tmp_path / "m.json", require="approved", now=DAY)
 
 
 def test_a_seal_is_asked_for_where_there_is_a_key(tree, tmp_path):
@@ -308,22 +382,21 @@ def test_cards_are_proven_with_what_the_model_was_when_they_were_made(tree):
                                 st.integers(0, 4), st.one_of(st.none(), st.integers(1, 4))), max_size=5),
        day=st.integers(0, 8))  # fmt: skip
 def test_the_last_word_that_counts_is_what_a_model_is(steps, day):
-    from xseg.export._approval import sign
-
     own = "0" * 64
     written, at = [], 0
     for state, review, later, lasts in steps:
         at += later
         ends = None if lasts is None else DAY + timedelta(at + lasts)
         moment = NOW + timedelta(at)
-        written.append(sign(own, state, by="a", review=review.encode(), at=moment, expires=ends, key=None))
-    counting = [one for one in written if one.day <= DAY + timedelta(day)]
-    expected = "draft"
-    if counting and not (counting[-1].expires and date.fromisoformat(counting[-1].expires) <= DAY + timedelta(day)):
-        expected = counting[-1].state
-        reviews = {one.review for one in counting if one.state == "reviewed"}
-        if expected == "approved" and counting[-1].review not in reviews:
-            expected = "draft"
-    assert record(written, own, DAY + timedelta(day)).state == expected
-    assert record(written, "1" * 64, DAY + timedelta(day)).state == "draft"
+        one = sign(own, state, by="a", review=64 * review, at=moment, expires=ends, key=None)
+        written += [] if one in written else [one]
+    today, expected, sound = DAY + timedelta(day), "draft", None
+    for one in [one for one in written if one.day <= today]:
+        rests = sound is not None and sound.review == one.review and not sound.ended(one.day)
+        expected = one.state if one.state != "approved" or rests else "draft"
+        expected = "draft" if one.ended(today) else expected
+        if one.state != "approved":
+            sound = one if one.state == "reviewed" else None
+    assert record(written, own, today).state == expected
+    assert record(written, "1" * 64, today).state == "draft"
     assert all(asdict(one)["seal"] is None for one in written)

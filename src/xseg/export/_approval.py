@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -17,8 +16,10 @@ __all__ = [
     "Approval",
     "SignOff",
     "State",
+    "check_next",
     "check_sign_offs",
     "day_of",
+    "in_order",
     "record",
     "remember",
     "sign",
@@ -28,7 +29,6 @@ __all__ = [
 
 State: TypeAlias = Literal["draft", "reviewed", "approved"]
 STATES: Final = ("draft", "reviewed", "approved")
-_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,14 @@ class SignOff:
     seal: str | None = None
 
     @property
+    def moment(self) -> datetime:
+        """When it was given (UTC)."""
+        return datetime.fromisoformat(self.at).astimezone(UTC)
+
+    @property
     def day(self) -> date:
         """The day it was given (UTC)."""
-        return datetime.fromisoformat(self.at).astimezone(UTC).date()
+        return self.moment.date()
 
     def ended(self, day: date) -> bool:
         """Say whether it no longer counts on a day."""
@@ -98,12 +103,12 @@ def sign(
     state: State,
     *,
     by: str,
-    review: Any,
+    review: str,
     at: datetime,
     expires: date | None,
     key: bytes | None,
 ) -> SignOff:
-    """Write a sign-off."""
+    """Write a sign-off that rests on the review with this digest."""
     if state not in STATES:
         message = f"state is {state!r}; a model is one of {', '.join(STATES)}"
         raise ApprovalError(message)
@@ -123,7 +128,7 @@ def sign(
     facts = {
         "state": state,
         "by": by.strip(),
-        "review": _review_digest(review),
+        "review": review,
         "at": moment.isoformat(),
         "expires": None if expires is None else expires.isoformat(),
         "fingerprint": fingerprint,
@@ -135,9 +140,10 @@ def sign(
 def record(sign_offs: Iterable[SignOff], fingerprint: str, day: date) -> Approval:
     """Give what the sign-offs that were meant for a model make of it; whatever is wrong with them makes it a draft."""
     own = tuple(sign_off for sign_off in sign_offs if sign_off.fingerprint == fingerprint)
-    counting = [sign_off for sign_off in own if _is_whole(sign_off) and sign_off.day <= day]
+    whole = [sign_off for sign_off in own if _is_whole(sign_off)]
+    counting = [one for one, fits in zip(whole, in_order(whole), strict=True) if fits and one.day <= day]
     last = counting[-1] if counting else None
-    holds = last is not None and not last.ended(day) and (last.state != "approved" or _rests(last, counting))
+    holds = last is not None and not last.ended(day) and (last.state != "approved" or _rests(last, counting[:-1]))
     return Approval(last.state if last is not None and holds else "draft", fingerprint, own)
 
 
@@ -147,12 +153,31 @@ def states_on(sign_offs: Sequence[SignOff], fingerprint: str, day: date) -> set[
     return {record(own[:n], fingerprint, day).state for n in range(len(own) + 1) if _begun(own[n:], day)}
 
 
+def check_next(sign_off: SignOff, before: Sequence[SignOff]) -> None:
+    """Refuse what does not follow what was signed before."""
+    whole = [one for one in before if _is_whole(one)]
+    if not in_order([*whole, sign_off])[-1]:
+        latest = max(one.moment for one in whole).isoformat()
+        message = f"it would be signed at {sign_off.at}, and what stands before it was at {latest}; check the clock"
+        raise ApprovalError(message)
+    signed_so_far = [*before, sign_off]
+    if sign_off.state == "approved" and record(signed_so_far, sign_off.fingerprint, sign_off.day).state != "approved":
+        message = (
+            f"the model was not reviewed by review {sign_off.review[:8]} before, or has been reviewed or taken back "
+            "since, or that has ended; sign state='reviewed' on that review first"
+        )
+        raise ApprovalError(message)
+
+
 def check_sign_offs(
     sign_offs: Sequence[SignOff], fingerprint: str, day: date, require: State | None, key: bytes | None
 ) -> None:
     """Refuse what was altered or moved here from another model, and a model that is less than what is required."""
     for sign_off in sign_offs:
         _check(sign_off, fingerprint, key)
+    odd = next((one for one, fits in zip(sign_offs, in_order(sign_offs), strict=True) if not fits), None)
+    if odd is not None:
+        raise ApprovalError(_refused(odd, "it was put in again, or out of the order of time"))
     if require is None:
         return
     if require not in STATES:
@@ -162,6 +187,23 @@ def check_sign_offs(
     if STATES.index(found) < STATES.index(require):
         message = f"the model is {_told(found)}, and {require} is required{_why(sign_offs, day)}"
         raise ApprovalError(message)
+
+
+def in_order(sign_offs: Iterable[SignOff]) -> list[bool]:
+    """Say which sign-offs are neither there already nor signed before one that stands before them.
+
+    Otherwise whoever copied an approval could put it behind the word that took it back. What takes an approval back
+    counts even if its clock was behind.
+    """
+    seen: set[str] = set()
+    latest: datetime | None = None
+    kept = []
+    for sign_off in sign_offs:
+        is_late = latest is not None and sign_off.moment < latest
+        kept.append(sign_off.digest not in seen and (sign_off.state == "draft" or not is_late))
+        seen.add(sign_off.digest)
+        latest = sign_off.moment if latest is None else max(latest, sign_off.moment)
+    return kept
 
 
 def day_of(now: date | None) -> date:
@@ -193,8 +235,9 @@ def _carrier(segmenter: Any) -> Any:
 
 
 def _rests(last: SignOff, before: Sequence[SignOff]) -> bool:
-    """Say whether a model that is approved was reviewed, by that very review."""
-    return any(sign_off.state == "reviewed" and sign_off.review == last.review for sign_off in before)
+    """Say whether a model that is approved was reviewed by that very review, which nothing has overtaken since."""
+    word = next((sign_off for sign_off in reversed(before) if sign_off.state != "approved"), None)
+    return word is not None and word.state == "reviewed" and word.review == last.review and not word.ended(last.day)
 
 
 def _begun(later: Sequence[SignOff], day: date) -> bool:
@@ -213,8 +256,11 @@ def _check(sign_off: SignOff, fingerprint: str, key: bytes | None) -> None:
     ):
         problem = "it has no seal under this key"
     if problem is not None:
-        message = f"the sign-off ({sign_off.state}) by {sign_off.by!r} does not hold: {problem}"
-        raise ApprovalError(message)
+        raise ApprovalError(_refused(sign_off, problem))
+
+
+def _refused(sign_off: SignOff, problem: str) -> str:
+    return f"the sign-off ({sign_off.state}) by {sign_off.by!r} does not hold: {problem}"
 
 
 def _is_whole(sign_off: SignOff) -> bool:
@@ -244,19 +290,8 @@ def _why(sign_offs: Sequence[SignOff], day: date) -> str:
     if last.day > day:
         return f"; what {last.by} signed counts from {last.day} on"
     if last.state == "approved":
-        return "; it was approved without having been reviewed by the same review"
+        return "; it was approved without having been reviewed by the same review, the latest, while that counted"
     return f"; the last to sign was {last.by}, on {last.day}"
-
-
-def _review_digest(review: Any) -> str:
-    """Give the digest of a review: its own, or that of its bytes."""
-    if isinstance(review, bytes):
-        return hashlib.sha256(review).hexdigest()
-    digest = getattr(review, "digest", review)
-    if not isinstance(digest, str) or _DIGEST.fullmatch(digest) is None:
-        message = f"review is {review!r}; give its SHA-256 in 64 hexadecimal digits, its bytes, or a review"
-        raise ApprovalError(message)
-    return digest
 
 
 def _digest(facts: dict[str, Any]) -> str:

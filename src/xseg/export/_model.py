@@ -6,7 +6,7 @@ import os
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -14,7 +14,19 @@ from xseg import __version__
 from xseg._files import write_whole
 from xseg.environments import require_environment
 from xseg.exceptions import ApprovalError, ModelFileError, UnsupportedModelError
-from xseg.export._approval import Approval, SignOff, State, check_sign_offs, day_of, record, remember, sign, signed
+from xseg.export._approval import (
+    Approval,
+    SignOff,
+    State,
+    check_next,
+    check_sign_offs,
+    day_of,
+    record,
+    remember,
+    sign,
+    signed,
+)
+from xseg.export._basis import basis_of, check_basis
 from xseg.export._document import FORMAT, VERSION
 from xseg.export._kinds import KINDS, SavedKind
 from xseg.export._parameters import plain
@@ -145,14 +157,16 @@ def approve(
     by: str,
     review: Any,
     state: State = "approved",
+    forbids: Literal["error", "warning", "note"] = "error",
+    max_age_days: int = 30,
     expires: date | None = None,
     key: bytes | None = None,
     now: datetime | None = None,
 ) -> SignOff:
     """Sign for a model: that it was reviewed, that it is approved, or that it is a draft again.
 
-    A model is approved after it was reviewed, by that very review. What is signed holds for this model and no other:
-    fitted again on other rows, or changed in any number, it is a draft.
+    A model is approved after it was reviewed, by that very review, which has to be the latest. What is signed holds for
+    this model and no other: fitted again on other rows, or changed in any number, it is a draft.
 
     Parameters
     ----------
@@ -160,11 +174,15 @@ def approve(
         The model; what is signed is kept with it, and in the file that `save` writes.
     by : str
         The name of who signs.
-    review : str, bytes or review
-        The review it rests on: its SHA-256 in hexadecimal, its bytes, or an object with a `digest`, and if it has a
-        `model`, the fingerprint of this one.
+    review : review, bytes or str
+        The review it rests on: what `xseg.review` or `read_review` gave, its bytes, or its SHA-256 in hexadecimal. Of a
+        bare SHA-256, and of bytes that are no review of xseg, only the digest can be kept; everything else is checked.
     state : {"reviewed", "approved", "draft"}, default="approved"
         What is said of the model.
+    forbids : {"error", "warning", "note"}, default="error"
+        The least severity of a finding with which a model is not approved.
+    max_age_days : int, default=30
+        How many days old the review may be.
     expires : date, default=None
         The first day on which it no longer counts; None means never.
     key : bytes, default=None
@@ -180,14 +198,18 @@ def approve(
     Raises
     ------
     ApprovalError
-        There is no name, no digest of a review or no such state, it would be over already, the review is of another
-        model, or the model was not reviewed by this review before.
+        There is no name, no digest of a review or no such state; it would be over already, or before what was signed
+        last; the review is of another model, too old, of the future, or found what forbids an approval; or the model
+        was not reviewed by this review before, or has been reviewed or taken back since.
+    ReviewFileError
+        The bytes are those of a review that was altered.
     NotFittedError, UnsupportedModelError
         As for `save`.
 
     Notes
     -----
     Without a key, a sign-off says who signed and cannot prove it: whoever can write the file can write another name.
+    A draft may be signed for with a review of any age.
 
     Examples
     --------
@@ -196,26 +218,19 @@ def approve(
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
     >>> xseg.approval_of(segmenter).state
     'draft'
-    >>> review = b"what was looked at, and what was found"
+    >>> review = xseg.review(segmenter, xseg.customers_policy(), customers)
     >>> for state in ("reviewed", "approved"):
     ...     sign_off = xseg.approve(segmenter, by="Ada Marsh", review=review, state=state)
     >>> xseg.approval_of(segmenter).state
     'approved'
     """
     own = fingerprint(segmenter)
-    reviewed = getattr(review, "model", own)
-    if reviewed != own:
-        message = f"the review is of model {str(reviewed)[:8]}, and this is {own[:8]}; review this model"
-        raise ApprovalError(message)
+    basis = basis_of(review, own, forbids)
     at = datetime.now(UTC) if now is None else now
-    sign_off = sign(own, state, by=by, review=review, at=at, expires=expires, key=key)
+    sign_off = sign(own, state, by=by, review=basis.digest, at=at, expires=expires, key=key)
+    check_basis(basis, state, sign_off.moment, max_age_days)
     signed_before = [earlier for earlier in signed(segmenter) if earlier.fingerprint == own]
-    if state == "approved" and record([*signed_before, sign_off], own, sign_off.day).state != "approved":
-        message = (
-            f"the model was not reviewed by review {sign_off.review[:8]} before; sign state='reviewed' on that review "
-            "first"
-        )
-        raise ApprovalError(message)
+    check_next(sign_off, signed_before)
     remember(segmenter, [*signed_before, sign_off])
     return sign_off
 

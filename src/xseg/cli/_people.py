@@ -1,0 +1,103 @@
+"""What people are shown, and what they can do."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from xseg.cli._app import LedgerPath, ModelPath, PolicyPath, Require, TablePath, console
+from xseg.cli._tables import columns_of, progress_bar, read
+from xseg.exceptions import ParameterError
+
+__all__ = ["register"]
+
+
+def cards(
+    model: ModelPath,
+    table: TablePath,
+    id_column: Annotated[str, typer.Option(help="The column that names each person.")],
+    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("cards"),
+    policy: PolicyPath = None,
+    form: Annotated[
+        list[str] | None, typer.Option(help="html, text, markdown, json, email, svg, png, pdf, jsonl or parquet.")
+    ] = None,
+    locale: Annotated[
+        str | None, typer.Option(help="The language, such as de or pt-BR; by default the policy's.")
+    ] = None,
+    tone: Annotated[str, typer.Option(help="plain or formal.")] = "plain",
+    ledger: LedgerPath = None,
+    jobs: Annotated[int, typer.Option(help="How many processes write; -1 means one for each processor.")] = 1,
+    require: Require = None,
+) -> None:
+    """Write everyone's card; a run that was stopped is taken up where it ended."""
+    from xseg.cards import write_cards
+    from xseg.consent import Ledger
+    from xseg.export import load
+
+    segmenter = load(model, require=require)  # type: ignore[arg-type]
+    customers, ids = read(table, id_column, [])
+    with progress_bar() as progress:
+        bar = progress.add_task("writing cards", total=len(customers))
+        written = write_cards(
+            segmenter,
+            columns_of(segmenter, customers),
+            out,
+            ids=ids,
+            policy=policy,
+            forms=form or ["html"],
+            progress=lambda people: progress.advance(bar, people),
+            n_jobs=jobs,
+            locale=locale,
+            tone=tone,
+            ledger=None if ledger is None else Ledger.load(ledger),
+        )
+    kept = f", {written.n_kept:,} were there already" if written.n_kept else ""
+    console.print(f"{written.n_written:,} cards written to [bold]{written.folder}[/]{kept}.", highlight=False)
+
+
+def profile(
+    model: ModelPath,
+    table: TablePath,
+    policy: Annotated[Path, typer.Option(help="A policy file (YAML): what people may be told, and what for.")],
+    purpose: Annotated[str, typer.Option(help="What the segments are used for, as the policy calls it.")],
+    subject: Annotated[str, typer.Option(help="Whose page to open.")],
+    id_column: Annotated[str, typer.Option(help="The column that names each person.")],
+    ledger: LedgerPath = None,
+    log: Annotated[
+        Path | None, typer.Option(help="Where receipts are kept (JSON Lines); otherwise they end with the server.")
+    ] = None,
+    locale: Annotated[str, typer.Option(help="The language of the page, such as de or pt-BR.")] = "en",
+    port: Annotated[int, typer.Option(help="The port of this machine to serve on.", min=1, max=65535)] = 8321,
+    require: Require = None,
+) -> None:
+    """Serve the page of one person's preference centre on this machine, to try it."""
+    import secrets
+
+    from xseg import Profile
+    from xseg._optional import require as installed
+    from xseg.consent import Ledger
+    from xseg.export import load
+    from xseg.rights import ActionLog, entry_link, profile_app
+
+    server: Any = installed("uvicorn", extra="profile", purpose="serving the profile page")
+    segmenter = load(model, require=require)  # type: ignore[arg-type]
+    customers, ids = read(table, id_column, [])
+    if subject not in [str(name) for name in ids]:
+        message = f"{table} has nobody called {subject!r} in column {id_column!r}"
+        raise ParameterError(message)
+    row = columns_of(segmenter, customers).iloc[[[str(name) for name in ids].index(subject)]]
+    agreed = Ledger() if ledger is None else Ledger.load(ledger)
+    actions = ActionLog(log)
+    mine = Profile(segmenter, policy, agreed, subject, row, purpose=purpose, log=actions, locale=locale)
+    secret = secrets.token_urlsafe(32)
+    keep = None if ledger is None else partial(agreed.save, ledger)
+    page = profile_app({subject: mine}.get, secret=secret, locale=locale, https=False, keep=keep)
+    console.print(f"Open http://127.0.0.1:{port}{entry_link(subject, secret)}", markup=False, soft_wrap=True)
+    server.run(page, host="127.0.0.1", port=port, log_level="warning")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    for command in (cards, profile):
+        app.command()(command)

@@ -1,0 +1,64 @@
+"""Reading what a command is about, and showing what it found."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from xseg.cli._app import console
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["columns_of", "print_segments", "progress_bar", "read"]
+
+
+def read(path: Path, id_column: str | None, drop: list[str]) -> tuple["pd.DataFrame", list[Any]]:
+    """Read a table, without the columns that must not be used; gives the ids too."""
+    from xseg.core.schema import suggestion
+    from xseg.datasets import load_table
+    from xseg.exceptions import FeatureNamesError
+
+    table = load_table(path)
+    for name in [*drop, *([id_column] if id_column else [])]:
+        if name not in table.columns:
+            message = f"{path} has no column {name!r}{suggestion(name, list(table.columns))}"
+            raise FeatureNamesError(message)
+    ids = table[id_column].tolist() if id_column else []
+    return table.drop(columns=[*drop, *([id_column] if id_column else [])]), ids
+
+
+def columns_of(segmenter: Any, table: "pd.DataFrame") -> "pd.DataFrame":
+    """Keep the columns the model was fitted on; other columns of the file do not matter."""
+    from xseg.exceptions import SchemaError
+
+    names = list(segmenter.profile_.bins.schema.names)
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        message = f"the table lacks the column(s) {', '.join(map(repr, missing))} that the model was fitted on"
+        raise SchemaError(message)
+    return table[names]
+
+
+def print_segments(segmenter: Any) -> None:
+    from xseg.ink import figures_of
+
+    listing = Table(box=None, pad_edge=False, header_style="bold")
+    for title, justify in (("segment", "left"), ("people", "right"), ("share", "right"), ("who belongs to it", "left")):
+        listing.add_column(title, justify=justify)  # type: ignore[arg-type]
+    for segment in segmenter.segments_:
+        listing.add_row(segment.name, f"{segment.size:,.0f}", f"{segment.share:.0%}", segment.rule)
+    console.print(listing, markup=False, highlight=False)
+    told = ", ".join(f"{figure.what} {figure.value} ({figure.how})" for figure in figures_of(segmenter))
+    if told:
+        console.print(f"\n{told}", highlight=False)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield progress

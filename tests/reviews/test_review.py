@@ -4,6 +4,7 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.pipeline import make_pipeline
@@ -11,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 import xseg
 from review_cases import NAMES, NOW, Agreed, clean_case, fitted
+from xseg.consent import Ledger
 from xseg.reviews import CHECKS
 
 
@@ -83,6 +85,15 @@ def agreed(until, share=1.0):
         return case.changed(ledger=Agreed({(subject, "offers"): until for subject in some}))
 
     return change
+
+
+def objected(case):
+    """Everybody agrees to the offers, and one says no to what rests on an interest."""
+    ledger = Ledger(now=lambda: NOW)
+    said = pd.DataFrame({"subject": case.table.index, "purpose": "offers", "state": "given", "at": NOW})
+    ledger.append_table(said, source="account")
+    ledger.append(case.table.index[0], "range", "refused", source="account", at=NOW)
+    return case.changed(ledger=ledger)
 
 
 def rename(case):
@@ -200,6 +211,7 @@ DRIFTS = {
     "segments stand in for the region": (region_follows("orders_90d"), "proxy", "segments and birth_region"),
     "regions are spread unevenly": (region_follows("orders_90d"), "group-rate", "segment"),
     "some have not agreed": (agreed(LATER, 0.9), "consent", "purposes.offers"),
+    "somebody has objected": (objected, "objection", "purposes.range"),
     "consent ends soon": (agreed(NOW + timedelta(days=10)), "consent-expiry", "purposes.offers"),
     "consent has ended": (agreed(NOW - timedelta(days=1)), "consent", "purposes.offers"),
     "the notice leaves out a column": (

@@ -7,12 +7,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from xseg.consent import ConsentState
 from xseg.exceptions import ParameterError
 from xseg.reviews._findings import Found, percent
 from xseg.reviews._subject import Subject
 
-__all__ = ["consent_coverage", "consent_expiry"]
+__all__ = ["consent_coverage", "consent_expiry", "objections"]
 
+_DENIALS: Final = frozenset({ConsentState.REFUSED, ConsentState.WITHDRAWN, ConsentState.REVOKED})
 _SOON: Final = timedelta(days=30)
 
 
@@ -43,6 +45,23 @@ def consent_expiry(subject: Subject) -> Iterator[Found]:
             )
             evidence = {"ends": int(ends.sum()), "people": len(ends), "days": _SOON.days}
             yield Found("warning", f"purposes.{purpose}", message, "ask them again, or leave them out then", evidence)
+
+
+def objections(subject: Subject) -> Iterator[Found]:
+    """Find people who said no to a purpose that rests on another basis than consent."""
+    states = getattr(subject.ledger, "states", None)
+    if states is None:
+        return
+    for name, purpose in subject.served.items():
+        if purpose.legal_basis in {"consent", None}:
+            continue
+        denied = sum(state in _DENIALS for state in states(subject.subjects, name, at=subject.now))
+        if denied:
+            message = f"{denied:,} of {len(subject.subjects or ()):,} people have said no to {name!r}."
+            evidence = {"denied": denied, "people": len(subject.subjects or ())}
+            yield Found(
+                "error", f"purposes.{name}", message, "leave them out until their objection is decided", evidence
+            )
 
 
 def _agreed_purposes(subject: Subject) -> list[str]:

@@ -79,6 +79,7 @@ CHECKS: Final = (
     Check("group-rate", "Groups are spread over the segments alike.", _groups.group_rates, "unseen people"),
     Check("consent", "Everyone has agreed to what rests on consent.", _consent.consent_coverage, "ledger"),
     Check("consent-expiry", "No consent ends within 30 days.", _consent.consent_expiry, "ledger"),
+    Check("objection", "Nobody has said no to what rests on another basis.", _consent.objections, "ledger"),
     Check("notice-feature", "The notice names every column that places people.", _notice.notice_features, "notice"),
     Check("notice-source", "The notice says where each comes from.", _notice.notice_sources, "notice"),
     Check("notice-purpose", "The notice names every purpose.", _notice.notice_purposes, "notice"),

@@ -215,7 +215,8 @@ def review(
         People, with the columns of the model and any others, such as sensitive ones that the model never saw. Without
         them nothing is said of shares, needless columns, proxies and groups.
     ledger : ConsentLedger, default=None
-        Whoever knows what people have agreed to: an object with ``mask(subjects, purpose, at=...)``.
+        Whoever knows what people have agreed to: an object with ``mask(subjects, purpose, at=...)``, and if objections
+        are to be found, ``states(subjects, purpose, at=...)``, as a `Ledger` has.
     notice : path or str, default=None
         The public privacy notice: a file of HTML, Markdown or text, or such text. It is matched with the policy as
         text, which is no legal advice.

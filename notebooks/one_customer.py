@@ -13,15 +13,24 @@
 # %% [markdown]
 # # A year in the life of one customer
 #
-# A made-up bookshop segments its customers, and one of them has a year with it: they agree, look, correct, switch
-# something off, object, come back, and leave. Everything they ask for is done and measured.
+# A made-up bookshop segments its customers, and one of them has a year with it: they agree, look, say what they
+# think of AI, correct, switch something off, object, come back, and leave. Everything they ask for is done and
+# measured.
 
 # %%
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+import pandas as pd
 
 import xseg
-from xseg.consent import ConsentGate, Ledger, receipt
+from xseg.consent import ConsentGate, Identities, Ledger, read_gpc, receipt
+from xseg.exceptions import ApprovalError
+from xseg.personas import persona_policy, persona_rules, persona_survey
 from xseg.rights import ActionLog, erase
+from xseg.touchpoints import Certification, Touchpoint
 
 
 class Calendar:
@@ -62,6 +71,59 @@ print(f"{(gate.labels_ >= 0).sum():,} of {len(ids):,} are segmented")
 segmenter.segments_
 
 # %% [markdown]
+# ## Still January: nobody may use it yet
+#
+# A model is a draft until somebody puts their name to it. The first draft was made with a column that somebody had
+# added to the table. The review puts the model beside the policy, and finds it.
+
+# %%
+admitted = gate.admit(customers, subject_ids=ids).X
+with_more = admitted[["orders_90d", "spend_year"]].assign(pages_read=np.where(np.arange(len(admitted)) % 2, 900, 100))
+first_draft = xseg.TreeSegmenter(5, random_state=0).fit(with_more)
+first_review = xseg.review(first_draft, policy, with_more, now=calendar())
+for finding in first_review.at_least("error"):
+    print(finding.message)
+
+# %% [markdown]
+# With such findings nobody can approve it.
+
+# %%
+xseg.approve(first_draft, by="Ada Marsh", review=first_review, state="reviewed", now=calendar())
+try:
+    xseg.approve(first_draft, by="Ada Marsh", review=first_review, now=calendar())
+except ApprovalError as refused:
+    print(str(refused).splitlines()[0].rstrip(":"))
+
+# %% [markdown]
+# So the column goes, which leaves the model above. It is saved, and the shop's program will not load it: it is a draft.
+
+# %%
+path = Path(mkdtemp()) / "model.json"
+xseg.save(segmenter, path)
+try:
+    xseg.load(path, require="approved", now=calendar.now)
+except ApprovalError as refused:
+    print(str(refused).removeprefix(f"{path}: "))
+
+# %% [markdown]
+# The review of the first draft is no help, since it is of another model. Its own review finds no error, and then
+# somebody says that they have seen it, and somebody else that it may be used, until the end of the year.
+
+# %%
+review = xseg.review(segmenter, policy, admitted, now=calendar())
+try:
+    xseg.approve(segmenter, by="Ada Marsh", review=first_review, now=calendar())
+except ApprovalError as refused:
+    print(refused)
+print(len(review.at_least("error")), "errors in its own review")
+ends = date(2027, 1, 1)
+for state, name in (("reviewed", "Ada Marsh"), ("approved", "Ben Holt")):
+    signed = xseg.approve(segmenter, by=name, review=review, state=state, expires=ends, now=calendar())
+    print(f"{signed.state} by {signed.by} on {signed.day}, on review {signed.review[:8]}")
+xseg.save(segmenter, path)
+segmenter = xseg.load(path, require="approved", now=calendar.now)
+
+# %% [markdown]
 # ## February: the customer agrees, and reads their card
 
 # %%
@@ -84,6 +146,69 @@ receipt(ledger[-1], controller=policy.controller.name, concept=policy.purposes["
 
 # %%
 print(xseg.verify_card(agreed.card, segmenter, profile.data(), policy=policy))
+
+# %% [markdown]
+# ## March: what do you think of AI?
+#
+# The shop asks before it lets a program help anybody. Our customer answers and agrees that the answers are used; a
+# second one answers and does not agree; a third one stops after the first question; a fourth one is all for it.
+
+# %%
+calendar.turn_to(3, 15)
+survey = persona_survey()
+careful = {"shops_with_ai": "About once a month", "advice_is_right": "Rather not", "checks_everything": "Completely",
+           "handles_difficult": "Not at all", "glad_of_it": "Rather not", "prefers_people": "Mostly"}  # fmt: skip
+keen = {"shops_with_ai": "Nearly every day", "advice_is_right": "Mostly", "checks_everything": "Not at all",
+        "handles_difficult": "Mostly", "glad_of_it": "Completely", "prefers_people": "Rather not"}  # fmt: skip
+second, third, fourth = ids[1:4]
+answers = survey.read(
+    [
+        {"respondent": me, **careful, "may_use": "yes"},
+        {"respondent": second, **keen, "may_use": "no"},
+        {"respondent": third, "shops_with_ai": "Nearly every day", "may_use": "yes"},
+        {"respondent": fourth, **keen, "may_use": "yes"},
+    ]
+)
+scores = survey.score(answers, purpose="assistance")
+scores
+
+# %% [markdown]
+# What was left open is missing, and so is everything of the one who did not agree. Every yes has a receipt, which
+# goes into the ledger with the others.
+
+# %%
+for agreed_to in survey.receipts(answers, now=calendar()):
+    agreed_to.check(survey, now=calendar())
+    ledger.append(**agreed_to.statement())
+    print(f"{agreed_to.respondent} agreed to {agreed_to.purpose!r} until {agreed_to.until[:10]}")
+
+# %% [markdown]
+# ## Who is met by whom?
+#
+# Four personas are told apart by the scores. A program helps those who are glad of it and said yes. Everybody else
+# is met by people, and the reasons are told. (Three hundred others were asked before.)
+
+# %%
+others = pd.DataFrame(np.random.default_rng(0).integers(1, 6, (300, 3)), columns=scores.columns)
+personas = persona_rules().fit(pd.concat([others, scores]))
+vouched = Certification(by="Ada Marsh", on=date(2026, 1, 2), expires=date(2027, 1, 2))
+places = [
+    Touchpoint("assistant", "app", automated=True),
+    Touchpoint("chat with people", "app", automated=False),
+    Touchpoint("service desk", "phone", automated=False, certified=vouched),
+]
+may_help = ledger.mask(scores.index, "assistance", at=calendar()).tolist()
+asked = {"policy": persona_policy(survey), "ids": scores.index, "now": calendar.now}
+routes = xseg.route(personas, scores, touchpoints=places, permitted=may_help, **asked)
+routes.to_frame()[["segment", "touchpoint", "reasons"]]
+
+# %% [markdown]
+# Had the shop only guessed from clicks how far our customer trusts AI, their card would say so.
+
+# %%
+for policy_of_scores in (persona_policy(survey), persona_policy(survey, inferred={"ai_trust": "your clicks"})):
+    card = xseg.make_cards(personas, scores.head(1), policy=policy_of_scores)[0]
+    print(next(reason.origin.source for reason in card.reasons if reason.feature == "ai_trust"))
 
 # %% [markdown]
 # ## April: a mistake is corrected, and something is switched off
@@ -111,12 +236,32 @@ print(f"from {moved.before_names[0]!r} to {moved.after_names[0]!r}:", {n: v for 
 # ## July: a partner receives the segment; August: the person objects
 
 # %%
+devices = Identities(now=calendar)
+for device in ("phone", "laptop"):
+    devices.link(device, me, kind="login")
 calendar.turn_to(7, 1)
 print("given to the partner:", profile.release("Parcel Post Ltd"))
+devices.handed_over(me, "Parcel Post Ltd")
 calendar.turn_to(8, 20)
 profile.object_marketing()
 print("given to the partner:", profile.release("Parcel Post Ltd"), f"({profile.why})")
 print("who ever received it:", profile.recipients())
+
+# %% [markdown]
+# ## September: a browser says no
+#
+# The browser on their phone sends the header `Sec-GPC: 1`: do not sell or share. It was said on one device and holds on
+# all that belong to the same person. Whoever was given one of them is told, and what they answer is kept.
+
+# %%
+calendar.turn_to(9, 9)
+for scope in read_gpc("1"):
+    ledger.append("phone", scope, "refused", source="signal", at=calendar())
+everything = ["phone", "laptop", me]
+for device, state in zip(everything, devices.states(ledger, everything, "sharing"), strict=True):
+    print(f"{device:8} {state.value}")
+for told in devices.recall(ledger, "phone", "sharing", lambda order: f"stopped using {order.identifier}"):
+    print(f"{told.recipient}: {told.answer}")
 
 # %% [markdown]
 # ## October: they come back, choose their own segment, and contest the model's
@@ -145,9 +290,7 @@ profile.erase()
 print("held before:", ", ".join(held))
 print("segment now:", profile.segment, f"({profile.why})")
 
-admitted = gate.admit(customers, subject_ids=ids)
-counted = admitted.X.head(1)
-print(erase(segmenter, counted, remaining=admitted.X.iloc[1:]))
+print(erase(segmenter, admitted.head(1), remaining=admitted.iloc[1:]))
 
 # %% [markdown]
 # ## What is left

@@ -17,12 +17,15 @@
 # of AI, correct, switch something off, object, come back, and leave. Everything they ask for is done and measured.
 
 # %%
-import tempfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+import pandas as pd
 
 import xseg
-from xseg.consent import ConsentGate, Identities, Ledger, receipt
+from xseg.consent import ConsentGate, Identities, Ledger, read_gpc, receipt
 from xseg.exceptions import ApprovalError
 from xseg.personas import persona_policy, persona_rules, persona_survey
 from xseg.rights import ActionLog, erase
@@ -44,11 +47,9 @@ class Calendar:
 
 
 calendar = Calendar()
-folder = Path(tempfile.mkdtemp())
 customers = xseg.make_customers(2_000, random_state=0)
 ids = list(customers.index)
 policy = xseg.customers_policy()
-notice = xseg.write_notice(policy, "en")
 
 # %% [markdown]
 # ## January: who agreed?
@@ -69,72 +70,80 @@ print(f"{(gate.labels_ >= 0).sum():,} of {len(ids):,} are segmented")
 segmenter.segments_
 
 # %% [markdown]
-# ## The review, before anybody is shown anything
+# ## Still January: nobody may use it yet
 #
-# What the policy and the public notice declare is put beside what the model does. Of the whole table, some have not
-# agreed: nobody may be placed from it as it is.
+# A model is a draft until somebody puts their name to it. The first draft was made with a column that somebody had
+# added to the table. The review puts the model beside the policy, and finds it.
 
 # %%
-everybody = xseg.review(segmenter, policy, customers, ledger, notice, now=calendar())
-print(everybody)
+admitted = gate.admit(customers, subject_ids=ids).X
+with_more = admitted[["orders_90d", "spend_year"]].assign(pages_read=np.where(np.arange(len(admitted)) % 2, 900, 100))
+first_draft = xseg.TreeSegmenter(5, random_state=0).fit(with_more)
+first_review = xseg.review(first_draft, policy, with_more, now=calendar())
+for finding in first_review.at_least("error"):
+    print(finding.message)
 
 # %% [markdown]
-# The shop places only those whom the gate admits. Cards of two segments lack a sentence about what the segment is;
-# the review says so, and the shop can live with that for now.
+# With such findings nobody can approve it.
 
 # %%
-admitted = gate.admit(customers, subject_ids=ids)
-review = xseg.review(segmenter, policy, admitted.X, ledger, notice, now=calendar())
-print(review)
+xseg.approve(first_draft, by="the privacy officer", review=first_review, state="reviewed", now=calendar())
+try:
+    xseg.approve(first_draft, by="the privacy officer", review=first_review, now=calendar())
+except ApprovalError as refused:
+    print(str(refused).splitlines()[0].rstrip(":"))
 
 # %% [markdown]
-# A model is a draft until somebody puts their name to it, on a review. Whoever asks for an approved model gets no
+# So the column goes, which leaves the model above. It is saved, and the shop's program will not load it: it is a
 # draft.
 
 # %%
-model = folder / "model.json"
-xseg.save(segmenter, model)
+path = Path(mkdtemp()) / "model.json"
+xseg.save(segmenter, path)
 try:
-    xseg.load(model, require="approved")
-except ApprovalError as error:
-    print("refused:", error)
+    xseg.load(path, require="approved", now=calendar.now)
+except ApprovalError as refused:
+    print(str(refused).removeprefix(f"{path}: "))
 
-for state in ("reviewed", "approved"):
-    xseg.approve(segmenter, by="the privacy officer on duty", review=review, state=state, now=calendar())
-xseg.save(segmenter, model)
-segmenter = xseg.load(model, require="approved")
-print("now:", xseg.approval_of(segmenter).state)
+# %% [markdown]
+# The review of the first draft is no help, since it is of another model. Its own, with the ledger and the public
+# notice, finds no error, and then somebody says that they have seen it, and somebody else that it may be used, until
+# the end of the year.
+
+# %%
+review = xseg.review(segmenter, policy, admitted, ledger, policy.notice("en"), now=calendar())
+try:
+    xseg.approve(segmenter, by="the privacy officer", review=first_review, now=calendar())
+except ApprovalError as refused:
+    print(refused)
+print(len(review.at_least("error")), "errors in its own review")
+ends = date(2027, 1, 1)
+for state, name in (("reviewed", "the privacy officer"), ("approved", "the head of marketing")):
+    signed = xseg.approve(segmenter, by=name, review=review, state=state, expires=ends, now=calendar())
+    print(f"{signed.state} by {signed.by} on {signed.day}, on review {signed.review[:8]}")
+xseg.save(segmenter, path)
+segmenter = xseg.load(path, require="approved", now=calendar.now)
 
 # %% [markdown]
 # ## February: the customer agrees, and reads their card
 #
-# What they say is written into the ledger and into a log of receipts, which is a file: nothing is forgotten when a
-# program ends.
+# What they say is written into the ledger and into a log of receipts. The log is a file: nothing is forgotten when a
+# program ends. Whoever receives their segment will be told when it no longer holds.
 
 # %%
 calendar.turn_to(2, 3)
-log = ActionLog(folder / "actions.jsonl")
-identities = Identities(now=calendar)
+log = ActionLog(path.with_name("receipts.jsonl"))
 told = []
 
 
-def tell(order):
-    """Bring a notice to somebody who received the segment; here it is only written down."""
-    told.append(f"{order.recipient}: {order.action} using {order.identifier}")
+def tell(notice):
+    """Bring a notice to its recipient; here it is only written down."""
+    told.append(f"{notice.recipient}: {notice.action} using {notice.identifier}")
     return "done"
 
 
 profile = xseg.Profile(
-    segmenter,
-    policy,
-    ledger,
-    me,
-    customers.iloc[[0]],
-    purpose="offers",
-    log=log,
-    identities=identities,
-    send=tell,
-    now=calendar,
+    segmenter, policy, ledger, me, customers.iloc[[0]], purpose="offers", log=log, send=tell, now=calendar
 )
 print("before:", profile.segment, f"({profile.why})")
 agreed = profile.agree()
@@ -151,56 +160,70 @@ receipt(ledger[-1], controller=policy.controller.name, concept=policy.purposes["
 # Is the card true? Every fact of it is proven anew, and the ledger is asked again.
 
 # %%
-known = {"policy": policy, "ledger": ledger, "identities": identities}
-print(xseg.verify_card(agreed.card, segmenter, profile.data(), **known))
+print(xseg.verify_card(agreed.card, segmenter, profile.data(), policy=policy, ledger=ledger))
 
 # %% [markdown]
 # ## March: what do you think of AI?
 #
-# The shop asks instead of guessing. Our customer answers, and says yes to the use of the answers; a neighbour stops
-# after the first question, and is not put anywhere by half of what they said.
+# The shop asks before it lets a program help anybody. Our customer answers and agrees that the answers are used; a
+# second one answers and does not agree; a third one stops after the first question; a fourth one is all for it.
 
 # %%
-calendar.turn_to(3, 8)
+calendar.turn_to(3, 15)
 survey = persona_survey()
-answers = [
-    {
-        "respondent": me,
-        "shops_with_ai": 3,
-        "advice_is_right": 2,
-        "checks_everything": 5,
-        "handles_difficult": 2,
-        "glad_of_it": 2,
-        "prefers_people": 4,
-        "may_use": "yes",
-    },
-    {"respondent": "a neighbour", "shops_with_ai": 4, "may_use": "yes"},
-]
-for written in survey.receipts(answers, now=calendar()):
-    ledger.append(**written.statement())
+careful = {"shops_with_ai": "About once a month", "advice_is_right": "Rather not", "checks_everything": "Completely",
+           "handles_difficult": "Not at all", "glad_of_it": "Rather not", "prefers_people": "Mostly"}  # fmt: skip
+keen = {"shops_with_ai": "Nearly every day", "advice_is_right": "Mostly", "checks_everything": "Not at all",
+        "handles_difficult": "Mostly", "glad_of_it": "Completely", "prefers_people": "Rather not"}  # fmt: skip
+second, third, fourth = ids[1:4]
+answers = survey.read(
+    [
+        {"respondent": me, **careful, "may_use": "yes"},
+        {"respondent": second, **keen, "may_use": "no"},
+        {"respondent": third, "shops_with_ai": "Nearly every day", "may_use": "yes"},
+        {"respondent": fourth, **keen, "may_use": "yes"},
+    ]
+)
 scores = survey.score(answers, purpose="assistance")
-personas = persona_rules().fit(scores)
-print({name: personas.segment_names_[one] for name, one in zip(scores.index, personas.labels_, strict=True)})
+scores
 
 # %% [markdown]
-# Skeptics are not argued with. They are met by people, at a place that somebody certified by name.
+# What was left open is missing, and so is everything of the one who did not agree. Every yes has a receipt, which
+# goes into the ledger with the others.
 
 # %%
-certified = Certification(by="the head of service", on=date(2026, 1, 1), expires=date(2027, 1, 1))
+for agreed_to in survey.receipts(answers, now=calendar()):
+    agreed_to.check(survey, now=calendar())
+    ledger.append(**agreed_to.statement())
+    print(f"{agreed_to.respondent} agreed to {agreed_to.purpose!r} until {agreed_to.until[:10]}")
+
+# %% [markdown]
+# ## Who is met by whom?
+#
+# Four personas are told apart by the scores. A program helps those who are glad of it and said yes. Everybody else is
+# met by people, and the reasons are told. (Three hundred others were asked before.)
+
+# %%
+others = pd.DataFrame(np.random.default_rng(0).integers(1, 6, (300, 3)), columns=scores.columns)
+personas = persona_rules().fit(pd.concat([others, scores]))
+vouched = Certification(by="the privacy officer", on=date(2026, 1, 2), expires=date(2027, 1, 2))
 places = [
     Touchpoint("assistant", "app", automated=True),
-    Touchpoint("service desk", "phone", automated=False, certified=certified),
+    Touchpoint("chat with people", "app", automated=False),
+    Touchpoint("service desk", "phone", automated=False, certified=vouched),
 ]
-routes = xseg.route(
-    personas,
-    scores,
-    touchpoints=places,
-    ids=scores.index,
-    policy=persona_policy(),
-    permitted=[True, None],
-    now=calendar().date(),
-)
-routes.to_frame()[["segment", "touchpoint", "automation", "reasons"]]
+may_help = ledger.mask(scores.index, "assistance", at=calendar()).tolist()
+asked = {"policy": persona_policy(survey), "ids": scores.index, "now": calendar.now}
+routes = xseg.route(personas, scores, touchpoints=places, permitted=may_help, **asked)
+routes.to_frame()[["segment", "touchpoint", "reasons"]]
+
+# %% [markdown]
+# Had the shop only guessed from clicks how far our customer trusts AI, their card would say so.
+
+# %%
+for policy_of_scores in (persona_policy(survey), persona_policy(survey, inferred={"ai_trust": "your clicks"})):
+    card = xseg.make_cards(personas, scores.head(1), policy=policy_of_scores)[0]
+    print(next(reason.origin.source for reason in card.reasons if reason.feature == "ai_trust"))
 
 # %% [markdown]
 # ## April: a mistake is corrected, and something is switched off
@@ -225,40 +248,39 @@ shares = {name: round(float(value), 3) for name, value in zip(moved.feature_name
 print(f"from {moved.before_names[0]!r} to {moved.after_names[0]!r}:", {n: v for n, v in shares.items() if v})
 
 # %% [markdown]
-# ## July: a partner receives the segment, and a neighbour's telephone says no
+# ## July: a partner receives the segment; August: the person objects
 #
-# The neighbour's telephone is linked to their account, and an advertiser knows the telephone. Its browser sends the
-# Global Privacy Control. The denial reaches the account, which had agreed; and everybody who was given either is told
-# to stop.
+# An objection to marketing needs no reason. Nothing more is given away, and the partner is told to stop.
 
 # %%
+devices = Identities(now=calendar)
+for device in ("phone", "laptop"):
+    devices.link(device, me, kind="login")
 calendar.turn_to(7, 1)
 print("given to the partner:", profile.release("Parcel Post Ltd"))
-
-neighbour = ids[1]
-identities.link("telephone", neighbour, kind="login", since=calendar())
-identities.handed_over("telephone", "an advertiser", at=calendar())
-print("before:", *identities.states(ledger, ["telephone", neighbour], "offers"))
-ledger.append("telephone", "offers", "refused", source="signal", at=calendar())
-print("after: ", *identities.states(ledger, ["telephone", neighbour], "offers"))
-for order in identities.recall(ledger, "telephone", "offers", lambda _: "done", at=calendar()):
-    print(f"told to stop using {order.identifier!r}: {order.recipient}")
-
-# %% [markdown]
-# A browser that sends `Sec-GPC: 1` is followed on the page of the preference centre too. Agreement does not travel as
-# denials do: the account is in conflict, which is a no, whatever is agreed there.
-
-# %% [markdown]
-# ## August: the person objects to marketing
-#
-# No reason is asked, nothing is weighed, and whoever received the segment is told.
-
-# %%
+devices.handed_over(me, "Parcel Post Ltd")
 calendar.turn_to(8, 20)
 profile.object_marketing()
 print("given to the partner:", profile.release("Parcel Post Ltd"), f"({profile.why})")
 print("who ever received it:", profile.recipients())
-print("\n".join(told))
+print("told:", *told)
+profile.card()
+
+# %% [markdown]
+# ## September: a browser says no
+#
+# The browser on their phone sends the header `Sec-GPC: 1`: do not sell or share. It was said on one device and holds
+# on all that belong to the same person. Whoever was given one of them is told, and what they answer is kept.
+
+# %%
+calendar.turn_to(9, 9)
+for scope in read_gpc("1"):
+    ledger.append("phone", scope, "refused", source="signal", at=calendar())
+everything = ["phone", "laptop", me]
+for device, state in zip(everything, devices.states(ledger, everything, "sharing"), strict=True):
+    print(f"{device:8} {state.value}")
+for order in devices.recall(ledger, "phone", "sharing", lambda order: f"stopped using {order.identifier}"):
+    print(f"{order.recipient}: {order.answer}")
 
 # %% [markdown]
 # ## October: they come back, choose their own segment, and contest the model's
@@ -289,13 +311,12 @@ profile.erase()
 print("held before:", ", ".join(held))
 print("segment now:", profile.segment, f"({profile.why})")
 
-counted = admitted.X.head(1)
-print(erase(segmenter, counted, remaining=admitted.X.iloc[1:]))
+print(erase(segmenter, admitted.head(1), remaining=admitted.iloc[1:]))
 
 # %% [markdown]
 # ## What is left
 #
-# A log of what was asked and done, in which any change is found, and in which nothing personal is left.
+# A log of what was asked and done, in which any change is found, and in which none of their own words are left.
 
 # %%
 log.verify(log.head)

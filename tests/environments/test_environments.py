@@ -233,6 +233,23 @@ def test_a_damaged_file_is_an_environment_or_is_refused(data):
     assert environment.differences()
 
 
+@pytest.mark.parametrize("path", ["none", "", "a\0b", "x" * 5_000, "/"], ids=range(5))
+def test_a_lock_that_is_no_file_is_not_the_approved_one(path):
+    here = Environment.here("here").model_dump() | {"locks": {path: "0" * 64}}
+    (said,) = Environment(**here).differences()
+    assert "cannot be read" in said
+
+
+@pytest.mark.parametrize("name", ["", " ", "VM", "localhost", "train-1.example", "*", "."])
+def test_a_host_is_called_by_its_own_name_and_no_other(name, monkeypatch):
+    monkeypatch.setattr("platform.node", lambda: name)
+    place = Environment(name="training", hosts=["train-1", "vm"])
+    with place.active(), pytest.raises(OutsideEnvironmentError, match="this machine is called"):
+        require_environment("fit")
+    monkeypatch.setattr("platform.node", lambda: "train-1")
+    place.check()
+
+
 def test_missing_files(tmp_path):
     with pytest.raises(EnvironmentFileError, match="cannot read"):
         Environment.load(tmp_path / "none")

@@ -15,6 +15,7 @@ from xseg.personas import (
     NOT_KNOWN,
     PERSONAS,
     SCORES,
+    asked_first,
     learn_personas,
     persona_figures,
     persona_policy,
@@ -113,6 +114,61 @@ def test_no_policy_passes_an_inferred_score_off_as_asked():
     assert xseg.Policy.parse(policy.to_yaml()) == policy
     with pytest.raises(ParameterError, match="'trust', which is none of ai_use"):
         persona_policy(inferred=["trust"])
+
+
+ASKED = pd.DataFrame(
+    [[5, 5, 5], [4, np.nan, 4], [np.nan] * 3, [9, np.nan, 4]], columns=list(SCORES), index=["a", "b", "c", "d"]
+)
+CLICKS = pd.DataFrame([[1, 1], [2, 4], [1, 2], [3, 3], [1, 2]], columns=["ai_use", "ai_trust"], index=[*"abcd", 7])
+
+
+def test_what_people_said_comes_before_what_was_worked_out():
+    people = asked_first(ASKED, CLICKS, permitted=dict.fromkeys(CLICKS.index, True))
+    assert people.scores.index.tolist() == ["a", "b", "c", "d", "7"]
+    # What was said is never replaced, not even by something that makes more sense.
+    said = ASKED.notna()
+    assert people.scores.head(4)[said].equals(ASKED[said])
+    assert not people.inferred.head(4).to_numpy()[said.to_numpy()].any()
+    assert people.scores.loc["c"].tolist()[:2] == [1, 2]
+    assert people.inferred.to_numpy().sum() == 6
+    assert people.scores["ai_feeling"].isna().tolist() == [False, False, True, False, True]
+
+
+@pytest.mark.parametrize("answer", [None, False, 1, "yes", np.nan, 1.0])
+def test_nothing_is_worked_out_of_who_has_not_said_yes(answer):
+    for permitted in ({}, dict.fromkeys(CLICKS.index, answer)):
+        people = asked_first(ASKED, CLICKS, permitted=permitted)
+        assert people.scores.equals(ASKED.astype(float).rename_axis("person"))
+        assert not people.inferred.to_numpy().any()
+
+
+def test_each_card_says_what_was_worked_out_of_that_very_person():
+    people = asked_first(ASKED, CLICKS, permitted={"b": np.True_})
+    segmenter = persona_rules().fit(made_up()[0])
+    told = {}
+    for rows, policy in people.told("your clicks"):
+        cards = xseg.make_cards(segmenter, people.scores.iloc[rows], policy=policy)
+        told |= {people.scores.index[row]: card for row, card in zip(rows, cards, strict=True)}
+    assert sorted(told) == list("abcd")
+    for name, card in told.items():
+        sources = {reason.feature: reason.origin.source for reason in card.reasons}
+        assert [feature for feature, source in sources.items() if source == "inferred"] == ["ai_trust"] * (name == "b")
+        assert ("We worked this out from your clicks" in card.text()) == (name == "b")
+
+
+def test_what_cannot_be_put_together_is_refused():
+    everybody = dict.fromkeys(CLICKS.index, True)
+    with pytest.raises(FeatureNamesError, match="asked has no column 'ai_trust'"):
+        asked_first(ASKED.drop(columns="ai_trust"), CLICKS, permitted=everybody)
+    with pytest.raises(FeatureNamesError, match="worked_out has none"):
+        asked_first(ASKED, CLICKS[[]], permitted=everybody)
+    with pytest.raises(DataError, match="asked: 'a' is there twice"):
+        asked_first(pd.concat([ASKED, ASKED]), CLICKS, permitted=everybody)
+    with pytest.raises(DataError, match="worked_out: '7' is there twice"):
+        asked_first(ASKED, pd.concat([CLICKS, CLICKS.rename(index={7: "7"}).tail(1)]), permitted=everybody)
+    for bad in (0, 5.5, np.inf, -1):
+        with pytest.raises(DataError, match=r"worked_out, 'a': ai_use is .*; scores are 1 to 5"):
+            asked_first(ASKED, CLICKS.assign(ai_use=bad), permitted=everybody)
 
 
 def test_learned_personas_find_those_that_were_put_in():

@@ -1,9 +1,14 @@
 """A report says what the model is."""
 
+import hashlib
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
 import pytest
 
 import xseg
 from xseg.exceptions import NotFittedError, PolicyError
+from xseg.export._approval import remember
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +59,54 @@ def test_saved_whole_or_not_at_all(segmenter, tmp_path):
     assert (tmp_path / "report.html").read_text() == report.html()
     with pytest.raises(xseg.XsegError, match="cannot write"):
         report.save(tmp_path / "nowhere" / "report.html")
+
+
+def signed_by(segmenter, *states, by="Ada Marsh <b>", **changes):
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    for hours, state in enumerate(states):
+        asked = {
+            "review": b"what was found",
+            "expires": date(2027, 6, 1),
+            "now": now + timedelta(hours=hours),
+            **changes,
+        }
+        xseg.approve(segmenter, by=by, state=state, **asked)
+
+
+def test_the_page_says_first_whether_the_model_is_approved_and_by_whom():
+    customers = xseg.make_customers(400, random_state=0)
+    made = xseg.TreeSegmenter(3, random_state=0).fit(customers)
+    day = date(2026, 11, 24)
+    page = xseg.make_report(made, now=day)
+    assert page.facts.standing == ("This model is not approved. It is a draft. Nobody has signed for it.",)
+    assert page.html().index("not approved") < page.html().index("The groups")
+    signed_by(made, "reviewed")
+    page = xseg.make_report(made, now=day)
+    review = hashlib.sha256(b"what was found").hexdigest()
+    on = f"by Ada Marsh <b> on 24 November 2026, until 1 June 2027, on review {review[:4]}-{review[4:8]}."
+    assert page.facts.standing == ("This model is not approved. It was reviewed.", f"Reviewed {on}")
+    signed_by(made, "approved")
+    page = xseg.make_report(made, now=day)
+    assert page.facts.standing == ("This model is approved.", f"Approved {on}", f"Reviewed {on}")
+    assert "not approved" not in page.html()
+    assert "not approved" not in page._repr_html_()
+    assert "Ada Marsh &lt;b&gt; on 24 November" in page.html()
+    # Before it was signed, after it ended, and fitted on others, it is a draft.
+    for then in (day - timedelta(1), date(2027, 6, 1)):
+        assert (
+            xseg.make_report(made, now=then).facts.standing[0].startswith("This model is not approved. It is a draft.")
+        )
+    made.fit(customers.head(300))
+    assert "Nobody has signed for it" in xseg.make_report(made, now=day).html()
+
+
+def test_what_was_altered_is_not_told_as_signed():
+    made = xseg.TreeSegmenter(3, random_state=0).fit(xseg.make_customers(400, random_state=0))
+    signed_by(made, "reviewed", "approved")
+    remember(made, [replace(sign_off, by="Ben Holt") for sign_off in made.sign_offs_])
+    page = xseg.make_report(made, now=date(2026, 11, 24))
+    assert page.facts.standing == ("This model is not approved. It is a draft. Nobody has signed for it.",)
+    assert "Ben Holt" not in page.html()
 
 
 def test_what_cannot_be_reported_is_refused(segmenter):

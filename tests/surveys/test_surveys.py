@@ -205,13 +205,30 @@ BAD_ANSWERS = [
     ({"respondent": " "}, r"each row says whose"),
     ({"respondent": 1.5}, r"each row says whose"),
     ({"respondent": True}, r"each row says whose"),
+    ({"respondent": float("nan")}, r"each row says whose"),
+    ({"respondent": 2**64}, r"each row says whose"),
+    ({"respondent": 10**5_000}, r"each row says whose"),
+    ({"respondent": "b" * 201}, r"each row says whose"),
+    ({"respondent": " a "}, r"row 1: ' a ' has answered already, in row 0"),
+    ({"likes": 10**5_000}, r"a int is outside the scale"),
+    ({"likes": "x" * 10**6}, r"'xxx.*\.\.\. is none of"),
+    ({"x" * 10**6: 1}, r"'xxx.*\.\.\. is not a question"),
+    ({3: 1}, r"3 is not a question"),
+    ({"where": 10**5_000}, r"a int is none of"),
+    ({"books": 10**400}, r"is not a number"),
+    ({"books": 10**5_000}, r"a int is not a number"),
+    ({"books": float("nan"), "likes": -1}, r"-1 is outside the scale"),
+    ({"books": Fraction(10**400, 3)}, r"is not a number"),
+    ({"yes": 10**5_000}, r"a int is neither yes nor no"),
+    ({"helps": [10**5_000]}, r"a int is none of"),
 ]
 
 
 @pytest.mark.parametrize(("answer", "said"), BAD_ANSWERS)
 def test_bad_answers_are_refused_by_row_and_question(survey, answer, said):
-    with pytest.raises(AnswerError, match=said):
+    with pytest.raises(AnswerError, match=said) as refused:
         survey.read([{"respondent": "a"}, {"respondent": "b", **answer}], known=["a", "b"])
+    assert len(str(refused.value)) < 1_000
 
 
 junk = st.recursive(
@@ -277,6 +294,18 @@ def test_what_is_no_table_is_refused(survey, given):
         survey.read([3])
 
 
+def test_one_person_answers_once_however_the_name_is_typed(survey):
+    for first, again in ((1, "1"), ("a", "a "), ("\u00e9", "e\u0301"), (np.int64(4), 4)):
+        with pytest.raises(AnswerError, match="has answered already, in row 0"):
+            survey.read([{"respondent": first, "likes": 1}, {"respondent": again, "likes": 4}])
+    assert survey.read([{"respondent": "a", "likes": 1}, {"respondent": "A", "likes": 4}]).respondents == ("a", "A")
+
+
+def test_two_columns_of_one_name_are_refused(survey):
+    with pytest.raises(AnswerError, match="two columns have one name"):
+        survey.read(pd.DataFrame([["a", 1, 4]], columns=["respondent", "likes", "likes"]))
+
+
 def test_answers_to_another_version_are_refused(survey):
     other = Survey.parse(TEXT.replace("Books bore me.", "Books please me."))
     answers = survey.read(ROWS)
@@ -326,6 +355,45 @@ def test_forged_replayed_expired_and_early_receipts_are_refused(survey):
         survey.receipts(ROWS, now=datetime(2026, 11, 24))
 
 
+@pytest.mark.parametrize("now", [datetime(2026, 1, 1), NOW.date(), "2026-01-01T00:00:00Z", 0, float("nan")])
+def test_receipts_need_a_time_with_its_zone(survey, now):
+    (receipt,) = survey.receipts(ROWS, now=NOW)
+    for ask in (lambda: survey.receipts(ROWS, now=now), lambda: receipt.check(survey, now=now)):
+        with pytest.raises(ReceiptError, match="time zone"):
+            ask()
+
+
+def test_receipts_end_within_the_calendar(survey):
+    long = Survey.parse(TEXT.replace("retention_days: 30", "retention_days: 99999999999"))
+    for asked, now in ((survey, datetime(9999, 12, 31, tzinfo=UTC)), (long, NOW)):
+        with pytest.raises(ReceiptError, match=r"is outside the calendar; shorten the purpose's retention_days"):
+            asked.receipts(ROWS, now=now)
+
+
+def test_a_receipt_that_is_replayed_after_a_withdrawal_changes_nothing(survey):
+    (receipt,) = survey.receipts(ROWS, now=NOW)
+    ledger = Ledger(now=lambda: NOW + timedelta(days=2))
+    ledger.append(**receipt.statement())
+    ledger.append("7", "offers", "withdrawn", source="account", at=NOW + timedelta(days=1))
+    for _ in range(2):
+        ledger.append(**receipt.statement())
+        assert not ledger.mask(["7"], "offers", at=NOW + timedelta(days=2))[0]
+
+
+def test_answers_before_the_consent_do_not_count_and_do_after(survey):
+    (receipt,) = survey.receipts(ROWS, now=NOW)
+    ledger = Ledger(now=lambda: NOW)
+    ledger.append(**receipt.statement())
+    assert not ledger.mask(["7"], "offers", at=NOW - timedelta(seconds=1))[0]
+    assert ledger.mask(["7"], "offers", at=NOW)[0]
+    # Whoever answered first and agrees only now is a new reading of the same answers.
+    before = survey.read([{"respondent": "b", "likes": 3}])
+    assert survey.features(before, purpose="offers")["likes"].isna().all()
+    assert survey.receipts(before, now=NOW) == ()
+    after = survey.read([{**before.to_records()[0], "yes": True}])
+    assert survey.features(after, purpose="offers")["likes"].tolist() == ["often"]
+
+
 BAD_SURVEYS = [
     ("likes: {type: likert", "likes: {type: likrt", r"line 8: questions.likes: .*likrt"),
     ("unit: book", "unti: book", r"line 13: questions.books.unti: unknown key; .*Did you mean 'unit'\?"),
@@ -350,6 +418,16 @@ BAD_SURVEYS = [
     ("title: our", "id: our", r"repeats keys"),
     ("title: our", "title: &a our", r"the anchor '&a'.*"),
     ("sensitive: true", "sensitive: maybe", r"sensitive"),
+    ("title: our", "title: *a our", r"alias|anchor|not a survey in YAML"),
+    ("id: reading", "id: !!python/name:os.system reading", r"found the tag"),
+    ("id: reading", "id: reading\n<<: {id: x}", r"<<: unknown key"),
+    ("  bored: {", "  likes: {", r"questions.likes: already given on line 8"),
+    ("least: 0", "least: .nan", r"questions.books.least"),
+    ("most: 400", "most: .inf", r"questions.books.most"),
+    ("least: 0", "least: 1e999", r"questions.books.least"),
+    ("[never, rarely, often, always], purposes: [offers, service]", "[1, 2]", r"put it in quotes"),
+    ("type: choice,", "type: [choice],", r"questions.where"),
+    ("scores:", "---\nscores:", r"expected a single document"),
 ]
 
 
@@ -358,6 +436,12 @@ def test_bad_surveys_are_refused_by_line(part, instead, said):
     assert part in TEXT
     with pytest.raises(SurveyError, match=said):
         Survey.parse(TEXT.replace(part, instead, 1))
+
+
+def test_giant_and_deep_surveys_are_refused():
+    for instead, said in (("[" * 2_000, "nesting deeper"), ("x" * 2**20, "at most 1,048,576 bytes")):
+        with pytest.raises(SurveyError, match=said):
+            Survey.parse(TEXT.replace("our survey on reading", instead))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "id: a", "id: a\ntitle: b\nquestions: {}", "a: [", "questions: 3"])

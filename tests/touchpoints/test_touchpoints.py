@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
 import xseg
-from xseg.exceptions import DataError, TouchpointError
+from xseg.exceptions import ApprovalError, DataError, TouchpointError
 from xseg.personas import persona_policy, persona_rules
 from xseg.personas._preset import ARCHETYPES
 from xseg.touchpoints import Certification, Touchpoint
@@ -319,6 +319,33 @@ def test_segments_of_other_models_are_not_open_unless_somebody_says_so():
     assert {person.touchpoint for person in closed if person.segment == name} == {"desk"}
     with pytest.raises(TouchpointError, match="cannot be automated"):
         xseg.route(tree, customers, automate=[name], guarded=[name], **asked)
+
+
+@pytest.mark.parametrize("name", ["skeptics", "SKEPTICS", " Skeptics ", "Ｓkeptics", "avoiders", "not  known"])
+def test_another_spelling_of_a_guarded_segment_is_no_way_round(crowd, name):
+    scores, _ = crowd
+    renamed = xseg.RuleSegmenter({name: "ai_use < 3"}, "Enthusiasts").fit(scores.dropna())
+    asked = {"touchpoints": [BOT, SHOP, DESK], "policy": persona_policy(), "permitted": [True] * len(scores.dropna())}
+    with pytest.raises(TouchpointError, match="cannot be automated"):
+        xseg.route(renamed, scores.dropna(), automate=[name], now=DAY, **asked)
+    routes = xseg.route(renamed, scores.dropna(), now=DAY, **asked)
+    assert not any(person.automation for person in routes if person.segment == name)
+
+
+def test_a_draft_routes_nobody_where_an_approval_is_required(crowd):
+    scores, _ = crowd
+    people = persona_rules().fit(scores)
+    now = datetime(2026, 11, 24, 8, tzinfo=UTC)
+    for require in ("reviewed", "approved"):
+        with pytest.raises(ApprovalError, match=f"a draft, and {require} is required"):
+            routed((scores, people), require=require)
+    with pytest.raises(ApprovalError, match="require is 'final'"):
+        routed((scores, people), require="final")
+    for state in ("reviewed", "approved"):
+        xseg.approve(people, by="Ada Marsh", review=b"seen", state=state, expires=DAY + timedelta(9), now=now)
+    assert list(routed((scores, people), require="approved")) == list(routed((scores, people)))
+    with pytest.raises(ApprovalError, match="ended on"):
+        routed((scores, people), require="approved", now=DAY + timedelta(9))
 
 
 BAD = [

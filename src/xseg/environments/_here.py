@@ -44,7 +44,8 @@ def file_digest(path: str) -> str | None:
     """Give the SHA-256 of a file; None if it cannot be read."""
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError:
+    except (OSError, ValueError):
+        # A name that no file can have is that of no file.
         return None
 
 

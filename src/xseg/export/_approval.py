@@ -91,11 +91,14 @@ class Approval:
         Of the model.
     sign_offs : tuple of SignOff
         All that was signed for it, the oldest first.
+    counting : tuple of SignOff
+        Those of them that were not altered, are in the order of time and had been given by that day.
     """
 
     state: State
     fingerprint: str
     sign_offs: tuple[SignOff, ...]
+    counting: tuple[SignOff, ...] = ()
 
 
 def sign(
@@ -144,7 +147,7 @@ def record(sign_offs: Iterable[SignOff], fingerprint: str, day: date) -> Approva
     counting = [one for one, fits in zip(whole, in_order(whole), strict=True) if fits and one.day <= day]
     last = counting[-1] if counting else None
     holds = last is not None and not last.ended(day) and (last.state != "approved" or _rests(last, counting[:-1]))
-    return Approval(last.state if last is not None and holds else "draft", fingerprint, own)
+    return Approval(last.state if last is not None and holds else "draft", fingerprint, own, tuple(counting))
 
 
 def states_on(sign_offs: Sequence[SignOff], fingerprint: str, day: date) -> set[State]:

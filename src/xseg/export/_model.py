@@ -32,7 +32,7 @@ from xseg.export._kinds import KINDS, SavedKind
 from xseg.export._parameters import plain
 from xseg.segmenters import fold
 
-__all__ = ["approval_of", "approve", "fingerprint", "load", "save"]
+__all__ = ["approval_of", "approve", "fingerprint", "load", "require_state", "save"]
 
 _MOST_BYTES = 256 * 2**20
 
@@ -260,6 +260,39 @@ def approval_of(segmenter: Any, *, now: date | None = None) -> Approval:
     See `approve`.
     """
     return record(signed(segmenter), fingerprint(segmenter), day_of(now))
+
+
+def require_state(segmenter: Any, require: State | None, *, now: date | None = None) -> None:
+    """Refuse a model that is less than what is required, as `load` does.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter, or Pipeline that ends in one
+        The model.
+    require : {"draft", "reviewed", "approved"} or None
+        The least that it must be; None asks for nothing.
+    now : date, default=None
+        The day on which sign-offs must count; None means today (UTC).
+
+    Raises
+    ------
+    ApprovalError
+        It is less than that, there is no such state, or something signed for it was altered.
+    NotFittedError, UnsupportedModelError
+        As for `save`.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> from xseg.export import require_state
+    >>> customers = xseg.make_customers(500, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> require_state(segmenter, "draft")
+    """
+    if require is not None:
+        own = fingerprint(segmenter)
+        mine = [sign_off for sign_off in signed(segmenter) if sign_off.fingerprint == own]
+        check_sign_offs(mine, own, day_of(now), require, None)
 
 
 def fingerprint(segmenter: Any) -> str:

@@ -4,6 +4,7 @@ Enthusiasts, AI-Assisted Shoppers, Skeptics and Avoiders are told apart by what 
 enough is "Not known", and nobody is guessed into a persona.
 """
 
+from xseg.personas._asked import AskedFirst, asked_first
 from xseg.personas._figures import PersonaFigures, persona_figures
 from xseg.personas._learned import LearnedPersonas, learn_personas
 from xseg.personas._preset import NOT_KNOWN, PERSONAS, SCORES, persona_policy, persona_rules, persona_survey
@@ -12,8 +13,10 @@ __all__ = [
     "NOT_KNOWN",
     "PERSONAS",
     "SCORES",
+    "AskedFirst",
     "LearnedPersonas",
     "PersonaFigures",
+    "asked_first",
     "learn_personas",
     "persona_figures",
     "persona_policy",

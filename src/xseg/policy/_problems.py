@@ -11,9 +11,18 @@ from xseg.policy._yaml import KeyPath, Lines
 _LONGEST_VALUE = 60
 
 
+def shown(value: object) -> str:
+    """Return a value as a message shows it: in one short piece, whatever it is."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a value that cannot even be shown must not hide what is wrong with it
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
+
+
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the known name nearest to `name`, or nothing."""
-    nearest = get_close_matches(str(name), list(known), n=1)
+    nearest = get_close_matches(name if isinstance(name, str) else shown(name), list(known), n=1)
     return f" Did you mean {nearest[0]!r}?" if nearest else ""
 
 
@@ -59,12 +68,7 @@ def _what(detail: ErrorDetails, keys_at: Callable[[KeyPath], Sequence[str]]) -> 
         return "is missing; write it"
     if kind == "literal_error":
         expected = detail["ctx"]["expected"]
-        return f"found {_shown(value)}; allowed: {expected}.{did_you_mean(value, expected.split(chr(39))[1::2])}"
+        return f"found {shown(value)}; allowed: {expected}.{did_you_mean(value, expected.split(chr(39))[1::2])}"
     if kind == "string_type" and isinstance(value, bool | int | float):
-        return f"found {_shown(value)} where text was expected; put it in quotes"
-    return f"found {_shown(value)}; {detail['msg']}"
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
+        return f"found {shown(value)} where text was expected; put it in quotes"
+    return f"found {shown(value)}; {detail['msg']}"

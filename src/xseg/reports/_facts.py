@@ -11,11 +11,12 @@ from xseg.core.conditions import condition_of
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
 from xseg.core.tree import LEAF, ThresholdTree
-from xseg.export import fingerprint
+from xseg.export import Approval
 from xseg.ink import Figure, Quantity, condition_words, figures_of, language_of, other_categories
 from xseg.policy import Policy
 from xseg.reports._checks import Check, Measured, checks_of, label_of
 from xseg.reports._overview import Curve, Overview, curve_of, overview_of
+from xseg.reports._standing import standing_words
 
 __all__ = ["Node", "ReportFacts", "SegmentFacts", "Trait", "gather", "segment_facts"]
 
@@ -61,6 +62,8 @@ class ReportFacts:
     """Everything a report says."""
 
     title: str
+    approved: bool
+    standing: tuple[str, ...]
     figures: tuple[Figure, ...]
     segments: tuple[SegmentFacts, ...]
     root: Node | None
@@ -71,8 +74,8 @@ class ReportFacts:
     model: str
 
 
-def gather(segmenter: Any, policy: Policy, measured: Measured) -> ReportFacts:
-    """Gather the facts of a fitted segmenter, and of what was measured of it."""
+def gather(segmenter: Any, policy: Policy, measured: Measured, approval: Approval) -> ReportFacts:
+    """Gather the facts of a fitted segmenter, of what was measured of it, and of who signed for it."""
     segments = segmenter.segments_
     people = segmenter.profile_.sizes.sum()
     groups = Figure(str(len(segments)), "groups", _how_made(segmenter.model_))
@@ -83,6 +86,8 @@ def gather(segmenter: Any, policy: Policy, measured: Measured) -> ReportFacts:
     )
     return ReportFacts(
         title=f"{people:,.0f} people in {len(segments)} groups",
+        approved=approval.state == "approved",
+        standing=standing_words(approval),
         figures=figures,
         segments=tuple(segment_facts(segmenter, policy, index) for index in range(len(segments))),
         written=tuple(getattr(segmenter, "rules_", ())),
@@ -90,7 +95,7 @@ def gather(segmenter: Any, policy: Policy, measured: Measured) -> ReportFacts:
         overview=overview_of(segmenter, lambda name: label_of(policy, name)),
         curve=None if measured.tradeoff is None else curve_of(measured.tradeoff),
         checks=checks_of(segmenter, policy, measured),
-        model=fingerprint(segmenter),
+        model=approval.fingerprint,
     )
 
 

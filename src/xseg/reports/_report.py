@@ -1,10 +1,12 @@
 """One page about a whole model."""
 
 import os
+from datetime import date
 from typing import Any
 
 from xseg._files import write_whole
 from xseg.exceptions import XsegError
+from xseg.export import approval_of
 from xseg.ink import environment
 from xseg.metrics import Stability, Tradeoff, structure
 from xseg.policy import Policy
@@ -56,8 +58,11 @@ def make_report(
     policy: Any = None,
     stability: Stability | None = None,
     tradeoff: Tradeoff | None = None,
+    now: date | None = None,
 ) -> Report:
     """Make a page about a model: who the groups are, how they are told apart, and what to look at.
+
+    It says first whether the model is approved (see `xseg.approve`), by whom and on which review.
 
     Parameters
     ----------
@@ -71,6 +76,8 @@ def make_report(
         What `xseg.metrics.stability` measured.
     tradeoff : Tradeoff, default=None
         What `xseg.metrics.tradeoff` measured; it is drawn.
+    now : date, default=None
+        The day on which an approval must count; None means today (UTC).
 
     Returns
     -------
@@ -95,9 +102,10 @@ def make_report(
     >>> report.html().startswith("<!doctype html>")
     True
     """
+    approval = approval_of(segmenter, now=now)
     segmenter = fold(segmenter)
     segmenter._check_fitted()
     told = Policy.of(policy)
     told.check_columns(segmenter.profile_.bins.schema.names)
     found = None if X is None or segmenter.n_segments_ < 2 else structure(X, segmenter.n_segments_, random_state=0)
-    return Report(gather(segmenter, told, Measured(found, stability, tradeoff)))
+    return Report(gather(segmenter, told, Measured(found, stability, tradeoff), approval))

@@ -4,16 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
+from unicodedata import normalize
 
 import narwhals as nw
 
 from xseg.exceptions import AnswerError, UnsupportedTableError
-from xseg.policy._problems import did_you_mean
+from xseg.policy._problems import did_you_mean, shown
 from xseg.surveys._questions import UnfitAnswer
 
 __all__ = ["Answers", "read_answers"]
 
 _MOST_SHOWN = 20
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,9 @@ def _records(given: Any) -> list[Mapping[str, Any]]:
     except TypeError as error:
         message = f"answers are a {type(given).__name__}; give a table or a list of dicts"
         raise UnsupportedTableError(message) from error
+    except nw.exceptions.DuplicateError as error:
+        message = f"two columns have one name, so it is not clear which answer counts: {str(error)[:200]}"
+        raise AnswerError(message) from error
     return list(frame.iter_rows(named=True))
 
 
@@ -105,7 +110,7 @@ def _unknown_questions(
     for name, row in first.items():
         if name != respondent and name not in questions:
             hint = did_you_mean(name, [*questions, respondent])
-            yield row, f"row {row}: {name!r} is not a question of this survey.{hint}"
+            yield row, f"row {row}: {shown(name)} is not a question of this survey.{hint}"
 
 
 def _respondents(
@@ -116,20 +121,22 @@ def _respondents(
         given = record.get(respondent)
         name = _name(given)
         if name is None:
-            yield row, f"row {row}: {respondent} is {given!r}; each row says whose answers it holds"
+            yield row, f"row {row}: {respondent} is {shown(given)}; each row says whose answers it holds"
             continue
         if known is not None and name not in known:
-            yield row, f"row {row}: {name!r} is not among the {len(known):,} people who were asked"
-        if name in seen:
-            yield row, f"row {row}: {name!r} has answered already, in row {seen[name]}"
-        seen.setdefault(name, row)
+            yield row, f"row {row}: {shown(name)} is not among the {len(known):,} people who were asked"
+        same = normalize("NFKC", name).strip()
+        if same in seen:
+            yield row, f"row {row}: {shown(name)} has answered already, in row {seen[same]}"
+        seen.setdefault(same, row)
         who.append(name)
 
 
 def _name(given: Any) -> str | None:
     if isinstance(given, str):
-        return given if given.strip() else None
-    return str(int(given)) if isinstance(given, Integral) and not isinstance(given, bool) else None
+        return given if given.strip() and len(given) <= _LONGEST_NAME else None
+    is_number = isinstance(given, Integral) and not isinstance(given, bool) and abs(int(given)) < 2**64
+    return str(int(given)) if is_number else None
 
 
 def _read(question: Any, given: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field
 
 from xseg.policy._parts import Frozen, Words
-from xseg.policy._problems import did_you_mean
+from xseg.policy._problems import did_you_mean, shown
 
 __all__ = ["Choice", "Choices", "Consent", "Likert", "Number", "Question", "UnfitAnswer"]
 
@@ -74,7 +74,7 @@ class Likert(_Question):
             return _known(value, self.scale)
         step = _whole(value, "a step of the scale or its number")
         if not 1 <= step <= len(self.scale):
-            message = f"{value!r} is outside the scale; it has steps 1 to {len(self.scale)}"
+            message = f"{shown(value)} is outside the scale; it has steps 1 to {len(self.scale)}"
             raise UnfitAnswer(message)
         return self.scale[step - 1]
 
@@ -147,7 +147,7 @@ class Choices(_Question):
         given = [_known(one, self.options) for one in _several(value)]
         twice = next((one for place, one in enumerate(given) if one in given[:place]), None)
         if twice is not None:
-            message = f"{twice!r} is chosen twice"
+            message = f"{shown(twice)} is chosen twice"
             raise UnfitAnswer(message)
         alone = next((one for one in given if one in self.exclusive), None)
         if alone is not None and len(given) > 1:
@@ -200,15 +200,15 @@ class Number(_Question):
 
     def read(self, value: Any) -> float:
         """Give the number."""
-        if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
-            message = f"{value!r} is not a number"
+        number = _finite(value)
+        if number is None:
+            message = f"{shown(value)} is not a number"
             raise UnfitAnswer(message)
-        number = float(value)
         if self.whole and not number.is_integer():
-            message = f"{value!r} is not a whole number"
+            message = f"{shown(value)} is not a whole number"
             raise UnfitAnswer(message)
         if (self.least is not None and number < self.least) or (self.most is not None and number > self.most):
-            message = f"{value!r} is outside {_span(self.least, self.most)}"
+            message = f"{shown(value)} is outside {_span(self.least, self.most)}"
             raise UnfitAnswer(message)
         return number
 
@@ -247,7 +247,7 @@ class Consent(_Question):
             return value == "yes"
         if type(value).__name__ in {"bool", "bool_"}:
             return bool(value)
-        message = f"{value!r} is neither yes nor no; write true, false, 'yes' or 'no'"
+        message = f"{shown(value)} is neither yes nor no; write true, false, 'yes' or 'no'"
         raise UnfitAnswer(message)
 
     def names_purposes(self) -> tuple[str, tuple[str, ...]]:
@@ -267,7 +267,7 @@ Question: TypeAlias = Annotated[Likert | Choice | Choices | Number | Consent, Fi
 def _known(value: Any, options: tuple[str, ...]) -> str:
     if isinstance(value, str) and value.strip() in options:
         return value.strip()
-    message = f"{value!r} is none of {', '.join(map(repr, options))}.{did_you_mean(value, options)}"
+    message = f"{shown(value)} is none of {', '.join(map(repr, options))}.{did_you_mean(value, options)}"
     raise UnfitAnswer(message)
 
 
@@ -275,9 +275,19 @@ def _whole(value: Any, wanted: str) -> int:
     # A table with open questions holds its whole numbers as decimals.
     is_whole = isinstance(value, Integral) or (isinstance(value, float) and value.is_integer())
     if isinstance(value, bool) or not is_whole:
-        message = f"{value!r} is not {wanted}"
+        message = f"{shown(value)} is not {wanted}"
         raise UnfitAnswer(message)
     return int(value)
+
+
+def _finite(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None
 
 
 def _several(value: Any) -> list[Any]:
@@ -285,7 +295,7 @@ def _several(value: Any) -> list[Any]:
         return [one.strip() for one in value.split(_SEPARATOR)] if value.strip() else []
     if isinstance(value, Iterable) and not isinstance(value, dict):
         return list(value)
-    message = f"{value!r} is not a list of options, or a text with {_SEPARATOR!r} between them"
+    message = f"{shown(value)} is not a list of options, or a text with {_SEPARATOR!r} between them"
     raise UnfitAnswer(message)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from xseg.exceptions import ReceiptError
+from xseg.policy._problems import shown
 
 if TYPE_CHECKING:
     from xseg.surveys._survey import Survey
@@ -97,9 +98,17 @@ def issue(survey: "Survey", respondent: str, purpose: str, at: datetime) -> Cons
         "version": survey.digest,
         "purpose": purpose,
         "at": moment.isoformat(),
-        "until": None if days is None else (moment + timedelta(days=days)).isoformat(),
+        "until": None if days is None else _end(moment, days).isoformat(),
     }
     return ConsentReceipt(**facts, digest=_digest(facts))  # type: ignore[arg-type]
+
+
+def _end(moment: datetime, days: int) -> datetime:
+    try:
+        return moment + timedelta(days=days)
+    except OverflowError as error:
+        message = f"{days:,} days after {moment.date()} is outside the calendar; shorten the purpose's retention_days"
+        raise ReceiptError(message) from error
 
 
 def _check(receipt: ConsentReceipt, survey: "Survey", now: datetime) -> None:
@@ -136,10 +145,17 @@ def _out_of_time(receipt: ConsentReceipt, now: datetime) -> str | None:
 def _moment(at: datetime | None) -> datetime:
     if at is None:
         return datetime.now(UTC)
+    if not isinstance(at, datetime):
+        message = f"{shown(at)} is no time; give one with a time zone, such as datetime.now(UTC)"
+        raise ReceiptError(message)
     if at.tzinfo is None:
         message = f"{at.isoformat()} has no time zone; give one, such as datetime.now(UTC)"
         raise ReceiptError(message)
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        message = f"{at.isoformat()} is outside the calendar"
+        raise ReceiptError(message) from error
 
 
 def _digest(facts: dict[str, Any]) -> str:

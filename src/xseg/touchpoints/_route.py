@@ -4,9 +4,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, overload
+from unicodedata import normalize
 
 from xseg.cards import make_cards
 from xseg.exceptions import TouchpointError
+from xseg.export import State, require_state
 from xseg.personas import NOT_KNOWN
 from xseg.policy import Policy
 from xseg.policy._problems import did_you_mean
@@ -123,6 +125,7 @@ def route(
     automate: Collection[str] | None = None,
     guarded: Collection[str] = (),
     draw: str = "",
+    require: State | None = None,
     now: date | None = None,
 ) -> Routes:
     """Say of each person where they are met, whether a program may help them, and if not, why.
@@ -154,8 +157,10 @@ def route(
         Segments beside "Skeptics" and "Avoiders" whose people only certified touchpoints meet.
     draw : str, default=""
         Names the draw of lots: another word, another order among equals.
+    require : {"draft", "reviewed", "approved"}, default=None
+        The least that the model must be (see `xseg.approve`); None asks for nothing.
     now : date, default=None
-        The day on which certifications must hold; None means today (UTC).
+        The day on which certifications and approvals must hold; None means today (UTC).
 
     Returns
     -------
@@ -167,6 +172,8 @@ def route(
     TouchpointError
         There is no touchpoint, two have one name, an id is missing or there twice, a sequence does not fit the rows,
         a segment is not one of the segmenter's, or is both automated and guarded.
+    ApprovalError
+        The model is less than what is required.
     NotFittedError, SchemaError, PolicyError, UnsupportedModelError, DataError
         As for `make_cards`.
 
@@ -195,6 +202,7 @@ def route(
     [('assistant', ()), ('desk', ('persona', 'close call')), ('desk', ('persona not known', 'no permission'))]
     """
     day = datetime.now(UTC).date() if now is None else read_day(now)
+    require_state(segmenter, require, now=day)
     places = checked_touchpoints(touchpoints)
     names = None if ids is None else read_ids(ids)
     told = Policy.of(policy)
@@ -251,13 +259,18 @@ def _stances(segments: Sequence[str], automate: Collection[str] | None, guarded:
         if name not in segments:
             message = f"{name!r} is none of the segments {', '.join(segments)}.{did_you_mean(name, segments)}"
             raise TouchpointError(message)
-    closed = {*_GUARDED, *guarded}
+    closed = {_plain(name) for name in (*_GUARDED, *guarded)}
     opened = {*(_OPEN if automate is None else automate)} - ({*guarded} if automate is None else set())
-    both = sorted(opened & {*closed, NOT_KNOWN})
+    both = sorted(name for name in opened if _plain(name) in {*closed, _plain(NOT_KNOWN)})
     if both:
         message = f"{both[0]!r} cannot be automated: its people have doubts about AI, avoid it, or are not known"
         raise TouchpointError(message)
-    return ["guarded" if name in closed else "open" if name in opened else "unknown" for name in segments]
+    return ["guarded" if _plain(name) in closed else "open" if name in opened else "unknown" for name in segments]
+
+
+def _plain(name: str) -> str:
+    """Give a name as people hear it, so that no other spelling of a guarded segment is a way round."""
+    return " ".join(normalize("NFKC", name).casefold().split())
 
 
 def _uses_sensitive(model: Any, policy: Policy) -> bool:

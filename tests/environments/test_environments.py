@@ -283,9 +283,8 @@ def test_nothing_opens_a_socket(monkeypatch, tmp_path):
         xseg.make_report(segmenter, customers, policy=xseg.customers_policy()).save(tmp_path / "report.html")
         xseg.save(segmenter, tmp_path / "m.json")
         xseg.load(tmp_path / "m.json", require="reviewed")
-        xseg.review(segmenter, xseg.customers_policy(), customers, notice="We use your orders.").save(
-            tmp_path / "r.html"
-        )
+        notice = xseg.write_notice(xseg.customers_policy())
+        xseg.review(segmenter, xseg.customers_policy(), customers, notice=notice).save(tmp_path / "review.html")
         survey = persona_survey()
         answers = survey.read([{"respondent": n, "shops_with_ai": n, "may_use": True} for n in range(1, 6)])
         survey.receipts(answers)

@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xseg
+from xseg.consent import Ledger
 from xseg.environments import Environment, packages_digest, read_overrides, require_environment
 from xseg.exceptions import EnvironmentFileError, OutsideEnvironmentError, ParameterError
 from xseg.export._kinds import KINDS
+from xseg.personas import persona_rules, persona_survey
+from xseg.touchpoints import Touchpoint
 
 ELSEWHERE = Environment(name="elsewhere", hosts=["no such machine"])
 
@@ -280,3 +283,12 @@ def test_nothing_opens_a_socket(monkeypatch, tmp_path):
         xseg.make_report(segmenter, customers, policy=xseg.customers_policy()).save(tmp_path / "report.html")
         xseg.save(segmenter, tmp_path / "m.json")
         xseg.load(tmp_path / "m.json", require="reviewed")
+        notice = xseg.write_notice(xseg.customers_policy())
+        xseg.review(segmenter, xseg.customers_policy(), customers, notice=notice).save(tmp_path / "review.html")
+        survey = persona_survey()
+        answers = survey.read([{"respondent": n, "shops_with_ai": n, "may_use": True} for n in range(1, 6)])
+        survey.receipts(answers)
+        scores = survey.score(answers, purpose="assistance").fillna(3)
+        people = persona_rules().fit(scores)
+        xseg.route(people, scores, touchpoints=[Touchpoint("assistant", "app", automated=True)])
+        xseg.Profile(segmenter, xseg.customers_policy(), Ledger(), "a", customers.head(1), purpose="offers").agree()

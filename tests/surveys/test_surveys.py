@@ -15,6 +15,7 @@ import xseg
 from xseg.consent import Ledger
 from xseg.exceptions import AnswerError, ParameterError, ReceiptError, SurveyError, UnsupportedTableError
 from xseg.surveys import Answers, Survey
+from xseg.surveys._contradictions import keys_at
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TEXT = """\
@@ -469,3 +470,7 @@ def test_every_change_of_words_is_another_version(survey):
                  "bored], min": "likes], min"}.get(part, other)  # fmt: skip
         assert Survey.parse(TEXT.replace(part, other, 1)).digest != survey.digest
     assert len(Answers(survey.digest, (), {})) == 0
+
+
+def test_the_keys_that_a_message_names_are_those_of_a_survey():
+    assert keys_at(("x",)) == tuple(Survey.model_fields)

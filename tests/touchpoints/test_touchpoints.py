@@ -321,6 +321,18 @@ def test_segments_of_other_models_are_not_open_unless_somebody_says_so():
         xseg.route(tree, customers, automate=[name], guarded=[name], **asked)
 
 
+def test_whoever_says_the_most_is_no_close_call(crowd):
+    """Beyond the ends of a scale there is nothing that anybody could say."""
+    scores, people = crowd
+    fractions = scores.dropna()["ai_trust"]
+    assert (fractions % 1 != 0).any()
+    most = pd.DataFrame([[5.0, 5, 5], [1, 1, 1]], columns=scores.columns)
+    asked = {"ids": ["a", "b"], "permitted": [True, True]}
+    keen, avoider = routed((most, people), **asked)
+    assert (keen.touchpoint, keen.reasons) == ("assistant", ())
+    assert (avoider.touchpoint, avoider.reasons) == ("desk", ("persona",))
+
+
 @pytest.mark.parametrize("name", ["skeptics", "SKEPTICS", " Skeptics ", "Ｓkeptics", "avoiders", "not  known"])
 def test_another_spelling_of_a_guarded_segment_is_no_way_round(crowd, name):
     scores, _ = crowd

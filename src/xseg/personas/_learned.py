@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from xseg.exceptions import DataError, FeatureNamesError
-from xseg.personas._preset import ARCHETYPES, NOT_KNOWN, PERSONAS, SCORES, persona_rules
+from xseg.personas._preset import ARCHETYPES, KNOWN, NOT_KNOWN, PERSONAS, SCORES, persona_rules
 from xseg.segmenters import RuleSegmenter, TreeSegmenter
 
 __all__ = ["LearnedPersonas", "centres_of", "known_scores", "learn_personas"]
-
-_KNOWN = " and ".join(f"1 <= {name} <= 5" for name in SCORES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +23,7 @@ class LearnedPersonas:
     Attributes
     ----------
     segmenter : RuleSegmenter
-        The leaves of the tree as rules; who has not all three scores from 1 to 5 is "Not known".
+        The leaves of the tree as rules; as in `persona_rules`, who has not all three scores is "Not known".
     tree : TreeSegmenter
         The tree, fitted on those whose scores are known.
     distance : dict of str to float
@@ -138,9 +136,7 @@ def _rules(tree: TreeSegmenter) -> list[list[str]]:
 
     return [
         [
-            " and ".join(
-                [_KNOWN, *(condition_text(replace(condition, missing=False)) for condition in rule.conditions)]
-            )
+            " and ".join([KNOWN, *(condition_text(replace(condition, missing=False)) for condition in rule.conditions)])
             for rule in segment.rules
         ]
         for segment in tree.segments_

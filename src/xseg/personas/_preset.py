@@ -9,19 +9,29 @@ from xseg.policy import Policy, SegmentPolicy
 from xseg.segmenters import RuleSegmenter
 from xseg.surveys import Survey
 
-__all__ = ["ARCHETYPES", "NOT_KNOWN", "PERSONAS", "SCORES", "persona_policy", "persona_rules", "persona_survey"]
+__all__ = [
+    "ARCHETYPES",
+    "KNOWN",
+    "NOT_KNOWN",
+    "PERSONAS",
+    "SCORES",
+    "persona_policy",
+    "persona_rules",
+    "persona_survey",
+]
 
 SCORES: Final = ("ai_use", "ai_trust", "ai_feeling")
 NOT_KNOWN: Final = "Not known"
 PERSONAS: Final = ("Enthusiasts", "AI-Assisted Shoppers", "Skeptics", "Avoiders")
 
-# Every score is from 1 to 5. A rule asks for all of them, so that nobody is put anywhere by half of what they said.
-_KNOWN = "1 <= ai_use <= 5 and 1 <= ai_trust <= 5 and 1 <= ai_feeling <= 5"
+# Every score is from 1 to 5. A rule asks for all of them, so that nobody is put anywhere by half of what they said. It
+# asks half a point beside the ends: at the very ends, whoever says the most would be a hair away from being not known.
+KNOWN: Final = " and ".join(f"0.5 < {name} < 5.5" for name in SCORES)
 _RULES: Final = {
-    "Avoiders": f"{_KNOWN} and ai_use < 2",
-    "Skeptics": f"{_KNOWN} and (ai_trust < 2.5 or ai_feeling < 2.5)",
-    "Enthusiasts": f"{_KNOWN} and ai_use >= 4 and ai_trust >= 3.5 and ai_feeling >= 4",
-    "AI-Assisted Shoppers": _KNOWN,
+    "Avoiders": f"{KNOWN} and ai_use < 2",
+    "Skeptics": f"{KNOWN} and (ai_trust < 2.5 or ai_feeling < 2.5)",
+    "Enthusiasts": f"{KNOWN} and ai_use >= 4 and ai_trust >= 3.5 and ai_feeling >= 4",
+    "AI-Assisted Shoppers": KNOWN,
 }
 # Where each persona stands if none of the people is one: a point well inside its rule.
 ARCHETYPES: Final = {
@@ -88,8 +98,8 @@ def persona_rules(*, n_jobs: int | None = None) -> RuleSegmenter:
     Returns
     -------
     RuleSegmenter
-        Not fitted; it asks for the columns ``ai_use``, ``ai_trust`` and ``ai_feeling``. Who has not all three scores
-        from 1 to 5 is "Not known".
+        Not fitted; it asks for the columns ``ai_use``, ``ai_trust`` and ``ai_feeling``. Who has not all three scores,
+        or one that is half a point or more outside 1 to 5, is "Not known".
 
     Examples
     --------

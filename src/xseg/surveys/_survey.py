@@ -3,21 +3,22 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from xseg.exceptions import AnswerError, ParameterError, SurveyError
 from xseg.policy import FeaturePolicy, Purpose
 from xseg.policy._parts import Frozen, Words
 from xseg.policy._problems import describe, did_you_mean, listed
-from xseg.policy._yaml import FileKind, KeyPath, Lines, dump_yaml, read_text, read_yaml, write_text
+from xseg.policy._yaml import FileKind, Lines, dump_yaml, read_text, read_yaml, write_text
 from xseg.surveys._answers import Answers, read_answers
-from xseg.surveys._columns import column_names, columns_of, stated
-from xseg.surveys._questions import Choice, Choices, Consent, Likert, Number, Question
+from xseg.surveys._columns import columns_of, stated
+from xseg.surveys._contradictions import contradictions, keys_at, without_kind
+from xseg.surveys._questions import Consent, Question
 from xseg.surveys._receipts import ConsentReceipt, issue
 from xseg.surveys._scores import Score
 
@@ -27,13 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["Survey"]
 
 _FILE = FileKind("survey", SurveyError)
-_KINDS: dict[str, type[BaseModel]] = {
-    "likert": Likert,
-    "choice": Choice,
-    "choices": Choices,
-    "number": Number,
-    "consent": Consent,
-}
 
 
 class Survey(Frozen):
@@ -86,8 +80,8 @@ class Survey(Frozen):
         try:
             self.__pydantic_validator__.validate_python(data, self_instance=self)
         except ValidationError as error:
-            raise SurveyError(describe(error, source, lines, _keys_at, _without_kind)) from error
-        problems = [*self._problems()]
+            raise SurveyError(describe(error, source, lines, keys_at, without_kind)) from error
+        problems = [*contradictions(self.purposes, self.questions, self.scores)]
         if problems:
             raise SurveyError(listed(problems, source, lines))
 
@@ -346,26 +340,6 @@ class Survey(Frozen):
             if isinstance(question, Consent) and read.values[name][row] is True
         )
 
-    def _problems(self) -> Iterator[tuple[KeyPath, str]]:
-        asking = {question.purpose for question in self.questions.values() if isinstance(question, Consent)}
-        for name, question in self.questions.items():
-            for key, problem in question.problems():
-                yield ("questions", name, key), problem
-            key, named = question.names_purposes()
-            for purpose in named:
-                if purpose not in self.purposes:
-                    hint = did_you_mean(purpose, self.purposes)
-                    yield ("questions", name, key), f"{purpose!r} is not declared under purposes.{hint}"
-        for name, stated_purpose in self.purposes.items():
-            if stated_purpose.legal_basis == "consent" and name not in asking:
-                yield ("purposes", name), "rests on consent, and no question of type consent asks for it"
-        made = {column for name in self._asked_for(None) for column in column_names(name, self.questions[name])}
-        for name, score in self.scores.items():
-            if name in made or name in self.questions:
-                yield ("scores", name), "a question has the same name"
-            for key, problem in score.problems(self.questions):
-                yield ("scores", name, key), problem
-
     def _asked_for(self, purpose: str | None) -> list[str]:
         """Give the questions whose answers are features, for one purpose or for any."""
         if purpose is not None and purpose not in self.purposes:
@@ -390,17 +364,3 @@ class Survey(Frozen):
     def _served(self, score: Score) -> tuple[str, ...]:
         items = [set(self.questions[item].purposes) for item in score.items]
         return tuple(purpose for purpose in self.purposes if all(purpose in served for served in items))
-
-
-def _without_kind(path: KeyPath) -> KeyPath:
-    """Leave out of a path the kind of a question, which is in no file."""
-    return (*path[:2], *path[3:]) if path[:1] == ("questions",) and len(path) > 2 and path[2] in _KINDS else path
-
-
-def _keys_at(path: KeyPath) -> Sequence[str]:
-    """Return the keys that are allowed beside the last one of `path`."""
-    if len(path) == 1:
-        return list(Survey.model_fields)
-    if path[0] == "questions":
-        return list(_KINDS[str(path[2])].model_fields)
-    return list((Purpose if path[0] == "purposes" else Score).model_fields)

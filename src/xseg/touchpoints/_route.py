@@ -199,7 +199,7 @@ def route(
     >>> routes = xseg.route(people, scores, touchpoints=places, ids=["A", "B", "C"], policy=persona_policy(),
     ...                     permitted=[True, True, None], now=date(2026, 6, 1))
     >>> [(route.touchpoint, route.reasons) for route in routes]  # doctest: +NORMALIZE_WHITESPACE
-    [('assistant', ()), ('desk', ('persona', 'close call')), ('desk', ('persona not known', 'no permission'))]
+    [('assistant', ()), ('desk', ('persona',)), ('desk', ('persona not known', 'no permission'))]
     """
     day = datetime.now(UTC).date() if now is None else read_day(now)
     require_state(segmenter, require, now=day)

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING
 
-from xseg.policy._parts import FeaturePolicy
+from xseg.policy._features import FeaturePolicy
 from xseg.policy._rights import is_marketing
 
 if TYPE_CHECKING:

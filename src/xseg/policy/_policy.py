@@ -7,21 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, Field, ValidationError
 
 from xseg.exceptions import PolicyError
-from xseg.policy._parts import (
-    DECLARED_PURPOSES,
-    Controller,
-    FeaturePolicy,
-    FeatureWords,
-    Frozen,
-    Link,
-    Purpose,
-    RightLink,
-    SegmentPolicy,
-    Translation,
-    Vendor,
-    Wording,
-    Words,
-)
+from xseg.policy._features import FeaturePolicy, FeatureWords, SegmentPolicy, Translation
+from xseg.policy._parts import DECLARED_PURPOSES, Controller, Frozen, Link, Purpose, RightLink, Vendor, Wording, Words
 from xseg.policy._permissions import has_no_more
 from xseg.policy._problems import describe, did_you_mean
 from xseg.policy._translated import translated

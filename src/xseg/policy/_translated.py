@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
-from xseg.policy._parts import FeaturePolicy, SegmentPolicy, Translation
+from xseg.policy._features import FeaturePolicy, SegmentPolicy, Translation
 
 if TYPE_CHECKING:
     from xseg.policy._policy import Policy

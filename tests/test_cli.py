@@ -183,4 +183,13 @@ def test_what_is_said_on_the_served_page_is_in_the_files_before_it_is_confirmed(
         client.post("/act", data={"token": token, "action": action})
     assert [str(entry.state) for entry in Ledger.load(shop / "ledger.parquet")] == ["given", "withdrawn"]
     assert [told["action"] for told in ActionLog.load(shop / "actions.jsonl")] == ["withdraw", "restrict"]
-    assert "You asked us to set your information aside." in opened().get("/").text
+    client = opened()
+    page = client.get("/").text
+    assert "You asked us to set your information aside." in page
+    other = Ledger.load(shop / "ledger.parquet")
+    other.append("C000008", "offers", "withdrawn", source="account")
+    other.save(shop / "ledger.parquet")
+    token = page.split('name="token" value="')[1].split('"')[0]
+    answer = client.post("/act", data={"token": token, "action": "withdraw"})
+    assert (answer.status_code, "changed by somebody else" in answer.text) == (400, True)
+    assert len(Ledger.load(shop / "ledger.parquet")) == 3

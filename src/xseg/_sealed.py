@@ -1,7 +1,7 @@
 """Lines of JSON that are only ever added to, each bound to the one before, in memory or in a file.
 
 A line's hash is SHA-256 over all of it but the hash itself and its private part, which stands beside it under a salted
-digest: what is private can be forgotten later, and every link still holds.
+digest: what is private can be forgotten later, which is a line of its own, and every link still holds.
 """
 
 import hashlib
@@ -11,7 +11,9 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
+from threading import RLock
 from typing import IO, Any, Final
 
 from xseg._files import write_whole
@@ -21,10 +23,13 @@ __all__ = ["SealedLines"]
 
 _START: Final = "0" * 64
 _UNBOUND: Final = frozenset({"hash", "private"})
+_FORGOTTEN: Final = "forgotten"
+_TAIL: Final = 200
+Line = dict[str, Any]
 
 
 class SealedLines:
-    """Lines in the order they were written; what another process adds to the same file is seen too.
+    """Lines in the order they were written; what another process or thread adds to the same file is seen too.
 
     Parameters
     ----------
@@ -43,26 +48,26 @@ class SealedLines:
         name: str = "log",
         error: Callable[[str], XsegError] = LedgerError,
     ) -> None:
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else Path(path).resolve()
         self._name = name if path is None else f"{name} {path}"
         self._error = error
-        self._lines: list[dict[str, Any]] = []
-        self._seen: tuple[int, int] = (0, 0)
-        self._catch_up()
+        self._lock = RLock()
+        self._lines: list[Line] = []
+        self._forgotten: set[int] = set()
+        # Of the file: how much of it was read, its state then, and the bytes of the last line, to know it again.
+        self._size, self._state, self._tail = 0, (0, 0, 0), b""
+        self._caught_up()
 
     def __len__(self) -> int:
-        self._catch_up()
-        return len(self._lines)
+        return len(self._caught_up())
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        self._catch_up()
-        return iter(self._lines)
+        return iter(deepcopy(self._caught_up()))
 
     @property
     def head(self) -> str:
         """The hash of the last line, to keep elsewhere."""
-        self._catch_up()
-        return self._head()
+        return _head(self._caught_up())
 
     def append(self, facts: Mapping[str, Any], private: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Add a line, which is on the disk when this returns; gives it with its number and hash.
@@ -75,60 +80,67 @@ class SealedLines:
             What may have to be forgotten later; it is kept beside the line, which holds a salted digest of it.
         """
         with self._alone() as stream:
-            line = self._sealed(facts, private)
-            if stream is not None:
-                stream.write(_written(line))
-                stream.flush()
-                os.fsync(stream.fileno())
-                self._seen = (os.fstat(stream.fileno()).st_ino, stream.tell())
-            self._take([line])
-        return line
+            line = self._added(_copy(facts), _copy(private or {}), stream)
+            return deepcopy(line)
 
     def forget(self, concerns: Callable[[Mapping[str, Any]], bool]) -> int:
-        """Remove what is private from some lines; gives from how many. The links go on holding."""
+        """Remove what is private from some lines, and write down from which; gives from how many."""
         with self._alone() as stream:
+            self._check(self._lines, 0, _START)
             gone = [line for line in self._lines if "private" in line and concerns(line)]
+            if not gone:
+                return 0
+            numbers = [line["number"] for line in gone]
             for line in gone:
                 del line["private"]
-            if stream is not None and self.path is not None:
-                write_whole(self.path, b"".join(map(_written, self._lines)))
-                self._seen = (self.path.stat().st_ino, self.path.stat().st_size)
+            if stream is None or self.path is None:
+                self._added({_FORGOTTEN: numbers}, {}, None)
+                return len(gone)
+            told = _sealed({_FORGOTTEN: numbers}, {}, self._lines)
+            write_whole(self.path, b"".join(map(_written, [*self._lines, told])))
+            self._take([told])
+            with self.path.open("rb") as anew:
+                self._remember(anew, self.path.stat().st_size)
         return len(gone)
 
     def verify(self, head: str | None = None) -> None:
-        """Check every link.
+        """Read all of it anew, and check every link.
 
         Parameters
         ----------
         head : str, optional
             What `head` was when the lines were last seen; without it lines that were cut off at the end are not found.
         """
-        self._catch_up()
-        self._check(self._lines, 0, _START)
-        if head is not None and head not in {_START, *(line["hash"] for line in self._lines)}:
-            message = f"the {self._name} was cut short: the last line that was seen is none of its {len(self._lines)}"
-            raise self._error(message)
+        with self._lock:
+            self._state = (0, 0, 0)
+            self._size = 0
+            lines = self._caught_up()
+            self._check(lines, 0, _START)
+            self._check_private(lines, self._forgotten)
+            if head is not None and head not in {_START, *(line["hash"] for line in lines)}:
+                message = f"the {self._name} was cut short: the last line that was seen is none of its {len(lines)}"
+                raise self._error(message)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a copy as JSON Lines, whole or not at all."""
         write_whole(path, b"".join(map(_written, self)))
 
-    def _take(self, lines: list[dict[str, Any]]) -> None:
+    def _take(self, lines: list[Line]) -> None:
         """Keep lines that were checked."""
         self._lines += lines
+        self._forgotten.update(number for line in lines for number in line.get(_FORGOTTEN, ()))
 
-    def _head(self) -> str:
-        return str(self._lines[-1]["hash"]) if self._lines else _START
+    def _added(self, facts: Mapping[str, Any], private: Mapping[str, Any], stream: IO[bytes] | None) -> Line:
+        line = _sealed(facts, private, self._lines)
+        if stream is not None:
+            stream.write(_written(line))
+            stream.flush()
+            os.fsync(stream.fileno())
+            self._remember(stream, stream.tell())
+        self._take([line])
+        return line
 
-    def _sealed(self, facts: Mapping[str, Any], private: Mapping[str, Any] | None) -> dict[str, Any]:
-        told: dict[str, Any] = {**facts, "number": len(self._lines), "previous": self._head()}
-        if not private:
-            return {**told, "hash": _hash(told)}
-        kept = {"salt": secrets.token_hex(16), **private}
-        told["private_sha256"] = _hash(kept)
-        return {**told, "hash": _hash(told), "private": kept}
-
-    def _check(self, lines: list[dict[str, Any]], first: int, previous: str) -> None:
+    def _check(self, lines: list[Line], first: int, previous: str) -> None:
         for number, line in enumerate(lines, first):
             told = {name: value for name, value in line.items() if name not in _UNBOUND}
             links = (line.get("number"), line.get("previous"), line.get("hash"))
@@ -138,29 +150,34 @@ class SealedLines:
                 raise self._error(message)
             previous = str(line["hash"])
 
-    def _catch_up(self) -> None:
-        """Read what was added to the file since it was last read; all of it if it was written anew."""
-        if self.path is None:
-            return
-        try:
-            found = self.path.stat()
-        except FileNotFoundError:
-            self._start_over()
-            return
-        if (found.st_ino, found.st_size) != self._seen:
-            with self._opened("rb") as stream:
-                self._read(stream)
+    def _check_private(self, lines: list[Line], forgotten: set[int]) -> None:
+        """Refuse a private part that is gone, and was not forgotten."""
+        for line in lines:
+            if "private_sha256" in line and "private" not in line and line["number"] not in forgotten:
+                message = (
+                    f"line {line['number']} of the {self._name} lost its private part, and nobody had it forgotten"
+                )
+                raise self._error(message)
 
-    def _start_over(self) -> None:
-        if self._lines:
-            message = f"the {self._name} is gone; restore it from a copy"
-            raise self._error(message)
+    def _caught_up(self) -> list[Line]:
+        """Give the lines, with what was added to the file since it was last read."""
+        with self._lock:
+            if self.path is None:
+                return self._lines
+            try:
+                found = self.path.stat()
+            except FileNotFoundError:
+                if self._lines:
+                    message = f"the {self._name} is gone; restore it from a copy"
+                    raise self._error(message) from None
+                return self._lines
+            if _state_of(found) != self._state:
+                with self._opened("rb") as stream:
+                    self._read(stream)
+            return self._lines
 
     def _read(self, stream: IO[bytes]) -> None:
-        found = os.fstat(stream.fileno())
-        inode, size = self._seen
-        if found.st_ino != inode or found.st_size < size:
-            size = 0
+        size = self._size if self._goes_on(stream) else 0
         stream.seek(size)
         content = stream.read()
         if content and not content.endswith(b"\n"):
@@ -169,19 +186,46 @@ class SealedLines:
                 "confirmed; look at it, and remove it"
             )
             raise self._error(message)
-        known = self._lines if size else []
-        lines = self._parsed(content, len(known))
-        self._check(lines, len(known), self._head() if known else _START)
-        if not size:
+        if size:
+            lines = self._parsed(content, len(self._lines))
+            self._check(lines, len(self._lines), _head(self._lines))
+        else:
+            lines = self._parsed(content, 0)
+            self._check(lines, 0, _START)
+            self._refuse_another_past(lines)
             self._lines = []
+        gone = {number for line in lines for number in line.get(_FORGOTTEN, ())}
+        self._check_private(lines, self._forgotten | gone)
         self._take(lines)
-        self._seen = (found.st_ino, size + len(content))
+        self._remember(stream, size + len(content))
 
-    def _parsed(self, content: bytes, first: int) -> list[dict[str, Any]]:
+    def _goes_on(self, stream: IO[bytes]) -> bool:
+        """Say whether a file begins with what was read of it, as far as its last line tells."""
+        if not self._size or os.fstat(stream.fileno()).st_size < self._size:
+            return False
+        stream.seek(self._size - len(self._tail))
+        return stream.read(len(self._tail)) == self._tail
+
+    def _refuse_another_past(self, lines: list[Line]) -> None:
+        """Refuse a file that does not begin with the lines that were seen before."""
+        seen = [line["hash"] for line in self._lines]
+        if [line["hash"] for line in lines[: len(seen)]] != seen:
+            message = (
+                f"the {self._name} does not begin with the {len(seen)} lines that were read before: it was replaced"
+            )
+            raise self._error(message)
+
+    def _remember(self, stream: IO[bytes], size: int) -> None:
+        self._size = size
+        self._state = _state_of(os.fstat(stream.fileno()))
+        stream.seek(max(size - _TAIL, 0))
+        self._tail = stream.read(min(size, _TAIL))
+
+    def _parsed(self, content: bytes, first: int) -> list[Line]:
         lines = []
         for number, text in enumerate(content.splitlines(), first):
             try:
-                line = json.loads(text)
+                line = json.loads(text, object_pairs_hook=_without_repetition)
             except ValueError as error:
                 message = f"line {number} of the {self._name} cannot be read: {error}"
                 raise self._error(message) from error
@@ -193,19 +237,21 @@ class SealedLines:
 
     @contextmanager
     def _alone(self) -> Iterator[IO[bytes] | None]:
-        """Keep other processes from writing at the same time, where the system can, and see what they wrote before."""
-        if self.path is None:
-            yield None
-            return
-        while True:
-            with self._opened("a+b") as stream, _locked(stream):
-                # Who waited for the lock may hold a file that was written anew meanwhile.
-                if not self.path.exists() or os.fstat(stream.fileno()).st_ino != self.path.stat().st_ino:
-                    continue
-                self._read(stream)
-                stream.seek(0, os.SEEK_END)
-                yield stream
+        """Keep others from writing at the same time, where the system can, and see what they wrote before."""
+        with self._lock:
+            if self.path is None:
+                yield None
                 return
+            self._caught_up()
+            while True:
+                with self._opened("a+b") as stream, _locked(stream):
+                    # Who waited for the lock may hold a file that was written anew meanwhile.
+                    if not self.path.exists() or os.fstat(stream.fileno()).st_ino != self.path.stat().st_ino:
+                        continue
+                    self._read(stream)
+                    stream.seek(0, os.SEEK_END)
+                    yield stream
+                    return
 
     @contextmanager
     def _opened(self, mode: str) -> Iterator[IO[bytes]]:
@@ -216,6 +262,37 @@ class SealedLines:
         except OSError as error:
             message = f"cannot read or write the {self._name}: {error.strerror}"
             raise self._error(message) from error
+
+
+def _sealed(facts: Mapping[str, Any], private: Mapping[str, Any], before: list[Line]) -> Line:
+    told: Line = {**facts, "number": len(before), "previous": _head(before)}
+    if not private:
+        return {**told, "hash": _hash(told)}
+    kept = {"salt": secrets.token_hex(16), **private}
+    told["private_sha256"] = _hash(kept)
+    return {**told, "hash": _hash(told), "private": kept}
+
+
+def _head(lines: list[Line]) -> str:
+    return str(lines[-1]["hash"]) if lines else _START
+
+
+def _copy(facts: Mapping[str, Any]) -> Line:
+    """Give facts as they will be read back, and nobody else's."""
+    copied: Line = json.loads(json.dumps(dict(facts)))
+    return copied
+
+
+def _state_of(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> Line:
+    line = dict(pairs)
+    if len(line) != len(pairs):
+        message = "it repeats a name"
+        raise ValueError(message)
+    return line
 
 
 def _written(line: Mapping[str, Any]) -> bytes:

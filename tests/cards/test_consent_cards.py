@@ -7,6 +7,7 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.base import clone
 
 import xseg
 from consent_cases import Clock, day
@@ -14,6 +15,7 @@ from xseg.cards import AnyCard, DecidedCard, decided_card, make_gated_cards, wri
 from xseg.consent import ConsentGate, ConsentState, Identities, Ledger
 from xseg.exceptions import ConsentError, DataError, NotFittedError, ParameterError, UnsupportedModelError
 from xseg.ink import LOCALES, TONES
+from xseg.rights import ActionLog
 
 NOW = day(50)
 POLICY = xseg.customers_policy()
@@ -134,6 +136,10 @@ def test_any_altered_word_about_consent_is_found(shop):
     backdated = card.model_copy(update={"consent": earlier})
     assert not xseg.verify_card(backdated, segmenter, customers.head(1), **known).holds
     assert not xseg.verify_card(card, segmenter, customers.head(1), policy=POLICY).holds
+    silent = card.model_copy(update={"consent": None})
+    assert [one.fact for one in xseg.verify_card(silent, segmenter, customers.head(1), **known).failures] == ["consent"]
+    with pytest.raises(DataError, match="no reasons to prove"):
+        xseg.verify_card(decided_card(segmenter, "objected"), segmenter, customers.head(1))
     somebody = card.model_copy(update={"reference": None})
     assert not xseg.verify_card(somebody, segmenter, customers.head(1), **known).holds
 
@@ -235,3 +241,48 @@ def test_a_group_is_there_if_and_only_if_it_was_chosen(shop):
     facts = json.loads(decided_card(segmenter, "chosen", segment=0).model_dump_json())
     with pytest.raises(DataError, match="if, and only if"):
         DecidedCard.of({**facts, "segment": None})
+
+
+def test_who_objected_is_segmented_by_no_gate_and_reads_why(shop):
+    customers, _ = shop
+    ids = list(customers.index)
+    ledger, log = Ledger(now=Clock(50)), ActionLog()
+    for name in ids:
+        ledger.append(name, "offers", "given", source="account", at=day(2))
+    gate = ConsentGate(xseg.TreeSegmenter(4, random_state=0), ledger, "offers", policy=POLICY, log=log, at=NOW)
+    gate.fit(customers, subject_ids=ids)
+    asked = {"object": "objected", "restrict": "restricted", "leave": "not_profiled"}
+    for row, call in enumerate(asked):
+        known = {"purpose": "offers", "log": log, "now": Clock(50)}
+        getattr(xseg.Profile(gate.segmenter_, POLICY, ledger, ids[row], customers.iloc[[row]], **known), call)()
+    labels = clone(gate).fit(customers, subject_ids=ids).labels_
+    assert (labels[:3] == -1).all()
+    assert (labels[3:] >= 0).all()
+    assert [card.why for card in make_gated_cards(gate, customers.head(3), ids=ids[:3])] == list(asked.values())
+
+
+def test_behind_a_gate_people_are_admitted_and_told_as_of_one_moment(shop):
+    customers, _ = shop
+    ids = list(customers.index)
+    ledger = Ledger(now=Clock(50))
+    for name in ids:
+        ledger.append(name, "offers", "given", source="account", at=day(1))
+    gate = ConsentGate(xseg.TreeSegmenter(4, random_state=0), ledger, "offers", policy=POLICY)
+    gate.fit(customers, subject_ids=ids)
+    ledger.append(ids[0], "offers", "withdrawn", source="account", at=day(10))
+    ledger.append(ids[0], "offers", "given", source="account", at=day(20))
+    for at, kind in ((5, "placed"), (15, "decided"), (25, "placed")):
+        card = make_gated_cards(gate, customers.head(1), ids=ids[:1], now=day(at))[0]
+        assert (card.kind, card.consent.said[0].answer) == (kind, "given" if kind == "placed" else "denied")
+
+
+def test_cards_of_before_somebody_said_no_are_not_kept_as_cards_of_after(shop, tmp_path):
+    customers, segmenter = shop
+    ledger = Ledger(now=Clock(50))
+    ledger.append("ann", "offers", "given", source="account", at=day(2))
+    known = {"ids": ["ann"], "policy": POLICY, "forms": ["json"], "now": NOW, "ledger": ledger}
+    assert write_cards(segmenter, customers.head(1), tmp_path, **known).n_written == 1
+    assert write_cards(segmenter, customers.head(1), tmp_path, **known).n_kept == 1
+    ledger.append("ann", "offers", "withdrawn", source="account", at=day(3))
+    with pytest.raises(DataError, match="another consent"):
+        write_cards(segmenter, customers.head(1), tmp_path, **known)

@@ -72,6 +72,10 @@ CALLS = {
 }
 
 
+# A no is heard whatever was erased.
+STILL_HEARD = {"withdraw", "object", "object_marketing", "opt_out", "restrict", "leave", "signal", "erase"}
+
+
 @settings(max_examples=25, deadline=None)
 @given(said=st.lists(st.sampled_from(sorted(CALLS)), max_size=6))
 def test_another_process_finds_the_person_where_they_stand(shop, said, tmp_path_factory):
@@ -81,7 +85,7 @@ def test_another_process_finds_the_person_where_they_stand(shop, said, tmp_path_
     ledger.append("ann", "offers", "given", source="account", at=clock())
     profile = opened(shop, ledger, ActionLog(path), clock=clock)
     for name in said:
-        if profile.why is Why.ERASED and name != "signal":
+        if profile.why is Why.ERASED and name not in STILL_HEARD:
             with pytest.raises(DataError):
                 getattr(profile, name)(*CALLS[name])
             continue
@@ -102,6 +106,10 @@ def test_a_card_is_an_answer_that_says_what_changed_or_why_nothing_did(shop):
     profile = opened(shop)
     assert "Your group has changed" in profile.withdraw().card.text()
     assert "Your group has changed" in profile.agree().card.text()
+    chosen = profile.choose(profile.segment).card.text()
+    assert "Done." in chosen
+    assert "has changed" not in chosen
+    profile.choose(None)
     unused = profile.withhold("area_income").card
     assert "Your group stays as it is: the group does not depend on it." in unused.text()
     assert type(unused).from_json(unused.json()) == unused
@@ -141,7 +149,7 @@ def test_an_objection_waits_for_a_human_and_one_to_marketing_for_nobody(shop):
 def test_an_answer_is_due_within_a_month(shop, opened_on, due):
     profile = opened(shop)
     profile._now.now = datetime(*opened_on, 9, tzinfo=UTC)
-    profile.ask("?")
+    profile.ask("Why?")
     assert profile.cases()[0].due == date(*due)
 
 
@@ -181,12 +189,13 @@ def test_everybody_who_got_the_segment_is_told_whatever_becomes_of_the_others(sh
     assert {(notice.action, notice.segment) for notice in partner.heard} == {("replace", other)}
     partner.heard.clear()
     profile.withhold("area_income")
-    assert partner.heard == []
+    assert {notice.recipient for notice in partner.heard} == {"Gone Ltd", "Mute Ltd"}
     nobody = opened(shop)
     nobody.release("Parcel Post Ltd")
-    (left,) = nobody.withdraw().receipt["details"]["recipients"]
+    receipt = nobody.withdraw().receipt
+    (left,) = receipt["details"]["recipients"]
     assert not left["delivered"]
-    assert "tell them" in left["answer"]
+    assert "tell them" in receipt["private"]["answers"][0]
 
 
 def test_denials_of_other_devices_count_here_and_ours_there(shop):
@@ -334,3 +343,163 @@ def test_a_correction_that_the_model_cannot_read_leaves_no_trace(shop, value):
     with pytest.raises(xseg.XsegError):
         profile.correct("orders_90d", value)
     assert len(profile.log) == 0
+
+
+def test_a_clock_that_is_behind_loses_no_denial(shop):
+    ahead = Clock()
+    ledger = Ledger(now=ahead)
+    ledger.append("ann", "offers", "given", source="account", at=ahead())
+    behind = Clock()
+    behind.now = START - timedelta(hours=1)
+    for deny in ("withdraw", "opt_out", "object_marketing"):
+        ledger.append("ann", "offers", "given", source="account", at=ahead())
+        opened(shop, ledger, clock=behind).agree()
+        getattr(opened(shop, ledger, clock=behind), deny)()
+        later = opened(shop, ledger, clock=ahead)
+        assert later.why is Why.NO_CONSENT, deny
+        assert later.release("Parcel Post Ltd") is None
+    ledger.append("ann", "offers", "given", source="account", at=ahead())
+    opened(shop, ledger, clock=behind).withhold("area_income")
+    assert opened(shop, ledger, clock=ahead).withheld() == ("area_income",)
+    ledger.append("ann", "offers", "withdrawn", source="device", at=ahead())
+    assert opened(shop, ledger, clock=behind).why is Why.NO_CONSENT
+
+
+@pytest.mark.parametrize("call", ["withdraw", "opt_out", "object_marketing", "signal", "withhold", "erase"])
+def test_what_an_old_copy_of_the_ledger_lost_the_log_still_knows(shop, call, tmp_path):
+    clock = Clock()
+    ledger = Ledger(now=clock)
+    ledger.append("ann", "offers", "given", source="account", at=clock())
+    ledger.save(tmp_path / "old.csv")
+    log = ActionLog(tmp_path / "log.jsonl")
+    profile = opened(shop, ledger, log, clock=clock)
+    getattr(profile, call)(*CALLS[call])
+    old = opened(shop, Ledger.load(tmp_path / "old.csv", now=clock), ActionLog(tmp_path / "log.jsonl"), clock=clock)
+    assert (old.why, old.withheld()) == (profile.why, profile.withheld())
+    if call not in {"withhold", "erase"}:
+        old.lift()
+        assert old.agree().effect.why is Why.MODEL
+
+
+def test_a_no_is_heard_although_the_model_cannot_read_the_row(shop):
+    customers, segmenter = shop
+    for call in ("withdraw", "object_marketing", "opt_out", "object", "restrict", "leave", "erase", "signal"):
+        ledger = Ledger(now=Clock())
+        ledger.append("ann", "offers", "given", source="account", at=START)
+        row = customers.head(1).drop(columns="orders_90d")
+        profile = xseg.Profile(segmenter, xseg.customers_policy(), ledger, "ann", row, purpose="offers", now=Clock())
+        assert (profile.why, profile.segment, profile.card().why) == (Why.UNKNOWN, None, "unknown")
+        answer = getattr(profile, call)(*CALLS[call])
+        assert answer.effect.why in {Why.NO_CONSENT, Why.OBJECTED, Why.RESTRICTED, Why.NOT_PROFILED, Why.ERASED}
+        assert len(profile.log) == 1 + (call == "erase")
+
+
+def test_who_could_not_be_reached_or_lost_it_another_way_is_told_later(shop):
+    identities, partner = Identities(now=Clock()), Partner()
+    identities.link("phone", "ann", kind="login", since=START - timedelta(days=9))
+    profile = opened(shop, identities=identities, send=partner)
+    profile.release("Parcel Post Ltd")
+    assert profile.settle() == []
+    profile.ledger.append("phone", "offers", "refused", source="device", at=profile._now())
+    assert [one["action"] for one in profile.settle()] == ["stop"]
+    assert profile.settle() == []
+    flaky = opened(shop, send=Partner(), policy=with_recipients("Gone Ltd"))
+    flaky.release("Gone Ltd")
+    flaky.withdraw()
+    flaky._send = partner.__class__.__call__.__get__(partner)
+    assert [one["delivered"] for one in flaky.settle()] == [False]
+    flaky._send = lambda notice: "done"
+    assert [one["delivered"] for one in flaky.settle()] == [True]
+    assert flaky.settle() == []
+    assert flaky.erase().receipt["details"]["recipients"] == []
+
+
+def test_an_objection_to_marketing_reaches_every_such_purpose_also_one_declared_later(shop):
+    partner = Partner()
+    text = (
+        xseg.customers_policy()
+        .to_yaml()
+        .replace(
+            "purposes:\n",
+            "purposes:\n  ads: {label: choosing ads, legal_basis: legitimate-interest, marketing: true}\n",
+            1,
+        )
+    )
+    clock, policy = Clock(), Policy.parse(text)
+    offers = opened(shop, policy=policy, send=partner, clock=clock)
+    ads = opened(shop, offers.ledger, offers.log, purpose="ads", policy=policy, send=partner, clock=clock)
+    ads.release("Parcel Post Ltd")
+    receipt = offers.object_marketing().receipt
+    assert [(one["purpose"], one["action"]) for one in receipt["details"]["recipients"]] == [("ads", "stop")]
+    assert ads.why is Why.OBJECTED
+    later = Policy.parse(text.replace("  ads:", "  letters:"))
+    letters = opened(shop, offers.ledger, offers.log, purpose="letters", policy=later, clock=clock)
+    assert letters.why is Why.OBJECTED
+    letters.agree()
+    assert (letters.why, ads.why) == (Why.MODEL, Why.OBJECTED)
+
+
+def test_no_objection_is_undone_by_the_decision_of_another(shop):
+    profile = opened(shop)
+    profile.object("first")
+    profile.object("second")
+    first, second = profile.cases()
+    profile.decide(first.number, by="Kim Doe", decision="Needed.", upheld=False)
+    assert profile.why is Why.OBJECTED
+    profile.decide(second.number, by="Kim Doe", decision="Not needed.", upheld=True)
+    profile.object("third")
+    profile.decide(profile.cases()[0].number, by="Kim Doe", decision="Needed.", upheld=False)
+    assert profile.why is Why.OBJECTED
+    told = dict(profile.log.about("ann")[-1])
+    told["details"] = {"case": second.number, "by": "x", "upheld": False}
+    profile.log.append({name: told[name] for name in told if name not in {"private", "hash", "previous", "number"}})
+    assert profile.why is Why.OBJECTED
+    for by, decision in (("\u200b", "No."), ("Kim Doe", "\u2060 .")):
+        profile.ask("Why?")
+        with pytest.raises(ParameterError, match="a person with a name"):
+            profile.decide(profile.cases()[0].number, by=by, decision=decision)
+
+
+def test_nothing_of_any_call_is_left_after_erasure(shop, tmp_path):
+    path = tmp_path / "log.jsonl"
+    profile = opened(shop, log=ActionLog(path), send=lambda notice: f"{notice.identifier} to {notice.segment}")
+    profile.release("Parcel Post Ltd")
+    for call, given_ in CALLS.items():
+        if call not in {"erase", "withdraw", "opt_out", "object_marketing", "signal", "object", "restrict", "leave"}:
+            getattr(profile, call)(*given_)
+    for name in profile.segmenter.segment_names_:
+        profile.choose(name)
+    profile.decide(profile.cases()[0].number, by="Kim Doe", decision="my words", segment=1)
+    other = opened(shop, profile.ledger, ActionLog(path), purpose="range", clock=profile._now)
+    other.correct("spend_year", 4711.5)
+    profile.erase()
+    text = path.read_text()
+    assert not [name for name in (*profile.segmenter.segment_names_, "4711.5", "my words", "I moved") if name in text]
+    assert other.why is Why.ERASED
+    assert other.data().empty
+    assert profile.ledger.states(["ann"], "offers")[0] == "withdrawn"
+    ActionLog(path).verify()
+
+
+def test_an_erasure_that_was_interrupted_is_finished(shop, tmp_path, monkeypatch):
+    path = tmp_path / "log.jsonl"
+    profile = opened(shop, log=ActionLog(path))
+    profile.contest("my secret")
+    monkeypatch.setattr("xseg._sealed.write_whole", lambda *_: (_ for _ in ()).throw(OSError(28, "no space")))
+    with pytest.raises(LedgerError, match="no space"):
+        profile.erase()
+    monkeypatch.undo()
+    assert "my secret" in path.read_text()
+    again = opened(shop, profile.ledger, ActionLog(path))
+    assert "my secret" not in path.read_text()
+    assert again.erase().effect.why is Why.ERASED
+
+
+def test_people_may_be_called_by_numbers(shop):
+    customers, segmenter = shop
+    ledger = Ledger()
+    ledger.append(7, "offers", "given", source="account")
+    profile = xseg.Profile(segmenter, xseg.customers_policy(), ledger, 7, customers.head(1), purpose="offers")
+    profile.release("Parcel Post Ltd")
+    profile.object()
+    assert (profile.why, profile.recipients()) == (Why.OBJECTED, ("Parcel Post Ltd",))

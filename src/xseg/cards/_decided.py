@@ -19,7 +19,7 @@ from xseg.segmenters import fold
 
 __all__ = ["DecidedCard", "Ground", "decided_card", "decided_cards"]
 
-Ground: TypeAlias = Literal["chosen", "no_consent", "objected", "restricted", "not_profiled", "erased"]
+Ground: TypeAlias = Literal["chosen", "no_consent", "objected", "restricted", "not_profiled", "erased", "unknown"]
 
 
 class DecidedCard(AnyCard):
@@ -29,7 +29,7 @@ class DecidedCard(AnyCard):
 
     Attributes
     ----------
-    why : {"chosen", "no_consent", "objected", "restricted", "not_profiled", "erased"}
+    why : {"chosen", "no_consent", "objected", "restricted", "not_profiled", "erased", "unknown"}
         What it rests on.
     segment : SegmentFact or None
         The group that the person chose; None where they are in none.
@@ -69,7 +69,7 @@ def decided_card(
     ----------
     segmenter : fitted segmenter, or Pipeline that ends in one
         The model that is not asked.
-    why : {"chosen", "no_consent", "objected", "restricted", "not_profiled", "erased"}
+    why : {"chosen", "no_consent", "objected", "restricted", "not_profiled", "erased", "unknown"}
         What the card rests on.
     segment : int or str, default=None
         The segment that the person chose, where they chose one.

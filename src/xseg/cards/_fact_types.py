@@ -243,8 +243,9 @@ class ConsentFacts(Fact):
 
 
 class AnswerFact(Fact):
-    """What something that the person asked for changed; `because` says why nothing did."""
+    """What something that the person asked for changed; `because` says why their group did not."""
 
     action: str
     changed: bool
+    group_changed: bool
     because: Because | None

@@ -1,14 +1,16 @@
 """Cards of everybody behind a consent gate: reasons for those who agreed, and for the others that they did not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, overload
 
 from xseg.cards._any_card import AnyCard
-from xseg.cards._decided import decided_cards
+from xseg.cards._decided import Ground, decided_cards
 from xseg.cards._edition import moment_of
 from xseg.cards._make import Cards, make_cards
 from xseg.consent import ConsentGate
+from xseg.consent._times import instant
+from xseg.consent._times import moment as time_of
 
 __all__ = ["GatedCards", "make_gated_cards"]
 
@@ -25,15 +27,25 @@ class GatedCards(Sequence[AnyCard]):
     places : sequence of int
         Where each row's card is among them; -1 for those who did not agree.
     denied : callable
-        Makes the card of somebody who did not agree.
+        Makes the card of somebody who is not admitted.
+    grounds : callable
+        Says why somebody is not.
     ids : sequence of str
         A reference for each row.
     """
 
-    def __init__(self, cards: Cards | None, places: Sequence[int], denied: Any, ids: Sequence[str]) -> None:
+    def __init__(
+        self,
+        cards: Cards | None,
+        places: Sequence[int],
+        denied: Callable[..., AnyCard],
+        grounds: Callable[[str], Ground],
+        ids: Sequence[str],
+    ) -> None:
         self._cards = cards
         self._places = places
         self._denied = denied
+        self._grounds = grounds
         self._ids = ids
 
     @overload
@@ -42,10 +54,10 @@ class GatedCards(Sequence[AnyCard]):
     def __getitem__(self, key: slice) -> "GatedCards": ...
     def __getitem__(self, key: int | slice) -> "AnyCard | GatedCards":
         if isinstance(key, slice):
-            return GatedCards(self._cards, self._places[key], self._denied, self._ids[key])
+            return GatedCards(self._cards, self._places[key], self._denied, self._grounds, self._ids[key])
         place = self._places[key]
         if place == _DENIED or self._cards is None:
-            denied: AnyCard = self._denied("no_consent", None, self._ids[key])
+            denied: AnyCard = self._denied(self._grounds(self._ids[key]), None, self._ids[key])
             return denied
         return self._cards[place]
 
@@ -85,7 +97,7 @@ def make_gated_cards(
     policy : Policy, path, mapping or None, default=None
         What the people may be told; None means the gate's own.
     now, locale, tone
-        As for `make_cards`.
+        As for `make_cards`; a gate that has a time of its own is asked about that.
 
     Returns
     -------
@@ -111,8 +123,10 @@ def make_gated_cards(
     >>> type(cards[0]).__name__, type(cards[299]).__name__
     ('Card', 'DecidedCard')
     """
-    told, moment, names = gate.policy if policy is None else policy, moment_of(now), [str(name) for name in ids]
-    admitted = gate.admit(X, subject_ids=ids)
+    told, names = gate.policy if policy is None else policy, [str(name) for name in ids]
+    # People are admitted, and told what they said, as of one moment.
+    moment = moment_of(now if gate.at is None else time_of(instant(gate.at)))
+    admitted = gate.admit(X, subject_ids=ids, at=moment)
     same: dict[str, Any] = {
         "policy": told,
         "now": moment,
@@ -126,4 +140,9 @@ def make_gated_cards(
     places = [_DENIED] * admitted.n_rows
     for place, row in enumerate(rows):
         places[row] = place
-    return GatedCards(cards, places, decided_cards(gate.segmenter_, **same), names)
+
+    def ground(name: str) -> Ground:
+        asked: Ground | None = getattr(gate.log, "ground", lambda *_: None)(name, gate.purpose)
+        return asked or "no_consent"
+
+    return GatedCards(cards, places, decided_cards(gate.segmenter_, **same), ground, names)

@@ -56,9 +56,9 @@ def answer_words(fact: "AnswerFact | None", language: Language) -> tuple[str, ..
     """Say what became of something that the person asked for."""
     if fact is None:
         return ()
-    if fact.changed or fact.because is None:
-        return (language.say("profile.changed"),)
-    return (language.say("profile.unchanged", reason=language.say(f"profile.{fact.because}")),)
+    if fact.because is not None:
+        return (language.say("profile.unchanged", reason=language.say(f"profile.{fact.because}")),)
+    return (language.say("profile.changed" if fact.group_changed else "profile.noted"),)
 
 
 def about_words(card: "Card", language: Language) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from xseg.cards._any_card import AnyCard
 from xseg.cards._fact_types import Alternative, Asked, WayOut
 from xseg.cards._make import Cards, make_cards
 from xseg.cards._record import Card
@@ -74,6 +75,8 @@ def verify_card(
 ) -> CardCheck:
     """Prove every fact of a card anew: membership, values, comparisons, rules, contributions, neighbours, policy.
 
+    Two things only their issuer knows: whose card it is (`reference`) and what it answers (`answer`).
+
     Parameters
     ----------
     card : Card, str or bytes
@@ -97,7 +100,7 @@ def verify_card(
     Raises
     ------
     DataError
-        There is not exactly one row.
+        There is not exactly one row, or the card is a `DecidedCard`, which has nothing that a model could prove.
 
     Examples
     --------
@@ -168,7 +171,9 @@ def verify_cards(
     return [
         CardCheck((Failure("record", card, "not a card as it was written"),))
         if isinstance(card, str)
-        else CardCheck((*_failures(card, segments[row], maker.card(row, card)), *moved.get(row, ())))
+        else CardCheck(
+            (*_failures(card, segments[row], maker.card(row, card)), *moved.get(row, ()), *_silent(card, ledger))
+        )
         for row, card in enumerate(read)
     ]
 
@@ -177,10 +182,18 @@ def _read(card: Card | str | bytes) -> Card | str:
     """Give the card, or why it cannot be read."""
     if isinstance(card, Card):
         return card
+    if isinstance(card, AnyCard):
+        message = "a card that no model made has no reasons to prove; what it rests on is in the log and the ledger"
+        raise DataError(message)
     try:
         return Card.from_json(card)
     except DataError as error:
         return str(error)
+
+
+def _silent(card: Card, ledger: Ledger | None) -> Iterator[Failure]:
+    if ledger is not None and card.consent is None:
+        yield Failure("consent", None, "what the ledger says")
 
 
 def _whose(card: Card | str) -> str | None:

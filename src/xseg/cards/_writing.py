@@ -159,9 +159,11 @@ default=("html",)
     remove_drafts(target)
     moment = datetime.now(UTC) if now is None else now
     model = segmenter.segmenter_ if isinstance(segmenter, ConsentGate) else segmenter
+    # Cards that were written before somebody said something new are other cards.
+    asked = segmenter.ledger if isinstance(segmenter, ConsentGate) else ledger
     about = _about(model, told, stems, locale, tone) | {
         "approval": approval_of(model, now=moment.date()).state,
-        "consent": ledger is not None or model is not segmenter,
+        "consent": None if asked is None else asked.head.hash,
     }
     issued = _recorded(target, about, moment)
     order = _Order(segmenter, told, target, tuple(forms), issued, locale, tone, ledger, identities)

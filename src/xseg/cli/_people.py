@@ -2,13 +2,16 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from xseg.cli._app import LedgerPath, ModelPath, PolicyPath, Require, TablePath, console
 from xseg.cli._tables import columns_of, progress_bar, read
 from xseg.exceptions import ParameterError
+
+if TYPE_CHECKING:
+    from xseg.consent import Ledger
 
 __all__ = ["register"]
 
@@ -83,18 +86,31 @@ def profile(
     server: Any = installed("uvicorn", extra="profile", purpose="serving the profile page")
     segmenter = load(model, require=require)  # type: ignore[arg-type]
     customers, ids = read(table, id_column, [])
-    if subject not in [str(name) for name in ids]:
-        message = f"{table} has nobody called {subject!r} in column {id_column!r}"
+    rows = [place for place, name in enumerate(ids) if str(name) == subject]
+    if len(rows) != 1:
+        who = f"{len(rows)} rows are called" if rows else "nobody is called"
+        message = f"{table}: {who} {subject!r} in column {id_column!r}, and a page is about one person"
         raise ParameterError(message)
-    row = columns_of(segmenter, customers).iloc[[[str(name) for name in ids].index(subject)]]
+    row = columns_of(segmenter, customers).iloc[rows]
     agreed = Ledger() if ledger is None else Ledger.load(ledger)
     actions = ActionLog(log)
     mine = Profile(segmenter, policy, agreed, subject, row, purpose=purpose, log=actions, locale=locale)
     secret = secrets.token_urlsafe(32)
-    keep = None if ledger is None else partial(agreed.save, ledger)
+    keep = None if ledger is None else partial(_keep, agreed, ledger)
     page = profile_app({subject: mine}.get, secret=secret, locale=locale, https=False, keep=keep)
     console.print(f"Open http://127.0.0.1:{port}{entry_link(subject, secret)}", markup=False, soft_wrap=True)
     server.run(page, host="127.0.0.1", port=port, log_level="warning")
+
+
+def _keep(ledger: "Ledger", path: Path) -> None:
+    """Write a ledger over the file it came from, unless somebody else has added to that meanwhile."""
+    from xseg.exceptions import LedgerError
+
+    there = type(ledger).load(path).head
+    if there.size > len(ledger) or (there.size and ledger[there.size - 1].hash != there.hash):
+        message = f"{path} was changed by somebody else meanwhile; nothing was written over it: start again"
+        raise LedgerError(message)
+    ledger.save(path)
 
 
 def register(app: typer.Typer) -> None:

@@ -84,6 +84,9 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
         purpose; without one, nothing is checked.
     identities : Identities or None, default=None
         Links over which denials spread.
+    log : object or None, default=None
+        What people asked for besides consent, such as an `xseg.rights.ActionLog`: whoever objected, had their data set
+        aside or erased, or stays out of all segments is not segmented. Anything with ``barred(subjects, purpose)``.
     at : datetime, str or None, default=None
         The time to ask the ledger about, with a zone. None means the time of each call.
 
@@ -123,6 +126,7 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
         "purpose": [str],
         "policy": [Policy, str, PathLike, dict, None],
         "identities": [Identities, None],
+        "log": [HasMethods(["barred"]), None],
         "at": [datetime, str, None],
     }
 
@@ -134,6 +138,7 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
         *,
         policy: Any = None,
         identities: Identities | None = None,
+        log: Any = None,
         at: datetime | str | None = None,
     ) -> None:
         self.segmenter = segmenter
@@ -141,6 +146,7 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
         self.purpose = purpose
         self.policy = policy
         self.identities = identities
+        self.log = log
         self.at = at
 
     def fit(
@@ -287,7 +293,7 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
         outcome = () if y is None else (admitted.chosen(y, "y"),)
         return float(self.segmenter_.score(admitted.X, *outcome))
 
-    def admit(self, X: Any, *, subject_ids: ArrayLike | None = None) -> Admitted:
+    def admit(self, X: Any, *, subject_ids: ArrayLike | None = None, at: datetime | str | None = None) -> Admitted:
         """Give the rows of those who agree, with what they withhold missing; explain them, or make their cards.
 
         Parameters
@@ -296,6 +302,8 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
             The rows.
         subject_ids : array-like of str or int of shape (n_rows,)
             Whom each row is about.
+        at : datetime or str, optional
+            The time to ask about, where the gate itself has none.
 
         Returns
         -------
@@ -324,7 +332,7 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
         if not hasattr(self, "segmenter_"):
             message = "This ConsentGate instance is not fitted yet. Call 'fit' with a table and subject_ids first."
             raise NotFittedError(message)
-        return self._admit(X, _read(X), subject_ids)
+        return self._admit(X, _read(X), subject_ids, at)
 
     @property
     def n_segments_(self) -> int:
@@ -389,13 +397,16 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
             )
             raise PurposeError(message)
 
-    def _admit(self, X: Any, table: Table, subject_ids: ArrayLike | None) -> Admitted:
+    def _admit(self, X: Any, table: Table, subject_ids: ArrayLike | None, at: datetime | str | None = None) -> Admitted:
         subjects, names = self._subjects(len(table), subject_ids), table.names
-        consents = Consents(self.ledger, self.identities)
-        rows = np.flatnonzero(consents.mask(subjects, self.purpose, at=self.at))
+        consents, moment = Consents(self.ledger, self.identities), at if self.at is None else self.at
+        agreed = consents.mask(subjects, self.purpose, at=moment)
+        if self.log is not None:
+            agreed &= ~np.asarray(self.log.barred(subjects.tolist(), self.purpose), dtype=bool)
+        rows = np.flatnonzero(agreed)
         spoken_of = set(self.ledger.withheld_features(self.purpose)).intersection(names)
         withheld = {
-            name: consents.withheld(subjects[rows], name, self.purpose, at=self.at) for name in sorted(spoken_of)
+            name: consents.withheld(subjects[rows], name, self.purpose, at=moment) for name in sorted(spoken_of)
         }
         return Admitted(columns_made_missing(rows_of(X, rows), names, withheld), rows, len(table))
 

@@ -69,6 +69,11 @@ class Record:
         """The length of the ledger and the hash of its last entry, to keep elsewhere."""
         return Head(len(self), self._tip.hex())
 
+    @property
+    def latest(self) -> datetime | None:
+        """When the last entry was written down; None if there is none."""
+        return _time(self._store.rows["recorded"][-1]) if len(self) else None
+
     def append(
         self,
         subject: str | int,

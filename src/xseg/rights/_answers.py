@@ -30,7 +30,7 @@ class Effect:
     changed : bool
         Whether the segment, or what it follows from, is another.
     because : Because or None
-        Where nothing changed, why not.
+        Where the segment did not change and that needs saying, why not.
     """
 
     before: str | None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import pandas as pd
 
@@ -10,21 +10,27 @@ from xseg.cards import AnyCard, decided_card, make_cards
 from xseg.cards._fact_types import AnswerFact
 from xseg.consent import ConsentState, Entry, Identities, Ledger, receipt
 from xseg.consent._consents import Consents
+from xseg.consent._entries import read_identifiers, read_text
 from xseg.core.schema import suggestion
-from xseg.exceptions import DataError, PolicyError
+from xseg.exceptions import DataError, PolicyError, XsegError
 from xseg.export import fingerprint
-from xseg.policy import RIGHTS, Policy
+from xseg.policy import RIGHTS, Policy, is_marketing
 from xseg.rights._answers import Answer, Effect, Place
 from xseg.rights._held import Held
 from xseg.rights._log import ActionLog
-from xseg.rights._notices import Notice, Send, delivered
-from xseg.rights._standing import Because, Standing, Why, replayed
+from xseg.rights._notices import Notice, Send, due, sent
+from xseg.rights._spoken import DENIALS, Spoken, spoken_of
+from xseg.rights._standing import Because, Standing, Told, Why
 
-__all__ = ["Desk"]
+__all__ = ["Desk", "Saying"]
 
+Saying = tuple[str, str, str | None]
 _ON_CONSENT: Final = frozenset({"consent", None})
-_DENIALS: Final = frozenset({ConsentState.REFUSED, ConsentState.WITHDRAWN, ConsentState.REVOKED})
 _FOR_A_HUMAN: Final = frozenset({"contest", "ask", "express_view"})
+# A no counts whatever was erased before; what is erased twice is erased, and humans may finish what they began.
+_AFTER_ERASURE: Final = frozenset(
+    {"withdraw", "object", "object_marketing", "opt_out", "signal", "restrict", "leave", "erase", "decide"}
+)
 _CONTEXT: Final = {"dpv": "https://w3id.org/dpv#", "dct": "http://purl.org/dc/terms/"}
 
 
@@ -50,7 +56,7 @@ class Desk:
         self.policy = Policy.of(policy)
         self.ledger = ledger
         self.identities = identities
-        self.subject = subject
+        self.subject = read_text(read_identifiers([subject], "subject")[0], "subject")
         self.purpose = purpose
         self.log = ActionLog() if log is None else log
         self._consents = Consents(ledger, identities)
@@ -62,12 +68,12 @@ class Desk:
             message = f"the policy declares no purpose {purpose!r}{suggestion(purpose, list(self.policy.purposes))}"
             raise PolicyError(message)
         if self.standing.erased:
-            self._held.forget()
+            self._forget()
 
     @property
     def standing(self) -> Standing:
         """What the person said, besides the ledger, as the log has it."""
-        return replayed(self._receipts())
+        return self.log.standing(self.subject, self.purpose)
 
     def data(self) -> pd.DataFrame:
         """Give what the model may see of the person: corrected, and without what is withheld."""
@@ -75,48 +81,92 @@ class Desk:
 
     def withheld(self) -> tuple[str, ...]:
         """Give the features that the person withholds from the purpose."""
-        at, asked = self._now(), self.ledger.withheld_features(self.purpose)
-        return tuple(
-            name
-            for name in asked
-            if name in self._held.names and self._consents.withheld([self.subject], name, self.purpose, at=at)[0]
-        )
+        at, asked = self._moment(), self.ledger.withheld_features(self.purpose)
+        lost = self._spoken().withheld(self.purpose)
+        names = {
+            name for name in asked if self._consents.withheld([self.subject], name, self.purpose, at=at)[0]
+        } | lost.keys()
+        return tuple(sorted(names.intersection(self._held.names)))
 
     def recipients(self) -> tuple[str, ...]:
         """Give who received the person's segment."""
         released = (told for told in self._receipts() if told["action"] == "release")
         return tuple(dict.fromkeys(told["details"]["recipient"] for told in released))
 
-    def _receipts(self) -> list[Mapping[str, Any]]:
+    def settle(self) -> list[dict[str, Any]]:
+        """Tell everybody who was given the segment and whose last word from us no longer holds.
+
+        Every action does this; call it also from time to time, since consent ends, links are drawn, models change, and
+        recipients are out of reach.
+
+        Returns
+        -------
+        list of dict
+            Who was told what, and whether they answered.
+        """
+        place = self._place(self.standing)
+        notices = self._due(self.purpose, place.segment)
+        if not notices:
+            return []
+        outcomes, answers = self._delivered(notices)
+        self._log("settle", "recipients", {"recipients": outcomes}, {"after": place.segment, "answers": answers})
+        return outcomes
+
+    def _forget(self) -> None:
+        self._held.forget()
+        self.log.forget(lambda told: bool(told.get("subject") == self.subject))
+
+    def _receipts(self) -> list[Told]:
         return [told for told in self.log.about(self.subject) if told.get("dpv:hasPurpose") == self.purpose]
 
+    def _spoken(self) -> Spoken:
+        return spoken_of(self.log.about(self.subject))
+
+    def _moment(self) -> datetime:
+        """Give the time, but none before what the ledger has heard: a clock that is behind must not lose a no."""
+        now, latest = self._now(), self.ledger.latest
+        return now if latest is None else max(now, latest)
+
     def _seen(self, standing: Standing) -> pd.DataFrame:
+        if standing.erased:
+            self._held.forget()
         return self._held.seen(standing.corrections, self.withheld())
 
     def _place(self, standing: Standing) -> Place:
-        """Say where a standing and the ledger leave the person."""
+        """Say where a standing and the ledger leave the person; where the model cannot say, in no segment."""
         blocked = standing.blocked() or self._denied()
         if blocked is not None:
             return Place(None, blocked)
         # A choice of a segment that a later model does not have is void.
         if standing.chosen in self.segmenter.segment_names_:
             return Place(standing.chosen, Why.CHOSEN)
-        segment = int(self.segmenter.predict(self._seen(standing))[0])
+        try:
+            segment = int(self.segmenter.predict(self._seen(standing))[0])
+        except XsegError:
+            return Place(None, Why.UNKNOWN)
         return Place(str(self.segmenter.segment_names_[segment]), Why.MODEL)
 
     def _denied(self) -> Why | None:
-        """Say whether the ledger keeps the person out: on consent silence does, on other bases only a no."""
-        at, subject = self._now(), [self.subject]
-        if self.policy.purposes[self.purpose].legal_basis in _ON_CONSENT:
+        """Say whether the person is kept out by the ledger, or by what the log has that the ledger lost.
+
+        On consent silence keeps out, on other bases only a no.
+        """
+        at, subject, purpose = self._moment(), [self.subject], self.policy.purposes[self.purpose]
+        on_consent = purpose.legal_basis in _ON_CONSENT
+        number = int(self.ledger.deciding(subject, self.purpose, at=at)[0])
+        entry = self.ledger[number] if number >= 0 else None
+        spoken = self._spoken().denied(self.purpose, marketing=is_marketing(purpose))
+        lost = spoken is not None and (entry is None or not entry.state.allows or entry.at <= spoken)
+        if lost or self._consents.denied_by_link(subject, self.purpose, at=at)[0]:
+            return Why.NO_CONSENT if on_consent else Why.OBJECTED
+        if on_consent:
             return None if self._consents.mask(subject, self.purpose, at=at)[0] else Why.NO_CONSENT
-        entry = int(self.ledger.deciding(subject, self.purpose, at=at)[0])
-        denied = entry >= 0 and self.ledger[entry].state in _DENIALS
-        return Why.OBJECTED if denied or self._consents.denied_by_link(subject, self.purpose, at=at)[0] else None
+        return Why.OBJECTED if entry is not None and entry.state in DENIALS else None
 
     def _card(self, standing: Standing, place: Place, locale: str | None = None) -> AnyCard:
         same: dict[str, Any] = {
             "policy": self.policy,
-            "now": self._now(),
+            "now": self._moment(),
             "locale": self._locale if locale is None else locale,
             "ledger": self.ledger,
             "identities": self.identities,
@@ -133,74 +183,123 @@ class Desk:
         details: Mapping[str, Any] | None = None,
         private: Mapping[str, Any] | None = None,
         *,
-        says: Sequence[tuple[str, str, str | None]] = (),
+        says: Sequence[Saying] = (),
         source: str = "account",
     ) -> Answer:
         """Do what was asked, measure what it changed, tell whom it concerns, and write it down."""
-        standing, details, private = self.standing, details or {}, private or {}
-        if standing.erased:
+        standing = self.standing
+        if standing.erased and action not in _AFTER_ERASURE:
             message = "what was held about this person has been erased, so there is nothing to act on"
             raise DataError(message)
         before = self._place(standing)
         said = [self._say(*one, source) for one in says]
-        then = standing.after(action, details, private)
+        draft = self._draft(action, right, {**(details or {}), "said": [_saying(entry) for entry in said]})
+        then = standing.after({**draft, "number": len(self.log), "private": private or {}})
         after = self._place(then)
-        changed = before != after
-        because = None if changed else self._unchanged(action, details, after)
-        effect = Effect(before.segment, after.segment, after.why, changed, because)
-        answer = AnswerFact(action=action, changed=changed, because=None if because is None else because.value)
-        # Nothing is written down of what cannot be shown.
-        card = self._card(then, after).model_copy(update={"answer": answer})
-        told = {"effect": effect.told(), "recipients": delivered(self._notices(before, after), self._send)}
-        written = self._log(
-            action,
-            right,
-            {**details, **told},
-            {**private, "before": before.segment, "after": after.segment},
-            consent=[self._receipt_of(entry) for entry in said],
+        because = self._unchanged(draft, before, after, same=then == standing)
+        effect = Effect(before.segment, after.segment, after.why, before != after, because)
+        outcomes, answers = self._delivered([*self._due(self.purpose, after.segment), *self._due_elsewhere(says)])
+        linked = self._recalled() if after.segment is None else 0
+        written = self.log.append(
+            draft
+            | {"details": draft["details"] | {"effect": effect.told(), "recipients": outcomes, "linked": linked}}
+            | ({"consent": [self._receipt_of(entry) for entry in said]} if said else {}),
+            {**(private or {}), "before": before.segment, "after": after.segment, "answers": answers},
         )
-        return Answer(card, written, effect)
+        return Answer(self._answered(then, after, action, effect), written, effect)
+
+    def _answered(self, standing: Standing, after: Place, action: str, effect: Effect) -> AnyCard:
+        """Give the card that says what became of it; where the model cannot be explained, one without reasons."""
+        try:
+            card = self._card(standing, after)
+        except XsegError:
+            card = self._card(standing, Place(None, Why.UNKNOWN))
+        answer = AnswerFact(
+            action=action,
+            changed=effect.changed,
+            group_changed=effect.before != effect.after,
+            because=None if effect.because is None else effect.because.value,
+        )
+        return card.model_copy(update={"answer": answer})
 
     def _say(self, purpose: str, state: str, feature: str | None, source: str) -> Entry:
-        return self.ledger.append(self.subject, purpose, state, source=source, at=self._now(), feature=feature)
+        return self.ledger.append(self.subject, purpose, state, source=source, at=self._moment(), feature=feature)
 
     def _receipt_of(self, entry: Entry) -> dict[str, Any]:
         controller, concept = self.policy.controller, self.policy.purposes[entry.purpose].concept
         return receipt(entry, controller=None if controller is None else controller.name, concept=concept)
 
-    def _unchanged(self, action: str, details: Mapping[str, Any], after: Place) -> Because:
-        """Say why an action left the segment as it was."""
+    def _unchanged(self, told: Told, before: Place, after: Place, *, same: bool) -> Because | None:
+        """Say why an action left the segment as it was, if it did and that needs saying."""
+        action, details = told["action"], told["details"]
         if action in _FOR_A_HUMAN:
             return Because.PENDING
+        if before != after:
+            return None
         if action in {"agree", "lift", "choose"} and after.segment is None:
-            linked = self._consents.denied_by_link([self.subject], self.purpose, at=self._now())[0]
+            linked = self._consents.denied_by_link([self.subject], self.purpose, at=self._moment())[0]
             return Because.LINKED if linked else Because.STANDS
+        if action in {"opt_out", "signal"} and after.segment is not None:
+            return Because.UNUSED
         features = details.get("features", [details["feature"]] if "feature" in details else None)
         if features is None:
-            return Because.ALREADY
+            return Because.ALREADY if same else None
         names = self.segmenter.profile_.bins.schema.names
         asked = {names[j] for j in self.segmenter.model_.used_features.tolist()}
         return Because.FITS if asked.intersection(features) else Because.UNUSED
 
-    def _notices(self, before: Place, after: Place) -> Iterator[Notice]:
-        """Say who has to be told, about the person's own identifier and those that a denial reaches."""
-        if before.segment == after.segment:
-            return
-        action: Literal["stop", "replace"] = "stop" if after.segment is None else "replace"
-        at = self._now()
-        for recipient in self.recipients():
-            yield Notice(recipient, self.subject, self.purpose, action, after.segment, at)
-        if action == "stop" and self.identities is not None:
-            for told in self.identities.recall(self.ledger, self.subject, self.purpose, lambda _: "noted", at=at):
-                yield Notice(told.recipient, told.identifier, self.purpose, action, None, at)
+    def _due(self, purpose: str, segment: str | None) -> list[Notice]:
+        return due(self.log.about(self.subject), self.subject, purpose, segment, self.policy.recipients, self._moment())
 
-    def _log(
-        self, action: str, right: str, details: Mapping[str, Any], private: Mapping[str, Any], **more: Any
-    ) -> dict[str, Any]:
-        facts = {
+    def _due_elsewhere(self, says: Sequence[Saying]) -> Iterator[Notice]:
+        """Give what follows for other purposes that were denied in the same breath."""
+        for purpose, state, feature in says:
+            if purpose != self.purpose and feature is None and ConsentState(state) in DENIALS:
+                yield from self._due(purpose, None)
+
+    def _delivered(self, notices: Sequence[Notice]) -> tuple[list[dict[str, Any]], list[str]]:
+        """Tell each recipient; gives what stands in a receipt, and apart from it what they answered."""
+        answers = [sent(notice, self._send) for notice in notices]
+        outcomes = [
+            {"recipient": one.recipient, "purpose": one.purpose, "action": one.action, "delivered": delivered}
+            for one, (delivered, _) in zip(notices, answers, strict=True)
+        ]
+        return outcomes, [answer for _, answer in answers]
+
+    def _recalled(self) -> int:
+        """Stop those who were given another identifier that the person's no reaches, until they answer; says how many.
+
+        What becomes of it is written down with that identifier: it may be somebody else's.
+        """
+        if self.identities is None:
+            return 0
+        at, n_told = self._moment(), 0
+        for order in self.identities.recall(self.ledger, self.subject, self.purpose, lambda _: "noted", at=at):
+            if order.identifier == self.subject or self._has_stopped(order.identifier, order.recipient):
+                continue
+            notice = Notice(order.recipient, order.identifier, self.purpose, "stop", None, at)
+            delivered, answer = sent(notice, self._send)
+            told = self._draft("recall", "recipients", {"recipient": order.recipient, "delivered": delivered})
+            self.log.append(told | {"subject": order.identifier}, {"answer": answer})
+            n_told += 1
+        return n_told
+
+    def _has_stopped(self, identifier: str, recipient: str) -> bool:
+        """Say whether a recipient of another identifier has confirmed to have stopped, and was given nothing since."""
+        stopped = False
+        for told in self.log.about(identifier):
+            if told.get("dpv:hasPurpose") == self.purpose and told["details"].get("recipient") == recipient:
+                stopped = told["action"] == "recall" and told["details"]["delivered"]
+        return stopped
+
+    def _log(self, action: str, right: str, details: Mapping[str, Any], private: Mapping[str, Any]) -> dict[str, Any]:
+        return self.log.append(self._draft(action, right, details), private)
+
+    def _draft(self, action: str, right: str, details: Mapping[str, Any]) -> dict[str, Any]:
+        return {
             "@context": _CONTEXT,
             "@type": "dpv:RightExerciseRecord",
-            "dct:created": self._now().isoformat(),
+            "dct:created": self._moment().isoformat(),
             "dpv:hasRight": RIGHTS[right],
             "dpv:hasPurpose": self.purpose,
             "subject": self.subject,
@@ -208,4 +307,7 @@ class Desk:
             "details": dict(details),
             "model": fingerprint(self.segmenter),
         }
-        return self.log.append({**facts, **{name: value for name, value in more.items() if value}}, private)
+
+
+def _saying(entry: Entry) -> list[str | None]:
+    return [entry.purpose, str(entry.state), entry.feature, entry.at.isoformat()]

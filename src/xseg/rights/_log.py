@@ -2,12 +2,17 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from xseg._sealed import SealedLines
 from xseg.exceptions import LedgerError
+from xseg.rights._standing import Standing, replayed
 
 __all__ = ["ActionLog"]
 
@@ -37,18 +42,56 @@ class ActionLog(SealedLines):
     >>> first = log.append({"action": "object", "subject": "ann"}, private={"reason": "too many offers"})
     >>> log.forget(lambda receipt: receipt["subject"] == "ann")
     1
-    >>> log.verify(), len(log)
-    (None, 1)
+    >>> log.verify(), [line.get("action", "forgotten") for line in log]
+    (None, ['object', 'forgotten'])
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self._by_subject: dict[str, list[int]] = defaultdict(list)
         super().__init__(path)
 
+    def __sklearn_clone__(self) -> "ActionLog":
+        """Give itself: clones of an estimator go on asking the one log that is kept."""
+        return self
+
     def about(self, subject: str) -> list[Mapping[str, Any]]:
         """Give the receipts of one person, the oldest first."""
-        self._catch_up()
-        return [self._lines[number] for number in self._by_subject.get(subject, ())]
+        with self._lock:
+            lines = self._caught_up()
+            return deepcopy([lines[number] for number in self._by_subject.get(subject, ())])
+
+    def standing(self, subject: str, purpose: str) -> Standing:
+        """Say where one person stands with a purpose, besides the ledger."""
+        return replayed(self.about(subject), purpose)
+
+    def barred(self, subjects: Iterable[str], purpose: str) -> NDArray[np.bool_]:
+        """Say who asked to be in no segment for a purpose.
+
+        Parameters
+        ----------
+        subjects : iterable of str of length n
+            Whom to ask about.
+        purpose : str
+            What for.
+
+        Returns
+        -------
+        ndarray of bool of shape (n,)
+            True for those who objected, had their data set aside or erased, or stay out.
+        """
+        self._caught_up()
+        return np.array(
+            [
+                name in self._by_subject and self.standing(name, purpose).blocked() is not None
+                for name in map(str, subjects)
+            ],
+            dtype=bool,
+        )
+
+    def ground(self, subject: str, purpose: str) -> str | None:
+        """Say what keeps somebody out of every segment for a purpose, if they asked for it."""
+        blocked = self.standing(subject, purpose).blocked()
+        return None if blocked is None else blocked.value
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, head: str | None = None) -> "ActionLog":
@@ -77,5 +120,6 @@ class ActionLog(SealedLines):
         if not self._lines:
             self._by_subject.clear()
         for number, line in enumerate(lines, len(self._lines)):
-            self._by_subject[str(line.get("subject"))].append(number)
+            if "subject" in line:
+                self._by_subject[str(line["subject"])].append(number)
         super()._take(lines)

@@ -1,13 +1,16 @@
 """Telling those who received a segment that it no longer holds."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-__all__ = ["Notice", "Send", "delivered"]
+from xseg.rights._standing import Told
 
-_NOBODY = "nobody sends notices here; tell them"
+__all__ = ["Notice", "Send", "due", "sent"]
+
+_NOBODY: Final = "nobody sends notices here; tell them"
+_STOPPED: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +44,44 @@ class Notice:
 Send = Callable[[Notice], str]
 
 
-def delivered(notices: Iterable[Notice], send: Send | None) -> list[dict[str, Any]]:
-    """Tell each recipient, whatever becomes of the others; gives what stands in a receipt."""
-    return [
-        {
-            "recipient": notice.recipient,
-            "identifier": notice.identifier,
-            "action": notice.action,
-            **dict(zip(("delivered", "answer"), _sent(notice, send), strict=True)),
-        }
-        for notice in dict.fromkeys(notices)
-    ]
+def due(
+    receipts: Iterable[Told], subject: str, purpose: str, segment: str | None, named: Sequence[str], at: datetime
+) -> list[Notice]:
+    """Give what has to be told: to everyone whose last word from us no longer holds.
+
+    Parameters
+    ----------
+    receipts : iterable of mapping
+        All receipts of the person.
+    subject, purpose : str
+        Who, and what for.
+    segment : str or None
+        Where the person is now.
+    named : sequence of str
+        The recipients whom the policy names; others are told to stop.
+    at : datetime
+        When.
+    """
+    heard: dict[str, Any] = {}
+    for told in receipts:
+        private, details = told.get("private", {}), told["details"]
+        if told["action"] == "release" and told.get("dpv:hasPurpose") == purpose:
+            heard[details["recipient"]] = private.get("segment")
+        for one in details.get("recipients", ()):
+            if one["purpose"] == purpose and one["delivered"]:
+                heard[one["recipient"]] = _STOPPED if one["action"] == "stop" else private.get("after")
+    notices = []
+    for recipient, last in heard.items():
+        wanted = segment if recipient in named else None
+        if last is _STOPPED or (wanted is not None and last == wanted):
+            continue
+        action: Literal["stop", "replace"] = "stop" if wanted is None else "replace"
+        notices.append(Notice(recipient, subject, purpose, action, wanted, at))
+    return notices
 
 
-def _sent(notice: Notice, send: Send | None) -> tuple[bool, str]:
+def sent(notice: Notice, send: Send | None) -> tuple[bool, str]:
+    """Tell one recipient; says whether they answered, and what, or why not."""
     if send is None:
         return False, _NOBODY
     try:

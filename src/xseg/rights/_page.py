@@ -9,6 +9,7 @@ import numpy as np
 
 from xseg._optional import require
 from xseg.cards import card_article
+from xseg.cards._standing_words import answer_words
 from xseg.core.schema import Kind
 from xseg.exceptions import ParameterError, XsegError
 from xseg.ink import Language, Quantity, environment, language_of, one_line
@@ -186,6 +187,8 @@ class _Page:
         try:
             subject = links.loads(request.query_params.get("token", ""), max_age=_HOUR)
         except dangerous.BadData:
+            subject = None
+        if not isinstance(subject, str):
             return _refused(403, "This link is not valid, or no longer.")
         request.session.clear()
         request.session.update({"subject": subject, "token": secrets.token_urlsafe(32)})
@@ -208,7 +211,8 @@ class _Page:
         profile = self._profile(request)
         if profile is None:
             return _refused(403, "Please use the link that was sent to you.")
-        if int(request.headers.get("content-length") or _LARGEST_FORM + 1) > _LARGEST_FORM:
+        length = request.headers.get("content-length", "")
+        if not (length.isascii() and length.isdigit()) or int(length) > _LARGEST_FORM:
             return _refused(413, "That is too long.")
         form = {name: str(value) for name, value in (await request.form()).items()}
         if not hmac.compare_digest(form.get("token", "").encode(), request.session["token"].encode()):
@@ -246,10 +250,7 @@ class _Page:
         """Keep what was done, and only then say so."""
         if self.keep is not None:
             self.keep()
-        effect = answer.effect
-        if effect.changed:
-            return self.language.say("profile.changed")
-        return self.language.say("profile.unchanged", reason=self.language.say(f"profile.{effect.because}"))
+        return " ".join(answer_words(answer.card.answer, self.language))
 
     def _shown(self, profile: Profile, token: str, said: str | None) -> "Response":
         from starlette.responses import HTMLResponse

@@ -9,7 +9,7 @@ from xseg.exceptions import ParameterError, PolicyError
 from xseg.policy import is_marketing
 from xseg.rights._answers import Answer
 from xseg.rights._cases import Case, open_cases
-from xseg.rights._desk import Desk
+from xseg.rights._desk import Desk, Saying
 from xseg.rights._held import plain
 from xseg.rights._standing import Why
 
@@ -122,7 +122,7 @@ class Profile(Desk):
         given = self.segment
         if given is not None:
             if self.identities is not None:
-                self.identities.handed_over(self.subject, recipient, at=self._now())
+                self.identities.handed_over(self.subject, recipient, at=self._moment())
             self._log("release", "recipients", {"recipient": recipient}, {"segment": given})
         return given
 
@@ -143,7 +143,12 @@ class Profile(Desk):
     def correct(self, feature: str, value: Any) -> Answer:
         """Correct a piece of information."""
         self._held.check(feature)
-        return self._act("correct", "correct", {"feature": feature}, {"value": plain(value)})
+        details, private = {"feature": feature}, {"value": plain(value)}
+        then = self.standing.after({"action": "correct", "details": details, "private": private})
+        self.segmenter.predict(self._seen(then))
+        # Nothing is kept that cannot be shown.
+        self._card(then, self._place(then))
+        return self._act("correct", "correct", details, private)
 
     def object(self, reason: str = "") -> Answer:
         """Object to the use: the person is in no segment until a human has decided, and that is a case."""
@@ -151,11 +156,11 @@ class Profile(Desk):
 
     def object_marketing(self) -> Answer:
         """Object to marketing, for every such purpose of the policy; it needs no reason and is never weighed."""
-        return self._act("object_marketing", "object_marketing", {}, says=self._marketing("refused"))
+        return self._act("object_marketing", "object_marketing", {"marketing": True}, says=self._marketing())
 
     def opt_out(self) -> Answer:
         """Opt out of sale, sharing and advertising across contexts."""
-        return self._act("opt_out", "opt_out", {}, says=self._marketing("refused"))
+        return self._act("opt_out", "opt_out", {"marketing": True}, says=self._marketing())
 
     def signal(self, sec_gpc: str | None = None, *, gpp: str | None = None) -> Answer | None:
         """Follow a browser's signal to opt out, the first time that it comes; later the person's own word counts.
@@ -178,9 +183,10 @@ class Profile(Desk):
             The GPP string is none.
         """
         scope = sorted(read_gpc(sec_gpc) | (frozenset() if gpp is None else read_gpp(gpp).denied))
-        if not scope or self.standing.erased or any(told["action"] == "signal" for told in self._receipts()):
+        if not scope or any(told["action"] == "signal" for told in self.log.about(self.subject)):
             return None
-        return self._act("signal", "opt_out", {"scope": scope}, says=self._marketing("refused"), source="signal")
+        details = {"scope": scope, "marketing": True}
+        return self._act("signal", "opt_out", details, says=self._marketing(), source="signal")
 
     def agree(self) -> Answer:
         """Agree to the purpose."""
@@ -200,7 +206,7 @@ class Profile(Desk):
 
     def choose(self, segment: str | int | None) -> Answer:
         """Choose another segment; the person's own word overrides the model. None gives the choice back to it."""
-        return self._act("choose", "choose", {"segment": self._name(segment)})
+        return self._act("choose", "choose", {}, {"segment": self._name(segment)})
 
     def leave(self) -> Answer:
         """Stay out of all segments."""
@@ -251,7 +257,7 @@ class Profile(Desk):
             Nobody is named, nothing was decided, there is no such open case, or it is not said whether an objection
             stands.
         """
-        if not by.strip() or not decision.strip():
+        if not _has_words(by) or not _has_words(decision):
             message = "a case is closed by a person with a name, who says what was decided"
             raise ParameterError(message)
         waiting = {one.number: one.kind for one in self.cases()}
@@ -261,8 +267,8 @@ class Profile(Desk):
         if (waiting[case] == "object") == (upheld is None):
             message = f"case {case}: say upheld=True or False of an objection, and of nothing else"
             raise ParameterError(message)
-        details = {"case": case, "by": by, "segment": self._name(segment), "upheld": upheld}
-        return self._act("decide", "contest", details, {"decision": decision})
+        details = {"case": case, "by": by, "upheld": upheld}
+        return self._act("decide", "contest", details, {"decision": decision, "segment": self._name(segment)})
 
     def complain(self) -> str | None:
         """Give where to complain: the policy's link, or else the authority; None where it states neither."""
@@ -306,11 +312,13 @@ class Profile(Desk):
     def erase(self) -> Answer:
         """Have the information erased: the row, corrections, choices and own words are gone; what proves it is kept.
 
-        The model's counts are another matter: see `xseg.rights.erase`.
+        It is one for all purposes, ends every consent, and can be asked for again. The model's counts are another
+        matter: see `xseg.rights.erase`.
         """
-        answer = self._act("erase", "erase")
-        self._held.forget()
-        self.log.forget(lambda told: bool(told["subject"] == self.subject))
+        says = [(name, "withdrawn", None) for name in self.policy.purposes]
+        answer = self._act("erase", "erase", says=says)
+        self._forget()
+        answer.receipt.pop("private", None)
         return answer
 
     def _name(self, segment: str | int | None) -> str | None:
@@ -318,16 +326,20 @@ class Profile(Desk):
             return None
         return str(self.segmenter.segment_names_[int(self.segmenter.segments_.position(segment))])
 
-    def _marketing(self, state: str) -> list[tuple[str, str, None]]:
-        return [(name, state, None) for name, purpose in self.policy.purposes.items() if is_marketing(purpose)]
+    def _marketing(self) -> list[Saying]:
+        return [(name, "refused", None) for name, purpose in self.policy.purposes.items() if is_marketing(purpose)]
 
     def _switch(self, action: str, state: str, feature: str) -> Answer:
         self._held.check(feature)
         return self._act(action, "switch_off", {"feature": feature}, says=[(self.purpose, state, feature)])
 
 
+def _has_words(text: str) -> bool:
+    return any(character.isalnum() for character in text)
+
+
 def _in_words(text: str) -> str:
-    if not text.strip():
+    if not _has_words(text):
         message = "say it in a few words, so that a person can look into it"
         raise ParameterError(message)
     return text

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-__all__ = ["Because", "Standing", "Why", "replayed"]
+__all__ = ["Because", "Standing", "Told", "Why", "replayed"]
+
+Told: TypeAlias = Mapping[str, Any]
 
 
 class Why(StrEnum):
@@ -18,6 +20,7 @@ class Why(StrEnum):
     RESTRICTED = "restricted"
     NOT_PROFILED = "not_profiled"
     ERASED = "erased"
+    UNKNOWN = "unknown"
 
 
 class Because(StrEnum):
@@ -41,13 +44,18 @@ class Standing:
         Values that the person corrected.
     chosen : str or None
         The segment that the person chose.
-    objected, restricted, not_profiled, erased : bool
+    objections : frozenset of int
+        Their objections that were not refused, by number: each of them keeps the person out.
+    decided : frozenset of int
+        The cases that a human has decided; a second decision of the same case counts for nothing.
+    restricted, not_profiled, erased : bool
         What the person asked for.
     """
 
     corrections: Mapping[str, Any] = field(default_factory=dict)
     chosen: str | None = None
-    objected: bool = False
+    objections: frozenset[int] = frozenset()
+    decided: frozenset[int] = frozenset()
     restricted: bool = False
     not_profiled: bool = False
     erased: bool = False
@@ -56,7 +64,7 @@ class Standing:
         """Give what keeps the person out of every segment, the strongest first; None if nothing does."""
         for asked, why in (
             (self.erased, Why.ERASED),
-            (self.objected, Why.OBJECTED),
+            (bool(self.objections), Why.OBJECTED),
             (self.restricted, Why.RESTRICTED),
             (self.not_profiled, Why.NOT_PROFILED),
         ):
@@ -64,40 +72,61 @@ class Standing:
                 return why
         return None
 
-    def after(self, action: str, details: Mapping[str, Any], private: Mapping[str, Any]) -> "Standing":
+    def after(self, told: Told) -> "Standing":
         """Give the standing after something was said."""
-        follows = _FOLLOWS.get(action)
-        return self if follows is None else follows(self, details, private)
+        follows = _FOLLOWS.get(told["action"])
+        return self if follows is None else follows(self, told)
 
 
-def replayed(receipts: Iterable[Mapping[str, Any]]) -> Standing:
-    """Give where a person stands after all that a log has of them."""
+def replayed(receipts: Iterable[Told], purpose: str) -> Standing:
+    """Give where a person stands with a purpose, after all that a log has of them.
+
+    What is erased is erased for every purpose.
+    """
     standing = Standing()
-    for receipt in receipts:
-        standing = standing.after(receipt["action"], receipt["details"], receipt.get("private", {}))
+    for told in receipts:
+        if told["action"] == "erase" or told.get("dpv:hasPurpose") == purpose:
+            standing = standing.after(told)
     return standing
 
 
-_Follows = Callable[[Standing, Mapping[str, Any], Mapping[str, Any]], Standing]
+_Follows = Callable[[Standing, Told], Standing]
 
 
 def _set(**changes: Any) -> _Follows:
-    return lambda standing, _details, _private: replace(standing, **changes)
+    return lambda standing, _told: replace(standing, **changes)
 
 
-def _corrected(standing: Standing, details: Mapping[str, Any], private: Mapping[str, Any]) -> Standing:
-    if "value" not in private:
+def _private(told: Told) -> Mapping[str, Any]:
+    private: Mapping[str, Any] = told.get("private", {})
+    return private
+
+
+def _corrected(standing: Standing, told: Told) -> Standing:
+    if "value" not in _private(told):
         return standing
-    return replace(standing, corrections={**standing.corrections, details["feature"]: private["value"]})
+    corrections = {**standing.corrections, told["details"]["feature"]: _private(told)["value"]}
+    return replace(standing, corrections=corrections)
 
 
-def _chosen(standing: Standing, details: Mapping[str, Any], _private: Mapping[str, Any]) -> Standing:
-    return replace(standing, chosen=details["segment"])
+def _chosen(standing: Standing, told: Told) -> Standing:
+    return replace(standing, chosen=_private(told).get("segment"))
 
 
-def _decided(standing: Standing, details: Mapping[str, Any], _private: Mapping[str, Any]) -> Standing:
-    chosen = details["segment"] if details["segment"] is not None else standing.chosen
-    return replace(standing, chosen=chosen, objected=standing.objected and details["upheld"] is not False)
+def _objected(standing: Standing, told: Told) -> Standing:
+    return replace(standing, objections=standing.objections | {told["number"]})
+
+
+def _decided(standing: Standing, told: Told) -> Standing:
+    case, upheld = told["details"]["case"], told["details"]["upheld"]
+    if case in standing.decided:
+        return standing
+    return replace(
+        standing,
+        chosen=_private(told).get("segment") or standing.chosen,
+        objections=standing.objections - ({case} if upheld is False else frozenset()),
+        decided=standing.decided | {case},
+    )
 
 
 # What follows from each action, besides what the ledger holds.
@@ -105,10 +134,10 @@ _FOLLOWS: Final[Mapping[str, _Follows]] = {
     "correct": _corrected,
     "choose": _chosen,
     "decide": _decided,
-    "object": _set(objected=True),
-    "object_marketing": _set(objected=True),
+    "object": _objected,
+    "object_marketing": _objected,
     "restrict": _set(restricted=True),
     "leave": _set(not_profiled=True),
-    "lift": _set(objected=False, restricted=False, not_profiled=False),
-    "erase": lambda _standing, _details, _private: Standing(erased=True),
+    "lift": _set(objections=frozenset(), restricted=False, not_profiled=False),
+    "erase": lambda standing, _told: Standing(erased=True, decided=standing.decided),
 }

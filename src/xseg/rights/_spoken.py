@@ -1,0 +1,75 @@
+"""What a person said to the ledger through their profile, as the log has it: a ledger that lost it is not believed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from xseg.consent import ConsentState
+from xseg.rights._standing import Told
+
+__all__ = ["DENIALS", "Spoken", "spoken_of"]
+
+DENIALS = frozenset(
+    {
+        ConsentState.REFUSED,
+        ConsentState.WITHDRAWN,
+        ConsentState.REVOKED,
+        ConsentState.INVALIDATED,
+        ConsentState.TERMINATED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """The last that was said about something."""
+
+    number: int
+    denies: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """The last words of one person.
+
+    Attributes
+    ----------
+    words : dict
+        The last word about each purpose, and each feature of it.
+    marketing : _Word or None
+        The last no to marketing as a whole, which holds for purposes that are declared later too.
+    """
+
+    words: dict[tuple[str, str | None], _Word]
+    marketing: _Word | None
+
+    def denied(self, purpose: str, *, marketing: bool) -> datetime | None:
+        """Say when a purpose was denied, if that is the last word about it."""
+        own = self.words.get((purpose, None))
+        blanket = self.marketing if marketing else None
+        if blanket is not None and (own is None or own.number < blanket.number):
+            return blanket.at
+        return own.at if own is not None and own.denies else None
+
+    def withheld(self, purpose: str) -> dict[str, datetime]:
+        """Give the features that are withheld from a purpose, and since when."""
+        return {
+            feature: word.at
+            for (what_for, feature), word in self.words.items()
+            if what_for == purpose and feature is not None and word.denies
+        }
+
+
+def spoken_of(receipts: Iterable[Told]) -> Spoken:
+    """Gather the last words from a person's receipts."""
+    words: dict[tuple[str, str | None], _Word] = {}
+    marketing = None
+    for told in receipts:
+        details = told["details"]
+        for purpose, state, feature, at in details.get("said", ()):
+            denies = ConsentState(state) in DENIALS
+            words[purpose, feature] = _Word(told["number"], denies, datetime.fromisoformat(at))
+        if details.get("marketing"):
+            marketing = _Word(told["number"], denies=True, at=datetime.fromisoformat(told["dct:created"]))
+    return Spoken(words, marketing)

@@ -6,8 +6,9 @@ Nothing fails open: what was not said, cannot be read, has expired or is not kno
 from xseg.consent._chain import Finding, Head
 from xseg.consent._entries import Entry
 from xseg.consent._gate import Admitted, ConsentGate
-from xseg.consent._identities import Component, Identities, IdentityState
+from xseg.consent._identities import Identities, IdentityState
 from xseg.consent._ledger import Ledger
+from xseg.consent._linked import Component
 from xseg.consent._recall import RecallReceipt, Suppression
 from xseg.consent._receipt import receipt
 from xseg.consent._signals._gpp import GPC_SCOPE, GppString, UsSection, read_gpc, read_gpp

@@ -18,7 +18,7 @@ from xseg.consent._recall import Recall, RecallReceipt, Suppression
 from xseg.consent._record import clock
 from xseg.consent._spells import DenialSpells
 from xseg.consent._times import NEVER, moment
-from xseg.exceptions import LargeComponentWarning
+from xseg.exceptions import ConsentError, LargeComponentWarning
 
 __all__ = ["Identities", "IdentityState"]
 
@@ -293,6 +293,9 @@ class Identities(Linked):
         >>> [receipt.identifier for receipt in identities.recall(Ledger(), "phone", "offers", lambda order: "done")]
         ['ann']
         """
+        if not callable(send):
+            message = f"send is {send!r}; give a function that delivers one suppression and gives the answer"
+            raise ConsentError(message)
         now = self._at(at)
         name = read_text(read_identifiers([identifier], "identifier")[0], "identifier")
         ledger_code = int(ledger.subjects([name])[0])

@@ -1,8 +1,9 @@
 """Entries that are only ever added, each with a hash over itself and the one before it."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,11 @@ from xseg.consent._rows import check_rows, rows_of_statement, rows_of_table
 from xseg.consent._states import read_source, read_state
 from xseg.consent._store import ROW, SOURCES, STATES, Columns, Store
 from xseg.consent._times import NEVER, instant, moment
-from xseg.exceptions import LedgerError
+from xseg.exceptions import ConsentError, LedgerError
 
 __all__ = ["Record", "check_chain", "clock"]
+
+_HASH: Final = re.compile("[0-9a-f]{64}")
 
 
 def clock() -> datetime:
@@ -222,9 +225,22 @@ class Record:
 
 def check_chain(numbers: NDArray[np.int64], store: Store, head: Head | None) -> None:
     """Refuse entries whose chain does not hold."""
+    if head is not None:
+        _check_head(head)
     found = findings_in(numbers, store.rows, store.vocabularies, head)
     if found:
         raise LedgerError(summary(found), tuple(found))
+
+
+def _check_head(head: Any) -> None:
+    """Refuse what is no head, or one that no ledger can have had."""
+    sound = isinstance(head, Head) and isinstance(head.size, int) and isinstance(head.hash, str)
+    if not sound or head.size < 0 or not _HASH.fullmatch(head.hash):
+        message = f"head is {head!r}; give a Head with a size from 0 and a hash of 64 hexadecimal digits in lower case"
+        raise ConsentError(message)
+    if head.size == 0 and head.hash != GENESIS.hex():
+        message = f"head is {head!r}; a ledger without entries has the hash {GENESIS.hex()}"
+        raise ConsentError(message)
 
 
 def _time(micros: Any) -> datetime:

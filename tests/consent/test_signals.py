@@ -391,3 +391,11 @@ def test_a_hundred_thousand_garbled_strings_grant_nothing_that_their_bits_do_not
 def test_what_is_no_text_is_refused(read, text):
     assert issubclass(SignalError, ConsentError)
     refused(text, read)
+
+
+@pytest.mark.parametrize("section", [24, 25, 26, 27])
+@pytest.mark.parametrize("text", ["BYA.VVVVVVVV", "", "anything", "BAAAAAAA.YA"])
+def test_drafts_of_sections_are_listed_and_say_nothing(section, text):
+    said = read_gpp(case.gpp({section: text}))
+    assert said.unread == (section,)
+    assert (said.us, said.tcf, said.denied) == ({}, None, frozenset())

@@ -23,6 +23,9 @@ def review(
     policy: Annotated[Path, typer.Option(help="The policy file (YAML): what is declared.")],
     data: Annotated[Path | None, typer.Option(help="A table of people, with any sensitive columns there are.")] = None,
     notice: Annotated[Path | None, typer.Option(help="The public privacy notice: HTML, Markdown or text.")] = None,
+    notice_locale: Annotated[
+        str | None, typer.Option(help="The language of the notice, such as de; by default its words and marks tell.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write; otherwise findings are listed.")] = None,
     form: Annotated[
         str | None, typer.Option("--format", help="html, json or sarif; by default the ending of --out tells.")
@@ -51,7 +54,15 @@ def review(
     people, ids = (None, []) if data is None else read(data, id_column, [])
     agreed, subjects = (None, None) if ledger is None else (Ledger.load(ledger), _known(ids, data, id_column))
     found = review_of(
-        load(model), policy, people, agreed, notice, subjects=subjects, held_out=held_out, random_state=seed
+        load(model),
+        policy,
+        people,
+        agreed,
+        notice,
+        notice_locale=notice_locale,
+        subjects=subjects,
+        held_out=held_out,
+        random_state=seed,
     )
     if out is not None:
         found.save(out, form)

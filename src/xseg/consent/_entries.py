@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xseg.consent._states import ConsentSource, ConsentState
+from xseg.consent._times import distinct_of
 from xseg.exceptions import ConsentError
 
 __all__ = ["EVERY_PURPOSE", "Entry", "check_texts", "read_identifiers", "read_text"]
@@ -82,7 +83,7 @@ def read_text(value: Any, where: str, *, empty: bool = False) -> str:
 
 def check_texts(values: NDArray[np.object_], where: str, *, empty: bool = False) -> NDArray[np.object_]:
     """Check a column of texts; what is missing is empty."""
-    codes, distinct = pd.factorize(values)
+    codes, distinct = distinct_of(values, where)
     if (codes < 0).any() and not empty:
         read_text(None, f"row {int(np.argmax(codes < 0))}: {where}")
     checked = [

@@ -1,7 +1,7 @@
 """Devices, accounts and people: which of them a denial reaches."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -14,10 +14,11 @@ from xseg.consent._entries import read_identifiers, read_text
 from xseg.consent._ledger import Ledger
 from xseg.consent._linked import Linked
 from xseg.consent._links import Reach
-from xseg.consent._recall import RecallReceipt, Suppression
+from xseg.consent._recall import Recall, RecallReceipt, Suppression
+from xseg.consent._record import clock
 from xseg.consent._spells import DenialSpells
 from xseg.consent._times import NEVER, moment
-from xseg.exceptions import LargeComponentWarning
+from xseg.exceptions import ConsentError, LargeComponentWarning
 
 __all__ = ["Identities", "IdentityState"]
 
@@ -74,6 +75,20 @@ class Identities(Linked):
     >>> [str(state) for state in identities.states(ledger, ["phone", "ann"], "offers")]
     ['denied', 'conflict']
     """
+
+    def __init__(
+        self,
+        *,
+        used_from: float = 0.0,
+        used_kinds: Sequence[str] | None = None,
+        largest: int = 1000,
+        now: Callable[[], datetime] = clock,
+    ) -> None:
+        super().__init__(used_from=used_from, used_kinds=used_kinds, largest=largest, now=now)
+        self._recall = Recall()
+
+    def __repr__(self) -> str:
+        return f"Identities({len(self)} identifiers, {self._links.size} links)"
 
     def mask(
         self, ledger: Ledger, identifiers: Any, purpose: str, *, at: datetime | str | None = None
@@ -278,6 +293,9 @@ class Identities(Linked):
         >>> [receipt.identifier for receipt in identities.recall(Ledger(), "phone", "offers", lambda order: "done")]
         ['ann']
         """
+        if not callable(send):
+            message = f"send is {send!r}; give a function that delivers one suppression and gives the answer"
+            raise ConsentError(message)
         now = self._at(at)
         name = read_text(read_identifiers([identifier], "identifier")[0], "identifier")
         ledger_code = int(ledger.subjects([name])[0])

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import pandas as pd
 
-from xseg.consent._asked import AskedRecord
+from xseg.consent._answers import Answers
 from xseg.consent._chain import GENESIS, Head
 from xseg.consent._record import check_chain, clock
 from xseg.consent._rows import check_rows
@@ -15,7 +15,7 @@ from xseg.consent._rows import check_rows
 __all__ = ["Ledger"]
 
 
-class Ledger(AskedRecord):
+class Ledger(Answers):
     """Who agreed to what purpose, when, from where, and until when.
 
     Entries are only ever added, and each carries a hash over itself and the one before it. The latest statement about
@@ -45,6 +45,9 @@ class Ledger(AskedRecord):
     >>> ledger.mask(["ann", "bob", "cleo"], "offers", at="2026-06-01T00:00:00Z")
     array([ True, False, False])
     """
+
+    def __repr__(self) -> str:
+        return f"Ledger({len(self)} entries, {len(self._store.vocabularies['subject'].words)} subjects)"
 
     @classmethod
     def from_frame(cls, frame: Any, *, head: Head | None = None, now: Callable[[], datetime] = clock) -> Self:

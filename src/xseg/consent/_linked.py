@@ -1,8 +1,9 @@
-"""Links between identifiers, drawn and ended; what hangs together by them."""
+"""Identifiers that belong together, from when until when."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from xseg.consent._entries import check_texts, read_identifiers, read_text
 from xseg.consent._links import LINK, Links
-from xseg.consent._recall import Recall
 from xseg.consent._record import clock
 from xseg.consent._rows import columns_of
 from xseg.consent._times import NEVER, instant, instants, times_of
@@ -40,7 +40,13 @@ class Component:
 
 
 class Linked:
-    """Links between identifiers; `Identities` says what follows from them."""
+    """Links between identifiers, of which some are used for targeting.
+
+    Parameters
+    ----------
+    used_from, used_kinds, largest, now
+        As for `Identities`.
+    """
 
     def __init__(
         self,
@@ -50,13 +56,10 @@ class Linked:
         largest: int = 1000,
         now: Callable[[], datetime] = clock,
     ) -> None:
-        if isinstance(used_kinds, str) or not 0 <= used_from <= 1 or largest < 1:
-            message = f"used_from={used_from!r} is from 0 to 1, largest={largest!r} from 1, used_kinds a list of texts"
-            raise ConsentError(message)
+        _check_parameters(used_from, used_kinds, largest)
         self.used_from, self.used_kinds, self.largest = used_from, used_kinds, largest
         self._now = now
         self._links = Links()
-        self._recall = Recall()
 
     def __len__(self) -> int:
         return len(self._links.names.words)
@@ -64,9 +67,6 @@ class Linked:
     def __sklearn_clone__(self) -> Self:
         """Give itself: clones of an estimator go on asking the one record that is kept."""
         return self
-
-    def __repr__(self) -> str:
-        return f"Identities({len(self)} identifiers, {self._links.size} links)"
 
     def link(
         self,
@@ -273,8 +273,31 @@ class Linked:
         self._links.add(rows)
 
 
+def _check_parameters(used_from: Any, used_kinds: Any, largest: Any) -> None:
+    """Refuse what would let denials go nowhere, or the alarm be silent, without a word."""
+    if not _is_number(used_from) or not 0 <= used_from <= 1:
+        message = f"used_from={used_from!r}: give a number from 0 to 1"
+        raise ConsentError(message)
+    if not _is_number(largest) or not isinstance(largest, Integral) or largest < 1:
+        message = f"largest={largest!r}: give a whole number from 1"
+        raise ConsentError(message)
+    if used_kinds is None:
+        return
+    if isinstance(used_kinds, str | bytes) or not isinstance(used_kinds, Sequence | Set):
+        message = f"used_kinds={used_kinds!r}: give a list of kinds of links, or None for all"
+        raise ConsentError(message)
+    for kind in used_kinds:
+        read_text(kind, "a kind in used_kinds")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+
+
 def _confidence(values: NDArray[np.object_]) -> NDArray[np.float64]:
-    confidence = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    readable = np.array([isinstance(value, str) or _is_number(value) for value in values], dtype=bool)
+    known = pd.Series([value if fit else None for value, fit in zip(values, readable, strict=True)], dtype=object)
+    confidence = pd.to_numeric(known, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     wrong = ~((confidence >= 0) & (confidence <= 1))
     if wrong.any():
         row = int(np.argmax(wrong))

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from xseg.consent._entries import EVERY_PURPOSE, Entry
+from xseg.consent._entries import EVERY_PURPOSE, Entry, read_text
+from xseg.exceptions import ConsentError
 
 __all__ = ["receipt"]
 
@@ -34,6 +35,11 @@ def receipt(entry: Entry, *, controller: str | None = None, concept: str | None 
     dict
         To be given to ``json.dumps``.
 
+    Raises
+    ------
+    ConsentError
+        It is no entry, or what is stated beside it is no text.
+
     References
     ----------
     ISO/IEC TS 27560:2023, "Consent record information structure".
@@ -47,6 +53,12 @@ def receipt(entry: Entry, *, controller: str | None = None, concept: str | None 
     >>> receipt(entry)["dpv:hasRecordOfActivity"]["dpv:hasConsentStatus"]["@type"]
     'dpv:ConsentGiven'
     """
+    if not isinstance(entry, Entry):
+        message = f"a receipt is for an Entry of a ledger, not for a {type(entry).__name__}"
+        raise ConsentError(message)
+    for where, said in (("controller", controller), ("concept", concept)):
+        if said is not None:
+            read_text(said, where)
     status = {"@type": entry.state.iri, "dpv:isIndicatedAtTime": entry.at.isoformat()}
     process: dict[str, Any] = {
         "@type": "dpv:Process",

@@ -1,11 +1,11 @@
-"""What was written down: entries that can only become more, each bound to the one before."""
+"""Entries that are only ever added, each with a hash over itself and the one before it."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from xseg.consent._chain import GENESIS, Head, contents, findings_in, link, summary
@@ -14,9 +14,11 @@ from xseg.consent._rows import check_rows, rows_of_statement, rows_of_table
 from xseg.consent._states import read_source, read_state
 from xseg.consent._store import ROW, SOURCES, STATES, Columns, Store
 from xseg.consent._times import NEVER, instant, moment
-from xseg.exceptions import LedgerError
+from xseg.exceptions import ConsentError, LedgerError
 
 __all__ = ["Record", "check_chain", "clock"]
+
+_HASH: Final = re.compile("[0-9a-f]{64}")
 
 
 def clock() -> datetime:
@@ -25,7 +27,13 @@ def clock() -> datetime:
 
 
 class Record:
-    """Entries in the order they were written down, which can be read and checked; `Ledger` can be asked too."""
+    """What people said, in the order in which it was heard.
+
+    Parameters
+    ----------
+    now : callable, optional
+        Gives the time, with a zone. The default asks the computer's clock.
+    """
 
     def __init__(self, *, now: Callable[[], datetime] = clock) -> None:
         self._now = now
@@ -60,9 +68,6 @@ class Record:
     def __sklearn_clone__(self) -> Self:
         """Give itself: clones of an estimator go on asking the one record that is kept."""
         return self
-
-    def __repr__(self) -> str:
-        return f"Ledger({len(self)} entries, {len(self._store.vocabularies['subject'].words)} subjects)"
 
     @property
     def head(self) -> Head:
@@ -178,21 +183,6 @@ class Record:
         self._write(rows, self._time_of_recording())
         return len(rows)
 
-    def about(self, subject: str | int) -> list[Entry]:
-        """Give everything that one person said, in the order it was written down.
-
-        Examples
-        --------
-        >>> from xseg.consent import Ledger
-        >>> ledger = Ledger()
-        >>> _ = ledger.append("ann", "offers", "given", source="account")
-        >>> [str(entry.state) for entry in ledger.about("ann")], ledger.about("bob")
-        (['given'], [])
-        """
-        code = int(self.subjects([subject])[0])
-        numbers = np.flatnonzero(self._store.rows["subject"] == code) if code >= 0 else np.empty(0, np.int64)
-        return [self[number] for number in numbers.tolist()]
-
     def verify(self, head: Head | None = None) -> None:
         """Check the chain anew.
 
@@ -237,26 +227,25 @@ class Record:
         self._store.append(rows)
         self._tip = tip
 
-    def subjects(self, names: Any) -> NDArray[np.int32]:
-        """Give the codes of subjects in `denial_spells`; -1 for those of whom nothing was said."""
-        known = self._store.vocabularies["subject"]
-        dtype = getattr(names, "dtype", None)
-        if isinstance(dtype, np.dtype) and dtype.kind in "iu" and np.ndim(names) == 1:
-            places, distinct = pd.factorize(np.asarray(names))
-            return known.find(read_identifiers(distinct))[places]
-        return known.find(read_identifiers(names))
-
-    def subject_names(self, codes: NDArray[np.int64]) -> list[str]:
-        """Give the names of subjects by their codes."""
-        words = self._store.vocabularies["subject"].words
-        return [words[code] for code in codes.tolist()]
-
 
 def check_chain(numbers: NDArray[np.int64], store: Store, head: Head | None) -> None:
-    """Refuse entries that are not what was written; the error names them."""
+    """Refuse entries whose chain does not hold."""
+    if head is not None:
+        _check_head(head)
     found = findings_in(numbers, store.rows, store.vocabularies, head)
     if found:
         raise LedgerError(summary(found), tuple(found))
+
+
+def _check_head(head: Any) -> None:
+    """Refuse what is no head, or one that no ledger can have had."""
+    sound = isinstance(head, Head) and isinstance(head.size, int) and isinstance(head.hash, str)
+    if not sound or head.size < 0 or not _HASH.fullmatch(head.hash):
+        message = f"head is {head!r}; give a Head with a size from 0 and a hash of 64 hexadecimal digits in lower case"
+        raise ConsentError(message)
+    if head.size == 0 and head.hash != GENESIS.hex():
+        message = f"head is {head!r}; a ledger without entries has the hash {GENESIS.hex()}"
+        raise ConsentError(message)
 
 
 def _time(micros: Any) -> datetime:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xseg.consent._entries import EVERY_PURPOSE, check_texts, read_identifiers
 from xseg.consent._states import ConsentSource, ConsentState, read_source, read_state
 from xseg.consent._store import ROW, SOURCES, STATES, TEXTS, Columns, Vocabulary
-from xseg.consent._times import NEVER, instants
+from xseg.consent._times import NEVER, distinct_of, instants
 from xseg.exceptions import ConsentError
 
 __all__ = ["check_rows", "columns_of", "rows_of_statement", "rows_of_table"]
@@ -118,7 +118,7 @@ def read_sources(values: Any) -> NDArray[np.uint8]:
 
 
 def _codes(values: Any, read: Any, name: str) -> NDArray[np.uint8]:
-    codes, distinct = pd.factorize(_objects(values))
+    codes, distinct = distinct_of(_objects(values), name)
     if (codes < 0).any():
         read(None, f"row {int(np.argmax(codes < 0))}: {name}")
     known = [read(value, f"row {int(np.argmax(codes == code))}: {name}") for code, value in enumerate(distinct)]

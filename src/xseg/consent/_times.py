@@ -1,6 +1,7 @@
 """Instants as microseconds since 1970 in UTC."""
 
 import re
+from collections.abc import Hashable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from xseg.exceptions import ConsentError
 
-__all__ = ["NEVER", "Instants", "instant", "instants", "moment", "times_of"]
+__all__ = ["NEVER", "Instants", "distinct_of", "instant", "instants", "moment", "times_of"]
 
 Instants = NDArray[np.int64]
 NEVER = 2**63 - 1
@@ -52,10 +53,26 @@ def instants(values: Any, where: str, *, missing: int | None = None) -> Instants
     if isinstance(series.dtype, pd.DatetimeTZDtype):
         read[~absent] = series[~absent].dt.tz_convert("UTC").dt.as_unit("us").astype(np.int64).to_numpy()
         return read
-    codes, distinct = pd.factorize(series.to_numpy(object))
+    codes, distinct = distinct_of(series.to_numpy(object), where)
     known = np.array([_in_row(value, where, codes, code) for code, value in enumerate(distinct)], dtype=np.int64)
     read[~absent] = known[codes[~absent]]
     return read
+
+
+def distinct_of(values: NDArray[np.object_], where: str) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
+    """Give the distinct values of a column, and which of them stands in each row (-1 for none).
+
+    Raises
+    ------
+    ConsentError
+        A cell holds a list, a mapping or the like; its row is named.
+    """
+    try:
+        return pd.factorize(values)
+    except TypeError as error:
+        row = next(row for row, value in enumerate(values) if not isinstance(value, Hashable))
+        message = f"row {row}: {where} is a {type(values[row]).__name__}; a cell holds one value"
+        raise ConsentError(message) from error
 
 
 def _in_row(value: Any, where: str, codes: NDArray[np.intp], code: int) -> int:

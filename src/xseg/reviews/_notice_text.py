@@ -43,7 +43,7 @@ _INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u
 _MARKDOWN: Final = re.compile(r"[*_`#>\\]+")
 _APOSTROPHES: Final = re.compile("[\u2018\u2019\u02bc]")
 _WITHOUT_END: Final = frozenset({"area", "br", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?。])\s+|\n+")
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?\u061f])\s+|(?<=[\u3002\uff01\uff1f])|\n+")
 # Scripts that are written without spaces between words; a letter of another is a letter of a word.
 _DENSE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _LETTER: Final = r"[^\W\u3040-\u30ff\u3400-\u9fff]"
@@ -59,10 +59,16 @@ class NoticeText:
         The words, without markup.
     source : str
         What messages call it.
+    locale : str or None
+        Its language, if somebody said it.
+    declared : tuple of str
+        The languages that its elements declare.
     """
 
     text: str
     source: str
+    locale: str | None = None
+    declared: tuple[str, ...] = ()
 
     @cached_property
     def folded(self) -> str:
@@ -90,13 +96,15 @@ def folded(text: str) -> str:
     return " ".join(_APOSTROPHES.sub("'", plain).split())
 
 
-def read_notice(notice: "str | os.PathLike[str] | NoticeText") -> NoticeText:
+def read_notice(notice: "str | os.PathLike[str] | NoticeText", locale: str | None = None) -> NoticeText:
     """Read a notice from a file of HTML, Markdown or plain text, or from such text itself.
 
     Parameters
     ----------
     notice : str, path-like or NoticeText
         A string with a line break or a tag is the text itself; any other is the path of a file.
+    locale : str, default=None
+        Its language, if it is known.
 
     Raises
     ------
@@ -106,9 +114,9 @@ def read_notice(notice: "str | os.PathLike[str] | NoticeText") -> NoticeText:
     if isinstance(notice, NoticeText):
         return notice
     if isinstance(notice, str) and ("\n" in notice or "<" in notice):
-        return _of_text(notice, "the notice")
+        return _of_text(notice, "the notice", locale)
     if isinstance(notice, str | os.PathLike):
-        return _of_text(_file(Path(notice)), str(notice))
+        return _of_text(_file(Path(notice)), str(notice), locale)
     message = f"notice is a {type(notice).__name__}; give the path of an HTML or text file, or the text"
     raise DataError(message)
 
@@ -127,16 +135,17 @@ def _file(path: Path) -> str:
         raise DataError(message) from error
 
 
-def _of_text(text: str, source: str) -> NoticeText:
+def _of_text(text: str, source: str, locale: str | None) -> NoticeText:
+    declared: tuple[str, ...] = ()
     if _IS_HTML.search(text):
         reader = _Reader()
         reader.feed(text)
         reader.close()
-        text = "".join(reader.pieces)
+        text, declared = "".join(reader.pieces), tuple(reader.languages)
     if not text.strip():
         message = f"{source} says nothing that a reader can see; give the page with its text"
         raise DataError(message)
-    return NoticeText(text, source)
+    return NoticeText(text, source, locale, declared)
 
 
 class _Reader(HTMLParser):
@@ -145,12 +154,16 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.pieces: list[str] = []
+        self.languages: dict[str, None] = {}
         self._unseen: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
         inside = bool(self._unseen) and tag == self._unseen[-1]
-        if tag not in _WITHOUT_END and (tag in _UNSEEN or inside or _is_hidden(dict(attrs))):
+        if tag not in _WITHOUT_END and (tag in _UNSEEN or inside or _is_hidden(said)):
             self._unseen.append(tag)
+        if not self._unseen and (language := (said.get("lang") or "").strip()):
+            self.languages[language] = None
         if tag in _BLOCKS:
             self.pieces.append("\n")
 

@@ -21,6 +21,7 @@ from xseg.ink import environment
 from xseg.policy import Policy
 from xseg.reviews._findings import SEVERITIES, Finding, Severity
 from xseg.reviews._notice_text import read_notice
+from xseg.reviews._promise_words import check_locale
 from xseg.reviews._registry import CHECKS, Check
 from xseg.reviews._sarif import as_sarif
 from xseg.reviews._subject import ConsentLedger, Subject
@@ -197,6 +198,7 @@ def review(
     ledger: ConsentLedger | None = None,
     notice: Any = None,
     *,
+    notice_locale: str | None = None,
     subjects: Sequence[Any] | None = None,
     held_out: bool = False,
     n_permutations: int = 1_999,
@@ -220,6 +222,9 @@ def review(
     notice : path or str, default=None
         The public privacy notice: a file of HTML, Markdown or text, or such text. It is matched with the policy as
         text, which is no legal advice.
+    notice_locale : str, default=None
+        The language of the notice, one of ten, such as ``"de"``. None goes by what its elements declare and by its
+        commonest words; where neither tells, its promises are not read, and a note says so.
     subjects : sequence of shape (n_rows,), default=None
         How the ledger knows the people of `X`; by default the index of a pandas table.
     held_out : bool, default=False
@@ -263,6 +268,7 @@ def review(
     warning: It is not stated who receives the segments. [recipients:recipients]
     """
     _check_parameters(n_permutations, random_state, now)
+    check_locale(notice_locale)
     segmenter = fold(segmenter)
     segmenter._check_fitted()
     told = Policy.of(policy)
@@ -274,7 +280,7 @@ def review(
         held_out=held_out,
         ledger=ledger,
         subjects=None if ledger is None else _subjects(X, table, subjects),
-        notice=None if notice is None else read_notice(notice),
+        notice=None if notice is None else read_notice(notice, notice_locale),
         now=datetime.now(UTC) if now is None else now.astimezone(UTC),
         seed=random_state,
         n_permutations=n_permutations,

@@ -35,7 +35,7 @@ def as_sarif(record: Mapping[str, Any], checks: "Sequence[Check]", digest: str) 
         for check in checks
     ]
     notifications = [
-        {"level": "note", "message": {"text": f"not checked: {reason}"}, "associatedRule": {"id": key}}
+        {"level": "note", "message": _message(f"not checked: {reason}"), "associatedRule": {"id": key}}
         for key, reason in record["not_checked"].items()
     ]
     run = {
@@ -62,7 +62,7 @@ def _result(found: Mapping[str, Any], place: int, file: str) -> dict[str, Any]:
         "ruleId": found["check"],
         "ruleIndex": place,
         "level": found["severity"],
-        "message": {"text": f"{found['message']} To mend: {found['mend']}." if found["mend"] else found["message"]},
+        "message": _message(f"{found['message']} To mend: {found['mend']}." if found["mend"] else found["message"]),
         "locations": [
             {
                 "physicalLocation": {"artifactLocation": {"uri": _uri(file)}},
@@ -72,6 +72,11 @@ def _result(found: Mapping[str, Any], place: int, file: str) -> dict[str, Any]:
         "partialFingerprints": {"xsegFinding/v1": found["id"]},
         "properties": {"evidence": found["evidence"]},
     }
+
+
+def _message(text: str) -> dict[str, str]:
+    """Give a text in which nothing is taken for a placeholder or a link (sections 3.11.5 and 3.11.6)."""
+    return {"text": text.replace("{", "{{").replace("}", "}}").replace("](", "] (")}
 
 
 def _uri(path: str) -> str:

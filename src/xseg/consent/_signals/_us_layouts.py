@@ -87,5 +87,6 @@ _ALL = (
     Layout(20, "usnh", 1, _state(_PROCESSING, 8, 3, *_ADDITIONAL), gpc=True),
     Layout(21, "usnj", 1, _state(_PROCESSING, 10, 5, *_ADDITIONAL), gpc=True),
     Layout(22, "ustn", 1, _state(_PROCESSING, 8, 1, *_ADDITIONAL), gpc=True),
+    Layout(23, "usmn", 1, _state(_PROCESSING, 8, 1, *_ADDITIONAL), gpc=True),
 )
 LAYOUTS = {(layout.section, layout.version): layout for layout in _ALL}

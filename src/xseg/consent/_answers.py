@@ -1,24 +1,25 @@
-"""What follows from what was written down: who agreed, who withholds what, whose denial holds when."""
+"""Who has agreed, as far as the entries of a record say."""
 
 from datetime import datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from xseg._kernels.consent import GRANTS, deciding_entries
-from xseg.consent._entries import EVERY_PURPOSE, read_text
+from xseg.consent._entries import EVERY_PURPOSE, Entry, read_identifiers, read_text
 from xseg.consent._record import Record
 from xseg.consent._spells import DenialSpells, spells_of
 from xseg.consent._states import ConsentState
 from xseg.consent._store import STATES, Columns
 from xseg.exceptions import ConsentError
 
-__all__ = ["AskedRecord"]
+__all__ = ["Answers"]
 
 
-class AskedRecord(Record):
-    """A record that can be asked who agreed."""
+class Answers(Record):
+    """A record that answers who has agreed."""
 
     def mask(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> NDArray[np.bool_]:
         """Say who has agreed.
@@ -100,6 +101,21 @@ class AskedRecord(Record):
         """
         return self._deciding(subjects, purpose, "", self._at(at))
 
+    def about(self, subject: str | int) -> list[Entry]:
+        """Give everything that one person said, in the order it was written down.
+
+        Examples
+        --------
+        >>> from xseg.consent import Ledger
+        >>> ledger = Ledger()
+        >>> _ = ledger.append("ann", "offers", "given", source="account")
+        >>> [str(entry.state) for entry in ledger.about("ann")], ledger.about("bob")
+        (['given'], [])
+        """
+        code = int(self.subjects([subject])[0])
+        numbers = np.flatnonzero(self._store.rows["subject"] == code) if code >= 0 else np.empty(0, np.int64)
+        return [self[number] for number in numbers.tolist()]
+
     @staticmethod
     def _state(rows: Columns, entry: int, allowed: bool) -> ConsentState:
         if entry < 0:
@@ -151,6 +167,20 @@ class AskedRecord(Record):
         rows, words = self._store.rows, self._store.vocabularies["feature"].words
         asked = np.isin(rows["purpose"], self._purposes(purpose))
         return tuple(sorted(word for word in (words[code] for code in np.unique(rows["feature"][asked])) if word))
+
+    def subjects(self, names: Any) -> NDArray[np.int32]:
+        """Give the codes of subjects in `denial_spells`; -1 for those of whom nothing was said."""
+        known = self._store.vocabularies["subject"]
+        dtype = getattr(names, "dtype", None)
+        if isinstance(dtype, np.dtype) and dtype.kind in "iu" and np.ndim(names) == 1:
+            places, distinct = pd.factorize(np.asarray(names))
+            return known.find(read_identifiers(distinct))[places]
+        return known.find(read_identifiers(names))
+
+    def subject_names(self, codes: NDArray[np.int64]) -> list[str]:
+        """Give the names of subjects by their codes."""
+        words = self._store.vocabularies["subject"].words
+        return [words[code] for code in codes.tolist()]
 
     def denial_spells(self, purpose: str, now: int, feature: str = "") -> DenialSpells:
         """Give from when until when people themselves denied a purpose, or a feature for it, up to an instant."""

@@ -321,4 +321,4 @@ print(erase(segmenter, admitted.head(1), remaining=admitted.iloc[1:]))
 # %%
 log.verify(log.head)
 print("own words left:", "presents" in log.path.read_text())
-[f"{entry['dct:created'][:10]} {entry['action']}" for entry in log]
+[f"{entry['dct:created'][:10]} {entry['action']}" for entry in log.about(me)]

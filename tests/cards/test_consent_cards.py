@@ -95,6 +95,12 @@ def test_a_denial_that_came_over_a_link_is_told(shop):
     card = said_by(shop, ("offers", "refused", "signal", 10), subject="phone", identities=identities)
     assert card.consent.said[0].answer == "denied_by_link"
     assert "another of your devices or accounts said no" in card.text()
+    ledger = Ledger(now=Clock(50))
+    for subject in ("phone", "ann"):
+        ledger.append(subject, "offers", "refused", source="device", at=day(10))
+    known = {"policy": POLICY, "ledger": ledger, "identities": identities}
+    own = xseg.make_cards(shop[1], shop[0].head(1), ids=["ann"], now=NOW, **known)[0]
+    assert own.consent.said[0].answer == "denied"
 
 
 def test_the_checklist_asks_for_a_ledger_and_no_card_speaks_of_consent_without_one(shop):

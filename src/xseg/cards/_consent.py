@@ -84,8 +84,13 @@ class Said:
 
     def _answer(self, purpose: PurposeFact, entry: Entry | None, *, allowed: bool, by_link: bool) -> ConsentAnswer:
         silent: ConsentAnswer = "not_given" if purpose.legal_basis in _ASKS_FIRST else "not_denied"
-        if by_link or allowed or entry is None:
-            return "denied_by_link" if by_link else "given" if allowed else silent
+        own = silent if entry is None else self._own(entry, silent)
+        if by_link and own != "denied" and own != "denied_by_signal":
+            return "denied_by_link"
+        return "given" if allowed else own
+
+    def _own(self, entry: Entry, silent: ConsentAnswer) -> ConsentAnswer:
+        """Say what somebody's own word comes to, if it is no consent."""
         if entry.state.allows:
             # A grant that does not count has run out, or was never the person's own.
             return "ended" if entry.until is not None and entry.until <= self._at else silent

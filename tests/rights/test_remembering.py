@@ -503,3 +503,11 @@ def test_people_may_be_called_by_numbers(shop):
     profile.release("Parcel Post Ltd")
     profile.object()
     assert (profile.why, profile.recipients()) == (Why.OBJECTED, ("Parcel Post Ltd",))
+
+
+def test_nothing_is_corrected_that_was_erased(shop):
+    profile = opened(shop)
+    profile.erase()
+    for call in ("correct", "withhold", "choose", "agree", "lift", "contest"):
+        with pytest.raises(DataError, match="erased"):
+            getattr(profile, call)(*CALLS[call])

@@ -188,9 +188,7 @@ class Desk:
     ) -> Answer:
         """Do what was asked, measure what it changed, tell whom it concerns, and write it down."""
         standing = self.standing
-        if standing.erased and action not in _AFTER_ERASURE:
-            message = "what was held about this person has been erased, so there is nothing to act on"
-            raise DataError(message)
+        self._check_held(standing, action)
         before = self._place(standing)
         said = [self._say(*one, source) for one in says]
         draft = self._draft(action, right, {**(details or {}), "said": [_saying(entry) for entry in said]})
@@ -207,6 +205,12 @@ class Desk:
             {**(private or {}), "before": before.segment, "after": after.segment, "answers": answers},
         )
         return Answer(self._answered(then, after, action, effect), written, effect)
+
+    @staticmethod
+    def _check_held(standing: Standing, action: str) -> None:
+        if standing.erased and action not in _AFTER_ERASURE:
+            message = "what was held about this person has been erased, so there is nothing to act on"
+            raise DataError(message)
 
     def _answered(self, standing: Standing, after: Place, action: str, effect: Effect) -> AnyCard:
         """Give the card that says what became of it; where the model cannot be explained, one without reasons."""

@@ -48,7 +48,7 @@ class Held:
         row = self._row.copy()
         for feature, value in corrections.items():
             if feature in row.columns:
-                row[feature] = pd.Series([value], index=row.index, dtype=object).infer_objects()
+                row[feature] = pd.Series([value] * len(row), index=row.index, dtype=object).infer_objects()
         for feature in withheld:
             row[feature] = _missing_like(row[feature])
         return row

@@ -143,8 +143,9 @@ class Profile(Desk):
     def correct(self, feature: str, value: Any) -> Answer:
         """Correct a piece of information."""
         self._held.check(feature)
-        details, private = {"feature": feature}, {"value": plain(value)}
-        then = self.standing.after({"action": "correct", "details": details, "private": private})
+        details, private, standing = {"feature": feature}, {"value": plain(value)}, self.standing
+        self._check_held(standing, "correct")
+        then = standing.after({"action": "correct", "details": details, "private": private})
         self.segmenter.predict(self._seen(then))
         # Nothing is kept that cannot be shown.
         self._card(then, self._place(then))

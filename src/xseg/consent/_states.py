@@ -46,11 +46,25 @@ class ConsentState(StrEnum):
         return self in {ConsentState.GIVEN, ConsentState.RENEWED}
 
     @property
+    def denies(self) -> bool:
+        """Whether it is a no that was said: not silence, a question or an end by the calendar."""
+        return self in _DENIALS
+
+    @property
     def iri(self) -> str:
         """The term of the Data Privacy Vocabulary, as a compact IRI."""
         return f"dpv:{_TERMS[self]}"
 
 
+_DENIALS = frozenset(
+    {
+        ConsentState.REFUSED,
+        ConsentState.WITHDRAWN,
+        ConsentState.REVOKED,
+        ConsentState.INVALIDATED,
+        ConsentState.TERMINATED,
+    }
+)
 _TERMS = {
     ConsentState.UNKNOWN: "ConsentUnknown",
     ConsentState.REQUESTED: "ConsentRequested",

@@ -14,7 +14,6 @@ from xseg.reviews._subject import Subject
 
 __all__ = ["consent_coverage", "consent_expiry", "objections"]
 
-_DENIALS: Final = frozenset({ConsentState.REFUSED, ConsentState.WITHDRAWN, ConsentState.REVOKED})
 _SOON: Final = timedelta(days=30)
 
 
@@ -55,7 +54,7 @@ def objections(subject: Subject) -> Iterator[Found]:
     for name, purpose in subject.served.items():
         if purpose.legal_basis in {"consent", None}:
             continue
-        denied = sum(state in _DENIALS for state in states(subject.subjects, name, at=subject.now))
+        denied = sum(ConsentState(state).denies for state in states(subject.subjects, name, at=subject.now))
         if denied:
             message = f"{denied:,} of {len(subject.subjects or ()):,} people have said no to {name!r}."
             evidence = {"denied": denied, "people": len(subject.subjects or ())}

@@ -19,7 +19,7 @@ from xseg.rights._answers import Answer, Effect, Place
 from xseg.rights._held import Held
 from xseg.rights._log import ActionLog
 from xseg.rights._notices import Notice, Send, due, sent
-from xseg.rights._spoken import DENIALS, Spoken, spoken_of
+from xseg.rights._spoken import Spoken, spoken_of
 from xseg.rights._standing import Because, Standing, Told, Why
 
 __all__ = ["Desk", "Saying"]
@@ -161,7 +161,7 @@ class Desk:
             return Why.NO_CONSENT if on_consent else Why.OBJECTED
         if on_consent:
             return None if self._consents.mask(subject, self.purpose, at=at)[0] else Why.NO_CONSENT
-        return Why.OBJECTED if entry is not None and entry.state in DENIALS else None
+        return Why.OBJECTED if entry is not None and entry.state.denies else None
 
     def _card(self, standing: Standing, place: Place, locale: str | None = None) -> AnyCard:
         same: dict[str, Any] = {
@@ -258,7 +258,7 @@ class Desk:
     def _due_elsewhere(self, says: Sequence[Saying]) -> Iterator[Notice]:
         """Give what follows for other purposes that were denied in the same breath."""
         for purpose, state, feature in says:
-            if purpose != self.purpose and feature is None and ConsentState(state) in DENIALS:
+            if purpose != self.purpose and feature is None and ConsentState(state).denies:
                 yield from self._due(purpose, None)
 
     def _delivered(self, notices: Sequence[Notice]) -> tuple[list[dict[str, Any]], list[str]]:

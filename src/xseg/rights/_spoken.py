@@ -7,17 +7,7 @@ from datetime import datetime
 from xseg.consent import ConsentState
 from xseg.rights._standing import Told
 
-__all__ = ["DENIALS", "Spoken", "spoken_of"]
-
-DENIALS = frozenset(
-    {
-        ConsentState.REFUSED,
-        ConsentState.WITHDRAWN,
-        ConsentState.REVOKED,
-        ConsentState.INVALIDATED,
-        ConsentState.TERMINATED,
-    }
-)
+__all__ = ["Spoken", "spoken_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +58,7 @@ def spoken_of(receipts: Iterable[Told]) -> Spoken:
     for told in receipts:
         details = told["details"]
         for purpose, state, feature, at in details.get("said", ()):
-            denies = ConsentState(state) in DENIALS
+            denies = ConsentState(state).denies
             words[purpose, feature] = _Word(told["number"], denies, datetime.fromisoformat(at))
         if details.get("marketing"):
             marketing = _Word(told["number"], denies=True, at=datetime.fromisoformat(told["dct:created"]))

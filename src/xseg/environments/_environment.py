@@ -7,24 +7,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, StringConstraints, ValidationError
 
 from xseg.environments._here import REGION, data_region, file_digest, host, packages_digest
 from xseg.environments._standing import Waiver, active, waived
 from xseg.exceptions import EnvironmentFileError, OutsideEnvironmentError
-from xseg.policy._parts import Frozen, Words
+from xseg.policy._file import YamlFile
+from xseg.policy._parts import Words
 from xseg.policy._problems import describe
-from xseg.policy._yaml import FileKind, KeyPath, Lines, dump_yaml, read_text, read_yaml, write_text
+from xseg.policy._yaml import FileKind, KeyPath, Lines
 
 __all__ = ["Environment"]
 
-_FILE = FileKind("environment", EnvironmentFileError, article="an")
 Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
 
-class Environment(Frozen):
+class Environment(YamlFile):
     """Where models may be fitted and exported.
 
     Parameters
@@ -56,68 +56,23 @@ class Environment(Frozen):
     'this machine is called'
     """
 
-    version: Literal[1] = 1
+    file_kind: ClassVar[FileKind] = FileKind("environment", EnvironmentFileError, article="an")
+
     name: Words
     hosts: Annotated[tuple[Words, ...], Field(min_length=1)]
     packages: Digest | None = None
     locks: Mapping[str, Digest] = Field(default_factory=dict)
     data_region: Words | None = None
 
+    # Its own, so that type checkers let it take what it reads: plain mappings and lists.
     def __init__(self, /, **data: Any) -> None:
-        self._fill(data, "the environment", {})
+        super().__init__(**data)
 
     def _fill(self, data: dict[str, Any], source: str, lines: Lines) -> None:
         try:
             self.__pydantic_validator__.validate_python(data, self_instance=self)
         except ValidationError as error:
             raise EnvironmentFileError(describe(error, source, lines, _keys_at)) from error
-
-    @classmethod
-    def parse(cls, text: str, source: str = "<text>") -> Self:
-        """Read an environment from YAML text.
-
-        Parameters
-        ----------
-        text : str
-            At most 1 MiB of YAML, without anchors, aliases and tags.
-        source : str, default="<text>"
-            What error messages call the text.
-
-        Returns
-        -------
-        Environment
-            The environment.
-
-        Raises
-        ------
-        EnvironmentFileError
-            The text is not YAML, repeats a key, or is not an environment; with the line and path of every problem.
-        """
-        data, lines = read_yaml(text, source, _FILE)
-        environment = cls.__new__(cls)
-        environment._fill(data, source, lines)
-        return environment
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read an environment from a YAML file.
-
-        Parameters
-        ----------
-        path : str or path-like
-            A UTF-8 file of at most 1 MiB.
-
-        Returns
-        -------
-        Environment
-            The environment.
-
-        Raises
-        ------
-        EnvironmentFileError
-            The file cannot be read or is not an environment, as for `parse`.
-        """
-        return cls.parse(read_text(path, _FILE), source=str(path))
 
     @classmethod
     def here(cls, name: str) -> Self:
@@ -134,22 +89,6 @@ class Environment(Frozen):
             This machine, with the packages that are installed and the region that is set.
         """
         return cls(name=name, hosts=[host()], packages=packages_digest(), data_region=data_region())
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the environment to a YAML file, whole or not at all.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file to write or replace.
-
-        Raises
-        ------
-        EnvironmentFileError
-            The file cannot be written.
-        """
-        stated = {"version": self.version, **self.model_dump(mode="json", exclude_defaults=True)}
-        write_text(path, dump_yaml(stated), _FILE)
 
     @cached_property
     def digest(self) -> str:

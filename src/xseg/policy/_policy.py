@@ -2,22 +2,23 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
 from xseg.exceptions import PolicyError
 from xseg.policy._features import FeaturePolicy, FeatureWords, SegmentPolicy, Translation
-from xseg.policy._parts import DECLARED_PURPOSES, Controller, Frozen, Link, Purpose, RightLink, Vendor, Wording, Words
+from xseg.policy._file import YamlFile
+from xseg.policy._parts import DECLARED_PURPOSES, Controller, Link, Purpose, RightLink, Vendor, Wording, Words
 from xseg.policy._permissions import has_no_more
 from xseg.policy._problems import describe, did_you_mean
 from xseg.policy._translated import translated
-from xseg.policy._yaml import KeyPath, Lines, dump_yaml, read_text, read_yaml, write_text
+from xseg.policy._yaml import POLICY, FileKind, KeyPath, Lines, dump_yaml
 
 __all__ = ["Policy"]
 
 
-class Policy(Frozen):
+class Policy(YamlFile):
     """What a company says about the features it segments people by.
 
     ``Policy()`` is valid and claims nothing. The fields are those of the YAML file.
@@ -74,7 +75,8 @@ class Policy(Frozen):
     'source not stated'
     """
 
-    version: Literal[1] = 1
+    file_kind: ClassVar[FileKind] = POLICY
+
     controller: Controller | None = None
     minimum_group_size: Annotated[int, Field(strict=True, ge=1)] = 50
     real_people: Annotated[bool, Field(strict=True)] = False
@@ -92,8 +94,9 @@ class Policy(Frozen):
     translations: Mapping[str, Translation] = Field(default_factory=dict)
     wording: Mapping[str, Wording] = Field(default_factory=dict)
 
+    # Its own, so that type checkers let it take what it reads: plain mappings and lists.
     def __init__(self, /, **data: Any) -> None:
-        self._fill(data, "the policy", {})
+        super().__init__(**data)
 
     def _fill(self, data: dict[str, Any], source: str, lines: Lines) -> None:
         purposes = data.get("purposes")
@@ -102,71 +105,6 @@ class Policy(Frozen):
             self.__pydantic_validator__.validate_python(data, self_instance=self, context={DECLARED_PURPOSES: declared})
         except ValidationError as error:
             raise PolicyError(describe(error, source, lines, _keys_at)) from error
-
-    @classmethod
-    def parse(cls, text: str, source: str = "<text>") -> Self:
-        """Read a policy from YAML text.
-
-        Parameters
-        ----------
-        text : str
-            At most 1 MiB of YAML, without anchors, aliases and tags.
-        source : str, default="<text>"
-            What error messages call the text.
-
-        Returns
-        -------
-        Policy
-            The policy.
-
-        Raises
-        ------
-        PolicyError
-            If the text is not YAML, repeats a key, or is not a policy. The message names the source, the line
-            and the path of every problem.
-
-        Examples
-        --------
-        >>> from xseg.policy import Policy
-        >>> Policy.parse("minimum_group_size: 20").minimum_group_size
-        20
-        """
-        data, lines = read_yaml(text, source)
-        policy = cls.__new__(cls)
-        policy._fill(data, source, lines)
-        return policy
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a policy from a YAML file.
-
-        Parameters
-        ----------
-        path : str or path-like
-            A UTF-8 file of at most 1 MiB.
-
-        Returns
-        -------
-        Policy
-            The policy.
-
-        Raises
-        ------
-        PolicyError
-            If the file cannot be read or is not a policy, as for `parse`.
-
-        Examples
-        --------
-        >>> from tempfile import TemporaryDirectory
-        >>> from pathlib import Path
-        >>> from xseg.policy import Policy
-        >>> with TemporaryDirectory() as folder:
-        ...     path = Path(folder) / "policy.yaml"
-        ...     Policy(minimum_group_size=20).save(path)
-        ...     Policy.load(path).minimum_group_size
-        20
-        """
-        return cls.parse(read_text(path), source=str(path))
 
     @classmethod
     def of(cls, policy: "Policy | str | os.PathLike[str] | Mapping[str, Any] | None") -> "Policy":
@@ -227,25 +165,6 @@ class Policy(Frozen):
         """
         stated = {"version": self.version, "minimum_group_size": self.minimum_group_size}
         return dump_yaml(stated | self.model_dump(mode="json", exclude_defaults=True))
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the policy to a YAML file, whole or not at all.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file to write or replace; its folder exists.
-
-        Raises
-        ------
-        PolicyError
-            If the file cannot be written; a file that was there is then unchanged.
-
-        Examples
-        --------
-        See `load`.
-        """
-        write_text(path, self.to_yaml())
 
     def feature(self, name: str) -> FeaturePolicy:
         """Return what holds for one column, whether or not the policy names it.

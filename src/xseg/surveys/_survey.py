@@ -2,19 +2,19 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, StringConstraints, ValidationError
 
 from xseg.exceptions import AnswerError, ParameterError, SurveyError
 from xseg.policy import FeaturePolicy, Purpose
-from xseg.policy._parts import Frozen, Words
+from xseg.policy._file import YamlFile
+from xseg.policy._parts import Words
 from xseg.policy._problems import describe, did_you_mean, listed
-from xseg.policy._yaml import FileKind, Lines, dump_yaml, read_text, read_yaml, write_text
+from xseg.policy._yaml import FileKind, Lines, dump_yaml
 from xseg.surveys._answers import Answers, read_answers
 from xseg.surveys._columns import columns_of, stated
 from xseg.surveys._contradictions import contradictions, keys_at, without_kind
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Survey"]
 
-_FILE = FileKind("survey", SurveyError)
 
-
-class Survey(Frozen):
+class Survey(YamlFile):
     """Questions, the purposes that their answers serve, and the scores that are made of them.
 
     Parameters
@@ -66,15 +64,17 @@ class Survey(Frozen):
     ['a little', nan]
     """
 
-    version: Literal[1] = 1
+    file_kind: ClassVar[FileKind] = FileKind("survey", SurveyError)
+
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
     title: Words
     purposes: Mapping[str, Purpose] = Field(default_factory=dict)
     questions: Annotated[Mapping[str, Question], Field(min_length=1)]
     scores: Mapping[str, Score] = Field(default_factory=dict)
 
+    # Its own, so that type checkers let it take what it reads: plain mappings and lists.
     def __init__(self, /, **data: Any) -> None:
-        self._fill(data, "the survey", {})
+        super().__init__(**data)
 
     def _fill(self, data: dict[str, Any], source: str, lines: Lines) -> None:
         try:
@@ -84,53 +84,6 @@ class Survey(Frozen):
         problems = [*contradictions(self.purposes, self.questions, self.scores)]
         if problems:
             raise SurveyError(listed(problems, source, lines))
-
-    @classmethod
-    def parse(cls, text: str, source: str = "<text>") -> Self:
-        """Read a survey from YAML text.
-
-        Parameters
-        ----------
-        text : str
-            At most 1 MiB of YAML, without anchors, aliases and tags.
-        source : str, default="<text>"
-            What error messages call the text.
-
-        Returns
-        -------
-        Survey
-            The survey.
-
-        Raises
-        ------
-        SurveyError
-            The text is not YAML, repeats a key, or is not a survey; with the line and the path of every problem.
-        """
-        data, lines = read_yaml(text, source, _FILE)
-        survey = cls.__new__(cls)
-        survey._fill(data, source, lines)
-        return survey
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a survey from a YAML file.
-
-        Parameters
-        ----------
-        path : str or path-like
-            A UTF-8 file of at most 1 MiB.
-
-        Returns
-        -------
-        Survey
-            The survey.
-
-        Raises
-        ------
-        SurveyError
-            The file cannot be read or is not a survey, as for `parse`.
-        """
-        return cls.parse(read_text(path, _FILE), source=str(path))
 
     def to_yaml(self) -> str:
         """Write the survey as YAML; `parse` reads it back equal.
@@ -145,21 +98,6 @@ class Survey(Frozen):
             name: {"type": question.type, **stated["questions"][name]} for name, question in self.questions.items()
         }
         return dump_yaml({"version": self.version, **stated, "questions": kinds})
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the survey to a YAML file, whole or not at all.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file to write or replace.
-
-        Raises
-        ------
-        SurveyError
-            The file cannot be written.
-        """
-        write_text(path, self.to_yaml(), _FILE)
 
     @cached_property
     def digest(self) -> str:

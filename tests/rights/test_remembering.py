@@ -511,3 +511,28 @@ def test_nothing_is_corrected_that_was_erased(shop):
     for call in ("correct", "withhold", "choose", "agree", "lift", "contest"):
         with pytest.raises(DataError, match="erased"):
             getattr(profile, call)(*CALLS[call])
+
+
+def test_a_new_model_between_two_words_leaves_no_recipient_with_the_old_segment(shop):
+    customers, segmenter = shop
+    partner = Partner()
+    profile = opened(shop, send=partner)
+    given_ = profile.release("Parcel Post Ltd")
+    renamed = xseg.TreeSegmenter(4, max_leaves=6, segment_names=("A", "B", "C", "D"), random_state=0).fit(customers)
+    later = opened((customers, renamed), profile.ledger, profile.log, send=partner, clock=profile._now)
+    assert given_ in segmenter.segment_names_
+    assert [(one["recipient"], one["action"]) for one in later.settle()] == [("Parcel Post Ltd", "replace")]
+    assert partner.heard[-1].segment == later.segment
+    assert later.choose(later.segment).receipt["details"]["recipients"] == []
+
+
+def test_a_no_of_somebody_in_no_segment_reaches_who_was_given_their_telephone(shop):
+    identities, partner = Identities(now=Clock()), Partner()
+    identities.link("phone", "ann", kind="login", since=START - timedelta(days=9))
+    identities.handed_over("phone", "Ad Exchange", at=START)
+    profile = opened(shop, agrees=False, identities=identities, send=partner)
+    assert profile.segment is None
+    assert profile.withdraw().receipt["details"]["linked"] == 1
+    assert [(one.recipient, one.identifier, one.action) for one in partner.heard] == [("Ad Exchange", "phone", "stop")]
+    assert "phone" not in json.dumps(profile.log.about("ann"))
+    assert profile.withdraw().receipt["details"]["linked"] == 0

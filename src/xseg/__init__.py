@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xseg.backends import Backend, BatchBackend, MemoryBackend
     from xseg.cards import Card, make_cards, verify_card, verify_cards
-    from xseg.datasets import customers_policy, load_table, make_customers, rfm_table
+    from xseg.datasets import customers_policy, inspect, load_table, make_customers, rfm_table
     from xseg.environments import Environment
     from xseg.exceptions import XsegError, XsegWarning
     from xseg.explanations import Scorer, change, contrast, counterfactual, explain
@@ -60,6 +60,7 @@ _HOMES = {
     "customers_policy": "datasets",
     "explain": "explanations",
     "fold": "segmenters",
+    "inspect": "datasets",
     "lint_rules": "segmenters",
     "load": "export",
     "load_table": "datasets",
@@ -103,6 +104,7 @@ __all__ = [
     "customers_policy",
     "explain",
     "fold",
+    "inspect",
     "lint_rules",
     "load",
     "load_table",

@@ -4,16 +4,21 @@ Each class also inherits the built-in or scikit-learn type that a user of those 
 Messages say what was found, where it was found, and what to do about it.
 """
 
+import sys
+import warnings
+
 from sklearn.exceptions import NotFittedError as _SklearnNotFittedError
 
 __all__ = [
     "AnswerError",
     "ApprovalError",
     "ColumnTypeError",
+    "ColumnWarning",
     "ConsentError",
     "DataError",
     "EnvironmentFileError",
     "FeatureNamesError",
+    "IdentifierWarning",
     "LargeComponentWarning",
     "LedgerError",
     "ModelFileError",
@@ -38,8 +43,24 @@ __all__ = [
 ]
 
 
-class XsegError(Exception):
-    """The root of every error that xseg raises."""
+class _Advice(Exception):
+    """A message, and what to do about it in Python and on the command line."""
+
+    on_command_line = ""
+
+    def __init__(self, message: str = "", *, in_python: str = "", on_command_line: str = "") -> None:
+        super().__init__(f"{message} {in_python}".strip())
+        self.on_command_line = f"{message} {on_command_line}".strip()
+
+
+class XsegError(_Advice):
+    """The root of every error that xseg raises.
+
+    Attributes
+    ----------
+    on_command_line : str
+        The message for people who use the command line: its advice needs no Python.
+    """
 
 
 class ParameterError(XsegError, ValueError):
@@ -151,12 +172,34 @@ class OptionalDependencyError(XsegError, ImportError):
     """A feature needs a package that is not installed."""
 
 
-class XsegWarning(UserWarning):
-    """The root of every warning that xseg issues."""
+class XsegWarning(_Advice, UserWarning):
+    """The root of every warning that xseg issues.
+
+    Attributes
+    ----------
+    on_command_line : str
+        The message for people who use the command line: its advice needs no Python.
+    """
+
+
+class IdentifierWarning(XsegWarning):
+    """Columns look like identifiers and are not used."""
+
+
+class ColumnWarning(XsegWarning):
+    """A column holds dates, cells unlike the others, or a few values that outweigh all others."""
 
 
 class RareCategoriesWarning(XsegWarning):
     """A column has more categories than codes; the rare ones were folded together."""
+
+
+def warn_caller(warning: XsegWarning) -> None:
+    """Issue a warning that points to the line outside this package from which it was called."""
+    frame, stacklevel = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "xseg":
+        frame, stacklevel = frame.f_back, stacklevel + 1
+    warnings.warn(warning, stacklevel=stacklevel)
 
 
 class LargeComponentWarning(XsegWarning):

@@ -110,25 +110,28 @@ def add_to_cells(cells, keys, weights):
 
 
 @kernel
-def collect_distinct(values, weights, found, n_found):
-    """Extend the unsorted distinct values `found` by those of this block; -1 as soon as they overflow.
+def collect_distinct(values, weights, found, totals, n_found):
+    """Extend the unsorted distinct values `found` and their weights by those of a block; -1 as soon as they overflow.
 
-    Rows of weight 0 and NaN are not seen. Runs of equal values, the usual case, cost one comparison each.
+    Rows of weight 0 and NaN do not count. Runs of equal values, the usual case, cost one comparison each.
     """
     last = -1
     for i in range(values.shape[0]):
         value = values[i]
-        if weights[i] == 0 or np.isnan(value) or (last >= 0 and found[last] == value):
+        if weights[i] == 0 or np.isnan(value):
             continue
-        last = -1
-        for j in range(n_found):
-            if found[j] == value:
-                last = j
-                break
-        if last < 0:
-            if n_found == found.shape[0]:
-                return -1
-            found[n_found] = value
-            last = n_found
-            n_found += 1
+        if last < 0 or found[last] != value:
+            last = -1
+            for j in range(n_found):
+                if found[j] == value:
+                    last = j
+                    break
+            if last < 0:
+                if n_found == found.shape[0]:
+                    return -1
+                found[n_found] = value
+                totals[n_found] = 0
+                last = n_found
+                n_found += 1
+        totals[last] += weights[i]
     return n_found

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xseg.core.embedding import Coding
 from xseg.core.statistics import CodedBlock, RawBlock, Statistic
+from xseg.core.tables import Table
 
 __all__ = ["BLOCK_ROWS", "Backend", "CodedBackend", "add_blocks", "ahead", "apply_in_order", "map_blocks"]
 
@@ -53,6 +54,10 @@ class Backend(Protocol):
 
     def map(self, function: Callable[[RawBlock], NDArray[Any]]) -> NDArray[Any]:
         """Apply `function` to blocks of rows and join the results in the order of the rows."""
+        ...
+
+    def reading(self, convert: Callable[[Table], Table]) -> "Backend":
+        """Return a backend of the same rows as `convert` reads them: texts as the numbers they state, for example."""
         ...
 
     def encode(self, coding: Coding) -> CodedBackend:

@@ -1,6 +1,7 @@
 """Rows in batches: for tables larger than memory."""
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from typing import Any, TypeVar
 
 import numpy as np
@@ -38,6 +39,8 @@ class BatchBackend:
         The column that says how much each row counts.
     batch_rows : int, default=65536
         How many rows of a file to read at a time. The result does not depend on it.
+    separator, decimal, encoding : str, default=None
+        Of a text file, as for `load_table`, which reads the same file to the same columns.
     n_jobs : int, default=None
         How many threads to use; None and -1 mean every core.
 
@@ -70,6 +73,9 @@ class BatchBackend:
         columns: Iterable[str] | None = None,
         weight_column: str | None = None,
         batch_rows: int = 65_536,
+        separator: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
         n_jobs: int | None = None,
     ) -> None:
         if batch_rows < 1:
@@ -79,8 +85,10 @@ class BatchBackend:
         self.weight_column = weight_column
         self.n_workers = count_workers(n_jobs)
         wanted = None if self.columns is None else {*self.columns, *([weight_column] if weight_column else [])}
+        self._convert: Callable[[Table], Table] = _unchanged
         self._passes = PassCounter()
-        self._rows = TypedRows(tables_of(source, batch_rows, wanted, n_workers=self.n_workers), self._passes)
+        text = {"separator": separator, "decimal": decimal, "encoding": encoding}
+        self._rows = TypedRows(tables_of(source, batch_rows, wanted, text, n_workers=self.n_workers), self._passes)
         if isinstance(source, Iterator):
             for _ in self._rows.read():
                 pass
@@ -93,11 +101,14 @@ class BatchBackend:
 
     def blocks(self, *, keep: bool = True) -> Iterator[RawBlock]:
         """Give the rows, a block at a time; `keep` writes them down on the way, so that later passes decode nothing."""
+        first = 0
         for table in self._rows.read(keep=keep):
             weights = self._weights(table)
-            used = self._used_columns(table)
+            used = self._convert(self._used_columns(table))
             for start in range(0, len(used), BLOCK_ROWS):
-                yield RawBlock(used.rows(start, start + BLOCK_ROWS), weights[start : start + BLOCK_ROWS])
+                stop = start + BLOCK_ROWS
+                yield RawBlock(used.rows(start, stop), weights[start:stop], first + start)
+            first += len(used)
 
     def sum(self, statistic: S) -> S:
         """Add `statistic` over all rows."""
@@ -106,6 +117,12 @@ class BatchBackend:
     def map(self, function: Callable[[RawBlock], NDArray[Any]]) -> NDArray[Any]:
         """Apply `function` to blocks of rows and join the results in the order of the rows."""
         return map_blocks(self.blocks(keep=False), function, self.n_workers, self._rows.n_rows)
+
+    def reading(self, convert: Callable[[Table], Table]) -> "BatchBackend":
+        """Return a backend of the same rows, and the same files, as `convert` reads them."""
+        backend = copy(self)
+        backend._convert = convert
+        return backend
 
     def encode(self, coding: Coding) -> CodedRows:
         """Turn the rows into codes and points, kept in temporary files."""
@@ -157,3 +174,7 @@ class BatchBackend:
             message = f"every weight in column {weight_column!r} is zero; at least one row must count"
             raise DataError(message)
         return weight_unit(np.array([largest] if whole else [largest, largest / 3]))
+
+
+def _unchanged(table: Table) -> Table:
+    return table

@@ -1,6 +1,7 @@
 """Rows in memory."""
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from xseg.backends.workers import count_workers
 from xseg.core.embedding import Coding
 from xseg.core.fixed_point import check_weights
 from xseg.core.statistics import RawBlock, Statistic
-from xseg.core.tables import read_table
+from xseg.core.tables import Table, read_table
 
 __all__ = ["MemoryBackend"]
 
@@ -53,7 +54,7 @@ class MemoryBackend:
         """Give the rows, a block at a time."""
         for start in range(0, len(self.table), BLOCK_ROWS):
             stop = start + BLOCK_ROWS
-            yield RawBlock(self.table.rows(start, stop), self.weights[start:stop])
+            yield RawBlock(self.table.rows(start, stop), self.weights[start:stop], start)
 
     def sum(self, statistic: S) -> S:
         """Add `statistic` over all rows."""
@@ -62,6 +63,12 @@ class MemoryBackend:
     def map(self, function: Callable[[RawBlock], NDArray[Any]]) -> NDArray[Any]:
         """Apply `function` to blocks and join the results in the order of the rows."""
         return map_blocks(self.blocks(), function, self.n_workers, len(self.table))
+
+    def reading(self, convert: Callable[[Table], Table]) -> "MemoryBackend":
+        """Return a backend of the same rows as `convert` reads them."""
+        backend = copy(self)
+        backend.table = convert(self.table)
+        return backend
 
     def encode(self, coding: Coding) -> CodedRows:
         """Turn the rows into codes and points, held in memory."""

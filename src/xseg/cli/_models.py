@@ -7,7 +7,18 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from xseg.cli._app import Drop, IdColumn, ModelPath, PolicyPath, Require, TablePath, console
+from xseg.cli._app import (
+    Decimal,
+    Drop,
+    Encoding,
+    IdColumn,
+    ModelPath,
+    PolicyPath,
+    Require,
+    Separator,
+    TablePath,
+    console,
+)
 from xseg.cli._tables import columns_of, print_segments, progress_bar, read
 from xseg.exceptions import ParameterError
 
@@ -70,16 +81,26 @@ def fit(
     seed: Annotated[int, typer.Option(help="Seeds the fit.")] = 0,
     id_column: IdColumn = None,
     drop: Drop = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(help="A column to use although it looks like an identifier; may be given several times."),
+    ] = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
 ) -> None:
     """Find segments in your own table and save the model."""
     import xseg
 
-    customers, _ = read(table, id_column, drop or [])
+    customers, _ = read(
+        table, id_column, drop or [], {"separator": separator, "decimal": decimal, "encoding": encoding}
+    )
     segmenter = xseg.TreeSegmenter(
         segments,
         max_leaves=max_leaves,
         min_segment_size=int(min_segment_size) if min_segment_size >= 1 else min_segment_size,
         scaling=scaling,
+        include=include or (),
         random_state=seed,
     )
     with console.status(f"finding {segments} segments among {len(customers):,} people"):
@@ -89,12 +110,28 @@ def fit(
     console.print(f"\nThe model is in [bold]{out}[/].")
 
 
+def inspect(
+    table: TablePath,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
+) -> None:
+    """Report how each column of a table is read: identifiers, dates, numbers with other cells among them."""
+    from xseg.datasets import inspect as inspect_table
+
+    customers, _ = read(table, None, [], {"separator": separator, "decimal": decimal, "encoding": encoding})
+    console.print(str(inspect_table(customers)), markup=False, highlight=False, soft_wrap=True)
+
+
 def explain(
     model: ModelPath,
     table: TablePath,
     row: Annotated[int, typer.Option(help="Which row of the table to explain, counting from 0.", min=0)] = 0,
     policy: PolicyPath = None,
     require: Require = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
 ) -> None:
     """Say why one person is in their segment."""
     from xseg.explanations import explain_row
@@ -102,7 +139,9 @@ def explain(
     from xseg.policy import Policy
 
     segmenter = load(model, require=require)  # type: ignore[arg-type]
-    customers = columns_of(segmenter, read(table, None, [])[0])
+    customers = columns_of(
+        segmenter, read(table, None, [], {"separator": separator, "decimal": decimal, "encoding": encoding})[0]
+    )
     if row >= len(customers):
         message = f"{table} has {len(customers):,} rows, so there is no row {row}; they are counted from 0"
         raise ParameterError(message)
@@ -138,5 +177,5 @@ def _shown(value: Any) -> str:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (demo, fit, explain):
+    for command in (demo, inspect, fit, explain):
         app.command()(command)

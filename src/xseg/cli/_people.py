@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xseg.cli._app import LedgerPath, ModelPath, PolicyPath, Require, TablePath, console
+from xseg.cli._app import (
+    Decimal,
+    Encoding,
+    LedgerPath,
+    ModelPath,
+    PolicyPath,
+    Require,
+    Separator,
+    TablePath,
+    console,
+)
 from xseg.cli._tables import columns_of, progress_bar, read
 from xseg.exceptions import ParameterError
 
@@ -32,6 +42,9 @@ def cards(
     ledger: LedgerPath = None,
     jobs: Annotated[int, typer.Option(help="How many processes write; -1 means one for each processor.")] = 1,
     require: Require = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
 ) -> None:
     """Write everyone's card; a run that was stopped is taken up where it ended."""
     from xseg.cards import write_cards
@@ -39,7 +52,7 @@ def cards(
     from xseg.export import load
 
     segmenter = load(model, require=require)  # type: ignore[arg-type]
-    customers, ids = read(table, id_column, [])
+    customers, ids = read(table, id_column, [], {"separator": separator, "decimal": decimal, "encoding": encoding})
     with progress_bar() as progress:
         bar = progress.add_task("writing cards", total=len(customers))
         written = write_cards(
@@ -73,6 +86,9 @@ def profile(
     locale: Annotated[str, typer.Option(help="The language of the page, such as de or pt-BR.")] = "en",
     port: Annotated[int, typer.Option(help="The port of this machine to serve on.", min=1, max=65535)] = 8321,
     require: Require = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
 ) -> None:
     """Serve the page of one person's preference centre on this machine, to try it."""
     import secrets
@@ -85,7 +101,7 @@ def profile(
 
     server: Any = installed("uvicorn", extra="profile", purpose="serving the profile page")
     segmenter = load(model, require=require)  # type: ignore[arg-type]
-    customers, ids = read(table, id_column, [])
+    customers, ids = read(table, id_column, [], {"separator": separator, "decimal": decimal, "encoding": encoding})
     rows = [place for place, name in enumerate(ids) if str(name) == subject]
     if len(rows) != 1:
         who = f"{len(rows)} rows are called" if rows else "nobody is called"

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from xseg.cli._app import IdColumn, ModelPath, console
+from xseg.cli._app import Decimal, Encoding, IdColumn, ModelPath, Separator, console
 from xseg.cli._tables import read
 from xseg.exceptions import ParameterError
 
@@ -39,6 +39,9 @@ def review(
         Path | None, typer.Option(help="Who agreed: a ledger in CSV or Parquet; needs --data and --id-column.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seeds splits and shuffles.", min=0)] = 0,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
 ) -> None:
     """Put what a policy and a notice declare beside what a model does; the exit code is 1 where they differ."""
     from xseg.consent import Ledger
@@ -51,7 +54,8 @@ def review(
         message = f"--fail-on {fail_on}: give one of {', '.join(allowed)}"
         raise ParameterError(message)
     _check_who(data, id_column, ledger)
-    people, ids = (None, []) if data is None else read(data, id_column, [])
+    text = {"separator": separator, "decimal": decimal, "encoding": encoding}
+    people, ids = (None, []) if data is None else read(data, id_column, [], text)
     agreed, subjects = (None, None) if ledger is None else (Ledger.load(ledger), _known(ids, data, id_column))
     found = review_of(
         load(model),

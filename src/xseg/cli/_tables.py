@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from xseg.cli._app import console
+from xseg.cli._app import TextOptions, console
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,13 +17,21 @@ if TYPE_CHECKING:
 __all__ = ["columns_of", "print_segments", "progress_bar", "read"]
 
 
-def read(path: Path, id_column: str | None, drop: list[str]) -> tuple["pd.DataFrame", list[Any]]:
-    """Read a table, without the columns that must not be used; gives the ids too."""
+def read(
+    path: Path, id_column: str | None, drop: list[str], text: TextOptions = MappingProxyType({})
+) -> tuple["pd.DataFrame", list[Any]]:
+    """Read a table, without the columns that must not be used; returns the ids too.
+
+    `text` holds the separator, decimal mark and encoding of a text file, as far as they are given.
+    """
     from xseg.core.schema import suggestion
     from xseg.datasets import load_table
     from xseg.exceptions import FeatureNamesError
 
-    table = load_table(path)
+    options = {name: value for name, value in text.items() if value is not None}
+    if options.get("separator") == r"\t":
+        options["separator"] = "\t"
+    table = load_table(path, **options)
     for name in [*drop, *([id_column] if id_column else [])]:
         if name not in table.columns:
             message = f"{path} has no column {name!r}{suggestion(name, list(table.columns))}"

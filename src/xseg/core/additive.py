@@ -195,6 +195,7 @@ class AdditiveModel:
     def code(self, table: Table) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Give codes and points of a table as far as the scores need them: of a coordinate, whether it is missing."""
         embedding = self.coding.embedding
+        table = self.coding.bins.read(table)
         codes = self.coding.bins.encode(table, embedding.looked_up.tolist())
         for j in embedding.coordinates.tolist():
             codes[np.isnan(np.asarray(table.columns[j].values, dtype=np.float64)), j] = MISSING

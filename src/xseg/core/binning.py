@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.core.bins import Bins, FeatureBins, category_bins, number_bins
-from xseg.core.schema import Kind, Schema
-from xseg.core.summaries import CategoryCounts, CellSplit, NumberSummary, TableSummary, cell_edges
+from xseg.core.numbers import NumberSummary
+from xseg.core.schema import Schema
+from xseg.core.summaries import CategoryCounts, CellSplit, TableSummary
 
 __all__ = ["choose_bins"]
 
@@ -24,34 +25,46 @@ def choose_bins(
     split: Callable[[CellSplit], CellSplit],
     *,
     rounded: bool = True,
+    min_members: int = 1,
+    warns: bool = True,
 ) -> Bins:
-    """Give the bins of each column; `split` sums a statistic over the rows, when a column needs a closer look."""
+    """Choose the bins of each column.
+
+    Parameters
+    ----------
+    summary : TableSummary
+        The counts of the columns.
+    schema : Schema
+        Their features.
+    max_bins : int
+        The number of codes a column may have.
+    split : callable
+        Sums a statistic over the rows, where a column needs a closer look.
+    rounded : bool, default=True
+        Whether thresholds are round numbers.
+    min_members : int, default=1
+        The number of rows that must share a category for it to be kept.
+    warns : bool, default=True
+        Whether to warn of rare categories.
+    """
     numbers = {j: column for j, column in enumerate(summary.columns) if isinstance(column, NumberSummary)}
-    crowded = {j: _cells(column) for j, column in numbers.items() if not _keeps_all(column, max_bins)}
+    crowded = {j: column.cells() for j, column in numbers.items() if not _keeps_all(column, max_bins)}
     _split_heavy_cells(crowded, max_bins, split)
     features = []
     for j, feature in enumerate(schema):
         column = summary.columns[j]
         if isinstance(column, CategoryCounts):
-            features.append(category_bins(feature, dict(column.counts), max_bins))
-        elif column is None or feature.kind is Kind.EMPTY:
+            features.append(category_bins(feature, column.counts, max_bins, column.rows, min_members, warns=warns))
+        elif column is None or not column.known:
             features.append(FeatureBins(feature, np.empty(0)))
         else:
-            distinct = np.sort(column.distinct) if column.distinct is not None else None
             edges, masses = crowded.get(j, (np.empty(0), np.empty(0, dtype=np.int64)))
-            features.append(number_bins(feature, distinct, edges, masses, max_bins, rounded=rounded))
+            features.append(number_bins(feature, column.distinct, edges, masses, max_bins, rounded=rounded))
     return Bins(tuple(features))
 
 
 def _keeps_all(column: NumberSummary, max_bins: int) -> bool:
     return column.distinct is not None and len(column.distinct) <= max_bins
-
-
-def _cells(column: NumberSummary) -> Cells:
-    keys = np.flatnonzero(column.cells)
-    # An interval that ends below every value lets the lowest window hold a threshold only above the lowest value.
-    edges = np.clip(cell_edges(np.append(keys, keys[-1] + 1)), column.low, column.high)
-    return edges, column.cells[keys]
 
 
 def _split_heavy_cells(cells: dict[int, Cells], max_bins: int, split: Callable[[CellSplit], CellSplit]) -> None:

@@ -1,10 +1,9 @@
 """Codes: each column as one byte a row, with round numbers between the codes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
-from warnings import warn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +12,25 @@ from xseg._kernels.encode import MISSING, encode_numbers
 from xseg.core.rounding import middle, roundest
 from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.tables import Column, Table
-from xseg.exceptions import ColumnTypeError, RareCategoriesWarning
+from xseg.core.texts import TRUTHS, has_digit, is_blank, parse_numbers, parse_truths
+from xseg.exceptions import ColumnTypeError, RareCategoriesWarning, warn_caller
 
-__all__ = ["MAX_BINS", "MISSING", "N_CODES", "Bins", "FeatureBins", "category_bins", "number_bins"]
+__all__ = [
+    "MAX_BINS",
+    "MISSING",
+    "N_CODES",
+    "Bins",
+    "FeatureBins",
+    "as_kind",
+    "category_bins",
+    "number_bins",
+    "read_as",
+]
 
 MAX_BINS = 255
 N_CODES = 256
 _SPREAD_WEIGHT = 0.05
+_SHARE_WORTH_TELLING = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,10 +66,10 @@ class FeatureBins:
 
     def encode(self, column: Column, out: NDArray[np.uint8]) -> None:
         """Write the codes of a column."""
-        if self.feature.kind is Kind.EMPTY:
+        if not self.feature.kind.has_values:
             out[:] = MISSING
         elif self.feature.kind.is_numeric:
-            infinite = encode_numbers(column.values, self.thresholds, out)
+            infinite = encode_numbers(column.doubles(), self.thresholds, out)
             if infinite >= 0:
                 raise column.infinite(infinite)
         else:
@@ -97,40 +108,86 @@ class Bins:
         """
         codes = np.zeros((len(table), len(self)), dtype=np.uint8)
         wanted = range(len(self)) if only is None else set(only)
-        for j, bins in enumerate(self.features):
-            column = as_kind(table.columns[j], bins.feature)
+        for j, (column, bins) in enumerate(zip(self.read(table).columns, self.features, strict=True)):
             if j in wanted:
                 bins.encode(column, codes[:, j])
         return codes
 
+    def read(self, table: Table) -> Table:
+        """Return a table whose columns have the form they had in fit; what is in that form already is not copied.
+
+        Raises
+        ------
+        ColumnTypeError
+            A column holds values of another kind.
+        """
+        return read_as(table, [bins.feature for bins in self.features])
+
+
+def read_as(table: Table, features: Sequence[Feature]) -> Table:
+    """Return a table whose first columns have the form of `features`; columns beyond those stay as they are."""
+    read = tuple(as_kind(column, feature) for column, feature in zip(table.columns, features, strict=False))
+    return replace(table, columns=(*read, *table.columns[len(read) :]))
+
 
 def as_kind(column: Column, feature: Feature) -> Column:
-    """Give the column in the form the feature had when it was fitted, or refuse."""
-    if column.kind is Kind.EMPTY or feature.kind is Kind.EMPTY:
-        if feature.kind.is_numeric:
-            return column if column.kind.is_numeric else _refuse(column, feature)
+    """Return the column in the form the feature had when it was fitted, or raise.
+
+    Texts are read as the numbers or truth values they state where the feature came as such texts.
+    """
+    if feature.kind is Kind.EXCLUDED:
+        return Column(column.name, Kind.EXCLUDED, np.full(len(column.values), np.nan))
+    if feature.kind is Kind.EMPTY and column.kind is not Kind.DATE:
+        return Column(column.name, Kind.EMPTY, np.full(len(column.values), np.nan))
+    if column.kind is Kind.EMPTY and not feature.kind.is_numeric:
         return Column(column.name, feature.kind, np.full(len(column.values), -1))
-    if column.kind.is_numeric != feature.kind.is_numeric:
+    if column.kind is Kind.DATE:
+        _refuse(column, feature)
+    if column.kind.is_numeric == feature.kind.is_numeric:
+        return column
+    return _from_texts(column, feature) if feature.kind.is_numeric else _refuse(column, feature)
+
+
+def _from_texts(column: Column, feature: Feature) -> Column:
+    """Read texts as the numbers or truth values that the feature holds."""
+    codes, place = np.unique(column.values, return_inverse=True)
+    texts = [column.categories[code] for code in codes.tolist() if code >= 0]
+    if feature.kind is Kind.BOOLEAN and all(is_blank(text) or text.strip() in TRUTHS for text in texts):
+        values = parse_truths(texts)
+    elif feature.kind is Kind.NUMBER and feature.decimal is not None:
+        values = parse_numbers(texts, feature.decimal)
+        if any(np.isnan(value) and has_digit(text) for value, text in zip(values, texts, strict=True)):
+            _refuse(column, feature)
+    else:
         return _refuse(column, feature)
-    return column
+    if len(texts) < len(codes):
+        values = np.concatenate([[np.nan], values])
+    return Column(column.name, feature.kind, values[place])
 
 
 def _refuse(column: Column, feature: Feature) -> Column:
-    if feature.kind is Kind.EMPTY:
-        return Column(column.name, Kind.EMPTY, np.full(len(column.values), np.nan))
+    was = {Kind.BOOLEAN: "true or false", Kind.EMPTY: "nothing"}.get(
+        feature.kind, "numbers" if feature.kind.is_numeric else "text"
+    )
+    if column.kind is Kind.DATE:
+        message = (
+            f"column {column.name!r} must hold {was} as in fit; it holds dates or times. Fit again, or leave them out"
+        )
+        raise ColumnTypeError(message)
     first = ""
     known = np.flatnonzero(column.values >= 0) if column.categories else np.flatnonzero(~np.isnan(column.values))
     if len(known):
         value: Any = column.values[known[0]]
         shown = repr(column.categories[value]) if column.categories else f"{value:g}"
-        first = f" (first: {shown} in row {known[0]})"
-    was, now = ("numbers", "text") if feature.kind.is_numeric else ("text", "numbers")
-    cure = "pandas.to_numeric" if feature.kind.is_numeric else "astype(str)"
-    message = (
-        f"column {column.name!r} held {was} when the segmenter was fitted and holds {now} now{first}. "
-        f"Convert it with {cure}, or fit again."
+        first = f" (first: {shown}, row {known[0]})"
+    now = "text" if column.categories else "numbers"
+    cures = {Kind.NUMBER: "pandas.to_numeric", Kind.BOOLEAN: "column == 'the word for true'"}
+    message = f"column {column.name!r} must hold {was} as in fit; it holds {now}{first}."
+    raise ColumnTypeError(
+        message,
+        in_python=f"Convert it with {cures.get(feature.kind, 'astype(str)')}, or fit again.",
+        on_command_line="Correct the column, or fit again.",
     )
-    raise ColumnTypeError(message)
 
 
 def number_bins(
@@ -187,21 +244,48 @@ def _quantile_windows(
     return pairwise(ends.tolist())
 
 
-def category_bins(feature: Feature, counts: dict[str, int], max_bins: int) -> FeatureBins:
-    """Give each category a code; if there are too many, the rare ones share the code of missing values."""
+def category_bins(
+    feature: Feature,
+    counts: Mapping[str, int],
+    max_bins: int,
+    rows: Mapping[str, int],
+    min_members: int = 1,
+    *,
+    warns: bool = True,
+) -> FeatureBins:
+    """Choose the categories of a column that have a code of their own; the rare ones share that of missing values.
+
+    Parameters
+    ----------
+    feature : Feature
+        The column. An ordered category is the column's declared type, so its categories are all kept.
+    counts, rows : mapping
+        The weight of each category, and the number of rows that have it.
+    max_bins : int
+        The number of codes there may be.
+    min_members : int, default=1
+        The number of rows that a category must have to be kept, so that none tells of single people.
+    warns : bool, default=True
+        Whether to warn if so many rows lose their category that it matters.
+    """
     if feature.kind is Kind.ORDERED and len(feature.categories) <= max_bins:
         return FeatureBins(feature, np.empty(0), feature.categories)
     by_weight = sorted(counts, key=lambda name: (-counts[name], name))
-    kept = set(by_weight[:max_bins])
-    if len(by_weight) > max_bins:
-        share = sum(counts[name] for name in by_weight[max_bins:]) / sum(counts.values())
-        message = (
-            f"column {feature.name!r} has {len(by_weight)} categories, more than max_bins={max_bins}; the rarest "
-            f"{len(by_weight) - max_bins} ({share:.0%} of the rows) are treated as missing. If the column is an "
-            "identifier, leave it out; if it holds numbers, convert it with pandas.to_numeric"
+    kept = {name for name in by_weight[:max_bins] if rows[name] >= min_members}
+    share = sum(counts[name] for name in by_weight if name not in kept) / max(sum(counts.values()), 1)
+    if warns and (len(by_weight) > max_bins or share >= _SHARE_WORTH_TELLING):
+        n_rare = len(by_weight) - len(kept)
+        why = (
+            f"has {len(by_weight)} categories, more than max_bins={max_bins}; the rarest {n_rare}"
+            if len(by_weight) > max_bins
+            else f"has {n_rare} of {len(by_weight)} categories in fewer than min_members={min_members} rows each; they"
         )
-        warn(message, RareCategoriesWarning, stacklevel=2)
+        message = (
+            f"column {feature.name!r} {why} ({share:.0%} of the rows) are treated as missing. If the column is an "
+            "identifier, leave it out; else put rare values together, or lower min_members"
+        )
+        warn_caller(RareCategoriesWarning(message))
     categories = tuple(name for name in feature.categories if name in kept)
-    folded = len(by_weight) > max_bins
+    folded = len(kept) < len(by_weight)
     kept_feature = replace(feature, categories=categories, has_missing=feature.has_missing or folded)
     return FeatureBins(kept_feature, np.empty(0), categories)

@@ -108,5 +108,6 @@ class Coding:
     embedding: Embedding
 
     def code(self, table: Table) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Give codes and points of a table."""
+        """Return the codes and points of a table."""
+        table = self.bins.read(table)
         return self.bins.encode(table), self.embedding.points(table)

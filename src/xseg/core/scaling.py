@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from xseg.core.bins import N_CODES, Bins
 from xseg.core.embedding import Embedding
+from xseg.core.numbers import NumberSummary
 from xseg.core.schema import Kind
 from xseg.core.statistics import RawBlock, RawStatistic
-from xseg.core.summaries import CategoryCounts, Moments, NumberSummary, TableSummary
+from xseg.core.summaries import CategoryCounts, Moments, TableSummary
 
 __all__ = ["SCALINGS", "CodeCounts", "choose_embedding"]
 

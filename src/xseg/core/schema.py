@@ -11,18 +11,29 @@ __all__ = ["Feature", "Kind", "Schema", "suggestion"]
 
 
 class Kind(StrEnum):
-    """The kinds of column a person can read a rule about."""
+    """The kinds of column.
+
+    Rules ask about numbers, booleans and categories. A column without values is empty, one of days or times is a date,
+    and one that a segmenter leaves out (an identifier, for example) is excluded.
+    """
 
     NUMBER = "number"
     BOOLEAN = "boolean"
     CATEGORY = "category"
     ORDERED = "ordered category"
     EMPTY = "empty"
+    DATE = "date"
+    EXCLUDED = "excluded"
 
     @property
     def is_numeric(self) -> bool:
         """Whether values are stored as numbers."""
-        return self in {Kind.NUMBER, Kind.BOOLEAN, Kind.EMPTY}
+        return self not in {Kind.CATEGORY, Kind.ORDERED}
+
+    @property
+    def has_values(self) -> bool:
+        """Whether a model can use the values: not those of empty and excluded columns, nor dates."""
+        return self not in {Kind.EMPTY, Kind.DATE, Kind.EXCLUDED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,8 @@ class Feature:
         Whether every number seen was a whole number.
     has_missing : bool
         Whether a missing value was seen.
+    decimal : {".", ","} or None
+        The decimal mark of numbers that came as text; None for numbers that came as numbers.
     """
 
     name: str
@@ -48,6 +61,7 @@ class Feature:
     categories: tuple[str, ...] = ()
     integral: bool = False
     has_missing: bool = False
+    decimal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

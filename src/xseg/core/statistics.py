@@ -20,10 +20,11 @@ B_contra = TypeVar("B_contra", contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class RawBlock:
-    """Some rows as they came: columns and integer weights."""
+    """Some rows as they came: columns, integer weights, and the place of the first of them among all rows."""
 
     table: Table
     weights: NDArray[np.int64]
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)

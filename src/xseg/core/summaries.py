@@ -1,8 +1,4 @@
-"""What one pass over raw columns must count, so that bins and scales can be chosen.
-
-Numbers are counted in 65,536 cells keyed by the upper 16 bits of the order-preserving integer image of float32: one
-pass, no range needed, at most 0.8 % relative width. Cells that still hold too many rows are split by further passes.
-"""
+"""What one pass over raw columns must count, so that their roles, bins and scales can be chosen."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,95 +9,95 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._kernels import encode
-from xseg._kernels.summaries import N_CELLS, add_moments, count_numbers
+from xseg._kernels.summaries import N_CELLS, add_moments
 from xseg.core.fixed_point import fixed_unit
+from xseg.core.numbers import NumberSummary
 from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.statistics import RawBlock
 from xseg.core.tables import Column
+from xseg.core.texts import TextFacts
 from xseg.exceptions import ColumnTypeError, SchemaError
 
-__all__ = ["CategoryCounts", "CellSplit", "Moments", "NumberSummary", "TableSummary"]
+__all__ = ["CategoryCounts", "CellSplit", "Moments", "TableSummary"]
 
 N_SPLITS = 256
-_ALL_BUT_SIGN = np.int32(2**31 - 1)
-
-
-def cell_keys(values: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Give the cell that `count_numbers` would count each number in; NaN goes anywhere."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        image = (values + 0.0).astype(np.float32).view(np.int32)
-    return (np.where(image < 0, image ^ _ALL_BUT_SIGN, image) >> 16) + np.int32(N_CELLS // 2)
-
-
-def cell_edges(keys: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give the smallest number of each cell."""
-    image = ((keys - N_CELLS // 2) << 16).astype(np.int32)
-    return np.where(image < 0, image ^ _ALL_BUT_SIGN, image).view(np.float32).astype(np.float64)
-
-
-@dataclass(slots=True)
-class NumberSummary:
-    """Counts of one numeric column."""
-
-    max_distinct: int
-    low: float = np.inf
-    high: float = -np.inf
-    integral: bool = True
-    known: int = 0
-    cells: NDArray[np.int64] = field(default_factory=lambda: np.zeros(N_CELLS, dtype=np.int64))
-    distinct: NDArray[np.float64] | None = field(default_factory=lambda: np.zeros(0))
-
-    def add(self, column: Column, weights: NDArray[np.int64]) -> None:
-        values = np.asarray(column.values, dtype=np.float64)
-        low, high, known, whole, infinite = count_numbers(values, weights, self.cells)
-        if infinite >= 0:
-            raise column.infinite(infinite)
-        self.low, self.high = min(self.low, low), max(self.high, high)
-        self.known += known
-        self.integral = self.integral and whole
-        self._add_distinct(values, weights)
-
-    def merge(self, other: "NumberSummary") -> None:
-        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
-        self.known += other.known
-        self.integral = self.integral and other.integral
-        self.cells += other.cells
-        if other.distinct is None:
-            self.distinct = None
-        else:
-            self._add_distinct(other.distinct, np.ones(len(other.distinct), dtype=np.int64))
-
-    def _add_distinct(self, values: NDArray[np.float64], weights: NDArray[np.int64]) -> None:
-        if self.distinct is None:
-            return
-        found = np.empty(self.max_distinct)
-        found[: len(self.distinct)] = self.distinct
-        n_found = encode.collect_distinct(values, weights, found, len(self.distinct))
-        self.distinct = None if n_found < 0 else found[:n_found]
 
 
 @dataclass(slots=True)
 class CategoryCounts:
-    """Weight of each category of one column; `order` is set for ordered categories."""
+    """Weight, rows and first row of each category of one column.
 
+    Attributes
+    ----------
+    declared : bool
+        Whether the categories are the column's type, rather than texts that were found in it.
+    order : tuple of str or None
+        The categories in order, for an ordered category.
+    counts, rows : Counter
+        The weight of each category, and the number of rows that have it.
+    first : dict
+        The first row that has it.
+    """
+
+    declared: bool = False
     order: tuple[str, ...] | None = None
     counts: Counter[str] = field(default_factory=Counter)
+    rows: Counter[str] = field(default_factory=Counter)
+    first: dict[str, int] = field(default_factory=dict)
 
-    def add(self, column: Column, weights: NDArray[np.int64]) -> None:
+    def add(self, column: Column, weights: NDArray[np.int64], first: int) -> None:
+        """Add the categories of a block whose first row is `first`."""
+        self.declared = self.declared or column.declared
         self._set_order(column.categories if column.kind is Kind.ORDERED else None)
-        known = column.values >= 0
-        totals = np.zeros(len(column.categories), dtype=np.int64)
-        np.add.at(totals, column.values[known], weights[known])
-        self.counts.update({name: int(total) for name, total in zip(column.categories, totals, strict=True) if total})
+        used = np.flatnonzero((column.values >= 0) & (weights > 0))
+        codes, at, place = np.unique(column.values[used], return_index=True, return_inverse=True)
+        totals = np.zeros(len(codes), dtype=np.int64)
+        np.add.at(totals, place, weights[used])
+        n_rows = np.bincount(place, minlength=len(codes))
+        rows = (first + used[at]).tolist()
+        for code, total, count, row in zip(codes.tolist(), totals.tolist(), n_rows.tolist(), rows, strict=True):
+            self._add(column.categories[code], total, count, row)
+
+    def _add(self, name: str, weight: int, n_rows: int, row: int) -> None:
+        self.counts[name] += weight
+        self.rows[name] += n_rows
+        self.first[name] = min(row, self.first.get(name, row))
 
     def merge(self, other: "CategoryCounts") -> None:
+        """Add what `other` has counted."""
+        self.declared = self.declared or other.declared
         self._set_order(other.order)
-        self.counts.update(other.counts)
+        for name, weight in other.counts.items():
+            self._add(name, weight, other.rows[name], other.first[name])
 
     @property
     def known(self) -> int:
         """The weight of the rows whose category is known."""
         return self.counts.total()
+
+    @property
+    def n_rows(self) -> int:
+        """The number of those rows."""
+        return self.rows.total()
+
+    def text_facts(self) -> TextFacts:
+        """Return what the texts of the column are."""
+        facts = TextFacts()
+        for name, n_rows in self.rows.items():
+            facts.add(name, n_rows, self.first[name])
+        return facts
+
+    def as_numbers(self, values: NDArray[np.float64], max_distinct: int, n_extremes: int) -> NumberSummary:
+        """Return the summary of the numbers that the texts state, given for each text in the order of `rows`."""
+        names = list(self.rows)
+        return NumberSummary.of_counts(
+            values,
+            weights=np.array([self.counts[name] for name in names], dtype=np.int64),
+            n_rows=np.array([self.rows[name] for name in names], dtype=np.int64),
+            first=np.array([self.first[name] for name in names], dtype=np.int64),
+            max_distinct=max_distinct,
+            n_extremes=n_extremes,
+        )
 
     def _set_order(self, order: tuple[str, ...] | None) -> None:
         if self.order is not None and order is not None and self.order != order:
@@ -111,29 +107,45 @@ class CategoryCounts:
 
 
 class TableSummary:
-    """A statistic: kinds, ranges, cells, distinct values and categories of every column."""
+    """A statistic: kinds, ranges, cells, distinct values and categories of every column.
 
-    def __init__(self, max_distinct: int) -> None:
+    Parameters
+    ----------
+    max_distinct : int
+        The number of codes a column may have.
+    n_extremes : int, default=0
+        How many of the lowest and highest numbers to hold while counting.
+    """
+
+    def __init__(self, max_distinct: int, n_extremes: int = 0) -> None:
         self.max_distinct = max_distinct
+        self.n_extremes = n_extremes
         self.n_rows = 0
         self.total_weight = 0
         self.names: tuple[str, ...] | None = None
         self.kinds: list[Kind] = []
         self.columns: list[NumberSummary | CategoryCounts | None] = []
+        self._scratch: NDArray[np.int64] | None = None
 
     def empty(self) -> Self:
-        return type(self)(self.max_distinct)
+        return type(self)(self.max_distinct, self.n_extremes)
 
     def add(self, block: RawBlock) -> None:
         table = block.table
         self._start(table.names)
-        self.n_rows += len(table)
+        self.n_rows += int(np.count_nonzero(block.weights))
         self.total_weight += int(block.weights.sum())
+        if self._scratch is None:
+            self._scratch = np.zeros(N_CELLS, dtype=np.int64)
         for j, column in enumerate(table.columns):
             self._set_kind(j, column.kind)
-            summary: Any = self.columns[j]
-            if summary is not None and column.kind is not Kind.EMPTY:
-                summary.add(column, block.weights)
+            summary = self.columns[j]
+            if column.kind is Kind.EMPTY or summary is None:
+                continue
+            if isinstance(summary, NumberSummary):
+                summary.add(column, block.weights, block.first, self._scratch)
+            else:
+                summary.add(column, block.weights, block.first)
 
     def merge(self, other: Self) -> None:
         if other.names is None:
@@ -147,8 +159,21 @@ class TableSummary:
             if summary is not None and other.columns[j] is not None:
                 summary.merge(other.columns[j])
 
+    def reading(self, kinds: Sequence[Kind], columns: Sequence[NumberSummary | CategoryCounts | None]) -> Self:
+        """Return the summary of the same rows with columns read as other kinds."""
+        summary = self.empty()
+        summary.n_rows, summary.total_weight, summary.names = self.n_rows, self.total_weight, self.names
+        summary.kinds, summary.columns = list(kinds), list(columns)
+        return summary
+
+    def first(self, n_columns: int) -> Self:
+        """Return the summary of the first columns alone."""
+        summary = self.reading(self.kinds[:n_columns], self.columns[:n_columns])
+        summary.names = (self.names or ())[:n_columns]
+        return summary
+
     def schema(self) -> Schema:
-        """Give the schema of the rows seen."""
+        """Return the schema of the rows seen."""
         if self.names is None:
             message = "there are no rows to learn from"
             raise SchemaError(message)
@@ -178,13 +203,16 @@ class TableSummary:
             return
         if self.kinds[j] is Kind.EMPTY:
             self.kinds[j] = kind
-            self.columns[j] = NumberSummary(self.max_distinct) if kind.is_numeric else CategoryCounts()
+            self.columns[j] = self._new_column(kind)
         elif self.kinds[j] is not kind:
             message = (
                 f"column {(self.names or ())[j]!r} holds values of kind {self.kinds[j]} in some batches and "
                 f"{kind} in others; give it one type"
             )
             raise ColumnTypeError(message)
+
+    def _new_column(self, kind: Kind) -> NumberSummary | CategoryCounts:
+        return NumberSummary(self.max_distinct, self.n_extremes) if kind.is_numeric else CategoryCounts()
 
 
 class CellSplit:
@@ -241,7 +269,7 @@ class Moments:
 
     def add(self, block: RawBlock) -> None:
         for position, (j, center, radius) in enumerate(self.columns):
-            values = np.asarray(block.table.columns[j].values, dtype=np.float64)
+            values = block.table.columns[j].doubles()
             known, total, squares = add_moments(values, block.weights, center, radius, self.unit)
             self.known[position] += known
             self.sums[position] += total

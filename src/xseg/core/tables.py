@@ -1,6 +1,7 @@
 """Reading any table into columns of two forms: numbers, and integers that point into a list of categories."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,23 +15,31 @@ from sklearn.utils.validation import check_array
 from xseg.core.schema import Kind
 from xseg.exceptions import ColumnTypeError, DataError, SchemaError, UnsupportedTableError
 
-__all__ = ["Column", "Table", "match_columns", "raw_values", "read_table"]
+__all__ = ["Column", "Table", "check_alike_names", "match_columns", "raw_values", "read_table"]
 
 _ARRAY_NAMES = "x{}"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: numbers with NaN for missing, or codes into `categories` with -1 for missing."""
+    """One column: numbers with NaN for missing, or codes into `categories` with -1 for missing.
+
+    `declared` says that the categories are the column's type, rather than the texts found in it.
+    """
 
     name: str
     kind: Kind
     values: NDArray[Any]
     categories: tuple[str, ...] = ()
+    declared: bool = False
+
+    def doubles(self) -> NDArray[np.float64]:
+        """Return the values as the one type and layout that kernels are compiled for."""
+        return np.require(self.values, np.float64, ["C", "W"])
 
     def numbers(self) -> NDArray[np.float64]:
-        """Give the values as float64; refuses infinities."""
-        values = np.asarray(self.values, dtype=np.float64)
+        """Return the values as float64; refuses infinities."""
+        values = self.doubles()
         infinite = np.isinf(values)
         if infinite.any():
             raise self.infinite(int(np.flatnonzero(infinite)[0]))
@@ -67,9 +76,7 @@ class Table:
     def rows(self, start: int, stop: int) -> "Table":
         """Give a block of consecutive rows, without copying."""
         stop = min(stop, self.n_rows)
-        columns = tuple(
-            Column(column.name, column.kind, column.values[start:stop], column.categories) for column in self.columns
-        )
+        columns = tuple(replace(column, values=column.values[start:stop]) for column in self.columns)
         return Table(columns, stop - start, self.named)
 
     def take(self, rows: NDArray[np.signedinteger[Any]]) -> "Table":
@@ -78,7 +85,7 @@ class Table:
         return Table(columns, len(rows), self.named)
 
 
-def read_table(X: Any, *, needs_rows: bool = True) -> Table:
+def read_table(X: Any, *, needs_rows: bool = True, unread: Collection[str] = ()) -> Table:
     """Read a pandas, polars or pyarrow table, or a two-dimensional array.
 
     Parameters
@@ -87,6 +94,8 @@ def read_table(X: Any, *, needs_rows: bool = True) -> Table:
         The rows.
     needs_rows : bool, default=True
         Whether a table without rows is an error.
+    unread : collection of str, default=()
+        Columns whose values do not matter; they come as missing, whatever they hold.
 
     Returns
     -------
@@ -98,9 +107,9 @@ def read_table(X: Any, *, needs_rows: bool = True) -> Table:
     UnsupportedTableError
         `X` is not a table: a sparse matrix, a lazy frame, a string, ...
     SchemaError
-        Column names are repeated or are not strings.
+        Column names are repeated, differ only by spaces, or are not strings.
     ColumnTypeError
-        A column holds dates, nested values or values of several types.
+        A column holds nested values or values of several types.
     DataError
         There are no rows or no columns, or the array is not two-dimensional.
     """
@@ -108,7 +117,7 @@ def read_table(X: Any, *, needs_rows: bool = True) -> Table:
         table = X
     else:
         frame = None if isinstance(X, np.ndarray) else _as_frame(X)
-        table = _read_array(X) if frame is None else _read_frame(frame)
+        table = _read_array(X) if frame is None else _read_frame(frame, unread)
     if not table.columns:
         message = f"found a table with 0 feature(s) (shape=({table.n_rows}, 0)) while a minimum of 1 is required."
         raise DataError(message)
@@ -122,8 +131,7 @@ def _as_frame(X: Any) -> nw.DataFrame[Any] | None:
     if isinstance(X, pd.DataFrame):
         _check_pandas_names(X)
     if isinstance(X, pd.Series | nw.Series):
-        message = "expected a table with rows and columns, got one column. Reshape your data: pass column.to_frame()"
-        raise DataError(message)
+        raise DataError(_not_a_table(X))
     try:
         frame = nw.from_native(X, pass_through=True)
     except Exception as error:
@@ -133,6 +141,15 @@ def _as_frame(X: Any) -> nw.DataFrame[Any] | None:
         message = "expected a table in memory, got a lazy one; call .collect() first"
         raise UnsupportedTableError(message)
     return frame if isinstance(frame, nw.DataFrame) else None
+
+
+def _not_a_table(X: Any) -> str:
+    """Return what to do with one row or one column."""
+    if isinstance(X, pd.Series) and X.index.inferred_type == "string":
+        found, cure = "one row as a Series", "pass a table of one row, such as table.iloc[[0]] instead of table.iloc[0]"
+    else:
+        found, cure = "one column", "pass column.to_frame()"
+    return f"expected a table with rows and columns, got {found}. Reshape your data: {cure}"
 
 
 def _check_pandas_names(X: pd.DataFrame) -> None:
@@ -155,18 +172,41 @@ def _check_pandas_names(X: pd.DataFrame) -> None:
         raise ColumnTypeError(message)
 
 
-def _read_frame(frame: nw.DataFrame[Any]) -> Table:
+def _read_frame(frame: nw.DataFrame[Any], unread: Collection[str]) -> Table:
     named = all(isinstance(name, str) for name in frame.columns)
     names = frame.columns if named else [_ARRAY_NAMES.format(j) for j in range(len(frame.columns))]
-    columns = tuple(_read_column(name, frame[:, j]) for j, name in enumerate(names))
+    if named:
+        check_alike_names(names)
+    columns = tuple(
+        _missing(name, Kind.EMPTY, len(frame)) if name in unread else _read_column(name, frame[:, j])
+        for j, name in enumerate(names)
+    )
     return Table(columns, len(frame), named and bool(columns))
+
+
+def check_alike_names(names: Sequence[str]) -> None:
+    """Raise if two column names differ only by spaces: nobody could tell them apart."""
+    counts = Counter(" ".join(name.split()) for name in names)
+    alike = [name for name in names if counts[" ".join(name.split())] > 1]
+    if alike:
+        message = f"the column names {', '.join(map(repr, alike))} differ only by spaces; rename or drop all but one"
+        raise SchemaError(message)
+
+
+def _missing(name: str, kind: Kind, n_rows: int) -> Column:
+    return Column(name, kind, np.full(n_rows, np.nan))
+
+
+def _dates(name: str, is_missing: NDArray[np.bool_]) -> Column:
+    """Return a column of dates: no model uses their values, so only what is missing is kept."""
+    return Column(name, Kind.DATE, np.where(is_missing, np.nan, 0.0))
 
 
 def _read_column(name: str, series: nw.Series[Any]) -> Column:
     dtype = series.dtype
     if dtype.is_numeric():
         values = series.to_numpy()
-        return Column(name, Kind.NUMBER, values if values.dtype != object else _as_floats(name, values))
+        return Column(name, Kind.NUMBER, _usual(values) if values.dtype != object else _as_floats(name, values))
     if dtype == nw.Boolean:
         return Column(name, Kind.BOOLEAN, _as_floats(name, series.to_numpy()))
     if isinstance(dtype, nw.Categorical | nw.Enum):
@@ -174,8 +214,13 @@ def _read_column(name: str, series: nw.Series[Any]) -> Column:
     if dtype == nw.String:
         return _from_text(name, _to_objects(series))
     if dtype.is_temporal():
-        raise _dates(name)
+        return _dates(name, series.is_null().to_numpy())
     return _from_objects(name, _to_objects(series))
+
+
+def _usual(values: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers of an unusual type (half or extended precision) as float64."""
+    return values if values.dtype.kind in "iub" or values.dtype in (np.float32, np.float64) else values.astype(float)
 
 
 def _to_objects(series: nw.Series[Any]) -> NDArray[np.object_]:
@@ -188,23 +233,38 @@ def _to_objects(series: nw.Series[Any]) -> NDArray[np.object_]:
 
 
 def _read_categorical(name: str, series: nw.Series[Any]) -> Column:
+    categories = _as_categorical(series)
+    names = tuple(str(category) for category in categories.categories)
+    kind = Kind.ORDERED if categories.ordered else Kind.CATEGORY
+    return Column(name, kind, np.asarray(categories.codes), names, declared=True)
+
+
+def _as_categorical(series: nw.Series[Any]) -> pd.Categorical:
+    """Return a categorical column of any library; the order of its categories, where that counts, is kept."""
     native = nw.to_native(series)
-    if isinstance(native, pd.Series):
-        ordered = bool(native.cat.ordered)
-    else:
-        ordered = isinstance(series.dtype, nw.Enum)
-        categories = series.dtype.categories if isinstance(series.dtype, nw.Enum) else None
-        native = pd.Series(pd.Categorical(series.to_list(), categories=categories))
-    if not all(isinstance(category, str) for category in native.cat.categories):
-        native = native.cat.rename_categories([str(category) for category in native.cat.categories])
-    kind = Kind.ORDERED if ordered else Kind.CATEGORY
-    return Column(name, kind, native.cat.codes.to_numpy(), tuple(native.cat.categories))
+    if isinstance(native, pd.Series) and isinstance(native.dtype, pd.CategoricalDtype):
+        return native.array  # type: ignore[return-value]
+    if _has_arrow_order(native):
+        import pyarrow as pa
+
+        arrow = pa.Array.from_pandas(native) if isinstance(native, pd.Series) else native
+        if isinstance(arrow, pa.ChunkedArray):
+            arrow = arrow.unify_dictionaries()
+        return arrow.to_pandas().array  # type: ignore[no-any-return]
+    declared = series.dtype.categories if isinstance(series.dtype, nw.Enum) else None
+    return pd.Categorical(series.to_list(), declared, ordered=declared is not None)
+
+
+def _has_arrow_order(native: Any) -> bool:
+    """Return whether a column is a dictionary of Arrow, or of pandas on Arrow, whose order counts."""
+    dtype = getattr(native, "type", None) or getattr(getattr(native, "dtype", None), "pyarrow_dtype", None)
+    return bool(getattr(dtype, "ordered", False))
 
 
 def _from_text(name: str, objects: NDArray[np.object_]) -> Column:
     codes, categories = pd.factorize(objects, sort=True)
     if len(categories) == 0:
-        return Column(name, Kind.EMPTY, np.full(len(objects), np.nan))
+        return _missing(name, Kind.EMPTY, len(objects))
     return Column(name, Kind.CATEGORY, codes, tuple(map(str, categories)))
 
 
@@ -217,9 +277,9 @@ def _from_objects(name: str, objects: NDArray[np.object_]) -> Column:
     if inferred == "string":
         return _from_text(name, objects)
     if inferred == "empty":
-        return Column(name, Kind.EMPTY, np.full(len(objects), np.nan))
+        return _missing(name, Kind.EMPTY, len(objects))
     if inferred.startswith(("date", "time", "period")):
-        raise _dates(name)
+        return _dates(name, pd.isna(objects))
     if inferred == "complex":
         message = f"Complex data not supported: column {name!r} holds complex numbers"
         raise ColumnTypeError(message)
@@ -242,23 +302,15 @@ def _several_types(name: str, values: NDArray[Any]) -> ColumnTypeError:
         if not _is_missing(value):
             seen.setdefault(type(value).__name__, row)
     found = ", ".join(f"{kind} (first in row {row})" for kind, row in seen.items())
-    message = (
-        f"column {name!r} holds values that are not all numbers, or all text: {found}; each value of a column "
-        "must be of one type (argument must be a string or a number). Convert it with pandas.to_numeric or astype(str)"
+    return ColumnTypeError(
+        f"column {name!r} must hold values of one type, all numbers or all text (argument must be a string or a "
+        f"number); it holds {found}.",
+        in_python="Convert it with pandas.to_numeric or astype(str).",
     )
-    return ColumnTypeError(message)
 
 
 def _is_missing(value: Any) -> bool:
     return value is None or value is pd.NA or (isinstance(value, float) and value != value)
-
-
-def _dates(name: str) -> ColumnTypeError:
-    message = (
-        f"column {name!r} holds dates or times, which have no meaning as a distance between people; derive numbers "
-        "from it first, such as days since an event (xseg.rfm_table does this for transactions)"
-    )
-    return ColumnTypeError(message)
 
 
 def _read_array(X: Any) -> Table:
@@ -267,12 +319,18 @@ def _read_array(X: Any) -> Table:
             f"Sparse data was passed ({type(X).__name__}), but dense data is required. Use '.toarray()' to convert it"
         )
         raise UnsupportedTableError(message)
-    if isinstance(X, str | bytes | dict) or callable(X):
+    if isinstance(X, Mapping):
+        message = (
+            "expected a table or a two-dimensional array, got a dict; if it is one row, pass pandas.DataFrame([row]), "
+            "or let xseg.Scorer(segmenter) take it as it is"
+        )
+        raise UnsupportedTableError(message)
+    if isinstance(X, str | bytes) or callable(X):
         message = f"expected a table or a two-dimensional array, got {type(X).__name__}"
         raise UnsupportedTableError(message)
     array = X if isinstance(X, np.ndarray) else _to_array(X)
     if array.dtype.kind in "fiub" and array.dtype.itemsize <= 8:
-        checked = _checked(array)
+        checked = _usual(_checked(array))
         kind = Kind.BOOLEAN if array.dtype.kind == "b" else Kind.NUMBER
         columns = [Column(_ARRAY_NAMES.format(j), kind, checked[:, j]) for j in range(checked.shape[1])]
     elif array.dtype.kind in "OUS" and array.ndim == 2:
@@ -280,9 +338,11 @@ def _read_array(X: Any) -> Table:
         columns = [_from_objects(_ARRAY_NAMES.format(j), objects[:, j]) for j in range(array.shape[1])]
         checked = objects
     elif array.dtype.kind in "mM":
-        raise _dates(_ARRAY_NAMES.format(0))
+        checked = _checked(array.astype(np.int64))
+        is_missing = np.isnat(array)
+        columns = [_dates(_ARRAY_NAMES.format(j), is_missing[:, j]) for j in range(checked.shape[1])]
     else:
-        checked = _checked(array)
+        checked = _usual(_checked(array))
         columns = [Column(_ARRAY_NAMES.format(j), Kind.NUMBER, checked[:, j]) for j in range(checked.shape[1])]
     return Table(tuple(columns), checked.shape[0], named=False)
 
@@ -322,12 +382,12 @@ def raw_values(table: Table) -> NDArray[Any]:
     if all(column.kind.is_numeric for column in table.columns):
         by_column = np.empty((len(table.columns), len(table)))
         for j, column in enumerate(table.columns):
-            by_column[j] = column.values
+            by_column[j] = column.values if column.kind is not Kind.DATE else np.nan
         return by_column.T
     values = np.empty((len(table), len(table.columns)), dtype=object)
     for j, column in enumerate(table.columns):
         if column.kind.is_numeric:
-            numbers = column.numbers()
+            numbers = column.numbers() if column.kind is not Kind.DATE else np.full(len(table), np.nan)
             values[:, j] = numbers == 1 if column.kind is Kind.BOOLEAN else numbers
             values[np.isnan(numbers), j] = np.nan
         else:

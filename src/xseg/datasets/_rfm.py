@@ -1,6 +1,7 @@
 """One row a customer, from one row a transaction."""
 
 import datetime as dt
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from xseg.exceptions import (
 
 _Numbers = npt.NDArray[np.float64]
 _Codes = npt.NDArray[np.int64]
+_OF_VALUE = ("monetary", "mean_basket", "returns_share")
+_OFFSET = re.compile(r"(?<=\d)\s*(?:Z|UTC|[-+]\d{2}(?::?\d{2})?)$")
+_EARLIEST_DAY, _LATEST_DAY = 1900_01_01, 2100_12_31
 
 
 def rfm_table(
@@ -31,7 +35,7 @@ def rfm_table(
     *,
     customer: str,
     date: str,
-    amount: str | Callable[[Any], Any] | Any,
+    amount: str | Callable[[Any], Any] | Any | None = None,
     order: str | None = None,
     as_of: str | dt.date | dt.datetime | pd.Timestamp | None = None,
 ) -> pd.DataFrame:
@@ -47,10 +51,12 @@ def rfm_table(
     customer : str
         Column that says whose transaction it is.
     date : str
-        Column of dates or datetimes, or of ISO 8601 text.
-    amount : str, callable or one-dimensional sequence
+        Column of dates or datetimes, or of ISO 8601 text. Where a time states its offset from UTC, the calendar day is
+        that of the row's own clock, also where offsets change with daylight saving time.
+    amount : str, callable or one-dimensional sequence, default=None
         Value of each row: a column, a function of the table such as
-        ``lambda t: t["quantity"] * t["price"]``, or the values themselves in the order of the rows.
+        ``lambda t: t["quantity"] * t["price"]``, or the values themselves in the order of the rows. Without amounts
+        every row is a purchase, and there are no columns of value.
     order : str, optional
         Column that says which rows are one order. Without it, all that a customer bought on one day is one order.
     as_of : str, date or datetime, optional
@@ -58,7 +64,7 @@ def rfm_table(
 
     Returns
     -------
-    pandas.DataFrame of shape (n_customers, 7)
+    pandas.DataFrame of shape (n_customers, 7), or (n_customers, 4) without `amount`
         Indexed by customer, in ascending order:
 
         - ``recency_days``: days since the last purchase; missing for who only returned.
@@ -69,6 +75,8 @@ def rfm_table(
         - ``interpurchase_days``: mean number of days from one day with a purchase to the next; missing for who
           bought on one day only.
         - ``returns_share``: value returned over value bought, 0 to 1; also 1 where more was returned than bought.
+
+        Without `amount` there is no ``monetary``, ``mean_basket`` and ``returns_share``.
 
     Raises
     ------
@@ -115,7 +123,7 @@ def rfm_table(
         raise DataError(message)
     rows = np.flatnonzero(has_customer)
     moments = _moments(table.get_column(date), rows)
-    amounts = _amounts(table, transactions, amount, rows)
+    amounts = np.ones(len(rows)) if amount is None else _amounts(table, transactions, amount, rows)
     limit = _limit(as_of, moments)
     is_known = (moments <= limit.to_datetime64()).to_numpy()
     if not is_known.any():
@@ -128,7 +136,8 @@ def rfm_table(
         None if order is None else _keys(table.get_column(order), rows[is_known]),
     )
     today = int(limit.to_datetime64().astype("datetime64[D]").astype(np.int64))
-    return _summary(lines, today).rename_axis(index=customer)
+    summary = _summary(lines, today).rename_axis(index=customer)
+    return summary if amount is not None else summary.drop(columns=list(_OF_VALUE))
 
 
 @dataclass(frozen=True)
@@ -246,8 +255,8 @@ def _moments(column: "nw.Series[Any]", rows: npt.NDArray[np.intp]) -> "pd.Series
     """Return wall-clock times without a time zone."""
     name = column.name
     if column.dtype.is_numeric() or column.dtype == nw.Boolean:
-        message = f"column {name!r} holds {column.dtype}, not dates; convert it with pandas.to_datetime(unit=...)"
-        raise ColumnTypeError(message)
+        message = f"column {name!r} must hold dates; it holds {column.dtype}, first {column[int(rows[0])]}."
+        raise ColumnTypeError(message, in_python=_advice_for_numbers(column))
     given = column[rows].to_pandas().reset_index(drop=True)
     try:
         moments = _parsed(given)
@@ -265,8 +274,33 @@ def _moments(column: "nw.Series[Any]", rows: npt.NDArray[np.intp]) -> "pd.Series
 
 def _parsed(given: "pd.Series[Any]") -> "pd.Series[pd.Timestamp]":
     # Only ISO 8601: 03/04/2026 is in March for some and in April for others.
-    moments = pd.to_datetime(given, format="ISO8601")
-    return pd.Series(pd.DatetimeIndex(moments))
+    if isinstance(given.dtype, pd.DatetimeTZDtype) or pd.api.types.is_datetime64_dtype(given):
+        return given
+    return pd.Series(pd.DatetimeIndex(pd.to_datetime(_own_clocks(given), format="ISO8601")))
+
+
+def _own_clocks(given: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return times on the clock of their own row: without their offsets from UTC, which may change over the year."""
+    if pd.api.types.infer_dtype(given, skipna=True) == "datetime":
+        return given.map(lambda moment: moment.replace(tzinfo=None), na_action="ignore")
+    if pd.api.types.infer_dtype(given, skipna=True) != "string":
+        return given
+    has_time = given.str.contains(":", regex=False).fillna(value=False).astype(bool)
+    has_offset = has_time & given.str.contains(_OFFSET).fillna(value=False).astype(bool)
+    if has_offset.any() and not has_offset[has_time].all():
+        message = "some times state their offset from UTC and others do not"
+        raise ValueError(message)
+    return given.where(~has_offset, given.str.replace(_OFFSET, "", regex=True))
+
+
+def _advice_for_numbers(column: "nw.Series[Any]") -> str:
+    """Return how to turn numbers into dates: days written as 20240131, or counts of a unit of time."""
+    is_day = column.dtype.is_integer() and bool(
+        column.is_between(_EARLIEST_DAY, _LATEST_DAY).fill_null(value=True).all()
+    )
+    if is_day:
+        return f"Convert it with pandas.to_datetime(table[{column.name!r}].astype(str), format='%Y%m%d')."
+    return f"Convert it with pandas.to_datetime(table[{column.name!r}], unit='s'), with the unit that it counts."
 
 
 def _limit(as_of: Any, moments: "pd.Series[pd.Timestamp]") -> pd.Timestamp:
@@ -293,7 +327,7 @@ def _amounts(table: "nw.DataFrame[Any]", transactions: Any, amount: Any, rows: n
     if is_bad.any():
         first = int(is_bad.argmax())
         found = "missing" if np.isnan(values[first]) else "infinite"
-        message = f"the amount in row {rows[first]} is {found}; {is_bad.sum():,} rows are like it: mend or drop them"
+        message = f"the amount in row {rows[first]} is {found}; {is_bad.sum():,} rows are like it: correct or drop them"
         raise DataError(message)
     return values
 

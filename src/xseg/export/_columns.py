@@ -18,9 +18,10 @@ class ColumnDocument(StrictDocument):
     """One column, and the thresholds or categories of its codes."""
 
     name: str
-    kind: Literal["number", "boolean", "category", "ordered category", "empty"]
+    kind: Literal["number", "boolean", "category", "ordered category", "empty", "excluded"]
     integral: bool
     has_missing: bool
+    decimal: Literal[".", ","] | None
     categories: list[str]
     thresholds: list[Finite]
 
@@ -33,6 +34,7 @@ def describe_bins(bins: Bins) -> list[dict[str, Any]]:
             "kind": str(column.feature.kind),
             "integral": column.feature.integral,
             "has_missing": column.feature.has_missing,
+            "decimal": column.feature.decimal,
             "categories": list(column.categories),
             "thresholds": column.thresholds.tolist(),
         }
@@ -52,12 +54,15 @@ def _column_bins(column: ColumnDocument, where: str) -> FeatureBins:
     thresholds = np.array(column.thresholds, dtype=np.float64)
     check(bool((np.diff(thresholds) > 0).all()), f"{where}.thresholds", "must increase")
     check(len(thresholds) < MAX_BINS and len(column.categories) <= MAX_BINS, where, "has too many codes")
+    check(kind.has_values or not len(thresholds), f"{where}.thresholds", "a column that is not used has none")
     check(kind.is_numeric or not len(thresholds), f"{where}.thresholds", "a category has none")
     check(not kind.is_numeric or not column.categories, f"{where}.categories", "a number has none")
     check(len(set(column.categories)) == len(column.categories), f"{where}.categories", "repeats itself")
     categories = tuple(column.categories)
     return FeatureBins(
-        Feature(column.name, kind, categories, column.integral, column.has_missing), thresholds, categories
+        Feature(column.name, kind, categories, column.integral, column.has_missing, column.decimal),
+        thresholds,
+        categories,
     )
 
 

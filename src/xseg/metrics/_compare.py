@@ -84,7 +84,14 @@ def compare(
     table = read_table(X)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
     space = prepare(
-        MemoryBackend(table), max_bins=255, scaling=scaling, feature_weights=None, forbid=(), seed=seed, n_jobs=None
+        MemoryBackend(table),
+        max_bins=255,
+        scaling=scaling,
+        feature_weights=None,
+        forbid=(),
+        seed=seed,
+        n_jobs=None,
+        warns=False,
     )
     references: dict[int, float] = {}
     rows = {}

@@ -121,7 +121,15 @@ def structure(
         message = f"{len(table)} rows are too few to look for {n_segments} groups in"
         raise DataError(message)
     prepared = prepare(
-        MemoryBackend(table), max_bins=255, scaling=scaling, feature_weights=None, forbid=(), seed=seed, n_jobs=None
+        MemoryBackend(table),
+        max_bins=255,
+        scaling=scaling,
+        feature_weights=None,
+        forbid=(),
+        seed=seed,
+        n_jobs=None,
+        # Of a table that was read before, as by a report, the fit has warned already.
+        warns=not isinstance(X, Table),
     )
     embedding = prepared.space.embedding
     codes, points = Coding(prepared.bins, embedding).code(table)

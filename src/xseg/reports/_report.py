@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from xseg._files import write_whole
+from xseg.core.tables import match_columns, read_table
 from xseg.exceptions import XsegError
 from xseg.export import approval_of
 from xseg.ink import environment
@@ -107,5 +108,9 @@ def make_report(
     segmenter._check_fitted()
     told = Policy.of(policy)
     told.check_columns(segmenter.profile_.bins.schema.names)
-    found = None if X is None or segmenter.n_segments_ < 2 else structure(X, segmenter.n_segments_, random_state=0)
+    found = None
+    if X is not None and segmenter.n_segments_ > 1:
+        bins = segmenter.profile_.bins
+        rows = bins.read(match_columns(read_table(X, unread=segmenter.excluded_columns_), bins.schema.names))
+        found = structure(rows, segmenter.n_segments_, random_state=0)
     return Report(gather(segmenter, told, Measured(found, stability, tradeoff), approval))

@@ -31,6 +31,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
     model_: AdditiveModel
     max_bins: int
     forbid: Sequence[str]
+    include: Sequence[str]
     segment_names: Sequence[str] | None
     min_members: int
 
@@ -59,6 +60,8 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
             scaling=scaling,
             feature_weights=feature_weights,
             forbid=tuple(self.forbid),
+            include=tuple(self.include),
+            min_members=self.min_members,
             seed=seed,
             n_jobs=self.n_jobs,
             power=power,

@@ -15,6 +15,7 @@ from xseg.backends.workers import count_workers
 from xseg.core.boxes import BoxModel
 from xseg.core.conditions import Rule
 from xseg.core.profiles import Profile
+from xseg.core.schema import Kind
 from xseg.core.segments import Segment, Segments
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import NotFittedError, ParameterError, SchemaError
@@ -57,6 +58,12 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """
         self._check_fitted()
         return self._backend(X).map(lambda block: self._predict_table(block.table))
+
+    @property
+    def excluded_columns_(self) -> tuple[str, ...]:
+        """The columns that are accepted in every table and neither used nor stored: identifiers and dates."""
+        features = self.profile_.bins.schema
+        return tuple(feature.name for feature in features if feature.kind is Kind.EXCLUDED)
 
     @property
     def segment_names_(self) -> tuple[str, ...]:
@@ -143,7 +150,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def _read(self, X: Any, *, reset: bool = False) -> Table:
         """Read a table and check its columns against those of the fit."""
-        table = read_table(X)
+        table = read_table(X, unread=() if reset else self.excluded_columns_)
         if isinstance(X, Table):
             return table
         shaped = X if hasattr(X, "shape") else np.empty((1, len(table.columns)))

@@ -9,13 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from xseg.backends.base import Backend, CodedBackend
 from xseg.backends.coded import CodedRows
 from xseg.backends.workers import count_workers
-from xseg.core.binning import choose_bins
 from xseg.core.bins import Bins
 from xseg.core.embedding import Coding
 from xseg.core.scaling import choose_embedding
 from xseg.core.schema import Schema
-from xseg.core.summaries import TableSummary
-from xseg.exceptions import DataError, ParameterError
+from xseg.exceptions import ParameterError
+from xseg.segmenters._learning.columns import MIN_MEMBERS, learn_columns, names_given
 from xseg.segmenters._learning.sample import RowSample
 from xseg.segmenters._learning.space import Space
 
@@ -51,17 +50,26 @@ def prepare(
     seed: int,
     n_jobs: int | None,
     power: int = 2,
+    include: Sequence[str] = (),
+    min_members: int = MIN_MEMBERS,
+    warns: bool = True,
 ) -> Prepared:
-    """Choose bins and metric space by sums, code the rows, and draw the sample."""
-    summary = backend.sum(TableSummary(max_bins))
-    if summary.total_weight == 0:
-        message = "there are no rows with a positive weight to learn from"
-        raise DataError(message)
-    schema = summary.schema()
+    """Choose columns, bins and metric space by sums, code the rows, and draw the sample."""
+    columns = learn_columns(
+        backend,
+        max_bins=max_bins,
+        min_members=min_members,
+        include=include,
+        asked=names_given(feature_weights),
+        forbid=forbid,
+        round_thresholds=round_thresholds,
+        n_extremes=min_members if scaling == "range" else 0,
+        warns=warns,
+    )
+    summary, schema, bins = columns.summary, columns.schema, columns.bins
     weights = feature_weights_of(feature_weights, forbid, schema)
-    bins = choose_bins(summary, schema, max_bins, backend.sum, rounded=round_thresholds)
-    embedding = choose_embedding(summary, bins, scaling, weights, backend.sum, power)
-    coded = backend.encode(Coding(bins, embedding))
+    embedding = choose_embedding(summary, bins, scaling, weights, columns.backend.sum, power)
+    coded = columns.backend.encode(Coding(bins, embedding))
     sample = coded.sum(RowSample(SAMPLE_CAPACITY, seed))
     can_cut = [feature.n_codes > 1 or feature.feature.has_missing for feature in bins.features]
     allowed = [name not in set(forbid) for name in schema.names]
@@ -96,6 +104,7 @@ def feature_weights_of(
         raise ParameterError(message)
     for name in forbid:
         weights[schema.index(name)] = 0.0
+    weights[[not feature.kind.has_values for feature in schema]] = 0.0
     if not weights.any():
         message = "every feature is forbidden or has weight 0; leave at least one to measure likeness by"
         raise ParameterError(message)

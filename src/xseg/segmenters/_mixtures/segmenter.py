@@ -82,6 +82,9 @@ class MixtureSegmenter(AdditiveSegmenter):
         Names to use, largest segment first; None proposes names.
     forbid : sequence of str, default=()
         Columns that must not count.
+    include : sequence of str, default=()
+        Columns to use although they look like identifiers; a warning names those. Other identifiers are accepted in
+        every table, and neither used nor stored.
     random_state : int, RandomState instance or None, default=None
         Seeds the starts.
     n_jobs : int, default=None
@@ -156,6 +159,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         "max_bins": [Interval(Integral, 2, 255, closed="both")],
         "segment_names": [None, "array-like"],
         "forbid": ["array-like", tuple],
+        "include": ["array-like", tuple],
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
         "verbose": ["verbose"],
@@ -173,6 +177,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         max_bins: int = 255,
         segment_names: Sequence[str] | None = None,
         forbid: Sequence[str] = (),
+        include: Sequence[str] = (),
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         verbose: int = 0,
@@ -186,6 +191,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         self.max_bins = max_bins
         self.segment_names = segment_names
         self.forbid = forbid
+        self.include = include
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose

@@ -11,17 +11,16 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
 from xseg.backends import Backend, MemoryBackend
-from xseg.core.binning import choose_bins
 from xseg.core.bins import Bins
 from xseg.core.boxes import MAX_TESTS, BoxModel
 from xseg.core.embedding import Coding, Embedding
 from xseg.core.outcomes import Outcome
 from xseg.core.profiles import Profile
 from xseg.core.segments import Segments
-from xseg.core.summaries import TableSummary
 from xseg.core.tree import ThresholdTree
 from xseg.exceptions import DataError, ParameterError
 from xseg.segmenters._alignment import choose_names
+from xseg.segmenters._learning.columns import MIN_MEMBERS, learn_columns
 from xseg.segmenters._outcomes.growth import Ground, grow_and_prune
 from xseg.segmenters._outcomes.parts import ESTIMATE, GROW, share_out_people
 from xseg.segmenters._outcomes.targets import CATEGORIES, NUMBER, Target, read_target
@@ -66,6 +65,12 @@ class OutcomeSegmenter(TreeBoxes):
         Names to use, in order; None proposes names.
     forbid : sequence of str, default=()
         Columns that must not be asked about.
+    include : sequence of str, default=()
+        Columns to use although they look like identifiers; a warning names those. Other identifiers are accepted in
+        every table, and neither used nor stored.
+    min_members : int, default=10
+        The number of rows that must share a category for the fitted segmenter to keep it, so that no stored value
+        tells of single people. Rarer categories count as missing.
     random_state : int, RandomState instance or None, default=None
         Shares the people out.
     n_jobs : int, default=None
@@ -140,6 +145,8 @@ class OutcomeSegmenter(TreeBoxes):
         "max_bins": [Interval(Integral, 2, 255, closed="both")],
         "segment_names": [None, "array-like"],
         "forbid": ["array-like", tuple],
+        "include": ["array-like", tuple],
+        "min_members": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
     }
@@ -156,6 +163,8 @@ class OutcomeSegmenter(TreeBoxes):
         max_bins: int = 255,
         segment_names: Sequence[str] | None = None,
         forbid: Sequence[str] = (),
+        include: Sequence[str] = (),
+        min_members: int = MIN_MEMBERS,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
     ) -> None:
@@ -168,6 +177,8 @@ class OutcomeSegmenter(TreeBoxes):
         self.max_bins = max_bins
         self.segment_names = segment_names
         self.forbid = forbid
+        self.include = include
+        self.min_members = min_members
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -208,11 +219,17 @@ class OutcomeSegmenter(TreeBoxes):
         table = self._read(X, reset=True)
         backend = MemoryBackend(table, sample_weight, n_jobs=self.n_jobs)
         target = read_target(y, len(table))
-        summary = backend.sum(TableSummary(self.max_bins))
-        bins = choose_bins(summary, summary.schema(), self.max_bins, backend.sum)
-        coding = Coding(bins, _no_space())
-        coded = backend.encode(coding)
-        codes = np.asarray(coded.codes[0 : len(table)])
+        columns = learn_columns(
+            backend,
+            max_bins=self.max_bins,
+            min_members=self.min_members,
+            include=tuple(self.include),
+            asked=tuple(self.monotone or ()),
+            forbid=tuple(self.forbid),
+        )
+        bins = columns.bins
+        coded = columns.backend.encode(Coding(bins, _no_space()))
+        codes = coded.map(lambda block: block.codes)
         unit = backend.weight_unit
         weights = share_out_people(codes, target.values, backend.weights, unit, self.estimate_share, seed)
         if not weights[:, GROW].any():

@@ -12,11 +12,11 @@ from xseg._kernels.summaries import N_CELLS
 from xseg.backends.base import CodedBackend
 from xseg.core.additive import Scores
 from xseg.core.bins import N_CODES, FeatureBins
+from xseg.core.numbers import cell_keys
 from xseg.core.profiles import Profile
 from xseg.core.rounding import roundest
 from xseg.core.schema import Kind
 from xseg.core.statistics import CodedBlock
-from xseg.core.summaries import cell_keys
 
 __all__ = ["core_counts", "typical_values"]
 

@@ -9,16 +9,14 @@ from numpy.typing import NDArray
 
 from xseg._kernels.distances import add_code_counts
 from xseg.backends import Backend
-from xseg.core.binning import choose_bins
 from xseg.core.bins import MAX_BINS, N_CODES, Bins, FeatureBins
 from xseg.core.boxes import Boxes, PatternCounts, Tests
 from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.statistics import CodedBlock, RawBlock
-from xseg.core.summaries import TableSummary
 from xseg.core.tables import Table
-from xseg.exceptions import DataError
+from xseg.segmenters._learning.columns import MIN_MEMBERS, learn_columns
 from xseg.segmenters._rules.axes import Axes, axes_of, schema_of, values_of
-from xseg.segmenters._rules.expressions import questions
+from xseg.segmenters._rules.expressions import Literal, questions
 from xseg.segmenters._rules.given import NamedRule
 
 __all__ = ["BoxCounts", "Ground", "RuleCounts", "axes_on", "box_segments", "names_category", "survey"]
@@ -38,15 +36,20 @@ class Ground:
         Its features, cut so that the spread of their values can be told.
     strangers : tuple of (str, str)
         Categories that rules name and no row has, with their columns.
+    backend : Backend
+        The rows, as the columns are read.
     """
 
     axes: Axes
     bins: Bins
     strangers: tuple[tuple[str, str], ...]
+    backend: Backend
 
 
-def survey(backend: Backend, rules: Sequence[NamedRule]) -> Ground:
-    """Look at the columns of a table, by sums.
+def survey(
+    backend: Backend, rules: Sequence[NamedRule], *, include: Sequence[str] = (), min_members: int = MIN_MEMBERS
+) -> Ground:
+    """Look at the columns of a table, by sums. Columns that rules name are used whatever they look like.
 
     Raises
     ------
@@ -55,13 +58,18 @@ def survey(backend: Backend, rules: Sequence[NamedRule]) -> Ground:
     RuleError
         A rule asks for what the table does not have.
     """
-    summary = backend.sum(TableSummary(MAX_BINS))
-    if summary.total_weight == 0:
-        message = "there are no rows with a positive weight to learn from"
-        raise DataError(message)
-    schema = summary.schema()
-    bins = choose_bins(summary, schema, MAX_BINS, backend.sum)
-    named = _named_categories(rules)
+    asked = _values_asked(rules)
+    columns = learn_columns(
+        backend,
+        max_bins=MAX_BINS,
+        min_members=min_members,
+        include=include,
+        asked=tuple(asked),
+        as_numbers={name for name, values in asked.items() if any(type(value) is float for value in values)},
+        as_texts={name for name, values in asked.items() if any(isinstance(value, str) for value in values)},
+    )
+    bins = columns.bins
+    named = {name: [value for value in values if isinstance(value, str)] for name, values in asked.items()}
     strangers = [
         (column.feature.name, category)
         for column in bins.features
@@ -70,7 +78,7 @@ def survey(backend: Backend, rules: Sequence[NamedRule]) -> Ground:
         if category not in column.categories
     ]
     told = Bins(tuple(_with_categories(column, named.get(column.feature.name, ())) for column in bins.features))
-    return Ground(axes_on(told, rules), told, tuple(strangers))
+    return Ground(axes_on(told, rules), told, tuple(strangers), columns.backend)
 
 
 def axes_on(bins: Bins, rules: Sequence[NamedRule]) -> Axes:
@@ -78,13 +86,13 @@ def axes_on(bins: Bins, rules: Sequence[NamedRule]) -> Axes:
     return axes_of(rules, _with_kinds(bins.schema, rules))
 
 
-def _named_categories(rules: Sequence[NamedRule]) -> dict[str, list[str]]:
-    named: dict[str, dict[str, None]] = {}
+def _values_asked(rules: Sequence[NamedRule]) -> dict[str, list[Literal]]:
+    """Return the columns that rules ask about, each with the values that they name."""
+    asked: dict[str, dict[Literal, None]] = {}
     for rule in rules:
         for question in questions(rule.expression):
-            texts = [value for value in values_of(question) if isinstance(value, str)]
-            named.setdefault(question.column, {}).update(dict.fromkeys(texts))
-    return {column: list(texts) for column, texts in named.items()}
+            asked.setdefault(question.column, {}).update(dict.fromkeys(values_of(question)))
+    return {column: list(values) for column, values in asked.items()}
 
 
 def _with_categories(column: FeatureBins, named: Sequence[str]) -> FeatureBins:

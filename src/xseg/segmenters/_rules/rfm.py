@@ -6,16 +6,17 @@ overlap, and in the order printed there "New customers" and "Promising" can neve
 stands before a wider one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xseg.core.rounding import roundest
-from xseg.core.schema import suggestion
-from xseg.core.tables import Column, Table
-from xseg.exceptions import DataError, FeatureNamesError, RuleError
+from xseg.core.schema import Kind, suggestion
+from xseg.core.tables import Column, Table, match_columns
+from xseg.exceptions import DataError, FeatureNamesError, RuleError, XsegWarning, warn_caller
 from xseg.segmenters._rules.axes import axes_of, schema_of
 from xseg.segmenters._rules.expressions import write_column, write_literal
 from xseg.segmenters._rules.given import NamedRule, read_rules
@@ -53,7 +54,7 @@ def rfm_rules(table: Table, recency: str, frequency: str, monetary: str) -> dict
 
     Where ties leave scores that nobody can have, segments that only such scores could reach are left out.
     """
-    fifths = {name: _fifths_of(_column(table, name)) for name in (recency, frequency, monetary)}
+    fifths = {name: _fifths_of(_column(table, name)) for name in dict.fromkeys((recency, frequency, monetary))}
     rules = {}
     for segment, scores in RFM_SEGMENTS.items():
         low, high = scores.recency
@@ -61,7 +62,34 @@ def rfm_rules(table: Table, recency: str, frequency: str, monetary: str) -> dict
         asked = [_range(recency, fifths[recency], 6 - high, 6 - low)]
         asked += [_range(name, fifths[name], *scores.value) for name in (frequency, monetary)]
         rules[segment] = " and ".join(asked)
-    return _reachable(rules)
+    reachable = _reachable(rules)
+    _warn_of_ties(table, fifths, reachable)
+    return reachable
+
+
+def _warn_of_ties(table: Table, fifths: Mapping[str, Sequence[float]], rules: Mapping[str, str]) -> None:
+    """Warn where so many customers have the same value that some scores cannot be given."""
+    tied = {
+        name: sorted({end for end, following in pairwise(ends) if end == following}) for name, ends in fifths.items()
+    }
+    found = [
+        f"column {name!r} ({', '.join(write_literal(end) for end in ends)})" for name, ends in tied.items() if ends
+    ]
+    if not found:
+        return
+    named = read_rules(rules)
+    axes = axes_of(named, schema_of(named))
+    codes = axes.bins.encode(match_columns(table, axes.bins.schema.names))
+    has_name = np.zeros(len(table), dtype=bool)
+    for rule in named:
+        has_name |= axes.holds(rule.expression, codes)
+    n_without = int((~has_name).sum())
+    message = (
+        f"many customers share the same value of {' and of '.join(found)}, so not all scores of 1 to 5 can be given; "
+        f"{n_without:,} of {len(table):,} customers ({n_without / len(table):.0%}) get no named segment. Write rules "
+        "of your own for them, or change these"
+    )
+    warn_caller(XsegWarning(message))
 
 
 def _column(table: Table, name: str) -> Column:
@@ -73,8 +101,11 @@ def _column(table: Table, name: str) -> Column:
 
 def _fifths_of(column: Column) -> list[float]:
     """Give the ends of the first four fifths: round numbers within one percent of the people around each."""
-    if not column.kind.is_numeric:
-        message = f"column {column.name!r} holds text; recency, frequency and monetary value are numbers"
+    if column.kind not in {Kind.NUMBER, Kind.BOOLEAN}:
+        message = (
+            f"column {column.name!r} must hold numbers, as recency, frequency and monetary value are; it holds values "
+            f"of kind {column.kind}"
+        )
         raise RuleError(message)
     values = np.sort(column.numbers())
     values = values[~np.isnan(values)]

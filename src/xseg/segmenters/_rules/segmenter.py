@@ -8,6 +8,7 @@ from warnings import warn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClusterMixin
+from sklearn.utils._param_validation import Interval
 
 from xseg.backends import Backend, MemoryBackend
 from xseg.core.bins import Bins
@@ -17,6 +18,7 @@ from xseg.core.schema import suggestion
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import ParameterError, XsegWarning
 from xseg.segmenters._base import BoxSegmenter
+from xseg.segmenters._learning.columns import MIN_MEMBERS
 from xseg.segmenters._rules.axes import axes_of, schema_of
 from xseg.segmenters._rules.from_trees import rules_of
 from xseg.segmenters._rules.given import NamedRule, read_rules
@@ -52,6 +54,12 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         a `Condition`, or a list of those, any of which may hold. A name may come several times.
     default : str or None, default="Everyone else"
         The segment of those that no rule describes. None: every possible person must be described.
+    include : sequence of str, default=()
+        Columns to use although they look like identifiers; a warning names those. Other identifiers are accepted in
+        every table, and neither used nor stored.
+    min_members : int, default=10
+        The number of rows that must share a category for the fitted segmenter to keep it, so that no stored value
+        tells of single people. Rarer categories count as missing.
     n_jobs : int, default=None
         How many threads to use; None and -1 mean every core.
 
@@ -105,6 +113,8 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "rules": [Mapping, list, tuple],
         "default": [None, str],
+        "include": ["array-like", tuple],
+        "min_members": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [None, Integral],
     }
 
@@ -113,10 +123,14 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         rules: Mapping[str, Any] | Sequence[tuple[str, Any]] = (),
         default: str | None = _DEFAULT,
         *,
+        include: Sequence[str] = (),
+        min_members: int = MIN_MEMBERS,
         n_jobs: int | None = None,
     ) -> None:
         self.rules = rules
         self.default = default
+        self.include = include
+        self.min_members = min_members
         self.n_jobs = n_jobs
 
     rules_: tuple[tuple[str, str], ...]
@@ -233,7 +247,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         del y
         self._begin_fit()
         backend = self._backend(X, sample_weight, reset=True)
-        ground = survey(backend, read_rules(self.rules))
+        ground = survey(backend, read_rules(self.rules), include=tuple(self.include), min_members=self.min_members)
         if isinstance(X, Backend):
             self._remember_backend(ground.bins.schema.names)
         for column, category in ground.strangers:
@@ -241,6 +255,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
             hint = suggestion(category, [name for name in known if name != category])
             warn(f"no row has the category {category!r} of column {column!r}{hint}", XsegWarning, stacklevel=2)
         rules, layout = self._lay_out(ground.bins)
+        backend = ground.backend
         counted = backend.sum(BoxCounts(ground.bins, layout.boxes, len(layout.names)))
         self._restore(
             rules=rules,

@@ -16,12 +16,11 @@ from xseg.backends import Backend
 from xseg.backends.base import CodedBackend
 from xseg.backends.coded import CodedRows
 from xseg.backends.workers import count_workers
-from xseg.core.binning import choose_bins
 from xseg.core.bins import N_CODES, Bins, FeatureBins
 from xseg.core.embedding import Coding, Embedding
-from xseg.core.schema import Feature, Kind, Schema
-from xseg.core.summaries import TableSummary
+from xseg.core.schema import Feature, Kind
 from xseg.core.tables import Column, Table
+from xseg.segmenters._learning.columns import learn_columns
 from xseg.segmenters._learning.preparation import SAMPLE_CAPACITY
 from xseg.segmenters._learning.sample import RowSample
 from xseg.segmenters._learning.space import Space
@@ -100,6 +99,8 @@ def label_rows(
     places: Callable[[Table], NDArray[np.int64]],
     *,
     max_bins: int,
+    min_members: int,
+    include: Sequence[str],
     forbid: Sequence[str],
     seed: int,
     n_jobs: int | None,
@@ -109,10 +110,16 @@ def label_rows(
     Only the first `n_columns` of the rows are looked at, or all; `places` says of a block of rows which group each is
     in.
     """
-    summary = rows.sum(TableSummary(max_bins))
-    schema = Schema(summary.schema().features[:n_columns])
-    kept_out = {schema.index(name) for name in forbid}
-    bins = choose_bins(summary, schema, max_bins, rows.sum)
+    columns = learn_columns(
+        rows,
+        max_bins=max_bins,
+        min_members=min_members,
+        include=include,
+        forbid=forbid,
+        n_columns=n_columns,
+    )
+    bins = columns.bins
+    kept_out = {columns.schema.index(name) for name in forbid}
     names = _names(n_groups)
     label = FeatureBins(Feature(_COLUMN, Kind.CATEGORY, names), np.empty(0), names)
     with_label, embedding = Bins((*bins.features, label)), _space_of_labels(len(bins), n_groups)
@@ -123,7 +130,7 @@ def label_rows(
     return Labelled(
         backend=coded,
         bins=with_label,
-        space=Space.of(embedding, summary.total_weight),
+        space=Space.of(embedding, columns.summary.total_weight),
         sample=sample.coded(count_workers(n_jobs)),
         whole=sample.is_everything,
         features=np.array(allowed, dtype=np.int64),

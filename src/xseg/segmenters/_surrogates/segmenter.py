@@ -19,6 +19,7 @@ from xseg.core.fixed_point import check_weights
 from xseg.core.profiles import Profile
 from xseg.core.tree import ThresholdTree
 from xseg.exceptions import DataError, UnsupportedModelError, XsegWarning
+from xseg.segmenters._learning.columns import MIN_MEMBERS
 from xseg.segmenters._names import check_names, propose_names
 from xseg.segmenters._surrogates.fidelity import SegmentFidelity, fidelity_of, overall_fidelity
 from xseg.segmenters._surrogates.labelled import Labelled, label_rows
@@ -64,6 +65,12 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         Names to use, in the order of `original_labels_`; None proposes names.
     forbid : sequence of str, default=()
         Columns that must not be asked about.
+    include : sequence of str, default=()
+        Columns to use although they look like identifiers; a warning names those. Other identifiers are accepted in
+        every table, and neither used nor stored.
+    min_members : int, default=10
+        The number of rows that must share a category for the fitted segmenter to keep it, so that no stored value
+        tells of single people. Rarer categories count as missing.
     random_state : int, RandomState instance or None, default=None
         Seeds the sample that the search looks at in large tables. The original has its own.
     n_jobs : int, default=None
@@ -126,6 +133,8 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         "noise_label": [None, Integral, str],
         "segment_names": [None, "array-like"],
         "forbid": ["array-like", tuple],
+        "include": ["array-like", tuple],
+        "min_members": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
     }
@@ -142,6 +151,8 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         noise_label: int | str | None = -1,
         segment_names: Sequence[str] | None = None,
         forbid: Sequence[str] = (),
+        include: Sequence[str] = (),
+        min_members: int = MIN_MEMBERS,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
     ) -> None:
@@ -154,6 +165,8 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         self.noise_label = noise_label
         self.segment_names = segment_names
         self.forbid = forbid
+        self.include = include
+        self.min_members = min_members
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -202,6 +215,8 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
             len(shown.partition.groups),
             shown.places,
             max_bins=self.max_bins,
+            min_members=self.min_members,
+            include=tuple(self.include),
             forbid=tuple(self.forbid),
             seed=seed,
             n_jobs=self.n_jobs,

@@ -23,6 +23,7 @@ from xseg.core.totals import RowTotal
 from xseg.core.tree import ThresholdTree
 from xseg.exceptions import DataError, ParameterError, XsegWarning
 from xseg.segmenters._alignment import align, choose_names
+from xseg.segmenters._learning.columns import MIN_MEMBERS
 from xseg.segmenters._learning.kmeans import lloyd
 from xseg.segmenters._learning.preparation import Prepared, prepare
 from xseg.segmenters._learning.reference import reference_partition
@@ -82,6 +83,12 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         Names to use, largest segment first; None proposes names.
     forbid : sequence of str, default=()
         Columns that must neither be asked about nor count in the distance.
+    include : sequence of str, default=()
+        Columns to use although they look like identifiers; a warning names those. Other identifiers are accepted in
+        every table, and neither used nor stored.
+    min_members : int, default=10
+        The number of rows that must share a category for the fitted segmenter to keep it, so that no stored value
+        tells of single people. Rarer categories count as missing.
     random_state : int, RandomState instance or None, default=None
         Seeds the starts of the reference.
     n_jobs : int, default=None
@@ -153,6 +160,8 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "segment_names": [None, "array-like"],
         "forbid": ["array-like", tuple],
+        "include": ["array-like", tuple],
+        "min_members": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
         "verbose": ["verbose"],
@@ -175,6 +184,8 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         n_init: int = 10,
         segment_names: Sequence[str] | None = None,
         forbid: Sequence[str] = (),
+        include: Sequence[str] = (),
+        min_members: int = MIN_MEMBERS,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         verbose: int = 0,
@@ -193,6 +204,8 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         self.n_init = n_init
         self.segment_names = segment_names
         self.forbid = forbid
+        self.include = include
+        self.min_members = min_members
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
@@ -238,6 +251,8 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             scaling=self.scaling,
             feature_weights=self.feature_weights,
             forbid=tuple(self.forbid),
+            include=tuple(self.include),
+            min_members=self.min_members,
             seed=seed,
             n_jobs=self.n_jobs,
         )

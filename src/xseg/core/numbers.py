@@ -1,0 +1,280 @@
+"""What one pass over a numeric column must count, so that bins, scales and its role can be chosen.
+
+A few distinct values are kept apart, with their weights. A column with more is counted in 65,536 cells keyed by the
+upper 16 bits of the order-preserving integer image of float32: no range is needed, and a cell is at most 0.8 % wide.
+Which of the two it is depends on the values alone, never on their order or on how they came in blocks.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg._kernels.encode import collect_distinct
+from xseg._kernels.summaries import N_CELLS, count_numbers
+from xseg.core.schema import Kind
+from xseg.core.tables import Column
+
+__all__ = ["NumberSummary", "cell_edges", "cell_keys"]
+
+_ALL_BUT_SIGN = np.int32(2**31 - 1)
+_MAX_KEPT = 4_096
+_SKETCH_SIZE = 1_024
+_EARLIEST_DAY, _LATEST_DAY = 1900_01_01, 2100_12_31
+_LONGEST_MONTH, _MONTHS = 31, 12
+
+
+def cell_keys(values: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Return the cell that `count_numbers` counts each number in; NaN goes anywhere."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        image = (values + 0.0).astype(np.float32).view(np.int32)
+    return (np.where(image < 0, image ^ _ALL_BUT_SIGN, image) >> 16) + np.int32(N_CELLS // 2)
+
+
+def cell_edges(keys: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the smallest number of each cell."""
+    image = ((keys - N_CELLS // 2) << 16).astype(np.int32)
+    return np.where(image < 0, image ^ _ALL_BUT_SIGN, image).view(np.float32).astype(np.float64)
+
+
+@dataclass(slots=True)
+class NumberSummary:
+    """Counts of one numeric column.
+
+    Attributes
+    ----------
+    max_distinct : int
+        The number of codes the column may have; up to as many values are given one by one.
+    n_extremes : int
+        How many of the lowest and highest values to hold while counting.
+    low, high : float
+        The lowest and the highest value.
+    low_row, high_row : int
+        The first rows that hold them.
+    integral : bool
+        Whether every value is a whole number.
+    are_dates : bool
+        Whether every value reads as a day, such as 20240131.
+    known : int
+        The weight of the rows whose value is known.
+    n_rows : int
+        The number of those rows.
+    """
+
+    max_distinct: int
+    n_extremes: int = 0
+    low: float = np.inf
+    high: float = -np.inf
+    low_row: int = -1
+    high_row: int = -1
+    integral: bool = True
+    are_dates: bool = True
+    known: int = 0
+    n_rows: int = 0
+    lowest: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    highest: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    _values: NDArray[np.float64] | None = field(default_factory=lambda: np.empty(0))
+    _weights: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    _cells: NDArray[np.int64] | None = None
+    _sketch: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+
+    @classmethod
+    def of_counts(
+        cls,
+        values: NDArray[np.float64],
+        *,
+        weights: NDArray[np.int64],
+        n_rows: NDArray[np.int64],
+        first: NDArray[np.int64],
+        max_distinct: int,
+        n_extremes: int,
+    ) -> "NumberSummary":
+        """Return the summary of rows that are given as values, the rows that have each, and the first of those."""
+        summary = cls(max_distinct, n_extremes)
+        column = Column("", Kind.NUMBER, values)
+        summary.add(column, weights, 0, np.zeros(N_CELLS, dtype=np.int64))
+        known = ~np.isnan(values)
+        if known.any():
+            summary.n_rows = int(n_rows[known].sum())
+            summary.low_row, summary.high_row = (int(first[values == end].min()) for end in (summary.low, summary.high))
+            summary.lowest = summary.highest = np.empty(0)
+            repeated = np.repeat(values[known], np.minimum(n_rows[known], max(n_extremes, 1)))
+            summary._add_extremes(repeated, repeated)
+        return summary
+
+    def add(self, column: Column, weights: NDArray[np.int64], first: int, scratch: NDArray[np.int64]) -> None:
+        """Add the values of a block whose first row is `first`; `scratch` are cells whose content does not matter."""
+        values = column.doubles()
+        cells = scratch if self._cells is None else self._cells
+        low, high, known, whole, infinite = count_numbers(values, weights, cells)
+        if infinite >= 0:
+            raise column.infinite(infinite)
+        if known == 0:
+            return
+        self._add_facts(values, weights, first, (low, high), whole)
+        self.known += known
+        if self._cells is None:
+            self._keep(values, weights)
+        elif self.integral:
+            self._add_to_sketch(_hashes(values[(weights > 0) & ~np.isnan(values)]))
+
+    def _add_facts(
+        self,
+        values: NDArray[np.float64],
+        weights: NDArray[np.int64],
+        first: int,
+        ends: tuple[float, float],
+        whole: bool,
+    ) -> None:
+        seen = values[(weights > 0) & ~np.isnan(values)]
+        self._add_end_rows(*ends, *(first + int((values == end).argmax()) for end in ends))
+        self.n_rows += len(seen)
+        self.integral = self.integral and whole
+        self.are_dates = self.are_dates and whole and _are_days(seen, *ends)
+        self._add_extremes(seen, seen)
+
+    def _add_end_rows(self, low: float, high: float, low_row: int, high_row: int) -> None:
+        if low < self.low or (low == self.low and low_row < self.low_row):
+            self.low, self.low_row = low, low_row
+        if high > self.high or (high == self.high and high_row < self.high_row):
+            self.high, self.high_row = high, high_row
+
+    def _add_extremes(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
+        if self.n_extremes:
+            self.lowest = _smallest(np.concatenate([self.lowest, low]), self.n_extremes)
+            self.highest = -_smallest(-np.concatenate([self.highest, high]), self.n_extremes)
+
+    def merge(self, other: "NumberSummary") -> None:
+        """Add what `other` has counted."""
+        if other.known == 0:
+            return
+        self._add_end_rows(other.low, other.high, other.low_row, other.high_row)
+        self.known += other.known
+        self.n_rows += other.n_rows
+        self.integral = self.integral and other.integral
+        self.are_dates = self.are_dates and other.are_dates
+        self._add_extremes(other.lowest, other.highest)
+        if other._cells is None:
+            assert other._values is not None
+            self._keep(other._values, other._weights)
+            return
+        if self._cells is None:
+            self._spread()
+        assert self._cells is not None
+        self._cells += other._cells
+        self._add_to_sketch(other._sketch)
+
+    def _keep(self, values: NDArray[np.float64], weights: NDArray[np.int64]) -> None:
+        """Add values to those kept one by one, or to the cells once there are too many."""
+        if self._cells is not None:
+            self._add_to_cells(values, weights)
+            return
+        assert self._values is not None
+        if len(self._values) <= self.max_distinct:
+            found, totals = np.empty(self.max_distinct), np.empty(self.max_distinct, dtype=np.int64)
+            n_known = len(self._values)
+            found[:n_known], totals[:n_known] = self._values, self._weights
+            n_found = collect_distinct(values, weights, found, totals, n_known)
+            if n_found >= 0:
+                self._values, self._weights = found[:n_found], totals[:n_found]
+                return
+        used = (weights > 0) & ~np.isnan(values)
+        together = np.concatenate([self._values, values[used]])
+        # Adding zero turns -0.0 into 0.0.
+        self._values, place = np.unique(together + 0.0, return_inverse=True)
+        totals = np.zeros(len(self._values), dtype=np.int64)
+        np.add.at(totals, place, np.concatenate([self._weights, weights[used]]))
+        self._weights = totals
+        if len(self._values) > _MAX_KEPT:
+            self._spread()
+
+    def _spread(self) -> None:
+        """Count the values kept so far in cells instead."""
+        assert self._values is not None
+        values, weights, self._values = self._values, self._weights, None
+        self._weights = np.empty(0, dtype=np.int64)
+        self._cells = np.zeros(N_CELLS, dtype=np.int64)
+        self._add_to_cells(values, weights)
+
+    def _add_to_cells(self, values: NDArray[np.float64], weights: NDArray[np.int64]) -> None:
+        np.add.at(self._cells, cell_keys(values), weights)  # type: ignore[arg-type]
+        self._add_to_sketch(_hashes(values))
+
+    def _add_to_sketch(self, hashes: NDArray[np.uint64]) -> None:
+        if len(self._sketch) == _SKETCH_SIZE:
+            hashes = hashes[hashes < self._sketch[-1]]
+        if len(hashes):
+            self._sketch = np.unique(np.concatenate([self._sketch, hashes]))[:_SKETCH_SIZE]
+
+    @property
+    def distinct(self) -> NDArray[np.float64] | None:
+        """The distinct values, sorted, if there are at most `max_distinct`."""
+        if self._values is None or len(self._values) > self.max_distinct:
+            return None
+        return np.sort(self._values)
+
+    @property
+    def n_distinct(self) -> int:
+        """The number of distinct values; estimated, to about 3 %, where there are more than 4,096.
+
+        The estimate takes the 1,024th smallest of hashes that spread evenly (Bar-Yossef et al., "Counting distinct
+        elements in a data stream", 2002). It is kept of whole numbers only; of others it is the number of rows.
+        """
+        if self._values is not None:
+            return len(self._values)
+        if not self.integral:
+            return self.n_rows
+        share = float(self._sketch[-1]) / 2.0**64
+        return min(self.n_rows, round((_SKETCH_SIZE - 1) / share))
+
+    def cells(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the ends of the cells that hold values, and the weight in each."""
+        if self._cells is not None:
+            keys = np.flatnonzero(self._cells)
+            masses = self._cells[keys]
+        else:
+            assert self._values is not None
+            keys, place = np.unique(cell_keys(self._values).astype(np.int64), return_inverse=True)
+            masses = np.zeros(len(keys), dtype=np.int64)
+            np.add.at(masses, place, self._weights)
+        # An interval that ends below every value lets the lowest window hold a threshold only above the lowest value.
+        return np.clip(cell_edges(np.append(keys, keys[-1] + 1)), self.low, self.high), masses
+
+    def places(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return values in increasing order and their weights: exact if few are distinct, else one for each cell."""
+        if self._values is not None:
+            order = np.argsort(self._values)
+            return self._values[order], self._weights[order]
+        edges, masses = self.cells()
+        return edges[:-1] / 2 + edges[1:] / 2, masses
+
+    def common_range(self) -> tuple[float, float]:
+        """Return a range beyond whose ends `n_extremes` rows lie or fewer, rounded outwards to the ends of cells."""
+        edges, _ = self.cells()
+        low = edges[max(int(np.searchsorted(edges, self.lowest[-1], side="right")) - 1, 0)]
+        high = edges[min(int(np.searchsorted(edges, self.highest[0], side="left")), len(edges) - 1)]
+        return float(low), float(high)
+
+
+def _smallest(values: NDArray[np.float64], n_wanted: int) -> NDArray[np.float64]:
+    if len(values) > n_wanted:
+        values = np.partition(values, n_wanted - 1)[:n_wanted]
+    return np.sort(values)
+
+
+def _hashes(values: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """Return numbers spread evenly over 64 bits: the finaliser of MurmurHash3 (Appleby, public domain)."""
+    mixed = (np.ascontiguousarray(values) + 0.0).view(np.uint64)
+    for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+        mixed = (mixed ^ (mixed >> np.uint64(33))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(33))
+
+
+def _are_days(values: NDArray[np.float64], low: float, high: float) -> bool:
+    """Return whether whole numbers all read as days, such as 20240131."""
+    if not _EARLIEST_DAY <= low <= high <= _LATEST_DAY:
+        return False
+    days = values.astype(np.int64)
+    parts: Iterable[tuple[NDArray[np.int64], int]] = ((days // 100 % 100, _MONTHS), (days % 100, _LONGEST_MONTH))
+    return all(bool(((part >= 1) & (part <= most)).all()) for part, most in parts)

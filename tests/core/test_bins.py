@@ -9,7 +9,8 @@ from xseg._kernels.summaries import N_CELLS, count_numbers
 from xseg.backends import MemoryBackend
 from xseg.core.binning import choose_bins
 from xseg.core.bins import MISSING
-from xseg.core.summaries import TableSummary, cell_edges, cell_keys
+from xseg.core.numbers import cell_edges, cell_keys
+from xseg.core.summaries import TableSummary
 from xseg.core.tables import read_table
 from xseg.exceptions import RareCategoriesWarning
 

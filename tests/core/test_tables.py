@@ -1,7 +1,5 @@
 """Every kind of table is read the same; every table that cannot be used is refused in words."""
 
-import datetime
-
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -68,12 +66,10 @@ def test_categoricals_keep_their_order():
         (np.eye(2) * 1j, DataError, "Complex data not supported"),
         (np.zeros((2, 2, 2)), DataError, "dim"),
         ("a,b\n1,2", UnsupportedTableError, "got str"),
-        ({"a": [1]}, UnsupportedTableError, "got dict"),
+        ({"a": [1]}, UnsupportedTableError, "got a dict; if it is one row"),
         (pl.LazyFrame({"a": [1]}), UnsupportedTableError, "collect"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), SchemaError, "'a' is used more than once"),
         (pd.DataFrame([[1, 2]], columns=["a", 1]), SchemaError, "string names"),
-        (pd.DataFrame({"a": pd.to_datetime(["2026-01-01"])}), ColumnTypeError, "'a' holds dates"),
-        (pd.DataFrame({"a": [datetime.date(2026, 1, 1)]}), ColumnTypeError, "'a' holds dates"),
         (
             pd.DataFrame({"a": [1, "x"]}, dtype=object),
             ColumnTypeError,

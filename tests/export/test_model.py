@@ -30,7 +30,7 @@ def test_a_loaded_model_answers_the_same(mixed, tmp_path, scaling):
     assert again.segments_.to_frame().equals(segmenter.segments_.to_frame())
     assert again.score(mixed) == segmenter.score(mixed)
     assert fingerprint(again) == fingerprint(segmenter)
-    assert again.get_params() == {**segmenter.get_params(), "forbid": []}
+    assert again.get_params() == {**segmenter.get_params(), "forbid": [], "include": []}
     assert list(again.feature_names_in_) == list(mixed.columns)
 
 

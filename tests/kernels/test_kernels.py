@@ -63,10 +63,10 @@ def test_codes_of_crowded_columns(run, spread):
 
 def test_distinct_values_are_all_found_or_overflow(run):
     values, weights = np.array([3.0, 3.0, 1.0, np.nan, 2.0, 7.0]), np.array([1, 1, 1, 1, 1, 0])
-    found = np.empty(3)
-    assert run(encode.collect_distinct)(values, weights, found, 0) == 3
-    assert sorted(found) == [1, 2, 3]
-    assert run(encode.collect_distinct)(np.array([9.0]), np.array([1]), found, 3) == -1
+    found, totals = np.empty(3), np.empty(3, dtype=np.int64)
+    assert run(encode.collect_distinct)(values, weights, found, totals, 0) == 3
+    assert dict(zip(found.tolist(), totals.tolist(), strict=True)) == {3.0: 2, 1.0: 1, 2.0: 1}
+    assert run(encode.collect_distinct)(np.array([9.0]), np.array([1]), found, totals, 3) == -1
 
 
 def test_numbers_are_counted_as_numpy_counts_them(run):

@@ -212,6 +212,7 @@ def test_what_did_not_converge_says_so(mixed):
     assert segmenter.n_iter_ == 1
 
 
+@pytest.mark.filterwarnings("ignore::xseg.exceptions.RareCategoriesWarning")
 def test_components_have_enough_people(mixed):
     with pytest.warns(xseg.XsegWarning, match="of 5 segments with at least min_members=150"):
         segmenter = xseg.MixtureSegmenter(5, min_members=150, random_state=0).fit(mixed)

@@ -303,7 +303,7 @@ def test_rfm_scores_that_nobody_has_leave_segments_out():
     assert segmenter.fit(table).n_segments_ >= 2
     with pytest.raises(xseg.XsegError, match="did you mean 'frequency'"):
         xseg.RuleSegmenter.rfm(table, frequency="frequenzy")
-    with pytest.raises(xseg.XsegError, match="holds text"):
+    with pytest.raises(xseg.XsegError, match="must hold numbers"):
         xseg.RuleSegmenter.rfm(table.assign(frequency="a"))
 
 

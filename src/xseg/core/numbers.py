@@ -46,8 +46,6 @@ class NumberSummary:
     ----------
     max_distinct : int
         The number of codes the column may have; up to as many values are given one by one.
-    n_extremes : int
-        How many of the lowest and highest values to hold while counting.
     low, high : float
         The lowest and the highest value.
     low_row, high_row : int
@@ -63,7 +61,6 @@ class NumberSummary:
     """
 
     max_distinct: int
-    n_extremes: int = 0
     low: float = np.inf
     high: float = -np.inf
     low_row: int = -1
@@ -72,8 +69,6 @@ class NumberSummary:
     are_dates: bool = True
     known: int = 0
     n_rows: int = 0
-    lowest: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    highest: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     _values: NDArray[np.float64] | None = field(default_factory=lambda: np.empty(0))
     _weights: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     _cells: NDArray[np.int64] | None = None
@@ -88,19 +83,15 @@ class NumberSummary:
         n_rows: NDArray[np.int64],
         first: NDArray[np.int64],
         max_distinct: int,
-        n_extremes: int,
     ) -> "NumberSummary":
         """Return the summary of rows that are given as values, the rows that have each, and the first of those."""
-        summary = cls(max_distinct, n_extremes)
+        summary = cls(max_distinct)
         column = Column("", Kind.NUMBER, values)
         summary.add(column, weights, 0, np.zeros(N_CELLS, dtype=np.int64))
         known = ~np.isnan(values)
         if known.any():
             summary.n_rows = int(n_rows[known].sum())
             summary.low_row, summary.high_row = (int(first[values == end].min()) for end in (summary.low, summary.high))
-            summary.lowest = summary.highest = np.empty(0)
-            repeated = np.repeat(values[known], np.minimum(n_rows[known], max(n_extremes, 1)))
-            summary._add_extremes(repeated, repeated)
         return summary
 
     def add(self, column: Column, weights: NDArray[np.int64], first: int, scratch: NDArray[np.int64]) -> None:
@@ -132,18 +123,12 @@ class NumberSummary:
         self.n_rows += len(seen)
         self.integral = self.integral and whole
         self.are_dates = self.are_dates and whole and _are_days(seen, *ends)
-        self._add_extremes(seen, seen)
 
     def _add_end_rows(self, low: float, high: float, low_row: int, high_row: int) -> None:
         if low < self.low or (low == self.low and low_row < self.low_row):
             self.low, self.low_row = low, low_row
         if high > self.high or (high == self.high and high_row < self.high_row):
             self.high, self.high_row = high, high_row
-
-    def _add_extremes(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
-        if self.n_extremes:
-            self.lowest = _smallest(np.concatenate([self.lowest, low]), self.n_extremes)
-            self.highest = -_smallest(-np.concatenate([self.highest, high]), self.n_extremes)
 
     def merge(self, other: "NumberSummary") -> None:
         """Add what `other` has counted."""
@@ -154,7 +139,6 @@ class NumberSummary:
         self.n_rows += other.n_rows
         self.integral = self.integral and other.integral
         self.are_dates = self.are_dates and other.are_dates
-        self._add_extremes(other.lowest, other.highest)
         if other._cells is None:
             assert other._values is not None
             self._keep(other._values, other._weights)
@@ -249,18 +233,13 @@ class NumberSummary:
         edges, masses = self.cells()
         return edges[:-1] / 2 + edges[1:] / 2, masses
 
-    def common_range(self) -> tuple[float, float]:
-        """Return a range beyond whose ends `n_extremes` rows lie or fewer, rounded outwards to the ends of cells."""
-        edges, _ = self.cells()
-        low = edges[max(int(np.searchsorted(edges, self.lowest[-1], side="right")) - 1, 0)]
-        high = edges[min(int(np.searchsorted(edges, self.highest[0], side="left")), len(edges) - 1)]
-        return float(low), float(high)
-
-
-def _smallest(values: NDArray[np.float64], n_wanted: int) -> NDArray[np.float64]:
-    if len(values) > n_wanted:
-        values = np.partition(values, n_wanted - 1)[:n_wanted]
-    return np.sort(values)
+    def common_range(self, min_weight: int) -> tuple[float, float]:
+        """Return a range of which both end cells, and all beyond them, hold `min_weight` or more."""
+        edges, masses = self.cells()
+        reached = np.cumsum(masses)
+        first = int(np.searchsorted(reached, min_weight))
+        last = int(np.searchsorted(reached, reached[-1] - min_weight, side="right"))
+        return (float(edges[first]), float(edges[last + 1])) if first <= last else (self.low, self.high)
 
 
 def _hashes(values: NDArray[np.float64]) -> NDArray[np.uint64]:

@@ -274,12 +274,12 @@ def _read_texts(counts: CategoryCounts, summary: TableSummary) -> _Read:
     if reading.kind is TextKind.DATE:
         return _Read(Kind.DATE, counts, problem=_DATES, advice=_DAYS)
     if reading.kind is TextKind.BOOLEAN:
-        truths = counts.as_numbers(parse_truths(texts), summary.max_distinct, summary.n_extremes)
+        truths = counts.as_numbers(parse_truths(texts), summary.max_distinct)
         return _Read(Kind.BOOLEAN, truths, ".")
     advice = _TO_NUMBERS if reading.problem else ""
     if reading.kind is not TextKind.NUMBER:
         return _Read(Kind.CATEGORY, counts, problem=reading.problem, advice=advice)
-    numbers = counts.as_numbers(parse_numbers(texts, reading.decimal), summary.max_distinct, summary.n_extremes)
+    numbers = counts.as_numbers(parse_numbers(texts, reading.decimal), summary.max_distinct)
     if not reading.problem and numbers.integral and numbers.n_distinct <= _MAX_NUMBERED_CATEGORIES:
         return _Read(Kind.CATEGORY, counts)
     read = _read_numbers(Kind.NUMBER, numbers, named=True, as_number=False, decimal=reading.decimal)

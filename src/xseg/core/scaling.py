@@ -1,6 +1,7 @@
 """Choosing the metric space: how far apart two values of a feature are."""
 
 from collections.abc import Callable
+from math import frexp, ldexp
 from typing import Self
 
 import numpy as np
@@ -48,6 +49,8 @@ class _Builder:
     def add_number(self, j: int, shift: float, factor: float, summary: NumberSummary) -> None:
         if factor > 0 and np.isfinite(factor) and summary.high > summary.low:
             bound = max(abs(summary.low - shift), abs(summary.high - shift)) * factor
+            # The next power of two: a bound need not be tight, and an exact one would tell the value farthest out.
+            bound = ldexp(1.0, frexp(bound)[1])
             self.coordinates.append((j, shift, factor, bound))
 
     def add_codes(self, j: int, positions: NDArray[np.float64], counts: NDArray[np.float64]) -> None:
@@ -78,6 +81,7 @@ def choose_embedding(
     weights: NDArray[np.float64],
     add: Callable[[RawStatistic], RawStatistic],
     power: int = 2,
+    min_weight: int = 1,
 ) -> Embedding:
     """Give the metric space.
 
@@ -89,13 +93,15 @@ def choose_embedding(
         The codes.
     scaling : {"standard", "robust", "quantile", "none", "range"}
         How numbers are made comparable: by their standard deviation, by their interquartile range, by rank, not at
-        all, or by their range.
+        all, or by their range without the few values at its ends that would tell of single people.
     weights : ndarray of shape (n_features,)
         How much each feature counts in a distance; 0 leaves it out.
     add : callable
         Sums a statistic over the rows.
     power : {1, 2}, default=2
         Whether the distance adds differences or their squares.
+    min_weight : int, default=1
+        The weight at and beyond either end of a range.
     """
     numbers = {j: column for j, column in enumerate(summary.columns) if isinstance(column, NumberSummary)}
     numbers = {j: column for j, column in numbers.items() if column.known and weights[j] > 0}
@@ -111,12 +117,21 @@ def choose_embedding(
                 shift, scale = _median_and_range(bin_.thresholds, counts[j][: bin_.n_codes], numbers[j], deviation[j])
                 builder.add_number(j, shift, root / scale if scale else 0.0, numbers[j])
             else:
-                scale = {"standard": deviation[j], "range": numbers[j].high - numbers[j].low}.get(scaling, 1.0)
+                scale = _scale(scaling, numbers[j], deviation[j], min_weight)
                 builder.add_number(j, mean[j], root / scale if scale else 0.0, numbers[j])
         elif root > 0 and bin_.feature.kind is not Kind.EMPTY:
             positions = _positions(bin_.feature.kind, counts[j][: bin_.n_codes], scaling)
             builder.add_codes(j, positions * root, counts[j][: bin_.n_codes])
     return builder.build()
+
+
+def _scale(scaling: str, summary: NumberSummary, deviation: float, min_weight: int) -> float:
+    if scaling == "standard":
+        return deviation
+    if scaling != "range":
+        return 1.0
+    low, high = summary.common_range(min_weight)
+    return high - low or summary.high - summary.low
 
 
 def _mean_and_deviation(

@@ -87,7 +87,7 @@ class CategoryCounts:
             facts.add(name, n_rows, self.first[name])
         return facts
 
-    def as_numbers(self, values: NDArray[np.float64], max_distinct: int, n_extremes: int) -> NumberSummary:
+    def as_numbers(self, values: NDArray[np.float64], max_distinct: int) -> NumberSummary:
         """Return the summary of the numbers that the texts state, given for each text in the order of `rows`."""
         names = list(self.rows)
         return NumberSummary.of_counts(
@@ -96,7 +96,6 @@ class CategoryCounts:
             n_rows=np.array([self.rows[name] for name in names], dtype=np.int64),
             first=np.array([self.first[name] for name in names], dtype=np.int64),
             max_distinct=max_distinct,
-            n_extremes=n_extremes,
         )
 
     def _set_order(self, order: tuple[str, ...] | None) -> None:
@@ -113,13 +112,10 @@ class TableSummary:
     ----------
     max_distinct : int
         The number of codes a column may have.
-    n_extremes : int, default=0
-        How many of the lowest and highest numbers to hold while counting.
     """
 
-    def __init__(self, max_distinct: int, n_extremes: int = 0) -> None:
+    def __init__(self, max_distinct: int) -> None:
         self.max_distinct = max_distinct
-        self.n_extremes = n_extremes
         self.n_rows = 0
         self.total_weight = 0
         self.names: tuple[str, ...] | None = None
@@ -128,7 +124,7 @@ class TableSummary:
         self._scratch: NDArray[np.int64] | None = None
 
     def empty(self) -> Self:
-        return type(self)(self.max_distinct, self.n_extremes)
+        return type(self)(self.max_distinct)
 
     def add(self, block: RawBlock) -> None:
         table = block.table
@@ -212,7 +208,7 @@ class TableSummary:
             raise ColumnTypeError(message)
 
     def _new_column(self, kind: Kind) -> NumberSummary | CategoryCounts:
-        return NumberSummary(self.max_distinct, self.n_extremes) if kind.is_numeric else CategoryCounts()
+        return NumberSummary(self.max_distinct) if kind.is_numeric else CategoryCounts()
 
 
 class CellSplit:

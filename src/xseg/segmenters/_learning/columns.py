@@ -52,7 +52,6 @@ def learn_columns(
     as_numbers: Collection[str] = (),
     as_texts: Collection[str] = (),
     round_thresholds: bool = True,
-    n_extremes: int = 0,
     n_columns: int | None = None,
     warns: bool = True,
 ) -> Columns:
@@ -78,8 +77,6 @@ def learn_columns(
         Columns of texts to read as texts, even if those state numbers.
     round_thresholds : bool, default=True
         Whether thresholds are round numbers.
-    n_extremes : int, default=0
-        How many of the lowest and highest numbers to count.
     n_columns : int, default=None
         Of the columns only so many, from the first on, are read; None means all.
     warns : bool, default=True
@@ -90,7 +87,7 @@ def learn_columns(
     DataError
         There are no rows, or no column is left to use.
     """
-    summary = backend.sum(TableSummary(max_bins, n_extremes))
+    summary = backend.sum(TableSummary(max_bins))
     if summary.total_weight == 0:
         message = "there are no rows with a positive weight to learn from"
         raise DataError(message)

@@ -63,12 +63,12 @@ def prepare(
         asked=names_given(feature_weights),
         forbid=forbid,
         round_thresholds=round_thresholds,
-        n_extremes=min_members if scaling == "range" else 0,
         warns=warns,
     )
     summary, schema, bins = columns.summary, columns.schema, columns.bins
     weights = feature_weights_of(feature_weights, forbid, schema)
-    embedding = choose_embedding(summary, bins, scaling, weights, columns.backend.sum, power)
+    min_weight = max(1, round(min_members * backend.weight_unit))
+    embedding = choose_embedding(summary, bins, scaling, weights, columns.backend.sum, power, min_weight)
     coded = columns.backend.encode(Coding(bins, embedding))
     sample = coded.sum(RowSample(SAMPLE_CAPACITY, seed))
     can_cut = [feature.n_codes > 1 or feature.feature.has_missing for feature in bins.features]

@@ -85,7 +85,7 @@ def fold(model: Any) -> Any:
     try:
         probe = Probe(route, profile.bins, names, named=named, usual=usual)
         probe.codes({0: [usual[0]]})
-        columns = raw_columns(probe, forms, profile, segmenter.tree_.used_features)
+        columns = raw_columns(probe, forms, profile, _tested_codes(segmenter.tree_, profile.bins))
     except (TypeError, ValueError) as error:
         if isinstance(error, UnsupportedModelError):
             raise
@@ -94,6 +94,15 @@ def fold(model: Any) -> Any:
     folded = _Folding(segmenter, columns, route.sources).made(named=named)
     _check_alike(folded, segmenter, probe, columns)
     return folded
+
+
+def _tested_codes(tree: ThresholdTree, bins: Bins) -> dict[int, set[int]]:
+    """Return, for each feature that a tree tests, the codes in `bins` that it parts from the code before them."""
+    # A fitted tree keeps only the thresholds that it tests.
+    return {
+        j: set((np.searchsorted(bins[j].thresholds, tree.bins[j].thresholds) + 1).tolist())
+        for j in tree.used_features.tolist()
+    }
 
 
 def _check_alike(folded: Any, segmenter: Any, probe: Probe, columns: Sequence[RawColumn]) -> None:

@@ -1,6 +1,6 @@
 """Raw columns in codes of their own, chosen so that the codes of transformed columns follow from them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,7 +45,9 @@ class RawColumn:
     values: tuple[Any, ...]
 
 
-def raw_columns(probe: Probe, forms: Sequence[Form], profile: Profile, used: NDArray[np.int64]) -> list[RawColumn]:
+def raw_columns(
+    probe: Probe, forms: Sequence[Form], profile: Profile, tested: Mapping[int, Collection[int]]
+) -> list[RawColumn]:
     """Give every raw column of a pipeline.
 
     Parameters
@@ -56,15 +58,15 @@ def raw_columns(probe: Probe, forms: Sequence[Form], profile: Profile, used: NDA
         How each transformed column is made.
     profile : Profile
         Counts of the codes of transformed columns.
-    used : ndarray
-        The transformed columns that the segmenter asks about.
+    tested : mapping of int to collection of int
+        Of the transformed columns that the segmenter asks about: the codes that it parts from those before them.
 
     Raises
     ------
     UnsupportedModelError
         A column is made in a way in which raw values cannot be told from it.
     """
-    columns = [_Column(j, probe, forms, profile, set(used.tolist())) for j in range(len(probe.names))]
+    columns = [_Column(j, probe, forms, profile, tested) for j in range(len(probe.names))]
     _find_edges(probe, [question for column in columns for question in column.questions])
     return [column.made() for column in columns]
 
@@ -134,8 +136,15 @@ def _find_edges(probe: Probe, questions: Sequence[_Question]) -> None:
 
 
 class _Column:
-    def __init__(self, column: int, probe: Probe, forms: Sequence[Form], profile: Profile, used: set[int]) -> None:
-        self.column, self.probe, self.profile, self.used = column, probe, profile, used
+    def __init__(
+        self,
+        column: int,
+        probe: Probe,
+        forms: Sequence[Form],
+        profile: Profile,
+        tested: Mapping[int, Collection[int]],
+    ) -> None:
+        self.column, self.probe, self.profile, self.tested = column, probe, profile, tested
         self.name = probe.names[column]
         self.derived = tuple(d for d, form in enumerate(forms) if form.source == column)
         self.forms = [forms[d] for d in self.derived]
@@ -217,10 +226,11 @@ class _Column:
             if question.falls:
                 reached = counts.sum(axis=1, keepdims=True) - reached
             reached = reached - self._filled_in(d, question.wanted, falls=question.falls)
-            for edge, people in zip(question.edges.tolist(), reached.T, strict=True):
+            changes = zip(question.wanted.tolist(), question.edges.tolist(), reached.T, strict=True)
+            for code, edge, people in changes:
                 if np.isfinite(edge):
                     edges[edge] = people
-                    if d in self.used:
+                    if code in self.tested.get(d, ()):
                         tested.add(edge)
 
     def _filled_in(self, d: int, wanted: NDArray[np.int64], *, falls: bool) -> NDArray[np.int64]:

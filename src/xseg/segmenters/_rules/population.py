@@ -13,6 +13,7 @@ from xseg.core.bins import MAX_BINS, N_CODES, Bins, FeatureBins
 from xseg.core.boxes import Boxes, PatternCounts, Tests
 from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.statistics import CodedBlock, RawBlock
+from xseg.core.summaries import CategoryCounts
 from xseg.core.tables import Table
 from xseg.segmenters._learning.columns import MIN_MEMBERS, learn_columns
 from xseg.segmenters._rules.axes import Axes, axes_of, schema_of, values_of
@@ -47,7 +48,12 @@ class Ground:
 
 
 def survey(
-    backend: Backend, rules: Sequence[NamedRule], *, include: Sequence[str] = (), min_members: int = MIN_MEMBERS
+    backend: Backend,
+    rules: Sequence[NamedRule],
+    *,
+    include: Sequence[str] = (),
+    min_members: int = MIN_MEMBERS,
+    warns: bool = True,
 ) -> Ground:
     """Look at the columns of a table, by sums. Columns that rules name are used whatever they look like.
 
@@ -63,6 +69,7 @@ def survey(
         backend,
         max_bins=MAX_BINS,
         min_members=min_members,
+        warns=warns,
         include=include,
         asked=tuple(asked),
         as_numbers={name for name, values in asked.items() if any(type(value) is float for value in values)},
@@ -71,11 +78,11 @@ def survey(
     bins = columns.bins
     named = {name: [value for value in values if isinstance(value, str)] for name, values in asked.items()}
     strangers = [
-        (column.feature.name, category)
-        for column in bins.features
-        if column.feature.kind in {Kind.CATEGORY, Kind.ORDERED}
-        for category in named.get(column.feature.name, ())
-        if category not in column.categories
+        (name, category)
+        for name, counts in zip(bins.schema.names, columns.summary.columns, strict=True)
+        if isinstance(counts, CategoryCounts)
+        for category in named.get(name, ())
+        if category not in counts.counts
     ]
     told = Bins(tuple(_with_categories(column, named.get(column.feature.name, ())) for column in bins.features))
     return Ground(axes_on(told, rules), told, tuple(strangers), columns.backend)

@@ -358,8 +358,8 @@ def lint_rules(
         message = "a backend brings its own weights; give sample_weight or weight_column to the backend"
         raise ParameterError(message)
     backend = X if isinstance(X, Backend) else MemoryBackend(X, sample_weight)
-    ground: Ground = survey(backend, named)
-    counts = backend.sum(RuleCounts(ground.axes, named))
+    ground: Ground = survey(backend, named, min_members=1, warns=False)
+    counts = ground.backend.sum(RuleCounts(ground.axes, named))
     findings = find(ground.axes, named, default)
     strangers = tuple(
         RuleFinding(FindingKind.STRANGER, (rule.label,), condition=f"{column} {category!r}")

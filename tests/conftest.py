@@ -63,21 +63,28 @@ def fitted(mixed):
     return xseg.TreeSegmenter(4, max_leaves=8, random_state=0).fit(mixed)
 
 
-def arrays_inside(value, seen=None):
-    """Every array that can be reached from an object."""
+def objects_inside(value, seen=None):
+    """Every object that can be reached from an object, itself included."""
     seen = set() if seen is None else seen
     if id(value) in seen:
         return
     seen.add(id(value))
+    yield value
+    for part in _parts_of(value):
+        yield from objects_inside(part, seen)
+
+
+def _parts_of(value):
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    if isinstance(value, list | tuple | set | frozenset):
+        return value
     if isinstance(value, np.ndarray):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from arrays_inside(item, seen)
-    elif isinstance(value, list | tuple | set):
-        for item in value:
-            yield from arrays_inside(item, seen)
-    elif hasattr(value, "__dict__") or hasattr(value, "__slots__"):
-        names = [*getattr(value, "__dict__", {}), *getattr(type(value), "__slots__", ())]
-        for name in names:
-            yield from arrays_inside(getattr(value, name, None), seen)
+        return value.ravel().tolist() if value.dtype == object else ()
+    names = [*getattr(value, "__dict__", {}), *getattr(type(value), "__slots__", ())]
+    return [getattr(value, name, None) for name in names]
+
+
+def arrays_inside(value):
+    """Every array that can be reached from an object."""
+    return (part for part in objects_inside(value) if isinstance(part, np.ndarray))

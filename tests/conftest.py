@@ -1,4 +1,7 @@
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 # scikit-learn checks array-API input only where scipy was told so before its first import.
@@ -14,11 +17,53 @@ import xseg
 
 mpl.use("Agg")
 
+# What tests of pages need, and how Debian installs it.
+NEEDED = {"chromium": "chromium", "node": "nodejs"}
+WARM_UP = """
+import xseg
+customers = xseg.make_customers(300, random_state=0)
+numbers = customers[["orders_90d", "spend_year"]]
+for segmenter in (
+    xseg.TreeSegmenter(3, max_leaves=5, random_state=0).fit(customers),
+    xseg.PrototypeSegmenter(3, random_state=0).fit(customers),
+    xseg.MixtureSegmenter(3, random_state=0).fit(numbers),
+):
+    rows = customers[list(segmenter.feature_names_in_)].head(5)
+    xseg.explain(segmenter, rows)
+    xseg.counterfactual(segmenter, rows)
+    xseg.make_cards(segmenter, rows)[0].text()
+"""
+
 # A test must not fail because a machine is busy.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+
+def pytest_configure(config):
+    """Compile the kernels once, before the workers start and each would compile them."""
+    if not hasattr(config, "workerinput") and not config.option.collectonly and not config.option.help:
+        subprocess.run([sys.executable, "-c", WARM_UP], check=False, capture_output=True)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Say what was not tested, and how to test it."""
+    missing = [package for command, package in NEEDED.items() if shutil.which(command) is None]
+    terminalreporter.section("not tested here")
+    if config.option.markexpr == "not slow and not browser":
+        terminalreporter.write_line('slow and browser tests; to run them: pytest -m "slow or browser"')
+    if missing:
+        terminalreporter.write_line(f"tests of pages also need: apt-get install {' '.join(missing)}")
+    for report in terminalreporter.stats.get("skipped", []):
+        terminalreporter.write_line(f"{report.nodeid}: {report.longrepr[2]}")
+
+
+def pytest_sessionfinish(session):
+    """Fail where nothing may skip and something did."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("XSEG_MAY_SKIP") == "0" and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")

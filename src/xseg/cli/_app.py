@@ -26,7 +26,8 @@ __all__ = [
 app = typer.Typer(
     help="Customer segments whose model is the explanation.", no_args_is_help=True, pretty_exceptions_enable=False
 )
-console = Console()
+# A path that is broken over two lines cannot be copied; only tables are fitted to the width of the terminal.
+console = Console(soft_wrap=True)
 
 TablePath = Annotated[Path, typer.Argument(help="A table of customers: CSV, TSV, TXT or Parquet.", metavar="TABLE")]
 ModelPath = Annotated[Path, typer.Argument(help="A model that `xseg fit` wrote.", metavar="MODEL")]

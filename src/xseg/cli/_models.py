@@ -60,14 +60,12 @@ def demo(
         begin("done")
     print_segments(segmenter)
     first = cards / f"{some.index[0]}.html"
-    # A path that is broken over two lines cannot be copied.
-    console.print(f"\nOpen [bold]{out / 'report.html'}[/] for the whole model,", soft_wrap=True)
-    console.print(f"and [bold]{first}[/] for what one customer would be shown.", soft_wrap=True)
+    console.print(f"\nOpen [bold]{out / 'report.html'}[/] for the whole model,")
+    console.print(f"and [bold]{first}[/] for what one customer would be shown.")
     console.print(
         f"The table, the policy and the model are in {out}: try  xseg explain {out / 'model.json'} "
         f"{out / 'customers.csv'} --row 3",
         highlight=False,
-        soft_wrap=True,
     )
 
 
@@ -120,7 +118,7 @@ def inspect(
     from xseg.datasets import inspect as inspect_table
 
     customers, _ = read(table, None, [], {"separator": separator, "decimal": decimal, "encoding": encoding})
-    console.print(str(inspect_table(customers)), markup=False, highlight=False, soft_wrap=True)
+    console.print(str(inspect_table(customers)), markup=False, highlight=False)
 
 
 def explain(
@@ -166,7 +164,7 @@ def explain(
         listing.add_row(labels.feature(name).label, _shown(value), f"{scale * contribution:+.{digits}f}")
     together = found.base_value + sum(contribution for *_, contribution in found.reasons)
     listing.add_row("together", "", f"{scale * together:.{digits}f}", style="bold")
-    console.print(listing, highlight=False)
+    console.print(listing, highlight=False, soft_wrap=False)
 
 
 def _shown(value: Any) -> str:

@@ -114,7 +114,7 @@ def profile(
     secret = secrets.token_urlsafe(32)
     keep = None if ledger is None else partial(_keep, agreed, ledger)
     page = profile_app({subject: mine}.get, secret=secret, locale=locale, https=False, keep=keep)
-    console.print(f"Open http://127.0.0.1:{port}{entry_link(subject, secret)}", markup=False, soft_wrap=True)
+    console.print(f"Open http://127.0.0.1:{port}{entry_link(subject, secret)}", markup=False)
     server.run(page, host="127.0.0.1", port=port, log_level="warning")
 
 

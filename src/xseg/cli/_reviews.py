@@ -73,7 +73,7 @@ def review(
     elif form is not None:
         typer.echo(found.text(form))
     if out is not None or form is None:
-        console.print(str(found), markup=False, highlight=False, soft_wrap=True)
+        console.print(str(found), markup=False, highlight=False)
         if id_column is not None and ledger is None:
             console.print("Consent was not checked: no --ledger was given.", markup=False, highlight=False)
     if fail_on != "never" and found.at_least(fail_on):
@@ -132,7 +132,6 @@ def approve(
         f"on review {sign_off.review[:8]}.",
         markup=False,
         highlight=False,
-        soft_wrap=True,
     )
 
 

@@ -41,15 +41,15 @@ def read(
 
 
 def columns_of(segmenter: Any, table: "pd.DataFrame") -> "pd.DataFrame":
-    """Keep the columns the model was fitted on; other columns of the file do not matter."""
+    """Keep the columns the model was fitted on; those that it accepts and does not use may be absent."""
     from xseg.exceptions import SchemaError
 
     names = list(segmenter.profile_.bins.schema.names)
-    missing = [name for name in names if name not in table.columns]
+    missing = [name for name in names if name not in table.columns and name not in segmenter.excluded_columns_]
     if missing:
         message = f"the table lacks the column(s) {', '.join(map(repr, missing))} that the model was fitted on"
         raise SchemaError(message)
-    return table[names]
+    return table.reindex(columns=names)
 
 
 def print_segments(segmenter: Any) -> None:
@@ -60,7 +60,7 @@ def print_segments(segmenter: Any) -> None:
         listing.add_column(title, justify=justify)  # type: ignore[arg-type]
     for segment in segmenter.segments_:
         listing.add_row(segment.name, f"{segment.size:,.0f}", f"{segment.share:.0%}", segment.rule)
-    console.print(listing, markup=False, highlight=False)
+    console.print(listing, markup=False, highlight=False, soft_wrap=False)
     told = ", ".join(f"{figure.what} {figure.value} ({figure.how})" for figure in figures_of(segmenter))
     if told:
         console.print(f"\n{told}", highlight=False)

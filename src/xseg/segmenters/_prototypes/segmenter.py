@@ -39,10 +39,10 @@ class PrototypeSegmenter(AdditiveSegmenter):
     n_segments : int, default=5
         How many segments to make.
     metric : {"gower", "manhattan", "squared"}, default="gower"
-        How differences add up. "gower" adds differences of numbers as a share of the range, less the ends of it that
-        fewer than `min_members` people reach, of ordered categories as a share of the order, and 1 where categories or booleans differ. "manhattan" scales numbers by `scaling` instead.
-        "squared" adds squared differences. Centres are medians and commonest categories, or with "squared" means of
-        numbers.
+        How differences add up. "gower" adds differences of numbers as a share of the range (without the ends of it
+        that fewer than `min_members` people reach), of ordered categories as a share of the order, and 1 where
+        categories or booleans differ. "manhattan" scales numbers by `scaling` instead. "squared" adds squared
+        differences. Centres are medians and commonest categories, or with "squared" means of numbers.
     min_members : int, default=10
         The fewest people (or sample weight) a segment may have, and that what is shown as a prototype is a summary of.
     scaling : {"standard", "robust", "quantile", "none"}, default="standard"

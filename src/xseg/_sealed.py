@@ -31,6 +31,8 @@ Line = dict[str, Any]
 class SealedLines:
     """Lines in the order they were written; what another process or thread adds to the same file is seen too.
 
+    Writing to a file needs a platform that can lock it; elsewhere it is refused.
+
     Parameters
     ----------
     path : path-like, optional
@@ -237,14 +239,14 @@ class SealedLines:
 
     @contextmanager
     def _alone(self) -> Iterator[IO[bytes] | None]:
-        """Keep others from writing at the same time, where the system can, and see what they wrote before."""
+        """Keep others from writing at the same time, and see what they wrote before."""
         with self._lock:
             if self.path is None:
                 yield None
                 return
             self._caught_up()
             while True:
-                with self._opened("a+b") as stream, _locked(stream):
+                with self._opened("a+b") as stream, _locked(stream, self._error):
                     # Who waited for the lock may hold a file that was written anew meanwhile.
                     if not self.path.exists() or os.fstat(stream.fileno()).st_ino != self.path.stat().st_ino:
                         continue
@@ -304,12 +306,15 @@ def _hash(told: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _locked(stream: IO[bytes]) -> Iterator[None]:
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
+def _locked(stream: IO[bytes], fail: Callable[[str], XsegError]) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:
+        message = (
+            f"files cannot be locked on this platform ({sys.platform}), so that two processes could write over each "
+            "other's lines; keep it without a path, or on a system with fcntl (Linux, macOS, BSD)"
+        )
+        raise fail(message) from None
     fcntl.flock(stream, fcntl.LOCK_EX)
     try:
         yield

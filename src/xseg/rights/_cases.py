@@ -45,10 +45,12 @@ class Case:
 
 
 def open_cases(receipts: Iterable[Mapping[str, Any]]) -> list[Case]:
-    """Give the cases that nobody has decided, the oldest first."""
+    """Return the cases that nobody has decided, the oldest first; an objection that was withdrawn is none."""
     told = list(receipts)
-    decided = {one["details"]["case"] for one in told if one["action"] == "decide"}
-    return [_case(one, told) for one in told if one["action"] in _OPENED_BY and one["number"] not in decided]
+    closed = {one["details"]["case"] for one in told if one["action"] == "decide"}
+    withdrawn = max((one["number"] for one in told if one["action"] == "withdraw_objection"), default=-1)
+    closed |= {one["number"] for one in told if one["action"] == "object" and one["number"] < withdrawn}
+    return [_case(one, told) for one in told if one["action"] in _OPENED_BY and one["number"] not in closed]
 
 
 def _case(receipt: Mapping[str, Any], told: Iterable[Mapping[str, Any]]) -> Case:

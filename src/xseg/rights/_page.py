@@ -52,6 +52,9 @@ _ACTIONS: Final[Mapping[str, tuple[Callable[..., Answer], tuple[str, ...]]]] = {
     "opt_out": (Profile.opt_out, ()),
     "limit_sensitive": (Profile.limit_sensitive, ()),
     "lift": (Profile.lift, ()),
+    "withdraw_objection": (Profile.withdraw_objection, ()),
+    "withdraw_marketing_objection": (Profile.withdraw_marketing_objection, ()),
+    "rejoin": (Profile.rejoin, ()),
     "choose": (Profile.choose, ("segment",)),
     "contest": (Profile.contest, ("text",)),
     "ask": (Profile.ask, ("text",)),
@@ -267,6 +270,7 @@ class _Page:
                 segments=profile.segmenter.segment_names_,
                 cases=[self._case(case) for case in profile.cases()],
                 recipients=self._recipients(profile),
+                undo=_undo(profile),
                 erased=erased,
                 token=token,
                 said=said,
@@ -287,6 +291,18 @@ class _Page:
     def _recipients(self, profile: Profile) -> str | None:
         names = [one_line(name) for name in profile.recipients()]
         return self.language.say("profile.received", names=self.language.listed(names)) if names else None
+
+
+def _undo(profile: Profile) -> list[str]:
+    """Return the actions by which a person takes back what they said no to, each of which takes back one thing."""
+    standing = profile.standing
+    said = {
+        "lift": standing.restricted,
+        "withdraw_objection": standing.objections,
+        "withdraw_marketing_objection": standing.marketing_objections,
+        "rejoin": standing.not_profiled,
+    }
+    return [action for action, what in said.items() if what]
 
 
 def _acted(profile: Profile, form: Mapping[str, str]) -> Answer:

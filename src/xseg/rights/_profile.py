@@ -1,11 +1,12 @@
 """My profile: the calls of a preference centre, each with its effect measured and a receipt."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from xseg.cards import AnyCard
 from xseg.consent import Entry, read_gpc, read_gpp
 from xseg.core.schema import suggestion
-from xseg.exceptions import ParameterError, PolicyError
+from xseg.exceptions import ParameterError, PolicyError, SignalError
 from xseg.policy import is_marketing
 from xseg.rights._answers import Answer
 from xseg.rights._cases import Case, open_cases
@@ -136,8 +137,8 @@ class Profile(Desk):
 
     def limit_sensitive(self) -> Answer:
         """Switch everything off that the policy marks as sensitive."""
-        sensitive = [name for name in self._held.names if self.policy.feature(name).sensitive]
-        says = [(self.purpose, "withdrawn", name) for name in sensitive]
+        sensitive = self._sensitive()
+        says: list[Saying] = [(self.purpose, "withdrawn", name) for name in sensitive]
         return self._act("limit_sensitive", "limit_sensitive", {"features": sensitive}, says=says)
 
     def correct(self, feature: str, value: Any) -> Answer:
@@ -166,6 +167,10 @@ class Profile(Desk):
     def signal(self, sec_gpc: str | None = None, *, gpp: str | None = None) -> Answer | None:
         """Follow a browser's signal to opt out, the first time that it comes; later the person's own word counts.
 
+        What is understood as a no counts, in the header or in the string, whatever is wrong with the other; what was
+        not understood stands in the receipt (``receipt["details"]["gpp"]``). Where a string denies the use of
+        sensitive data, everything that the policy marks as sensitive is switched off.
+
         Parameters
         ----------
         sec_gpc : str or None
@@ -181,13 +186,22 @@ class Profile(Desk):
         Raises
         ------
         SignalError
-            The GPP string is none.
+            Nothing in the GPP string can be understood, and the header does not opt out either.
         """
-        scope = sorted(read_gpc(sec_gpc) | (frozenset() if gpp is None else read_gpp(gpp).denied))
-        if not scope or any(told["action"] == "signal" for told in self.log.about(self.subject)):
+        heard = _heard(sec_gpc, gpp)
+        known = [told for told in self.log.about(self.subject) if told["action"] == "signal"]
+        limits = heard.limits_sensitive and not any(told["details"].get("limits_sensitive") for told in known)
+        opts_out = bool(heard.scope) and not any(told["details"]["scope"] for told in known)
+        sensitive = self._sensitive() if limits else []
+        if not opts_out and not sensitive:
             return None
-        details = {"scope": scope, "marketing": True}
-        return self._act("signal", "opt_out", details, says=self._marketing(), source="signal")
+        details: dict[str, Any] = {"scope": sorted(heard.scope) if opts_out else [], "marketing": opts_out}
+        if gpp is not None:
+            details["gpp"] = {"problems": list(heard.problems), "unread": list(heard.unread)}
+        if sensitive:
+            details |= {"limits_sensitive": True, "features": sensitive}
+        says = [*(self._marketing() if opts_out else []), *((self.purpose, "withdrawn", name) for name in sensitive)]
+        return self._act("signal", "opt_out", details, says=says, source="signal")
 
     def agree(self) -> Answer:
         """Agree to the purpose."""
@@ -202,8 +216,16 @@ class Profile(Desk):
         return self._act("restrict", "restrict")
 
     def lift(self) -> Answer:
-        """Lift a restriction, an objection or staying out of all groups."""
+        """Lift a restriction, and nothing else."""
         return self._act("lift", "restrict")
+
+    def withdraw_objection(self) -> Answer:
+        """Withdraw every objection to the use, and with it its case; one to marketing stands."""
+        return self._act("withdraw_objection", "object")
+
+    def withdraw_marketing_objection(self) -> Answer:
+        """Withdraw the objection to marketing. It is no consent: to be in a group again takes `agree`."""
+        return self._act("withdraw_marketing_objection", "object_marketing")
 
     def choose(self, segment: str | int | None) -> Answer:
         """Choose another segment; the person's own word overrides the model. None gives the choice back to it."""
@@ -212,6 +234,10 @@ class Profile(Desk):
     def leave(self) -> Answer:
         """Stay out of all segments."""
         return self._act("leave", "not_profiled")
+
+    def rejoin(self) -> Answer:
+        """Come back after `leave`; every other no stands."""
+        return self._act("rejoin", "not_profiled")
 
     def contest(self, text: str) -> Answer:
         """Say that this is wrong: a case for a human, which no program closes."""
@@ -327,12 +353,38 @@ class Profile(Desk):
             return None
         return str(self.segmenter.segment_names_[int(self.segmenter.segments_.position(segment))])
 
+    def _sensitive(self) -> list[str]:
+        return [name for name in self._held.names if self.policy.feature(name).sensitive]
+
     def _marketing(self) -> list[Saying]:
         return [(name, "refused", None) for name, purpose in self.policy.purposes.items() if is_marketing(purpose)]
 
     def _switch(self, action: str, state: str, feature: str) -> Answer:
         self._held.check(feature)
         return self._act(action, "switch_off", {"feature": feature}, says=[(self.purpose, state, feature)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What a browser said, and what of it was not understood."""
+
+    scope: frozenset[str]
+    limits_sensitive: bool = False
+    problems: tuple[str, ...] = ()
+    unread: tuple[int, ...] = ()
+
+
+def _heard(sec_gpc: str | None, gpp: str | None) -> _Heard:
+    scope = read_gpc(sec_gpc)
+    if gpp is None:
+        return _Heard(scope)
+    try:
+        said = read_gpp(gpp)
+    except SignalError as error:
+        if not scope:
+            raise
+        return _Heard(scope, problems=(str(error),))
+    return _Heard(scope | said.denied, said.limits_sensitive, said.problems, said.unread)
 
 
 def _has_words(text: str) -> bool:

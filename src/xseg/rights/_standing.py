@@ -45,7 +45,9 @@ class Standing:
     chosen : str or None
         The segment that the person chose.
     objections : frozenset of int
-        Their objections that were not refused, by number: each of them keeps the person out.
+        Their objections to the use that were not refused or withdrawn, by number: each of them keeps the person out.
+    marketing_objections : frozenset of int
+        Their objections to marketing that they have not withdrawn, likewise.
     decided : frozenset of int
         The cases that a human has decided; a second decision of the same case counts for nothing.
     restricted, not_profiled, erased : bool
@@ -55,6 +57,7 @@ class Standing:
     corrections: Mapping[str, Any] = field(default_factory=dict)
     chosen: str | None = None
     objections: frozenset[int] = frozenset()
+    marketing_objections: frozenset[int] = frozenset()
     decided: frozenset[int] = frozenset()
     restricted: bool = False
     not_profiled: bool = False
@@ -64,7 +67,7 @@ class Standing:
         """Give what keeps the person out of every segment, the strongest first; None if nothing does."""
         for asked, why in (
             (self.erased, Why.ERASED),
-            (bool(self.objections), Why.OBJECTED),
+            (bool(self.objections or self.marketing_objections), Why.OBJECTED),
             (self.restricted, Why.RESTRICTED),
             (self.not_profiled, Why.NOT_PROFILED),
         ):
@@ -117,6 +120,10 @@ def _objected(standing: Standing, told: Told) -> Standing:
     return replace(standing, objections=standing.objections | {told["number"]})
 
 
+def _objected_to_marketing(standing: Standing, told: Told) -> Standing:
+    return replace(standing, marketing_objections=standing.marketing_objections | {told["number"]})
+
+
 def _decided(standing: Standing, told: Told) -> Standing:
     case, upheld = told["details"]["case"], told["details"]["upheld"]
     if case in standing.decided:
@@ -135,9 +142,13 @@ _FOLLOWS: Final[Mapping[str, _Follows]] = {
     "choose": _chosen,
     "decide": _decided,
     "object": _objected,
-    "object_marketing": _objected,
+    "object_marketing": _objected_to_marketing,
     "restrict": _set(restricted=True),
     "leave": _set(not_profiled=True),
-    "lift": _set(objections=frozenset(), restricted=False, not_profiled=False),
+    # Each of these ends one kind of no, and no other.
+    "lift": _set(restricted=False),
+    "withdraw_objection": _set(objections=frozenset()),
+    "withdraw_marketing_objection": _set(marketing_objections=frozenset()),
+    "rejoin": _set(not_profiled=False),
     "erase": lambda standing, _told: Standing(erased=True, decided=standing.decided),
 }

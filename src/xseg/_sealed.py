@@ -82,8 +82,17 @@ class SealedLines:
             What may have to be forgotten later; it is kept beside the line, which holds a salted digest of it.
         """
         with self._alone() as stream:
-            line = self._added(_copy(facts), _copy(private or {}), stream)
+            line = self._added(self._copied(facts), self._copied(private or {}), stream)
             return deepcopy(line)
+
+    def _copied(self, facts: Mapping[str, Any]) -> Line:
+        """Return facts as they will be read back, and nobody else's."""
+        try:
+            copied: Line = json.loads(json.dumps(dict(facts), allow_nan=False))
+        except (TypeError, ValueError) as error:
+            message = f"the {self._name} takes what JSON can hold, and was given something else: {error}"
+            raise self._error(message) from error
+        return copied
 
     def forget(self, concerns: Callable[[Mapping[str, Any]], bool]) -> int:
         """Remove what is private from some lines, and write down from which; gives from how many."""
@@ -279,12 +288,6 @@ def _head(lines: list[Line]) -> str:
     return str(lines[-1]["hash"]) if lines else _START
 
 
-def _copy(facts: Mapping[str, Any]) -> Line:
-    """Give facts as they will be read back, and nobody else's."""
-    copied: Line = json.loads(json.dumps(dict(facts)))
-    return copied
-
-
 def _state_of(found: os.stat_result) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
@@ -298,6 +301,7 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> Line:
 
 
 def _written(line: Mapping[str, Any]) -> bytes:
+    # Lines are checked when they are added; older files may hold an Infinity, and are written as they were.
     return json.dumps(line, sort_keys=True).encode() + b"\n"
 
 

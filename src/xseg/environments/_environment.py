@@ -93,7 +93,8 @@ class Environment(YamlFile):
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything the environment says."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def differences(self) -> tuple[str, ...]:
         """Say what is not here as it is approved.

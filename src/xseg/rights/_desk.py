@@ -16,6 +16,7 @@ from xseg.exceptions import DataError, PolicyError, XsegError
 from xseg.export import fingerprint
 from xseg.policy import RIGHTS, Policy, is_marketing
 from xseg.rights._answers import Answer, Effect, Place
+from xseg.rights._corrections import with_own_words
 from xseg.rights._held import Held
 from xseg.rights._log import INTENT, ActionLog
 from xseg.rights._notices import Notice, Send, due, sent
@@ -78,6 +79,11 @@ class Desk:
     def standing(self) -> Standing:
         """What the person said, besides the ledger, as the log has it."""
         return self.log.standing(self.subject, self.purpose)
+
+    @property
+    def card_policy(self) -> Policy:
+        """The policy by which cards are made: what the person corrected is said to be their own word."""
+        return with_own_words(self.policy, self.standing.corrections)
 
     def data(self) -> pd.DataFrame:
         """Give what the model may see of the person: corrected, and without what is withheld."""
@@ -179,7 +185,7 @@ class Desk:
 
     def _card(self, standing: Standing, place: Place, locale: str | None = None) -> AnyCard:
         same: dict[str, Any] = {
-            "policy": self.policy,
+            "policy": with_own_words(self.policy, standing.corrections),
             "now": self._moment(),
             "locale": self._locale if locale is None else locale,
             "ledger": self.ledger,
@@ -307,7 +313,7 @@ class Desk:
     def _unchanged(self, told: Told, before: Place, after: Place, *, same: bool) -> Because | None:
         """Say why an action left the segment as it was, if it did and that needs saying."""
         action, details = told["action"], told["details"]
-        if action in _FOR_A_HUMAN:
+        if action in _FOR_A_HUMAN or details.get("pending"):
             return Because.PENDING
         if before != after:
             return None

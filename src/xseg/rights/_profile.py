@@ -10,8 +10,9 @@ from xseg.exceptions import ParameterError, PolicyError, SignalError
 from xseg.policy import is_marketing
 from xseg.rights._answers import Answer
 from xseg.rights._cases import Case, open_cases
+from xseg.rights._corrections import check_range, is_usual
 from xseg.rights._desk import Desk, Saying
-from xseg.rights._held import plain
+from xseg.rights._held import check_value, plain_all
 from xseg.rights._standing import Why
 
 __all__ = ["Profile"]
@@ -142,15 +143,43 @@ class Profile(Desk):
         return self._act("limit_sensitive", "limit_sensitive", {"features": sensitive}, says=says)
 
     def correct(self, feature: str, value: Any) -> Answer:
-        """Correct a piece of information."""
+        """Correct a piece of information.
+
+        Within the range that the policy declares (`minimum`, `maximum`) it counts at once, and beyond it is refused.
+        Where none is declared, a value such as nobody in the fitted table has opens a case: until a human has decided
+        (``decide(..., upheld=True)``) the value before it goes on being used.
+
+        Parameters
+        ----------
+        feature : str
+            A column of what is held.
+        value : object
+            A text, a finite number, true or false; None if nothing is known.
+
+        Returns
+        -------
+        Answer
+            As of every action.
+
+        Raises
+        ------
+        DataError
+            The value lies outside the declared range, or is none that can be kept or read.
+        FeatureNamesError
+            Nothing of that name is held.
+        """
         self._held.check(feature)
-        details, private, standing = {"feature": feature}, {"value": plain(value)}, self.standing
+        value, standing = check_value(feature, value), self.standing
         self._check_held(standing, "correct")
-        then = standing.after({"action": "correct", "details": details, "private": private})
-        self.segmenter.predict(self._seen(then))
-        # Nothing is kept that cannot be shown.
+        declared = check_range(feature, value, self.policy.feature(feature))
+        then = standing.after({"action": "correct", "details": {"feature": feature}, "private": {"value": value}})
+        # Nothing is kept that cannot be read or shown, also not where the person has switched it off for now.
+        self.segmenter.predict(self._held.seen(then.corrections, [name for name in self.withheld() if name != feature]))
         self._card(then, self._place(then))
-        return self._act("correct", "correct", details, private)
+        details: dict[str, Any] = {"feature": feature}
+        if not declared and not self._is_usual(feature, value):
+            details["pending"] = True
+        return self._act("correct", "correct", details, {"value": value})
 
     def object(self, reason: str = "") -> Answer:
         """Object to the use: the person is in no segment until a human has decided, and that is a case."""
@@ -271,7 +300,8 @@ class Profile(Desk):
         segment : str or int, optional
             The segment that the person is in from now on.
         upheld : bool, optional
-            Of an objection: whether it stands. Where it does not, the person is placed again.
+            Of an objection or a correction that waits: whether it stands. Where an objection does not, the person is
+            placed again; where a correction does, its value is used from now on.
 
         Returns
         -------
@@ -291,8 +321,8 @@ class Profile(Desk):
         if case not in waiting:
             message = f"no case {case} waits for a decision; open: {', '.join(map(str, waiting)) or 'none'}"
             raise ParameterError(message)
-        if (waiting[case] == "object") == (upheld is None):
-            message = f"case {case}: say upheld=True or False of an objection, and of nothing else"
+        if (waiting[case] in {"object", "correct"}) == (upheld is None):
+            message = f"case {case}: say upheld=True or False of an objection or a correction, and of nothing else"
             raise ParameterError(message)
         details = {"case": case, "by": by, "upheld": upheld}
         return self._act("decide", "contest", details, {"decision": decision, "segment": self._name(segment)})
@@ -312,13 +342,16 @@ class Profile(Desk):
             "purpose": self.purpose,
             "data": {} if standing.erased else self._held.plain(),
             "corrections": dict(standing.corrections),
+            "pending": [
+                {"case": case, "feature": name, "value": value} for case, (name, value) in standing.pending.items()
+            ],
             "withheld": list(self.withheld()),
             "segment": place.segment,
             "why": str(place.why),
             "card": self._card(standing, place).model_dump(mode="json"),
             "consent": [_entry(entry) for entry in self.ledger.about(self.subject)],
             "recipients": list(self.recipients()),
-            "receipts": [dict(told) for told in self.log.about(self.subject)],
+            "receipts": plain_all(self.log.about(self.subject)),
         }
 
     def port(self) -> dict[str, Any]:
@@ -333,7 +366,8 @@ class Profile(Desk):
         if basis not in _PORTABLE or standing.erased:
             return {"subject": self.subject, "data": {}}
         held = {**self._held.plain(), **standing.corrections}
-        provided = {name: value for name, value in held.items() if self.policy.feature(name).source in _PROVIDED}
+        policy = self.card_policy
+        provided = {name: value for name, value in held.items() if policy.feature(name).source in _PROVIDED}
         return {"subject": self.subject, "data": provided}
 
     def erase(self) -> Answer:
@@ -355,6 +389,10 @@ class Profile(Desk):
 
     def _sensitive(self) -> list[str]:
         return [name for name in self._held.names if self.policy.feature(name).sensitive]
+
+    def _is_usual(self, feature: str, value: Any) -> bool:
+        bins = self.segmenter.profile_.bins
+        return feature not in bins.schema.names or is_usual(value, bins[bins.schema.index(feature)])
 
     def _marketing(self) -> list[Saying]:
         return [(name, "refused", None) for name, purpose in self.policy.purposes.items() if is_marketing(purpose)]

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
+from xseg.rights._held import is_json
+
 __all__ = ["Because", "Standing", "Told", "Why", "replayed"]
 
 Told: TypeAlias = Mapping[str, Any]
@@ -42,6 +44,8 @@ class Standing:
     ----------
     corrections : dict of str to object
         Values that the person corrected.
+    pending : dict of int to tuple of str and object
+        Corrections that wait for a human, by the number of their case: the feature and the value.
     chosen : str or None
         The segment that the person chose.
     objections : frozenset of int
@@ -55,6 +59,7 @@ class Standing:
     """
 
     corrections: Mapping[str, Any] = field(default_factory=dict)
+    pending: Mapping[int, tuple[str, Any]] = field(default_factory=dict)
     chosen: str | None = None
     objections: frozenset[int] = frozenset()
     marketing_objections: frozenset[int] = frozenset()
@@ -106,10 +111,15 @@ def _private(told: Told) -> Mapping[str, Any]:
 
 
 def _corrected(standing: Standing, told: Told) -> Standing:
-    if "value" not in _private(told):
+    # A log of an earlier version may hold a value that is none, such as Infinity: the one before it goes on being used.
+    if "value" not in _private(told) or not is_json(_private(told)["value"]):
         return standing
-    corrections = {**standing.corrections, told["details"]["feature"]: _private(told)["value"]}
-    return replace(standing, corrections=corrections)
+    feature, value = told["details"]["feature"], _private(told)["value"]
+    # The last word about a feature counts, so that an older one no longer waits.
+    pending = {number: one for number, one in standing.pending.items() if one[0] != feature}
+    if told["details"].get("pending"):
+        return replace(standing, pending={**pending, told["number"]: (feature, value)})
+    return replace(standing, corrections={**standing.corrections, feature: value}, pending=pending)
 
 
 def _chosen(standing: Standing, told: Told) -> Standing:
@@ -128,8 +138,15 @@ def _decided(standing: Standing, told: Told) -> Standing:
     case, upheld = told["details"]["case"], told["details"]["upheld"]
     if case in standing.decided:
         return standing
+    pending = dict(standing.pending)
+    confirmed = pending.pop(case, None)
+    corrections = dict(standing.corrections)
+    if confirmed is not None and upheld is True:
+        corrections[confirmed[0]] = confirmed[1]
     return replace(
         standing,
+        corrections=corrections,
+        pending=pending,
         chosen=_private(told).get("segment") or standing.chosen,
         objections=standing.objections - ({case} if upheld is False else frozenset()),
         decided=standing.decided | {case},

@@ -102,7 +102,7 @@ class Survey(YamlFile):
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything the survey says: two versions that differ anywhere have different ones."""
-        said = json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
+        said = json.dumps(self.model_dump(mode="json"), separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(said.encode()).hexdigest()
 
     def read(self, answers: Any, *, respondent: str = "respondent", known: Iterable[Any] | None = None) -> Answers:

@@ -22,6 +22,7 @@ from xseg.rights._log import INTENT, ActionLog
 from xseg.rights._notices import Notice, Send, due, sent
 from xseg.rights._spoken import Spoken, spoken_of
 from xseg.rights._standing import Because, Standing, Told, Why
+from xseg.segmenters import check_segmenter, segmenter_of
 
 __all__ = ["Desk", "Saying"]
 
@@ -57,7 +58,7 @@ class Desk:
         locale: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.segmenter = segmenter
+        self.segmenter = check_segmenter(segmenter_of(segmenter))
         self.policy = Policy.of(policy)
         self.ledger = ledger
         self.identities = identities

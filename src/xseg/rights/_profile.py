@@ -30,8 +30,8 @@ class Profile(Desk):
 
     Parameters
     ----------
-    segmenter : fitted segmenter
-        The model.
+    segmenter : fitted segmenter, or ConsentGate
+        The model; of a gate the one inside.
     policy : Policy, path or mapping
         What the person may be told, and the legal basis of the purpose.
     ledger : Ledger

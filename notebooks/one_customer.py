@@ -192,7 +192,7 @@ scores
 # goes into the ledger with the others.
 
 # %%
-for agreed_to in survey.receipts(answers, now=calendar()):
+for agreed_to in survey.receipts(answers, at=calendar()):
     agreed_to.check(survey, now=calendar())
     ledger.append(**agreed_to.statement())
     print(f"{agreed_to.respondent} agreed to {agreed_to.purpose!r} until {agreed_to.until[:10]}")

@@ -332,11 +332,28 @@ class Profile(Desk):
         link, controller = self.policy.rights.get("complain"), self.policy.controller
         return link.url if link is not None else None if controller is None else controller.authority
 
-    def export(self) -> dict[str, Any]:
-        """Give everything that is held about the person, as JSON can hold it; that it was asked for is noted."""
+    def export(self, *, max_receipts: int | None = None, before: int | None = None) -> dict[str, Any]:
+        """Return everything that is held about the person, as JSON can hold it; that it was asked for is noted.
+
+        Parameters
+        ----------
+        max_receipts : int, optional
+            How many receipts to give at most, the latest; None means all.
+        before : int, optional
+            Give receipts of a lower number only: what ``older_receipts`` said of the call before.
+
+        Returns
+        -------
+        dict
+            With the row, corrections, consent, receipts, and the card; ``older_receipts`` is a number to go on with,
+            or None.
+        """
         standing = self.standing
         place = self._place(standing)
         self._log("access", "access", {}, {})
+        receipts = [told for told in self.log.about(self.subject) if before is None or told["number"] < before]
+        n_receipts = len(receipts)
+        receipts = receipts if max_receipts is None else receipts[max(n_receipts - max_receipts, 0) :]
         return {
             "subject": self.subject,
             "purpose": self.purpose,
@@ -351,7 +368,8 @@ class Profile(Desk):
             "card": self._card(standing, place).model_dump(mode="json"),
             "consent": [_entry(entry) for entry in self.ledger.about(self.subject)],
             "recipients": list(self.recipients()),
-            "receipts": plain_all(self.log.about(self.subject)),
+            "receipts": plain_all(receipts),
+            "older_receipts": receipts[0]["number"] if len(receipts) < n_receipts else None,
         }
 
     def port(self) -> dict[str, Any]:

@@ -287,7 +287,8 @@ for order in devices.recall(ledger, "phone", "sharing", lambda order: f"stopped 
 
 # %%
 calendar.turn_to(10, 5)
-profile.lift()
+for take_back in (profile.lift, profile.withdraw_objection, profile.withdraw_marketing_objection, profile.rejoin):
+    take_back()
 profile.agree()
 other = next(name for name in segmenter.segment_names_ if name != profile.segment)
 print("chosen:", profile.choose(other).effect.after)

@@ -73,7 +73,7 @@ UNFIT = [
 ]
 
 
-@pytest.mark.parametrize("value", UNFIT, ids=repr)
+@pytest.mark.parametrize("value", UNFIT, ids=[f"{place}-{type(one).__name__}" for place, one in enumerate(UNFIT)])
 @pytest.mark.parametrize("switched_off", [False, True])
 def test_what_json_cannot_hold_is_no_correction(shop, tmp_path, value, switched_off):
     profile = opened(shop, ActionLog(tmp_path / "log.jsonl"))

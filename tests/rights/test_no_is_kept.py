@@ -273,6 +273,20 @@ def test_a_gate_hears_the_log_where_the_ledger_failed(shop, tmp_path, monkeypatc
     assert (gate.predict(customers, subject_ids=ids)[-1] == -1) == (call != "withhold")
 
 
+@pytest.mark.parametrize("call", sorted(CALLS))
+@pytest.mark.parametrize("error", [RuntimeError, TypeError, MemoryError])
+def test_a_model_that_fails_keeps_no_no_from_being_heard(shop, monkeypatch, call, error):
+    def broken(*_, **__):
+        raise error
+
+    profile = opened(shop)
+    monkeypatch.setattr(type(profile.segmenter), "predict", broken)
+    getattr(profile, call)(*CALLS[call])
+    assert profile.segment is None
+    assert profile.log.about("ann")[-1]["action"] == call
+    assert profile.unfinished() == []
+
+
 def test_a_log_that_cannot_be_written_is_a_typed_error(shop, tmp_path):
     profile = opened(shop, log=ActionLog(tmp_path / "gone" / "log.jsonl"))
     with pytest.raises(LedgerError):

@@ -1,18 +1,18 @@
 """My profile: the calls of a preference centre, each with its effect measured and a receipt."""
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from xseg.cards import AnyCard
-from xseg.consent import Entry, read_gpc, read_gpp
+from xseg.consent import Entry
 from xseg.core.schema import suggestion
-from xseg.exceptions import ParameterError, PolicyError, SignalError
+from xseg.exceptions import ParameterError, PolicyError
 from xseg.policy import is_marketing
 from xseg.rights._answers import Answer
 from xseg.rights._cases import Case, open_cases
 from xseg.rights._corrections import check_range, is_usual
 from xseg.rights._desk import Desk, Saying
 from xseg.rights._held import check_value, plain_all
+from xseg.rights._signals import read_signals
 from xseg.rights._standing import Why
 
 __all__ = ["Profile"]
@@ -217,7 +217,7 @@ class Profile(Desk):
         SignalError
             Nothing in the GPP string can be understood, and the header does not opt out either.
         """
-        heard = _heard(sec_gpc, gpp)
+        heard = read_signals(sec_gpc, gpp)
         known = [told for told in self.log.about(self.subject) if told["action"] == "signal"]
         limits = heard.limits_sensitive and not any(told["details"].get("limits_sensitive") for told in known)
         opts_out = bool(heard.scope) and not any(told["details"]["scope"] for told in known)
@@ -418,29 +418,6 @@ class Profile(Desk):
     def _switch(self, action: str, state: str, feature: str) -> Answer:
         self._held.check(feature)
         return self._act(action, "switch_off", {"feature": feature}, says=[(self.purpose, state, feature)])
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """What a browser said, and what of it was not understood."""
-
-    scope: frozenset[str]
-    limits_sensitive: bool = False
-    problems: tuple[str, ...] = ()
-    unread: tuple[int, ...] = ()
-
-
-def _heard(sec_gpc: str | None, gpp: str | None) -> _Heard:
-    scope = read_gpc(sec_gpc)
-    if gpp is None:
-        return _Heard(scope)
-    try:
-        said = read_gpp(gpp)
-    except SignalError as error:
-        if not scope:
-            raise
-        return _Heard(scope, problems=(str(error),))
-    return _Heard(scope | said.denied, said.limits_sensitive, said.problems, said.unread)
 
 
 def _has_words(text: str) -> bool:

@@ -314,11 +314,11 @@ def test_processes_that_are_started_inside_are_held_to_it():
             Parallel(n_jobs=2)(fits)
     assert "XSEG_ACTIVE_ENVIRONMENTS" not in os.environ
     xseg.TreeSegmenter(2, random_state=0).fit(customers)
-    with pytest.warns(RunningWorkersWarning, match="shutdown"), elsewhere.active():
-        pass
     get_reusable_executor().shutdown(wait=True)
     with Environment.here("here").active():
         assert len(Parallel(n_jobs=2)(fits)) == 1
+    with pytest.warns(RunningWorkersWarning, match="shutdown"), elsewhere.active():
+        pass
     get_reusable_executor().shutdown(wait=True)
 
 

@@ -192,7 +192,7 @@ scores
 # goes into the ledger with the others.
 
 # %%
-for agreed_to in survey.receipts(answers, now=calendar()):
+for agreed_to in survey.receipts(answers, at=calendar()):
     agreed_to.check(survey, now=calendar())
     ledger.append(**agreed_to.statement())
     print(f"{agreed_to.respondent} agreed to {agreed_to.purpose!r} until {agreed_to.until[:10]}")
@@ -287,7 +287,8 @@ for order in devices.recall(ledger, "phone", "sharing", lambda order: f"stopped 
 
 # %%
 calendar.turn_to(10, 5)
-profile.lift()
+for take_back in (profile.lift, profile.withdraw_objection, profile.withdraw_marketing_objection, profile.rejoin):
+    take_back()
 profile.agree()
 other = next(name for name in segmenter.segment_names_ if name != profile.segment)
 print("chosen:", profile.choose(other).effect.after)

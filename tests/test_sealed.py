@@ -203,3 +203,14 @@ def test_a_link_to_a_file_is_followed_once(path, tmp_path):
     SealedLines(link).forget(lambda _: True)
     assert "because" not in path.read_text()
     assert link.is_symlink()
+
+
+def test_a_platform_without_file_locks_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "log.jsonl"
+    SealedLines(path).append({"a": 1}, {"b": 2})
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    for call in (lambda lines: lines.append({"a": 2}), lambda lines: lines.forget(lambda _: True)):
+        with pytest.raises(LedgerError, match="cannot be locked"):
+            call(SealedLines(path))
+    assert len(SealedLines(path)) == 1
+    assert SealedLines().append({"a": 1})["number"] == 0

@@ -31,6 +31,8 @@ Line = dict[str, Any]
 class SealedLines:
     """Lines in the order they were written; what another process or thread adds to the same file is seen too.
 
+    Writing to a file needs a platform that can lock it; elsewhere it is refused.
+
     Parameters
     ----------
     path : path-like, optional
@@ -80,8 +82,17 @@ class SealedLines:
             What may have to be forgotten later; it is kept beside the line, which holds a salted digest of it.
         """
         with self._alone() as stream:
-            line = self._added(_copy(facts), _copy(private or {}), stream)
+            line = self._added(self._copied(facts), self._copied(private or {}), stream)
             return deepcopy(line)
+
+    def _copied(self, facts: Mapping[str, Any]) -> Line:
+        """Return facts as they will be read back, and nobody else's."""
+        try:
+            copied: Line = json.loads(json.dumps(dict(facts), allow_nan=False))
+        except (TypeError, ValueError) as error:
+            message = f"the {self._name} takes what JSON can hold, and was given something else: {error}"
+            raise self._error(message) from error
+        return copied
 
     def forget(self, concerns: Callable[[Mapping[str, Any]], bool]) -> int:
         """Remove what is private from some lines, and write down from which; gives from how many."""
@@ -237,14 +248,14 @@ class SealedLines:
 
     @contextmanager
     def _alone(self) -> Iterator[IO[bytes] | None]:
-        """Keep others from writing at the same time, where the system can, and see what they wrote before."""
+        """Keep others from writing at the same time, and see what they wrote before."""
         with self._lock:
             if self.path is None:
                 yield None
                 return
             self._caught_up()
             while True:
-                with self._opened("a+b") as stream, _locked(stream):
+                with self._opened("a+b") as stream, _locked(stream, self._error):
                     # Who waited for the lock may hold a file that was written anew meanwhile.
                     if not self.path.exists() or os.fstat(stream.fileno()).st_ino != self.path.stat().st_ino:
                         continue
@@ -277,12 +288,6 @@ def _head(lines: list[Line]) -> str:
     return str(lines[-1]["hash"]) if lines else _START
 
 
-def _copy(facts: Mapping[str, Any]) -> Line:
-    """Give facts as they will be read back, and nobody else's."""
-    copied: Line = json.loads(json.dumps(dict(facts)))
-    return copied
-
-
 def _state_of(found: os.stat_result) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
@@ -296,6 +301,7 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> Line:
 
 
 def _written(line: Mapping[str, Any]) -> bytes:
+    # Lines are checked when they are added; older files may hold an Infinity, and are written as they were.
     return json.dumps(line, sort_keys=True).encode() + b"\n"
 
 
@@ -304,12 +310,15 @@ def _hash(told: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _locked(stream: IO[bytes]) -> Iterator[None]:
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
+def _locked(stream: IO[bytes], fail: Callable[[str], XsegError]) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:
+        message = (
+            f"files cannot be locked on this platform ({sys.platform}), so that two processes could write over each "
+            "other's lines; keep it without a path, or on a system with fcntl (Linux, macOS, BSD)"
+        )
+        raise fail(message) from None
     fcntl.flock(stream, fcntl.LOCK_EX)
     try:
         yield

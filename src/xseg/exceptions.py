@@ -32,10 +32,12 @@ __all__ = [
     "ReceiptError",
     "ReviewFileError",
     "RuleError",
+    "RunningWorkersWarning",
     "SchemaError",
     "SignalError",
     "SurveyError",
     "TouchpointError",
+    "UnknownPurposeWarning",
     "UnsupportedModelError",
     "UnsupportedTableError",
     "XsegError",
@@ -192,6 +194,14 @@ class ColumnWarning(XsegWarning):
 
 class RareCategoriesWarning(XsegWarning):
     """A column has more categories than codes; the rare ones were folded together."""
+
+
+class RunningWorkersWarning(XsegWarning):
+    """Worker processes were started before an environment was made active, and are not held to it."""
+
+
+class UnknownPurposeWarning(XsegWarning):
+    """A ledger was asked for a purpose that nobody has spoken about, so that nobody has agreed to it."""
 
 
 def warn_caller(warning: XsegWarning) -> None:

@@ -76,7 +76,7 @@ def test_a_tc_string_says_what_was_encoded(
         ranged=ranged,
         policy=policy,
     )
-    said = read_tcf(text)
+    said = read_tcf(text, version="2.2" if shown is None else None)
     assert said.purposes_consent == consent
     assert said.purposes_legitimate_interest == interest
     assert said.special_features == features
@@ -160,9 +160,11 @@ def test_ranges_are_checked(entries, word):
 def test_version_2_3_must_say_who_was_shown():
     late = {"created": 17_722_368_000, "updated": 17_722_368_000}  # 28 February 2026
     early = {"created": 17_722_367_999, "updated": 17_722_367_999}
-    assert "disclosed" in refused(tcf(shown=None, **late))
-    assert "disclosed" in refused(tcf(shown=None, **early), version="2.3")
-    assert read_tcf(tcf(shown=None, **early)).version == "2.2"
+    for version in (None, "2.2", "2.3"):
+        assert "disclosed" in refused(tcf(shown=None, **late), version=version)
+    for version in (None, "2.3"):
+        assert "disclosed" in refused(tcf(shown=None, **early), version=version)
+    assert read_tcf(tcf(shown=None, **early), version="2.2").version == "2.2"
     assert read_tcf(tcf(**late)).version == "2.3"
     assert "version" in refused(tcf(), version="2.4")
     said = read_tcf(tcf(shown=case.text_of(case.disclosed({2}))))
@@ -187,6 +189,17 @@ def test_segments_are_checked():
 
 # ------------------------------------------------------------------------------------------ United States
 
+SALE_AND_ADVERTISING = {1: "sale", 2: "cross-context-advertising"}
+CHILDREN = {
+    "usca": {0: "sale", 1: "sharing"},
+    "usct": SALE_AND_ADVERTISING,
+    "usmt": SALE_AND_ADVERTISING,
+    "usnh": SALE_AND_ADVERTISING,
+    "usor": SALE_AND_ADVERTISING,
+    "usde": SALE_AND_ADVERTISING | {3: "sale", 4: "cross-context-advertising"},
+    "usnj": SALE_AND_ADVERTISING | {3: "sale", 4: "cross-context-advertising"},
+}
+
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=lambda layout: f"{layout.name}-{layout.version}")
 @pytest.mark.parametrize("pad", PADS)
@@ -203,13 +216,19 @@ def test_each_section_says_what_was_encoded(layout, pad):
         assert said.gpc is None
         scopes = {"sale_opt_out": "sale", "sharing_opt_out": "sharing"}
         scopes["targeted_advertising_opt_out"] = "cross-context-advertising"
-        assert said.denied == {scope for name, scope in scopes.items() if values.get(name) == (1,)}
+        children = values.get("known_child_sensitive_data_consents", ())
+        no_child = {scope for place, scope in CHILDREN.get(layout.name, {}).items() if children[place] == 1}
+        assert said.denied == {scope for name, scope in scopes.items() if values.get(name) == (1,)} | no_child
+        assert said.limits_sensitive == (1 in values["sensitive_data_processing"])
         text = case.gpp({layout.section: f"{section}.{case.text_of(case.gpc(True), pad)}"}, pad)
         if layout.gpc:
             assert read_gpp(text).denied == GPC_SCOPE
             assert not read_gpp(text.rpartition(".")[0] + "." + case.text_of(case.gpc(False), pad)).us[layout.name].gpc
         else:
-            assert "segment" in refused(text, read_gpp)
+            # A section that has no such segment is not read whole, and the no in it counts all the same.
+            odd = read_gpp(text)
+            assert (odd.us, odd.denied) == ({}, GPC_SCOPE)
+            assert "segment" in odd.problems[0]
 
 
 def test_examples_of_the_specification():
@@ -217,7 +236,8 @@ def test_examples_of_the_specification():
     assert case.text_of(case.gpp_header([2, 6])) == "DBACNY"
     assert case.text_of(case.gpp_header([5, 6])) == "DBABjw"
     assert [case.fibonacci(value) for value in range(1, 8)] == ["11", "011", "0011", "1011", "00011", "10011", "01011"]
-    assert read_gpp("DBABjw~CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA~1YNN").unread == (5, 6)
+    said = read_gpp("DBABjw~CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA~1YNN")
+    assert (said.unread, list(said.denials), said.denied) == ((5,), ["uspv1"], frozenset())
     assert "policy version 2" in refused("DBABMA~CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA", read_gpp)
 
 
@@ -260,14 +280,17 @@ def test_headers_are_checked():
     for bits, word in [
         ("000100" + good[6:], "type 4"),
         (good[:6] + "000010" + good[12:], "version 2"),
-        (case.number(3, 6) + case.number(1, 6) + case.number(0, 12), "lists no section"),
-        (case.gpp_header([8, 9]), "2 section"),
+        (case.number(3, 6) + case.number(1, 6) + case.number(0, 12), "0 section"),
         (case.gpp_header([1000, 2500, 4001]), "section 4001"),
         (good[:24] + "0" + "0" * 40, "does not end"),
         (good[:24] + "0" + case.fibonacci(1597), "does not end"),
     ]:
         assert word in refused(f"{case.text_of(bits)}~{section}", read_gpp)
     assert "1 section" in refused(case.text_of(good), read_gpp)
+    # What the string has of the sections that its header lists is read, and only its denials count.
+    both = read_gpp(f"{case.text_of(case.gpp_header([8, 9]))}~{section}")
+    assert "2 section" in both.problems[0]
+    assert both.denied == frozenset()
 
 
 # -------------------------------------------------------------------------------------------------- attacks
@@ -286,12 +309,36 @@ GPP_CASES = [
 
 
 @pytest.mark.parametrize("text", TCF_CASES)
-def test_what_is_left_of_a_tc_string_grants_nothing_that_the_whole_does_not(text):
-    whole = read_tcf(text)
+@pytest.mark.parametrize("days", [0, 24, 400])
+def test_no_part_of_a_tc_string_grants_what_the_whole_does_not(text, days):
+    """Whatever its date: also before the day from which on every string must say which vendors were disclosed."""
+    core, *segments = text.split(".")
+    bits = case.bits_of(core)
+    time = case.number(case.TCF["created"] + 864_000 * (days - 24), 36)
+    text = ".".join([case.text_of(bits[:6] + time + time + bits[78:]), *segments])
+    granted = set()
+    try:
+        whole = read_tcf(text)
+        granted = {(v, p) for v in whole.vendors_consent for p in range(1, 12) if whole.state(v, [p]) == "given"}
+    except SignalError:
+        assert not segments
+    parts = [text[:length] for length in range(len(text))]
+    parts += [".".join([core, *(one for one in segments if one != left)]) for left in segments]
+    for part in parts:
+        try:
+            said = read_tcf(part)
+        except SignalError:
+            continue
+        assert {(v, p) for v in said.vendors_consent for p in range(1, 12) if said.state(v, [p]) == "given"} <= granted
+
+
+@pytest.mark.parametrize("text", TCF_CASES)
+def test_what_is_left_of_a_tc_string_says_the_same(text):
+    whole = read_tcf(text, version="2.2")
     for length in range(len(text)):
         cut = text[:length]
         try:
-            said = read_tcf(cut)
+            said = read_tcf(cut, version="2.2")
         except SignalError:
             continue
         # Only padding, or whole segments, can be missing.
@@ -304,22 +351,31 @@ def test_what_is_left_of_a_tc_string_grants_nothing_that_the_whole_does_not(text
 
 
 @pytest.mark.parametrize("text", GPP_CASES)
-def test_what_is_left_of_a_gpp_string_says_the_same_or_nothing(text):
+def test_what_is_left_of_a_gpp_string_denies_the_same_or_says_what_is_wrong(text):
     whole = read_gpp(text)
     for length in range(len(text)):
         try:
             said = read_gpp(text[:length])
         except SignalError:
             continue
-        assert set(text[length:]) == {"A"}
-        assert said == whole
+        assert said.denied == whole.denied
+        assert said.problems or (set(text[length:]) == {"A"} and said == whole)
 
 
 def test_what_is_longer_than_it_should_be_is_refused():
-    for text, read in [(one, read_tcf) for one in TCF_CASES] + [(one, read_gpp) for one in GPP_CASES]:
+    for text in TCF_CASES:
         for more in ("AAAAA", "B", "=", " ", "\n", "~", "."):
             with pytest.raises(SignalError):
-                read(text + more)
+                read_tcf(text + more, version="2.2")
+    for text in GPP_CASES:
+        for more in ("AAAAA", "B", "=", " ", "\n", "~", "."):
+            try:
+                said = read_gpp(text + more)
+            except SignalError:
+                continue
+            # What it denies is understood, and that it is odd is said.
+            assert said.problems
+            assert said.denied == read_gpp(text).denied
 
 
 def granted_by(bits):
@@ -360,7 +416,7 @@ def test_a_hundred_thousand_garbled_strings_grant_nothing_that_their_bits_do_not
     for text in source.choices(TCF_CASES, k=60_000):
         garbled = mutated(text, source)
         try:
-            said = read_tcf(garbled)
+            said = read_tcf(garbled, version="2.2")
         except SignalError:
             continue
         read += 1
@@ -393,9 +449,135 @@ def test_what_is_no_text_is_refused(read, text):
     refused(text, read)
 
 
+# ----------------------------------------------------------------------- a no counts, whatever else is broken
+
+ALL_THREE = sorted(GPC_SCOPE)
+
+
+def recent(sale=0, advertising=0, child=None, more=""):
+    """A section of the form in which the agreement comes first, as the reference library writes it."""
+    bits = case.number(1, 6) + case.number(1, 2) + case.number(0, 2) * 2 + case.number(1, 2) * 2
+    bits += case.number(sale, 2) + case.number(advertising, 2)
+    return bits + ("" if child is None else case.number(child, 2)) + case.number(0, 2) + more
+
+
+@pytest.mark.parametrize(("section", "name"), [(24, "usmd"), (25, "usin"), (26, "usky"), (27, "usri")])
+@pytest.mark.parametrize("pad", PADS)
+@pytest.mark.parametrize("sale", [0, 1, 2])
+@pytest.mark.parametrize("advertising", [0, 1, 2])
+def test_recent_sections_deny_and_grant_nothing(section, name, pad, sale, advertising):
+    core = case.text_of(recent(sale, advertising, None if section == 24 else 2), pad)
+    said = read_gpp(case.gpp({section: core}, pad))
+    assert (said.us, said.tcf, said.unread, said.problems) == ({}, None, (), ())
+    expected = {"sale"} if sale == 1 else set()
+    expected |= {"cross-context-advertising"} if advertising == 1 else set()
+    assert said.denied == said.denials[name].denied == expected
+    assert all(set(values) <= {0, 1} for values in said.denials[name].fields.values())
+    sensitive = case.text_of("00" * 7 + "01", pad)
+    more = read_gpp(case.gpp({section: f"{core}.{sensitive}"}, pad))
+    assert more.limits_sensitive == (section != 24)
+    with_gpc = read_gpp(case.gpp({section: f"{core}.{case.text_of(case.gpc(True), pad)}"}, pad))
+    assert with_gpc.denied == (GPC_SCOPE if section == 24 else expected)
+
+
 @pytest.mark.parametrize("section", [24, 25, 26, 27])
-@pytest.mark.parametrize("text", ["BYA.VVVVVVVV", "", "anything", "BAAAAAAA.YA"])
-def test_drafts_of_sections_are_listed_and_say_nothing(section, text):
-    said = read_gpp(case.gpp({section: text}))
-    assert said.unread == (section,)
-    assert (said.us, said.tcf, said.denied) == ({}, None, frozenset())
+def test_the_published_drafts_of_recent_sections_are_listed_as_unread(section):
+    draft = case.text_of(case.number(section, 6) + "01" * 12)
+    for text in (draft, "", "!", f"{draft}.YA"):
+        said = read_gpp(case.gpp({section: text}))
+        assert (said.unread, said.us, said.denials, said.denied) == ((section,), {}, {}, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("text", "denied"),
+    [
+        ("DBABEYA~BQVQ.YA", ALL_THREE),
+        ("DBABUYA~BQVQ", ["cross-context-advertising", "sale"]),
+        ("DBABCYA~BQVQ", ["cross-context-advertising", "sale"]),
+        ("DBABSYA~BQVQ", ["cross-context-advertising", "sale"]),
+        ("DBABTA~1YYN", ["sale"]),
+        ("DBABTA~1YNN", []),
+        ("DBABTA~1---", []),
+        ("DBABBg~BYYAAABA.YA", ALL_THREE),
+        ("DBACNMA~CQuV9AAQuV9AAAJAAAENAACgAAAAAAAAAAAAAAAAAAAA.IAAA.YAAAAAAAAAAA~BQQAAABA.YA", ALL_THREE),
+        ("DBABRg~BEQAABA.YA", ALL_THREE),
+        ("DBABBg~BUoAABRA", ["sale", "sharing"]),
+        ("DBABVg~BFoAABUA", ["cross-context-advertising", "sale"]),
+    ],
+)
+def test_what_encoders_write_is_heard(text, denied):
+    assert sorted(read_gpp(text).denied) == denied
+
+
+@pytest.mark.parametrize("text", ["DBABBg~BBBVVUBA", "DBABFg~BAQVVUQA"])
+def test_a_no_to_the_use_of_sensitive_data_is_told(text):
+    said = read_gpp(text)
+    assert said.limits_sensitive
+    assert said.denied == frozenset()
+
+
+def test_a_string_without_sections_says_nothing_and_is_no_error():
+    said = read_gpp("DBAA")
+    assert (said.us, said.tcf, said.unread, said.denials, said.problems) == ({}, None, (), {}, ())
+
+
+@pytest.mark.parametrize("text", ["1Y", "1YYNN", "2YYN", "1YXN", "", "BVVV"])
+def test_other_strings_of_us_privacy_are_listed_as_unread(text):
+    said = read_gpp(case.gpp({6: text}))
+    assert (said.unread, said.denied) == ((6,), frozenset())
+
+
+def test_no_section_takes_the_no_of_another_along():
+    sale = case.text_of(case.us_core(LAYOUTS[9, 1], {"sale_opt_out": 1}))
+    broken = {
+        2: tcf(policy=6),
+        7: case.text_of(case.number(63, 6)),
+        8: case.text_of(case.us_core(LAYOUTS[8, 1], {"sharing_opt_out": 2, "sale_opt_out_notice": 3})),
+        10: "!!!",
+        24: case.text_of(recent(advertising=1)),
+    }
+    for names in [[2], [7], [8], [10], [2, 7, 8, 10], [2, 7, 8, 10, 24]]:
+        said = read_gpp(case.gpp({9: sale} | {name: broken[name] for name in names}))
+        assert "sale" in said.denied
+        assert said.tcf is None
+        assert len(said.problems) == len(set(names) - {24})
+        assert "usva" in said.us
+    assert read_gpp(case.gpp({9: sale, 24: broken[24]})).denied == {"sale", "cross-context-advertising"}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=lambda layout: f"{layout.name}-{layout.version}")
+def test_an_opt_out_beside_a_contradiction_counts(layout):
+    section = case.text_of(case.us_core(layout, {"sale_opt_out": 1, "mspa_covered_transaction": 0}))
+    said = read_gpp(case.gpp({layout.section: section}))
+    assert (said.us, said.denied) == ({}, {"sale"})
+    assert said.denials[layout.name].fields == {"sale_opt_out": (1,)}
+    assert "mspa_covered_transaction 0" in said.problems[0]
+
+
+def test_a_european_section_counts_only_in_a_whole_string():
+    good = case.gpp({2: tcf(), 9: case.text_of(case.us_core(LAYOUTS[9, 1], {"sale_opt_out": 1}))})
+    assert read_gpp(good).tcf == read_tcf(tcf())
+    cut = read_gpp(good.rpartition("~")[0] + "~" + good.rpartition("~")[2][:4])
+    assert cut.tcf == read_tcf(tcf())
+    odd = good + "~BAAA"
+    assert read_gpp(odd).tcf is None
+    assert read_gpp(odd).denied == {"sale"}
+
+
+def test_a_gpp_string_takes_the_version_of_its_european_section():
+    text = case.gpp({2: tcf(shown=None)})
+    assert "disclosed" in refused(text, read_gpp)
+    assert "disclosed" in refused(text, read_gpp, tcf_version="2.3")
+    assert read_gpp(text, tcf_version="2.2").tcf == read_tcf(tcf(shown=None), version="2.2")
+
+
+def test_a_purpose_that_was_not_disclosed_is_not_agreed_to():
+    said = read_tcf(tcf(purpose_one=1))
+    assert 1 in said.purposes_consent
+    assert said.state(2, {1}) is said.state(2, {1, 3}) is ConsentState.REFUSED
+    assert said.state(2, {3}) is ConsentState.GIVEN
+
+
+def test_the_notice_of_iowa_has_the_name_of_its_specification():
+    said = read_gpp(case.gpp({18: case.text_of(case.us_core(LAYOUTS[18, 1], {"sensitive_data_opt_out_notice": 1}))}))
+    assert said.us["usia"].fields["sensitive_data_opt_out_notice"] == (1,)

@@ -1,17 +1,25 @@
 """While an environment is active nothing is fitted or written elsewhere, unless somebody answers for it in the log."""
 
 import json
+import os
 import socket
 import threading
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 
 import xseg
 from xseg.consent import Ledger
 from xseg.environments import Environment, packages_digest, read_overrides, require_environment
-from xseg.exceptions import EnvironmentFileError, OutsideEnvironmentError, ParameterError
+from xseg.exceptions import (
+    EnvironmentFileError,
+    OutsideEnvironmentError,
+    ParameterError,
+    RunningWorkersWarning,
+)
 from xseg.export._kinds import KINDS
 from xseg.personas import persona_rules, persona_survey
 from xseg.touchpoints import Touchpoint
@@ -287,8 +295,35 @@ def test_nothing_opens_a_socket(monkeypatch, tmp_path):
         xseg.review(segmenter, xseg.customers_policy(), customers, notice=notice).save(tmp_path / "review.html")
         survey = persona_survey()
         answers = survey.read([{"respondent": n, "shops_with_ai": n, "may_use": True} for n in range(1, 6)])
-        survey.receipts(answers)
+        survey.receipts(answers, at="2026-05-03T12:00:00Z")
         scores = survey.score(answers, purpose="assistance").fillna(3)
         people = persona_rules().fit(scores)
         xseg.route(people, scores, touchpoints=[Touchpoint("assistant", "app", automated=True)])
         xseg.Profile(segmenter, xseg.customers_policy(), Ledger(), "a", customers.head(1), purpose="offers").agree()
+
+
+def test_processes_that_are_started_inside_are_held_to_it():
+    customers = xseg.make_customers(200, random_state=0)
+    fits = [delayed(xseg.TreeSegmenter(2, random_state=0).fit)(customers)]
+    get_reusable_executor().shutdown(wait=True)
+    elsewhere = Environment(name="elsewhere", hosts=["no such machine"])
+    with elsewhere.active(), Environment.here("here").active():
+        with pytest.raises(OutsideEnvironmentError):
+            xseg.TreeSegmenter(2).fit(customers)
+        with pytest.raises(OutsideEnvironmentError, match="elsewhere"):
+            Parallel(n_jobs=2)(fits)
+    assert "XSEG_ACTIVE_ENVIRONMENTS" not in os.environ
+    xseg.TreeSegmenter(2, random_state=0).fit(customers)
+    get_reusable_executor().shutdown(wait=True)
+    with Environment.here("here").active():
+        assert len(Parallel(n_jobs=2)(fits)) == 1
+    with pytest.warns(RunningWorkersWarning, match="shutdown"), elsewhere.active():
+        pass
+    get_reusable_executor().shutdown(wait=True)
+
+
+@pytest.mark.parametrize("text", ["x", "[1]", '[{"name": 1}]', "7"])
+def test_a_variable_that_no_environment_wrote_is_refused(monkeypatch, text):
+    monkeypatch.setenv("XSEG_ACTIVE_ENVIRONMENTS", text)
+    with pytest.raises(EnvironmentFileError, match="XSEG_ACTIVE_ENVIRONMENTS"):
+        xseg.TreeSegmenter(2).fit(xseg.make_customers(100, random_state=0))

@@ -191,7 +191,11 @@ def test_injection_in_every_field_is_only_ever_text(ann, profiles):
     page = ann.get("/")
     assert "<script" not in page.text
     assert "onload=" not in re.sub(r"&#3[49];", "", re.sub(r">[^<]*<", "><", page.text))
+    # A category that nobody has waits for a human, and is used once they have confirmed it.
+    case = next(case for case in profiles["ann"].cases() if case.kind == "correct")
+    profiles["ann"].decide(case.number, by="Kim Doe", decision="So be it.", upheld=True)
     assert profiles["ann"].data()["favourite_category"].iloc[0] == " ".join(HOSTILE.split())
+    assert "<script" not in ann.get("/").text
 
 
 def test_what_makes_no_sense_is_refused_and_kept_from_the_log(ann, profiles):
@@ -231,3 +235,83 @@ def test_the_page_speaks_the_persons_language(profiles, locale):
 def test_a_short_secret_is_refused():
     with pytest.raises(ParameterError, match="32"):
         profile_app(lambda subject: None, secret="short")
+
+
+def test_too_many_requests_are_told_so_and_nothing_is_lost(profiles):
+    client = browser(profiles, max_requests=6)
+    client.get(entry_link("ann", SECRET))
+    token = token_of(client)
+    answers = [client.post("/act", data={"token": token, "action": "agree"}, follow_redirects=False) for _ in range(9)]
+    assert [answer.status_code for answer in answers] == [303] * 5 + [429] * 4
+    assert "Nothing was lost" in answers[-1].text
+    assert client.get("/").status_code == client.get("/data.json").status_code == 429
+    # To say no is never limited, nor is another person.
+    withdrawn = client.post("/act", data={"token": token, "action": "withdraw"}, follow_redirects=False)
+    assert (withdrawn.status_code, profiles["ann"].why) == (303, Why.NO_CONSENT)
+    client.get("/", headers={"Sec-GPC": "1"})
+    assert profiles["ann"].log.about("ann")[-1]["action"] == "signal"
+    client.get(entry_link("bob", SECRET))
+    assert client.get("/").status_code == 200
+
+
+def test_open_cases_are_bounded_and_an_objection_is_still_taken(profiles):
+    client = browser(profiles, max_open_cases=3)
+    client.get(entry_link("ann", SECRET))
+    codes = [act(client, action="ask", text=f"Question {number}?").status_code for number in range(5)]
+    assert codes == [200] * 3 + [429] * 2
+    assert len(profiles["ann"].cases()) == 3
+    assert act(client, action="correct", feature="orders_90d", value="3").status_code == 429
+    assert act(client, action="object").status_code == 200
+    assert profiles["ann"].why is Why.OBJECTED
+    assert act(client, action="express_view", text="I moved.").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["max_requests", "max_open_cases"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "9", None])
+def test_limits_are_counts(profiles, name, value):
+    with pytest.raises(ParameterError, match=name):
+        profile_app(profiles.get, secret=SECRET, **{name: value})
+
+
+def test_leaving_ends_the_session(ann):
+    token = token_of(ann)
+    assert ann.post("/leave", data={"token": "wrong"}).status_code == 403
+    assert ann.get("/").status_code == 200
+    assert ann.post("/leave", data={"token": token}).status_code == 200
+    assert ann.get("/").status_code == ann.get("/data.json").status_code == 403
+    assert ann.post("/leave", data={"token": token}).status_code == 403
+
+
+def test_many_receipts_come_in_parts(ann, profiles):
+    for _ in range(230):
+        profiles["ann"].port()
+    place, numbers = "/data.json", []
+    while place is not None:
+        part = ann.get(place).json()
+        assert len(part["receipts"]) <= 200
+        numbers = [receipt["number"] for receipt in part["receipts"]] + numbers
+        place = part["older_receipts"]
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) >= 231
+    for odd in ("x", "-1", "1e9", "9" * 40, "\u0663"):
+        assert ann.get(f"/data.json?before={odd}").status_code == 200
+
+
+def test_the_page_offers_to_take_back_what_was_said_and_nothing_else(ann):
+    ways_back = {
+        "restrict": "lift",
+        "object": "withdraw_objection",
+        "not_profiled": "rejoin",
+        "object_marketing": "withdraw_marketing_objection",
+    }
+
+    def offered():
+        return set(ways_back.values()) & set(re.findall(r'name="action" value="([^"]+)"', ann.get("/").text))
+
+    assert offered() == set()
+    for no, back in ways_back.items():
+        act(ann, action=no)
+        assert back in offered()
+    assert offered() == set(ways_back.values())
+    act(ann, action="lift")
+    assert offered() == set(ways_back.values()) - {"lift"}

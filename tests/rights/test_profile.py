@@ -70,15 +70,15 @@ def test_agreeing_and_withdrawing_are_one_step_each_and_both_work(make):
 
 
 @pytest.mark.parametrize(
-    ("action", "why"),
+    ("action", "why", "undo"),
     [
-        ("object", Why.OBJECTED),
-        ("object_marketing", Why.OBJECTED),
-        ("restrict", Why.RESTRICTED),
-        ("leave", Why.NOT_PROFILED),
+        ("object", Why.OBJECTED, "withdraw_objection"),
+        ("object_marketing", Why.OBJECTED, "withdraw_marketing_objection"),
+        ("restrict", Why.RESTRICTED, "lift"),
+        ("leave", Why.NOT_PROFILED, "rejoin"),
     ],
 )
-def test_whoever_says_no_is_in_no_segment_until_they_lift_it(make, action, why):
+def test_whoever_says_no_is_in_no_segment_until_they_take_it_back(make, action, why, undo):
     profile = make()
     own = profile.segment
     answer = getattr(profile, action)()
@@ -89,12 +89,12 @@ def test_whoever_says_no_is_in_no_segment_until_they_lift_it(make, action, why):
     profile.choose(0)
     assert profile.segment is None
     profile.choose(None)
-    lifted = profile.lift()
-    if action == "object_marketing":
-        assert lifted.effect.why is Why.NO_CONSENT
-        profile.agree()
+    for other in sorted({"lift", "withdraw_objection", "withdraw_marketing_objection", "rejoin", "agree"} - {undo}):
+        assert getattr(profile, other)().effect.why is why
+    lifted = getattr(profile, undo)()
+    assert lifted.receipt["action"] == undo
     assert profile.segment == own
-    assert not profile.lift().effect.changed
+    assert not getattr(profile, undo)().effect.changed
 
 
 def test_what_is_withheld_is_missing_for_the_model_and_its_effect_is_measured(make, shop):
@@ -213,7 +213,13 @@ def test_receipts_say_what_was_done_and_stand_in_a_log_that_shows_any_change(mak
             ActionLog.load(tmp_path / "forged.jsonl", head=profile.log.head)
 
 
-ACTIONS = ("withdraw", "agree", "object", "restrict", "leave", "lift", "object_marketing")
+UNDOES = {
+    "lift": "restrict",
+    "rejoin": "leave",
+    "withdraw_objection": "object",
+    "withdraw_marketing_objection": "object_marketing",
+}
+ACTIONS = ("withdraw", "agree", *UNDOES, *UNDOES.values())
 
 
 @given(st.lists(st.sampled_from(ACTIONS), max_size=8))
@@ -223,13 +229,11 @@ def test_nothing_fails_open_whatever_is_said_in_whatever_order(shop, said):
     profile = xseg.Profile(
         segmenter, xseg.customers_policy(), Ledger(now=clock), "ann", customers.head(1), purpose="offers", now=clock
     )
-    agrees, stopped = False, False
+    agrees, stopped = False, set()
     for action in said:
         getattr(profile, action)()
         agrees = {"agree": True, "withdraw": False, "object_marketing": False}.get(action, agrees)
-        stopped = {"object": True, "restrict": True, "leave": True, "object_marketing": True, "lift": False}.get(
-            action, stopped
-        )
+        stopped = (stopped | {action} & set(UNDOES.values())) - {UNDOES.get(action)}
         assert (profile.segment is not None) == (agrees and not stopped)
         assert (profile.release("Parcel Post Ltd") is not None) == (agrees and not stopped)
     profile.log.verify()

@@ -59,6 +59,9 @@ CALLS = {
     "restrict": (),
     "leave": (),
     "lift": (),
+    "withdraw_objection": (),
+    "withdraw_marketing_objection": (),
+    "rejoin": (),
     "limit_sensitive": (),
     "choose": (2,),
     "withhold": ("orders_90d",),
@@ -129,7 +132,7 @@ def test_an_objection_waits_for_a_human_and_one_to_marketing_for_nobody(shop):
     with pytest.raises(ParameterError, match="upheld=True or False"):
         profile.decide(case.number, by="Kim Doe", decision="It is needed.")
     assert profile.decide(case.number, by="Kim Doe", decision="It is not needed.", upheld=True).effect.after is None
-    profile.lift()
+    profile.withdraw_objection()
     profile.object()
     (case,) = profile.cases()
     assert profile.decide(case.number, by="Kim Doe", decision="It is needed.", upheld=False).effect.after == own
@@ -181,7 +184,7 @@ def test_everybody_who_got_the_segment_is_told_whatever_becomes_of_the_others(sh
     assert told == {"Gone Ltd": ("stop", False), "Mute Ltd": ("stop", False), "Parcel Post Ltd": ("stop", True)}
     assert [notice.recipient for notice in partner.heard] == list(names)
     assert profile.release("Parcel Post Ltd") is None
-    profile.lift()
+    profile.withdraw_marketing_objection()
     profile.agree()
     partner.heard.clear()
     other = next(name for name in profile.segmenter.segment_names_ if name != profile.segment)
@@ -377,7 +380,7 @@ def test_what_an_old_copy_of_the_ledger_lost_the_log_still_knows(shop, call, tmp
     old = opened(shop, Ledger.load(tmp_path / "old.csv", now=clock), ActionLog(tmp_path / "log.jsonl"), clock=clock)
     assert (old.why, old.withheld()) == (profile.why, profile.withheld())
     if call not in {"withhold", "erase"}:
-        old.lift()
+        old.withdraw_marketing_objection()
         assert old.agree().effect.why is Why.MODEL
 
 
@@ -391,7 +394,7 @@ def test_a_no_is_heard_although_the_model_cannot_read_the_row(shop):
         assert (profile.why, profile.segment, profile.card().why) == (Why.UNKNOWN, None, "unknown")
         answer = getattr(profile, call)(*CALLS[call])
         assert answer.effect.why in {Why.NO_CONSENT, Why.OBJECTED, Why.RESTRICTED, Why.NOT_PROFILED, Why.ERASED}
-        assert len(profile.log) == 1 + (call == "erase")
+        assert len(profile.log) == 2 + (call == "erase")
 
 
 def test_who_could_not_be_reached_or_lost_it_another_way_is_told_later(shop):

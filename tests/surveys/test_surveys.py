@@ -310,7 +310,7 @@ def test_two_columns_of_one_name_are_refused(survey):
 def test_answers_to_another_version_are_refused(survey):
     other = Survey.parse(TEXT.replace("Books bore me.", "Books please me."))
     answers = survey.read(ROWS)
-    for use in (other.features, other.score, other.receipts, other.read):
+    for use in (other.features, other.score, lambda said: other.receipts(said, at=NOW), other.read):
         with pytest.raises(AnswerError, match="read them with the survey that was answered"):
             use(answers)
 
@@ -326,7 +326,7 @@ def test_only_a_plain_yes_lets_answers_be_used(survey):
 
 
 def test_receipts_are_written_for_a_yes_and_for_nothing_else(survey):
-    (receipt,) = survey.receipts(ROWS, now=NOW)
+    (receipt,) = survey.receipts(ROWS, at=NOW)
     assert (receipt.respondent, receipt.survey, receipt.version) == ("7", "reading", survey.digest)
     assert receipt.until == "2026-12-24T12:00:00+00:00"
     receipt.check(survey, now=NOW)
@@ -338,7 +338,7 @@ def test_receipts_are_written_for_a_yes_and_for_nothing_else(survey):
 
 
 def test_forged_replayed_expired_and_early_receipts_are_refused(survey):
-    (receipt,) = survey.receipts(ROWS, now=NOW)
+    (receipt,) = survey.receipts(ROWS, at=NOW)
     for name in ("respondent", "survey", "version", "purpose", "at", "until", "digest"):
         with pytest.raises(ReceiptError, match="altered"):
             replace(receipt, **{name: "x"}).check(survey, now=NOW)
@@ -353,13 +353,18 @@ def test_forged_replayed_expired_and_early_receipts_are_refused(survey):
     with pytest.raises(ReceiptError, match="has not come yet"):
         receipt.check(survey, now=NOW - timedelta(seconds=1))
     with pytest.raises(ReceiptError, match="no time zone"):
-        survey.receipts(ROWS, now=datetime(2026, 11, 24))
+        survey.receipts(ROWS, at=datetime(2026, 11, 24))
 
 
 @pytest.mark.parametrize("now", [datetime(2026, 1, 1), NOW.date(), "2026-01-01T00:00:00Z", 0, float("nan")])
 def test_receipts_need_a_time_with_its_zone(survey, now):
-    (receipt,) = survey.receipts(ROWS, now=NOW)
-    for ask in (lambda: survey.receipts(ROWS, now=now), lambda: receipt.check(survey, now=now)):
+    (receipt,) = survey.receipts(ROWS, at=NOW)
+    # Text is a time for `receipts`, which reads columns of it, and none for `check`.
+    asks = [
+        lambda: receipt.check(survey, now=now),
+        *([] if isinstance(now, str) else [lambda: survey.receipts(ROWS, at=now)]),
+    ]
+    for ask in asks:
         with pytest.raises(ReceiptError, match="time zone"):
             ask()
 
@@ -368,11 +373,11 @@ def test_receipts_end_within_the_calendar(survey):
     long = Survey.parse(TEXT.replace("retention_days: 30", "retention_days: 99999999999"))
     for asked, now in ((survey, datetime(9999, 12, 31, tzinfo=UTC)), (long, NOW)):
         with pytest.raises(ReceiptError, match=r"is outside the calendar; shorten the purpose's retention_days"):
-            asked.receipts(ROWS, now=now)
+            asked.receipts(ROWS, at=now)
 
 
 def test_a_receipt_that_is_replayed_after_a_withdrawal_changes_nothing(survey):
-    (receipt,) = survey.receipts(ROWS, now=NOW)
+    (receipt,) = survey.receipts(ROWS, at=NOW)
     ledger = Ledger(now=lambda: NOW + timedelta(days=2))
     ledger.append(**receipt.statement())
     ledger.append("7", "offers", "withdrawn", source="account", at=NOW + timedelta(days=1))
@@ -382,7 +387,7 @@ def test_a_receipt_that_is_replayed_after_a_withdrawal_changes_nothing(survey):
 
 
 def test_answers_before_the_consent_do_not_count_and_do_after(survey):
-    (receipt,) = survey.receipts(ROWS, now=NOW)
+    (receipt,) = survey.receipts(ROWS, at=NOW)
     ledger = Ledger(now=lambda: NOW)
     ledger.append(**receipt.statement())
     assert not ledger.mask(["7"], "offers", at=NOW - timedelta(seconds=1))[0]
@@ -390,7 +395,7 @@ def test_answers_before_the_consent_do_not_count_and_do_after(survey):
     # Whoever answered first and agrees only now is a new reading of the same answers.
     before = survey.read([{"respondent": "b", "likes": 3}])
     assert survey.features(before, purpose="offers")["likes"].isna().all()
-    assert survey.receipts(before, now=NOW) == ()
+    assert survey.receipts(before, at=NOW) == ()
     after = survey.read([{**before.to_records()[0], "yes": True}])
     assert survey.features(after, purpose="offers")["likes"].tolist() == ["often"]
 
@@ -474,3 +479,33 @@ def test_every_change_of_words_is_another_version(survey):
 
 def test_the_keys_that_a_message_names_are_those_of_a_survey():
     assert keys_at(("x",)) == tuple(Survey.model_fields)
+
+
+YESES = [
+    {"respondent": "a", "yes": True, "when": "2023-06-01T10:00:00+02:00"},
+    {"respondent": "b", "yes": True, "when": "2024-02-29T23:59:59Z"},
+    {"respondent": "c", "yes": False, "when": None},
+]
+
+
+@pytest.mark.parametrize("form", [list, pd.DataFrame, pl.DataFrame])
+def test_each_yes_is_dated_when_it_was_said(survey, form):
+    expected = ["2023-06-01T08:00:00+00:00", "2024-02-29T23:59:59+00:00"]
+    assert [one.at for one in survey.receipts(form(YESES), at="when")] == expected
+    bare = form([{name: row[name] for name in ("respondent", "yes")} for row in YESES])
+    times = [row["when"] for row in YESES]
+    assert [one.at for one in survey.receipts(bare, at=times)] == expected
+    assert [one.at for one in survey.receipts(bare, at=pd.to_datetime(times, utc=True, format="ISO8601"))] == expected
+    assert {one.at for one in survey.receipts(bare, at=NOW)} == {NOW.isoformat()}
+    assert {one.at for one in survey.receipts(bare, at="2026-11-24T12:00:00Z")} == {NOW.isoformat()}
+
+
+@pytest.mark.parametrize(
+    "at", [None, 7, "wehn", "2026-11-24", "2026-11-24T12:00:00", [NOW], [NOW, None, None], [NOW, "x", NOW], []]
+)
+def test_no_yes_is_dated_without_a_time(survey, at):
+    rows = [{name: row[name] for name in ("respondent", "yes")} for row in YESES]
+    with pytest.raises(ReceiptError):
+        survey.receipts(rows, at=at)
+    with pytest.raises(TypeError):
+        survey.receipts(rows)

@@ -62,7 +62,7 @@ def remove_cards(folder: str | os.PathLike[str], ids: Iterable[Any]) -> int:
 def _close(manifest: Path) -> None:
     """Note that the folder no longer holds the cards of the people it was begun for."""
     about = json.loads(manifest.read_text(encoding="utf-8"))
-    write_whole(manifest, json.dumps({**about, "people": "some were removed"}, indent=1) + "\n")
+    write_whole(manifest, json.dumps({**about, "people": "some were removed"}, indent=1, allow_nan=False) + "\n")
 
 
 def _remover_of(path: Path) -> Callable[[Path, AbstractSet[str]], int]:

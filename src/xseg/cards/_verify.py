@@ -13,6 +13,7 @@ from xseg.cards._fact_types import Alternative, Asked, WayOut
 from xseg.cards._make import Cards, make_cards
 from xseg.cards._record import Card
 from xseg.consent import Identities, Ledger
+from xseg.consent._tables import rows_of
 from xseg.core.schema import Kind
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError
@@ -215,18 +216,19 @@ class _Maker:
         self.segmenter, self.X, self.policy, self.ids = segmenter, X, policy, ids
         self.ledger, self.identities = ledger, identities
         self._made: dict[tuple[str, str, date, datetime | None], Cards] = {}
+        # Only who has a reference is known to a ledger; the others' cards were made without one.
+        self._known = [row for row, name in enumerate(ids) if name is not None]
 
     def cards_like(self, card: Card) -> Cards:
-        """Give everybody's cards in the language and on the day of one of them."""
-        # A ledger knows people by their reference; whoever has none is not spoken of in what is made with it.
-        asked = None if card.consent is None or card.reference is None else card.consent.asked
+        """Return the cards in the language and on the day of one of them: everybody's, or of those a ledger knows."""
+        asked = self._asked(card)
         key = (card.locale, card.tone, card.issued, asked)
         if key not in self._made:
             self._made[key] = make_cards(
                 self.segmenter,
-                self.X,
+                self.X if asked is None else rows_of(self.X, np.array(self._known, dtype=np.int64)),
                 policy=self.policy,
-                ids=[name or "nobody" for name in self.ids],
+                ids=None if asked is None else [self.ids[row] for row in self._known],
                 now=datetime.combine(card.issued, time(), tzinfo=UTC) if asked is None else asked,
                 locale=card.locale,
                 tone=card.tone,
@@ -237,13 +239,18 @@ class _Maker:
 
     def card(self, row: int, card: Card) -> Card:
         """Give the card of a row; only its issuer knows whose it is, what it answers, and what an original said."""
-        made = self.cards_like(card)[row]
+        cards = self.cards_like(card)
+        made = cards[row if self._asked(card) is None else self._known.index(row)]
         asked = made.original_agrees in {"yes", "no"} or card.original_agrees is None
         known: dict[str, Any] = {} if asked else {"original_agrees": card.original_agrees}
         # A card says what the model was when it was made; it may have been signed for later that day.
         if card.model == made.model and card.approval in states_on(signed(self.segmenter), made.model, card.issued):
             known["approval"] = card.approval
         return made.model_copy(update={"reference": card.reference, "answer": card.answer, **known})
+
+    @staticmethod
+    def _asked(card: Card) -> datetime | None:
+        return None if card.consent is None or card.reference is None else card.consent.asked
 
     def name(self, segment: int, card: Card) -> str:
         """Give what a card calls a segment."""

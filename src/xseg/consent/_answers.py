@@ -1,7 +1,9 @@
 """Who has agreed, as far as the entries of a record say."""
 
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any
+from warnings import warn
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from xseg.consent._record import Record
 from xseg.consent._spells import DenialSpells, spells_of
 from xseg.consent._states import ConsentState
 from xseg.consent._store import STATES, Columns
-from xseg.exceptions import ConsentError
+from xseg.exceptions import ConsentError, UnknownPurposeWarning
 
 __all__ = ["Answers"]
 
@@ -43,12 +45,34 @@ class Answers(Record):
         ConsentError
             An identifier, the purpose or the time cannot be read.
 
+        Warns
+        -----
+        UnknownPurposeWarning
+            The ledger holds entries, and none about this purpose.
+
         Examples
         --------
         See `Ledger`.
         """
+        self.warn_of_unknown(purpose)
+        return self.granted(subjects, purpose, at=at)
+
+    def granted(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> NDArray[np.bool_]:
+        """Return what `mask` does, for a purpose that is known to be meant: nobody is warned that it is new."""
         now = self._at(at)
         return self._valid(self._deciding(subjects, purpose, "", now), now)
+
+    def warn_of_unknown(self, purpose: str) -> None:
+        """Warn if a ledger that holds entries has none about a purpose: a slip of the pen makes everybody a no."""
+        known = [word for word in self._store.vocabularies["purpose"].words if word != EVERY_PURPOSE]
+        if not known or purpose in known or not isinstance(purpose, str):
+            return
+        nearest = get_close_matches(purpose, known, n=3, cutoff=0.0)
+        message = (
+            f"the ledger has no entry about the purpose {purpose!r}, so nobody has agreed to it; the nearest that it "
+            f"has: {', '.join(map(repr, nearest))}. Check the spelling"
+        )
+        warn(message, UnknownPurposeWarning, stacklevel=3)
 
     def states(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> list[ConsentState]:
         """Say in which state each person's consent is.

@@ -33,7 +33,7 @@ class Consents:
     def mask(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> NDArray[np.bool_]:
         """Say who may be used for a purpose; see `Ledger.mask`."""
         if self.identities is None:
-            return self.ledger.mask(subjects, purpose, at=at)
+            return self.ledger.granted(subjects, purpose, at=at)
         return self.identities.mask(self.ledger, subjects, purpose, at=at)
 
     def withheld(

@@ -1,5 +1,6 @@
 """A ledger as a table, a file or a table of a database."""
 
+import csv
 import os
 import sqlite3
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ from xseg.exceptions import ConsentError, LedgerError
 
 __all__ = ["frame_of", "read_file", "read_frame", "read_sql", "write_file", "write_sql"]
 
+# What spreadsheets take for the beginning of a formula, also in the wide forms of East Asian scripts.
+_FORMULA_SIGNS = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _TIMES = ("at", "until", "recorded")
 _COLUMNS = ("number", *TEXTS, "state", "source", *_TIMES, "hash")
 _READ_AS_TEXT = dict.fromkeys((*TEXTS, "state", "source", *_TIMES, "hash"), "object")
@@ -91,7 +94,13 @@ def write_file(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         require("pyarrow", extra="parquet", purpose="writing Parquet files")
         frame.to_parquet(buffer, index=False)
     else:
-        _in_text(frame).to_csv(buffer, index=False, lineterminator="\n")
+        _without_formulas(_in_text(frame)).to_csv(
+            # Without quotes a carriage return inside a text would end the row.
+            buffer,
+            index=False,
+            lineterminator="\n",
+            quoting=csv.QUOTE_NONNUMERIC,
+        )
     try:
         write_whole(path, buffer.getvalue())
     except OSError as error:
@@ -107,10 +116,30 @@ def read_file(path: str | os.PathLike[str]) -> pd.DataFrame:
     try:
         if kind == ".parquet":
             return pd.read_parquet(path)
-        return pd.read_csv(path, dtype=_READ_AS_TEXT, keep_default_na=False, encoding="utf-8")
+        frame = pd.read_csv(path, dtype=_READ_AS_TEXT, keep_default_na=False, encoding="utf-8")
+        return frame.assign(**{name: frame[name].map(_as_it_was) for name in TEXTS if name in frame})
     except (OSError, ValueError) as error:
         message = f"cannot read the ledger {Path(path)}: {error}"
         raise ConsentError(message) from error
+
+
+def _without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with an apostrophe before texts that a spreadsheet would take for a formula.
+
+    A text that begins with an apostrophe and such a sign gets another one, so that reading gives every text back.
+    """
+    return frame.assign(**{name: frame[name].map(_quoted) for name in TEXTS})
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}" if text.lstrip("'")[:1] in _FORMULA_SIGNS and text.lstrip("'") else text
+
+
+def _as_it_was(text: Any) -> Any:
+    if not isinstance(text, str) or not text.startswith("'"):
+        return text
+    bare = text.lstrip("'")
+    return text[1:] if bare and bare[0] in _FORMULA_SIGNS else text
 
 
 def _kind(path: str | os.PathLike[str]) -> str:

@@ -337,6 +337,6 @@ class Identities(Linked):
             )
             warnings.warn(message, LargeComponentWarning, stacklevel=3)
         names = read_identifiers(identifiers, "identifiers")
-        agreed = ledger.mask(names, purpose, at=moment(now))
+        agreed = ledger.granted(names, purpose, at=moment(now))
         inherited = self._inherited(names, self._reach(ledger, purpose, now))
         return agreed & ~inherited, agreed, inherited

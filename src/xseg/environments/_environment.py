@@ -93,7 +93,8 @@ class Environment(YamlFile):
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything the environment says."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def differences(self) -> tuple[str, ...]:
         """Say what is not here as it is approved.
@@ -119,9 +120,11 @@ class Environment(YamlFile):
             raise OutsideEnvironmentError("\n  ".join([heading, *differences]))
 
     def active(self) -> AbstractContextManager["Environment"]:
-        """Let `fit` and `save` run nowhere else, in all threads of this process, until the block ends.
+        """Let `fit` and `save` run nowhere else until the block ends.
 
-        For a whole run, and its child processes, name the file in the variable ``XSEG_ENVIRONMENT`` instead.
+        That holds in all threads of this process and in the processes that are started inside of the block, such as
+        those of joblib. Processes that joblib started before are not reached, and a warning says so. For a whole run
+        name the file in the variable ``XSEG_ENVIRONMENT`` instead. An `override` holds in this process only.
 
         Returns
         -------

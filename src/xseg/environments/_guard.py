@@ -1,12 +1,13 @@
 """What must hold before something is fitted or exported."""
 
+import json
 import os
 from datetime import UTC, datetime
 
 from xseg.environments._environment import Environment
 from xseg.environments._log import append
-from xseg.environments._standing import Place, standing
-from xseg.exceptions import OutsideEnvironmentError
+from xseg.environments._standing import ACTIVE, Place, standing
+from xseg.exceptions import EnvironmentFileError, OutsideEnvironmentError
 
 __all__ = ["require_environment"]
 
@@ -35,7 +36,8 @@ def require_environment(action: str) -> None:
     >>> require_environment("fit")
     """
     places, waivers = standing()
-    for environment in (*places, *_named()):
+    # What is active here is in the variable too, for the processes that are started from here.
+    for environment in {place.digest: place for place in (*_named(), *_inherited(), *places)}.values():
         differences = environment.differences()
         if not differences:
             continue
@@ -54,6 +56,15 @@ def require_environment(action: str) -> None:
                 "reason": waiver.reason,
             },
         )
+
+
+def _inherited() -> tuple[Place, ...]:
+    """Return the environments that were active in the process that started this one."""
+    try:
+        return tuple(Environment.model_validate(one) for one in json.loads(os.environ.get(ACTIVE) or "[]"))
+    except (TypeError, ValueError) as error:
+        message = f"the variable {ACTIVE} is not what an active environment wrote: {error}; unset it"
+        raise EnvironmentFileError(message) from error
 
 
 def _named() -> tuple[Place, ...]:

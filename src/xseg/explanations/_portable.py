@@ -22,6 +22,7 @@ from xseg.core.boxes import BoxModel
 from xseg.exceptions import UnsupportedModelError
 from xseg.explanations._additive import AdditiveExplainer
 from xseg.explanations._boxes import BoxExplainer, population_explainer, shapley_weights
+from xseg.segmenters import check_segmenter
 
 __all__ = ["Freedom", "PortableModel", "Value", "portable_model"]
 
@@ -76,6 +77,7 @@ def portable_model(segmenter: Any, least: float) -> PortableModel:
     UnsupportedModelError
         The scores would describe a segment of fewer people.
     """
+    check_segmenter(segmenter)
     return _FAMILIES[type(segmenter.model_)](segmenter, least)
 
 

@@ -17,6 +17,7 @@ from xseg.core.tables import Table
 from xseg.explanations._additive_moves import AdditiveMoves
 from xseg.explanations._box_moves import BoxMoves
 from xseg.explanations._moves import Moves, values_of
+from xseg.segmenters import check_segmenter
 
 __all__ = ["Way", "WayFinder"]
 
@@ -72,7 +73,7 @@ class WayFinder:
     """
 
     def __init__(self, segmenter: Any, frozen: Iterable[str] = (), direction: Mapping[str, str] | None = None) -> None:
-        schema = segmenter.profile_.bins.schema
+        schema = check_segmenter(segmenter).profile_.bins.schema
         ordered = {name: way for name, way in (direction or {}).items() if _has_order(schema[schema.index(name)].kind)}
         moves = Moves.of(segmenter.profile_, frozen, None, ordered)
         self._ways: _Ways = _FAMILIES[type(segmenter.model_)](segmenter, moves)

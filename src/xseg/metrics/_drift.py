@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from xseg._kernels.distances import add_code_counts
 from xseg.core.bins import MISSING
 from xseg.core.statistics import RawBlock
-from xseg.segmenters import Segmenter
+from xseg.segmenters import Segmenter, check_segmenter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +135,7 @@ def drift(segmenter: Segmenter, X: Any, sample_weight: ArrayLike | None = None) 
     >>> xseg.metrics.drift(segmenter, customers).verdict
     'stable'
     """
-    segmenter._check_fitted()
+    check_segmenter(segmenter)
     backend = segmenter._backend(X, sample_weight)
     profile = segmenter.profile_
     now, before = backend.sum(_SegmentCodes(segmenter)).counts, profile.counts

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 
 from xseg.core.tables import read_table
 from xseg.exceptions import ParameterError
-from xseg.segmenters import Segmenter
+from xseg.segmenters import Segmenter, check_segmenter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +117,7 @@ def stability(segmenter: Segmenter, X: Any, *, n_resamples: int = 20, random_sta
     if n_resamples < 1:
         message = f"n_resamples is {n_resamples}; draw at least one resample"
         raise ParameterError(message)
-    labels = segmenter.predict(X)
+    labels = check_segmenter(segmenter).predict(X)
     random = check_random_state(random_state)
     agreement, overlaps = [], []
     n_rows = len(read_table(X))

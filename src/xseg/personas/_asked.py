@@ -110,7 +110,7 @@ def asked_first(asked: pd.DataFrame, worked_out: pd.DataFrame, *, permitted: Map
         found_there = float(others.to_numpy()[row, column])
         message = f"worked_out, {others.index[row]!r}: {found[column]} is {found_there:g}; scores are 1 to 5"
         raise DataError(message)
-    agreed = {str(name) for name, answer in permitted.items() if type(answer).__name__ in {"bool", "bool_"} and answer}
+    agreed = {str(name) for name, answer in permitted.items() if isinstance(answer, bool | np.bool_) and answer}
     others = others[others.index.isin(agreed)]
     everybody = said.index.append(others.index.difference(said.index, sort=False))
     before = said.reindex(everybody)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     ValidationInfo,
     field_validator,
@@ -16,10 +17,15 @@ from xseg.policy._parts import (
     Unit,
     Words,
     check_declared,
+    check_number,
     refuse,
 )
 
 __all__ = ["FeaturePolicy", "FeatureWords", "SegmentPolicy", "Translation"]
+
+
+# A number as YAML reads it; true and false are none.
+Bound = Annotated[float, BeforeValidator(check_number), Field(allow_inf_nan=False)]
 
 
 class FeaturePolicy(Frozen):
@@ -55,6 +61,9 @@ class FeaturePolicy(Frozen):
         The only direction in which it can change.
     shown : bool, default=True
         Whether a card may show the value.
+    minimum, maximum : float, optional
+        The smallest and the largest number that the column can hold. A person's correction beyond them is refused, and
+        one within them counts at once.
 
     Examples
     --------
@@ -77,6 +86,17 @@ class FeaturePolicy(Frozen):
     mutable: bool | None = None
     direction: Literal["up", "down"] | None = None
     shown: bool = True
+    minimum: Bound | None = None
+    maximum: Bound | None = None
+
+    @field_validator("maximum")
+    @classmethod
+    def _check_range(cls, maximum: float | None, info: ValidationInfo) -> float | None:
+        minimum = info.data.get("minimum")
+        if maximum is not None and minimum is not None and maximum < minimum:
+            reason = f"maximum must be at least minimum ({minimum:g}), got {maximum:g}; exchange or correct them"
+            raise refuse(reason)
+        return maximum
 
     @field_validator("number_format")
     @classmethod

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -32,6 +32,7 @@ __all__ = [
     "Wording",
     "Words",
     "check_declared",
+    "check_number",
     "refuse",
 ]
 
@@ -96,6 +97,14 @@ def check_declared(purpose: str, info: ValidationInfo) -> str:
         reason = f"not declared under purposes (declared: {known}).{did_you_mean(purpose, declared)}"
         raise refuse(reason)
     return purpose
+
+
+def check_number(value: Any) -> Any:
+    """Refuse what YAML reads as a truth value or a text where a number is meant."""
+    if isinstance(value, bool | str):
+        reason = f"a number, got {value!r}; write one such as 0 or 99.5"
+        raise refuse(reason)
+    return value
 
 
 class Controller(Frozen):

@@ -17,7 +17,7 @@ from xseg.metrics import Stability
 from xseg.policy import Policy
 from xseg.reports._checks import Check, label_of
 from xseg.reports._facts import SegmentFacts, segment_facts
-from xseg.segmenters import fold
+from xseg.segmenters import check_segmenter, fold
 
 __all__ = ["Driver", "Neighbour", "SegmentCard", "segment_card"]
 
@@ -167,7 +167,7 @@ def segment_card(
     1.0
     """
     folded = fold(segmenter)
-    folded._check_fitted()
+    check_segmenter(folded)
     told = Policy.of(policy)
     told.check_columns(folded.profile_.bins.schema.names)
     index = int(folded.segments_.position(segment))

@@ -25,7 +25,7 @@ def consent_coverage(subject: Subject) -> Iterator[Found]:
         without = len(agreed) - int(agreed.sum())
         if without:
             message = f"{without:,} of {len(agreed):,} people have not agreed to {purpose!r}."
-            mend = "leave them out, or rest the purpose on another basis"
+            mend = "leave them out, or ask them; the basis of a purpose is not exchanged because people did not agree"
             yield Found("error", f"purposes.{purpose}", message, mend, evidence)
         else:
             message = f"All {len(agreed):,} people have agreed to {purpose!r}."

@@ -25,7 +25,7 @@ from xseg.reviews._promise_words import check_locale
 from xseg.reviews._registry import CHECKS, Check
 from xseg.reviews._sarif import as_sarif
 from xseg.reviews._subject import ConsentLedger, Subject
-from xseg.segmenters import fold
+from xseg.segmenters import check_segmenter, fold, segmenter_of
 
 __all__ = ["Review", "review"]
 
@@ -209,8 +209,8 @@ def review(
 
     Parameters
     ----------
-    segmenter : fitted segmenter, or Pipeline that ends in one
-        The model.
+    segmenter : fitted segmenter, Pipeline that ends in one, or ConsentGate
+        The model; of a gate the one inside, with the gate's ledger where none is given.
     policy : Policy, path or mapping
         What is declared.
     X : table of shape (n_rows, n_columns), default=None
@@ -269,8 +269,9 @@ def review(
     """
     _check_parameters(n_permutations, random_state, now)
     check_locale(notice_locale)
-    segmenter = fold(segmenter)
-    segmenter._check_fitted()
+    # A gate brings the ledger that it asks; whoever gives another one means that one.
+    ledger = getattr(segmenter, "ledger", None) if ledger is None and X is not None else ledger
+    segmenter = check_segmenter(fold(segmenter_of(segmenter)))
     told = Policy.of(policy)
     table = None if X is None else _table(X, segmenter)
     subject = Subject(

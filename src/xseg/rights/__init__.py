@@ -3,6 +3,7 @@
 from xseg.rights._answers import Answer, Effect
 from xseg.rights._cases import Case
 from xseg.rights._erasure import Erasure, erase
+from xseg.rights._fit_record import FitRecord
 from xseg.rights._log import ActionLog
 from xseg.rights._notices import Notice
 from xseg.rights._page import entry_link, profile_app
@@ -16,6 +17,7 @@ __all__ = [
     "Case",
     "Effect",
     "Erasure",
+    "FitRecord",
     "Notice",
     "Profile",
     "Standing",

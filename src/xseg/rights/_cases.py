@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 __all__ = ["Case", "CaseKind", "open_cases"]
 
-CaseKind: TypeAlias = Literal["contest", "object", "ask"]
+CaseKind: TypeAlias = Literal["contest", "object", "ask", "correct"]
 _OPENED_BY: Final = frozenset({"contest", "object", "ask"})
 
 
@@ -20,14 +20,16 @@ class Case:
     ----------
     number : int
         The number of its receipt.
-    kind : {"contest", "object", "ask"}
-        That the model is wrong, that they object to the use, or a question.
+    kind : {"contest", "object", "ask", "correct"}
+        That the model is wrong, that they object to the use, a question, or a correction to a value that nobody like
+        them has.
     opened : datetime
         When.
     due : date
         By when they must have an answer: one month later.
     text : str
-        The person's words; empty where there are none, or they were forgotten.
+        The person's words, or the feature and the value of a correction; empty where there are none, or they were
+        forgotten.
     views : tuple of str
         What the person said since.
 
@@ -45,10 +47,16 @@ class Case:
 
 
 def open_cases(receipts: Iterable[Mapping[str, Any]]) -> list[Case]:
-    """Give the cases that nobody has decided, the oldest first."""
+    """Return the cases that nobody has decided, the oldest first; an objection that was withdrawn is none."""
     told = list(receipts)
-    decided = {one["details"]["case"] for one in told if one["action"] == "decide"}
-    return [_case(one, told) for one in told if one["action"] in _OPENED_BY and one["number"] not in decided]
+    closed = {one["details"]["case"] for one in told if one["action"] == "decide"}
+    withdrawn = max((one["number"] for one in told if one["action"] == "withdraw_objection"), default=-1)
+    closed |= {one["number"] for one in told if one["action"] == "object" and one["number"] < withdrawn}
+    return [_case(one, told) for one in told if _opens(one) and one["number"] not in closed]
+
+
+def _opens(receipt: Mapping[str, Any]) -> bool:
+    return receipt["action"] in _OPENED_BY or bool(receipt["details"].get("pending"))
 
 
 def _case(receipt: Mapping[str, Any], told: Iterable[Mapping[str, Any]]) -> Case:
@@ -65,7 +73,10 @@ def _case(receipt: Mapping[str, Any], told: Iterable[Mapping[str, Any]]) -> Case
 
 
 def _words(receipt: Mapping[str, Any]) -> str:
-    return str(receipt.get("private", {}).get("text", ""))
+    private = receipt.get("private", {})
+    if "value" in private:
+        return f"{receipt['details']['feature']}: {private['value']}"
+    return str(private.get("text", ""))
 
 
 def _a_month_after(day: date) -> date:

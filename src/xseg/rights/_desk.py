@@ -12,15 +12,17 @@ from xseg.consent import ConsentState, Entry, Identities, Ledger, receipt
 from xseg.consent._consents import Consents
 from xseg.consent._entries import read_identifiers, read_text
 from xseg.core.schema import suggestion
-from xseg.exceptions import DataError, PolicyError, XsegError
+from xseg.exceptions import DataError, PolicyError
 from xseg.export import fingerprint
 from xseg.policy import RIGHTS, Policy, is_marketing
 from xseg.rights._answers import Answer, Effect, Place
+from xseg.rights._corrections import with_own_words
 from xseg.rights._held import Held
-from xseg.rights._log import ActionLog
+from xseg.rights._log import INTENT, ActionLog
 from xseg.rights._notices import Notice, Send, due, sent
 from xseg.rights._spoken import Spoken, spoken_of
 from xseg.rights._standing import Because, Standing, Told, Why
+from xseg.segmenters import check_segmenter, segmenter_of
 
 __all__ = ["Desk", "Saying"]
 
@@ -31,6 +33,10 @@ _FOR_A_HUMAN: Final = frozenset({"contest", "ask", "express_view"})
 _AFTER_ERASURE: Final = frozenset(
     {"withdraw", "object", "object_marketing", "opt_out", "signal", "restrict", "leave", "erase", "decide"}
 )
+_COMES_BACK: Final = frozenset(
+    {"agree", "lift", "withdraw_objection", "withdraw_marketing_objection", "rejoin", "choose"}
+)
+_DRAFTED: Final = ("@context", "@type", "dct:created", "dpv:hasRight", "dpv:hasPurpose", "subject", "model")
 _CONTEXT: Final = {"dpv": "https://w3id.org/dpv#", "dct": "http://purl.org/dc/terms/"}
 
 
@@ -52,7 +58,7 @@ class Desk:
         locale: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.segmenter = segmenter
+        self.segmenter = check_segmenter(segmenter_of(segmenter))
         self.policy = Policy.of(policy)
         self.ledger = ledger
         self.identities = identities
@@ -74,6 +80,11 @@ class Desk:
     def standing(self) -> Standing:
         """What the person said, besides the ledger, as the log has it."""
         return self.log.standing(self.subject, self.purpose)
+
+    @property
+    def card_policy(self) -> Policy:
+        """The policy by which cards are made: what the person corrected is said to be their own word."""
+        return with_own_words(self.policy, self.standing.corrections)
 
     def data(self) -> pd.DataFrame:
         """Give what the model may see of the person: corrected, and without what is withheld."""
@@ -97,13 +108,15 @@ class Desk:
         """Tell everybody who was given the segment and whose last word from us no longer holds.
 
         Every action does this; call it also from time to time, since consent ends, links are drawn, models change, and
-        recipients are out of reach.
+        recipients are out of reach. First it carries out what was interrupted (`unfinished`).
 
         Returns
         -------
         list of dict
             Who was told what, and whether they answered.
         """
+        for begun in self.unfinished():
+            self._complete(begun)
         place = self._place(self.standing)
         notices = self._due(self.purpose, place.segment)
         if not notices:
@@ -111,6 +124,14 @@ class Desk:
         outcomes, answers = self._delivered(notices)
         self._log("settle", "recipients", {"recipients": outcomes}, {"after": place.segment, "answers": answers})
         return outcomes
+
+    def unfinished(self) -> list[Told]:
+        """Return the receipts of decisions that were written down and not carried out to the end.
+
+        They count all the same: of a no nothing is left open. `settle` carries them out; a yes among them that did not
+        reach the ledger has to be said again.
+        """
+        return [told for told in self._receipts() if told.get("unfinished")]
 
     def _forget(self) -> None:
         self._held.forget()
@@ -142,7 +163,7 @@ class Desk:
             return Place(standing.chosen, Why.CHOSEN)
         try:
             segment = int(self.segmenter.predict(self._seen(standing))[0])
-        except XsegError:
+        except Exception:  # noqa: BLE001 whatever a model or a row fails with must not keep a no from being heard
             return Place(None, Why.UNKNOWN)
         return Place(str(self.segmenter.segment_names_[segment]), Why.MODEL)
 
@@ -165,7 +186,7 @@ class Desk:
 
     def _card(self, standing: Standing, place: Place, locale: str | None = None) -> AnyCard:
         same: dict[str, Any] = {
-            "policy": self.policy,
+            "policy": with_own_words(self.policy, standing.corrections),
             "now": self._moment(),
             "locale": self._locale if locale is None else locale,
             "ledger": self.ledger,
@@ -186,25 +207,82 @@ class Desk:
         says: Sequence[Saying] = (),
         source: str = "account",
     ) -> Answer:
-        """Do what was asked, measure what it changed, tell whom it concerns, and write it down."""
+        """Write down what was decided, do it, measure what it changed, tell whom it concerns, and write down the end.
+
+        From the first line on the decision counts, whatever fails after it; see `settle`.
+        """
         standing = self.standing
         self._check_held(standing, action)
         before = self._place(standing)
-        said = [self._say(*one, source) for one in says]
-        draft = self._draft(action, right, {**(details or {}), "said": [_saying(entry) for entry in said]})
-        then = standing.after({**draft, "number": len(self.log), "private": private or {}})
-        after = self._place(then)
-        because = self._unchanged(draft, before, after, same=then == standing)
-        effect = Effect(before.segment, after.segment, after.why, before != after, because)
-        outcomes, answers = self._delivered([*self._due(self.purpose, after.segment), *self._due_elsewhere(says)])
-        linked = self._recalled() if after.segment is None else 0
-        written = self.log.append(
+        at = self._moment().isoformat()
+        # A yes counts once the ledger has it; a no counts from now on.
+        denials = [[purpose, state, feature, at] for purpose, state, feature in says if ConsentState(state).denies]
+        draft = self._draft(action, right, {**(details or {}), "at": at, "said": denials})
+        begun = self.log.append(
             draft
-            | {"details": draft["details"] | {"effect": effect.told(), "recipients": outcomes, "linked": linked}}
-            | ({"consent": [self._receipt_of(entry) for entry in said]} if said else {}),
-            {**(private or {}), "before": before.segment, "after": after.segment, "answers": answers},
+            | {"action": INTENT, "details": {"action": {"action": action, "details": draft["details"]}}}
+            | {"source": source},
+            {**(private or {}), "before": before.segment},
         )
-        return Answer(self._answered(then, after, action, effect), written, effect)
+        said = [self._say(*one, source) for one in says]
+        then = self.standing
+        same = then == standing
+        return self._ended(begun, draft, private or {}, said, before, then, same=same)
+
+    def _ended(
+        self,
+        begun: Told,
+        draft: Mapping[str, Any],
+        private: Mapping[str, Any],
+        said: Sequence[Entry],
+        before: Place,
+        then: Standing,
+        *,
+        same: bool,
+        completed: bool = False,
+    ) -> Answer:
+        """Tell recipients, and write down how something ended that was begun."""
+        after = self._place(then)
+        because = None if completed else self._unchanged(draft, before, after, same=same)
+        effect = Effect(before.segment, after.segment, after.why, before != after, because)
+        denied = [entry.purpose for entry in said if entry.feature is None and entry.state.denies]
+        outcomes, answers = self._delivered([*self._due(self.purpose, after.segment), *self._due_elsewhere(denied)])
+        linked = self._recalled() if after.segment is None else 0
+        ending = {
+            "said": [_saying(entry) for entry in said],
+            "effect": effect.told(),
+            "recipients": outcomes,
+            "linked": linked,
+            "intent": begun["number"],
+        }
+        written = self.log.append(
+            {**draft, "details": draft["details"] | ending | ({"completed": True} if completed else {})}
+            | ({"consent": [self._receipt_of(entry) for entry in said]} if said else {}),
+            {**private, "before": before.segment, "after": after.segment, "answers": answers},
+        )
+        return Answer(self._answered(then, after, draft["action"], effect), written, effect)
+
+    def _complete(self, begun: Told) -> None:
+        """Carry out what was interrupted: every no. A yes that was not heard has to be said again."""
+        source = begun["source"]
+        known = self.ledger.about(self.subject)
+        said = []
+        for purpose, state, feature, at in begun["details"]["said"]:
+            moment = datetime.fromisoformat(at)
+            held = [
+                one
+                for one in known
+                if (one.purpose, one.state, one.feature, one.at) == (purpose, state, feature, moment)
+            ]
+            said.append(
+                held[0]
+                if held
+                else self.ledger.append(self.subject, purpose, state, source=source, at=moment, feature=feature)
+            )
+        private = {name: value for name, value in begun.get("private", {}).items() if name not in {"salt", "before"}}
+        draft = {name: begun[name] for name in (*_DRAFTED, "action", "details")}
+        before = Place(begun.get("private", {}).get("before"), Why.UNKNOWN)
+        self._ended(begun, draft, private, said, before, self.standing, same=False, completed=True)
 
     @staticmethod
     def _check_held(standing: Standing, action: str) -> None:
@@ -216,7 +294,7 @@ class Desk:
         """Give the card that says what became of it; where the model cannot be explained, one without reasons."""
         try:
             card = self._card(standing, after)
-        except XsegError:
+        except Exception:  # noqa: BLE001 what was decided is done and written down, and has to be answered
             card = self._card(standing, Place(None, Why.UNKNOWN))
         answer = AnswerFact(
             action=action,
@@ -236,11 +314,11 @@ class Desk:
     def _unchanged(self, told: Told, before: Place, after: Place, *, same: bool) -> Because | None:
         """Say why an action left the segment as it was, if it did and that needs saying."""
         action, details = told["action"], told["details"]
-        if action in _FOR_A_HUMAN:
+        if action in _FOR_A_HUMAN or details.get("pending"):
             return Because.PENDING
         if before != after:
             return None
-        if action in {"agree", "lift", "choose"} and after.segment is None:
+        if action in _COMES_BACK and after.segment is None:
             linked = self._consents.denied_by_link([self.subject], self.purpose, at=self._moment())[0]
             return Because.LINKED if linked else Because.STANDS
         if action in {"opt_out", "signal"} and after.segment is not None:
@@ -255,10 +333,10 @@ class Desk:
     def _due(self, purpose: str, segment: str | None) -> list[Notice]:
         return due(self.log.about(self.subject), self.subject, purpose, segment, self.policy.recipients, self._moment())
 
-    def _due_elsewhere(self, says: Sequence[Saying]) -> Iterator[Notice]:
-        """Give what follows for other purposes that were denied in the same breath."""
-        for purpose, state, feature in says:
-            if purpose != self.purpose and feature is None and ConsentState(state).denies:
+    def _due_elsewhere(self, denied: Sequence[str]) -> Iterator[Notice]:
+        """Return what follows for other purposes that were denied in the same breath."""
+        for purpose in denied:
+            if purpose != self.purpose:
                 yield from self._due(purpose, None)
 
     def _delivered(self, notices: Sequence[Notice]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -303,7 +381,7 @@ class Desk:
         return {
             "@context": _CONTEXT,
             "@type": "dpv:RightExerciseRecord",
-            "dct:created": self._moment().isoformat(),
+            "dct:created": self._now().astimezone(UTC).isoformat(),
             "dpv:hasRight": RIGHTS[right],
             "dpv:hasPurpose": self.purpose,
             "subject": self.subject,

@@ -6,22 +6,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from xseg._kernels.distances import add_code_counts
-from xseg.core.additive import AdditiveModel, PartSums, Population
-from xseg.core.boxes import BoxModel, PatternCounts, Patterns
-from xseg.core.profiles import Profile
-from xseg.core.segments import Segments
-from xseg.core.statistics import CodedBlock
-from xseg.core.tables import Table, read_table
-from xseg.exceptions import DataError, ParameterError, UnsupportedModelError
+from xseg.consent import ConsentGate
+from xseg.core.additive import Population
+from xseg.core.boxes import BoxModel
+from xseg.core.tables import read_table
+from xseg.exceptions import ParameterError, UnsupportedModelError
+from xseg.rights._fit_record import FitRecord, digests
+from xseg.rights._subtraction import check_that_nobody_is_left, model_of, subtracted
 from xseg.segmenters import OutcomeSegmenter, propose_names
 
 __all__ = ["Erasure", "erase"]
-
-_OF_ROWS = ("labels_",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +40,8 @@ class Erasure:
     refit_due : bool
         Whether the model still has to be fitted again, because thresholds and boundaries were found with the people
         in the table.
+    record : FitRecord or None
+        The record of the model without the people, where one was given; keep it in the place of the old one.
     """
 
     segmenter: Any
@@ -50,6 +49,7 @@ class Erasure:
     equals_refit: bool | None
     changes: tuple[str, ...]
     refit_due: bool
+    record: FitRecord | None = None
 
     def __str__(self) -> str:
         if self.equals_refit is None:
@@ -59,8 +59,21 @@ class Erasure:
         return f"{self.n_erased} taken out by a refit, which has other {' and '.join(self.changes)}"
 
 
-def erase(segmenter: Any, rows: Any, *, remaining: Any = None, y: Any = None) -> Erasure:
+def erase(
+    segmenter: Any,
+    rows: Any,
+    *,
+    remaining: Any = None,
+    y: Any = None,
+    ids: ArrayLike | None = None,
+    record: FitRecord | None = None,
+    key: str | bytes | None = None,
+) -> Erasure:
     """Take people out of a fitted model.
+
+    It must be shown that the people are in the model: by a `FitRecord`, with their identifiers, or by the remaining
+    people, who together with the rows make up exactly what the model has counted. What cannot be shown is refused:
+    people who were never in the fit, who were taken out before, or whose values are others.
 
     Every count and sum that the model keeps of its population is integer arithmetic, so that the people's part is
     subtracted exactly. Thresholds, boundaries and centres were found with the people in the table; whether they would
@@ -68,14 +81,20 @@ def erase(segmenter: Any, rows: Any, *, remaining: Any = None, y: Any = None) ->
 
     Parameters
     ----------
-    segmenter : fitted segmenter
-        The model; it is left as it is.
+    segmenter : fitted segmenter, or ConsentGate
+        The model; it is left as it is. Of a gate, the model inside is changed, and the result is a gate.
     rows : table or array of shape (n_erased, n_features)
         The people to take out, as they were in the table that was fitted.
     remaining : table or array of shape (n_rows, n_features), default=None
         Everybody else. With them the model is fitted again, and what subtracting gives is compared with it.
     y : array-like of shape (n_rows,), default=None
         What the remaining people are fitted to, for segmenters that need it.
+    ids : array-like of str or int of shape (n_erased,), default=None
+        Whom each row is about, for the record.
+    record : FitRecord, default=None
+        Who was in the fit, as it was recorded then.
+    key : str or bytes, default=None
+        The secret of the record.
 
     Returns
     -------
@@ -87,9 +106,10 @@ def erase(segmenter: Any, rows: Any, *, remaining: Any = None, y: Any = None) ->
     NotFittedError, SchemaError
         As for `predict`.
     DataError
-        Somebody was not in the table that was fitted.
+        Somebody was not in the table that was fitted, was taken out before, or had other values.
     ParameterError
-        The model was fitted with weights, so that a person's part is not known.
+        Neither the remaining people nor a record with ids and key were given, or the model was fitted with weights, so
+        that a person's part is not known.
     UnsupportedModelError
         The model keeps estimates besides counts (`OutcomeSegmenter`), and the remaining people were not given.
 
@@ -108,7 +128,13 @@ def erase(segmenter: Any, rows: Any, *, remaining: Any = None, y: Any = None) ->
     >>> erased.refit_due, int(sum(segment.size for segment in erased.segmenter.segments_))
     (False, 499)
     """
-    segmenter._check_fitted()
+    if isinstance(segmenter, ConsentGate):
+        inside = erase(model_of(segmenter), rows, remaining=remaining, y=y, ids=ids, record=record, key=key)
+        gate = copy(segmenter)
+        gate.__dict__.pop("labels_", None)
+        gate.segmenter_ = inside.segmenter
+        return replace(inside, segmenter=gate)
+    segmenter = model_of(segmenter)
     table = read_table(rows)
     if isinstance(segmenter, OutcomeSegmenter) and remaining is None:
         message = "OutcomeSegmenter keeps estimates of an outcome besides counts; give the remaining people and their y"
@@ -116,82 +142,30 @@ def erase(segmenter: Any, rows: Any, *, remaining: Any = None, y: Any = None) ->
     if segmenter.profile_.unit != 1.0:
         message = "the model was fitted with weights, so that a person's part in it is not known; fit it again"
         raise ParameterError(message)
-    less = _subtracted(segmenter, rows, table)
+    if remaining is None and record is None:
+        message = (
+            "nothing shows that these people were in the fit: give the remaining people (remaining=), or a FitRecord "
+            "that was made after the fit (record=, with ids= and key=)"
+        )
+        raise ParameterError(message)
+    people: list[tuple[str, str]] = []
+    if record is not None:
+        if not isinstance(record, FitRecord) or ids is None or key is None:
+            message = "record must be a FitRecord, given with ids= and key=; read one with FitRecord.load"
+            raise ParameterError(message)
+        segmenter.predict(rows)
+        people = digests(segmenter, table, ids, key)
+        record.check(segmenter, people)
+    less = subtracted(segmenter, table)
     if remaining is None:
         certain = ("names",) if _proposes_other_names(segmenter, less) else ()
-        return Erasure(less, len(table), None, certain, refit_due=True)
+        changed = None if record is None else record.without(people, less)
+        return Erasure(less, len(table), None, certain, refit_due=True, record=changed)
+    check_that_nobody_is_left(less, read_table(remaining), "remaining")
     refit = clone(segmenter).fit(remaining) if y is None else clone(segmenter).fit(remaining, y)
     changes = tuple(what for what, same in _COMPARED.items() if not same(less, refit))
-    return Erasure(refit, len(table), not changes, changes, refit_due=False)
-
-
-def _subtracted(segmenter: Any, rows: Any, table: Table) -> Any:
-    """Copy a segmenter, with the people's part taken out of all it keeps."""
-    labels = np.asarray(segmenter.predict(rows), dtype=np.int64)
-    profile = _without(segmenter.profile_, table, labels)
-    less = copy(segmenter)
-    for name in _OF_ROWS:
-        less.__dict__.pop(name, None)
-    less.model_ = _MODELS[type(segmenter.model_)](segmenter.model_, table)
-    less.profile_ = profile
-    sizes = profile.sizes
-    shares = sizes / max(float(sizes.sum()), 1.0)
-    less.segments_ = Segments(
-        [
-            replace(segment, size=float(size), share=float(share), profile=profile)
-            for segment, size, share in zip(segmenter.segments_, sizes, shares, strict=True)
-        ]
-    )
-    return less
-
-
-def _without(profile: Profile, table: Table, labels: NDArray[np.int64]) -> Profile:
-    added = np.zeros_like(profile.counts)
-    add_code_counts(profile.bins.encode(table), labels, np.ones(len(table), dtype=np.int64), added)
-    counts = profile.counts - added
-    if (counts < 0).any():
-        segment, feature, _ = np.argwhere(counts < 0)[0].tolist()
-        name = profile.bins[feature].feature.name
-        message = (
-            f"somebody in these rows was not in the table that was fitted: in segment {segment} nobody has such a "
-            f"value of {name!r}; give the rows as they were"
-        )
-        raise DataError(message)
-    return replace(profile, counts=counts)
-
-
-def _boxes_without(model: BoxModel, table: Table) -> BoxModel:
-    tests = model.boxes.tests()
-    codes = model.boxes.bins.encode(table, tests.features.tolist())
-    counted = PatternCounts(tests)
-    counted.add(CodedBlock(codes, np.empty((len(codes), 0), np.float32), np.ones(len(codes), dtype=np.int64)))
-    return replace(model, population=tuple(map(_fewer, model.population, counted.boxes)))
-
-
-def _fewer(before: Patterns, less: Patterns) -> Patterns:
-    """Subtract the weights of patterns; those that nobody has any more are gone."""
-    place = np.searchsorted(before.pattern, less.pattern)
-    known = (place < len(before.pattern)) & (before.pattern[np.minimum(place, len(before.pattern) - 1)] == less.pattern)
-    weight = before.weight.copy()
-    if known.all():
-        np.subtract.at(weight, place, less.weight)
-    if not known.all() or (weight < 0).any():
-        message = "somebody in these rows was not in the table that was fitted; give the rows as they were"
-        raise DataError(message)
-    return Patterns(before.pattern[weight > 0], weight[weight > 0])
-
-
-def _scores_without(model: AdditiveModel, table: Table) -> AdditiveModel:
-    codes, points = model.code(table)
-    weights = np.ones(len(codes), dtype=np.int64)
-    part = PartSums(model.scores, len(codes))
-    part.units = model.population.units
-    part.add(CodedBlock(codes, points, weights))
-    sums = model.population.sums - part.sums
-    return replace(model, population=Population(sums, model.population.units, model.population.weight - len(codes)))
-
-
-_MODELS: dict[type, Callable[[Any, Table], Any]] = {BoxModel: _boxes_without, AdditiveModel: _scores_without}
+    changed = None if record is None else record.without(people, refit)
+    return Erasure(refit, len(table), not changes, changes, refit_due=False, record=changed)
 
 
 def _proposes_other_names(segmenter: Any, less: Any) -> bool:

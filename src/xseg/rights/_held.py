@@ -1,5 +1,6 @@
 """What is held about one person, as the model may see it and as they may take it with them."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ import pandas as pd
 from xseg.core.schema import suggestion
 from xseg.exceptions import DataError, FeatureNamesError
 
-__all__ = ["Held", "plain"]
+__all__ = ["Held", "check_value", "is_json", "plain", "plain_all"]
 
 
 class Held:
@@ -63,10 +64,39 @@ class Held:
 
 
 def plain(value: Any) -> Any:
-    """Give a value as JSON can hold it."""
-    if pd.isna(value):
+    """Return a value as JSON can hold it; what is no text, number or truth value becomes text."""
+    if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
         return None
-    return value.item() if hasattr(value, "item") else value
+    found = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+    return found if is_json(found) else str(found)
+
+
+def plain_all(value: Any) -> Any:
+    """Return nested mappings and lists as JSON can hold them."""
+    if isinstance(value, Mapping):
+        return {str(name): plain_all(one) for name, one in value.items()}
+    return [plain_all(one) for one in value] if isinstance(value, list | tuple) else plain(value)
+
+
+def is_json(value: Any) -> bool:
+    """Return whether a single value is one that JSON can hold."""
+    return value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def check_value(feature: str, value: Any) -> Any:
+    """Return a value that a person gives, as JSON can hold it.
+
+    Raises
+    ------
+    DataError
+        JSON cannot hold it.
+    """
+    missing = value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+    found = None if missing else value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+    if not is_json(found):
+        message = f"{feature!r} must be a text, a finite number, true or false, or nothing, got {value!r}; correct it"
+        raise DataError(message)
+    return found
 
 
 def _missing_like(column: Any) -> Any:

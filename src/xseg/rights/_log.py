@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,10 @@ from xseg._sealed import SealedLines
 from xseg.exceptions import LedgerError
 from xseg.rights._standing import Standing, replayed
 
-__all__ = ["ActionLog"]
+__all__ = ["INTENT", "ActionLog"]
+
+# The action of the line that is written before anything is done.
+INTENT: Final = "intent"
 
 
 class ActionLog(SealedLines):
@@ -55,10 +58,18 @@ class ActionLog(SealedLines):
         return self
 
     def about(self, subject: str) -> list[Mapping[str, Any]]:
-        """Give the receipts of one person, the oldest first."""
+        """Return the receipts of one person, the oldest first.
+
+        What was decided, and could not be carried out to the end, is there too, with ``"unfinished": True``: it
+        counts from the moment at which it was written down.
+        """
         with self._lock:
             lines = self._caught_up()
-            return deepcopy([lines[number] for number in self._by_subject.get(subject, ())])
+            return _receipts(deepcopy([lines[number] for number in self._by_subject.get(subject, ())]))
+
+    def unfinished(self, subject: str) -> list[Mapping[str, Any]]:
+        """Return the receipts of what one person decided and what could not be carried out to the end."""
+        return [told for told in self.about(subject) if told.get("unfinished")]
 
     def standing(self, subject: str, purpose: str) -> Standing:
         """Say where one person stands with a purpose, besides the ledger."""
@@ -77,16 +88,23 @@ class ActionLog(SealedLines):
         Returns
         -------
         ndarray of bool of shape (n,)
-            True for those who objected, had their data set aside or erased, or stay out.
+            True for those who objected, had their data set aside or erased, or stay out, and for those of whom a no
+            was written down here that perhaps did not reach the ledger (see `Profile.settle`).
         """
         self._caught_up()
         return np.array(
-            [
-                name in self._by_subject and self.standing(name, purpose).blocked() is not None
-                for name in map(str, subjects)
-            ],
-            dtype=bool,
+            [name in self._by_subject and self._is_barred(name, purpose) for name in map(str, subjects)], dtype=bool
         )
+
+    def _is_barred(self, subject: str, purpose: str) -> bool:
+        receipts = self.about(subject)
+        unheard = any(
+            what_for == purpose
+            for told in receipts
+            if told.get("unfinished")
+            for what_for, *_ in told["details"].get("said", ())
+        )
+        return unheard or replayed(receipts, purpose).blocked() is not None
 
     def ground(self, subject: str, purpose: str) -> str | None:
         """Say what keeps somebody out of every segment for a purpose, if they asked for it."""
@@ -123,3 +141,13 @@ class ActionLog(SealedLines):
             if "subject" in line:
                 self._by_subject[str(line["subject"])].append(number)
         super()._take(lines)
+
+
+def _receipts(lines: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return receipts: of each action the line that says how it ended, or if there is none, the line that began it."""
+    ended = {line.get("details", {}).get("intent") for line in lines}
+    return [
+        line if line.get("action") != INTENT else line | line["details"]["action"] | {"unfinished": True}
+        for line in lines
+        if line.get("action") != INTENT or line["number"] not in ended
+    ]

@@ -15,6 +15,7 @@ from xseg.exceptions import ParameterError, XsegError
 from xseg.ink import Language, Quantity, environment, language_of, one_line
 from xseg.rights._answers import Answer
 from xseg.rights._cases import Case
+from xseg.rights._limits import RequestLimit
 from xseg.rights._profile import Profile
 from xseg.rights._standing import Why
 
@@ -27,6 +28,7 @@ __all__ = ["entry_link", "profile_app"]
 
 _HOUR: Final = 3600
 _LARGEST_FORM: Final = 20_000
+_MAX_DIGITS: Final = 16
 _POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -35,6 +37,7 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
 }
 _SALT: Final = "xseg-profile-entry"
 
@@ -52,12 +55,26 @@ _ACTIONS: Final[Mapping[str, tuple[Callable[..., Answer], tuple[str, ...]]]] = {
     "opt_out": (Profile.opt_out, ()),
     "limit_sensitive": (Profile.limit_sensitive, ()),
     "lift": (Profile.lift, ()),
+    "withdraw_objection": (Profile.withdraw_objection, ()),
+    "withdraw_marketing_objection": (Profile.withdraw_marketing_objection, ()),
+    "rejoin": (Profile.rejoin, ()),
     "choose": (Profile.choose, ("segment",)),
     "contest": (Profile.contest, ("text",)),
     "ask": (Profile.ask, ("text",)),
     "express_view": (Profile.express_view, ("text",)),
     "erase": (Profile.erase, ()),
 }
+# A no is always heard; these can be asked for too often, and the last four open a case for a human or add to it.
+_LIMITED: Final = frozenset(
+    {"agree", "allow", "lift", "withdraw_objection", "withdraw_marketing_objection", "rejoin", "choose"}
+    | {"correct", "contest", "ask", "express_view"}
+)
+_FOR_A_HUMAN: Final = frozenset({"correct", "contest", "ask", "express_view"})
+_MAX_FILE_RECEIPTS: Final = 200
+_TOO_MANY: Final = "That was too much at once. Nothing was lost and nothing was changed. Please wait a minute."
+_TOO_MANY_CASES: Final = (
+    "A person is already looking into everything you have asked. Nothing was lost. Please wait for their answers."
+)
 # The cookie goes with requests from this site only, and following a link from elsewhere is none; this page then is.
 _ENTERED: Final = (
     '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>xseg</title>'
@@ -91,6 +108,8 @@ def profile_app(
     locale: str = "en",
     https: bool = True,
     keep: Callable[[], None] | None = None,
+    max_requests: int = 120,
+    max_open_cases: int = 20,
 ) -> "Starlette":
     """Make the web page of a preference centre.
 
@@ -111,6 +130,11 @@ def profile_app(
     keep : callable, optional
         Called after each action and before the person is told that it is done; writes what is in memory, such as the
         ledger.
+    max_requests : int, default=120
+        How many requests a person has in a minute; beyond them the answer is 429, and nothing is lost. To say no is
+        never limited.
+    max_open_cases : int, default=20
+        How many cases of a person may wait for a human before the page takes no further ones.
 
     Returns
     -------
@@ -133,7 +157,7 @@ def profile_app(
     >>> from xseg.rights import profile_app
     >>> app = profile_app(lambda subject: None, secret="x" * 32)
     >>> sorted(route.path for route in app.routes)
-    ['/', '/act', '/data.json', '/enter', '/port.json']
+    ['/', '/act', '/data.json', '/enter', '/leave', '/port.json']
     """
     require("starlette", extra="profile", purpose="the profile page")
     from starlette.applications import Starlette
@@ -144,7 +168,11 @@ def profile_app(
     if len(secret) < 32:
         message = f"the secret has {len(secret)} characters; give at least 32 that nobody can guess"
         raise ParameterError(message)
-    page = _Page(profile_of, secret, language_of(locale), keep)
+    for name, value in (("max_requests", max_requests), ("max_open_cases", max_open_cases)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            message = f"{name} must be an int of at least 1, got {value!r}"
+            raise ParameterError(message)
+    page = _Page(profile_of, secret, language_of(locale), keep, RequestLimit(max_requests), max_open_cases)
     sessions = Middleware(
         SessionMiddleware,
         secret_key=secret,
@@ -157,6 +185,7 @@ def profile_app(
         Route("/enter", page.enter),
         Route("/", page.show),
         Route("/act", page.act, methods=["POST"]),
+        Route("/leave", page.leave, methods=["POST"]),
         Route("/data.json", page.data),
         Route("/port.json", page.port),
     ]
@@ -172,7 +201,11 @@ class _Page:
         secret: str,
         language: Language,
         keep: Callable[[], None] | None,
+        limit: RequestLimit,
+        max_open_cases: int,
     ) -> None:
+        self.limit = limit
+        self.max_open_cases = max_open_cases
         self.profile_of = profile_of
         self.secret = secret
         self.language = language
@@ -202,6 +235,8 @@ class _Page:
         followed = profile.signal(request.headers.get("sec-gpc"))
         if followed is not None:
             request.session["said"] = self._done(followed)
+        if not self.limit.allows(profile.subject):
+            return _refused(429, _TOO_MANY)
         return self._shown(profile, request.session["token"], request.session.pop("said", None))
 
     async def act(self, request: "Request") -> "Response":
@@ -217,17 +252,46 @@ class _Page:
         form = {name: str(value) for name, value in (await request.form()).items()}
         if not hmac.compare_digest(form.get("token", "").encode(), request.session["token"].encode()):
             return _refused(403, "This form is not from your page, or is too old. Please open the page again.")
-        if form.get("action") not in _ACTIONS:
+        action = form.get("action")
+        if action not in _ACTIONS:
             return _refused(400, "There is no such action.")
+        if action in _LIMITED and not self.limit.allows(profile.subject):
+            return _refused(429, _TOO_MANY)
+        if action in _FOR_A_HUMAN and self._waits_for_too_much(profile, action):
+            return _refused(429, _TOO_MANY_CASES)
         try:
             request.session["said"] = self._done(_acted(profile, form))
         except XsegError as error:
             return _refused(400, one_line(str(error), 300))
         return RedirectResponse("/", status_code=303, headers=dict(_HEADERS))
 
+    async def leave(self, request: "Request") -> "Response":
+        """End the session."""
+        form = await request.form()
+        token = str(form.get("token", ""))
+        if not hmac.compare_digest(token.encode(), str(request.session.get("token", "")).encode()):
+            return _refused(403, "This form is not from your page, or is too old. Please open the page again.")
+        request.session.clear()
+        return _refused(200, "You have left the page.")
+
+    def _waits_for_too_much(self, profile: Profile, action: str) -> bool:
+        cases = profile.cases()
+        n_open = len(cases)
+        if action == "express_view":
+            n_open = max((len(case.views) for case in cases), default=0)
+        return n_open >= self.max_open_cases
+
     async def data(self, request: "Request") -> "Response":
-        """Give everything that is held about the person."""
-        return self._file(request, Profile.export, "my-data.json")
+        """Return everything that is held about the person; of many receipts the latest, and where the others are."""
+        before = request.query_params.get("before", "")
+        end = int(before) if before.isascii() and before.isdigit() and len(before) < _MAX_DIGITS else None
+
+        def ask(profile: Profile) -> dict[str, Any]:
+            held = profile.export(max_receipts=_MAX_FILE_RECEIPTS, before=end)
+            older = held["older_receipts"]
+            return held | {"older_receipts": None if older is None else f"/data.json?before={older}"}
+
+        return self._file(request, ask, "my-data.json")
 
     async def port(self, request: "Request") -> "Response":
         """Give what the person provided."""
@@ -239,6 +303,8 @@ class _Page:
         profile = self._profile(request)
         if profile is None:
             return _refused(403, "Please use the link that was sent to you.")
+        if not self.limit.allows(profile.subject):
+            return _refused(429, _TOO_MANY)
         headers = {**_HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
         return JSONResponse(ask(profile), headers=headers)
 
@@ -267,6 +333,7 @@ class _Page:
                 segments=profile.segmenter.segment_names_,
                 cases=[self._case(case) for case in profile.cases()],
                 recipients=self._recipients(profile),
+                undo=_undo(profile),
                 erased=erased,
                 token=token,
                 said=said,
@@ -287,6 +354,18 @@ class _Page:
     def _recipients(self, profile: Profile) -> str | None:
         names = [one_line(name) for name in profile.recipients()]
         return self.language.say("profile.received", names=self.language.listed(names)) if names else None
+
+
+def _undo(profile: Profile) -> list[str]:
+    """Return the actions by which a person takes back what they said no to, each of which takes back one thing."""
+    standing = profile.standing
+    said = {
+        "lift": standing.restricted,
+        "withdraw_objection": standing.objections,
+        "withdraw_marketing_objection": standing.marketing_objections,
+        "rejoin": standing.not_profiled,
+    }
+    return [action for action, what in said.items() if what]
 
 
 def _acted(profile: Profile, form: Mapping[str, str]) -> Answer:

@@ -3,14 +3,16 @@
 from typing import Any, Final
 
 from xseg.cards import AnyCard
-from xseg.consent import Entry, read_gpc, read_gpp
+from xseg.consent import Entry
 from xseg.core.schema import suggestion
 from xseg.exceptions import ParameterError, PolicyError
 from xseg.policy import is_marketing
 from xseg.rights._answers import Answer
 from xseg.rights._cases import Case, open_cases
+from xseg.rights._corrections import check_range, is_usual
 from xseg.rights._desk import Desk, Saying
-from xseg.rights._held import plain
+from xseg.rights._held import check_value, plain_all
+from xseg.rights._signals import read_signals
 from xseg.rights._standing import Why
 
 __all__ = ["Profile"]
@@ -28,8 +30,8 @@ class Profile(Desk):
 
     Parameters
     ----------
-    segmenter : fitted segmenter
-        The model.
+    segmenter : fitted segmenter, or ConsentGate
+        The model; of a gate the one inside.
     policy : Policy, path or mapping
         What the person may be told, and the legal basis of the purpose.
     ledger : Ledger
@@ -136,20 +138,48 @@ class Profile(Desk):
 
     def limit_sensitive(self) -> Answer:
         """Switch everything off that the policy marks as sensitive."""
-        sensitive = [name for name in self._held.names if self.policy.feature(name).sensitive]
-        says = [(self.purpose, "withdrawn", name) for name in sensitive]
+        sensitive = self._sensitive()
+        says: list[Saying] = [(self.purpose, "withdrawn", name) for name in sensitive]
         return self._act("limit_sensitive", "limit_sensitive", {"features": sensitive}, says=says)
 
     def correct(self, feature: str, value: Any) -> Answer:
-        """Correct a piece of information."""
+        """Correct a piece of information.
+
+        Within the range that the policy declares (`minimum`, `maximum`) it counts at once, and beyond it is refused.
+        Where none is declared, a value such as nobody in the fitted table has opens a case: until a human has decided
+        (``decide(..., upheld=True)``) the value before it goes on being used.
+
+        Parameters
+        ----------
+        feature : str
+            A column of what is held.
+        value : object
+            A text, a finite number, true or false; None if nothing is known.
+
+        Returns
+        -------
+        Answer
+            As of every action.
+
+        Raises
+        ------
+        DataError
+            The value lies outside the declared range, or is none that can be kept or read.
+        FeatureNamesError
+            Nothing of that name is held.
+        """
         self._held.check(feature)
-        details, private, standing = {"feature": feature}, {"value": plain(value)}, self.standing
+        value, standing = check_value(feature, value), self.standing
         self._check_held(standing, "correct")
-        then = standing.after({"action": "correct", "details": details, "private": private})
-        self.segmenter.predict(self._seen(then))
-        # Nothing is kept that cannot be shown.
+        declared = check_range(feature, value, self.policy.feature(feature))
+        then = standing.after({"action": "correct", "details": {"feature": feature}, "private": {"value": value}})
+        # Nothing is kept that cannot be read or shown, also not where the person has switched it off for now.
+        self.segmenter.predict(self._held.seen(then.corrections, [name for name in self.withheld() if name != feature]))
         self._card(then, self._place(then))
-        return self._act("correct", "correct", details, private)
+        details: dict[str, Any] = {"feature": feature}
+        if not declared and not self._is_usual(feature, value):
+            details["pending"] = True
+        return self._act("correct", "correct", details, {"value": value})
 
     def object(self, reason: str = "") -> Answer:
         """Object to the use: the person is in no segment until a human has decided, and that is a case."""
@@ -166,6 +196,10 @@ class Profile(Desk):
     def signal(self, sec_gpc: str | None = None, *, gpp: str | None = None) -> Answer | None:
         """Follow a browser's signal to opt out, the first time that it comes; later the person's own word counts.
 
+        What is understood as a no counts, in the header or in the string, whatever is wrong with the other; what was
+        not understood stands in the receipt (``receipt["details"]["gpp"]``). Where a string denies the use of
+        sensitive data, everything that the policy marks as sensitive is switched off.
+
         Parameters
         ----------
         sec_gpc : str or None
@@ -181,13 +215,22 @@ class Profile(Desk):
         Raises
         ------
         SignalError
-            The GPP string is none.
+            Nothing in the GPP string can be understood, and the header does not opt out either.
         """
-        scope = sorted(read_gpc(sec_gpc) | (frozenset() if gpp is None else read_gpp(gpp).denied))
-        if not scope or any(told["action"] == "signal" for told in self.log.about(self.subject)):
+        heard = read_signals(sec_gpc, gpp)
+        known = [told for told in self.log.about(self.subject) if told["action"] == "signal"]
+        limits = heard.limits_sensitive and not any(told["details"].get("limits_sensitive") for told in known)
+        opts_out = bool(heard.scope) and not any(told["details"]["scope"] for told in known)
+        sensitive = self._sensitive() if limits else []
+        if not opts_out and not sensitive:
             return None
-        details = {"scope": scope, "marketing": True}
-        return self._act("signal", "opt_out", details, says=self._marketing(), source="signal")
+        details: dict[str, Any] = {"scope": sorted(heard.scope) if opts_out else [], "marketing": opts_out}
+        if gpp is not None:
+            details["gpp"] = {"problems": list(heard.problems), "unread": list(heard.unread)}
+        if sensitive:
+            details |= {"limits_sensitive": True, "features": sensitive}
+        says = [*(self._marketing() if opts_out else []), *((self.purpose, "withdrawn", name) for name in sensitive)]
+        return self._act("signal", "opt_out", details, says=says, source="signal")
 
     def agree(self) -> Answer:
         """Agree to the purpose."""
@@ -202,8 +245,16 @@ class Profile(Desk):
         return self._act("restrict", "restrict")
 
     def lift(self) -> Answer:
-        """Lift a restriction, an objection or staying out of all groups."""
+        """Lift a restriction, and nothing else."""
         return self._act("lift", "restrict")
+
+    def withdraw_objection(self) -> Answer:
+        """Withdraw every objection to the use, and with it its case; one to marketing stands."""
+        return self._act("withdraw_objection", "object")
+
+    def withdraw_marketing_objection(self) -> Answer:
+        """Withdraw the objection to marketing. It is no consent: to be in a group again takes `agree`."""
+        return self._act("withdraw_marketing_objection", "object_marketing")
 
     def choose(self, segment: str | int | None) -> Answer:
         """Choose another segment; the person's own word overrides the model. None gives the choice back to it."""
@@ -212,6 +263,10 @@ class Profile(Desk):
     def leave(self) -> Answer:
         """Stay out of all segments."""
         return self._act("leave", "not_profiled")
+
+    def rejoin(self) -> Answer:
+        """Come back after `leave`; every other no stands."""
+        return self._act("rejoin", "not_profiled")
 
     def contest(self, text: str) -> Answer:
         """Say that this is wrong: a case for a human, which no program closes."""
@@ -245,7 +300,8 @@ class Profile(Desk):
         segment : str or int, optional
             The segment that the person is in from now on.
         upheld : bool, optional
-            Of an objection: whether it stands. Where it does not, the person is placed again.
+            Of an objection or a correction that waits: whether it stands. Where an objection does not, the person is
+            placed again; where a correction does, its value is used from now on.
 
         Returns
         -------
@@ -265,8 +321,8 @@ class Profile(Desk):
         if case not in waiting:
             message = f"no case {case} waits for a decision; open: {', '.join(map(str, waiting)) or 'none'}"
             raise ParameterError(message)
-        if (waiting[case] == "object") == (upheld is None):
-            message = f"case {case}: say upheld=True or False of an objection, and of nothing else"
+        if (waiting[case] in {"object", "correct"}) == (upheld is None):
+            message = f"case {case}: say upheld=True or False of an objection or a correction, and of nothing else"
             raise ParameterError(message)
         details = {"case": case, "by": by, "upheld": upheld}
         return self._act("decide", "contest", details, {"decision": decision, "segment": self._name(segment)})
@@ -276,23 +332,44 @@ class Profile(Desk):
         link, controller = self.policy.rights.get("complain"), self.policy.controller
         return link.url if link is not None else None if controller is None else controller.authority
 
-    def export(self) -> dict[str, Any]:
-        """Give everything that is held about the person, as JSON can hold it; that it was asked for is noted."""
+    def export(self, *, max_receipts: int | None = None, before: int | None = None) -> dict[str, Any]:
+        """Return everything that is held about the person, as JSON can hold it; that it was asked for is noted.
+
+        Parameters
+        ----------
+        max_receipts : int, optional
+            How many receipts to give at most, the latest; None means all.
+        before : int, optional
+            Give receipts of a lower number only: what ``older_receipts`` said of the call before.
+
+        Returns
+        -------
+        dict
+            With the row, corrections, consent, receipts, and the card; ``older_receipts`` is a number to go on with,
+            or None.
+        """
         standing = self.standing
         place = self._place(standing)
         self._log("access", "access", {}, {})
+        receipts = [told for told in self.log.about(self.subject) if before is None or told["number"] < before]
+        n_receipts = len(receipts)
+        receipts = receipts if max_receipts is None else receipts[max(n_receipts - max_receipts, 0) :]
         return {
             "subject": self.subject,
             "purpose": self.purpose,
             "data": {} if standing.erased else self._held.plain(),
             "corrections": dict(standing.corrections),
+            "pending": [
+                {"case": case, "feature": name, "value": value} for case, (name, value) in standing.pending.items()
+            ],
             "withheld": list(self.withheld()),
             "segment": place.segment,
             "why": str(place.why),
             "card": self._card(standing, place).model_dump(mode="json"),
             "consent": [_entry(entry) for entry in self.ledger.about(self.subject)],
             "recipients": list(self.recipients()),
-            "receipts": [dict(told) for told in self.log.about(self.subject)],
+            "receipts": plain_all(receipts),
+            "older_receipts": receipts[0]["number"] if len(receipts) < n_receipts else None,
         }
 
     def port(self) -> dict[str, Any]:
@@ -307,7 +384,8 @@ class Profile(Desk):
         if basis not in _PORTABLE or standing.erased:
             return {"subject": self.subject, "data": {}}
         held = {**self._held.plain(), **standing.corrections}
-        provided = {name: value for name, value in held.items() if self.policy.feature(name).source in _PROVIDED}
+        policy = self.card_policy
+        provided = {name: value for name, value in held.items() if policy.feature(name).source in _PROVIDED}
         return {"subject": self.subject, "data": provided}
 
     def erase(self) -> Answer:
@@ -326,6 +404,13 @@ class Profile(Desk):
         if segment is None:
             return None
         return str(self.segmenter.segment_names_[int(self.segmenter.segments_.position(segment))])
+
+    def _sensitive(self) -> list[str]:
+        return [name for name in self._held.names if self.policy.feature(name).sensitive]
+
+    def _is_usual(self, feature: str, value: Any) -> bool:
+        bins = self.segmenter.profile_.bins
+        return feature not in bins.schema.names or is_usual(value, bins[bins.schema.index(feature)])
 
     def _marketing(self) -> list[Saying]:
         return [(name, "refused", None) for name, purpose in self.policy.purposes.items() if is_marketing(purpose)]

@@ -27,17 +27,18 @@ class Spoken:
     ----------
     words : dict
         The last word about each purpose, and each feature of it.
-    marketing : _Word or None
-        The last no to marketing as a whole, which holds for purposes that are declared later too.
+    marketing : dict of str to _Word
+        The last no to marketing as a whole, by the action that said it; each holds for purposes that are declared
+        later too.
     """
 
     words: dict[tuple[str, str | None], _Word]
-    marketing: _Word | None
+    marketing: dict[str, _Word]
 
     def denied(self, purpose: str, *, marketing: bool) -> datetime | None:
         """Say when a purpose was denied, if that is the last word about it."""
         own = self.words.get((purpose, None))
-        blanket = self.marketing if marketing else None
+        blanket = max(self.marketing.values(), key=lambda word: word.number, default=None) if marketing else None
         if blanket is not None and (own is None or own.number < blanket.number):
             return blanket.at
         return own.at if own is not None and own.denies else None
@@ -54,12 +55,15 @@ class Spoken:
 def spoken_of(receipts: Iterable[Told]) -> Spoken:
     """Gather the last words from a person's receipts."""
     words: dict[tuple[str, str | None], _Word] = {}
-    marketing = None
+    marketing: dict[str, _Word] = {}
     for told in receipts:
         details = told["details"]
         for purpose, state, feature, at in details.get("said", ()):
             denies = ConsentState(state).denies
             words[purpose, feature] = _Word(told["number"], denies, datetime.fromisoformat(at))
         if details.get("marketing"):
-            marketing = _Word(told["number"], denies=True, at=datetime.fromisoformat(told["dct:created"]))
+            said_at = datetime.fromisoformat(details.get("at", told["dct:created"]))
+            marketing[told["action"]] = _Word(told["number"], denies=True, at=said_at)
+        if told["action"] == "withdraw_marketing_objection":
+            marketing.pop("object_marketing", None)
     return Spoken(words, marketing)

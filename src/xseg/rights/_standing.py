@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
+from xseg.rights._held import is_json
+
 __all__ = ["Because", "Standing", "Told", "Why", "replayed"]
 
 Told: TypeAlias = Mapping[str, Any]
@@ -42,10 +44,14 @@ class Standing:
     ----------
     corrections : dict of str to object
         Values that the person corrected.
+    pending : dict of int to tuple of str and object
+        Corrections that wait for a human, by the number of their case: the feature and the value.
     chosen : str or None
         The segment that the person chose.
     objections : frozenset of int
-        Their objections that were not refused, by number: each of them keeps the person out.
+        Their objections to the use that were not refused or withdrawn, by number: each of them keeps the person out.
+    marketing_objections : frozenset of int
+        Their objections to marketing that they have not withdrawn, likewise.
     decided : frozenset of int
         The cases that a human has decided; a second decision of the same case counts for nothing.
     restricted, not_profiled, erased : bool
@@ -53,8 +59,10 @@ class Standing:
     """
 
     corrections: Mapping[str, Any] = field(default_factory=dict)
+    pending: Mapping[int, tuple[str, Any]] = field(default_factory=dict)
     chosen: str | None = None
     objections: frozenset[int] = frozenset()
+    marketing_objections: frozenset[int] = frozenset()
     decided: frozenset[int] = frozenset()
     restricted: bool = False
     not_profiled: bool = False
@@ -64,7 +72,7 @@ class Standing:
         """Give what keeps the person out of every segment, the strongest first; None if nothing does."""
         for asked, why in (
             (self.erased, Why.ERASED),
-            (bool(self.objections), Why.OBJECTED),
+            (bool(self.objections or self.marketing_objections), Why.OBJECTED),
             (self.restricted, Why.RESTRICTED),
             (self.not_profiled, Why.NOT_PROFILED),
         ):
@@ -103,10 +111,15 @@ def _private(told: Told) -> Mapping[str, Any]:
 
 
 def _corrected(standing: Standing, told: Told) -> Standing:
-    if "value" not in _private(told):
+    # A log of an earlier version may hold a value that is none, such as Infinity: the one before it goes on being used.
+    if "value" not in _private(told) or not is_json(_private(told)["value"]):
         return standing
-    corrections = {**standing.corrections, told["details"]["feature"]: _private(told)["value"]}
-    return replace(standing, corrections=corrections)
+    feature, value = told["details"]["feature"], _private(told)["value"]
+    # The last word about a feature counts, so that an older one no longer waits.
+    pending = {number: one for number, one in standing.pending.items() if one[0] != feature}
+    if told["details"].get("pending"):
+        return replace(standing, pending={**pending, told["number"]: (feature, value)})
+    return replace(standing, corrections={**standing.corrections, feature: value}, pending=pending)
 
 
 def _chosen(standing: Standing, told: Told) -> Standing:
@@ -117,12 +130,23 @@ def _objected(standing: Standing, told: Told) -> Standing:
     return replace(standing, objections=standing.objections | {told["number"]})
 
 
+def _objected_to_marketing(standing: Standing, told: Told) -> Standing:
+    return replace(standing, marketing_objections=standing.marketing_objections | {told["number"]})
+
+
 def _decided(standing: Standing, told: Told) -> Standing:
     case, upheld = told["details"]["case"], told["details"]["upheld"]
     if case in standing.decided:
         return standing
+    pending = dict(standing.pending)
+    confirmed = pending.pop(case, None)
+    corrections = dict(standing.corrections)
+    if confirmed is not None and upheld is True:
+        corrections[confirmed[0]] = confirmed[1]
     return replace(
         standing,
+        corrections=corrections,
+        pending=pending,
         chosen=_private(told).get("segment") or standing.chosen,
         objections=standing.objections - ({case} if upheld is False else frozenset()),
         decided=standing.decided | {case},
@@ -135,9 +159,13 @@ _FOLLOWS: Final[Mapping[str, _Follows]] = {
     "choose": _chosen,
     "decide": _decided,
     "object": _objected,
-    "object_marketing": _objected,
+    "object_marketing": _objected_to_marketing,
     "restrict": _set(restricted=True),
     "leave": _set(not_profiled=True),
-    "lift": _set(objections=frozenset(), restricted=False, not_profiled=False),
+    # Each of these ends one kind of no, and no other.
+    "lift": _set(restricted=False),
+    "withdraw_objection": _set(objections=frozenset()),
+    "withdraw_marketing_objection": _set(marketing_objections=frozenset()),
+    "rejoin": _set(not_profiled=False),
     "erase": lambda standing, _told: Standing(erased=True, decided=standing.decided),
 }

@@ -3,6 +3,7 @@
 from xseg.core.outcomes import Outcome
 from xseg.segmenters._additive import AdditiveSegmenter
 from xseg.segmenters._base import BoxSegmenter, Segmenter
+from xseg.segmenters._checking import check_segmenter, segmenter_of
 from xseg.segmenters._mixtures.segmenter import MixtureChoice, MixtureSegmenter
 from xseg.segmenters._names import propose_names
 from xseg.segmenters._outcomes.segmenter import OutcomeSegmenter
@@ -33,7 +34,9 @@ __all__ = [
     "Segmenter",
     "SurrogateSegmenter",
     "TreeSegmenter",
+    "check_segmenter",
     "fold",
     "lint_rules",
     "propose_names",
+    "segmenter_of",
 ]

@@ -7,6 +7,7 @@ from typing import Any
 from unicodedata import normalize
 
 import narwhals as nw
+import pandas as pd
 
 from xseg.exceptions import AnswerError, UnsupportedTableError
 from xseg.policy._problems import did_you_mean, shown
@@ -146,7 +147,7 @@ def _read(question: Any, given: Any) -> Any:
 
 
 def _is_open(given: Any) -> bool:
-    if given is None or type(given).__name__ in {"NAType", "NaTType"}:
+    if given is None or given is pd.NA or given is pd.NaT:
         return True
     return isinstance(given, float) and given != given
 

@@ -5,6 +5,7 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal, TypeAlias
 
+import numpy as np
 from pydantic import Field
 
 from xseg.policy._parts import Frozen, Words
@@ -245,7 +246,7 @@ class Consent(_Question):
         """Give whether somebody agreed."""
         if isinstance(value, str) and value in {"yes", "no"}:
             return value == "yes"
-        if type(value).__name__ in {"bool", "bool_"}:
+        if isinstance(value, bool | np.bool_):
             return bool(value)
         message = f"{shown(value)} is neither yes nor no; write true, false, 'yes' or 'no'"
         raise UnfitAnswer(message)

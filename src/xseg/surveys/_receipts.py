@@ -2,9 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+import pandas as pd
 
 from xseg.exceptions import ReceiptError
 from xseg.policy._problems import shown
@@ -12,7 +16,7 @@ from xseg.policy._problems import shown
 if TYPE_CHECKING:
     from xseg.surveys._survey import Survey
 
-__all__ = ["ConsentReceipt", "issue"]
+__all__ = ["ConsentReceipt", "issue", "read_moment", "times_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,3 +164,47 @@ def _moment(at: datetime | None) -> datetime:
 
 def _digest(facts: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":"), default=repr).encode()).hexdigest()
+
+
+def times_of(answers: Any, at: Any) -> tuple[Any, Any]:
+    """Return the answers without the column that says when they came in, and the times: one, or a list."""
+    if isinstance(at, datetime):
+        return answers, _moment(at)
+    if not isinstance(at, str):
+        if at is None or not hasattr(at, "__iter__"):
+            message = (
+                f"at must be a column of the answers, a time with a time zone, or one for each person, got {shown(at)}"
+            )
+            raise ReceiptError(message)
+        return answers, list(at)
+    if _looks_like_time(at):
+        return answers, read_moment(at, "at")
+    if isinstance(answers, list):
+        if not any(isinstance(row, Mapping) and at in row for row in answers):
+            message = f"the answers have no column {at!r}; name the one that says when they came in"
+            raise ReceiptError(message)
+        rows = [{name: value for name, value in row.items() if name != at} for row in answers]
+        return rows, [row.get(at) for row in answers]
+    frame = nw.from_native(answers, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame) or at not in frame.columns:
+        message = f"the answers have no column {at!r}; name the one that says when they came in"
+        raise ReceiptError(message)
+    return nw.to_native(frame.drop(at)), frame.get_column(at).to_list()
+
+
+def _looks_like_time(text: str) -> bool:
+    return text[:4].isdigit() and text[4:5] == "-"
+
+
+def read_moment(value: Any, where: str) -> datetime:
+    """Return a time in UTC, from a datetime with a zone or ISO 8601 text with an offset."""
+    found = value
+    if isinstance(value, str):
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            found = None
+    if found is pd.NaT or not isinstance(found, datetime):
+        message = f"{where} is {shown(value)}, which is no time; give one with a time zone, as 2026-05-03T12:00:00Z"
+        raise ReceiptError(message)
+    return _moment(found)

@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from xseg.exceptions import AnswerError, ParameterError, SurveyError
+from xseg.exceptions import AnswerError, ParameterError, ReceiptError, SurveyError
 from xseg.policy import FeaturePolicy, Purpose
 from xseg.policy._file import YamlFile
 from xseg.policy._parts import Words
@@ -19,7 +19,7 @@ from xseg.surveys._answers import Answers, read_answers
 from xseg.surveys._columns import columns_of, stated
 from xseg.surveys._contradictions import contradictions, keys_at, without_kind
 from xseg.surveys._questions import Consent, Question
-from xseg.surveys._receipts import ConsentReceipt, issue
+from xseg.surveys._receipts import ConsentReceipt, issue, read_moment, times_of
 from xseg.surveys._scores import Score
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Survey(YamlFile):
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything the survey says: two versions that differ anywhere have different ones."""
-        said = json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
+        said = json.dumps(self.model_dump(mode="json"), separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(said.encode()).hexdigest()
 
     def read(self, answers: Any, *, respondent: str = "respondent", known: Iterable[Any] | None = None) -> Answers:
@@ -247,15 +247,17 @@ class Survey(YamlFile):
             raise ParameterError(message)
         return features[name]
 
-    def receipts(self, answers: Any, *, now: datetime | None = None) -> tuple[ConsentReceipt, ...]:
+    def receipts(self, answers: Any, *, at: Any) -> tuple[ConsentReceipt, ...]:
         """Write a receipt for every yes.
 
         Parameters
         ----------
         answers : table, list of dict or Answers
             As for `read`.
-        now : datetime, default=None
-            When the answers came in, with a time zone; None means now.
+        at : str, datetime or array-like of shape (n_respondents,)
+            When the answers came in: the column of `answers` that says it, one time for all, or a time for each. Times
+            are datetimes with a zone, or ISO 8601 text with an offset. A yes is evidence with its own date: no time is
+            taken for granted.
 
         Returns
         -------
@@ -267,12 +269,16 @@ class Survey(YamlFile):
         AnswerError, UnsupportedTableError
             As for `read`.
         ReceiptError
-            `now` has no time zone.
+            There is no such column, a time is missing or has no time zone, or there are not as many times as people.
         """
+        answers, times = times_of(answers, at)
         read = self.read(answers)
-        at = datetime.now(UTC) if now is None else now
+        moments = [times] * len(read) if isinstance(times, datetime) else times
+        if len(moments) != len(read):
+            message = f"at has {len(moments)} times for {len(read)} people; give one for each"
+            raise ReceiptError(message)
         return tuple(
-            issue(self, who, question.purpose, at)
+            issue(self, who, question.purpose, read_moment(moments[row], f"at, row {row}"))
             for row, who in enumerate(read.respondents)
             for name, question in self.questions.items()
             if isinstance(question, Consent) and read.values[name][row] is True

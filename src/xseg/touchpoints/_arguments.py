@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from xseg.exceptions import TouchpointError
 from xseg.touchpoints._places import Touchpoint
 
@@ -63,7 +66,7 @@ def read_answers(
     read: list[bool | None] = []
     for row, value in enumerate(given):
         is_open = _is_open(value)
-        if not is_open and type(value).__name__ not in {"bool", "bool_"}:
+        if not is_open and not isinstance(value, bool | np.bool_):
             message = f"{name}, row {row}: {value!r} is neither True, False nor None"
             raise TouchpointError(message)
         read.append(None if is_open else bool(value))
@@ -86,11 +89,11 @@ def read_contacts(contacts: Sequence[int | None] | None, most: int | None, n_row
 
 
 def _is_open(value: Any) -> bool:
-    return value is None or type(value).__name__ in {"NAType", "NaTType"} or bool(value != value)
+    return value is None or value is pd.NA or value is pd.NaT or bool(value != value)
 
 
 def _is_count(value: Any) -> bool:
-    if type(value).__name__ in {"bool", "bool_", "str"} or value is None:
+    if value is None or isinstance(value, bool | np.bool_ | str):
         return False
     try:
         return bool(value >= 0) and int(value) == value

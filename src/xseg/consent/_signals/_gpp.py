@@ -1,12 +1,16 @@
-"""Strings of the IAB Tech Lab's Global Privacy Platform, and the Global Privacy Control."""
+"""Strings of the IAB Tech Lab's Global Privacy Platform, and the Global Privacy Control.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+What is understood as a no counts, whatever else is broken; what is not understood grants nothing and is reported.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from xseg.consent._signals._bits import Bits, parts_of
 from xseg.consent._signals._tcf import TcfString, read_tcf
-from xseg.consent._signals._us_layouts import LAYOUTS
+from xseg.consent._signals._us_layouts import CHILD_DENIALS, DENY_ONLY, LAYOUTS, Layout
 from xseg.exceptions import SignalError
 
 __all__ = ["GPC_SCOPE", "GppString", "UsSection", "read_gpc", "read_gpp"]
@@ -17,8 +21,11 @@ _DENIALS = {
     "sharing_opt_out": "sharing",
     "targeted_advertising_opt_out": "cross-context-advertising",
 }
-_TCF_EU = 2
-_READ_SECTIONS = {section for section, _ in LAYOUTS}
+_CHILDREN, _SENSITIVE = "known_child_sensitive_data_consents", "sensitive_data_processing"
+_TCF_EU, _US_PRIVACY = 2, 6
+_NO = 1
+_READ_WHOLE = {section for section, _ in LAYOUTS}
+_READ_TO_DENY = {section for section, _ in DENY_ONLY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +52,21 @@ class UsSection:
 
     @property
     def denied(self) -> frozenset[str]:
-        """What the person opted out of: any of ``"sale"``, ``"sharing"``, ``"cross-context-advertising"``."""
-        opted_out = {scope for name, scope in _DENIALS.items() if self.fields.get(name) == (1,)}
-        return GPC_SCOPE if self.gpc else frozenset(opted_out)
+        """What is denied: any of ``"sale"``, ``"sharing"``, ``"cross-context-advertising"``.
+
+        By an opt-out, the Global Privacy Control, or the missing consent of somebody under age to one of the three.
+        """
+        if self.gpc:
+            return GPC_SCOPE
+        opted_out = {scope for name, scope in _DENIALS.items() if self.fields.get(name) == (_NO,)}
+        children = self.fields.get(_CHILDREN, ())
+        places = CHILD_DENIALS.get(self.name, {})
+        return frozenset(opted_out | {places[at] for at, value in enumerate(children) if value == _NO and at in places})
+
+    @property
+    def limits_sensitive(self) -> bool:
+        """Whether processing of any kind of sensitive data was opted out of, or not consented to."""
+        return _NO in self.fields.get(_SENSITIVE, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +76,36 @@ class GppString:
     Attributes
     ----------
     us : mapping of str to UsSection
-        Sections for the United States, by name.
+        Sections for the United States that were read whole, by name.
     tcf : TcfString or None
-        The European section.
+        The European section; None where there is none, or where it cannot be relied on.
     unread : tuple of int
         Numbers of sections that are not read here; they neither grant nor deny.
+    denials : mapping of str to UsSection
+        Sections that are read for what they deny and nothing else, with the fields that deny something: those of
+        ``"usmd"``, ``"usin"``, ``"usky"`` and ``"usri"``, the older ``"uspv1"``, and any section with an error.
+    problems : tuple of str
+        What is wrong with the string, in sentences.
     """
 
     us: Mapping[str, UsSection]
     tcf: TcfString | None
     unread: tuple[int, ...]
+    denials: Mapping[str, UsSection] = field(default_factory=lambda: MappingProxyType({}))
+    problems: tuple[str, ...] = ()
 
     @property
     def denied(self) -> frozenset[str]:
-        """What the person opted out of in any section. Not to have opted out is no consent, so nothing is granted."""
-        return frozenset().union(*(section.denied for section in self.us.values()))
+        """What is denied in any section. Not to have opted out is no consent, so nothing is granted."""
+        return frozenset().union(*(section.denied for section in self._sections()))
+
+    @property
+    def limits_sensitive(self) -> bool:
+        """Whether any section denies the processing of sensitive data."""
+        return any(section.limits_sensitive for section in self._sections())
+
+    def _sections(self) -> Iterable[UsSection]:
+        return (*self.us.values(), *self.denials.values())
 
 
 def read_gpc(value: object) -> frozenset[str]:
@@ -101,24 +135,29 @@ def read_gpc(value: object) -> frozenset[str]:
     return GPC_SCOPE if isinstance(value, str) and value == "1" else frozenset()
 
 
-def read_gpp(text: str) -> GppString:
+def read_gpp(text: str, *, tcf_version: Literal["2.2", "2.3"] | None = None) -> GppString:
     """Read a GPP string, every bit of the sections for the European Union and the United States.
+
+    A section with an error does not keep the others from being read, and what it says no to counts.
 
     Parameters
     ----------
     text : str
         The string, without spaces.
+    tcf_version : {"2.2", "2.3"}, optional
+        Passed on to `read_tcf` as its `version`.
 
     Returns
     -------
     GppString
-        What it says.
+        What it says, and in `GppString.problems` and `GppString.unread` what of it was not understood.
 
     Raises
     ------
     SignalError
-        It is truncated, too long, of an unknown version, or contradicts itself. Whether a segment with the Global
-        Privacy Control was cut off at its dot cannot be seen; ask for the header as well (`read_gpc`).
+        Nothing can be understood: the header cannot be read, or it lists sections of which each has an error and none
+        denies anything. Whether a segment with the Global Privacy Control was cut off at its dot cannot be seen; ask
+        for the header as well (`read_gpc`).
 
     References
     ----------
@@ -133,26 +172,40 @@ def read_gpp(text: str) -> GppString:
     """
     header, *sections = parts_of(text, "~", "the GPP string")
     numbers = _header(Bits(header, "the header of the GPP string"))
-    if len(numbers) != len(sections):
-        message = (
+    whole = len(numbers) == len(sections)
+    problems = []
+    if not whole:
+        problems.append(
             f"the header of the GPP string lists {len(numbers)} section(s), but {len(sections)} follow; "
             "nothing is granted by it"
         )
-        raise SignalError(message)
     us: dict[str, UsSection] = {}
+    denials: dict[str, UsSection] = {}
     tcf, unread = None, []
-    for number, section in zip(numbers, sections, strict=True):
-        if number == _TCF_EU:
-            tcf = read_tcf(section)
-        elif number in _READ_SECTIONS:
-            read = _us_section(number, section)
-            us[read.name] = read
-        else:
-            unread.append(number)
-    return GppString(MappingProxyType(us), tcf, tuple(unread))
+    for number, section in zip(numbers, sections, strict=False):
+        try:
+            if number == _TCF_EU:
+                read = read_tcf(section, version=tcf_version)
+                tcf = read if whole else None
+            elif number in _READ_WHOLE:
+                found = _us_section(number, section)
+                us[found.name] = found
+            elif (denial := _denial(number, section)) is not None:
+                denials[denial.name] = denial
+            else:
+                unread.append(number)
+        except SignalError as error:
+            problems.append(str(error))
+            denial = _denial(number, section)
+            if denial is not None and (denial.denied or denial.limits_sensitive):
+                denials[denial.name] = denial
+    if problems and tcf is None and not us and not denials:
+        raise SignalError("; ".join(problems))
+    return GppString(MappingProxyType(us), tcf, tuple(unread), MappingProxyType(denials), tuple(problems))
 
 
 def _header(bits: Bits) -> list[int]:
+    """Return the numbers of the sections."""
     bits.within(6, 3, 3, "type")
     bits.within(6, 1, 1, "version")
     numbers: list[int] = []
@@ -165,8 +218,6 @@ def _header(bits: Bits) -> list[int]:
             bits.refuse(f"lists section {last}, which there is not")
         numbers += range(first, last + 1)
     bits.end()
-    if not numbers:
-        bits.refuse("lists no section")
     return numbers
 
 
@@ -203,3 +254,66 @@ def _gpc_segment(text: str, name: str) -> bool:
     gpc = bool(bits.integer(1))
     bits.end()
     return gpc
+
+
+def _denial(number: int, text: str) -> UsSection | None:
+    """Read a section for what it denies, as far as it can be read; None where it has no form that is known."""
+    if number == _US_PRIVACY:
+        return _us_privacy(text)
+    core, *others = text.split(".")
+    try:
+        bits = Bits(core, "")
+        version = bits.integer(6)
+    except SignalError:
+        return None
+    layout = LAYOUTS.get((number, version)) or DENY_ONLY.get((number, version))
+    if layout is None:
+        return None
+    fields = _denying_fields(bits, layout)
+    if number in _READ_TO_DENY and not layout.gpc:
+        for other in others:
+            fields |= _denying_list(other)
+        return UsSection(layout.name, version, MappingProxyType(fields), None)
+    gpc = True if any(map(_turns_gpc_on, others)) else None
+    return UsSection(layout.name, version, MappingProxyType(fields), gpc)
+
+
+def _denying_fields(bits: Bits, layout: Layout) -> dict[str, tuple[int, ...]]:
+    """Read the fields up to where the bits end, and keep of those that are no notices each "no" at its place."""
+    found: dict[str, tuple[int, ...]] = {}
+    for name, count in layout.fields:
+        try:
+            values = tuple(bits.integer(2) for _ in range(count))
+        except SignalError:
+            break
+        if name in _DENIALS or name in {_CHILDREN, _SENSITIVE}:
+            found |= _only_no(name, values)
+    return found
+
+
+def _denying_list(text: str) -> dict[str, tuple[int, ...]]:
+    try:
+        bits = Bits(text, "")
+        return _only_no(_SENSITIVE, tuple(bits.integer(2) for _ in range(8)))
+    except SignalError:
+        return {}
+
+
+def _only_no(name: str, values: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(_NO if value == _NO else 0 for value in values)} if _NO in values else {}
+
+
+def _turns_gpc_on(text: str) -> bool:
+    try:
+        bits = Bits(text, "")
+        return bits.integer(2) == 1 and bits.integer(1) == 1
+    except SignalError:
+        return False
+
+
+def _us_privacy(text: str) -> UsSection | None:
+    """Read the US Privacy string, such as "1YYN": version, notice, opt-out of sale, covered by an agreement."""
+    if len(text) != 4 or text[0] != "1" or not set(text[1:].upper()) <= set("YN-"):
+        return None
+    fields = {"sale_opt_out": (_NO,)} if text[2].upper() == "Y" else {}
+    return UsSection("uspv1", 1, MappingProxyType(fields), None)

@@ -129,7 +129,8 @@ class TcfString:
         -------
         ConsentState
             `GIVEN` if the person consented to each purpose and to the vendor, the vendor was shown as far as the
-            string says, and the publisher restricts none of it; `REFUSED` otherwise, and for no purposes.
+            string says, and the publisher restricts none of it; `REFUSED` otherwise, for no purposes, and for purpose 1
+            where the string says that it was not disclosed.
 
         Examples
         --------
@@ -142,7 +143,9 @@ class TcfString:
             restriction.purpose in wanted and vendor in restriction.vendors and restriction.kind != "require-consent"
             for restriction in self.restrictions
         )
-        return ConsentState.GIVEN if shown and agreed and not barred else ConsentState.REFUSED
+        # Whoever was not told of a purpose cannot have agreed to it, whatever its bit says.
+        untold = self.purpose_one_treatment and 1 in wanted
+        return ConsentState.GIVEN if shown and agreed and not barred and not untold else ConsentState.REFUSED
 
 
 def read_tcf(text: str, *, version: Literal["2.2", "2.3"] | None = None) -> TcfString:
@@ -153,8 +156,9 @@ def read_tcf(text: str, *, version: Literal["2.2", "2.3"] | None = None) -> TcfS
     text : str
         The string, without spaces.
     version : {"2.2", "2.3"}, optional
-        With ``"2.3"`` the segment of disclosed vendors must be there. It must be in any case where the string was
-        updated on or after 28 February 2026.
+        The segment of disclosed vendors must be there, since nobody can see whether it was cut off, and without it
+        vendors count as shown who were not. With ``"2.2"`` it may be missing where the string was last updated before
+        28 February 2026: say so only of strings that come from a store of that time, whole.
 
     Returns
     -------
@@ -190,9 +194,10 @@ def read_tcf(text: str, *, version: Literal["2.2", "2.3"] | None = None) -> TcfS
         disclosed if isinstance(disclosed, frozenset) else None,
         publisher if isinstance(publisher, PublisherConsent) else None,
     )
-    if disclosed is None and (version == "2.3" or said.last_updated >= _DISCLOSURE_NEEDED):
+    if disclosed is None and (version != "2.2" or said.last_updated >= _DISCLOSURE_NEEDED):
         message = (
-            "the TC string does not say which vendors were disclosed, as version 2.3 must; nothing is granted by it"
+            "the TC string does not say which vendors were disclosed, as version 2.3 must; nothing is granted by it. "
+            "Of a string from before 28 February 2026 that was stored whole, say version='2.2'"
         )
         raise SignalError(message)
     return said

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["LAYOUTS", "Layout"]
+__all__ = ["CHILD_DENIALS", "DENY_ONLY", "LAYOUTS", "Layout"]
 
 Fields = tuple[tuple[str, int], ...]
 
@@ -68,6 +68,7 @@ _CALIFORNIA: Fields = (
 )
 _SHARING, _PROCESSING = "sharing_notice", "processing_notice"
 _SENSITIVE_NOTICE: Fields = (("sensitive_data_processing_opt_out_notice", 1),)
+_SENSITIVE_NOTICE_IOWA: Fields = (("sensitive_data_opt_out_notice", 1),)
 
 _ALL = (
     Layout(7, "usnat", 1, _national(12, 2), gpc=True),
@@ -82,7 +83,7 @@ _ALL = (
     Layout(15, "usor", 1, _state(_PROCESSING, 11, 3, *_ADDITIONAL), gpc=True),
     Layout(16, "ustx", 1, _state(_PROCESSING, 8, 1, *_ADDITIONAL), gpc=True),
     Layout(17, "usde", 1, _state(_PROCESSING, 9, 5, *_ADDITIONAL), gpc=True),
-    Layout(18, "usia", 1, _state(_PROCESSING, 8, 1, notices=_SENSITIVE_NOTICE), gpc=True),
+    Layout(18, "usia", 1, _state(_PROCESSING, 8, 1, notices=_SENSITIVE_NOTICE_IOWA), gpc=True),
     Layout(19, "usne", 1, _state(_PROCESSING, 8, 1, *_ADDITIONAL), gpc=True),
     Layout(20, "usnh", 1, _state(_PROCESSING, 8, 3, *_ADDITIONAL), gpc=True),
     Layout(21, "usnj", 1, _state(_PROCESSING, 10, 5, *_ADDITIONAL), gpc=True),
@@ -90,3 +91,40 @@ _ALL = (
     Layout(23, "usmn", 1, _state(_PROCESSING, 8, 1, *_ADDITIONAL), gpc=True),
 )
 LAYOUTS = {(layout.section, layout.version): layout for layout in _ALL}
+
+
+def _recent(*fields: tuple[str, int]) -> Fields:
+    """Return the fields of the sections whose agreement comes first, as encoders write them."""
+    return (
+        ("mspa_covered_transaction", 1),
+        ("mspa_mode", 1),
+        ("processing_notice", 1),
+        ("sale_opt_out_notice", 1),
+        ("targeted_advertising_opt_out_notice", 1),
+        ("sale_opt_out", 1),
+        ("targeted_advertising_opt_out", 1),
+        *fields,
+        *_ADDITIONAL,
+    )
+
+
+_CHILD = ("known_child_sensitive_data_consents", 1)
+# What encoders write and what the published drafts say differ, so these sections are read for what they deny and for
+# nothing else. A later segment holds the Global Privacy Control where `gpc` is true, otherwise sensitive data.
+DENY_ONLY = {
+    (layout.section, layout.version): layout
+    for layout in (
+        Layout(24, "usmd", 1, _recent(), gpc=True),
+        Layout(25, "usin", 1, _recent(_CHILD), gpc=False),
+        Layout(26, "usky", 1, _recent(_CHILD), gpc=False),
+        Layout(27, "usri", 1, _recent(_CHILD), gpc=False),
+    )
+}
+
+_SALE, _SHARING_SCOPE, _ADVERTISING = "sale", "sharing", "cross-context-advertising"
+# Places (from 0) of `known_child_sensitive_data_consents` at which "no consent" is about one of the three scopes.
+CHILD_DENIALS = {
+    "usca": {0: _SALE, 1: _SHARING_SCOPE},
+    **{name: {1: _SALE, 2: _ADVERTISING} for name in ("usct", "usmt", "usnh", "usor")},
+    **{name: {1: _SALE, 2: _ADVERTISING, 3: _SALE, 4: _ADVERTISING} for name in ("usde", "usnj")},
+}

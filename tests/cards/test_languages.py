@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 from babel import Locale
+from babel.dates import format_date
+from babel.numbers import format_currency
 
 import xseg
 from xseg.cards import lint_words
@@ -105,22 +107,24 @@ def test_english_cards_are_plain(shop):
 
 
 @pytest.mark.parametrize(
-    ("locale", "amount", "share", "day"),
+    ("locale", "cldr", "share"),
     [
-        ("en", "€1,310.5", "at least", "24 November 2026"),
-        ("en-US", "€1,310.5", "at least", "November 24, 2026"),
-        ("de", "1.310,5\xa0€", "mindestens", "24. November 2026"),
-        ("de-CH", "EUR\xa01’310.5", "mindestens", "24. November 2026"),
-        ("fr", "1\u202f310,5\xa0€", "au moins", "24 novembre 2026"),
-        ("pt", "€\xa01.310,5", "pelo menos", "24 de novembro de 2026"),
-        ("ja", "€1,310.5", "以上", "2026年11月24日"),
+        ("en", "en_GB", "at least"),
+        ("en-US", "en_US", "at least"),
+        ("de", "de", "mindestens"),
+        ("de-CH", "de_CH", "mindestens"),
+        ("fr", "fr", "au moins"),
+        ("pt", "pt_PT", "pelo menos"),
+        ("ja", "ja", "以上"),
     ],
 )
-def test_numbers_currencies_and_dates_are_written_as_cldr_says(locale, amount, share, day):
+def test_numbers_currencies_and_dates_are_written_as_cldr_says(locale, cldr, share):
     language = language_of(locale)
-    assert Quantity("EUR", language=language).exact(1310.5).replace("\N{NARROW NO-BREAK SPACE}", "\u202f") == amount
+    # What CLDR says changes over the years, so it is asked and not stated.
+    amount = format_currency(1310.5, "EUR", locale=cldr, currency_digits=False, decimal_quantization=False)
+    assert Quantity("EUR", language=language).exact(1310.5) == amount
     assert share in language.say("condition.at_least", value="3")
-    assert language.date(NOW.date()) == day
+    assert language.date(NOW.date()) == format_date(NOW.date(), "long", locale=cldr)
 
 
 def test_polish_and_arabic_count_as_they_do():

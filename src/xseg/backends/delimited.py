@@ -22,7 +22,7 @@ import pandas as pd
 from xseg.core.texts import TextFacts, TextKind, TextReading, parse_numbers, parse_truths, plain_numbers
 from xseg.exceptions import ColumnWarning, DataError, ParameterError, warn_caller
 
-__all__ = ["ENDINGS", "DelimitedFile", "check_column_names", "ending_of"]
+__all__ = ["ENDINGS", "DelimitedFile", "check_column_names", "ending_of", "typed_cells"]
 
 ENDINGS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t", ".txt": ",", ".txt.gz": ","}
 _SEPARATORS = (",", ";", "\t", "|")
@@ -116,7 +116,7 @@ class DelimitedFile:
             next(rows)
             for batch in self._batches(rows, batch_rows):
                 columns = {
-                    self.names[place]: _typed([row.cells[place] for row in batch], reading, is_whole=is_whole)
+                    self.names[place]: typed_cells([row.cells[place] for row in batch], reading, is_whole=is_whole)
                     for place, reading, is_whole in zip(self._places, readings, self._are_whole, strict=True)
                 }
                 yield pd.DataFrame(columns)
@@ -158,7 +158,7 @@ class DelimitedFile:
     def _rows(self, separator: str | None = None) -> Iterator[Iterator[_Row]]:
         """Open the file and give its rows; blank lines are left out."""
         with self._open() as file:
-            yield self._read(csv.reader(file, delimiter=separator or self._separator))
+            yield self._read(csv.reader(file, delimiter=separator or self._separator, strict=True))
 
     def _read(self, reader: Any) -> Iterator[_Row]:
         try:
@@ -233,8 +233,9 @@ class DelimitedFile:
         )
 
     def _unreadable(self, error: Exception) -> DataError:
-        advice = "; compress the table again" if self._is_zipped else ""
-        return DataError(f"{self.path} cannot be read to its end: {error}{advice}")
+        if self._is_zipped:
+            return DataError(f"{self.path} is not a whole gzip file: {error}; compress the table again")
+        return DataError(f"{self.path} cannot be read to its end: {error}")
 
 
 def _check_options(separator: str | None, decimal: str | None, encoding: str | None) -> None:
@@ -286,7 +287,7 @@ def check_column_names(path: Path, names: Sequence[str]) -> list[str]:
     return stripped
 
 
-def _typed(cells: Sequence[str], reading: TextReading, *, is_whole: bool) -> "pd.Series[Any]":
+def typed_cells(cells: Sequence[str], reading: TextReading, *, is_whole: bool) -> "pd.Series[Any]":
     """Return the cells of a column as what they state."""
     if reading.kind is TextKind.NUMBER:
         values = plain_numbers(cells) if reading.decimal == "." else None

@@ -8,7 +8,7 @@ import numpy as np
 
 from xseg._optional import require
 from xseg.core.schema import Kind
-from xseg.core.tables import Column, Table, read_table
+from xseg.core.tables import Column, Table, read_table, text_column
 
 __all__ = ["parquet_tables"]
 
@@ -71,7 +71,7 @@ def _text(name: str, array: Any) -> Column:
     place[order] = np.arange(len(texts))
     place[-1] = -1
     codes = encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
-    return Column(name, Kind.CATEGORY, place[codes], tuple(texts[at] for at in order))
+    return text_column(name, place[codes], [texts[at] for at in order])
 
 
 def _nothing(name: str, array: Any) -> Column:

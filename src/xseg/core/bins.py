@@ -143,9 +143,21 @@ def as_kind(column: Column, feature: Feature) -> Column:
         return Column(column.name, feature.kind, np.full(len(column.values), -1))
     if column.kind is Kind.DATE:
         _refuse(column, feature)
+    if column.kind is Kind.NUMBER and feature.kind is Kind.BOOLEAN:
+        return _as_flags(column)
     if column.kind.is_numeric == feature.kind.is_numeric:
         return column
     return _from_texts(column, feature) if feature.kind.is_numeric else _refuse(column, feature)
+
+
+def _as_flags(column: Column) -> Column:
+    """Return numbers of 0 and 1 as truth values; others stay numbers, of which 1 and more is true."""
+    values = np.asarray(column.values)
+    return (
+        replace(column, kind=Kind.BOOLEAN)
+        if bool(((values == 0) | (values == 1) | (values != values)).all())
+        else column
+    )
 
 
 def _from_texts(column: Column, feature: Feature) -> Column:

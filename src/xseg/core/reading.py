@@ -14,7 +14,7 @@ from xseg.core.identifiers import number_evidence, text_evidence
 from xseg.core.numbers import NumberSummary
 from xseg.core.schema import Kind, Schema, suggestion
 from xseg.core.summaries import CategoryCounts, TableSummary
-from xseg.core.texts import TextKind, parse_numbers, parse_truths
+from xseg.core.texts import MAX_NUMBERED_CATEGORIES, TextKind, parse_numbers, parse_truths
 from xseg.exceptions import (
     ColumnTypeError,
     ColumnWarning,
@@ -26,8 +26,6 @@ from xseg.exceptions import (
 
 __all__ = ["ColumnReading", "TableReading", "has_own_names", "read_columns"]
 
-# Few different whole numbers that came as text are categories that somebody numbered.
-_MAX_NUMBERED_CATEGORIES = 20
 _FEW_OUTLIERS = 0.001
 _MIN_OUTLIERS = 3
 _FAR = 30.0
@@ -280,7 +278,7 @@ def _read_texts(counts: CategoryCounts, summary: TableSummary) -> _Read:
     if reading.kind is not TextKind.NUMBER:
         return _Read(Kind.CATEGORY, counts, problem=reading.problem, advice=advice)
     numbers = counts.as_numbers(parse_numbers(texts, reading.decimal), summary.max_distinct)
-    if not reading.problem and numbers.integral and numbers.n_distinct <= _MAX_NUMBERED_CATEGORIES:
+    if not reading.problem and numbers.integral and numbers.n_distinct <= MAX_NUMBERED_CATEGORIES:
         return _Read(Kind.CATEGORY, counts)
     read = _read_numbers(Kind.NUMBER, numbers, named=True, as_number=False, decimal=reading.decimal)
     return replace(read, problem=reading.problem, advice=advice) if reading.problem else read

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array
 from xseg.core.schema import Kind
 from xseg.exceptions import ColumnTypeError, DataError, SchemaError, UnsupportedTableError
 
-__all__ = ["Column", "Table", "check_alike_names", "match_columns", "raw_values", "read_table"]
+__all__ = ["Column", "Table", "check_alike_names", "match_columns", "raw_values", "read_table", "text_column"]
 
 _ARRAY_NAMES = "x{}"
 
@@ -263,9 +263,18 @@ def _has_arrow_order(native: Any) -> bool:
 
 def _from_text(name: str, objects: NDArray[np.object_]) -> Column:
     codes, categories = pd.factorize(objects, sort=True)
-    if len(categories) == 0:
-        return _missing(name, Kind.EMPTY, len(objects))
-    return Column(name, Kind.CATEGORY, codes, tuple(map(str, categories)))
+    return text_column(name, codes, [str(category) for category in categories])
+
+
+def text_column(name: str, codes: NDArray[np.signedinteger[Any]], texts: Sequence[str]) -> Column:
+    """Return a column of texts, given as codes into sorted ones; blank texts and code -1 are missing."""
+    is_known = np.array([bool(text.strip()) for text in texts], dtype=bool)
+    if not is_known.any():
+        return _missing(name, Kind.EMPTY, len(codes))
+    if not is_known.all():
+        place = np.append(np.where(is_known, np.cumsum(is_known) - 1, -1), -1)
+        codes, texts = place[codes], [text for text, known in zip(texts, is_known, strict=True) if known]
+    return Column(name, Kind.CATEGORY, codes, tuple(texts))
 
 
 def _from_objects(name: str, objects: NDArray[np.object_]) -> Column:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "MAX_NUMBERED_CATEGORIES",
     "MISSING_WORDS",
     "TRUTHS",
     "TextFacts",
@@ -39,6 +40,8 @@ MISSING_WORDS = frozenset(
 _MIN_NUMBER_SHARE = 0.9
 _MIN_WORTH_TELLING = 0.5
 _MIN_DATE_SHARE = 0.95
+MAX_NUMBERED_CATEGORIES = 20
+"""So many different whole numbers or fewer, in a column whose type is text, are categories that somebody numbered."""
 
 _SIGN = "[-+\u2212]?"
 _CURRENCY = r"(?:US\$|[$€£¥₹₩₽₺₫]|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|AUD|CAD|kr|zł)"

@@ -2,11 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from xseg._optional import require
-from xseg.backends.delimited import ENDINGS, DelimitedFile, check_column_names, ending_of
+from xseg.backends.delimited import ENDINGS, DelimitedFile, check_column_names, ending_of, typed_cells
+from xseg.core.texts import MAX_NUMBERED_CATEGORIES, TextFacts, TextKind, TextReading
 from xseg.exceptions import DataError, UnsupportedTableError
 
 _BATCH_ROWS = 65_536
@@ -44,7 +46,8 @@ def load_table(
     Returns
     -------
     pandas.DataFrame of shape (n_rows, n_columns)
-        Column names are strings. A Parquet file knows the types of its columns, so those stay as they are.
+        Column names are strings. A Parquet file knows the types of its columns; there only texts
+        are read as the numbers or truth values they state.
 
     Raises
     ------
@@ -107,4 +110,20 @@ def _read_parquet(file: Path) -> pd.DataFrame:
     if table.empty:
         message = f"{file} has a header and no rows; a table needs at least one row"
         raise DataError(message)
-    return table.set_axis([str(name) for name in table.columns], axis=1)
+    table = table.set_axis([str(name) for name in table.columns], axis=1)
+    for name in table.columns:
+        if isinstance(table[name].dtype, pd.StringDtype) or pd.api.types.infer_dtype(table[name]) == "string":
+            table[name] = _read_texts(table[name])
+    return table
+
+
+def _read_texts(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return a column that was stored as text as the numbers or truth values it states, as a segmenter reads it."""
+    cells = ["" if cell is None or cell != cell else str(cell) for cell in column.tolist()]
+    facts = TextFacts()
+    facts.add_cells(cells, range(len(cells)))
+    reading = facts.read()
+    is_whole = facts.n_whole == facts.number.n_cells
+    if reading.kind is TextKind.NUMBER and is_whole and len(set(cells) - {""}) <= MAX_NUMBERED_CATEGORIES:
+        reading = TextReading(TextKind.TEXT)
+    return typed_cells(cells, reading, is_whole=False).set_axis(column.index)

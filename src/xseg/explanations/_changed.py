@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from xseg.core.bins import Bins, FeatureBins
 from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table
+from xseg.core.texts import parse_numbers, parse_truths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,10 +190,28 @@ def _series(column: Column) -> Any:
     return np.array(column.values)
 
 
+def _is_text(column: Any) -> bool:
+    import pandas as pd
+
+    return isinstance(column.dtype, pd.StringDtype) or (
+        column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "string"
+    )
+
+
+def _mark(bins: FeatureBins) -> str:
+    return bins.feature.decimal or "."
+
+
 def _column(old: Any, rows: NDArray[np.int64], values: NDArray[np.float64], bins: FeatureBins) -> Any:
     import pandas as pd
 
     new = _told(bins, values)
+    if bins.feature.kind.is_numeric and _is_text(old):
+        read = parse_truths if bins.feature.kind is Kind.BOOLEAN else partial(parse_numbers, decimal=_mark(bins))
+        old = pd.Series(read(old.astype(object).where(old.notna(), "").tolist()), index=old.index)
+    if bins.feature.kind is Kind.BOOLEAN and not pd.api.types.is_bool_dtype(old.dtype) and old.dtype != object:
+        # A flag of 0 and 1 stays one.
+        new = [int(value) for value in new]
     if isinstance(old.dtype, pd.CategoricalDtype):
         lacking = [name for name in dict.fromkeys(new) if name not in old.cat.categories]
         column = old.cat.add_categories(lacking) if lacking else old.copy()

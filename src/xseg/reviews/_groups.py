@@ -64,7 +64,8 @@ def anonymity_of_rules(subject: Subject) -> Iterator[Found]:
 def anonymity_of_prototypes(subject: Subject) -> Iterator[Found]:
     """Find prototypes that sum up fewer people than a group must have."""
     members, least = getattr(subject.segmenter, "min_members", None), subject.policy.minimum_group_size
-    if members is not None and members < least:
+    has_prototypes = hasattr(subject.segmenter, "prototypes_")
+    if has_prototypes and members is not None and members < least:
         message = f"A prototype sums up at least {members:,} people; the least allowed is {least:,}."
         yield Found("warning", "prototypes", message, f"fit with min_members={least}", {"members": members})
 

@@ -158,7 +158,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             validate_data(self, shaped, reset=reset, skip_check_array=True)
         except (TypeError, ValueError) as error:
             raise SchemaError(str(error)) from error
-        return table
+        return table if reset else self.profile_.bins.read(table)
 
     def _remember_backend(self, names: tuple[str, ...]) -> None:
         """Set what scikit-learn calls the features, from the columns of a backend."""

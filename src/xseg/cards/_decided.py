@@ -14,6 +14,7 @@ from xseg.cards._naming import Naming
 from xseg.cards._standing import standing_of
 from xseg.consent import Identities, Ledger
 from xseg.exceptions import ParameterError
+from xseg.ink import Language
 from xseg.policy import Policy
 from xseg.segmenters import fold
 
@@ -128,10 +129,11 @@ def decided_cards(
     standing = standing_of(model, naming)
     same = edition.facts(standing)
     unused = tuple(used.label for used in standing.used)
+    languages: dict[Language, Language] = {}
 
     def made(why: Ground, segment: int | str | None, reference: str | None) -> DecidedCard:
         asking = asking_of(ledger, identities, None if reference is None else [reference], moment)
-        return DecidedCard(
+        card = DecidedCard(
             why=why,
             segment=None if segment is None else naming.segments[int(model.segments_.position(segment))],
             not_used=unused,
@@ -139,5 +141,7 @@ def decided_cards(
             consent=None if asking is None else Said(asking, standing.purposes).facts(0),
             **same,
         )
+        card._languages = languages
+        return card
 
     return made

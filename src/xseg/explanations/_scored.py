@@ -106,12 +106,13 @@ class _Box:
         pattern = 0
         for j, failing in self._bits:
             pattern |= failing[codes[j]]
-        if pattern not in self._lines:
+        line = self._lines.get(pattern)
+        if line is None:
             table = np.zeros((1, len(self.players)))
             share = self._background.weight / self._background.weight.sum()
             shapley_table(np.array([pattern], dtype=np.uint32), self._background.pattern, share, *self._weights, table)
-            self._lines[pattern] = table[0].tolist()
-        return self._lines[pattern]
+            line = self._lines[pattern] = table[0].tolist()
+        return line
 
 
 def _boxes_by_code(inside: NDArray[np.bool_]) -> list[int]:

@@ -1,9 +1,31 @@
-"""Late imports of packages that are not installed with xseg itself."""
+"""Late imports of packages that are slow, or not installed with xseg itself."""
 
+import sys
+from contextlib import suppress
 from importlib import import_module
+from threading import Thread
 from types import ModuleType
 
 from xseg.exceptions import OptionalDependencyError
+
+
+def import_shap() -> None:
+    """Import shap in a thread of its own, if it is not imported yet.
+
+    shap keeps the errors of its optional imports, and with them the frames of all functions that led to its first
+    import. Imported where it is needed, it would keep the table that was to be explained for as long as the process
+    runs. An import that fails in the thread is repeated, and raises, where shap is used.
+    """
+    if "shap" in sys.modules:
+        return
+
+    def attempt() -> None:
+        with suppress(ImportError):
+            import_module("shap")
+
+    thread = Thread(target=attempt)
+    thread.start()
+    thread.join()
 
 
 def require(module: str, *, extra: str, purpose: str) -> ModuleType:

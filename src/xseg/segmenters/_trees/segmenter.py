@@ -21,7 +21,7 @@ from xseg.core.scaling import SCALINGS
 from xseg.core.tables import Table
 from xseg.core.totals import RowTotal
 from xseg.core.tree import ThresholdTree
-from xseg.exceptions import DataError, ParameterError, XsegWarning
+from xseg.exceptions import DataError, ParameterError, UnsupportedModelError, XsegWarning
 from xseg.segmenters._alignment import align, choose_names
 from xseg.segmenters._learning.kmeans import lloyd
 from xseg.segmenters._learning.preparation import Prepared, prepare
@@ -275,11 +275,27 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         -------
         float
             Minus the cost: the higher, the better.
+
+        Raises
+        ------
+        UnsupportedModelError
+            The segmenter was made by `xseg.fold`, and knows no distances between raw rows.
         """
         del y
-        self._check_fitted()
+        self._check_has_distances("score")
         backend = self._backend(X, sample_weight)
         return -backend.sum(RowTotal(self._distances)).total / backend.weight_unit
+
+    def _check_has_distances(self, asked: str) -> None:
+        """Raise an error if the segmenter is not fitted, or was folded, so that it has no means in raw units."""
+        self._check_fitted()
+        if not self.means_.shape[1]:
+            message = (
+                f"{asked} needs the distances of the fit; those are between transformed rows, and a {type(self).__name__} "
+                f"that xseg.fold made has none. Use the pipeline itself (pipeline.score(X)), or its last step with rows "
+                "that the other steps transformed (pipeline[-1] and pipeline[:-1].transform(X))"
+            )
+            raise UnsupportedModelError(message)
 
     def _distances(self, table: Table) -> NDArray[np.float64]:
         """Give the squared distance of each row to the mean of its segment."""

@@ -291,9 +291,9 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         self._check_fitted()
         if not self.means_.shape[1]:
             message = (
-                f"{asked} needs the distances of the fit; those are between transformed rows, and a {type(self).__name__} "
-                f"that xseg.fold made has none. Use the pipeline itself (pipeline.score(X)), or its last step with rows "
-                "that the other steps transformed (pipeline[-1] and pipeline[:-1].transform(X))"
+                f"{asked} needs the distances of the fit, which are between transformed rows; what xseg.fold makes of a "
+                "pipeline has none. Use the pipeline itself (pipeline.score(X)), or its last step with rows that the "
+                "other steps transformed (pipeline[-1] and pipeline[:-1].transform(X))"
             )
             raise UnsupportedModelError(message)
 

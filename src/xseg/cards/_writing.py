@@ -16,6 +16,7 @@ from xseg.cards._make import make_cards
 from xseg.cards._sinks import FORMS, PEOPLE_IN_A_PART, sinks_of
 from xseg.cards._stems import file_stems, id_of
 from xseg.consent import ConsentGate, Identities, Ledger
+from xseg.core.pairing import order_like
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError, ParameterError
 from xseg.export import approval_of, fingerprint
@@ -101,7 +102,8 @@ def write_cards(
         Where to write; made if it is not there. It remembers the model, whether it is approved, the policy, people and
         language, and refuses others; it also remembers the day, which stays that of the first call.
     ids : sequence of shape (n_rows,)
-        A name for each person; it becomes the file name and the card's reference.
+        A name for each person; it becomes the file name and the card's reference. A pandas Series is matched with
+        `X` by its index.
     policy : Policy, path or None, default=None
         What the people may be told.
     forms : sequence of {"html", "text", "markdown", "json", "email", "svg", "png", "pdf", "jsonl", "parquet"}, \
@@ -151,7 +153,7 @@ default=("html",)
     if len(ids) != n_rows:
         message = f"there are {len(ids)} ids for {n_rows} rows; give one for each"
         raise DataError(message)
-    stems, target = file_stems(ids), Path(folder)
+    stems, target = file_stems(order_like(X, ids, "ids")), Path(folder)
     told = Policy.of(getattr(segmenter, "policy", None) if policy is None else policy)
     told.check_columns(read_table(X).names)
     language_of(told.locale if locale is None else locale, tone)

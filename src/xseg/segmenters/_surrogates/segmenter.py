@@ -16,6 +16,7 @@ from xseg.backends import Backend
 from xseg.core.bins import Bins
 from xseg.core.boxes import MAX_TESTS, BoxModel
 from xseg.core.fixed_point import check_weights
+from xseg.core.pairing import order_like
 from xseg.core.profiles import Profile
 from xseg.core.tree import ThresholdTree
 from xseg.exceptions import DataError, UnsupportedModelError, XsegWarning
@@ -269,7 +270,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         own = self.predict(X)
         if labels is None and self.estimator_ is None:
             return np.full(len(own), _NOT_KNOWN)
-        given = said_of(self.estimator_, X) if labels is None else np.asarray(labels)
+        given = said_of(self.estimator_, X) if labels is None else np.asarray(order_like(X, labels, "labels"))
         if given.shape != own.shape:
             message = f"there are labels of shape {given.shape} for {len(own)} rows; give one label for each row"
             raise DataError(message)

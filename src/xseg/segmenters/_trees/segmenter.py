@@ -291,8 +291,8 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         self._check_fitted()
         if not self.means_.shape[1]:
             message = (
-                f"{asked} needs the distances of the fit, which are between transformed rows; what xseg.fold makes of a "
-                "pipeline has none. Use the pipeline itself (pipeline.score(X)), or its last step with rows that the "
+                f"{asked} needs the distances of the fit, which are between transformed rows; what xseg.fold makes of "
+                "a pipeline has none. Use the pipeline itself (pipeline.score(X)), or its last step with rows that the "
                 "other steps transformed (pipeline[-1] and pipeline[:-1].transform(X))"
             )
             raise UnsupportedModelError(message)

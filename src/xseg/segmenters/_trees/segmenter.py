@@ -22,7 +22,7 @@ from xseg.core.tables import Table
 from xseg.core.totals import RowTotal
 from xseg.core.tree import ThresholdTree
 from xseg.exceptions import DataError, ParameterError, UnsupportedModelError, XsegWarning
-from xseg.segmenters._alignment import align, choose_names
+from xseg.segmenters._alignment import align, choose_names, warn_if_names_move
 from xseg.segmenters._learning.kmeans import lloyd
 from xseg.segmenters._learning.preparation import Prepared, prepare
 from xseg.segmenters._learning.reference import reference_partition
@@ -79,7 +79,8 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
     n_init : int, default=10
         How many runs of k-means to choose the reference from.
     segment_names : sequence of str, default=None
-        Names to use, largest segment first; None proposes names.
+        Names to use, largest segment first; None proposes names. Fitted again, another segment may be the largest:
+        ``fit(X, align_to=earlier)`` keeps names with their people.
     forbid : sequence of str, default=()
         Columns that must neither be asked about nor count in the distance.
     random_state : int, RandomState instance or None, default=None
@@ -394,6 +395,8 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             aligned = align(align_to, raw, labels, len(order))
             tree, order, inherited = _renumbered(tree, aligned.order), order[aligned.order], aligned.names
             labels = np.argsort(aligned.order)[labels].astype(np.int32)
+        else:
+            warn_if_names_move(self, raw, labels, len(order), stacklevel=4)
         self.n_segments_ = len(order)
         if self.n_segments_ < n_segments:
             message = (
@@ -408,7 +411,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             profile=counted.profile,
             coding=Coding(prepared.bins, space.embedding),
             means=found.means[order],
-            names=choose_names(counted.profile, self.segment_names, inherited),
+            names=choose_names(counted.profile, counted.model.used_features, self.segment_names, inherited),
             costs=(max(found.cost, 0.0) / weight_unit, reference_cost / weight_unit),
             mean_depth=float(tree.node_depth[tree.leaves] @ mass / mass.sum()),
         )

@@ -31,6 +31,7 @@ __all__ = [
     "SignalError",
     "SurveyError",
     "TouchpointError",
+    "UnknownSegmentsWarning",
     "UnsupportedModelError",
     "UnsupportedTableError",
     "XsegError",
@@ -157,6 +158,10 @@ class XsegWarning(UserWarning):
 
 class RareCategoriesWarning(XsegWarning):
     """A column has more categories than codes; the rare ones were folded together."""
+
+
+class UnknownSegmentsWarning(XsegWarning):
+    """A policy describes segments that the model does not have, so that nobody is told what it says of them."""
 
 
 class LargeComponentWarning(XsegWarning):

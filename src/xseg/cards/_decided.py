@@ -124,7 +124,10 @@ def decided_cards(
 ) -> Callable[[Ground, int | str | None, str | None], DecidedCard]:
     """Prepare what such cards have in common; gives a maker of ground, segment and reference."""
     model, moment = fold(segmenter), moment_of(now)
-    edition = edition_of(segmenter, Policy.of(policy), locale, tone, moment)
+    told = Policy.of(policy)
+    told.check_columns(model.profile_.bins.schema.names)
+    told.check_segments(model.segment_names_)
+    edition = edition_of(segmenter, told, locale, tone, moment)
     naming = Naming(model, model.profile_.bins.schema.names, edition.policy, edition.language)
     standing = standing_of(model, naming)
     same = edition.facts(standing)

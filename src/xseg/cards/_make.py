@@ -137,6 +137,11 @@ def make_cards(
     ConsentError
         There is a ledger, and no ids to ask it about.
 
+    Warns
+    -----
+    UnknownSegmentsWarning
+        The policy describes segments that the model does not have.
+
     Examples
     --------
     >>> import xseg
@@ -156,6 +161,7 @@ def make_cards(
     ids, agreement = order_like(X, ids, "ids"), order_like(X, agreement, "agreement")
     told = Policy.of(policy)
     told.check_columns(table.names)
+    told.check_segments(model.segment_names_)
     if ids is not None and len(ids) != len(table):
         message = f"there are {len(ids)} ids for {len(table)} rows; give one for each"
         raise DataError(message)

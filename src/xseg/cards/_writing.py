@@ -22,6 +22,7 @@ from xseg.exceptions import DataError, ParameterError
 from xseg.export import approval_of, fingerprint
 from xseg.ink import language_of
 from xseg.policy import Policy
+from xseg.segmenters._pipelines.route import route_of
 
 __all__ = ["MANIFEST", "WrittenCards", "write_cards"]
 
@@ -153,14 +154,15 @@ default=("html",)
     if len(ids) != n_rows:
         message = f"there are {len(ids)} ids for {n_rows} rows; give one for each"
         raise DataError(message)
+    model = segmenter.segmenter_ if isinstance(segmenter, ConsentGate) else segmenter
     stems, target = file_stems(order_like(X, ids, "ids")), Path(folder)
     told = Policy.of(getattr(segmenter, "policy", None) if policy is None else policy)
     told.check_columns(read_table(X).names)
+    told.check_segments(route_of(model).segmenter.segment_names_)
     language_of(told.locale if locale is None else locale, tone)
     target.mkdir(parents=True, exist_ok=True)
     remove_drafts(target)
     moment = datetime.now(UTC) if now is None else now
-    model = segmenter.segmenter_ if isinstance(segmenter, ConsentGate) else segmenter
     # Cards that were written before somebody said something new are other cards.
     asked = segmenter.ledger if isinstance(segmenter, ConsentGate) else ledger
     about = _about(model, told, stems, locale, tone) | {

@@ -107,5 +107,6 @@ def make_report(
     segmenter._check_fitted()
     told = Policy.of(policy)
     told.check_columns(segmenter.profile_.bins.schema.names)
+    told.check_segments(segmenter.segment_names_)
     found = None if X is None or segmenter.n_segments_ < 2 else structure(X, segmenter.n_segments_, random_state=0)
     return Report(gather(segmenter, told, Measured(found, stability, tradeoff), approval))

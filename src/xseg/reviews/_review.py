@@ -272,6 +272,7 @@ def review(
     segmenter = fold(segmenter)
     segmenter._check_fitted()
     told = Policy.of(policy)
+    told.check_segments(segmenter.segment_names_)
     table = None if X is None else _table(X, segmenter)
     subject = Subject(
         segmenter=segmenter,

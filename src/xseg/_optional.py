@@ -36,3 +36,9 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
         package = module.partition(".")[0]
         message = f"{purpose} needs the package {package!r}, which is not installed: pip install 'xseg[{extra}]'"
         raise OptionalDependencyError(message) from error
+    except OSError as error:
+        message = (
+            f"{purpose} needs the package {module.partition('.')[0]!r}, which cannot load a library of the system: {error}. "
+            "Install that library; the documentation of the package lists what it needs"
+        )
+        raise OptionalDependencyError(message) from error

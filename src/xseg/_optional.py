@@ -38,7 +38,7 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
         raise OptionalDependencyError(message) from error
     except OSError as error:
         message = (
-            f"{purpose} needs the package {module.partition('.')[0]!r}, which cannot load a library of the system: {error}. "
+            f"{purpose} needs the package {module.partition('.')[0]!r}, which cannot load a system library: {error}. "
             "Install that library; the documentation of the package lists what it needs"
         )
         raise OptionalDependencyError(message) from error

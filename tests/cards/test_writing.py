@@ -331,5 +331,5 @@ def test_a_missing_library_of_the_system_is_said(shop, monkeypatch):
         raise OSError(errno.ENOENT, "cannot load library 'libpango-1.0-0'", name)
 
     monkeypatch.setattr("xseg._optional.import_module", fail)
-    with pytest.raises(OptionalDependencyError, match=r"a card as PDF.*library of the system.*libpango"):
+    with pytest.raises(OptionalDependencyError, match=r"a card as PDF.*system library.*libpango"):
         xseg.make_cards(segmenter, customers.head(1))[0].pdf()

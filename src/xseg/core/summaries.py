@@ -18,12 +18,23 @@ from xseg.core.fixed_point import fixed_unit
 from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.statistics import RawBlock
 from xseg.core.tables import Column
-from xseg.exceptions import ColumnTypeError, SchemaError
+from xseg.exceptions import ColumnTypeError, DataError, SchemaError
 
-__all__ = ["CategoryCounts", "CellSplit", "Moments", "NumberSummary", "TableSummary"]
+__all__ = ["MAX_NUMBER", "CategoryCounts", "CellSplit", "Moments", "NumberSummary", "TableSummary"]
+
+# Cells are keyed by single precision, which ends at 3.4e38; squares of such numbers can still be added.
+MAX_NUMBER = 1e38
 
 N_SPLITS = 256
 _ALL_BUT_SIGN = np.int32(2**31 - 1)
+
+
+def _too_large(name: str, value: float) -> DataError:
+    message = (
+        f"numbers must lie between -{MAX_NUMBER:g} and {MAX_NUMBER:g}, and column {name!r} holds {value:g}; correct "
+        "the value, replace it by NaN if it is not known, or express the column in a larger unit"
+    )
+    return DataError(message)
 
 
 def cell_keys(values: NDArray[np.float64]) -> NDArray[np.int32]:
@@ -56,6 +67,8 @@ class NumberSummary:
         low, high, known, whole, infinite = count_numbers(values, weights, self.cells)
         if infinite >= 0:
             raise column.infinite(infinite)
+        if max(high, -low) > MAX_NUMBER:
+            raise _too_large(column.name, high if high > MAX_NUMBER else low)
         self.low, self.high = min(self.low, low), max(self.high, high)
         self.known += known
         self.integral = self.integral and whole

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xseg._files import remove_drafts
+from xseg.backends.workers import count_workers
 from xseg.cards._any_card import AnyCard
 from xseg.cards._gated import make_gated_cards
 from xseg.cards._make import make_cards
@@ -132,7 +133,7 @@ default=("html",)
         Ids are missing or repeated, the folder holds other cards (the error says what differs), or a file cannot be
         written.
     ParameterError
-        A form, language or tone is not known.
+        A form, language or tone is not known, or `n_jobs` is not allowed.
     OptionalDependencyError
         Parquet needs ``xseg[parquet]``, and PDF ``xseg[pdf]``.
 
@@ -149,6 +150,7 @@ default=("html",)
     >>> write_cards(segmenter, some, folder, ids=list(some.index)).n_kept
     4
     """
+    count_workers(n_jobs)
     unknown = [form for form in forms if form not in FORMS]
     if unknown or not forms:
         message = f"forms must be some of {', '.join(FORMS)}; got {list(forms)}"

@@ -10,7 +10,7 @@ from warnings import warn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClusterMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from xseg.backends import Backend
@@ -311,6 +311,13 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         agrees = self.agreement(X, None if self.estimator_ is not None else y) == _YES
         weights, _ = check_weights(sample_weight, len(agrees))
         return float(np.average(agrees, weights=weights))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if self.estimator is not None:
+            # The stand-in could learn from rows with missing values, but its original is asked about them first.
+            tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
+        return tags
 
     def _show(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Shown:
         """Ask the original about the rows."""

@@ -38,6 +38,7 @@ __all__ = [
     "SurveyError",
     "TouchpointError",
     "UnknownPurposeWarning",
+    "UnknownSegmentsWarning",
     "UnsupportedModelError",
     "UnsupportedTableError",
     "XsegError",
@@ -194,6 +195,10 @@ class ColumnWarning(XsegWarning):
 
 class RareCategoriesWarning(XsegWarning):
     """A column has more categories than codes; the rare ones were folded together."""
+
+
+class UnknownSegmentsWarning(XsegWarning):
+    """A policy describes segments that the model does not have, so that nobody is told what it says of them."""
 
 
 class RunningWorkersWarning(XsegWarning):

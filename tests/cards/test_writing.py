@@ -1,5 +1,6 @@
 """Many cards: in every form, in parallel, and taken up again after a kill at any point."""
 
+import errno
 import json
 import os
 import signal
@@ -7,13 +8,21 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 import xseg
-from xseg.cards import FORMS, write_cards
-from xseg.exceptions import DataError, ParameterError
+from xseg.cards import FORMS, remove_cards, write_cards
+from xseg.cards._stems import file_stems
+from xseg.cli import app
+from xseg.consent import ConsentGate, Identities, Ledger
+from xseg.exceptions import DataError, OptionalDependencyError, ParameterError
+from xseg.rights import ActionLog
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -115,7 +124,7 @@ def test_what_is_taken_up_keeps_the_day_and_refuses_other_people(shop, tmp_path)
     for changed in ({"policy": {"minimum_group_size": 7}}, {"locale": "de"}, {"tone": "formal"}):
         with pytest.raises(DataError, match="holds cards of another"):
             write_cards(segmenter, some, tmp_path, ids=ids, forms=["json"], **changed)
-    with pytest.raises(DataError, match="another people"):
+    with pytest.raises(DataError, match="differs in: people, values of the people"):
         write_cards(segmenter, some.tail(19), tmp_path, ids=ids[1:], forms=["json"])
     (tmp_path / "xseg-cards.json").write_text("{}")
     with pytest.raises(DataError, match="another kind"):
@@ -143,3 +152,184 @@ def test_every_form_is_written(shop, tmp_path):
     assert len(written) == len(FORMS) + 1
     for name, start in starts.items():
         assert written[name].startswith(start)
+
+
+def changed_orders(customers, segmenter):
+    """The same call with one thing changed, and what the error calls it."""
+    table, ids = customers.head(12), list(customers.index[:12])
+    ledger, links = Ledger(), Identities()
+    ledger.append(ids[0], "offers", "given", source="account")
+    links.link(ids[0], "a telephone", kind="login")
+    other = xseg.TreeSegmenter(3, random_state=0, effort="fast").fit(customers)
+    same = {"ids": ids, "ledger": ledger, "identities": links, "policy": xseg.customers_policy()}
+    later = Ledger()
+    later.append(ids[0], "offers", "refused", source="account")
+    more = Identities()
+    more.link(ids[0], "another telephone", kind="login")
+    return (segmenter, table, same), {
+        "values of the people": (segmenter, table.assign(spend_year=table["spend_year"] + 1), same),
+        "people": (segmenter, table, {**same, "ids": [*ids[1:], ids[0]]}),
+        "model": (other, table, same),
+        "state of the ledger": (segmenter, table, {**same, "ledger": later}),
+        "links between identifiers": (segmenter, table, {**same, "identities": more}),
+        "policy": (segmenter, table, {**same, "policy": None}),
+        "locale": (segmenter, table, {**same, "locale": "fr"}),
+        "tone": (segmenter, table, {**same, "tone": "formal"}),
+    }
+
+
+def test_cards_of_other_inputs_are_refused_by_name_and_overwritten_on_request(shop, tmp_path):
+    customers, segmenter, _ = shop
+    first, others = changed_orders(customers, segmenter)
+    folder = tmp_path / "cards"
+    forms = ["json", "text", "jsonl"]
+    write_cards(first[0], first[1], folder, forms=forms, now=NOW, **first[2])
+    again = write_cards(first[0], first[1].copy(), folder, forms=forms, now=NOW, **first[2])
+    assert (again.n_written, again.n_kept) == (0, 12)
+    kept = contents(folder)
+    for what, (model, table, options) in others.items():
+        with pytest.raises(DataError, match=rf"cards of another call, which differs in: .*{what}.*overwrite"):
+            write_cards(model, table, folder, forms=forms, now=NOW, **options)
+        assert contents(folder) == kept
+    for model, table, options in others.values():
+        new = tmp_path / "new"
+        written = write_cards(model, table, folder, forms=["json"], now=NOW, overwrite=True, **options)
+        write_cards(model, table, new, forms=["json"], now=NOW, overwrite=True, **options)
+        assert (written.n_written, written.n_kept) == (12, 0)
+        assert contents(folder) == contents(new)
+
+
+def test_nobody_keeps_the_card_of_last_month(shop, tmp_path):
+    customers, segmenter, _ = shop
+    ids = [str(number) for number in range(60)]
+    may, june = customers.iloc[:60], customers.iloc[60:120]
+    write_cards(segmenter, may, tmp_path, ids=ids, forms=["json"])
+    with pytest.raises(DataError, match="values of the people"):
+        write_cards(segmenter, june, tmp_path, ids=ids, forms=["json"])
+    (tmp_path / "notes.md").write_text("mine")
+    (tmp_path / "cards-of-mine.jsonl").write_text("mine")
+    fewer = write_cards(segmenter, june.head(50), tmp_path, ids=ids[:50], forms=["json"], overwrite=True)
+    assert fewer.n_written == 50
+    assert len(list(tmp_path.glob("*.json"))) == 51
+    assert (tmp_path / "notes.md").read_text() == (tmp_path / "cards-of-mine.jsonl").read_text() == "mine"
+    for row in range(50):
+        card = json.loads((tmp_path / f"{row}.json").read_text())
+        assert card["segment"]["index"] == segmenter.predict(june.iloc[[row]])[0]
+
+
+def test_the_same_table_from_another_container_is_the_same(shop, tmp_path):
+    _, segmenter, folder = shop
+    some = pd.read_parquet(folder / "customers.parquet").head(15)
+    write_cards(segmenter, some, tmp_path, ids=range(15), forms=["json"])
+    shuffled = some["channel"].astype("category")
+    shuffled = shuffled.cat.reorder_categories(shuffled.cat.categories[::-1])
+    for same in (some.copy(), some.assign(channel=shuffled), some.assign(spend_year=some["spend_year"].astype(object))):
+        assert write_cards(segmenter, same, tmp_path, ids=range(15), forms=["json"]).n_kept == 15
+
+
+def test_the_gate_and_what_people_asked_of_it_count(shop, tmp_path):
+    customers, segmenter, _ = shop
+    some, log, ledger = customers.head(30), ActionLog(), Ledger()
+    for name in some.index:
+        ledger.append(name, "offers", "given", source="account")
+    gate = ConsentGate(segmenter, ledger, "offers", log=log).fit(some, subject_ids=some.index)
+    write_cards(gate, some, tmp_path, ids=some.index, forms=["json"], now=NOW)
+    person = some.index[0]
+    xseg.Profile(segmenter, xseg.customers_policy(), ledger, person, some.head(1), purpose="offers", log=log).object()
+    with pytest.raises(DataError, match="receipts in the log of the gate"):
+        write_cards(gate, some, tmp_path, ids=some.index, forms=["json"], now=NOW)
+
+
+def test_a_folder_whose_people_were_removed_is_not_overwritten(shop, tmp_path):
+    customers, segmenter, _ = shop
+    some = customers.head(4)
+    write_cards(segmenter, some, tmp_path, ids=some.index, forms=["json"])
+    remove_cards(tmp_path, [some.index[0]])
+    assert some.index[0] not in (tmp_path / "xseg-cards.json").read_text()
+    for overwrite in (False, True):
+        with pytest.raises(DataError, match="write to another folder, or empty"):
+            write_cards(segmenter, some, tmp_path, ids=some.index, forms=["json"], overwrite=overwrite)
+
+
+def test_the_command_line_refuses_other_inputs_and_overwrites_them(shop, tmp_path):
+    customers, _, folder = shop
+    table = tmp_path / "people.csv"
+    command = ["cards", str(folder / "model.json"), str(table), "--id-column", "who", "--form", "json", "--out"]
+    customers.head(9).assign(who=range(9)).to_csv(table, index=False)
+    run = [*command, str(tmp_path / "out")]
+    assert CliRunner().invoke(app, run).exit_code == 0
+    assert "9 were there already" in " ".join(CliRunner().invoke(app, run).output.split())
+    customers.iloc[9:18].assign(who=range(9)).to_csv(table, index=False)
+    refused = CliRunner().invoke(app, run)
+    assert refused.exit_code != 0
+    assert "--overwrite" in str(refused.exception)
+    assert "9 cards written" in " ".join(CliRunner().invoke(app, [*run, "--overwrite"]).output.split())
+
+
+LONG = ["a" * 300, "ü" * 300, "ü" * 300 + "x", "人" * 400, "a" * 400 + "=", "x.y/" * 120, "a" * 96 + "=" + "0" * 40]
+
+
+def test_long_ids_get_short_names_that_differ_and_are_listed(shop, tmp_path):
+    customers, segmenter, _ = shop
+    some = customers.head(len(LONG))
+    write_cards(segmenter, some, tmp_path, ids=LONG, forms=["json", "email"])
+    listed = json.loads((tmp_path / "xseg-cards.json").read_text())
+    assert len(listed["files"]) == len(set(listed["files"])) == len(LONG)
+    for name, stem in zip(LONG, listed["files"], strict=True):
+        assert listed["shortened"].get(stem, name) == name
+        assert json.loads((tmp_path / f"{stem}.json").read_text())["reference"] == name
+        assert (tmp_path / f"{stem}.email.html").exists()
+    assert write_cards(segmenter, some, tmp_path, ids=LONG, forms=["json"]).n_kept == len(LONG)
+    assert remove_cards(tmp_path, LONG) == 2 * len(LONG)
+    assert [path.name for path in tmp_path.iterdir()] == ["xseg-cards.json"]
+
+
+@given(st.lists(st.text(min_size=1, max_size=400), min_size=1, max_size=5, unique_by=lambda text: text.strip()))
+def test_every_text_is_a_name_of_a_file_of_its_own(names):
+    names = [name for name in names if name.strip()]
+    stems = list(file_stems(names))
+    assert len(set(stems)) == len(names)
+    assert all(len(stem.encode()) <= 200 and not set(stem) & set('/\\:*?"<>|.\0') for stem in stems)
+
+
+def test_ids_that_are_no_text_are_refused(shop, tmp_path):
+    customers, segmenter, _ = shop
+    with pytest.raises(DataError, match="row 1 holds half of a character"):
+        write_cards(segmenter, customers.head(2), tmp_path, ids=["a", "b\ud800"])
+
+
+def test_a_full_disk_is_one_of_our_errors_and_leaves_no_half(shop, tmp_path, monkeypatch):
+    customers, segmenter, _ = shop
+    some = customers.head(6)
+    whole, left = Path.replace, [3]
+
+    def replace(self, target):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return whole(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(DataError, match=r"cannot write the cards to .*No space left on device"):
+        write_cards(segmenter, some, tmp_path, ids=some.index, forms=["json"])
+    monkeypatch.undo()
+    assert not list(tmp_path.glob(".*"))
+    assert write_cards(segmenter, some, tmp_path, ids=some.index, forms=["json"]).n_kept == 2
+
+
+def test_a_folder_that_is_a_file_is_one_of_our_errors(shop, tmp_path):
+    customers, segmenter, _ = shop
+    (tmp_path / "cards").write_text("a file")
+    with pytest.raises(DataError, match="cannot write the cards"):
+        write_cards(segmenter, customers.head(1), tmp_path / "cards", ids=["a"])
+
+
+def test_a_missing_library_of_the_system_is_said(shop, monkeypatch):
+    customers, segmenter, _ = shop
+
+    def fail(name):
+        raise OSError(errno.ENOENT, "cannot load library 'libpango-1.0-0'", name)
+
+    monkeypatch.setattr("xseg._optional.import_module", fail)
+    with pytest.raises(OptionalDependencyError, match=r"a card as PDF.*system library.*libpango"):
+        xseg.make_cards(segmenter, customers.head(1))[0].pdf()

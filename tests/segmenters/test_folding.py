@@ -228,6 +228,17 @@ def test_columns_that_tell_nothing_fold_too():
     assert equal.profile_.bins[-1].feature.kind == "empty"
 
 
+def test_a_folded_tree_refuses_what_needs_distances_between_raw_rows(tmp_path):
+    numbers = mixed_table(400, 5)[["orders", "spend", "balance"]].fillna(0.0)
+    pipeline = make_pipeline(StandardScaler(), xseg.TreeSegmenter(3, random_state=0)).fit(numbers)
+    assert pipeline.score(numbers) < 0
+    xseg.save(pipeline, tmp_path / "folded.json")
+    for equal in (xseg.fold(pipeline), xseg.load(tmp_path / "folded.json")):
+        for ask in (equal.score, lambda rows, equal=equal: xseg.metrics.certify(equal, rows)):
+            with pytest.raises(UnsupportedModelError, match=r"distances of the fit.*pipeline\.score"):
+                ask(numbers)
+
+
 def test_outcomes_and_stand_ins_fold_too():
     table = mixed_table(400, 3)
     y = table["spend"].to_numpy() + 100 * table["newsletter"].to_numpy()

@@ -117,19 +117,29 @@ def side_costs(part, whole, kind, minimum, penalty, rest):
 
 
 @kernel
-def scan_insertions(sums, groups, view_cells, view_start, kind, minimum, penalty, depths, depth):
+def view_totals(sums, cells):
+    """Return what each group adds up to over the cells of one feature, shape (n_groups, n_values)."""
+    n_groups, n_values = sums.shape[0], sums.shape[2]
+    whole = np.zeros((n_groups, n_values))
+    for a in range(n_groups):
+        for cell in cells:
+            for v in range(n_values):
+                whole[a, v] += sums[a, cell, v]
+    return whole
+
+
+@kernel
+def scan_insertions(sums, whole, groups, view_cells, view_start, kind, minimum, penalty, depths, depth):
     """Give the best new leaf above a node: its rows on one side of a cut leave the node's `groups` and form a leaf.
 
     Returns the cost of the node afterwards, the view, how many cells lie on the low side, and whether the high side
-    (1) or the low side (0) becomes the leaf. `depths` are the questions asked of each group now, `depth` of the node.
+    (1) or the low side (0) becomes the leaf. `whole` is what each of the node's groups adds up to, `depths` are the
+    questions asked of each now, `depth` of the node.
     """
     n_groups, n_values = groups.shape[0], sums.shape[2]
     last = n_values - 1
-    whole, everything = np.zeros((n_groups, n_values)), np.zeros(n_values)
+    everything = np.zeros(n_values)
     for a in range(n_groups):
-        for position in range(view_start[0], view_start[1]):
-            for v in range(n_values):
-                whole[a, v] += sums[groups[a], view_cells[position], v]
         for v in range(n_values):
             everything[v] += whole[a, v]
     part, low, high = np.empty((n_groups, n_values)), np.empty(n_values), np.empty(n_values)
@@ -173,20 +183,16 @@ def scan_insertions(sums, groups, view_cells, view_start, kind, minimum, penalty
 
 
 @kernel
-def scan_recuts(sums, n_left, view_cells, view_start, kind, minimum, penalty, depths):
+def scan_recuts(sums, whole, n_left, view_cells, view_start, kind, minimum, penalty, depths):
     """Give the best other cut of a node whose subtrees stay as they are.
 
     The first `n_left` groups of `sums` hold the node's rows by the leaf of the left subtree each would reach, the
-    others by the leaf of the right one. Returns the cost afterwards, the view, how many cells lie on the low side, and
-    whether the low side goes left (0) or right (1).
+    others by the leaf of the right one; `whole` is what each group adds up to. Returns the cost afterwards, the view,
+    how many cells lie on the low side, and whether the low side goes left (0) or right (1).
     """
     n_groups, n_values = sums.shape[0], sums.shape[2]
     last = n_values - 1
-    whole, part, rest = np.zeros((n_groups, n_values)), np.empty((n_groups, n_values)), np.empty(n_values)
-    for a in range(n_groups):
-        for position in range(view_start[0], view_start[1]):
-            for v in range(n_values):
-                whole[a, v] += sums[a, view_cells[position], v]
+    part, rest = np.empty((n_groups, n_values)), np.empty(n_values)
     inside, outside = np.empty(n_groups), np.empty(n_groups)
     best, best_view, best_place, best_side = np.inf, -1, 0, 0
     for view in range(view_start.shape[0] - 1):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, PrivateAttr, ValidationError
 
 from xseg.cards._fact_types import AnswerFact, ConsentFacts, Fact, PurposeFact, RightFact, WhoToAsk
 from xseg.exceptions import DataError
@@ -71,6 +71,13 @@ class AnyCard(Fact):
     special_categories: str | None
     human_review: str | None
     translated: bool
+
+    # The languages of the cards of one table, with what was already put into words for them.
+    _languages: Any = PrivateAttr(default=None)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # A stored card is its facts, without what it shares with the other cards of its table.
+        return {**super().__getstate__(), "__pydantic_private__": dict.fromkeys(self.__private_attributes__)}
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.__dict__ == other.__dict__

@@ -14,6 +14,7 @@ from xseg.cards._naming import Naming
 from xseg.cards._standing import standing_of
 from xseg.consent import Identities, Ledger
 from xseg.exceptions import ParameterError
+from xseg.ink import Language
 from xseg.policy import Policy
 from xseg.segmenters import fold
 
@@ -123,15 +124,19 @@ def decided_cards(
 ) -> Callable[[Ground, int | str | None, str | None], DecidedCard]:
     """Prepare what such cards have in common; gives a maker of ground, segment and reference."""
     model, moment = fold(segmenter), moment_of(now)
-    edition = edition_of(segmenter, Policy.of(policy), locale, tone, moment)
+    told = Policy.of(policy)
+    told.check_columns(model.profile_.bins.schema.names)
+    told.check_segments(model.segment_names_)
+    edition = edition_of(segmenter, told, locale, tone, moment)
     naming = Naming(model, model.profile_.bins.schema.names, edition.policy, edition.language)
     standing = standing_of(model, naming)
     same = edition.facts(standing)
     unused = tuple(used.label for used in standing.used)
+    languages: dict[Language, Language] = {}
 
     def made(why: Ground, segment: int | str | None, reference: str | None) -> DecidedCard:
         asking = asking_of(ledger, identities, None if reference is None else [reference], moment)
-        return DecidedCard(
+        card = DecidedCard(
             why=why,
             segment=None if segment is None else naming.segments[int(model.segments_.position(segment))],
             not_used=unused,
@@ -139,5 +144,7 @@ def decided_cards(
             consent=None if asking is None else Said(asking, standing.purposes).facts(0),
             **same,
         )
+        card._languages = languages
+        return card
 
     return made

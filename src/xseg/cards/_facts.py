@@ -25,6 +25,7 @@ from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table
 from xseg.explanations import NO_RIVAL, Explained
+from xseg.ink import Language
 
 __all__ = ["FactFinder"]
 
@@ -40,6 +41,14 @@ class _Block:
     codes: NDArray[np.uint8]
     told: list[Told]
     ways: list[Ways]
+
+    def place(self, row: int) -> int:
+        """Return the place of a row, and never that of another: a negative place would count from the end."""
+        place = row - self.first
+        if not 0 <= place < len(self.told):
+            message = f"row {row} is not among rows {self.first} to {self.first + len(self.told) - 1}"
+            raise IndexError(message)
+        return place
 
 
 class FactFinder:
@@ -79,7 +88,8 @@ class FactFinder:
         self.family = family_of(segmenter)
         self.naming = Naming(segmenter, table.names, edition.policy, edition.language)
         self.paths = Paths(segmenter, self.naming)
-        self._prepared: _Block | None = None
+        self._languages: dict[Language, Language] = {}
+        self._latest: _Block | None = None
         self._limits = cache(self._find_limits)
         self._compared = cache(self._compare)
         standing = standing_of(segmenter, self.naming)
@@ -95,7 +105,7 @@ class FactFinder:
     def card(self, row: int, reference: str | None) -> Card:
         """Gather the facts of one row."""
         block = self._block(row)
-        place = row - block.first
+        place = block.place(row)
         values, base = self.explained.values[row], float(self.explained.base[row])
         segment, rival = int(self.explained.segments[row]), int(self.explained.rivals[row])
         codes, told = block.codes[place], block.told[place]
@@ -124,7 +134,7 @@ class FactFinder:
             consent=None if self._said is None else self._said.facts(row),
             **self._same,
         )
-        card._source = (self, row)
+        card._source, card._languages = (self, row), self._languages
         return card
 
     def what_if(self, row: int) -> dict[str, Any]:
@@ -135,15 +145,19 @@ class FactFinder:
     def _block(self, row: int) -> _Block:
         """Give the rows around a row, prepared together."""
         first = row - row % _ROWS_AT_ONCE
-        if self._prepared is None or self._prepared.first != first:
-            rows = self.table.rows(first, min(first + _ROWS_AT_ONCE, len(self.table)))
-            self._prepared = _Block(
-                first,
-                self.profile.bins.encode(rows),
-                self.family.told(rows, self.explained.segments[first : first + len(rows)]),
-                self.paths.ways(rows),
-            )
-        return self._prepared
+        # Another thread may replace the latest block at any time, so it is read once, and never changed.
+        latest = self._latest
+        if latest is not None and latest.first == first:
+            return latest
+        rows = self.table.rows(first, min(first + _ROWS_AT_ONCE, len(self.table)))
+        block = _Block(
+            first,
+            self.profile.bins.encode(rows),
+            self.family.told(rows, self.explained.segments[first : first + len(rows)]),
+            self.paths.ways(rows),
+        )
+        self._latest = block
+        return block
 
     def _unknown(self, told: Told, codes: NDArray[np.uint8]) -> Iterator[str]:
         named = self.naming

@@ -11,6 +11,7 @@ from xseg.cards._make import Cards, make_cards
 from xseg.consent import ConsentGate
 from xseg.consent._times import instant
 from xseg.consent._times import moment as time_of
+from xseg.core.pairing import order_like
 
 __all__ = ["GatedCards", "make_gated_cards"]
 
@@ -93,7 +94,7 @@ def make_gated_cards(
     X : table or array of shape (n_rows, n_features)
         The people, one a row.
     ids : sequence of str or int of shape (n_rows,)
-        Whom each row is about, as the ledger calls them.
+        Whom each row is about, as the ledger calls them. A pandas Series is matched with `X` by its index.
     policy : Policy, path, mapping or None, default=None
         What the people may be told; None means the gate's own.
     now, locale, tone
@@ -123,6 +124,7 @@ def make_gated_cards(
     >>> type(cards[0]).__name__, type(cards[299]).__name__
     ('Card', 'DecidedCard')
     """
+    ids = order_like(X, ids, "ids")
     told, names = gate.policy if policy is None else policy, [str(name) for name in ids]
     # People are admitted, and told what they said, as of one moment.
     moment = moment_of(now if gate.at is None else time_of(instant(gate.at)))

@@ -14,6 +14,7 @@ from xseg.cards._fact_types import OriginalAgrees
 from xseg.cards._facts import FactFinder
 from xseg.cards._record import Card
 from xseg.consent import ConsentGate, Identities, Ledger
+from xseg.core.pairing import order_like
 from xseg.exceptions import DataError, UnsupportedModelError
 from xseg.explanations import own_contributions
 from xseg.policy import Policy
@@ -96,7 +97,7 @@ def make_cards(
     policy : Policy, path, mapping or None, default=None
         What they may be told. None claims nothing: column names, "source not stated".
     ids : sequence of shape (n_rows,), default=None
-        A reference for each card.
+        A reference for each card. A pandas Series is matched with `X` by its index, as `agreement` is.
     now : datetime, default=None
         The date on the cards; None means today (UTC).
     agreement : sequence of {"yes", "no", "not known"}, default=None
@@ -136,6 +137,11 @@ def make_cards(
     ConsentError
         There is a ledger, and no ids to ask it about.
 
+    Warns
+    -----
+    UnknownSegmentsWarning
+        The policy describes segments that the model does not have.
+
     Examples
     --------
     >>> import xseg
@@ -152,8 +158,10 @@ def make_cards(
     table, explained = own_contributions(model, X, count_workers(getattr(model, "n_jobs", 1)))
     if model is not segmenter:
         _check_alike(segmenter, explained.segments, X)
+    ids, agreement = order_like(X, ids, "ids"), order_like(X, agreement, "agreement")
     told = Policy.of(policy)
     told.check_columns(table.names)
+    told.check_segments(model.segment_names_)
     if ids is not None and len(ids) != len(table):
         message = f"there are {len(ids)} ids for {len(table)} rows; give one for each"
         raise DataError(message)
@@ -178,7 +186,7 @@ def _agreement(
     if len(given) != n_rows or not set(given) <= {"yes", "no", "not known"}:
         message = f"agreement needs 'yes', 'no' or 'not known' for each of {n_rows} rows, as segmenter.agreement gives"
         raise DataError(message)
-    return given
+    return list(given)
 
 
 def _check_alike(pipeline: Any, segments: NDArray[np.int64], X: Any) -> None:

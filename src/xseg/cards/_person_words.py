@@ -102,11 +102,31 @@ def _weight(card: "Card", place: int, reason: "Reason") -> str:
     is_little = abs(reason.points) < _LITTLE
     if reason.contribution < 0:
         return "against_little" if is_little else "against"
-    if place == 0 and reason.contribution >= _MAIN_SHARE * (card.total_value - card.base_value):
+    if place == 0 and _is_main(card, reason):
         return "main"
     if reason.points >= _MUCH:
         return "much"
     return "little" if is_little else ""
+
+
+def _is_main(card: "Card", first: "Reason") -> bool:
+    """Say whether the strongest reason named makes up half of the answer, and nothing at all counts as much.
+
+    The card does not state what single features count that it does not name, so it says less where it cannot know: by
+    how many points one of them counts is stated where it is the only one, and whether one counts more than the weakest
+    reason named is stated always.
+    """
+    if first.contribution < _MAIN_SHARE * (card.total_value - card.base_value):
+        return False
+    others = card.reasons[1:]
+    if others and abs(others[0].contribution) >= first.contribution:
+        return False
+    if card.hidden is None:
+        return True
+    if card.hidden.features == 1:
+        # Both are rounded, each by less than a point.
+        return abs(card.hidden.points) + 2 <= first.points
+    return bool(others) and not card.hidden.outweighs
 
 
 def why_not_words(card: "Card", language: Language) -> tuple[str, ...]:

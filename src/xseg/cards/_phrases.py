@@ -1,6 +1,5 @@
 """Pieces of sentences: a value, a condition, an origin."""
 
-from functools import lru_cache
 from math import ceil, inf, nextafter
 from typing import TYPE_CHECKING
 
@@ -24,10 +23,9 @@ _ORIGINS = {
 def quantity_of(unit: Unit | None, number_format: str | None, language: Language) -> Quantity:
     """Say how the numbers of a feature are written."""
     words = tuple(unit.items()) if unit is not None and not isinstance(unit, str) else unit
-    return _quantity(words, number_format, language)
+    return language.compute_once(_quantity, words, number_format, language)
 
 
-@lru_cache(maxsize=1024)
 def _quantity(
     unit: str | tuple[tuple[str, str], ...] | None, number_format: str | None, language: Language
 ) -> Quantity:

@@ -112,10 +112,6 @@ class Card(AnyCard):
 
     _source: Any = PrivateAttr(default=None)
 
-    def __getstate__(self) -> dict[Any, Any]:
-        # Where the card came from stays behind: a stored card is its facts.
-        return {**super().__getstate__(), "__pydantic_private__": {"_source": None}}
-
     def travelling(self) -> dict[str, Any]:
         """Give what an interactive page carries.
 

@@ -2,15 +2,15 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
 from xseg._files import write_whole
 from xseg._optional import require
-from xseg.cards._stems import id_of
-from xseg.cards._writing import MANIFEST
+from xseg.cards._manifest import MANIFEST, close_folder
+from xseg.cards._stems import stem_of
 from xseg.exceptions import DataError
 
 __all__ = ["remove_cards"]
@@ -55,22 +55,16 @@ def remove_cards(folder: str | os.PathLike[str], ids: Iterable[Any]) -> int:
         message = f"{target} holds no cards; give the folder that write_cards wrote"
         raise DataError(message)
     gone = frozenset(str(name).strip() for name in ids)
-    _close(target / MANIFEST)
-    return sum(_remover_of(path)(path, gone) for path in sorted(target.iterdir()) if path.name != MANIFEST)
+    stems = frozenset(map(stem_of, gone))
+    # Closed first: a removal that is killed must not be undone by whoever takes up writing.
+    close_folder(target, stems)
+    return sum(_remove_from(path, gone, stems) for path in sorted(target.iterdir()) if path.name != MANIFEST)
 
 
-def _close(manifest: Path) -> None:
-    """Note that the folder no longer holds the cards of the people it was begun for."""
-    about = json.loads(manifest.read_text(encoding="utf-8"))
-    write_whole(manifest, json.dumps({**about, "people": "some were removed"}, indent=1, allow_nan=False) + "\n")
-
-
-def _remover_of(path: Path) -> Callable[[Path, AbstractSet[str]], int]:
-    return _PARTS.get(path.suffix, _remove_own) if path.name.startswith("cards-") else _remove_own
-
-
-def _remove_own(path: Path, gone: AbstractSet[str]) -> int:
-    if id_of(path.name.partition(".")[0]) not in gone:
+def _remove_from(path: Path, gone: AbstractSet[str], stems: AbstractSet[str]) -> int:
+    if path.suffix in _PARTS and path.name.startswith("cards-"):
+        return _PARTS[path.suffix](path, gone)
+    if path.name.partition(".")[0] not in stems:
         return 0
     path.unlink()
     return 1

@@ -1,5 +1,6 @@
 """Where cards are written to: a file for each person, or one for many."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
@@ -10,9 +11,10 @@ from xseg._optional import require
 from xseg.cards._any_card import AnyCard
 from xseg.cards._fact_types import SegmentFact
 
-__all__ = ["FORMS", "PEOPLE_IN_A_PART", "Sink", "sinks_of"]
+__all__ = ["FORMS", "PEOPLE_IN_A_PART", "Sink", "remove_files", "sinks_of"]
 
 PEOPLE_IN_A_PART: Final = 10_000
+_PART_NAME: Final = re.compile(r"cards-\d{5,}\.[a-z]+")
 _FILES: Final = {
     "html": "html",
     "text": "txt",
@@ -113,6 +115,14 @@ def _parquet(lines: Sequence[_Line]) -> bytes:
 
 _PARTS: Final[dict[str, Callable[[Sequence[_Line]], str | bytes]]] = {"jsonl": _json_lines, "parquet": _parquet}
 FORMS: Final = (*_FILES, *_PARTS)
+
+
+def remove_files(folder: Path, stems: Sequence[str]) -> None:
+    """Remove the cards of some people in every form, and the files that hold cards of many."""
+    names = {f"{stem}.{ending}" for stem in stems for ending in _FILES.values()}
+    for path in folder.iterdir():
+        if path.name in names or (_PART_NAME.fullmatch(path.name) and path.suffix[1:] in _PARTS):
+            path.unlink()
 
 
 def sinks_of(forms: Sequence[str], folder: Path, part: int, stems: Sequence[str]) -> list[Sink]:

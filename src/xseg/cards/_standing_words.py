@@ -1,7 +1,6 @@
 """What a card says to everybody: what was used, what can be done, who answers for it."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from xseg.cards._phrases import origin_words
@@ -29,8 +28,6 @@ _MOST_LISTED = 12
 _MARKETING = "object_marketing"
 
 
-# What is the same on every card of a model is put into words once.
-@lru_cache(maxsize=256)
 def used_words(
     facts: "tuple[Used, ...]", purposes: "tuple[PurposeFact, ...]", language: Language
 ) -> tuple[UsedWords, ...]:
@@ -64,9 +61,9 @@ def answer_words(fact: "AnswerFact | None", language: Language) -> tuple[str, ..
 def about_words(card: "Card", language: Language) -> tuple[str, ...]:
     """Say what is true of all that was used, and what was not."""
     return (
-        *_purposes_at_large(card.purposes, card.unnamed, language),
+        *language.compute_once(_purposes_at_large, card.purposes, card.unnamed, language),
         *((language.say("used.unknown", labels=language.listed(card.unknown)),) if card.unknown else ()),
-        *left_and_passed_on(card.not_used, card.recipients, language),
+        *language.compute_once(left_and_passed_on, card.not_used, card.recipients, language),
         *policy_words(card),
     )
 
@@ -77,7 +74,6 @@ def policy_words(card: "AnyCard") -> tuple[str, ...]:
     return tuple(one_line(text, 400) for text in stated if text is not None)
 
 
-@lru_cache(maxsize=256)
 def _purposes_at_large(purposes: "tuple[PurposeFact, ...]", unnamed: int, language: Language) -> tuple[str, ...]:
     sentences = [language.count("used.hidden", unnamed)] if unnamed else []
     bases = list(dict.fromkeys(_basis(purpose.legal_basis, purpose.interest, language) for purpose in purposes))
@@ -91,7 +87,6 @@ def _purposes_at_large(purposes: "tuple[PurposeFact, ...]", unnamed: int, langua
     return tuple(sentences)
 
 
-@lru_cache(maxsize=256)
 def left_and_passed_on(not_used: tuple[str, ...], recipients: tuple[str, ...], language: Language) -> tuple[str, ...]:
     """Say what was not used, and who else receives the group."""
     sentences = []
@@ -128,7 +123,6 @@ def _said(fact: "ConsentFact", language: Language) -> str:
     return language.say(f"consent.{key}", purpose=language.capitalised(one_line(fact.label)), **told)
 
 
-@lru_cache(maxsize=256)
 def choices_words(rights: "tuple[RightFact, ...]", language: Language) -> tuple[Choice, ...]:
     """Give what the person can do by a link."""
     return tuple(
@@ -143,7 +137,6 @@ def _right(right: str, language: Language) -> str:
     return language.say(key) if key in language.messages else one_line(right.replace("_", " "))
 
 
-@lru_cache(maxsize=256)
 def also_words(rights: "tuple[RightFact, ...]", language: Language) -> tuple[str, ...]:
     """Say what follows from the law and has no link; the right to object to marketing stands by itself."""
     unlinked = [right.right for right in rights if right.url is None]

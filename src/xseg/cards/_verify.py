@@ -7,6 +7,7 @@ from math import ceil
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xseg.cards._any_card import AnyCard
 from xseg.cards._fact_types import Alternative, Asked, WayOut
@@ -14,6 +15,7 @@ from xseg.cards._make import Cards, make_cards
 from xseg.cards._record import Card
 from xseg.consent import Identities, Ledger
 from xseg.consent._tables import rows_of
+from xseg.core.pairing import order_like, take_rows
 from xseg.core.schema import Kind
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError
@@ -130,6 +132,7 @@ def verify_cards(
     policy: Any = None,
     ledger: Ledger | None = None,
     identities: Identities | None = None,
+    ids: Sequence[Any] | None = None,
 ) -> list[CardCheck]:
     """Prove every fact of many cards anew.
 
@@ -140,17 +143,19 @@ def verify_cards(
     segmenter, policy, ledger, identities
         As for `verify_card`.
     X : table or array of shape (n_rows, n_features)
-        The people's data, in the order of the cards.
+        The people's data, in the order of the cards unless `ids` are given.
+    ids : sequence of shape (n_rows,), default=None
+        Whose each row is. The cards, in any order, are then matched with the rows by their references.
 
     Returns
     -------
     list of CardCheck
-        One for each card.
+        One for each card, in their order.
 
     Raises
     ------
     DataError
-        There are not as many cards as rows.
+        There are not as many cards as rows, or ids and references do not name the same people, each once.
 
     Examples
     --------
@@ -166,6 +171,9 @@ def verify_cards(
         message = f"there are {len(cards)} cards for {len(table)} rows; give one for each"
         raise DataError(message)
     read = [_read(card) for card in cards]
+    if ids is not None:
+        X = take_rows(X, _places_of(read, order_like(X, ids, "ids")))
+        table = read_table(X)
     maker = _Maker(segmenter, X, Policy.of(policy), [_whose(card) for card in read], ledger, identities)
     segments = segmenter.predict(X).tolist()
     moved = _moved(segmenter, table, read, maker)
@@ -177,6 +185,21 @@ def verify_cards(
         )
         for row, card in enumerate(read)
     ]
+
+
+def _places_of(cards: Sequence[Card | str], ids: Sequence[Any]) -> NDArray[np.intp]:
+    """Return the row of each card, by its reference."""
+    places = {str(name): row for row, name in enumerate(ids)}
+    asked = [_whose(card) for card in cards]
+    if len(ids) != len(cards) or len(places) != len(ids) or set(asked) != places.keys():
+        unknown = sum(name not in places for name in asked)
+        message = (
+            f"ids must name each of the {len(cards)} cards by its reference, once; there are {len(ids)} ids, "
+            f"{len(ids) - len(places)} of them repeated, and {unknown} card(s) with a reference that is none of them. "
+            "Give the ids that the cards were made with"
+        )
+        raise DataError(message)
+    return np.array([places[name] for name in asked if name is not None], dtype=np.intp)
 
 
 def _read(card: Card | str | bytes) -> Card | str:

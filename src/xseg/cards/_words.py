@@ -1,7 +1,7 @@
 """Facts in words. Every form of a card is made of these sentences and no others."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from xseg.cards._person_words import change_words, lead_words, reason_words, sum_words, sure_words, why_not_words
@@ -16,7 +16,7 @@ from xseg.cards._standing_words import (
     policy_words,
     used_words,
 )
-from xseg.cards._wording import CardWords, Rank, ReasonWords
+from xseg.cards._wording import CardWords, Rank
 from xseg.ink import Language, language_of, one_line
 
 if TYPE_CHECKING:
@@ -42,8 +42,13 @@ _SHORTER = (
 
 
 def language_for(card: "AnyCard") -> Language:
-    """Give the language of a card, with the sentences the company words anew."""
-    return language_of(card.locale, card.tone, card.wording)
+    """Return the language of a card, with the sentences that the company rewords."""
+    language = language_of(card.locale, card.tone, card.wording)
+    # The cards of one table share a cache, which is deleted with them. A card that was read back has one for each form.
+    if card._languages is None:
+        return language.with_cache()
+    cached: Language = card._languages.setdefault(language, language.with_cache())
+    return cached
 
 
 def words_of(card: "AnyCard") -> CardWords:
@@ -56,7 +61,7 @@ def words_of(card: "AnyCard") -> CardWords:
 
 def _decided(card: "DecidedCard", language: Language) -> CardWords:
     """Say where a person stands whom no model places."""
-    chosen = card.segment
+    chosen, once = card.segment, language.compute_once
     title = "profile.none" if chosen is None else "profile.chosen"
     ground = () if chosen is not None else (language.say(f"profile.{card.why}"),)
     described = () if chosen is None or chosen.sentence is None else (one_line(chosen.sentence, 400),)
@@ -65,15 +70,19 @@ def _decided(card: "DecidedCard", language: Language) -> CardWords:
         title=language.say(title, **({} if chosen is None else {"group": one_line(chosen.name)})),
         lead=(*answer_words(card.answer, language), *ground, *described),
         effect=() if chosen is None or chosen.consequence is None else (one_line(chosen.consequence, 400),),
-        about=(*left_and_passed_on(card.not_used, card.recipients if chosen else (), language), *policy_words(card)),
-        choices=choices_words(card.rights, language),
-        also=(*consent_words(card.consent, language), *also_words(card.rights, language)),
+        about=(
+            *once(left_and_passed_on, card.not_used, card.recipients if chosen else (), language),
+            *policy_words(card),
+        ),
+        choices=once(choices_words, card.rights, language),
+        also=(*consent_words(card.consent, language), *once(also_words, card.rights, language)),
         closing=closing_words(card, language),
     )
 
 
 def _placed(card: "Card", language: Language) -> CardWords:
-    segment = card.segment
+    # What is the same on every card of a model is put into words once.
+    segment, once = card.segment, language.compute_once
     words = CardWords(
         language=language,
         title=language.say("card.title", group=one_line(segment.name)),
@@ -85,10 +94,10 @@ def _placed(card: "Card", language: Language) -> CardWords:
         sure=sure_words(card, language),
         effect=() if segment.consequence is None else (one_line(segment.consequence, 400),),
         sum=sum_words(card, language),
-        used=used_words(card.used, card.purposes, language),
+        used=once(used_words, card.used, card.purposes, language),
         about=about_words(card, language),
-        choices=choices_words(card.rights, language),
-        also=(*consent_words(card.consent, language), *also_words(card.rights, language)),
+        choices=once(choices_words, card.rights, language),
+        also=(*consent_words(card.consent, language), *once(also_words, card.rights, language)),
         closing=closing_words(card, language),
     )
     return _shortened(words)
@@ -96,7 +105,7 @@ def _placed(card: "Card", language: Language) -> CardWords:
 
 def _shortened(words: CardWords) -> CardWords:
     """Leave what matters least to where the card is unfolded, until the body is short."""
-    excess = sum(map(_count, words.body())) - MOST_WORDS
+    excess = _count(words.body()) - MOST_WORDS
     reasons, shown = list(words.reasons), words.shown
     for rank, spared in _SHORTER:
         for place in reversed(range(spared, shown)):
@@ -104,18 +113,14 @@ def _shortened(words: CardWords) -> CardWords:
                 return replace(words, reasons=tuple(reasons), shown=shown)
             if rank is None:
                 shown = place
-                excess -= _length(reasons[place])
+                left_out = reasons[place]
+                excess -= _count([left_out.label, left_out.value, *left_out.sentences])
             else:
-                shorter = replace(reasons[place], budget=Rank(rank - 1))
-                excess -= _length(reasons[place]) - _length(shorter)
-                reasons[place] = shorter
+                longer = reasons[place]
+                excess -= _count([sentence for said, sentence in longer.told if rank <= said <= longer.budget])
+                reasons[place] = replace(longer, budget=Rank(rank - 1))
     return replace(words, reasons=tuple(reasons), shown=shown)
 
 
-def _length(reason: ReasonWords) -> int:
-    return sum(map(_count, (reason.label, reason.value, *reason.sentences)))
-
-
-@lru_cache(maxsize=4096)
-def _count(sentence: str) -> int:
-    return len(sentence.split())
+def _count(sentences: Sequence[str]) -> int:
+    return len(" ".join(sentences).split())

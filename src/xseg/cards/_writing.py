@@ -1,30 +1,30 @@
 """Writing many cards to a folder, in parallel, so that it can be stopped at any point and taken up again."""
 
-import hashlib
-import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from xseg._files import remove_drafts, write_whole
+from xseg._files import remove_drafts
+from xseg.backends.workers import count_workers
 from xseg.cards._any_card import AnyCard
 from xseg.cards._gated import make_gated_cards
 from xseg.cards._make import make_cards
+from xseg.cards._manifest import describe_order, open_folder
 from xseg.cards._sinks import FORMS, PEOPLE_IN_A_PART, sinks_of
-from xseg.cards._stems import file_stems, id_of
+from xseg.cards._stems import file_stems
 from xseg.consent import ConsentGate, Identities, Ledger
+from xseg.core.pairing import order_like
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError, ParameterError
-from xseg.export import approval_of, fingerprint
 from xseg.ink import language_of
 from xseg.policy import Policy
+from xseg.segmenters._pipelines.route import route_of
 
-__all__ = ["MANIFEST", "WrittenCards", "write_cards"]
+__all__ = ["WrittenCards", "write_cards"]
 
-MANIFEST = "xseg-cards.json"
 # Fewer people than this are not worth starting a process for.
 _WORTH_A_PROCESS = 2_000
 
@@ -83,6 +83,7 @@ def write_cards(
     tone: str = "plain",
     ledger: Ledger | None = None,
     identities: Identities | None = None,
+    overwrite: bool = False,
     n_jobs: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> WrittenCards:
@@ -98,10 +99,12 @@ def write_cards(
     X : table or array of shape (n_rows, n_features)
         The people.
     folder : path
-        Where to write; made if it is not there. It remembers the model, whether it is approved, the policy, people and
-        language, and refuses others; it also remembers the day, which stays that of the first call.
+        Where to write; made if it is not there. It remembers everything that the cards depend on: the model and its
+        approval, the people and their values, the policy, the ledger, links, language and tone. It refuses cards of
+        anything else. It also remembers the day, which stays that of the first call.
     ids : sequence of shape (n_rows,)
-        A name for each person; it becomes the file name and the card's reference.
+        A name for each person; it becomes the file name and the card's reference. A pandas Series is matched with
+        `X` by its index.
     policy : Policy, path or None, default=None
         What the people may be told.
     forms : sequence of {"html", "text", "markdown", "json", "email", "svg", "png", "pdf", "jsonl", "parquet"}, \
@@ -111,6 +114,9 @@ default=("html",)
         The date on the cards; None means today (UTC).
     locale, tone, ledger, identities
         As for `make_cards`; a gate brings its own ledger.
+    overwrite : bool, default=False
+        Whether cards that the folder holds of other inputs, such as those of last month, are removed first. Other files
+        in the folder stay.
     n_jobs : int or None, default=None
         How many processes write; None means one, -1 one for each processor.
     progress : callable, default=None
@@ -124,9 +130,10 @@ default=("html",)
     Raises
     ------
     DataError
-        Ids are missing or repeated, or the folder holds other cards.
+        Ids are missing or repeated, the folder holds other cards (the error says what differs), or a file cannot be
+        written.
     ParameterError
-        A form, language or tone is not known.
+        A form, language or tone is not known, or `n_jobs` is not allowed.
     OptionalDependencyError
         Parquet needs ``xseg[parquet]``, and PDF ``xseg[pdf]``.
 
@@ -143,6 +150,7 @@ default=("html",)
     >>> write_cards(segmenter, some, folder, ids=list(some.index)).n_kept
     4
     """
+    count_workers(n_jobs)
     unknown = [form for form in forms if form not in FORMS]
     if unknown or not forms:
         message = f"forms must be some of {', '.join(FORMS)}; got {list(forms)}"
@@ -151,35 +159,51 @@ default=("html",)
     if len(ids) != n_rows:
         message = f"there are {len(ids)} ids for {n_rows} rows; give one for each"
         raise DataError(message)
-    stems, target = file_stems(ids), Path(folder)
+    model = segmenter.segmenter_ if isinstance(segmenter, ConsentGate) else segmenter
+    people, target = file_stems(order_like(X, ids, "ids")), Path(folder)
     told = Policy.of(getattr(segmenter, "policy", None) if policy is None else policy)
     told.check_columns(read_table(X).names)
+    told.check_segments(route_of(model).segmenter.segment_names_)
     language_of(told.locale if locale is None else locale, tone)
-    target.mkdir(parents=True, exist_ok=True)
-    remove_drafts(target)
     moment = datetime.now(UTC) if now is None else now
-    model = segmenter.segmenter_ if isinstance(segmenter, ConsentGate) else segmenter
-    # Cards that were written before somebody said something new are other cards.
-    asked = segmenter.ledger if isinstance(segmenter, ConsentGate) else ledger
-    about = _about(model, told, stems, locale, tone) | {
-        "approval": approval_of(model, now=moment.date()).state,
-        "consent": None if asked is None else asked.head.hash,
-    }
-    issued = _recorded(target, about, moment)
-    order = _Order(segmenter, told, target, tuple(forms), issued, locale, tone, ledger, identities)
+    about = describe_order(
+        segmenter,
+        read_table(X),
+        list(people.values()),
+        policy=told,
+        locale=locale,
+        tone=tone,
+        ledger=ledger,
+        identities=identities,
+        now=moment,
+    )
     n_written = 0
-    for people, written in _done(order, X, stems, n_jobs):
-        n_written += written
-        if progress is not None:
-            progress(people)
-    return WrittenCards(target, n_written, len(stems) - n_written)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        remove_drafts(target)
+        issued = open_folder(target, about, people, moment, overwrite=overwrite)
+        order = _Order(segmenter, told, target, tuple(forms), issued, locale, tone, ledger, identities)
+        for n_done, written in _done(order, X, people, n_jobs):
+            n_written += written
+            if progress is not None:
+                progress(n_done)
+    except OSError as error:
+        message = (
+            f"cannot write the cards to {target}: {error.strerror or error}; check the folder, its permissions and the "
+            "space on the disk, and call again: cards that were written whole are kept"
+        )
+        raise DataError(message) from error
+    return WrittenCards(target, n_written, len(people) - n_written)
 
 
-def _done(order: _Order, X: Any, stems: Sequence[str], n_jobs: int | None) -> Iterator[tuple[int, int]]:
+def _done(order: _Order, X: Any, people: Mapping[str, str], n_jobs: int | None) -> Iterator[tuple[int, int]]:
     """Write part after part; gives how many people each has, and how many were written."""
-    firsts = range(0, len(stems), PEOPLE_IN_A_PART)
-    parts = ((first, X[first : first + PEOPLE_IN_A_PART], stems[first : first + PEOPLE_IN_A_PART]) for first in firsts)
-    if n_jobs in (None, 1) or len(stems) < _WORTH_A_PROCESS:
+    pairs = list(people.items())
+    parts = (
+        (first, X[first : first + PEOPLE_IN_A_PART], dict(pairs[first : first + PEOPLE_IN_A_PART]))
+        for first in range(0, len(pairs), PEOPLE_IN_A_PART)
+    )
+    if n_jobs in (None, 1) or len(pairs) < _WORTH_A_PROCESS:
         return (_write_part(order, *part) for part in parts)
     # Late: only many cards need processes.
     from joblib import Parallel, delayed
@@ -189,11 +213,11 @@ def _done(order: _Order, X: Any, stems: Sequence[str], n_jobs: int | None) -> It
     return done
 
 
-def _write_part(order: _Order, first: int, rows: Any, stems: Sequence[str]) -> tuple[int, int]:
-    sinks = sinks_of(order.forms, order.folder, first // PEOPLE_IN_A_PART, stems)
-    lacking = [[sink for sink in sinks if sink.lacks(place)] for place in range(len(stems))]
+def _write_part(order: _Order, first: int, rows: Any, people: Mapping[str, str]) -> tuple[int, int]:
+    sinks = sinks_of(order.forms, order.folder, first // PEOPLE_IN_A_PART, list(people))
+    lacking = [[sink for sink in sinks if sink.lacks(place)] for place in range(len(people))]
     if any(lacking):
-        cards = order.cards(rows, [*map(id_of, stems)])
+        cards = order.cards(rows, list(people.values()))
         for place, missing in enumerate(lacking):
             card = cards[place] if missing else None
             for sink in missing:
@@ -201,37 +225,4 @@ def _write_part(order: _Order, first: int, rows: Any, stems: Sequence[str]) -> t
                 sink.write(place, card)
         for sink in sinks:
             sink.close()
-    return len(stems), sum(map(bool, lacking))
-
-
-def _about(segmenter: Any, policy: Policy, stems: Sequence[str], locale: str | None, tone: str) -> dict[str, Any]:
-    return {
-        "format": "xseg-cards",
-        "version": 3,
-        "model": fingerprint(segmenter),
-        "policy": hashlib.sha256(policy.to_yaml().encode()).hexdigest(),
-        "people": hashlib.sha256("\n".join(stems).encode()).hexdigest(),
-        "locale": policy.locale if locale is None else locale,
-        "tone": tone,
-    }
-
-
-def _recorded(folder: Path, about: dict[str, Any], now: datetime) -> datetime:
-    """Check that the folder holds the same cards, or note what it will hold; gives the day on the cards."""
-    path = folder / MANIFEST
-    if not path.exists():
-        write_whole(path, json.dumps({**about, "issued": now.isoformat()}, indent=1) + "\n")
-        return now
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        issued = datetime.fromisoformat(found.pop("issued"))
-    except (ValueError, AttributeError, KeyError, TypeError):
-        found, issued = {}, now
-    different = [name for name in about if found.get(name) != about[name]]
-    if different:
-        message = (
-            f"{folder} holds cards of another {different[0] if found else 'kind'}; write to another folder, or empty "
-            "this one first"
-        )
-        raise DataError(message)
-    return issued
+    return len(people), sum(map(bool, lacking))

@@ -144,6 +144,8 @@ def explain(
         message = f"{table} has {len(customers):,} rows, so there is no row {row}; they are counted from 0"
         raise ParameterError(message)
     labels = Policy.of(policy)
+    labels.check_columns(map(str, customers.columns))
+    labels.check_segments(segmenter.segment_names_)
     found = explain_row(segmenter, customers.iloc[[row]])
     segment = segmenter.segments_[found.segment]
     console.print(f"Row {row} is in [bold]{segment.name}[/] ({segment.share:.0%} of everyone):", highlight=False)

@@ -41,6 +41,9 @@ def cards(
     tone: Annotated[str, typer.Option(help="plain or formal.")] = "plain",
     ledger: LedgerPath = None,
     jobs: Annotated[int, typer.Option(help="How many processes write; -1 means one for each processor.")] = 1,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Remove the cards of other inputs, such as last month's, first.")
+    ] = False,
     require: Require = None,
     separator: Separator = None,
     decimal: Decimal = None,
@@ -64,6 +67,7 @@ def cards(
             forms=form or ["html"],
             progress=lambda people: progress.advance(bar, people),
             n_jobs=jobs,
+            overwrite=overwrite,
             locale=locale,
             tone=tone,
             ledger=None if ledger is None else Ledger.load(ledger),

@@ -13,8 +13,21 @@ from numpy.typing import NDArray
 
 from xseg.core.bins import N_CODES, Bins
 from xseg.core.tables import Table
+from xseg.exceptions import DataError
 
-__all__ = ["Centers", "Coding", "Embedding"]
+__all__ = ["MAX_COORDINATE", "Centers", "Coding", "Embedding", "too_far"]
+
+# Coordinates are kept in single precision, which ends at 3.4e38.
+MAX_COORDINATE = 1e30
+
+
+def too_far(name: str, value: float) -> DataError:
+    """Return the error for a value whose distance to others cannot be worked out."""
+    message = (
+        f"column {name!r} holds {value:g}, which is more than {MAX_COORDINATE:g} times the scale of the column; "
+        "correct the value, or replace it by NaN if it is not known"
+    )
+    return DataError(message)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +59,10 @@ class Embedding:
         """Give the coordinates of a table, shape (n_rows, n_points)."""
         points = np.empty((len(table), len(self.coordinates)), dtype=np.float32)
         for p, j in enumerate(self.coordinates):
-            values = (table.columns[j].numbers() - self.shift[p]) * self.factor[p]
+            with np.errstate(over="ignore"):
+                values = (table.columns[j].numbers() - self.shift[p]) * self.factor[p]
+            if (np.abs(values) > MAX_COORDINATE).any():
+                raise too_far(table.columns[j].name, float(table.columns[j].numbers()[np.nanargmax(np.abs(values))]))
             points[:, p] = np.nan_to_num(values, nan=0.0, posinf=None, neginf=None)
         return points
 

@@ -15,14 +15,26 @@ from xseg._kernels.encode import collect_distinct
 from xseg._kernels.summaries import N_CELLS, count_numbers
 from xseg.core.schema import Kind
 from xseg.core.tables import Column
+from xseg.exceptions import DataError
 
-__all__ = ["NumberSummary", "cell_edges", "cell_keys"]
+__all__ = ["MAX_NUMBER", "NumberSummary", "cell_edges", "cell_keys"]
+
+# Cells are keyed by single precision, which ends at 3.4e38; squares of such numbers can still be added.
+MAX_NUMBER = 1e38
 
 _ALL_BUT_SIGN = np.int32(2**31 - 1)
 _MAX_KEPT = 4_096
 _SKETCH_SIZE = 1_024
 _EARLIEST_DAY, _LATEST_DAY = 1900_01_01, 2100_12_31
 _LONGEST_MONTH, _MONTHS = 31, 12
+
+
+def _too_large(name: str, value: float) -> DataError:
+    message = (
+        f"numbers must lie between -{MAX_NUMBER:g} and {MAX_NUMBER:g}, and column {name!r} holds {value:g}; correct "
+        "the value, replace it by NaN if it is not known, or express the column in a larger unit"
+    )
+    return DataError(message)
 
 
 def cell_keys(values: NDArray[np.float64]) -> NDArray[np.int32]:
@@ -101,6 +113,8 @@ class NumberSummary:
         low, high, known, whole, infinite = count_numbers(values, weights, cells)
         if infinite >= 0:
             raise column.infinite(infinite)
+        if max(high, -low) > MAX_NUMBER:
+            raise _too_large(column.name, high if high > MAX_NUMBER else low)
         if known == 0:
             return
         self._add_facts(values, weights, first, (low, high), whole)

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.core.bins import N_CODES, Bins
-from xseg.core.embedding import Embedding
+from xseg.core.embedding import MAX_COORDINATE, Embedding
 from xseg.core.numbers import NumberSummary
 from xseg.core.schema import Kind
 from xseg.core.statistics import RawBlock, RawStatistic
 from xseg.core.summaries import CategoryCounts, Moments, TableSummary
+from xseg.exceptions import DataError
 
 __all__ = ["SCALINGS", "CodeCounts", "choose_embedding"]
 
@@ -46,9 +47,16 @@ class _Builder:
         self.coordinates: list[tuple[int, float, float, float]] = []
         self.looked_up: list[tuple[int, NDArray[np.float64]]] = []
 
-    def add_number(self, j: int, shift: float, factor: float, summary: NumberSummary) -> None:
+    def add_number(self, j: int, name: str, shift: float, factor: float, summary: NumberSummary) -> None:
         if factor > 0 and np.isfinite(factor) and summary.high > summary.low:
             bound = max(abs(summary.low - shift), abs(summary.high - shift)) * factor
+            if not bound <= MAX_COORDINATE:
+                message = (
+                    f"column {name!r} reaches from {summary.low:.3g} to {summary.high:.3g}, too far for its scale of "
+                    f"{1 / factor:.3g}: distances could not be worked out; correct or drop the extreme values, or use "
+                    "another scaling, such as 'quantile'"
+                )
+                raise DataError(message)
             # The next power of two: a bound need not be tight, and an exact one would tell the value farthest out.
             bound = ldexp(1.0, frexp(bound)[1])
             self.coordinates.append((j, shift, factor, bound))
@@ -109,16 +117,16 @@ def choose_embedding(
     counts = _code_counts(summary, bins, scaling, mean, add)
     builder = _Builder()
     for j, bin_ in enumerate(bins.features):
-        root = float(weights[j] ** (1 / power))
+        root, name = float(weights[j] ** (1 / power)), bin_.feature.name
         if bin_.feature.kind is Kind.NUMBER and j in numbers:
             if scaling == "quantile":
                 builder.add_codes(j, _mid_ranks(counts[j][: bin_.n_codes])[:, None] * root, counts[j][: bin_.n_codes])
             elif scaling == "robust":
                 shift, scale = _median_and_range(bin_.thresholds, counts[j][: bin_.n_codes], numbers[j], deviation[j])
-                builder.add_number(j, shift, root / scale if scale else 0.0, numbers[j])
+                builder.add_number(j, name, shift, root / scale if scale else 0.0, numbers[j])
             else:
                 scale = _scale(scaling, numbers[j], deviation[j], min_weight)
-                builder.add_number(j, mean[j], root / scale if scale else 0.0, numbers[j])
+                builder.add_number(j, name, mean[j], root / scale if scale else 0.0, numbers[j])
         elif root > 0 and bin_.feature.kind is not Kind.EMPTY:
             positions = _positions(bin_.feature.kind, counts[j][: bin_.n_codes], scaling)
             builder.add_codes(j, positions * root, counts[j][: bin_.n_codes])

@@ -41,14 +41,7 @@ class AdditiveMoves:
         self.flat = np.array([not kind.is_numeric for kind in kinds], dtype=bool)
         curves = scores.curves
         self.exact = bool((curves[:, CURVATURE] == curves[:, CURVATURE, :1]).all())
-        self.stops = self._all_stops()
-        ends = np.stack(
-            [
-                np.where(np.isinf(self.stops[:, 0]), -np.inf, self.stops[:, 0]).max(axis=1),
-                self.stops[:, 1].min(axis=1),
-            ],
-            axis=1,
-        )
+        self.stops, ends = self._all_stops()
         self._ladder = Ladder(self.stops, self._all_parts(), ends)
         whole = np.array([kind.integral or kind.kind is Kind.BOOLEAN for kind in moves.schema], dtype=bool)
         places = -np.floor(np.log10(RESOLUTION * moves.scale)).astype(np.int64)
@@ -137,9 +130,18 @@ class AdditiveMoves:
         size[:, self.flat] = np.where(size[:, self.flat] > 0, CATEGORY_COST, 0.0)
         return np.asarray(size.sum(axis=1))
 
-    def _all_stops(self) -> NDArray[np.float64]:
-        """Give where a feature may end, from below and from above, by code, shape (n_used, 2, 255)."""
+    def _all_stops(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return where a feature may end from below and from above.
+
+        Returns
+        -------
+        stops : ndarray of shape (n_used, 2, 255)
+            By code; infinity where that is not allowed.
+        ends : ndarray of shape (n_used, 2)
+            The farthest of all; minus infinity and infinity where that way is closed.
+        """
         stops = np.full((len(self.used), 2, N_CODES - 1), np.inf)
+        ends = np.tile([-np.inf, np.inf], (len(self.used), 1))
         for f, j in enumerate(self.used.tolist()):
             bins = self.bins[j]
             if self.flat[f]:
@@ -148,11 +150,40 @@ class AdditiveMoves:
                 continue
             edges = np.concatenate([[-np.inf], bins.thresholds, [np.inf]])
             every = max(1, bins.n_codes // _STEPS) if f < self.n_coordinates else 1
-            for code in {*range(0, bins.n_codes, every), bins.n_codes - 1}:
+            reachable = self.moves.reachable(j, edges)
+            # Of many codes only some are tried, but always the first and the last of those that bounds leave open.
+            for code in {*reachable[::every].tolist(), *reachable[-1:].tolist()}:
                 up, down = self.moves.ends(j, float(edges[code]), float(edges[code + 1]))
                 stops[f, 0, code] = up if np.isfinite(up) else np.inf
                 stops[f, 1, code] = down if np.isfinite(down) else np.inf
-        return stops
+            if f < self.n_coordinates and len(reachable) and not self.moves.frozen[j]:
+                self._close(f, edges, reachable, stops[f], ends[f])
+        return stops, ends
+
+    def _close(
+        self,
+        f: int,
+        edges: NDArray[np.float64],
+        reachable: NDArray[np.int64],
+        stops: NDArray[np.float64],
+        ends: NDArray[np.float64],
+    ) -> None:
+        """Write where a number's ways up and down end: at the last threshold, or before it at the bound.
+
+        A bound lies within a range of values of one code, all of which it may take; so the bound is a stop of its own.
+        It is kept at the next code, which nobody can reach.
+        """
+        j, first, last = int(self.used[f]), int(reachable[0]), int(reachable[-1])
+        if self.moves.rises[j]:
+            ends[0] = stops[0, last]
+            if last < len(edges) - 2:
+                ends[0] = self.moves.inside(j, float(edges[last]), float(edges[last + 1]))[1]
+                stops[0, last + 1] = ends[0]
+        if self.moves.falls[j]:
+            ends[1] = stops[1, first]
+            if first > 0:
+                ends[1] = self.moves.inside(j, float(edges[first]), float(edges[first + 1]))[0]
+                stops[1, first - 1] = ends[1]
 
     def _all_parts(self) -> NDArray[np.float64]:
         """Give what each feature adds to each score where it may end, shape (n_used, 2, 255, n_segments)."""

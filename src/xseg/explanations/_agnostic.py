@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xseg._optional import import_shap
 from xseg.core.fixed_point import check_weights
 from xseg.core.tables import raw_values, read_table
 from xseg.exceptions import ParameterError
@@ -217,6 +218,7 @@ class _Game:
 
     def values(self) -> Values:
         """Give the Shapley values, shape (n_features, n_groups): exact ones, or those along one permutation."""
+        import_shap()
         import shap
 
         masker = shap.maskers.Independent(np.zeros((1, self.n_features)))

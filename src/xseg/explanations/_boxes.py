@@ -177,11 +177,13 @@ def population_explainer(model: BoxModel, sources: NDArray[np.int64] | None, n_c
     """
     known = _prepared.setdefault(model, {})
     key = (b"" if sources is None else sources.tobytes(), n_columns)
-    if key not in known:
+    found = known.get(key)
+    if found is None:
         boxes, population = model.boxes, model.population
         background = population if sources is None else boxes.grouped(population, sources)
-        known[key] = BoxExplainer(model, boxes.tests(sources), background, n_columns)
-    return known[key]
+        # Two threads may prepare the same; an explainer is only put in when it is whole, and is never changed.
+        found = known.setdefault(key, BoxExplainer(model, boxes.tests(sources), background, n_columns))
+    return found
 
 
 def _every_pattern(width: int) -> NDArray[np.uint32]:

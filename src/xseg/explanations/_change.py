@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xseg.backends.workers import count_workers
 from xseg.core.boxes import BoxModel
+from xseg.core.pairing import place_of_each
 from xseg.core.schema import suggestion
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, FeatureNamesError
@@ -19,6 +20,7 @@ from xseg.segmenters._pipelines.route import Route, route_of
 __all__ = ["Change", "change"]
 
 _INDEX = "index"
+_REMEDY = "name the column of ids (ids=...), or give both the same index if they have the same people in the same order"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +30,7 @@ class Change:
     Attributes
     ----------
     ids : ndarray of shape (n_rows,)
-        Who each row is; its place where rows were aligned by position.
+        Who each row is: its id, or its label where rows were aligned by their indexes, or else its place.
     before_rows, after_rows : ndarray of shape (n_rows,)
         Where each row stands in the two tables.
     before, after : ndarray of shape (n_rows,)
@@ -83,8 +85,9 @@ def change(segmenter: Any, before: Any, after: Any, *, ids: str | None = None) -
     before, after : table or array of shape (n_rows, n_features)
         The rows at the two dates, raw.
     ids : str, default=None
-        The column that tells who a row is, or the name of the pandas index ("index" if it has none). By default the
-        tables have the same people in the same order.
+        The column that tells who a row is, or the name of the pandas index ("index" if it has none). By default two
+        pandas tables have the same people, and are aligned by their indexes; other tables have the same people in the
+        same order.
 
     Returns
     -------
@@ -96,7 +99,8 @@ def change(segmenter: Any, before: Any, after: Any, *, ids: str | None = None) -
     NotFittedError, SchemaError, ColumnTypeError, UnsupportedModelError
         As for `explain`.
     DataError
-        The tables are of different lengths and `ids` is None, an id is missing or repeated, or nobody is in both.
+        `ids` is None, and the tables are of different lengths or their indexes do not name the same people, each
+        once; an id is missing or repeated; or nobody is in both.
     FeatureNamesError
         There is no column or index called `ids`.
 
@@ -110,7 +114,9 @@ def change(segmenter: Any, before: Any, after: Any, *, ids: str | None = None) -
     >>> import xseg
     >>> customers = xseg.make_customers(2_000, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> moved = xseg.change(segmenter, customers.head(50), customers.tail(50))
+    >>> before = customers.head(50)
+    >>> after = before.assign(spend_year=before["spend_year"] * 3).sample(frac=1, random_state=0)
+    >>> moved = xseg.change(segmenter, before, after)
     >>> gained = moved.after_values - moved.before_values
     >>> bool(abs(moved.values.sum(axis=1) - gained).max() < 1e-12)
     True
@@ -120,6 +126,9 @@ def change(segmenter: Any, before: Any, after: Any, *, ids: str | None = None) -
     (then, were), (now, are) = (_without_ids(rows, ids, side) for rows, side in ((before, "before"), (after, "after")))
     then_table, now_table = (rows_for(fitted, route.transform(rows)) for rows in (then, now))
     names = read_table(now).names
+    alike = ids is None and len(then_table) == len(now_table)
+    if alike and place_of_each(before, after, ("before", "after"), _REMEDY) is not None:
+        were, are = before.index.to_numpy(dtype=object), after.index.to_numpy(dtype=object)
     then_rows, now_rows = _aligned(were, are, len(then_table), len(now_table))
     explain = _box_changes if isinstance(fitted.model_, BoxModel) else _score_changes
     found = explain(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xseg._optional import import_shap
 from xseg.backends.workers import count_workers
 from xseg.core.boxes import BoxModel
 from xseg.core.conditions import Condition, condition_of
@@ -64,6 +65,7 @@ class Contrast:
 
     def explanation(self) -> "shap.Explanation":
         """Give the same as a `shap.Explanation`, which every shap plot takes."""
+        import_shap()
         import shap
 
         return shap.Explanation(

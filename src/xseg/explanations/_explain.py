@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xseg._optional import import_shap
 from xseg.backends.workers import count_workers
 from xseg.core.additive import AdditiveModel
 from xseg.core.boxes import BoxModel, PatternCounts
@@ -109,6 +110,7 @@ def explain(
             random_state=random_state,
             progress=progress,
         )
+    import_shap()
     import shap
 
     route = route_of(model)

@@ -101,7 +101,7 @@ class Moves:
         tuple of (float, float)
             Infinity and minus infinity where that way is closed.
         """
-        first, last = self._inside(j, low, high)
+        first, last = self.inside(j, low, high)
         if self.frozen[j] or first > last:
             return np.inf, -np.inf
         up, down = first, last
@@ -119,7 +119,7 @@ class Moves:
         if not (self.rises[j] if value < low else self.falls[j]):
             return "direction"
         open_ended = np.full(len(self.schema), np.inf)
-        first, last = replace(self, lowest=-open_ended, highest=open_ended)._inside(j, low, high)
+        first, last = replace(self, lowest=-open_ended, highest=open_ended).inside(j, low, high)
         return "bounds" if first <= last else "no value"
 
     def allowed(self, j: int, own: float, codes: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -135,8 +135,15 @@ class Moves:
     def _whole(self, j: int) -> bool:
         return self.schema[j].integral or self.schema[j].kind is Kind.BOOLEAN
 
-    def _inside(self, j: int, low: float, high: float) -> tuple[float, float]:
-        """Give the first and the last value a number may take in ``[low, high)``."""
+    def reachable(self, j: int, edges: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the ranges between edges in which there is a value that a number may take, in order."""
+        first = np.maximum(edges[:-1], self.lowest[j])
+        last = np.minimum(np.nextafter(edges[1:], -np.inf), self.highest[j])
+        first, last = (np.ceil(first), np.floor(last)) if self._whole(j) else (first, last)
+        return np.flatnonzero(first <= last)
+
+    def inside(self, j: int, low: float, high: float) -> tuple[float, float]:
+        """Return the first and the last value that a number may take in ``[low, high)``."""
         first = max(low, float(self.lowest[j]))
         last = min(_just_below(high), float(self.highest[j]))
         return (float(np.ceil(first)), float(np.floor(last))) if self._whole(j) else (first, last)

@@ -12,6 +12,7 @@ from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING
 from xseg.core.boxes import Boxes, BoxModel
 from xseg.core.conditions import condition_of
+from xseg.core.embedding import MAX_COORDINATE, too_far
 from xseg.explanations._additive import AdditiveExplainer
 from xseg.explanations._boxes import BoxExplainer, population_explainer, shapley_weights
 from xseg.explanations._explained import NO_RIVAL
@@ -106,12 +107,13 @@ class _Box:
         pattern = 0
         for j, failing in self._bits:
             pattern |= failing[codes[j]]
-        if pattern not in self._lines:
+        line = self._lines.get(pattern)
+        if line is None:
             table = np.zeros((1, len(self.players)))
             share = self._background.weight / self._background.weight.sum()
             shapley_table(np.array([pattern], dtype=np.uint32), self._background.pattern, share, *self._weights, table)
-            self._lines[pattern] = table[0].tolist()
-        return self._lines[pattern]
+            line = self._lines[pattern] = table[0].tolist()
+        return line
 
 
 def _boxes_by_code(inside: NDArray[np.bool_]) -> list[int]:
@@ -132,6 +134,7 @@ class _Scores:
 
     def __init__(self, model: AdditiveModel) -> None:
         bins, embedding = model.coding.bins, model.coding.embedding
+        self._bins = bins
         n_features = len(bins)
         self._explainer = AdditiveExplainer(model, model.population, np.arange(n_features), n_features)
         self._base = self._explainer.base_values().tolist()
@@ -157,7 +160,10 @@ class _Scores:
             if values[j] is None:
                 codes[0, j] = MISSING
             else:
-                points[0, p] = (float(values[j]) - shift) * factor
+                point = (float(values[j]) - shift) * factor
+                if abs(point) > MAX_COORDINATE:
+                    raise too_far(self._bins[j].feature.name, float(values[j]))
+                points[0, p] = point
         contributions, own, rival = self._explainer.explain_own(codes, points)
         rival_base = 0.0 if rival == NO_RIVAL else self._base[rival]
         return Scored(own, rival, self._base[own] - rival_base, contributions, self._no_rules)

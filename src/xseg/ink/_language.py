@@ -2,13 +2,14 @@
 
 import string
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cache, cached_property, lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from xseg.core.schema import suggestion
 from xseg.exceptions import ParameterError, PolicyError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LOCALES", "TONES", "Language", "Message", "Tone", "language_of", "slots_of"]
 
+R = TypeVar("R")
+
 Tone: TypeAlias = Literal["plain", "formal"]
 Message: TypeAlias = str | Mapping[str, str]
 
@@ -26,6 +29,8 @@ TONES: Final = ("plain", "formal")
 _CLDR: Final = {"en": "en_001"}
 LOCALES: Final = ("en", "de", "fr", "es", "it", "nl", "pt-BR", "pl", "ja", "ar")
 _ISOLATE, _END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
+# Beyond this many results a cache is emptied: one table of people must not fill the memory.
+_MAX_CACHED: Final = 65_536
 _PLURAL_FORMS: Final = frozenset({"zero", "one", "two", "few", "many", "other"})
 
 
@@ -55,6 +60,31 @@ class Language:
     tag: str
     cldr: "Locale"
     messages: Mapping[str, Message]
+    _cache: dict[Hashable, Any] | None = field(default=None, init=False, repr=False)
+
+    def with_cache(self) -> "Language":
+        """Return a copy that keeps what was put into words for as long as the copy lives.
+
+        `language_of` returns one object to all callers. That one keeps nothing, because words about people would stay
+        in the process after all their cards are deleted.
+        """
+        own = copy(self)
+        object.__setattr__(own, "_cache", {})
+        return own
+
+    def compute_once(self, function: Callable[..., R], *arguments: Hashable) -> R:
+        """Return ``function(*arguments)``; a language with a cache computes it only once."""
+        if self._cache is None:
+            return function(*arguments)
+        key = (function, arguments)
+        try:
+            known: R = self._cache[key]
+        except KeyError:
+            known = function(*arguments)
+            if len(self._cache) >= _MAX_CACHED:
+                self._cache.clear()
+            self._cache[key] = known
+        return known
 
     @cached_property
     def direction(self) -> str:
@@ -77,7 +107,8 @@ class Language:
 
     def number(self, value: float | Decimal) -> str:
         """Write a number with every digit it has."""
-        return _decimal(value, self)
+        # By its digits: 1 and 1.0 are equal, and are written in different ways.
+        return self.compute_once(_decimal, str(value), self)
 
     def date(self, day: date) -> str:
         """Write a day in words."""
@@ -169,12 +200,10 @@ def _language(locale: str, tone: str) -> Language:
     return Language(locale, tag, cldr, _messages(tag, tone))
 
 
-@lru_cache(maxsize=4096)
-def _decimal(value: float | Decimal, language: Language) -> str:
+def _decimal(digits: str, language: Language) -> str:
     from babel.numbers import format_decimal
 
-    exact = value if isinstance(value, Decimal) else Decimal(repr(value))
-    return str(format_decimal(exact, locale=language.cldr, decimal_quantization=False))
+    return str(format_decimal(Decimal(digits), locale=language.cldr, decimal_quantization=False))
 
 
 def _catalogue(locale: str) -> str:

@@ -76,9 +76,9 @@ class Quantity:
         str
             For example ``"€250"`` or ``"7 orders"``.
         """
-        return _exact(self, value)
+        return self.language.compute_once(Quantity._write_exactly, self, value)
 
-    def _exact(self, value: float) -> str:
+    def _write_exactly(self, value: float) -> str:
         if not _is_written_out(value):
             return self._with_word(f"{value:.15g}", value)
         return self._with_word(self._write(Decimal(repr(float(value))), self._currency), value)
@@ -98,9 +98,9 @@ class Quantity:
         str
             The number with its unit.
         """
-        return _rounded(self, value, tuple(limits))
+        return self.language.compute_once(Quantity._write_rounded, self, value, tuple(limits))
 
-    def _rounded(self, value: float, limits: Sequence[float]) -> str:
+    def _write_rounded(self, value: float, limits: Sequence[float]) -> str:
         if not _is_written_out(value):
             return self._with_word(f"{value:.15g}" if limits else f"{value:.4g}", value)
         number = Decimal(repr(float(value)))
@@ -151,17 +151,6 @@ class Quantity:
         digits = _decimals_needed(number.scaleb(pattern.scale))
         pattern.frac_prec = (max(self._stated.frac_prec[0], digits) if digits else 0, digits)
         return str(pattern.apply(number + 0, self.language.cldr, currency=currency, currency_digits=False))
-
-
-# The same thresholds stand on many cards, and so do many values.
-@lru_cache(maxsize=65_536)
-def _exact(quantity: Quantity, value: float) -> str:
-    return quantity._exact(value)
-
-
-@lru_cache(maxsize=65_536)
-def _rounded(quantity: Quantity, value: float, limits: tuple[float, ...]) -> str:
-    return quantity._rounded(value, limits)
 
 
 def _is_written_out(value: float) -> bool:

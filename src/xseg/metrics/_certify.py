@@ -85,7 +85,7 @@ def certify(
     NotFittedError
         The segmenter has not been fitted.
     UnsupportedModelError
-        The model is not a TreeSegmenter.
+        The model is not a TreeSegmenter, or was made by `xseg.fold` and knows no distances between raw rows.
     ParameterError
         `seconds` is not positive.
     SchemaError, ColumnTypeError
@@ -110,6 +110,7 @@ def certify(
     if not seconds > 0:
         message = f"seconds must be positive, got {seconds!r}"
         raise ParameterError(message)
+    segmenter._check_has_distances("certify")
     labels = segmenter.predict(X)
     coding = segmenter.coding_
     codes, coordinates = coding.code(read_table(X))

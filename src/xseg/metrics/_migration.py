@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xseg.core.pairing import place_of_each
 from xseg.exceptions import DataError, ParameterError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Migration", "migration"]
 
+_REMEDY = "give the segments of the same people, or arrays if both are in the same order (Series.to_numpy())"
 _GAP = 0.03
 _BAR = 0.035
 _LABELLED_SHARE = 0.02
@@ -111,12 +113,13 @@ def migration(before: ArrayLike, after: ArrayLike, *, names: Sequence[str] = (),
     Parameters
     ----------
     before, after : array-like of shape (n_rows,)
-        The segments of the same people at two dates, in the same order: indices or names.
+        The segments of the same people at two dates: indices or names. Two pandas Series are aligned by their indexes;
+        others are in the same order.
     names : sequence of str, default=()
         The names of the segments, in the order of their indices: `segment_names_`. Without them the labels that occur
         are the names.
     weights : array-like of shape (n_rows,), default=None
-        How much each person counts.
+        How much each person counts, in the order of `after`; a Series is aligned by its index.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def migration(before: ArrayLike, after: ArrayLike, *, names: Sequence[str] = (),
     Raises
     ------
     DataError
-        The labels are not of the same people, or there are none.
+        The labels are not of the same people, or there are none; or two indexes do not hold the same people, each once.
     ParameterError
         A label has no name, or weights are negative.
 
@@ -137,6 +140,12 @@ def migration(before: ArrayLike, after: ArrayLike, *, names: Sequence[str] = (),
     >>> moved.counts.tolist(), moved.stayed
     ([[1.0, 1.0], [0.0, 2.0]], 0.75)
     """
+    if np.shape(before) == np.shape(after):
+        places = place_of_each(before, after, ("before", "after"), _REMEDY)
+        before = before if places is None else np.asarray(before)[places]
+    if weights is not None and np.shape(weights) == np.shape(after):
+        places = place_of_each(weights, after, ("weights", "after"), _REMEDY)
+        weights = weights if places is None else np.asarray(weights)[places]
     first, second = np.asarray(before), np.asarray(after)
     if first.shape != second.shape or first.ndim != 1 or not len(first):
         message = f"before has shape {first.shape} and after {second.shape}; give one label a person, in the same order"

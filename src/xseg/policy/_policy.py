@@ -3,10 +3,11 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
+from warnings import warn
 
 from pydantic import BaseModel, Field, ValidationError
 
-from xseg.exceptions import PolicyError
+from xseg.exceptions import PolicyError, UnknownSegmentsWarning
 from xseg.policy._features import FeaturePolicy, FeatureWords, SegmentPolicy, Translation
 from xseg.policy._file import YamlFile
 from xseg.policy._parts import DECLARED_PURPOSES, Controller, Link, Purpose, RightLink, Vendor, Wording, Words
@@ -16,6 +17,8 @@ from xseg.policy._translated import translated
 from xseg.policy._yaml import POLICY, FileKind, KeyPath, Lines, dump_yaml
 
 __all__ = ["Policy"]
+
+_MOST_LISTED = 20
 
 
 class Policy(YamlFile):
@@ -283,12 +286,44 @@ class Policy(YamlFile):
         >>> from xseg.policy import Policy
         >>> Policy(features={"orders": {}}).check_columns(["orders", "spend"])
         """
-        columns = list(names)
-        absent = [name for name in self.features if name not in set(columns)]
+        columns = dict.fromkeys(names)
+        absent = [name for name in self.features if name not in columns]
         if absent:
             heading = "the policy names features that the table does not have; rename or remove them:"
-            listed = (f"  features.{name}: no column {name!r}.{did_you_mean(name, columns)}" for name in absent)
-            raise PolicyError("\n".join([heading, *listed]))
+            raise PolicyError("\n".join([heading, *_listed("features", absent, "column", columns)]))
+
+    def check_segments(self, names: Iterable[str]) -> None:
+        """Check that the model has every segment that the policy, or one of its translations, describes.
+
+        Segments that the policy does not describe are fine: they keep their names.
+
+        Parameters
+        ----------
+        names : iterable of str
+            The names of the segments of the model.
+
+        Warns
+        -----
+        UnknownSegmentsWarning
+            If the policy describes a segment that is not among them; the nearest name is suggested.
+
+        Examples
+        --------
+        >>> from xseg.policy import Policy
+        >>> Policy(segments={"Regulars": {}}).check_segments(["Regulars", "Newcomers"])
+        """
+        known = dict.fromkeys(names)
+        described = dict.fromkeys(
+            [*self.segments, *(name for one in self.translations.values() for name in one.segments)]
+        )
+        absent = [name for name in described if name not in known]
+        if absent:
+            heading = (
+                "the policy describes segments that the model does not have, and nobody is told what it says of them; "
+                "rename them, or give the model these names (segment_names=):"
+            )
+            message = "\n".join([heading, *_listed("segments", absent, "segment", known)])
+            warn(message, UnknownSegmentsWarning, stacklevel=3)
 
     def notice(
         self,
@@ -379,6 +414,12 @@ class Policy(YamlFile):
 
 def _language(locale: str) -> str:
     return locale.replace("_", "-").partition("-")[0].casefold()
+
+
+def _listed(section: str, absent: Sequence[str], what: str, known: Iterable[str]) -> list[str]:
+    """List names that are not known, with the nearest that are; of many, only the first."""
+    listed = [f"  {section}.{name}: no {what} {name!r}.{did_you_mean(name, known)}" for name in absent[:_MOST_LISTED]]
+    return [*listed, f"  and {len(absent) - _MOST_LISTED:,} more"] if len(absent) > _MOST_LISTED else listed
 
 
 _SECTIONS: dict[tuple[str | int, int], type[BaseModel]] = {

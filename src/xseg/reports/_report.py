@@ -108,6 +108,7 @@ def make_report(
     segmenter._check_fitted()
     told = Policy.of(policy)
     told.check_columns(segmenter.profile_.bins.schema.names)
+    told.check_segments(segmenter.segment_names_)
     found = None
     if X is not None and segmenter.n_segments_ > 1:
         bins = segmenter.profile_.bins

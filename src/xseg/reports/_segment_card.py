@@ -170,6 +170,7 @@ def segment_card(
     check_segmenter(folded)
     told = Policy.of(policy)
     told.check_columns(folded.profile_.bins.schema.names)
+    told.check_segments(folded.segment_names_)
     index = int(folded.segments_.position(segment))
     facts, said = segment_facts(folded, told, index), told.segments.get(folded.segment_names_[index])
     drivers, neighbours, close = ((), (), None) if X is None else _from_people(folded, X, told, index)

@@ -273,6 +273,7 @@ def review(
     ledger = getattr(segmenter, "ledger", None) if ledger is None and X is not None else ledger
     segmenter = check_segmenter(fold(segmenter_of(segmenter)))
     told = Policy.of(policy)
+    told.check_segments(segmenter.segment_names_)
     table = None if X is None else _table(X, segmenter)
     subject = Subject(
         segmenter=segmenter,

@@ -169,8 +169,8 @@ def erase(
 
 
 def _proposes_other_names(segmenter: Any, less: Any) -> bool:
-    before = propose_names(segmenter.profile_)
-    return before == segmenter.segment_names_ and propose_names(less.profile_) != before
+    before = propose_names(segmenter.profile_, segmenter.model_.used_features)
+    return before == segmenter.segment_names_ and propose_names(less.profile_, less.model_.used_features) != before
 
 
 def _same_cuts(less: Any, refit: Any) -> bool:

@@ -18,7 +18,7 @@ from xseg.core.profiles import Profile
 from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Table
 from xseg.exceptions import DataError, XsegWarning
-from xseg.segmenters._alignment import align, choose_names
+from xseg.segmenters._alignment import align, choose_names, warn_if_names_move
 from xseg.segmenters._base import Segmenter
 from xseg.segmenters._learning.preparation import Prepared, prepare
 
@@ -124,11 +124,13 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
             aligned = align(align_to, raw, _labels(backend, scores), len(scores))
             order, scores, inherited = order[aligned.order], scores.reordered(aligned.order), aligned.names
             counted = backend.sum(SegmentCounts(scores, len(prepared.bins)))
+        else:
+            warn_if_names_move(self, raw, _labels(backend, scores), len(scores), stacklevel=4)
         parts = backend.sum(PartSums(scores, prepared.space.total_weight))
         profile = Profile(prepared.bins, counted.counts, raw.weight_unit)
-        names = choose_names(profile, self.segment_names, inherited)
-        coding = Coding(prepared.bins, prepared.space.embedding)
-        self._restore_additive(AdditiveModel(coding, scores, parts.population()), profile, names)
+        model = AdditiveModel(Coding(prepared.bins, prepared.space.embedding), scores, parts.population())
+        names = choose_names(profile, model.used_features, self.segment_names, inherited)
+        self._restore_additive(model, profile, names)
         self.labels_ = _labels(backend, scores)
         return order
 

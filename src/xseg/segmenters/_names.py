@@ -1,15 +1,17 @@
 """Proposed names: what sets a segment apart, in two or three words."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from xseg.core.bins import MISSING
+from xseg.core.bins import MISSING, FeatureBins
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
 from xseg.exceptions import ParameterError
 
-__all__ = ["check_names", "propose_names"]
+__all__ = ["check_names", "features_in_name", "propose_names"]
 
 _SLIGHT = 0.04
 _NOTABLE = 0.12
@@ -18,9 +20,17 @@ _MOST_TRAITS = 2
 _LISTED = 4
 
 
-def propose_names(profile: Profile) -> tuple[str, ...]:
-    """Give each segment a name of its own, made of the features in which it differs most from everyone."""
-    traits = [_traits(profile, segment) for segment in range(len(profile.counts))]
+def propose_names(profile: Profile, used: NDArray[np.int64]) -> tuple[str, ...]:
+    """Propose a name for each segment, made of the features in which it differs most from everyone.
+
+    Parameters
+    ----------
+    profile : Profile
+        How the values are spread in each segment.
+    used : ndarray of int
+        The features that the model uses. No other feature may be in a name: it could be one that is forbidden.
+    """
+    traits = [_traits(profile, segment, used.tolist()) for segment in range(len(profile.counts))]
     names: list[str] = []
     for segment, found in enumerate(traits):
         names.append(_first_unused(found, names, segment))
@@ -42,10 +52,29 @@ def _sentence(traits: Sequence[str]) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _traits(profile: Profile, segment: int) -> list[str]:
+def features_in_name(name: str, profile: Profile) -> frozenset[str]:
+    """Return the features that a proposed name is made of; none for a name that a person chose."""
+    features = {
+        trait.casefold(): bins.feature.name for bins in profile.bins.features for trait in _possible_traits(bins)
+    }
+    pieces = re.sub(r" \(\d+\)$", "", name).casefold().split(", ")
+    return frozenset(features[piece] for piece in pieces) if features.keys() >= set(pieces) else frozenset()
+
+
+def _possible_traits(bins: FeatureBins) -> list[str]:
+    name = readable(bins.feature.name)
+    if bins.feature.kind is Kind.CATEGORY:
+        return [f"{name} {category}" for category in bins.categories]
+    if bins.feature.kind is Kind.BOOLEAN:
+        return [name, f"no {name}"]
+    return [f"{degree}{way} {name}" for degree in ("", "very ") for way in ("high", "low")]
+
+
+def _traits(profile: Profile, segment: int, used: Sequence[int]) -> list[str]:
     found = []
     ranks = profile.mean_ranks()
-    for feature, bins in enumerate(profile.bins.features):
+    for feature in used:
+        bins = profile.bins[feature]
         if bins.feature.kind is Kind.CATEGORY:
             found.append(_category_trait(profile, segment, feature))
         elif bins.feature.kind is Kind.BOOLEAN:

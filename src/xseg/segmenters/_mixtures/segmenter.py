@@ -79,7 +79,8 @@ class MixtureSegmenter(AdditiveSegmenter):
     max_bins : int, default=255
         How many categories a column may have; the rarest beyond count as missing.
     segment_names : sequence of str, default=None
-        Names to use, largest segment first; None proposes names.
+        Names to use, largest segment first; None proposes names. Fitted again, another segment may be the largest:
+        ``fit(X, align_to=earlier)`` keeps names with their people.
     forbid : sequence of str, default=()
         Columns that must not count.
     include : sequence of str, default=()

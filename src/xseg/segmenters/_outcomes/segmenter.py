@@ -19,7 +19,7 @@ from xseg.core.profiles import Profile
 from xseg.core.segments import Segments
 from xseg.core.tree import ThresholdTree
 from xseg.exceptions import DataError, ParameterError
-from xseg.segmenters._alignment import choose_names
+from xseg.segmenters._alignment import choose_names, warn_if_names_move
 from xseg.segmenters._learning.columns import MIN_MEMBERS, learn_columns
 from xseg.segmenters._outcomes.growth import Ground, grow_and_prune
 from xseg.segmenters._outcomes.parts import ESTIMATE, GROW, share_out_people
@@ -62,7 +62,7 @@ class OutcomeSegmenter(TreeBoxes):
     max_bins : int, default=255
         How many codes a column may have.
     segment_names : sequence of str, default=None
-        Names to use, in order; None proposes names.
+        Names to use, in order; None proposes names. When the segmenter is fitted again, the order may change.
     forbid : sequence of str, default=()
         Columns that must not be asked about.
     include : sequence of str, default=()
@@ -247,6 +247,7 @@ class OutcomeSegmenter(TreeBoxes):
         root = sample.build(shape, np.arange(len(table)))
         tree = _ordered(to_tree(root, ground.cells, bins, roundness(bins)), codes, ground)
         labels = tree.predict(codes)
+        warn_if_names_move(self, backend, labels, tree.n_leaves, stacklevel=3)
         self._learn(ground, tree, labels, unit, count_people(coded, tree, tree.n_leaves, unit))
         self.labels_ = labels
         return self
@@ -336,7 +337,7 @@ class OutcomeSegmenter(TreeBoxes):
             tree=counted.tree,
             model=counted.model,
             profile=counted.profile,
-            names=choose_names(counted.profile, self.segment_names),
+            names=choose_names(counted.profile, counted.model.used_features, self.segment_names),
             kind=target.kind,
             classes=target.labels,
             outcomes=outcomes,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 from xseg._kernels.search import ENTROPY, SQUARES
+from xseg.core.numbers import MAX_NUMBER
 from xseg.core.outcomes import Outcome
 from xseg.exceptions import DataError
 
@@ -128,6 +129,12 @@ def _numbers(series: "pd.Series[Any]") -> Target:
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values))[0])
         message = f"the outcome of row {row} is infinite (inf); replace it by a number"
+        raise DataError(message)
+    if (largest := float(np.abs(values).max())) > MAX_NUMBER:
+        message = (
+            f"outcomes must lie between -{MAX_NUMBER:g} and {MAX_NUMBER:g}, and that of row {np.abs(values).argmax()} "
+            f"has the size {largest:g}; correct it, or leave the row out"
+        )
         raise DataError(message)
     return Target(NUMBER, values[:, None], (), ())
 

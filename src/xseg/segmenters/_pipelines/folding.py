@@ -161,7 +161,7 @@ class _Folding:
             tree=tree,
             model=model,
             profile=self.profile,
-            names=self._names(),
+            names=self._names(model.used_features),
             mean_depth=self.segmenter.mean_depth_,
             named=named,
             **_particulars(self.segmenter, self.bins),
@@ -170,9 +170,10 @@ class _Folding:
             folded.estimator_, folded.original_name_ = None, self.segmenter.original_name_
         return folded
 
-    def _names(self) -> tuple[str, ...]:
+    def _names(self, used: NDArray[np.int64]) -> tuple[str, ...]:
         """Keep names that were given; propose the others again, of raw columns."""
-        proposed, anew = propose_names(self.segmenter.profile_), propose_names(self.profile)
+        proposed = propose_names(self.segmenter.profile_, self.segmenter.model_.used_features)
+        anew = propose_names(self.profile, used)
         kept = zip(self.segmenter.segment_names_, proposed, anew, strict=True)
         return tuple(new if name == old else name for name, old, new in kept)
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import accumulate
 from typing import Any
 
 from xseg.core.conditions import Rule
 from xseg.segmenters._rules.axes import Axes
-from xseg.segmenters._rules.expressions import EVERYONE, And, Expression, Not, Or, write
+from xseg.segmenters._rules.expressions import And, Expression, Not, Or, write
 from xseg.segmenters._rules.given import NamedRule
 from xseg.segmenters._rules.population import RuleCounts
 from xseg.segmenters._rules.regions import Box
@@ -176,8 +177,7 @@ class _Linter:
         """Find conditions that can be left out, each by itself."""
         rule, region, geometry = self.rules[place], self.regions[place], self.axes.regions
         earlier = [box for before in self.regions[:place] for box in before]
-        for condition, without in _shortened(rule.expression, negated=False):
-            wider = self.axes.region(without)
+        for condition, wider in _without_each(self.axes, rule.expression, negated=False):
             if geometry.covers(wider, region) and geometry.covers(region, wider):
                 kind = FindingKind.REDUNDANT
             elif (
@@ -198,22 +198,28 @@ def _is_condition(expression: Expression) -> bool:
     return not isinstance(part, And | Or | Not)
 
 
-def _shortened(expression: Expression, *, negated: bool) -> Iterator[tuple[Expression, Expression]]:
-    """Give each condition, with the expression without it."""
-    if _is_condition(expression):
-        # Alone it can only be left out if it never says no.
-        yield expression, Not(EVERYONE) if negated else EVERYONE
-    elif isinstance(expression, Not):
-        for condition, without in _shortened(expression.part, negated=not negated):
-            yield condition, Not(without)
+def _without_each(axes: Axes, expression: Expression, *, negated: bool) -> Iterator[tuple[Expression, list[Box]]]:
+    """Yield each condition, with the region that is left of the expression without it.
+
+    What lies before and after each part is joined once, so that the time grows with the number of conditions and not
+    with its square.
+    """
+    if isinstance(expression, Not):
+        yield from _without_each(axes, expression.part, negated=not negated)
     elif isinstance(expression, And | Or):
+        join = axes.regions.union if isinstance(expression, And) == negated else axes.regions.intersection
+        regions = [axes.region(part, negated=negated) for part in expression.parts]
+        before = [*accumulate(regions, lambda one, other: join([one, other]), initial=join([]))]
+        after = [*accumulate(reversed(regions), lambda one, other: join([other, one]), initial=join([]))][::-1]
         for place, part in enumerate(expression.parts):
-            before, after = expression.parts[:place], expression.parts[place + 1 :]
             if _is_condition(part) and len(expression.parts) > 1:
-                yield part, type(expression)((*before, *after))
+                yield part, join([before[place], after[place + 1]])
             else:
-                for condition, without in _shortened(part, negated=negated):
-                    yield condition, type(expression)((*before, without, *after))
+                for condition, left in _without_each(axes, part, negated=negated):
+                    yield condition, join([before[place], left, after[place + 1]])
+    elif _is_condition(expression):
+        # Alone it can only be left out if it never says no.
+        yield expression, [axes.regions.everything]
 
 
 def coverage_of(counts: RuleCounts, unit: float, default: str | None) -> tuple[RuleCoverage, ...]:

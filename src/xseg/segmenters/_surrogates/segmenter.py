@@ -1,6 +1,7 @@
 """A readable stand-in for any clusterer."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -9,16 +10,18 @@ from warnings import warn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClusterMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from xseg.backends import Backend
 from xseg.core.bins import Bins
 from xseg.core.boxes import MAX_TESTS, BoxModel
 from xseg.core.fixed_point import check_weights
+from xseg.core.pairing import order_like
 from xseg.core.profiles import Profile
 from xseg.core.tree import ThresholdTree
 from xseg.exceptions import DataError, UnsupportedModelError, XsegWarning
+from xseg.segmenters._alignment import warn_if_names_move
 from xseg.segmenters._learning.columns import MIN_MEMBERS
 from xseg.segmenters._names import check_names, propose_names
 from xseg.segmenters._surrogates.fidelity import SegmentFidelity, fidelity_of, overall_fidelity
@@ -62,7 +65,8 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
     noise_label : int, str or None, default=-1
         The label of those who belong to no group. They become a segment of their own, called "No group".
     segment_names : sequence of str, default=None
-        Names to use, in the order of `original_labels_`; None proposes names.
+        Names to use, in the order of `original_labels_`; None proposes names. When the original is fitted again, its
+        labels may change places.
     forbid : sequence of str, default=()
         Columns that must not be asked about.
     include : sequence of str, default=()
@@ -226,7 +230,9 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         most = self.max_leaves or 2 * labelled.n_groups
         problem = labelled.problem(most, self.max_depth, self._least_share(labelled))
         self.estimator_, self.original_name_ = shown.original.estimator, shown.original.name
+        earlier = copy(self)
         self._learn(labelled, find_tree(labelled, problem, self.effort), shown.partition.groups)
+        warn_if_names_move(earlier, self._backend(X), self.labels_, self.n_segments_, stacklevel=3)
         return self
 
     def fit_predict(self, X: Any, y: ArrayLike | None = None, **parameters: Any) -> NDArray[np.int32]:
@@ -284,7 +290,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         own = self.predict(X)
         if labels is None and self.estimator_ is None:
             return np.full(len(own), _NOT_KNOWN)
-        given = said_of(self.estimator_, X) if labels is None else np.asarray(labels)
+        given = said_of(self.estimator_, X) if labels is None else np.asarray(order_like(X, labels, "labels"))
         if given.shape != own.shape:
             message = f"there are labels of shape {given.shape} for {len(own)} rows; give one label for each row"
             raise DataError(message)
@@ -321,6 +327,13 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         weights, _ = check_weights(sample_weight, len(agrees))
         return float(np.average(agrees, weights=weights))
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if self.estimator is not None:
+            # The stand-in could learn from rows with missing values, but its original is asked about them first.
+            tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
+        return tags
+
     def _show(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Shown:
         """Ask the original about the rows."""
         if isinstance(X, Backend):
@@ -348,11 +361,12 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         confusion = counted.profile.counts[:, -1, : labelled.n_groups]
         reduced = replace(counted.tree, bins=Bins(counted.tree.bins.features[:-1]))
         profile = Profile(labelled.own_bins, counted.profile.counts[:, :-1], labelled.weight_unit)
+        model = BoxModel(reduced.boxes().merged(), len(stands_for), counted.model.population)
         self._restore(
             tree=reduced,
-            model=BoxModel(reduced.boxes().merged(), len(stands_for), counted.model.population),
+            model=model,
             profile=profile,
-            names=self._names(profile, stands_for.tolist(), groups.noise),
+            names=self._names(profile, model.used_features, stands_for.tolist(), groups.noise),
             labels=groups.labels,
             noise=groups.noise,
             stands_for=stands_for.tolist(),
@@ -371,10 +385,12 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
             )
             warn(message, XsegWarning, stacklevel=4)
 
-    def _names(self, profile: Profile, stands_for: Sequence[int], noise: int | None) -> tuple[str, ...]:
+    def _names(
+        self, profile: Profile, used: NDArray[np.int64], stands_for: Sequence[int], noise: int | None
+    ) -> tuple[str, ...]:
         if self.segment_names is not None:
             return check_names(self.segment_names, len(stands_for))
-        names = propose_names(profile)
+        names = propose_names(profile, used)
         return tuple(_NO_GROUP if group == noise else name for group, name in zip(stands_for, names, strict=True))
 
     def _restore(

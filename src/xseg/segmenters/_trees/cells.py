@@ -1,7 +1,7 @@
 """Rows of a sample arranged for the search: every code of every feature a cell, and what the rows add up to."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +11,9 @@ from xseg._kernels.search import cell_sums, group_cost
 from xseg.core.bins import MISSING, N_CODES, Bins
 
 __all__ = ["Cells", "Cut", "Values", "Views"]
+
+# How many sums by group, cell and value are held at once: 128 MiB of them.
+_MAX_SUMS = 2**24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +36,11 @@ class Views:
 
     def __len__(self) -> int:
         return len(self.start) - 1
+
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """The cells of the first view."""
+        return self.cells[: self.start[1]]
 
     @classmethod
     def of(cls, orders: Sequence[NDArray[np.int64]]) -> "Views":
@@ -82,6 +90,7 @@ class Cells:
     bins: Bins
     features: NDArray[np.int64]
     cells: NDArray[np.int32]
+    _split: "dict[int, list[Cells]]" = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, bins: Bins, features: NDArray[np.int64], codes: NDArray[np.uint8]) -> "Cells":
@@ -93,6 +102,38 @@ class Cells:
             cells[f] = np.minimum(codes[:, j], n_codes).astype(np.int32) + offset
             offset += n_codes + 1
         return cls(bins, features, cells)
+
+    @cached_property
+    def _in_order(self) -> "Cells":
+        """The same cells, ordered features first: the order in which views are scanned."""
+        order = np.argsort([not self.bins[j].is_ordered for j in self.features], kind="stable")
+        widths = np.diff(self.offsets)[order]
+        shift = np.cumsum(widths) - widths - self.offsets[order]
+        return Cells(self.bins, self.features[order], self.cells[order] + shift[:, None].astype(np.int32))
+
+    def parts(self, n_groups: int, n_values: int) -> "list[Cells]":
+        """Split into parts of features, so that the sums of one part fit into a bounded memory.
+
+        A table of ordinary width is one part. Scanned one after another, parts give what the whole gives.
+        """
+        most = max(1, _MAX_SUMS // (n_groups * n_values))
+        if self.n_cells <= most:
+            return [self]
+        if most not in self._split:
+            self._split[most] = list(self._in_order._split_at(most))
+        return self._split[most]
+
+    def _split_at(self, most: int) -> "Iterator[Cells]":
+        kinds = np.array([self.bins[j].is_ordered for j in self.features])
+        first = 0
+        while first < len(self.features):
+            fits = int(np.searchsorted(self.offsets, self.offsets[first] + most, side="right")) - 1
+            # Orders of categories are scanned after all others, and so are not in one part with them.
+            alike = first + int(np.count_nonzero(kinds[first:] == kinds[first]))
+            last = max(first + 1, min(fits, alike))
+            own = self.cells[first:last] - np.int32(self.offsets[first])
+            yield Cells(self.bins, self.features[first:last], own)
+            first = last
 
     @property
     def n_rows(self) -> int:

@@ -7,7 +7,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.search import scan_cuts, scan_insertions, scan_recuts
+from xseg._kernels.search import scan_cuts, scan_insertions, scan_recuts, view_totals
 from xseg.segmenters._trees.cells import Cut
 from xseg.segmenters._trees.nodes import Node, Sample, Shape, height, inner_nodes, leaves, shape_of
 
@@ -37,14 +37,16 @@ def best_cut(sample: Sample, node: Node) -> tuple[float, Cut] | None:
     """Give the best cut of a leaf, and what its sides cost together."""
     if node.depth >= sample.max_depth or node.weight < 2 * sample.minimum or not len(sample.cells.features):
         return None
-    sums = sample.cells.sums(sample.values, node.rows)[0]
-    views = sample.cells.views(sums)
-    costs, places = np.empty(len(views)), np.empty(len(views), dtype=np.int64)
-    scan_cuts(sums, node.total, views.cells, views.start, sample.values.kind, float(sample.minimum), costs, places)
-    view = int(costs.argmin())
-    if not np.isfinite(costs[view]):
-        return None
-    return float(costs[view]), sample.cells.cut_of(views, view, int(places[view]))
+    best: tuple[float, Cut] | None = None
+    for part in sample.cells.parts(1, len(node.total)):
+        sums = part.sums(sample.values, node.rows)[0]
+        views = part.views(sums)
+        costs, places = np.empty(len(views)), np.empty(len(views), dtype=np.int64)
+        scan_cuts(sums, node.total, views.cells, views.start, sample.values.kind, float(sample.minimum), costs, places)
+        view = int(costs.argmin())
+        if costs[view] < (np.inf if best is None else best[0]):
+            best = float(costs[view]), part.cut_of(views, view, int(places[view]))
+    return best
 
 
 def grow(sample: Sample, node: Node, n_leaves: int) -> None:
@@ -152,23 +154,27 @@ def _better_cut(sample: Sample, node: Node, budget: Budget) -> Cut | None:
     groups = np.concatenate([sample.reached(left, node.rows), len(left_leaves) + sample.reached(right, node.rows)])
     n_groups = len(left_leaves) + len(right_leaves)
     budget.spend(2 * len(node.rows) * len(sample.cells.features) + n_groups * sample.cells.n_cells, len(node.total))
-    sums = sample.cells.sums(sample.values, np.concatenate([node.rows, node.rows]), groups, n_groups)
-    # Every row stands in two groups, so an order of categories comes from half of them.
-    views = sample.cells.views(sums[: len(left_leaves)].sum(axis=0))
     depths = np.array([leaf.depth for leaf in left_leaves + right_leaves], dtype=np.float64)
-    price, view, place, side = scan_recuts(
-        sums,
-        len(left_leaves),
-        views.cells,
-        views.start,
-        sample.values.kind,
-        float(sample.minimum),
-        sample.penalty,
-        depths,
-    )
-    if view < 0 or price >= sample.price(node) - sample.least_gain:
-        return None
-    return sample.cells.cut_of(views, view, place, low_left=side == 0)
+    rows, least, best, whole = np.concatenate([node.rows, node.rows]), np.inf, None, None
+    for part in sample.cells.parts(n_groups, len(node.total)):
+        sums = part.sums(sample.values, rows, groups, n_groups)
+        # Every row stands in two groups, so an order of categories comes from half of them.
+        views = part.views(sums[: len(left_leaves)].sum(axis=0))
+        whole = view_totals(sums, views.first) if whole is None else whole
+        price, view, place, side = scan_recuts(
+            sums,
+            whole,
+            len(left_leaves),
+            views.cells,
+            views.start,
+            sample.values.kind,
+            float(sample.minimum),
+            sample.penalty,
+            depths,
+        )
+        if price < least:
+            least, best = price, part.cut_of(views, view, place, low_left=side == 0)
+    return None if best is None or least >= sample.price(node) - sample.least_gain else best
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,30 +203,42 @@ def _best_insertion(sample: Sample, root: Node, budget: Budget) -> _Insertion | 
     ends = leaves(root)
     place_of = {id(leaf): place for place, leaf in enumerate(ends)}
     budget.spend(len(root.rows) * len(sample.cells.features), len(root.total))
-    sums = sample.cells.sums(sample.values, root.rows, sample.reached(root, root.rows), len(ends))
-    views = sample.cells.views(sums.sum(axis=0))
+    nodes = [
+        node
+        for node in [*ends, *inner_nodes(root)]
+        if node.depth + height(node) < sample.max_depth and node.weight >= 2 * sample.minimum
+    ]
+    for node in nodes:
+        budget.spend(len(leaves(node)), sample.cells.n_cells, len(root.total))
+    prices = np.full(len(nodes), np.inf)
+    cuts: list[tuple[Cut, bool] | None] = [None] * len(nodes)
+    reached, whole = sample.reached(root, root.rows), None
+    for part in sample.cells.parts(len(ends), len(root.total)) if nodes else ():
+        sums = part.sums(sample.values, root.rows, reached, len(ends))
+        views = part.views(sums.sum(axis=0))
+        whole = view_totals(sums, views.first) if whole is None else whole
+        for place, node in enumerate(nodes):
+            own = leaves(node)
+            groups = np.array([place_of[id(leaf)] for leaf in own])
+            price, view, at, side = scan_insertions(
+                sums,
+                whole[groups],
+                groups,
+                views.cells,
+                views.start,
+                sample.values.kind,
+                float(sample.minimum),
+                sample.penalty,
+                np.array([leaf.depth for leaf in own], dtype=np.float64),
+                float(node.depth),
+            )
+            if price < prices[place]:
+                prices[place], cuts[place] = price, (part.cut_of(views, view, at), side == 0)
     best: _Insertion | None = None
-    for node in [*ends, *inner_nodes(root)]:
-        if node.depth + height(node) >= sample.max_depth or node.weight < 2 * sample.minimum:
-            continue
-        own = leaves(node)
-        groups = np.array([place_of[id(leaf)] for leaf in own])
-        budget.spend(len(own), sample.cells.n_cells, len(root.total))
-        price, view, place, side = scan_insertions(
-            sums,
-            groups,
-            views.cells,
-            views.start,
-            sample.values.kind,
-            float(sample.minimum),
-            sample.penalty,
-            np.array([leaf.depth for leaf in own], dtype=np.float64),
-            float(node.depth),
-        )
-        rise = price - sample.price(node)
-        if view >= 0 and rise < (-sample.least_gain if best is None else best.rise):
-            cut = sample.cells.cut_of(views, view, place)
-            best = _Insertion(rise, node, cut, leaf_left=side == 0)
+    for node, price, found in zip(nodes, prices, cuts, strict=True):
+        rise = float(price) - sample.price(node)
+        if found is not None and rise < (-sample.least_gain if best is None else best.rise):
+            best = _Insertion(rise, node, *found)
     return best
 
 

@@ -21,8 +21,8 @@ from xseg.core.scaling import SCALINGS
 from xseg.core.tables import Table
 from xseg.core.totals import RowTotal
 from xseg.core.tree import ThresholdTree
-from xseg.exceptions import DataError, ParameterError, XsegWarning
-from xseg.segmenters._alignment import align, choose_names
+from xseg.exceptions import DataError, ParameterError, UnsupportedModelError, XsegWarning
+from xseg.segmenters._alignment import align, choose_names, warn_if_names_move
 from xseg.segmenters._learning.columns import MIN_MEMBERS
 from xseg.segmenters._learning.kmeans import lloyd
 from xseg.segmenters._learning.preparation import Prepared, prepare
@@ -80,7 +80,8 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
     n_init : int, default=10
         How many runs of k-means to choose the reference from.
     segment_names : sequence of str, default=None
-        Names to use, largest segment first; None proposes names.
+        Names to use, largest segment first; None proposes names. Fitted again, another segment may be the largest:
+        ``fit(X, align_to=earlier)`` keeps names with their people.
     forbid : sequence of str, default=()
         Columns that must neither be asked about nor count in the distance.
     include : sequence of str, default=()
@@ -290,11 +291,27 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         -------
         float
             Minus the cost: the higher, the better.
+
+        Raises
+        ------
+        UnsupportedModelError
+            The segmenter was made by `xseg.fold`, and knows no distances between raw rows.
         """
         del y
-        self._check_fitted()
+        self._check_has_distances("score")
         backend = self._backend(X, sample_weight)
         return -backend.sum(RowTotal(self._distances)).total / backend.weight_unit
+
+    def _check_has_distances(self, asked: str) -> None:
+        """Raise an error if the segmenter is not fitted, or was folded, so that it has no means in raw units."""
+        self._check_fitted()
+        if not self.means_.shape[1]:
+            message = (
+                f"{asked} needs the distances of the fit, which are between transformed rows; what xseg.fold makes of "
+                "a pipeline has none. Use the pipeline itself (pipeline.score(X)), or its last step with rows that the "
+                "other steps transformed (pipeline[-1] and pipeline[:-1].transform(X))"
+            )
+            raise UnsupportedModelError(message)
 
     def _distances(self, table: Table) -> NDArray[np.float64]:
         """Give the squared distance of each row to the mean of its segment."""
@@ -393,6 +410,8 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             aligned = align(align_to, raw, labels, len(order))
             tree, order, inherited = _renumbered(tree, aligned.order), order[aligned.order], aligned.names
             labels = np.argsort(aligned.order)[labels].astype(np.int32)
+        else:
+            warn_if_names_move(self, raw, labels, len(order), stacklevel=4)
         self.n_segments_ = len(order)
         if self.n_segments_ < n_segments:
             message = (
@@ -407,7 +426,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             profile=counted.profile,
             coding=Coding(prepared.bins, space.embedding),
             means=found.means[order],
-            names=choose_names(counted.profile, self.segment_names, inherited),
+            names=choose_names(counted.profile, counted.model.used_features, self.segment_names, inherited),
             costs=(max(found.cost, 0.0) / weight_unit, reference_cost / weight_unit),
             mean_depth=float(tree.node_depth[tree.leaves] @ mass / mass.sum()),
         )

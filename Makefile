@@ -1,14 +1,17 @@
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test test-all lint docs bench clean
 BIN := .venv/bin
 
 help:  ## what there is
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
 
 demo:  ## segment a made-up shop and write cards, a report and the model
 	python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/xseg demo
 
-test:  ## run every test
+test:  ## run the tests, without slow ones and those that need a browser
 	python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/pytest
+
+test-all:  ## run every test; needs Chromium, Node.js and fonts
+	python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && XSEG_MAY_SKIP=0 .venv/bin/pytest -m ""
 
 lint:  ## style, types and the import contract
 	python3 -m venv .venv && $(BIN)/pip install -q -e ".[lint]"

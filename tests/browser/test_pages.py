@@ -8,6 +8,8 @@ import pytest
 import xseg
 from xseg.cards._words import words_of
 
+pytestmark = pytest.mark.browser
+
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 LONG = "a name that somebody made so long that it hardly fits on any line of any telephone"

@@ -10,6 +10,8 @@ import xseg
 from xseg.consent import Ledger
 from xseg.rights import Why, entry_link, profile_app
 
+pytestmark = pytest.mark.browser
+
 SECRET = "a secret of more than thirty-two characters"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 

@@ -182,7 +182,9 @@ def test_what_is_said_on_the_served_page_is_in_the_files_before_it_is_confirmed(
     for action in ("withdraw", "restrict"):
         client.post("/act", data={"token": token, "action": action})
     assert [str(entry.state) for entry in Ledger.load(shop / "ledger.parquet")] == ["given", "withdrawn"]
-    assert [told["action"] for told in ActionLog.load(shop / "actions.jsonl")] == ["withdraw", "restrict"]
+    # Each is written down before it is done, and again with how it ended.
+    told = [line["action"] for line in ActionLog.load(shop / "actions.jsonl")]
+    assert told == ["intent", "withdraw", "intent", "restrict"]
     client = opened()
     page = client.get("/").text
     assert "You asked us to set your information aside." in page

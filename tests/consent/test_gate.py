@@ -16,7 +16,14 @@ import xseg
 from consent_cases import Clock, day
 from xseg import MixtureSegmenter, Policy, PrototypeSegmenter, RuleSegmenter, TreeSegmenter
 from xseg.consent import ConsentGate, Identities, Ledger
-from xseg.exceptions import ConsentError, DataError, NotFittedError, ParameterError, PurposeError
+from xseg.exceptions import (
+    ConsentError,
+    DataError,
+    NotFittedError,
+    ParameterError,
+    PurposeError,
+    UnknownPurposeWarning,
+)
 
 
 def agreed(subjects, *, purpose="offers", state="given", at=1):
@@ -221,7 +228,7 @@ def test_nothing_fails_open(customers):
         gate.fit(customers)
     with pytest.raises(DataError, match="3 subject_ids for 600 rows"):
         gate.fit(customers, subject_ids=IDS[:3])
-    with pytest.raises(ConsentError, match="nobody"):
+    with pytest.warns(UnknownPurposeWarning, match="'news'"), pytest.raises(ConsentError, match="nobody"):
         ConsentGate(TreeSegmenter(3), ledger, "news").fit(customers, subject_ids=IDS)
     with pytest.raises(ConsentError, match="nobody"):
         gate.fit(customers, subject_ids=[f"d{row}" for row in range(600)])

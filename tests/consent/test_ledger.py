@@ -49,6 +49,8 @@ def histories(draw):
     ]
 
 
+# Any purpose is asked for here, whether somebody spoke of it or not.
+@pytest.mark.filterwarnings("ignore::xseg.exceptions.UnknownPurposeWarning")
 @settings(max_examples=300, deadline=None)
 @given(histories())
 def test_answers_are_those_of_reading_every_statement(statements):
@@ -60,6 +62,8 @@ def test_answers_are_those_of_reading_every_statement(statements):
         assert ledger.withheld([subject], "age", purpose, at=day(now))[0] == withheld
 
 
+# Any purpose is asked for here, whether somebody spoke of it or not.
+@pytest.mark.filterwarnings("ignore::xseg.exceptions.UnknownPurposeWarning")
 @settings(max_examples=100, deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_the_order_of_arrival_does_not_matter(statements, random):
@@ -151,6 +155,8 @@ def test_a_clock_that_goes_back_does_not_reorder_the_ledger():
     assert entry.recorded == day(50)
 
 
+# Any purpose is asked for here, whether somebody spoke of it or not.
+@pytest.mark.filterwarnings("ignore::xseg.exceptions.UnknownPurposeWarning")
 def test_a_denial_of_every_purpose_denies_each():
     ledger = write([statement("ann", "given", 4), statement("ann", "withdrawn", 5, purpose="*")])
     assert not ledger.mask(["ann"], "offers").any()

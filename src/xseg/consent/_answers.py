@@ -54,8 +54,9 @@ class Answers(Record):
         --------
         See `Ledger`.
         """
+        found = self.granted(subjects, purpose, at=at)
         self.warn_of_unknown(purpose)
-        return self.granted(subjects, purpose, at=at)
+        return found
 
     def granted(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> NDArray[np.bool_]:
         """Return what `mask` does, for a purpose that is known to be meant: nobody is warned that it is new."""

@@ -400,8 +400,8 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
     def _admit(self, X: Any, table: Table, subject_ids: ArrayLike | None, at: datetime | str | None = None) -> Admitted:
         subjects, names = self._subjects(len(table), subject_ids), table.names
         consents, moment = Consents(self.ledger, self.identities), at if self.at is None else self.at
-        self.ledger.warn_of_unknown(self.purpose)
         agreed = consents.mask(subjects, self.purpose, at=moment)
+        self.ledger.warn_of_unknown(self.purpose)
         if self.log is not None:
             agreed &= ~np.asarray(self.log.barred(subjects.tolist(), self.purpose), dtype=bool)
         rows = np.flatnonzero(agreed)

@@ -131,7 +131,11 @@ def _as_frame(X: Any) -> nw.DataFrame[Any] | None:
     if isinstance(X, pd.DataFrame):
         _check_pandas_names(X)
     if isinstance(X, pd.Series | nw.Series):
-        raise DataError(_not_a_table(X))
+        message = (
+            "expected a table with rows and columns, got a Series. Reshape your data: of one row pass table.iloc[[0]] "
+            "instead of table.iloc[0], of one column pass column.to_frame()"
+        )
+        raise DataError(message)
     try:
         frame = nw.from_native(X, pass_through=True)
     except Exception as error:
@@ -141,15 +145,6 @@ def _as_frame(X: Any) -> nw.DataFrame[Any] | None:
         message = "expected a table in memory, got a lazy one; call .collect() first"
         raise UnsupportedTableError(message)
     return frame if isinstance(frame, nw.DataFrame) else None
-
-
-def _not_a_table(X: Any) -> str:
-    """Return what to do with one row or one column."""
-    if isinstance(X, pd.Series) and X.index.inferred_type == "string":
-        found, cure = "one row as a Series", "pass a table of one row, such as table.iloc[[0]] instead of table.iloc[0]"
-    else:
-        found, cure = "one column", "pass column.to_frame()"
-    return f"expected a table with rows and columns, got {found}. Reshape your data: {cure}"
 
 
 def _check_pandas_names(X: pd.DataFrame) -> None:

@@ -15,7 +15,16 @@ from sklearn.utils.validation import check_array
 from xseg.core.schema import Kind
 from xseg.exceptions import ColumnTypeError, DataError, SchemaError, UnsupportedTableError
 
-__all__ = ["Column", "Table", "check_alike_names", "match_columns", "raw_values", "read_table", "text_column"]
+__all__ = [
+    "Column",
+    "Table",
+    "check_alike_names",
+    "is_missing",
+    "match_columns",
+    "raw_values",
+    "read_table",
+    "text_column",
+]
 
 _ARRAY_NAMES = "x{}"
 
@@ -303,7 +312,7 @@ def _as_floats(name: str, values: NDArray[Any]) -> NDArray[np.float64]:
 def _several_types(name: str, values: NDArray[Any]) -> ColumnTypeError:
     seen: dict[str, int] = {}
     for row, value in enumerate(values):
-        if not _is_missing(value):
+        if not is_missing(value):
             seen.setdefault(type(value).__name__, row)
     found = ", ".join(f"{kind} (first in row {row})" for kind, row in seen.items())
     return ColumnTypeError(
@@ -313,8 +322,14 @@ def _several_types(name: str, values: NDArray[Any]) -> ColumnTypeError:
     )
 
 
-def _is_missing(value: Any) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and value != value)
+def is_missing(value: Any) -> bool:
+    """Return whether a single value is not known: None, NaN, NaT or pandas.NA."""
+    return (
+        value is None
+        or value is pd.NA
+        or value is pd.NaT
+        or (isinstance(value, float | np.floating) and value != value)
+    )
 
 
 def _read_array(X: Any) -> Table:

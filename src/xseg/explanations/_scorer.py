@@ -6,6 +6,7 @@ from typing import Any
 
 from xseg.core.bins import MISSING
 from xseg.core.schema import suggestion
+from xseg.core.tables import is_missing
 from xseg.exceptions import SchemaError, UnsupportedModelError
 from xseg.explanations._explain import check_explainable
 from xseg.explanations._readers import reader_of
@@ -147,7 +148,7 @@ class Scorer:
             name = error.args[0]
             message = f"the row has no value for column {name!r}{suggestion(name, [str(key) for key in row])}"
             raise SchemaError(message) from None
-        return [None if value is None or value != value else value for value in given]
+        return [None if is_missing(value) else value for value in given]
 
     def _reason(self, j: int, value: Any, contribution: float, rule: str | None) -> ScoredReason:
         code = self._readers[j](value)

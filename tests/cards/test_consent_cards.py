@@ -292,5 +292,5 @@ def test_cards_of_before_somebody_said_no_are_not_kept_as_cards_of_after(shop, t
     assert write_cards(segmenter, customers.head(1), tmp_path, **known).n_written == 1
     assert write_cards(segmenter, customers.head(1), tmp_path, **known).n_kept == 1
     ledger.append("ann", "offers", "withdrawn", source="account", at=day(3))
-    with pytest.raises(DataError, match="another consent"):
+    with pytest.raises(DataError, match="differs in: state of the ledger"):
         write_cards(segmenter, customers.head(1), tmp_path, **known)

@@ -352,7 +352,7 @@ def test_pages_about_segments_say_so_too_and_a_folder_of_cards_is_of_one_state(t
     xseg.cards.write_cards(segmenter, customers.head(2), tmp_path, **some)
     approved(segmenter, now=datetime(2026, 1, 1, tzinfo=UTC))
     assert "not approved" not in xseg.segment_card(segmenter, 0).text()
-    with pytest.raises(DataError, match="cards of another approval"):
+    with pytest.raises(DataError, match="differs in: state of approval"):
         xseg.cards.write_cards(segmenter, customers.head(2), tmp_path, **some)
     xseg.cards.write_cards(segmenter, customers.head(2), tmp_path / "new", **some)
     assert "not approved" not in (tmp_path / "new" / "a.html").read_text()

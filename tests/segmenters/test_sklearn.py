@@ -1,14 +1,16 @@
 """What scikit-learn asks of every estimator."""
 
+import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.cluster import KMeans
+from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from xseg import (
@@ -21,6 +23,31 @@ from xseg import (
 )
 
 
+def expected_failures(estimator):
+    if not isinstance(estimator, SurrogateSegmenter):
+        return {}
+    failures = {
+        "check_sample_weight_equivalence_on_dense_data": "k-means draws its starts by row, as scikit-learn says of it"
+    }
+    if not get_tags(estimator).input_tags.allow_nan:
+        failures["check_estimators_nan_inf"] = (
+            "the original refuses missing values, so fit does; the stand-in is a tree and places rows that have some"
+        )
+    return failures
+
+
+def test_a_stand_in_takes_missing_values_if_its_original_does():
+    for original, allowed in [
+        (None, True),
+        (KMeans(3), False),
+        (make_pipeline(SimpleImputer(), KMeans(3)), True),
+        (HDBSCAN(), True),
+    ]:
+        assert get_tags(SurrogateSegmenter(original)).input_tags.allow_nan is allowed
+    with pytest.raises(ValueError, match="NaN"):
+        SurrogateSegmenter(KMeans(2, n_init=1)).fit([[1.0], [np.nan], [2.0]])
+
+
 @parametrize_with_checks(
     [
         TreeSegmenter(),
@@ -31,12 +58,9 @@ from xseg import (
         OutcomeSegmenter(),
         RuleSegmenter({"Low": "x0 <= 0.3"}),
         SurrogateSegmenter(make_pipeline(SimpleImputer(), KMeans(3, n_init=2, random_state=0))),
+        SurrogateSegmenter(KMeans(3, n_init=2, random_state=0)),
     ],
-    expected_failed_checks=lambda estimator: (
-        {"check_sample_weight_equivalence_on_dense_data": "k-means draws its starts by row, as scikit-learn says of it"}
-        if isinstance(estimator, SurrogateSegmenter)
-        else {}
-    ),
+    expected_failed_checks=expected_failures,
 )
 @pytest.mark.filterwarnings("ignore::xseg.XsegWarning")
 def test_estimator_checks(estimator, check):

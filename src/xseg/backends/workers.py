@@ -21,8 +21,8 @@ def count_workers(n_jobs: int | None) -> int:
     is_whole = isinstance(n_jobs, Integral) and not isinstance(n_jobs, bool)
     if n_jobs is not None and (not is_whole or n_jobs == 0 or n_jobs < -most_left_free):
         message = (
-            f"n_jobs must be None, a whole number from 1 on, or one from -{most_left_free} to -1 (-1 means every "
-            f"core); got {n_jobs!r}"
+            f"n_jobs must be None, a whole number from 1 on, or one from -{most_left_free} to -1 (every core), "
+            f"got {n_jobs!r}"
         )
         raise ParameterError(message)
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xseg.core.statistics import RawBlock
 from xseg.core.tables import Table
+from xseg.exceptions import DataError
 
 __all__ = ["RowTotal"]
 
@@ -56,7 +57,11 @@ class RowTotal:
     def total(self) -> float:
         """The total, in units of weight."""
         exact = (Fraction(whole) * Fraction(2) ** (power - _MANTISSA_BITS) for power, whole in self._by_power.items())
-        return float(sum(exact, Fraction(0)))
+        try:
+            return float(sum(exact, Fraction(0)))
+        except OverflowError as error:
+            message = "the rows add up to more than a number can hold; correct or leave out the extreme ones"
+            raise DataError(message) from error
 
     @property
     def mean(self) -> float:

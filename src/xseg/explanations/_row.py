@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from xseg.core.tables import Table, raw_values, read_table
+from xseg.exceptions import UnsupportedModelError
 from xseg.explanations._explain import explainer_of, rows_for
 from xseg.explanations._explained import NO_RIVAL, Explained
 from xseg.segmenters._pipelines.route import route_of
 
 __all__ = ["RowExplanation", "explain_row", "own_contributions"]
+
+# Squares of distances of rows stay far below this.
+_MAX_PART = 1e150
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,15 @@ def own_contributions(model: Any, X: Any, n_workers: int) -> tuple[Table, Explai
     table = read_table(X)
     rows = rows_for(route.segmenter, route.transform(X))
     explainer = explainer_of(route.segmenter, route, len(table.columns))
-    return table, explainer.explain_targets(rows, None, n_workers)
+    explained = explainer.explain_targets(rows, None, n_workers)
+    parts = np.column_stack([explained.values, explained.base])
+    if not (np.abs(parts) < _MAX_PART).all():
+        message = (
+            "the model explains a row by numbers that are not finite, or too large to be added, so its own numbers do "
+            "not fit together (was its file altered?); fit it again"
+        )
+        raise UnsupportedModelError(message)
+    return table, explained
 
 
 def explain_row(model: Any, X: Any) -> RowExplanation:

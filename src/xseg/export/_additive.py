@@ -10,8 +10,7 @@ from xseg._kernels.additive import N_CURVE_LINES
 from xseg.core.additive import AdditiveModel, Population, Scores
 from xseg.core.bins import N_CODES, Bins
 from xseg.core.embedding import Coding, Embedding
-from xseg.core.profiles import Profile
-from xseg.export._columns import ColumnDocument, build_bins, build_counts, describe_bins, describe_counts
+from xseg.export._columns import ColumnDocument, build_bins, build_counted, describe_bins, describe_counts
 from xseg.export._document import Count, Finite, ModelDocument, StrictDocument, check
 from xseg.export._parameters import configured
 from xseg.export._space import CoordinateDocument, LookupDocument, build_embedding, describe_embedding
@@ -159,9 +158,8 @@ def _build(segmenter: AdditiveSegmenter, document: AdditiveDocument) -> None:
     """Set what every segmenter of additive scores holds; whatever does not fit together is refused."""
     bins = build_bins(document.columns)
     n_segments = len(document.segment_names)
-    check(document.weight_unit > 0, "weight_unit", "must be positive")
     check(len(set(document.segment_names)) == n_segments, "segment_names", "repeats itself")
-    profile = Profile(bins, build_counts(document.counts, n_segments, bins), document.weight_unit)
+    profile = build_counted(document.counts, n_segments, bins, document.weight_unit)
     embedding = build_embedding(document.coordinates, document.lookups, bins)
     check(all(place.factor > 0 for place in document.coordinates), "coordinates", "a factor is not positive")
     scores = _scores(document, embedding, bins, n_segments)

@@ -8,7 +8,7 @@ from pydantic import Field
 from xseg.core.bins import Bins
 from xseg.core.boxes import Boxes, BoxModel, Patterns
 from xseg.core.profiles import Profile
-from xseg.export._columns import ColumnDocument, build_counts, describe_bins, describe_counts
+from xseg.export._columns import ColumnDocument, build_counted, describe_bins, describe_counts
 from xseg.export._document import Count, Finite, ModelDocument, StrictDocument, check
 from xseg.segmenters import BoxSegmenter
 
@@ -50,8 +50,7 @@ def describe_boxes(segmenter: BoxSegmenter) -> dict[str, Any]:
 
 def build_profile(document: BoxDocument, bins: Bins) -> Profile:
     """Build the counts of each segment."""
-    check(document.weight_unit > 0, "weight_unit", "must be positive")
-    return Profile(bins, build_counts(document.counts, len(document.segment_names), bins), document.weight_unit)
+    return build_counted(document.counts, len(document.segment_names), bins, document.weight_unit)
 
 
 def build_box_model(document: BoxDocument, boxes: Boxes, profile: Profile) -> BoxModel:

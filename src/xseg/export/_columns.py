@@ -11,7 +11,7 @@ from xseg.core.profiles import Profile
 from xseg.core.schema import Feature, Kind
 from xseg.export._document import Count, Finite, StrictDocument, check
 
-__all__ = ["ColumnDocument", "build_bins", "build_counts", "describe_bins", "describe_counts"]
+__all__ = ["ColumnDocument", "build_bins", "build_counted", "describe_bins", "describe_counts"]
 
 
 class ColumnDocument(StrictDocument):
@@ -74,7 +74,7 @@ def describe_counts(profile: Profile) -> list[list[list[int]]]:
     ]
 
 
-def build_counts(document: Sequence[Sequence[Sequence[Count]]], n_segments: int, bins: Bins) -> NDArray[np.int64]:
+def _build_counts(document: Sequence[Sequence[Sequence[Count]]], n_segments: int, bins: Bins) -> NDArray[np.int64]:
     """Build the counts of a profile."""
     counts = np.zeros((n_segments, len(bins), N_CODES), dtype=np.int64)
     check(len(document) == len(counts), "counts", "needs a row for each segment")
@@ -86,3 +86,13 @@ def build_counts(document: Sequence[Sequence[Sequence[Count]]], n_segments: int,
     sizes = counts.sum(axis=2)
     check(bool((sizes == sizes[:, :1]).all() and sizes.sum() > 0), "counts", "columns hold different totals")
     return counts
+
+
+def build_counted(counts: Sequence[Sequence[Sequence[Count]]], n_segments: int, bins: Bins, unit: float) -> Profile:
+    """Build the profile of segments from counts and the unit that they are in."""
+    check(unit > 0, "weight_unit", "must be positive")
+    with np.errstate(over="ignore"):
+        profile = Profile(bins, _build_counts(counts, n_segments, bins), unit)
+        sizes = profile.sizes
+    check(bool(np.isfinite(sizes).all() and 0 < sizes.sum() < np.inf), "weight_unit", "makes sizes that are no numbers")
+    return profile

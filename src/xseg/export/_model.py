@@ -34,6 +34,7 @@ from xseg.segmenters import fold
 
 __all__ = ["approval_of", "approve", "fingerprint", "load", "require_state", "save"]
 
+_MAX_DIGITS = 100
 _MOST_BYTES = 256 * 2**20
 
 
@@ -324,7 +325,11 @@ def _read(path: Path) -> dict[str, Any]:
         if path.stat().st_size > _MOST_BYTES:
             message = f"{path}: larger than {_MOST_BYTES // 2**20} MiB, which no model is"
             raise ModelFileError(message)
-        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        document = json.loads(
+            path.read_text(encoding="utf-8"),
+            parse_constant=_refuse_constant,
+            parse_int=_read_int,
+        )
     except OSError as error:
         message = f"cannot read the model file {path}: {error.strerror}"
         raise ModelFileError(message) from error
@@ -346,6 +351,14 @@ def _read(path: Path) -> dict[str, Any]:
 def _refuse_constant(constant: str) -> float:
     message = f"it holds {constant}"
     raise ValueError(message)
+
+
+def _read_int(digits: str) -> int:
+    # Whole numbers are read as they are; one that is too long to be a number of people or a sum is not read at all.
+    if len(digits) > _MAX_DIGITS:
+        message = f"it holds a whole number of {len(digits)} digits, and no model holds one of more than {_MAX_DIGITS}"
+        raise ValueError(message)
+    return int(digits)
 
 
 def _digest(document: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from warnings import warn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClusterMixin
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
@@ -331,7 +332,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         tags = super().__sklearn_tags__()
         if self.estimator is not None:
             # The stand-in could learn from rows with missing values, but its original is asked about them first.
-            tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
+            tags.input_tags.allow_nan = _takes_missing(self.estimator)
         return tags
 
     def _show(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Shown:
@@ -416,3 +417,15 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         self.fidelity_by_segment_ = fidelity_of(confusion, stands_for, labels, profile.unit)
         self._restore_boxes(model=model, profile=profile, names=names, named=named)
         return self
+
+
+def _takes_missing(estimator: Any) -> bool:
+    """Say whether an estimator takes missing values; of a pipeline, whether they pass every step up to an imputer."""
+    if not isinstance(estimator, Pipeline):
+        return bool(get_tags(estimator).input_tags.allow_nan)
+    for _, step in estimator.steps:
+        if type(step).__module__.startswith("sklearn.impute"):
+            return True
+        if step not in (None, "passthrough") and not _takes_missing(step):
+            return False
+    return True

@@ -58,7 +58,7 @@ def fitted(table, **parameters):
 @cache
 def clean_case():
     customers = xseg.make_customers(1_500, random_state=0)
-    policy = yaml.safe_load(xseg.customers_policy().to_yaml())
+    policy = yaml.safe_load(xseg.customers_policy(segments=True).to_yaml())
     policy["features"]["birth_region"] = {
         "label": "the region you were born in",
         "source": "zero-party",

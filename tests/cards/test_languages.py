@@ -68,7 +68,7 @@ def test_the_formal_tone_differs_and_our_own_words_are_fit_for_a_card(locale):
 @pytest.mark.parametrize("locale", LOCALES)
 def test_cards_in_every_language_are_short_and_say_what_the_facts_say(shop, locale):
     customers, segmenter = shop
-    policy = xseg.customers_policy()
+    policy = xseg.customers_policy(segments=True)
     english = xseg.make_cards(segmenter, customers.head(60), policy=policy, now=NOW)
     for tone in TONES:
         cards = xseg.make_cards(segmenter, customers.head(60), policy=policy, now=NOW, locale=locale, tone=tone)

@@ -88,7 +88,7 @@ def test_parameters_out_of_range(parameters):
 
 def test_the_policy_names_every_column_and_segment():
     customers, segments = make_customers(50, random_state=0, return_segments=True)
-    policy = customers_policy()
+    policy = customers_policy(segments=True)
     policy.check_columns(customers.columns)
     assert set(policy.features) == set(customers.columns)
     assert set(policy.segments) == set(segments.cat.categories)

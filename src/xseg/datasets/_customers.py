@@ -140,13 +140,19 @@ _COLUMNS = (
 )
 
 
-def customers_policy() -> Policy:
+def customers_policy(*, segments: bool = False) -> Policy:
     """Return the policy that fits the table of `make_customers`.
+
+    Parameters
+    ----------
+    segments : bool, default=False
+        Whether to describe the five groups that the customers were drawn from as well, for models whose segments have
+        those names.
 
     Returns
     -------
     Policy
-        Labels, units, sources, purposes and rights for each of the twelve columns and five segments.
+        Labels, units, sources, purposes and rights for each of the twelve columns.
 
     Examples
     --------
@@ -155,7 +161,11 @@ def customers_policy() -> Policy:
     'from partner GeoStat Ltd'
     """
     resource = files("xseg.datasets").joinpath("customers-policy.yaml")
-    return Policy.parse(resource.read_text(encoding="utf-8"), source="customers-policy.yaml")
+    policy = Policy.parse(resource.read_text(encoding="utf-8"), source="customers-policy.yaml")
+    if segments:
+        return policy
+    translations = {locale: words.model_copy(update={"segments": {}}) for locale, words in policy.translations.items()}
+    return policy.model_copy(update={"segments": {}, "translations": translations})
 
 
 def _check_parameters(n: int, missing: float) -> None:

@@ -10,6 +10,8 @@ import pytest
 import xseg
 from conftest import arrays_inside, objects_inside
 
+pytestmark = pytest.mark.slow
+
 N_ROWS = 400
 RARE_TOWN, RARE_REASON = "Zzyzx-on-Sea", "lost a llama"
 FAR = 48_211.375

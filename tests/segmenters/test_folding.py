@@ -33,6 +33,8 @@ from conftest import mixed_table
 from xseg.exceptions import DataError, UnsupportedModelError
 from xseg.segmenters._pipelines.probe import first_number_at_least
 
+pytestmark = pytest.mark.slow
+
 LOG = FunctionTransformer(np.log1p, inverse_func=np.expm1, check_inverse=False, feature_names_out="one-to-one")
 MINUS = FunctionTransformer(np.negative, inverse_func=np.negative, check_inverse=False, feature_names_out="one-to-one")
 BINS = {"quantile_method": "averaged_inverted_cdf"}

@@ -12,7 +12,7 @@ import xseg
 from xseg.consent import ConsentGate, Ledger
 from xseg.core.tables import read_table
 
-pytestmark = pytest.mark.realdata
+pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 
 
 def marketing(folder):

@@ -24,7 +24,14 @@ from xseg.explanations import NO_RIVAL, Freedom, own_contributions, portable_mod
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed, so the page's script cannot be run")
+without_node = pytest.mark.skipif(NODE is None, reason="node is not installed, so the page's script cannot be run")
+
+
+def needs_node(test):
+    """Mark a test that runs the script of a page."""
+    return pytest.mark.browser(without_node(test))
+
+
 KINDS = {
     "tree": lambda table: xseg.TreeSegmenter(5, max_leaves=9, random_state=0).fit(table),
     "outcome": lambda table: xseg.OutcomeSegmenter(4, random_state=0).fit(table, table["spend"].to_numpy()),

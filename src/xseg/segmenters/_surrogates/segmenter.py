@@ -422,7 +422,8 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
 def _takes_missing(estimator: Any) -> bool:
     """Say whether an estimator takes missing values; of a pipeline, whether they pass every step up to an imputer."""
     if not isinstance(estimator, Pipeline):
-        return bool(get_tags(estimator).input_tags.allow_nan)
+        # An object of no scikit-learn kind says nothing of what it takes, so it is left to say so when it is asked.
+        return not hasattr(estimator, "__sklearn_tags__") or bool(get_tags(estimator).input_tags.allow_nan)
     for _, step in estimator.steps:
         if type(step).__module__.startswith("sklearn.impute"):
             return True

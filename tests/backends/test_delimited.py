@@ -46,6 +46,15 @@ def test_the_separator_is_seen_from_the_rows(put, separator, name):
     assert table["age"].tolist() == [31, 45]
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_quotes_around_cells_do_not_hide_the_separator(put, separator):
+    rows = [["name", "revenue"], ["Ann, or; not", "12.5"], ['Bob "Bobby"', "3.5"]]
+    text = "\n".join(separator.join('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows) + "\n"
+    table = assert_alike(put(text))
+    assert table["name"].tolist() == ["Ann, or; not", 'Bob "Bobby"']
+    assert table["revenue"].tolist() == [12.5, 3.5]
+
+
 def test_decimal_commas_are_seen_from_the_numbers(put):
     path = put("customer;revenue;share\nA1;1.234,56;0,5\nA2;12,5;0,25\nA3;7,00;1\n")
     table = assert_alike(path)

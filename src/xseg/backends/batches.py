@@ -31,8 +31,8 @@ class BatchBackend:
     Parameters
     ----------
     source : path, iterable of tables, or callable that gives an iterator of tables
-        A CSV or Parquet file, or batches. It is read once if rows are learned from, whatever becomes of it later; an
-        iterator that can be read only once is read at once.
+        A CSV or Parquet file, or batches. It is read once if rows are learned from, whatever becomes of it later; of a
+        text file a pass before that sees what its columns are. An iterator that can be read only once is read at once.
     columns : sequence of str, default=None
         The columns to use; None means all.
     weight_column : str, default=None

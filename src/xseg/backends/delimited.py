@@ -156,9 +156,12 @@ class DelimitedFile:
 
     @contextmanager
     def _rows(self, separator: str | None = None) -> Iterator[Iterator[_Row]]:
-        """Open the file and give its rows; blank lines are left out."""
+        """Open the file and give its rows; blank lines are left out.
+
+        A separator that is only tried must not fail on quotes, which mean something only beside the right one.
+        """
         with self._open() as file:
-            yield self._read(csv.reader(file, delimiter=separator or self._separator, strict=True))
+            yield self._read(csv.reader(file, delimiter=separator or self._separator, strict=separator is None))
 
     def _read(self, reader: Any) -> Iterator[_Row]:
         try:
@@ -166,7 +169,9 @@ class DelimitedFile:
                 if len(cells) > 1 or "".join(cells).strip():
                     yield _Row(reader.line_num, cells)
         except csv.Error as error:
-            message = f"{self.path}, line {reader.line_num}: cannot be read as a table: {error}"
+            message = (
+                f"{self.path}, line {reader.line_num}: cannot be read as a table: {error}; correct the quotes there"
+            )
             raise DataError(message) from error
         except UnicodeDecodeError as error:
             raise self._wrong_encoding(error) from error

@@ -47,6 +47,15 @@ def pytest_configure(config):
         subprocess.run([sys.executable, "-c", WARM_UP], check=False, capture_output=True)
 
 
+@pytest.fixture(autouse=True)
+def no_running_workers():
+    """Stop the processes that joblib keeps for the next call: environments warn of them."""
+    yield
+    loky = sys.modules.get("joblib.externals.loky.reusable_executor")
+    if loky is not None and loky._executor is not None:
+        loky._executor.shutdown(wait=True)
+
+
 def pytest_terminal_summary(terminalreporter, config):
     """Say what was not tested, and how to test it."""
     missing = [package for command, package in NEEDED.items() if shutil.which(command) is None]

@@ -94,7 +94,7 @@ def test_cards_of_another_model_are_not_mixed(run, shop):
     for segments in (3, 4):
         run("fit", table, "--segments", segments, "--out", shop / f"{segments}.json", "--id-column", "customer_id")
     run("cards", shop / "3.json", table, "--out", shop / "cards", "--id-column", "customer_id", "--form", "text")
-    with pytest.raises(xseg.XsegError, match="another model"):
+    with pytest.raises(xseg.XsegError, match="another call, which differs in: model"):
         run("cards", shop / "4.json", table, "--out", shop / "cards", "--id-column", "customer_id")
 
 

@@ -229,7 +229,7 @@ def test_the_same_table_from_another_container_is_the_same(shop, tmp_path):
 
 def test_the_gate_and_what_people_asked_of_it_count(shop, tmp_path):
     customers, segmenter, _ = shop
-    some, log, ledger = customers.head(30), ActionLog(), Ledger()
+    some, log, ledger = customers.head(120), ActionLog(), Ledger()
     for name in some.index:
         ledger.append(name, "offers", "given", source="account")
     gate = ConsentGate(segmenter, ledger, "offers", log=log).fit(some, subject_ids=some.index)

@@ -24,9 +24,9 @@ def months():
 
 @given(st.randoms(use_true_random=False))
 def test_nobody_moves_because_rows_were_shuffled(random):
-    people = xseg.make_customers(60, random_state=1)
+    people = xseg.make_customers(120, random_state=1)
     segmenter = xseg.TreeSegmenter(3, effort="fast", random_state=0).fit(people)
-    order = list(range(60))
+    order = list(range(120))
     random.shuffle(order)
     found = xseg.change(segmenter, people, people.iloc[order])
     assert not found.moved.any()

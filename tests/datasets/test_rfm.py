@@ -180,7 +180,7 @@ def test_amounts_by_column_function_and_values(shop, kind):
         ({"customer": "whoo"}, FeatureNamesError, "customer='whoo'.*did you mean 'who'"),
         ({"amount": "zzz"}, FeatureNamesError, "amount='zzz'.*columns: who, day, paid, order"),
         ({"date": "order"}, ColumnTypeError, "'order'.*first 'a'.*ISO 8601"),
-        ({"date": "paid"}, ColumnTypeError, "Float64, not dates"),
+        ({"date": "paid"}, ColumnTypeError, "must hold dates; it holds Float64, first 10.0"),
         ({"amount": "order"}, ColumnTypeError, "not numbers"),
         ({"amount": ["x"] * 4}, ColumnTypeError, "not numbers"),
         ({"amount": [1.0]}, ParameterError, "one value for each row"),

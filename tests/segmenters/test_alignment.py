@@ -57,7 +57,9 @@ def test_new_segments_come_last_with_names_of_their_own(kind):
     assert new.segment_names_[:3] == old.segment_names_
     assert len(set(new.segment_names_)) == 4
     fewer = kind(2).fit(after[:600], align_to=old)
-    assert set(fewer.segment_names_) <= set(old.segment_names_)
+    for name in fewer.segment_names_:
+        # A name that speaks of a column which the new model does not use is not taken over.
+        assert name in old.segment_names_ or "x1" not in name
 
 
 def test_as_many_as_possible_stay():
@@ -80,10 +82,11 @@ def test_a_tree_can_follow_prototypes():
 
 def test_names_a_person_chose_win_and_proposals_stay_apart():
     customers = xseg.make_customers(300, random_state=0)
-    profile = xseg.TreeSegmenter(3, effort="fast", random_state=0).fit(customers).profile_
-    first, *_ = choose_names(profile, None)
-    assert choose_names(profile, ["a", "b", "c"], ["x", None, None]) == ("a", "b", "c")
-    mixed = choose_names(profile, None, [None, first, None])
+    segmenter = xseg.TreeSegmenter(3, effort="fast", random_state=0).fit(customers)
+    profile, used = segmenter.profile_, segmenter.model_.used_features
+    first, *_ = choose_names(profile, used, None)
+    assert choose_names(profile, used, ["a", "b", "c"], ["x", None, None]) == ("a", "b", "c")
+    mixed = choose_names(profile, used, None, [None, first, None])
     assert mixed[1] == first
     assert len(set(mixed)) == 3
 

@@ -298,7 +298,8 @@ def test_rfm_segments_of_real_customers(shared_data):
 
 def test_rfm_scores_that_nobody_has_leave_segments_out():
     table = pd.DataFrame({"recency_days": np.arange(100.0), "frequency": [1.0] * 100, "monetary": [5.0] * 100})
-    segmenter = xseg.RuleSegmenter.rfm(table)
+    with pytest.warns(xseg.XsegWarning, match="'frequency' .1. and of column 'monetary' .5."):
+        segmenter = xseg.RuleSegmenter.rfm(table)
     assert "Champions" in segmenter.rules
     assert segmenter.fit(table).n_segments_ >= 2
     with pytest.raises(xseg.XsegError, match="did you mean 'frequency'"):

@@ -1,6 +1,6 @@
 """Choosing the bins of every column from counts, whatever holds the rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ def choose_bins(
     *,
     rounded: bool = True,
     min_members: int = 1,
+    named: Mapping[str, Collection[str]] | None = None,
     warns: bool = True,
 ) -> Bins:
     """Choose the bins of each column.
@@ -44,6 +45,8 @@ def choose_bins(
         Whether thresholds are round numbers.
     min_members : int, default=1
         The number of rows that must share a category for it to be kept.
+    named : mapping of str to collection of str, default=None
+        Categories of columns that are kept however few rows have them.
     warns : bool, default=True
         Whether to warn of rare categories.
     """
@@ -54,7 +57,10 @@ def choose_bins(
     for j, feature in enumerate(schema):
         column = summary.columns[j]
         if isinstance(column, CategoryCounts):
-            features.append(category_bins(feature, column.counts, max_bins, column.rows, min_members, warns=warns))
+            kept = (named or {}).get(feature.name, ())
+            features.append(
+                category_bins(feature, column.counts, max_bins, column.rows, min_members, named=kept, warns=warns)
+            )
         elif column is None or not column.known:
             features.append(FeatureBins(feature, np.empty(0)))
         else:

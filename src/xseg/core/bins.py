@@ -1,6 +1,6 @@
 """Codes: each column as one byte a row, with round numbers between the codes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -263,6 +263,7 @@ def category_bins(
     rows: Mapping[str, int],
     min_members: int = 1,
     *,
+    named: Collection[str] = (),
     warns: bool = True,
 ) -> FeatureBins:
     """Choose the categories of a column that have a code of their own; the rare ones share that of missing values.
@@ -277,13 +278,15 @@ def category_bins(
         The number of codes there may be.
     min_members : int, default=1
         The number of rows that a category must have to be kept, so that none tells of single people.
+    named : collection of str, default=()
+        Categories that are kept before all others, however few rows have them.
     warns : bool, default=True
         Whether to warn if so many rows lose their category that it matters.
     """
     if feature.kind is Kind.ORDERED and len(feature.categories) <= max_bins:
         return FeatureBins(feature, np.empty(0), feature.categories)
-    by_weight = sorted(counts, key=lambda name: (-counts[name], name))
-    kept = {name for name in by_weight[:max_bins] if rows[name] >= min_members}
+    by_weight = sorted(counts, key=lambda name: (name not in named, -counts[name], name))
+    kept = {name for name in by_weight[:max_bins] if name in named or rows[name] >= min_members}
     share = sum(counts[name] for name in by_weight if name not in kept) / max(sum(counts.values()), 1)
     if warns and (len(by_weight) > max_bins or share >= _SHARE_WORTH_TELLING):
         n_rare = len(by_weight) - len(kept)

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.core.bins import N_CODES, Bins
-from xseg.core.embedding import Embedding
+from xseg.core.embedding import MAX_COORDINATE, Embedding
+from xseg.core.numbers import MAX_NUMBER
 from xseg.export._document import Count, Finite, StrictDocument, check
 
 __all__ = ["CoordinateDocument", "LookupDocument", "build_embedding", "build_means", "describe_embedding"]
@@ -56,6 +57,9 @@ def build_embedding(
         check(len(lookup.places) == n_codes + 1 and len(widths) == 1, f"lookups.{number}", "needs a place per code")
         places = np.array(lookup.places)
         vectors.append(np.vstack([places[:-1], np.tile(places[-1], (N_CODES - n_codes, 1))]))
+    for number, place in enumerate(coordinates):
+        fits = abs(place.shift) <= MAX_NUMBER and abs(place.shift * place.factor) <= MAX_COORDINATE
+        check(fits, f"coordinates.{number}", f"must place 0 within {MAX_COORDINATE:g} of the origin")
     columns = [(place.column, place.shift, place.factor, place.bound) for place in coordinates]
     numbers = np.array(columns, dtype=np.float64).reshape(-1, 4)
     return Embedding(

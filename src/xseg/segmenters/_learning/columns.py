@@ -51,6 +51,7 @@ def learn_columns(
     forbid: Sequence[str] = (),
     as_numbers: Collection[str] = (),
     as_texts: Collection[str] = (),
+    categories: Mapping[str, Collection[str]] | None = None,
     round_thresholds: bool = True,
     n_columns: int | None = None,
     warns: bool = True,
@@ -75,6 +76,8 @@ def learn_columns(
         Columns of 0 and 1 to read as numbers.
     as_texts : collection of str, default=()
         Columns of texts to read as texts, even if those state numbers.
+    categories : mapping of str to collection of str, default=None
+        Categories of columns that are kept however few rows have them, because the user has named them.
     round_thresholds : bool, default=True
         Whether thresholds are round numbers.
     n_columns : int, default=None
@@ -113,6 +116,7 @@ def learn_columns(
         backend.sum,
         rounded=round_thresholds,
         min_members=min_members,
+        named=categories,
         warns=warns,
     )
     return Columns(backend, reading.summary, bins.schema, bins)

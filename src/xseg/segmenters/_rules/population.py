@@ -65,6 +65,7 @@ def survey(
         A rule asks for what the table does not have.
     """
     asked = _values_asked(rules)
+    named = {name: [value for value in values if isinstance(value, str)] for name, values in asked.items()}
     columns = learn_columns(
         backend,
         max_bins=MAX_BINS,
@@ -73,10 +74,10 @@ def survey(
         include=include,
         asked=tuple(asked),
         as_numbers={name for name, values in asked.items() if any(type(value) is float for value in values)},
-        as_texts={name for name, values in asked.items() if any(isinstance(value, str) for value in values)},
+        as_texts={name for name, values in named.items() if values},
+        categories=named,
     )
     bins = columns.bins
-    named = {name: [value for value in values if isinstance(value, str)] for name, values in asked.items()}
     strangers = [
         (name, category)
         for name, counts in zip(bins.schema.names, columns.summary.columns, strict=True)
@@ -84,13 +85,13 @@ def survey(
         for category in named.get(name, ())
         if category not in counts.counts
     ]
-    told = Bins(tuple(_with_categories(column, named.get(column.feature.name, ())) for column in bins.features))
+    told = Bins(tuple(_with_categories(column, named.get(column.feature.name, ())) for column in _with_kinds(bins, rules)))
     return Ground(axes_on(told, rules), told, tuple(strangers), columns.backend)
 
 
 def axes_on(bins: Bins, rules: Sequence[NamedRule]) -> Axes:
     """Cut the columns of a table that was surveyed where rules ask."""
-    return axes_of(rules, _with_kinds(bins.schema, rules))
+    return axes_of(rules, bins.schema)
 
 
 def _values_asked(rules: Sequence[NamedRule]) -> dict[str, list[Literal]]:
@@ -115,20 +116,17 @@ def _with_categories(column: FeatureBins, named: Sequence[str]) -> FeatureBins:
     return FeatureBins(replace(column.feature, categories=categories), column.thresholds, categories)
 
 
-def _with_kinds(schema: Schema, rules: Sequence[NamedRule]) -> Schema:
-    """Give columns without any value the kind that the rules say they have."""
-    guessed = {feature.name: feature for feature in schema_of(rules)} if _has_empty(schema) else {}
-    return Schema(tuple(_of_kind(feature, guessed.get(feature.name)) for feature in schema))
-
-
-def _has_empty(schema: Schema) -> bool:
-    return any(feature.kind is Kind.EMPTY for feature in schema)
-
-
-def _of_kind(feature: Feature, guessed: Feature | None) -> Feature:
-    if feature.kind is not Kind.EMPTY or guessed is None:
-        return feature
-    return guessed
+def _with_kinds(bins: Bins, rules: Sequence[NamedRule]) -> tuple[FeatureBins, ...]:
+    """Return the columns, those without any value as of the kind that the rules say they have."""
+    if all(column.feature.kind is not Kind.EMPTY for column in bins.features):
+        return bins.features
+    said = {feature.name: replace(feature, categories=()) for feature in schema_of(rules)}
+    return tuple(
+        FeatureBins(said.get(column.feature.name, column.feature), np.empty(0))
+        if column.feature.kind is Kind.EMPTY
+        else column
+        for column in bins.features
+    )
 
 
 def box_segments(boxes: Boxes, tests: Tests, table: Table) -> NDArray[np.int32]:

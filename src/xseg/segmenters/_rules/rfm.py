@@ -84,10 +84,15 @@ def _warn_of_ties(table: Table, fifths: Mapping[str, Sequence[float]], rules: Ma
     for rule in named:
         has_name |= axes.holds(rule.expression, codes)
     n_without = int((~has_name).sum())
-    message = (
-        f"many customers share the same value of {' and of '.join(found)}, so not all scores of 1 to 5 can be given; "
+    consequence = (
         f"{n_without:,} of {len(table):,} customers ({n_without / len(table):.0%}) get no named segment. Write rules "
         "of your own for them, or change these"
+        if n_without
+        else "every customer still gets a named segment, but segments that ask for those scores are missing"
+    )
+    message = (
+        f"many customers share the same value of {' and of '.join(found)}, so not all scores of 1 to 5 can be given; "
+        f"{consequence}"
     )
     warn_caller(XsegWarning(message))
 

@@ -98,6 +98,7 @@ BAD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("prepare", "words", "said"), BAD)
 def test_what_is_refused_leaves_the_file_as_it_was(shop, prepare, words, said):
     prepare(shop)

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OWN = {"xseg"}
+DISTRIBUTIONS = packages_distributions()
 
 
 def normal(name):
@@ -69,8 +70,7 @@ def _is_required(node):
 
 def distributions(names):
     """The distributions that hold packages, without those of Python and the project's own modules."""
-    known = packages_distributions()
-    return {normal(known.get(name, [name])[0]) for name in names if name not in sys.stdlib_module_names | OWN}
+    return {normal(DISTRIBUTIONS.get(name, [name])[0]) for name in names if name not in sys.stdlib_module_names | OWN}
 
 
 @pytest.mark.parametrize("package", sorted(path.name for path in (ROOT / "src" / "xseg").iterdir()))
@@ -84,6 +84,7 @@ def test_the_package_imports_what_it_declares_and_what_is_optional_late(package)
     assert distributions(late) <= declared() | optional
 
 
+@pytest.mark.slow
 def test_the_tests_import_what_the_extra_for_tests_declares():
     files = sorted((ROOT / "tests").rglob("*.py"))
     own = {file.stem for file in files}

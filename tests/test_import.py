@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 import xseg
 
 HEAVY = ["shap", "matplotlib", "numba", "sklearn.cluster", "pandas", "jinja2", "babel", "pyarrow", "polars", "typer"]
@@ -19,6 +21,7 @@ def test_import_is_light():
     assert not loaded_after("import xseg") & set(HEAVY)
 
 
+@pytest.mark.slow
 def test_predicting_needs_neither_shap_nor_plots():
     code = (
         "import xseg\n"
@@ -36,6 +39,7 @@ def test_public_names():
         assert getattr(xseg, name).__doc__
 
 
+@pytest.mark.slow
 def test_no_module_hides_a_public_name():
     modules = (*xseg._PACKAGES, "cli")
     code = "import importlib, xseg\n" + "\n".join(f"importlib.import_module('xseg.{module}')" for module in modules)

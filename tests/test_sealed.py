@@ -122,6 +122,7 @@ for number in range(40):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="files are not locked there")
 def test_processes_that_write_at_the_same_time_lose_nothing(tmp_path):
     path = tmp_path / "log.jsonl"

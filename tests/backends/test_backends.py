@@ -25,6 +25,7 @@ def expected(table):
     return fit(table)
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=15, deadline=None)
 def test_batches_of_any_size_in_any_order_give_the_same_bits(table, expected, data):
@@ -35,6 +36,7 @@ def test_batches_of_any_size_in_any_order_give_the_same_bits(table, expected, da
     assert fingerprint(fit(backend)) == fingerprint(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_rows", [7, 1_000])
 @pytest.mark.parametrize("form", ["csv", "csv.gz", "parquet"])
 def test_files_give_the_same_bits(table, tmp_path, form, batch_rows):

@@ -159,6 +159,7 @@ def test_any_file_is_read_alike_whole_and_in_batches(put, rows):
     assert_alike(put("\n".join(quoted) + "\n"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "csv.gz", "parquet"])
 def test_a_model_of_a_file_is_the_model_of_its_table(form, tmp_path):
     customers = xseg.make_customers(400, random_state=0).assign(postcode=["01067", "10115", "80331", "04109"] * 100)

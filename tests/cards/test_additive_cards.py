@@ -56,6 +56,7 @@ def test_points_are_percentages_of_the_margin_unless_it_is_small(cards):
             assert reason.points == pytest.approx(100 * reason.contribution / scale, abs=101 if scale == 0 else 3)
 
 
+@pytest.mark.slow
 def test_the_rival_is_the_next_best_group(shop, cards):
     customers, segmenter = shop
     scores = segmenter.model_.score(segmenter._read(customers))
@@ -66,6 +67,7 @@ def test_the_rival_is_the_next_best_group(shop, cards):
         assert f"“{card.rival}”" in card.text()
 
 
+@pytest.mark.slow
 def test_what_is_typical_is_true_of_the_group(shop, cards):
     customers, segmenter = shop
     seen = 0
@@ -117,6 +119,7 @@ def test_small_groups_have_nothing_typical(shop):
     assert all(reason.typical is None and reason.comparison is None for reason in card.reasons)
 
 
+@pytest.mark.slow
 def test_records_round_trip_and_every_form_says_the_same(cards):
     schema = xseg.Card.json_schema()
     for card in cards[:20]:

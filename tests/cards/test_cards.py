@@ -38,6 +38,7 @@ def hidden_points(card):
     return 0 if card.hidden is None else card.hidden.points
 
 
+@pytest.mark.slow
 def test_points_add_up_to_100_as_shown(cards):
     for card in cards:
         shown = card.base_points + sum(reason.points for reason in card.reasons) + card.rest_points
@@ -199,6 +200,7 @@ def test_every_form_says_the_same_sentences(cards):
             assert sentence in plain
 
 
+@pytest.mark.slow
 def test_records_round_trip_and_fit_the_schema(cards):
     schema = xseg.Card.json_schema()
     for card in cards[:50]:

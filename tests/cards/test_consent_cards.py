@@ -79,6 +79,7 @@ statements = st.lists(
 
 
 # Every purpose of the policy is asked for here, whether somebody spoke of it or not.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::xseg.exceptions.UnknownPurposeWarning")
 @given(said=statements)
 def test_a_card_says_yes_exactly_where_the_ledger_does(shop, said):
@@ -152,6 +153,7 @@ def test_any_altered_word_about_consent_is_found(shop):
     assert not xseg.verify_card(somebody, segmenter, customers.head(1), **known).holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tone", TONES)
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_answer_is_a_sentence_in_every_language(shop, locale, tone):

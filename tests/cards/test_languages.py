@@ -65,6 +65,7 @@ def test_the_formal_tone_differs_and_our_own_words_are_fit_for_a_card(locale):
                 assert not found.special or key.startswith(LAWFUL), (key, found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", LOCALES)
 def test_cards_in_every_language_are_short_and_say_what_the_facts_say(shop, locale):
     customers, segmenter = shop
@@ -95,6 +96,7 @@ def grade_of(text):
     return 0.39 * len(words) / len(sentences) + 11.8 * sum(map(syllables, words)) / len(words) - 15.59
 
 
+@pytest.mark.slow
 def test_english_cards_are_plain(shop):
     customers, segmenter = shop
     for tone in TONES:

@@ -22,6 +22,7 @@ def fitted_kind(request):
     return table, KINDS[request.param].fit(table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hidden", HIDDEN)
 @pytest.mark.parametrize("tone", ["plain", "formal"])
 def test_a_main_reason_counts_more_than_every_other_contribution(fitted_kind, hidden, tone):
@@ -51,6 +52,7 @@ def exact_contributions(segmenter, rows):
     return xseg.contrast(segmenter, rows).values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", LOCALES)
 def test_no_language_calls_a_reason_the_main_one_when_a_hidden_one_counts_more(fitted_kind, locale):
     table, segmenter = fitted_kind

@@ -25,6 +25,7 @@ def card_in(shop, locale="en", row=0):
     return xseg.make_cards(segmenter, customers, policy=xseg.customers_policy(), now=NOW, locale=locale)[row]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", ["en", "de", "pl"])
 def test_pictures_are_the_same_each_time_and_nothing_is_drawn_outside(shop, locale, tmp_path):
     card = card_in(shop, locale)
@@ -40,6 +41,7 @@ def test_pictures_are_the_same_each_time_and_nothing_is_drawn_outside(shop, loca
     assert image.shape[0] > 1200
 
 
+@pytest.mark.slow
 def test_longer_words_make_a_longer_picture_and_are_never_cut(shop):
     customers, segmenter = shop
     label = "w" * 300
@@ -55,11 +57,13 @@ def test_scripts_that_cannot_be_drawn_are_refused_with_a_way_out(shop):
         card_in(shop, "ar").png()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", ["en", "ar", "ja"])
 def test_documents_are_set_in_every_script(shop, locale):
     assert card_in(shop, locale).pdf().startswith(b"%PDF-")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", ["en", "ar"])
 def test_e_mail_has_every_sentence_and_nothing_that_mail_programs_drop(shop, locale):
     from html import unescape

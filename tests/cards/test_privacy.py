@@ -8,6 +8,7 @@ import pytest
 
 import xseg
 
+pytestmark = pytest.mark.slow
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 MINIMUM = 50
 KINDS = {
@@ -44,6 +45,7 @@ def statements_of(card):
     yield from (((reason.feature, reason.limits),) for reason in card.reasons if reason.limits is not None)
 
 
+@pytest.mark.slow
 def test_no_combination_that_is_stated_singles_out_a_few(shop):
     customers, cards = shop
     seen = {}
@@ -58,6 +60,7 @@ def test_no_combination_that_is_stated_singles_out_a_few(shop):
     assert min(seen.values()) >= MINIMUM
 
 
+@pytest.mark.slow
 def test_what_would_change_a_card_is_nobodys_row(shop):
     customers, cards = shop
     rows = {tuple(row) for row in customers.astype(object).where(customers.notna(), None).to_numpy().tolist()}

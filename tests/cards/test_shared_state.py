@@ -32,6 +32,7 @@ def record(cards, row):
     return cards[row].json(), cards[row].text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("row", "other"), [(1_500, 2_524), (2_524, 1_500), (0, 2_599)])
 def test_a_card_is_right_when_another_thread_makes_one_between_any_two_lines(shop, row, other):
     customers, segmenter = shop
@@ -59,6 +60,7 @@ def test_a_card_is_right_when_another_thread_makes_one_between_any_two_lines(sho
     assert (interrupted.json(), interrupted.text()) == alone
 
 
+@pytest.mark.slow
 def test_many_threads_read_cards_of_all_blocks_at_once(shop):
     customers, segmenter = shop
     policy, rows = xseg.customers_policy(), range(0, ROWS, 65)
@@ -116,6 +118,7 @@ def kept_by_the_process():
     return list(reachable(roots))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", ["en", "de", "ar"])
 def test_the_process_keeps_nothing_of_people_whose_cards_are_deleted(locale):
     customers = xseg.make_customers(400, random_state=3).reset_index(drop=True)

@@ -103,6 +103,7 @@ def cards(shop):
     return list(xseg.make_cards(segmenter, customers, policy=POLICY, now=NOW))
 
 
+@pytest.mark.slow
 def test_every_sentence_about_the_person_is_true(shop, cards):
     customers, _ = shop
     reader, counted = Reader(customers, POLICY), Counter()
@@ -133,6 +134,7 @@ def check(sentence, value, known, reader):
     return "other"
 
 
+@pytest.mark.slow
 def test_the_neighbours_rule_is_what_keeps_the_person_out(shop, cards):
     customers, segmenter = shop
     reader, seen = Reader(customers, POLICY), 0
@@ -147,6 +149,7 @@ def test_the_neighbours_rule_is_what_keeps_the_person_out(shop, cards):
     assert seen >= 300
 
 
+@pytest.mark.slow
 def test_the_change_that_is_told_moves_the_person_and_touches_nothing_else(shop, cards):
     customers, segmenter = shop
     reader, seen, enough = Reader(customers, POLICY), 0, 0
@@ -170,6 +173,7 @@ def test_the_change_that_is_told_moves_the_person_and_touches_nothing_else(shop,
     assert enough > 10
 
 
+@pytest.mark.slow
 def test_close_calls_are_close_and_clear_ones_are_not(shop, cards):
     customers, segmenter = shop
     numbers = customers[["spend_year", "recency_days", "tenure_months", "basket_mean"]]

@@ -19,6 +19,7 @@ def shop():
     return customers, xseg.TreeSegmenter(4, max_leaves=8, random_state=0).fit(customers)
 
 
+@pytest.mark.slow
 def test_every_fact_of_every_card_is_proven(shop):
     customers, segmenter = shop
     policy = xseg.customers_policy()
@@ -46,6 +47,7 @@ def altered(value):
     return "x" if value is None else f"{value[:-1]}{'a' if value[-1:] != 'a' else 'b'}"
 
 
+@pytest.mark.slow
 def test_any_altered_fact_fails(shop):
     customers, segmenter = shop
     policy = xseg.customers_policy()
@@ -75,6 +77,7 @@ def test_any_altered_fact_fails(shop):
     assert tried > 60
 
 
+@pytest.mark.slow
 def test_one_altered_character_fails(shop):
     customers, segmenter = shop
     card = xseg.make_cards(segmenter, customers.head(1), now=NOW)[0]
@@ -87,6 +90,7 @@ def test_one_altered_character_fails(shop):
                 assert not xseg.verify_card(forged, segmenter, customers.head(1)).holds
 
 
+@pytest.mark.slow
 def test_a_card_of_somebody_else_or_of_another_model_fails(shop):
     customers, segmenter = shop
     cards = xseg.make_cards(segmenter, customers.head(50), now=NOW)

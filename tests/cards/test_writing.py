@@ -42,6 +42,7 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_json_lines_and_parquet_hold_everybody_once_and_in_order(shop, tmp_path):
     customers, segmenter, _ = shop
     done = []
@@ -65,6 +66,7 @@ def test_json_lines_and_parquet_hold_everybody_once_and_in_order(shop, tmp_path)
     assert all(check.holds for check in some)
 
 
+@pytest.mark.slow
 def test_processes_write_the_same_bytes(shop, tmp_path):
     customers, segmenter, _ = shop
     for jobs in (1, 2):
@@ -88,6 +90,7 @@ write_cards(segmenter, some, out + "-html", ids=list(some.index), forms=["html"]
 """
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_point_loses_halves_and_doubles_no_card(shop, tmp_path):
     customers, _, folder = shop
     command = [sys.executable, "-c", WORKER, str(folder), str(tmp_path / "out")]
@@ -144,6 +147,7 @@ def test_forms_languages_and_ids_that_make_no_sense_are_refused(shop, tmp_path):
             write_cards(segmenter, some, tmp_path, ids=ids)
 
 
+@pytest.mark.slow
 def test_every_form_is_written(shop, tmp_path):
     customers, segmenter, _ = shop
     write_cards(segmenter, customers.head(1), tmp_path, ids=["a"], forms=FORMS, policy=xseg.customers_policy(), now=NOW)

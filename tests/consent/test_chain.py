@@ -49,6 +49,7 @@ def findings(frame, head=None):
     return {(found.number, found.kind) for found in caught.value.findings}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", CHANGES)
 def test_an_edited_entry_is_named(column):
     for number in range(len(full())):

@@ -46,6 +46,7 @@ class NumberedGate(ConsentGate):
 EVERYBODY = agreed(range(2_000))
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [
         NumberedGate(TreeSegmenter(random_state=0), EVERYBODY, "offers"),
@@ -97,6 +98,7 @@ def test_who_withdraws_is_no_longer_segmented(customers):
     assert (earlier.predict(customers, subject_ids=IDS) >= 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pandas", "polars", "pyarrow", "numpy", "objects"])
 def test_what_is_withheld_is_missing(customers, kind):
     numbers = kind == "numpy"

@@ -54,6 +54,7 @@ drawn = st.lists(
 ).map(lambda links: [(a, b, since, min(since + lasts, FOREVER)) for a, b, since, lasts in links])
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(said, drawn)
 def test_denials_spread_as_following_each_of_them_shows(statements, links):
@@ -67,6 +68,7 @@ def test_denials_spread_as_following_each_of_them_shows(statements, links):
         assert allowed.tolist() == [bool(mine) and name not in expected for name, mine in zip(NAMES, own, strict=True)]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(said, drawn, st.randoms(use_true_random=False))
 def test_the_order_of_arrival_does_not_matter(statements, links, source):
@@ -78,6 +80,7 @@ def test_the_order_of_arrival_does_not_matter(statements, links, source):
     assert (here == there).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(said, drawn, st.sampled_from(NAMES), st.sampled_from(NAMES), st.integers(0, 14))
 def test_neither_links_nor_their_ends_allow_anything_new(statements, links, left, right, at):
@@ -93,6 +96,7 @@ def test_neither_links_nor_their_ends_allow_anything_new(statements, links, left
         assert not (identities.mask(ledger, list(NAMES), "offers") & ~before).any()
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(said, drawn, st.sampled_from(NAMES), st.integers(13, 20))
 def test_agreement_reaches_nobody_else(statements, links, who, at):
@@ -102,6 +106,7 @@ def test_agreement_reaches_nobody_else(statements, links, who, at):
     assert not (after & ~before & others).any()
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(said, drawn)
 def test_links_come_back_from_their_table(statements, links):

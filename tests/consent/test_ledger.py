@@ -50,6 +50,7 @@ def histories(draw):
 
 
 # Any purpose is asked for here, whether somebody spoke of it or not.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::xseg.exceptions.UnknownPurposeWarning")
 @settings(max_examples=300, deadline=None)
 @given(histories())
@@ -63,6 +64,7 @@ def test_answers_are_those_of_reading_every_statement(statements):
 
 
 # Any purpose is asked for here, whether somebody spoke of it or not.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::xseg.exceptions.UnknownPurposeWarning")
 @settings(max_examples=100, deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
@@ -78,6 +80,7 @@ def test_the_order_of_arrival_does_not_matter(statements, random):
             assert there.states(list("abc"), purpose, at=day(now)) == here.states(list("abc"), purpose, at=day(now))
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(histories())
 def test_a_table_says_what_its_rows_say(statements):

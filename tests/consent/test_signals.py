@@ -410,6 +410,7 @@ def mutated(text, source):
     return "".join(letters)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_garbled_strings_grant_nothing_that_their_bits_do_not_say():
     source = random.Random(0)
     read = 0

@@ -18,6 +18,7 @@ texts = st.builds(
 ).filter(lambda text: text == text.strip())
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(said=st.lists(st.tuples(texts, texts, texts, st.none() | texts), min_size=1, max_size=4))
 def test_every_text_comes_back_and_none_is_run(said, tmp_path_factory):

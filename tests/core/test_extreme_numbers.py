@@ -61,6 +61,7 @@ def use(segmenter, rows, tmp_path):
     assert own == segmenter.predict(rows).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("values", WORKING)
 @pytest.mark.filterwarnings("ignore::xseg.XsegWarning")

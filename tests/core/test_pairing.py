@@ -22,6 +22,7 @@ def months():
     return xseg.TreeSegmenter(4, random_state=0).fit(may), may, june
 
 
+@pytest.mark.slow
 @given(st.randoms(use_true_random=False))
 def test_nobody_moves_because_rows_were_shuffled(random):
     people = xseg.make_customers(120, random_state=1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -112,6 +112,7 @@ WORDS = st.sampled_from(["", " ", "n/a", "ERROR", "12A", "2024-01-01", "$5.00", 
 
 
 @given(st.lists(st.one_of(NUMBERS, WORDS), min_size=1, max_size=60), st.integers(1, 8))
+@example(["0.0", "1,5", "1,5"], 3)
 def test_counting_in_parts_decides_as_counting_at_once(cells, parts):
     together, apart = facts_of(cells), facts_of(cells, min(parts, len(cells)))
     assert together.read() == apart.read()

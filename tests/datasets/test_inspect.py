@@ -225,6 +225,7 @@ GENUINE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 @pytest.mark.parametrize("name", GENUINE)
 def test_no_genuine_quantity_of_a_real_table_is_excluded(name, shared_data):

@@ -70,6 +70,7 @@ def shop():
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(tables, st.booleans())
 def test_agrees_with_the_naive_twin(transactions, order):
@@ -78,6 +79,7 @@ def test_agrees_with_the_naive_twin(transactions, order):
     pd.testing.assert_frame_equal(table, naive_rfm(transactions, today, order), check_dtype=False)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(tables, st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_no_bit(transactions, random):
@@ -112,6 +114,7 @@ def test_the_future_is_unknown(transactions, as_of):
         )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(tables)
 def test_who_you_are_beside_does_not_matter(transactions):

@@ -153,6 +153,7 @@ def test_parquet_without_pyarrow(tmp_path, monkeypatch):
         load_table(tmp_path / "table.parquet")
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_real_tables(shared_data):
     telco = load_table(shared_data / "telco_churn.csv")

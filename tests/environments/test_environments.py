@@ -270,6 +270,7 @@ def test_missing_files(tmp_path):
         read_overrides(tmp_path / "none")
 
 
+@pytest.mark.slow
 def test_nothing_opens_a_socket(monkeypatch, tmp_path):
     def refuse(*_, **__):
         message = "a socket was asked for"
@@ -302,6 +303,7 @@ def test_nothing_opens_a_socket(monkeypatch, tmp_path):
         xseg.Profile(segmenter, xseg.customers_policy(), Ledger(), "a", customers.head(1), purpose="offers").agree()
 
 
+@pytest.mark.slow
 def test_processes_that_are_started_inside_are_held_to_it():
     customers = xseg.make_customers(200, random_state=0)
     fits = [delayed(xseg.TreeSegmenter(2, random_state=0).fit)(customers)]

@@ -50,6 +50,7 @@ def kind(request):
     return SEGMENTERS[request.param]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_equal_to_every_coalition_on_mixed_types_with_missing_values(kind, seed):
     table = mixed_table(120, seed)
@@ -61,6 +62,7 @@ def test_equal_to_every_coalition_on_mixed_types_with_missing_values(kind, seed)
         assert_allclose(explanation.base_values[i], base, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_weighted_rows_are_a_weighted_background(kind):
     table = mixed_table(100, 4)
     weight = np.random.default_rng(0).integers(0, 4, 100)
@@ -71,6 +73,7 @@ def test_weighted_rows_are_a_weighted_background(kind):
     assert_allclose(explanation.base_values[0], base, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_another_background_changes_what_not_knowing_means(kind, mixed):
     segmenter = kind().fit(mixed)
     young = mixed[mixed["age"] == "18-34"].head(60).assign(spend=lambda table: table["spend"] * 50)
@@ -115,6 +118,7 @@ def make_pipelines():
     yield make_pipeline(encode, xseg.MixtureSegmenter(3, random_state=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pipeline", list(make_pipelines()), ids=["prototypes", "mixture"])
 @pytest.mark.parametrize("output", ["default", "pandas"])
 def test_pipelines_fold_back_to_raw_columns(pipeline, output):
@@ -129,6 +133,7 @@ def test_pipelines_fold_back_to_raw_columns(pipeline, output):
         assert_allclose(explanation.base_values[i], base, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["squared", "gower"])
 def test_the_model_agnostic_exact_explainer_agrees(name):

@@ -43,6 +43,7 @@ def every_coalition(outputs, row, background, weights=None):
     return naive.shapley_values(outputs, row, background, weights, background.shape[1])
 
 
+@pytest.mark.slow
 def test_equal_to_every_coalition_and_to_shap(plain):
     X, kmeans = plain
     ours = xseg.explain(kmeans, X[:6], background=X, of="all")
@@ -66,6 +67,7 @@ def make_mixed_models():
     yield make_pipeline(encode, GaussianMixture(3, random_state=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", list(make_mixed_models()), ids=["memberships", "probabilities"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_categories_missing_values_and_weights(model, weighted):
@@ -86,6 +88,7 @@ def test_categories_missing_values_and_weights(model, weighted):
     assert found.feature_names == list(table.columns)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_columns", [4, 13])
 @pytest.mark.parametrize("n_background", [40, 400])
 def test_base_and_values_add_up(n_columns, n_background):
@@ -159,6 +162,7 @@ def deviations(explained, truth):
     return (np.abs(explained.values - truth)[sampled] / error[sampled]), sampled
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["boxes", "scores"])
 @pytest.mark.parametrize("n_columns", [6, 12])
 def test_the_error_covers_the_exact_explanation(kind, n_columns):
@@ -185,6 +189,7 @@ def test_the_error_covers_the_exact_explanation(kind, n_columns):
     assert 0.5 <= (ratios <= 1).mean() <= 0.85
 
 
+@pytest.mark.slow
 def test_permutations_alone_are_covered_too():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(80, 12)) + 3 * rng.integers(0, 2, (80, 12))

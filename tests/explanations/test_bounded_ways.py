@@ -66,6 +66,7 @@ def leads(segmenter, points, target):
     return (scores[:, target] - others) / np.abs(scores).max(axis=1) > 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize("seed", range(3))
 def test_no_point_of_a_grid_refutes_what_is_proven(kind, seed):

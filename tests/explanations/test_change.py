@@ -84,6 +84,7 @@ def what_is_explained(kind, segmenter, row, old, new):
     return margin
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::xseg.XsegWarning")
 def test_equal_to_every_coalition(kind):
     then, now = two_dates()
@@ -124,6 +125,7 @@ def test_going_back_turns_every_sign_of_a_pair_of_segments():
     assert_allclose(there.values[there.moved], back.values[back.moved], atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["column", "index", "polars"])
 def test_people_are_found_by_their_ids(kind, form):
     then, now = two_dates()

@@ -39,6 +39,7 @@ def difference(segmenter, table, own, versus):
     return values, every.base_values[rows, own] - every.base_values[rows, versus]
 
 
+@pytest.mark.slow
 def test_own_less_versus_is_shared_out_exactly(segmenter, mixed):
     found = xseg.contrast(segmenter, mixed)
     assert_array_equal(found.own, segmenter.labels_)
@@ -56,6 +57,7 @@ def test_own_less_versus_is_shared_out_exactly(segmenter, mixed):
         assert_allclose(total, scores[:, -1] - scores[:, -2], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_named_segment_is_compared_with(segmenter, mixed):
     runner_up = xseg.contrast(segmenter, mixed)
     for versus in (0, segmenter.segment_names_[2]):

@@ -136,6 +136,7 @@ def typed(rows):
     return rows.astype(dict.fromkeys([*NUMBERS, "newsletter"], float))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::xseg.XsegWarning")
 @pytest.mark.parametrize("asked", CONSTRAINTS)
 @pytest.mark.parametrize("kind", BOXES)
@@ -208,6 +209,7 @@ def models():
     return table, {kind: fit(kind, table) for kind in (*SCORED, *BOXES)}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::xseg.XsegWarning")
 @settings(max_examples=25, deadline=None)
 @given(asked=asked_for, target=st.sampled_from([None, 0, 1, 2]))
@@ -278,6 +280,7 @@ def test_whole_numbers_and_round_numbers(mixed):
     assert answer.changed["orders"].dtype == mixed["orders"].dtype
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*SCORED, *BOXES])
 def test_forms_of_the_table_threads_and_rows_change_nothing(models, kind):
     table, fitted = models

@@ -85,6 +85,7 @@ def make_pipelines():
     yield make_pipeline("passthrough", xseg.TreeSegmenter(3, random_state=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pipeline", list(make_pipelines()), ids=["encoded", "binned", "plain"])
 @pytest.mark.parametrize("output", ["default", "pandas"])
 def test_pipelines_fold_back_to_raw_columns(pipeline, output):
@@ -178,6 +179,7 @@ def test_boxes_with_many_tests_are_exact_too():
         assert_allclose(xseg.explain(shallow, X[:300], of="all").values, dense, atol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_model_agnostic_exact_explainer_agrees():
     X = np.random.default_rng(0).normal(size=(200, 5))

@@ -36,6 +36,7 @@ def any_scored(request):
     return table, segmenter.fit(table)
 
 
+@pytest.mark.slow
 def test_every_row_scores_as_in_the_table(any_scored):
     table, segmenter = any_scored
     scorer, explanation = xseg.Scorer(segmenter), xseg.explain(segmenter, table)
@@ -50,6 +51,7 @@ def test_every_row_scores_as_in_the_table(any_scored):
         assert sizes == sorted(sizes, reverse=True)
 
 
+@pytest.mark.slow
 def test_the_rival_is_that_of_the_explanation(any_scored):
     table, segmenter = any_scored
     for row in range(0, 500, 50):

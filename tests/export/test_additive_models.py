@@ -91,6 +91,7 @@ def paths_of(value, path=()):
 REPLACEMENTS = [None, -1, 10**20, 1e308, "x", [], {}, True, [[]], 0, [0, 0]]
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

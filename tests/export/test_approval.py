@@ -278,6 +278,7 @@ BAD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", BAD)
 def test_bad_sign_offs_are_refused(tree, change):
     _, segmenter = tree
@@ -288,6 +289,7 @@ def test_bad_sign_offs_are_refused(tree, change):
     assert xseg.approval_of(segmenter, now=DAY).state != "approved"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"by": 3}, {"at": 3}, {"at": "yesterday"}, {"at": "2026-01-01"}, {"expires": 3},
                                     {"state": []}, {"digest": None}, {"by": object()}, {"seal": 3}])  # fmt: skip
 def test_what_is_malformed_makes_a_draft(tree, change):
@@ -313,6 +315,7 @@ def test_what_is_not_a_model_cannot_be_signed(tmp_path, tree):
         xseg.load(tmp_path / "m.json", require="final")
 
 
+@pytest.mark.slow
 def test_pipelines_carry_approvals_too(tmp_path):
     X = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 2)), columns=["a", "b"])
     steps = make_column_transformer((StandardScaler(), ["a", "b"]), verbose_feature_names_out=False)

@@ -85,6 +85,7 @@ def use(model, table, folder):
             step()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_forged_numbers_raise_our_errors_in_whatever_follows(saved, seed):

@@ -126,6 +126,7 @@ def any_saved(request, fitted, mixed, tmp_path):
 REPLACEMENTS = [None, -1, 10**20, 1e308, "x", [], {}, True, [[]], 0, [0, 0]]
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_tampered_shapes_never_crash_even_with_a_fresh_fingerprint(any_saved, mixed, data):
@@ -173,6 +174,7 @@ def test_rules_that_do_not_fit_the_rest_of_the_file_are_refused(mixed, tmp_path,
         xseg.load(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [

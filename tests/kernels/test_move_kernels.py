@@ -82,6 +82,7 @@ def model(rng, kind, n_features=1, n_segments=4):
 KINDS = ["absolute", "squared", "density"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_number_is_followed_to_the_first_value_that_does(kind, whole):
@@ -111,6 +112,7 @@ def test_one_number_is_followed_to_the_first_value_that_does(kind, whole):
     assert found > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_largest_lead_is_found(kind):
     rng = np.random.default_rng(3)

@@ -22,6 +22,7 @@ def noise(seed, n_rows=150):
     )
 
 
+@pytest.mark.slow
 def test_at_most_five_of_a_hundred_tables_of_noise_are_called_groups():
     claims, reported = 0, 0
     for seed in range(100):
@@ -37,6 +38,7 @@ def test_at_most_five_of_a_hundred_tables_of_noise_are_called_groups():
     assert reported >= 9
 
 
+@pytest.mark.slow
 def test_groups_are_seen_and_told():
     customers = xseg.make_customers(3_000, random_state=0)
     found = structure(customers, 4, random_state=0)
@@ -47,6 +49,7 @@ def test_groups_are_seen_and_told():
     assert "tighter" not in xseg.make_report(segmenter).html()
 
 
+@pytest.mark.slow
 def test_p_values_of_noise_are_spread_evenly():
     values = [structure(noise(seed, 60), 2, n_permutations=9, random_state=seed).p_value for seed in range(60)]
     assert 0.4 < np.mean(values) < 0.7

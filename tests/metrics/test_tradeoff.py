@@ -43,6 +43,7 @@ def test_sizes_that_make_no_sense_are_refused(leaves):
         tradeoff(load_iris().data, 3, leaves=leaves)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_groups", [2, 4, 7])
 def test_the_number_of_segments_is_found_and_said_why(n_groups):
     rng = np.random.default_rng(n_groups)

@@ -230,6 +230,7 @@ def test_too_few_people_and_missing_columns_are_refused():
         persona_figures(persona_rules().fit(scores), learned, scores.iloc[1:2])
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_real_answers_fit_the_personas_only_roughly(shared_data):
     survey = xseg.Survey.load(Path(__file__).resolve().parents[2] / "benchmarks" / "so2025_ai.yaml")

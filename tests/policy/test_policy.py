@@ -104,6 +104,7 @@ def test_yaml_round_trip(policy):
     assert Policy.parse(policy.to_yaml()) == policy
 
 
+@pytest.mark.slow
 @given(policies)
 def test_what_is_written_satisfies_the_published_schema(policy):
     jsonschema.validate(yaml.safe_load(json.dumps(policy.model_dump(mode="json"))), Policy.json_schema())

@@ -116,6 +116,7 @@ def test_what_cannot_be_reported_is_refused(segmenter):
         xseg.make_report(segmenter, policy={"features": {"nope": {"label": "x"}}})
 
 
+@pytest.mark.slow
 def test_the_map_and_the_curve_show_what_was_measured(segmenter):
     from xseg.metrics import stability, tradeoff
 

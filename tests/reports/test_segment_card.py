@@ -48,6 +48,7 @@ def test_neighbours_are_other_groups_and_close_calls_are_those_of_the_cards(segm
     assert card.close == pytest.approx(np.mean([one.certainty.close for one in cards]), abs=0.02)
 
 
+@pytest.mark.slow
 def test_every_form_says_what_the_policy_says(segmenter, customers, tmp_path):
     name = segmenter.segment_names_[0]
     told = {"sentence": "You read <a lot>.", "consequence": "You see new books.", "speak": "Warmly & briefly."}

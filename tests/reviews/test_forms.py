@@ -45,6 +45,7 @@ def test_what_is_signed_is_canonical_and_dated(clean, review):
     assert whole == record
 
 
+@pytest.mark.slow
 def test_the_same_review_has_the_same_bytes_and_another_day_or_policy_has_others(clean):
     def made(policy=clean.policy, now=NOW, **given):
         return xseg.review(clean.segmenter, policy, now=now, **given)
@@ -245,6 +246,7 @@ def run(*words):
     return CliRunner().invoke(app, ["review", *map(str, words)], env={"COLUMNS": "200"})
 
 
+@pytest.mark.slow
 def test_the_command_line_exits_by_severity(files):
     model, policy = files / "model.json", files / "policy.yaml"
     given = ["--data", files / "table.csv", "--id-column", "customer_id", "--notice", files / "privacy.html"]
@@ -275,6 +277,7 @@ def ledger(files, clean):
     return kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_the_command_line_asks_a_ledger(files, clean, ledger, ending):
     model, policy, data = files / "model.json", files / "policy.yaml", files / "table.csv"
@@ -291,6 +294,7 @@ def test_the_command_line_asks_a_ledger(files, clean, ledger, ending):
     assert "1 of 1,500 people have not agreed to 'offers'. [consent:purposes.offers]" in result.output
 
 
+@pytest.mark.slow
 def test_the_command_line_says_what_a_ledger_lacks(files, ledger):
     given = [files / "model.json", "--policy", files / "policy.yaml"]
     data, column, agreed = ["--data", files / "table.csv"], ["--id-column", "customer_id"], ["--ledger", "ledger.csv"]

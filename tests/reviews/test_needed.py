@@ -54,6 +54,7 @@ def test_what_a_refit_says_is_needless_can_be_left_out_by_others():
     assert np.mean(aligned.predict(others) == model.predict(others)) >= 0.95
 
 
+@pytest.mark.slow
 def test_fewer_columns_may_imitate_segments_than_make_them():
     """That a column can be guessed from others does not mean that the groups would have come about without it."""
     customers = xseg.make_customers(3_000, random_state=0)
@@ -115,6 +116,7 @@ def test_columns_that_are_all_needed_stay():
     assert found.message.startswith("2 of 2 columns needed: made anew without any one of them")
 
 
+@pytest.mark.slow
 def test_refits_are_counted_and_few(monkeypatch):
     table = blobs(n_idle=12)
     model = prototypes(table, weight=0.02)
@@ -153,6 +155,7 @@ def test_a_model_from_a_file_is_made_anew_too(tmp_path):
     assert finding(xseg.load(tmp_path / "model.json"), table) == finding(model, table)
 
 
+@pytest.mark.slow
 def test_how_many_segments_there_are_is_not_chosen_anew():
     table = blobs()
     model = xseg.TreeSegmenter("auto", random_state=0, effort="fast").fit(table)

@@ -17,6 +17,7 @@ def clean():
     return clean_case()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tone", TONES)
 @pytest.mark.parametrize("locale", LOCALES)
 def test_a_policy_and_its_own_notice_agree_in_every_language(clean, locale, tone):

@@ -49,6 +49,7 @@ def test_every_kind_is_tried_in_every_language():
         assert set(sentences.values()) >= KINDS | {"features.area_income"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tone", TONES)
 @pytest.mark.parametrize("locale", LOCALES)
 def test_what_the_policy_writes_promises_nothing_untrue(locale, tone):
@@ -56,6 +57,7 @@ def test_what_the_policy_writes_promises_nothing_untrue(locale, tone):
         assert promises(xseg.write_notice(shop()[1], locale, form=form, tone=tone)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("locale", "sentence"), EACH_BROKEN)
 def test_a_broken_promise_is_found_by_what_was_said_declared_or_told(locale, sentence):
     where = BROKEN[locale][sentence]
@@ -77,6 +79,7 @@ def test_promises_are_found_wherever_they_stand_and_however_they_are_set(locale)
         assert broken("\n".join(lines)) == set(BROKEN[locale].values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("locale", "sentence"), EACH_INNOCENT)
 def test_what_promises_less_is_left_alone(locale, sentence):
     assert promises(f"{sentence}\n", notice_locale=locale) == []

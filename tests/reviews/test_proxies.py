@@ -26,6 +26,7 @@ def benchmark():
     del sys.modules[specification.name]
 
 
+@pytest.mark.slow
 def test_planted_proxies_are_found_and_others_are_not(benchmark):
     tally = benchmark.Tally()
     for seed in range(20):

@@ -283,6 +283,7 @@ def test_nothing_is_found_where_nothing_has_drifted(clean, found_in_clean):
     assert found_in_clean.checked == tuple(check.key for check in CHECKS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drift", DRIFTS)
 def test_every_drift_is_found(clean, found_in_clean, drift):
     change, check, where = DRIFTS[drift]
@@ -317,6 +318,7 @@ def test_doing_without_third_parties_is_measured_on_a_new_fit(clean, found_in_cl
     assert finding.evidence["price_with"] > 0
 
 
+@pytest.mark.slow
 def test_statistics_are_taken_on_people_who_made_no_segments(clean):
     case = region_follows("orders_90d")(clean)
     found = [finding for finding in case.review(n_permutations=1_000).findings if finding.check == "proxy"]
@@ -335,6 +337,7 @@ def test_groups_that_are_too_small_are_not_told_of(clean):
     assert "north" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "segmenter",
     [

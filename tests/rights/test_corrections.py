@@ -73,6 +73,7 @@ UNFIT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", UNFIT, ids=[f"{place}-{type(one).__name__}" for place, one in enumerate(UNFIT)])
 @pytest.mark.parametrize("switched_off", [False, True])
 def test_what_json_cannot_hold_is_no_correction(shop, tmp_path, value, switched_off):
@@ -165,6 +166,7 @@ def test_whatever_is_held_can_be_exported(shop):
 # ------------------------------------------------------------------------------------------------------- ranges
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bounds", [{"minimum": 0, "maximum": 50}, {"minimum": 0}, {"maximum": 50}])
 @settings(max_examples=20, deadline=None)
 @given(value=st.integers(-100, 150) | st.floats(-100, 150, allow_nan=False))
@@ -228,6 +230,7 @@ def test_what_a_human_does_not_confirm_is_not_used_and_a_later_word_ends_the_wai
     assert profile.data()["orders_90d"].iloc[0] == 4
 
 
+@pytest.mark.slow
 def test_values_that_people_have_count_at_once(shop):
     customers, _ = shop
     for feature in ("orders_90d", "spend_year", "favourite_category"):

@@ -124,6 +124,7 @@ def accepted(*args, **more):
     return 1
 
 
+@pytest.mark.slow
 def test_nobody_who_was_never_in_the_fit_is_taken_out(segmenter, customers):
     strangers = xseg.make_customers(60, random_state=9)[COLUMNS]
     strangers.index = [f"stranger {row}" for row in range(60)]
@@ -141,6 +142,7 @@ def test_nobody_who_was_never_in_the_fit_is_taken_out(segmenter, customers):
             assert same or not accepted(segmenter, person, remaining=left)
 
 
+@pytest.mark.slow
 def test_nobody_is_taken_out_twice(segmenter, customers):
     record = FitRecord.of(segmenter, customers, customers.index, key=KEY)
     for row in range(0, 700, 70):

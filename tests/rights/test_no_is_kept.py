@@ -48,6 +48,7 @@ def opened(shop, ledger=None, log=None, *, now=None, agrees=True, purpose="offer
 # ------------------------------------------------------------------------------- taking back one thing at a time
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     said=st.lists(st.sampled_from(sorted(NOES)), min_size=1, max_size=4, unique=True),
@@ -175,6 +176,7 @@ def standing(profile):
     return profile.why, profile.segment, profile.withheld(), [(one.kind, one.text) for one in profile.cases()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["log before", "ledger", "recipient", "log after"])
 @pytest.mark.parametrize("call", sorted(CALLS))
 def test_a_decision_is_kept_whole_or_was_never_made(shop, tmp_path, monkeypatch, call, step):
@@ -252,6 +254,7 @@ def test_a_yes_that_did_not_reach_the_ledger_has_to_be_said_again(shop, tmp_path
     assert again.agree().effect.why is Why.MODEL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["withdraw", "withhold", "opt_out"])
 def test_a_gate_hears_the_log_where_the_ledger_failed(shop, tmp_path, monkeypatch, call):
     customers, segmenter = shop

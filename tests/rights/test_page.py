@@ -53,6 +53,7 @@ def act(client, **form):
     return client.post("/act", data={"token": token_of(client), **form})
 
 
+@pytest.mark.slow
 def test_what_is_clicked_is_done_and_said(ann, profiles):
     own = profiles["ann"].segment
     assert own in unescape(ann.get("/").text)

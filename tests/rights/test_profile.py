@@ -97,6 +97,7 @@ def test_whoever_says_no_is_in_no_segment_until_they_take_it_back(make, action, 
     assert not getattr(profile, undo)().effect.changed
 
 
+@pytest.mark.slow
 def test_what_is_withheld_is_missing_for_the_model_and_its_effect_is_measured(make, shop):
     customers, segmenter = shop
     names = [segmenter.profile_.bins.schema.names[j] for j in segmenter.model_.used_features]
@@ -222,6 +223,7 @@ UNDOES = {
 ACTIONS = ("withdraw", "agree", *UNDOES, *UNDOES.values())
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(ACTIONS), max_size=8))
 def test_nothing_fails_open_whatever_is_said_in_whatever_order(shop, said):
     customers, segmenter = shop

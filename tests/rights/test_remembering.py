@@ -79,6 +79,7 @@ CALLS = {
 STILL_HEARD = {"withdraw", "object", "object_marketing", "opt_out", "restrict", "leave", "signal", "erase"}
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(said=st.lists(st.sampled_from(sorted(CALLS)), max_size=6))
 def test_another_process_finds_the_person_where_they_stand(shop, said, tmp_path_factory):

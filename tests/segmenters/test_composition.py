@@ -44,6 +44,7 @@ def segmenter(named):
     return SEGMENTERS[named][0]()
 
 
+@pytest.mark.slow
 def test_grid_search(named, segmenter, iris):
     X, y = iris
     (parameter, values), *_ = SEGMENTERS[named][1].items()

@@ -27,6 +27,7 @@ def fit(name, X):
     return SEGMENTERS[name]().fit(X, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEGMENTERS)
 @pytest.mark.parametrize("dtype", ["float16", "float32", "int8", "int16", "uint8", "int64", "longdouble"])
 def test_numbers_of_every_type_give_the_same_model(name, dtype):

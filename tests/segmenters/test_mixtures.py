@@ -88,6 +88,7 @@ def test_estimates_reproduce_themselves(fitted_mixture, mixed):
             assert_allclose(probabilities[value], share, atol=5e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("load", [load_iris, load_wine, load_breast_cancer])
 @pytest.mark.parametrize("n_segments", [2, 3, 5])
 def test_at_least_as_likely_as_scikit_learns_diagonal_mixture(load, n_segments):
@@ -99,6 +100,7 @@ def test_at_least_as_likely_as_scikit_learns_diagonal_mixture(load, n_segments):
         assert ours.lower_bound_ == pytest.approx(theirs.score(X), abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_segments", [2, 3])
 def test_latent_classes_are_as_likely_as_by_brute_force(n_segments):
     rng = np.random.default_rng(n_segments)
@@ -174,6 +176,7 @@ def test_a_whole_weight_is_as_many_rows(mixed):
     assert weighted.score(mixed, sample_weight=weight) == pytest.approx(weighted.lower_bound_, abs=2.0**-29)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_groups", [1, 3, 4])
 def test_bic_finds_the_number_that_was_drawn(n_groups):
     rng = np.random.default_rng(n_groups)

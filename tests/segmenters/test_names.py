@@ -45,6 +45,7 @@ def used_by(segmenter):
     return {names[j] for j in segmenter.model_.used_features}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", kinds())
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("forbid", [(), ("balance", "channel")])

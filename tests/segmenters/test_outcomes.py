@@ -64,6 +64,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     assert binomtest(sum(held), len(held), 0.9, alternative="less").pvalue > 0.001
 
 
+@pytest.mark.slow
 def test_noise_is_called_noise():
     claims = 0
     for seed in range(100):

@@ -274,6 +274,7 @@ def test_pickles_and_stages(mixed, caplog):
     assert again.prototypes_.equals(segmenter.prototypes_)
 
 
+@pytest.mark.slow
 @given(
     n_rows=st.integers(6, 60),
     seed=st.integers(0, 10_000),

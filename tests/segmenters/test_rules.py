@@ -31,6 +31,7 @@ def shop():
     return customers, xseg.RuleSegmenter(given).fit(customers)
 
 
+@pytest.mark.slow
 @given(st.lists(rules(leaves=4), min_size=1, max_size=4), st.integers(0, 999))
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @pytest.mark.filterwarnings("ignore::xseg.XsegWarning")
@@ -160,6 +161,7 @@ def test_rules_that_cannot_be_are_refused(parameters, problem):
         xseg.RuleSegmenter(**parameters).fit(np.arange(12.0).reshape(6, 2))
 
 
+@pytest.mark.slow
 def test_rules_that_fall_into_too_many_boxes_are_refused():
     X = np.zeros((3, 14))
     rule = " and ".join(f"(x{j} < 0 or x{j} in {{1, 3, 5}})" for j in range(14))

@@ -211,6 +211,7 @@ def test_cell_sums_equal_their_twin():
         assert_allclose(out, expected)
 
 
+@pytest.mark.slow
 def test_questions_have_a_price():
     X = load_digits().data[:600]
     cheap = xseg.TreeSegmenter(8, max_depth=10, scaling="none", depth_weight=0, random_state=0).fit(X)
@@ -229,6 +230,7 @@ def test_no_effort_is_worse_than_the_published_start(effort):
     assert again.cost_ == segmenter.cost_
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_credit_card_holders_beat_the_published_trees(shared_data):
     from sklearn.preprocessing import StandardScaler

@@ -51,6 +51,7 @@ def encoder():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "original",
     [
@@ -173,6 +174,7 @@ def test_small_trees_are_as_good_as_trying_every_one():
     assert np.mean(np.array(reached) == 1) >= 0.75
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("load", [load_iris, load_wine, load_digits])
 @pytest.mark.parametrize("k", [3, 6])
 @pytest.mark.parametrize("leaves", [1, 2])
@@ -269,6 +271,7 @@ def test_bounds_are_kept(iris):
     assert not {iris.columns[j] for j in kept.tree_.used_features} & set(forbidden)
 
 
+@pytest.mark.slow
 def test_more_effort_is_never_less_faithful():
     X = load_digits().data
     labels = KMeans(6, n_init=2, random_state=0).fit_predict(X)
@@ -382,6 +385,7 @@ def test_no_fitted_stand_in_holds_a_row():
         assert 601 not in array.shape
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 @pytest.mark.parametrize("k", [4, 8])
 @pytest.mark.filterwarnings("ignore::xseg.XsegWarning")

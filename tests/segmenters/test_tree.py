@@ -76,6 +76,7 @@ def test_two_leaves_are_the_best_two_leaves():
     assert segmenter.cost_ == pytest.approx(stump, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2, 5])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_order_and_threads_change_nothing(mixed, fitted, n_jobs, seed):
@@ -85,6 +86,7 @@ def test_order_and_threads_change_nothing(mixed, fitted, n_jobs, seed):
     assert (again.labels_ == fitted.labels_[order]).all()
 
 
+@pytest.mark.slow
 def test_order_and_threads_change_nothing_when_rows_are_sampled():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60_000, 4)) + 4 * rng.integers(0, 3, (60_000, 1))
@@ -263,6 +265,7 @@ def test_all_missing_and_constant_columns_are_left_alone(mixed, fitted):
     assert (segmenter.predict(padded) == segmenter.labels_).all()
 
 
+@pytest.mark.slow
 @given(
     n_rows=st.integers(6, 60),
     seed=st.integers(0, 10_000),
@@ -300,6 +303,7 @@ def test_any_table_is_segmented_or_refused_clearly(n_rows, seed, n_segments, kin
         assert (held == (segmenter.labels_ == segment.index)).all()
 
 
+@pytest.mark.slow
 def test_digits_beat_the_published_greedy_trees():
     X = load_digits().data
     reference = KMeans(10, n_init=10, random_state=1).fit(X).inertia_

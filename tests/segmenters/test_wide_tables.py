@@ -11,6 +11,7 @@ import xseg
 from conftest import mixed_table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", [{}, {"max_leaves": 8}, {"scaling": "robust", "depth_weight": 0.0}])
 def test_parts_find_what_the_whole_finds(parameters, monkeypatch):
     table = mixed_table(500, 4)
@@ -23,6 +24,7 @@ def test_parts_find_what_the_whole_finds(parameters, monkeypatch):
         assert parts.cost_ == whole.cost_
 
 
+@pytest.mark.slow
 def test_a_wide_table_needs_little_memory():
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.normal(size=(120, 700)), columns=[f"f{j}" for j in range(700)])

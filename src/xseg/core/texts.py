@@ -218,6 +218,9 @@ class TextFacts:
         self.n_plain += n_numbers - n_points
         self.n_only["."] += n_points - n_either
         self.n_either["."] += n_either
+        if n_points > n_either:
+            place = next(place for place, cell in enumerate(cells) if "." in cell and not _EITHER.fullmatch(cell))
+            self.only["."].add(n_points - n_either, rows[place], cells[place])
         if n_points == 0 and "e" not in joined and "E" not in joined:
             self.n_whole += n_numbers
         if n_numbers:

@@ -11,7 +11,7 @@ from xseg._kernels.distances import add_code_counts
 from xseg.backends import Backend
 from xseg.core.bins import MAX_BINS, N_CODES, Bins, FeatureBins
 from xseg.core.boxes import Boxes, PatternCounts, Tests
-from xseg.core.schema import Feature, Kind, Schema
+from xseg.core.schema import Kind
 from xseg.core.statistics import CodedBlock, RawBlock
 from xseg.core.summaries import CategoryCounts
 from xseg.core.tables import Table
@@ -85,7 +85,8 @@ def survey(
         for category in named.get(name, ())
         if category not in counts.counts
     ]
-    told = Bins(tuple(_with_categories(column, named.get(column.feature.name, ())) for column in _with_kinds(bins, rules)))
+    columns_of_rules = _with_kinds(bins, rules)
+    told = Bins(tuple(_with_categories(column, named.get(column.feature.name, ())) for column in columns_of_rules))
     return Ground(axes_on(told, rules), told, tuple(strangers), columns.backend)
 
 

@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import xseg
 
-MOST_ROWS_OF_A_DISTANCE_MATRIX = 5_000
+MAX_ROWS_OF_A_DISTANCE_MATRIX = 5_000
 NUMBERS = (4, 8)
 
 
@@ -43,9 +43,9 @@ def originals(k: int, n_rows: int) -> dict[str, object]:
         "KMeans": KMeans(k, n_init=10, random_state=0),
         "GaussianMixture": GaussianMixture(k, covariance_type="diag", random_state=0),
     }
-    if n_rows <= MOST_ROWS_OF_A_DISTANCE_MATRIX:
+    if n_rows <= MAX_ROWS_OF_A_DISTANCE_MATRIX:
         found["AgglomerativeClustering"] = AgglomerativeClustering(k)
-    if n_rows <= MOST_ROWS_OF_A_DISTANCE_MATRIX and k == NUMBERS[0]:
+    if n_rows <= MAX_ROWS_OF_A_DISTANCE_MATRIX and k == NUMBERS[0]:
         # It finds its own number of groups.
         found["HDBSCAN"] = HDBSCAN(min_cluster_size=max(5, n_rows // 50), copy=True)
     return found

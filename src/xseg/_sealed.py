@@ -72,7 +72,7 @@ class SealedLines:
         return _head(self._caught_up())
 
     def append(self, facts: Mapping[str, Any], private: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Add a line, which is on the disk when this returns; gives it with its number and hash.
+        """Add a line, which is on the disk when this returns; returns it with its number and hash.
 
         Parameters
         ----------
@@ -95,7 +95,7 @@ class SealedLines:
         return copied
 
     def forget(self, concerns: Callable[[Mapping[str, Any]], bool]) -> int:
-        """Remove what is private from some lines, and write down from which; gives from how many."""
+        """Remove what is private from some lines, and write down from which; returns from how many."""
         with self._alone() as stream:
             self._check(self._lines, 0, _START)
             gone = [line for line in self._lines if "private" in line and concerns(line)]
@@ -162,7 +162,7 @@ class SealedLines:
             previous = str(line["hash"])
 
     def _check_private(self, lines: list[Line], forgotten: set[int]) -> None:
-        """Refuse a private part that is gone, and was not forgotten."""
+        """Raise an error for a private part that is gone, and was not forgotten."""
         for line in lines:
             if "private_sha256" in line and "private" not in line and line["number"] not in forgotten:
                 message = (
@@ -171,7 +171,7 @@ class SealedLines:
                 raise self._error(message)
 
     def _caught_up(self) -> list[Line]:
-        """Give the lines, with what was added to the file since it was last read."""
+        """Return the lines, with what was added to the file since it was last read."""
         with self._lock:
             if self.path is None:
                 return self._lines
@@ -211,14 +211,14 @@ class SealedLines:
         self._remember(stream, size + len(content))
 
     def _goes_on(self, stream: IO[bytes]) -> bool:
-        """Say whether a file begins with what was read of it, as far as its last line tells."""
+        """Return whether a file begins with what was read of it, as far as its last line tells."""
         if not self._size or os.fstat(stream.fileno()).st_size < self._size:
             return False
         stream.seek(self._size - len(self._tail))
         return stream.read(len(self._tail)) == self._tail
 
     def _refuse_another_past(self, lines: list[Line]) -> None:
-        """Refuse a file that does not begin with the lines that were seen before."""
+        """Raise an error for a file that does not begin with the lines that were seen before."""
         seen = [line["hash"] for line in self._lines]
         if [line["hash"] for line in lines[: len(seen)]] != seen:
             message = (

@@ -16,7 +16,7 @@ N_CURVE_LINES = 5
 
 @kernel
 def curve_part(curve, segment, point, code):
-    """Give a coordinate's part of the score of one segment."""
+    """Return a coordinate's part of the score of one segment."""
     if code == MISSING:
         return curve[4, segment]
     offset = point - curve[1, segment]

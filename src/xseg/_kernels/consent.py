@@ -29,7 +29,7 @@ def _outranks(i, j, effect, order, until, state):
 
 @kernel
 def deciding_entries(subjects, last, previous, purpose, feature, effect, order, at, until, state, purposes, about, now):
-    """Give, for each subject, the entry that decides at `now` on a purpose and a feature; -1 where nothing was said.
+    """Return, for each subject, the entry that decides at `now` on a purpose and a feature; -1 where nothing was said.
 
     A denial counts from `order` on, a grant from `at` on. `purposes` are the codes that the question falls under.
     """
@@ -57,7 +57,7 @@ SPELL_ENDS, SPELL_BEGINS, LINK_BEGINS = 0, 1, 2
 
 @kernel
 def spell_ends(subject, grants, order, begins, never):
-    """Give, for entries in order of rank within each subject, when the first later grant of the subject begins."""
+    """Return, for entries in order of rank within each subject, when the first later grant of the subject begins."""
     ends = np.full(len(subject), never, np.int64)
     earliest = never
     for i in range(len(subject) - 1, -1, -1):
@@ -71,7 +71,7 @@ def spell_ends(subject, grants, order, begins, never):
 
 @kernel
 def arcs_by_node(left, right, n_nodes):
-    """Give where the links of each node begin in a list of links, and the list."""
+    """Return where the links of each node begin in a list of links, and the list."""
     first = np.zeros(n_nodes + 1, np.int64)
     for e in range(len(left)):
         first[left[e] + 1] += 1
@@ -90,7 +90,7 @@ def arcs_by_node(left, right, n_nodes):
 
 @kernel
 def _take(node, origin, time, origins, times):
-    """Note that a denial of `origin` has reached `node`, unless two were there before; say whether it is news."""
+    """Record that a denial of `origin` has reached `node`, unless two were there before; return whether it is news."""
     for slot in range(2):
         if origins[node, slot] == origin:
             return False
@@ -118,7 +118,7 @@ def _pass_on(height, stack, now, left, right, since, until, first, arcs, origins
 
 @kernel
 def _cross(link, now, left, right, spells, origins, times, stack):
-    """Carry what is at the ends of a new link over it; give how much has to be passed on."""
+    """Carry what is at the ends of a new link over it; return how much has to be passed on."""
     height = 0
     for end in range(2):
         here, there = (left[link], right[link]) if end == 0 else (right[link], left[link])
@@ -133,7 +133,7 @@ def _cross(link, now, left, right, spells, origins, times, stack):
 
 @kernel
 def spread_denials(kinds, moments, items, left, right, since, until, first, arcs):
-    """Spread denials over links in the order of time; give what has come to each node: the first two origins, and when.
+    """Spread denials over links in the order of time; return what reached each node: the first two origins, and when.
 
     Two are enough: of two different origins at least one is somebody else's, and whoever is reached from a node that
     has two is reached by both. A node's own denial that comes back over a loop is passed on like any other.

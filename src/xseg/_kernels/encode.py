@@ -12,7 +12,7 @@ STRETCH_ROWS = 512
 
 @kernel
 def grid_cell(value, low, scale):
-    """Give the cell of an even grid over the thresholds; it never falls as the value rises."""
+    """Return the cell of an even grid over the thresholds; it never falls as the value rises."""
     # Halves, since the difference of two large numbers may be infinite.
     return min(np.int64((value / 2 - low / 2) * scale), GRID_CELLS - 1)
 

@@ -11,7 +11,7 @@ HALVINGS = 60
 
 @kernel
 def category_allowed(code, own, rises, falls):
-    """Say whether a category may change to a code; one without a code of its own has no place in an order."""
+    """Return whether a category may change to a code; one without a code of its own has no place in an order."""
     if rises and falls:
         return True
     if own == MISSING:
@@ -64,7 +64,7 @@ def gather(first_feature, person, asked, ladder, category_cost, target, candidat
 
 @kernel
 def ahead(lead, gains, target):
-    """Say whether the target leads every rival with these gains."""
+    """Return whether the target leads every rival with these gains."""
     for s in range(lead.shape[0]):
         if s != target and lead[s] + gains[s] < 0:
             return False
@@ -93,7 +93,7 @@ def cheapest_bound(person, asked, ladder, category_cost, target, rival, behind):
 
 @kernel
 def settle(spare, target, offsets, costs, gains, chosen):
-    """Write a combination that leads everybody, and give its cost; infinity if this way does not lead to one.
+    """Write a combination that leads everybody, and return its cost; infinity if this way does not lead to one.
 
     Every feature goes where the target's own score is highest, and then, the dearest first, back as far as it may.
     """
@@ -205,7 +205,7 @@ def search(spare, target, offsets, costs, gains, order, reach, rate, limit, best
 
 @kernel
 def neighbour(stops, way, code, value, lowest, highest):
-    """Give the candidate before one, on the way from a value; where its bounds let it start if there is none."""
+    """Return the candidate before one, on the way from a value; where its bounds let it start if there is none."""
     before = min(max(value, lowest), highest)
     step = -1 if way == 0 else 1
     c = code + step
@@ -222,7 +222,7 @@ def neighbour(stops, way, code, value, lowest, highest):
 
 @kernel
 def pull_back(f, near, far, whole, spare, here, target, coding, parts):
-    """Give the value nearest to `near` that does as well as `far`, found by halving.
+    """Return the value nearest to `near` that does as well as `far`, found by halving.
 
     `spare[s]` is by how much the target leads rival s without this feature's change, `here` the feature's parts now;
     a value does if no lead falls below 0.

@@ -25,7 +25,7 @@ def write_parts(f, value, code, coding, out):
 
 @kernel
 def leads(spare, here, parts, target):
-    """Say whether the target leads every rival once a feature's parts are `parts` rather than `here`.
+    """Return whether the target leads every rival once a feature's parts are `parts` rather than `here`.
 
     `spare[s]` is by how much the target leads rival s before.
     """
@@ -38,7 +38,7 @@ def leads(spare, here, parts, target):
 
 @kernel
 def least_lead(scores, target):
-    """Give by how much the target leads the best of the others."""
+    """Return by how much the target leads the best of the others."""
     best = -np.inf
     for s in range(scores.shape[0]):
         if s != target:
@@ -48,7 +48,7 @@ def least_lead(scores, target):
 
 @kernel
 def advance(curve, target, rival, at, inside, way, need):
-    """Give how far from a point the lead over a rival first is what is needed; infinity if it never is.
+    """Return how far from a point the lead over a rival first is what is needed; infinity if it never is.
 
     Between two knots the lead is a quadratic function; `inside` tells between which.
     """
@@ -71,7 +71,7 @@ def advance(curve, target, rival, at, inside, way, need):
 
 @kernel
 def first_lead(curve, target, rival, start, end, need):
-    """Give the first point from start to end where the lead over one rival is what is needed; NaN if there is none."""
+    """Return the first point from start to end where the lead over one rival is what is needed; NaN if none."""
     way = 1.0 if end >= start else -1.0
     at = start
     for _ in range(PIECES):
@@ -88,7 +88,7 @@ def first_lead(curve, target, rival, start, end, need):
 
 @kernel
 def lead_alone(curve, spare, here, target, start, end):
-    """Give the first point from start to end that makes the target lead everybody; NaN if there is none.
+    """Return the first point from start to end that makes the target lead everybody; NaN if none.
 
     Each rival is led on a few intervals. From the first point that suits one, the next one is asked, until all agree.
     """
@@ -107,7 +107,7 @@ def lead_alone(curve, spare, here, target, start, end):
 
 @kernel
 def value_alone(f, start, end, whole, spare, here, target, coding, parts):
-    """Give the first value from start to end that alone makes the target lead everybody; NaN if there is none.
+    """Return the first value from start to end that alone makes the target lead everybody; NaN if none.
 
     Points are single precision, so a boundary may have to be passed by a little; whole numbers stay whole.
     """
@@ -140,7 +140,7 @@ def value_alone(f, start, end, whole, spare, here, target, coding, parts):
 
 @kernel
 def most_lead(curve, target, rival, low, high):
-    """Give the largest lead over one rival on a range of points."""
+    """Return the largest lead over one rival on a range of points."""
     most = -np.inf
     first, last = min(curve[1, target], curve[1, rival]), max(curve[1, target], curve[1, rival])
     bend = curve[3, target] - curve[3, rival]
@@ -163,7 +163,7 @@ def most_lead(curve, target, rival, low, high):
 
 @kernel
 def price_of(before, after, flat, scale, category_cost):
-    """Give what a change of all features costs."""
+    """Return what a change of all features costs."""
     total = 0.0
     for f in range(before.shape[0]):
         if before[f] != after[f] and not np.isnan(before[f]):
@@ -173,7 +173,7 @@ def price_of(before, after, flat, scale, category_cost):
 
 @kernel
 def wins(values, codes, target, coding, parts):
-    """Say whether `predict` would put somebody into the target."""
+    """Return whether `predict` would put somebody into the target."""
     scores = coding.bias.copy()
     for f in range(values.shape[0]):
         write_parts(f, values[f], codes[f], coding, parts)

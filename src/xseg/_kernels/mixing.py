@@ -11,7 +11,7 @@ PIECES = 8
 
 @kernel
 def pieces_of(f, way, value, coding, asked, ladder, exact, out):
-    """Write where the pieces of a number's way up or down begin and end, and give how many ends there are.
+    """Write where the pieces of a number's way up or down begin and end, and return how many ends there are.
 
     Where leads are exact they are linear between two knots; elsewhere pieces lie between some of the candidates. The
     first piece, up to where the way is open, may only be used up. Whole numbers have pieces from one to another.
@@ -50,7 +50,7 @@ def pieces_of(f, way, value, coding, asked, ladder, exact, out):
 
 @kernel
 def lay_columns(person, spare, target, coding, asked, ladder, candidates, exact, columns, needs):
-    """Write the columns of a mix, and what is asked of it; gives how many there are, and how many are numbers."""
+    """Write the columns of a mix, and what is asked of it; returns how many there are, and how many are numbers."""
     gain, price, cap, first, grid, chain, group, unit = columns
     n_segments = spare.shape[0]
     ends = np.empty(2 * n_segments + PIECES + 4)

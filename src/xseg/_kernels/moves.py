@@ -11,7 +11,7 @@ from xseg._kernels.jit import kernel
 
 @kernel
 def number_cost(value, low, high, up, down, missing, scale):
-    """Give what it costs to bring a number into a box; infinity if it cannot be done."""
+    """Return what it costs to bring a number into a box; infinity if it cannot be done."""
     if np.isnan(value):
         return 0.0 if missing else np.inf
     if value < low:
@@ -23,7 +23,7 @@ def number_cost(value, low, high, up, down, missing, scale):
 
 @kernel
 def box_costs(values, box, tested, n_tested, place, ends, missing, scale, choices, category_cost, costs):
-    """Write what each test of a box costs a row, and give the sum.
+    """Write what each test of a box costs a row, and return the sum.
 
     `tested[box]` are its features; `ends[box, f]` holds low, high, up and down of a number, and for a category
     `choices[box, place[f], code]` the code to change to (-1: none).

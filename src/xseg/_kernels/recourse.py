@@ -15,7 +15,7 @@ SKETCH = 20
 
 @kernel
 def change_one(person, spare, target, coding, asked, ladder, candidates, best, moved, recoded, parts):
-    """Write the cheapest change of one feature alone, if it costs less than `best`; gives its cost.
+    """Write the cheapest change of one feature alone, if it costs less than `best`; returns its cost.
 
     Of a number on a coordinate it is the very first value that does, wherever it lies.
     """
@@ -53,7 +53,7 @@ def change_one(person, spare, target, coding, asked, ladder, candidates, best, m
 
 @kernel
 def out_of_reach(person, spare, target, coding, ladder, candidates):
-    """Say whether no change whatever can make the target lead some rival."""
+    """Return whether no change whatever can make the target lead some rival."""
     for s in range(spare.shape[0]):
         if s == target:
             continue

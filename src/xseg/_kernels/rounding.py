@@ -5,7 +5,7 @@ import numpy as np
 from xseg._kernels.jit import kernel
 from xseg._kernels.margins import least_lead, write_parts
 
-MOST_STEPS = 40
+MAX_STEPS = 40
 
 
 @kernel
@@ -19,7 +19,7 @@ def on_grid(value, places, way):
 
 @kernel
 def moved_on_grid(value, places, steps, before, low, high):
-    """Give the number some steps of its grid away; itself where that would leave its range or pass where it was."""
+    """Return the number some steps of its grid away; itself where that would leave its range or pass where it was."""
     size = 10.0 ** abs(places)
     number = np.rint(value * size if places > 0 else value / size) + steps
     other = number / size if places > 0 else number * size
@@ -38,7 +38,7 @@ def snap(before, after, codes, target, coding, asked, parts):
         if not asked.whole[f] and after[f] != before[f] and not np.isnan(before[f]):
             rounded = on_grid(after[f], asked.places[f], after[f] - before[f])
             trial[f] = min(max(rounded, asked.lowest[f]), asked.highest[f])
-    for _ in range(MOST_STEPS):
+    for _ in range(MAX_STEPS):
         scores[:] = coding.bias
         for f in range(trial.shape[0]):
             write_parts(f, trial[f], codes[f], coding, parts)

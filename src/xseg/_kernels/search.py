@@ -16,7 +16,7 @@ ENTROPY = 2
 
 @kernel
 def squared_norm(values, stop):
-    """Give the squared norm of the first `stop` values, in four sums that do not wait for each other."""
+    """Return the squared norm of the first `stop` values, in four sums that do not wait for each other."""
     first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
     even = stop - stop % 4
     for v in range(0, even, 4):
@@ -31,7 +31,7 @@ def squared_norm(values, stop):
 
 @kernel
 def group_cost(total, kind):
-    """Give the cost of a group: minus the squared norm of its sum over its weight, its cheapest centre, or entropy."""
+    """Return a group's cost: minus the squared norm of its sum over its weight, its nearest centre, or entropy."""
     last = total.shape[0] - 1
     weight = total[last]
     if weight <= 0.0:
@@ -100,7 +100,7 @@ def scan_cuts(sums, total, view_cells, view_start, kind, minimum, costs, places)
 
 @kernel
 def side_costs(part, whole, kind, minimum, penalty, rest):
-    """Give the costs of a part of a group and of the rest; infinity for a side that is too small."""
+    """Return the costs of a part of a group and of the rest; infinity for a side that is too small."""
     last = whole.shape[0] - 1
     inside, outside = 0.0, 0.0
     if part[last] > 0.0:
@@ -130,7 +130,7 @@ def view_totals(sums, cells):
 
 @kernel
 def scan_insertions(sums, whole, groups, view_cells, view_start, kind, minimum, penalty, depths, depth):
-    """Give the best new leaf above a node: its rows on one side of a cut leave the node's `groups` and form a leaf.
+    """Return the best new leaf above a node: its rows on one side of a cut leave the node's `groups` and form a leaf.
 
     Returns the cost of the node afterwards, the view, how many cells lie on the low side, and whether the high side
     (1) or the low side (0) becomes the leaf. `whole` is what each of the node's groups adds up to, `depths` are the
@@ -184,7 +184,7 @@ def scan_insertions(sums, whole, groups, view_cells, view_start, kind, minimum, 
 
 @kernel
 def scan_recuts(sums, whole, n_left, view_cells, view_start, kind, minimum, penalty, depths):
-    """Give the best other cut of a node whose subtrees stay as they are.
+    """Return the best other cut of a node whose subtrees stay as they are.
 
     The first `n_left` groups of `sums` hold the node's rows by the leaf of the left subtree each would reach, the
     others by the leaf of the right one; `whole` is what each group adds up to. Returns the cost afterwards, the view,

@@ -13,12 +13,12 @@ from xseg._kernels.jit import kernel
 SOLVED, HOPELESS, GIVEN_UP = 0, 1, 2
 TINY = 1e-11
 SLACK = 1e-9
-MOST_WAITING = 64
+MAX_WAITING = 64
 
 
 @kernel
 def leaving_row(right, room, basic):
-    """Give the row whose variable is furthest outside its bounds (-1: none), and whether it is above the upper one."""
+    """Return the row whose variable is furthest out of bounds (-1: none), and whether it exceeds the upper one."""
     row, worst, above = -1, -SLACK, False
     for s in range(right.shape[0]):
         if right[s] < worst:
@@ -30,7 +30,7 @@ def leaving_row(right, room, basic):
 
 @kernel
 def entering_column(line, price, room, outside):
-    """Give the column that restores a row at the least price; -1 if there is none."""
+    """Return the column that restores a row at the least price; -1 if there is none."""
     column, least = -1, np.inf
     for k in range(line.shape[0]):
         if line[k] < -TINY and room[outside[k]] > 0:
@@ -42,7 +42,7 @@ def entering_column(line, price, room, outside):
 
 @kernel
 def pivot(table, right, price, row, column):
-    """Exchange the variable of a row with that of a column; gives what the exchange costs."""
+    """Exchange the variable of a row with that of a column; returns what the exchange costs."""
     n_rows, n_columns = table.shape
     inverse = 1.0 / table[row, column]
     for k in range(n_columns):
@@ -66,7 +66,7 @@ def pivot(table, right, price, row, column):
 
 @kernel
 def cheapest_lift(gains, needs, costs, low, cap, best, out):
-    """Write the cheapest use of every column between its bounds; gives its cost and how it ended.
+    """Write the cheapest use of every column between its bounds; returns its cost and how it ended.
 
     The cost bounds the least from below at every step, so nothing is written once it reaches `best`.
     """
@@ -115,7 +115,7 @@ def cheapest_lift(gains, needs, costs, low, cap, best, out):
 
 @kernel
 def misused(used, cap, first, grid, chain, group):
-    """Give the column that is used as it may not be, the most used one among several (-1: none)."""
+    """Return the column that is used as it may not be, the most used one among several (-1: none)."""
     worst, most = -1, 0.0
     for c in range(used.shape[0]):
         if used[c] <= SLACK:
@@ -142,7 +142,7 @@ def use_less(c, most, caps, chain):
 
 @kernel
 def use_more(c, least, lows, caps, cap, chain, group):
-    """Force a column to some use, and with it what comes before it, and no other chain; say whether that can be."""
+    """Force a column to some use, and with it what comes before it, and no other chain; return whether that can be."""
     lows[c] = max(lows[c], least)
     possible = lows[c] <= caps[c]
     for other in range(caps.shape[0]):
@@ -162,7 +162,7 @@ def cheapest_mix(gains, needs, costs, cap, first, grid, chain, group, best, most
     Gives its cost (`best` if there is none) and whether the search was exhausted.
     """
     n = costs.shape[0]
-    lows, caps = np.empty((MOST_WAITING + 2, n)), np.empty((MOST_WAITING + 2, n))
+    lows, caps = np.empty((MAX_WAITING + 2, n)), np.empty((MAX_WAITING + 2, n))
     lows[0], caps[0] = 0.0, cap
     used = np.empty(n)
     waiting = 1
@@ -174,7 +174,7 @@ def cheapest_mix(gains, needs, costs, cap, first, grid, chain, group, best, most
         total, ended = cheapest_lift(gains, needs, costs, low, high, best * (1 - SLACK), used)
         if ended == HOPELESS or not total < best:
             continue
-        if ended == GIVEN_UP or waiting == MOST_WAITING:
+        if ended == GIVEN_UP or waiting == MAX_WAITING:
             return best, False
         c = misused(used, cap, first, grid, chain, group)
         if c < 0:

@@ -40,7 +40,7 @@ def count_numbers(values, weights, cells):
 
 @kernel
 def add_moments(values, weights, center, radius, unit):
-    """Give the weight of the known numbers, and the sums of their offsets from `center`, in radii, and of the squares.
+    """Return the weight of the known numbers, and the sums of their offsets from `center`, in radii, and squares.
 
     Each row is rounded once to fixed point.
     """

@@ -96,7 +96,7 @@ def add_blocks(blocks: Iterator[B], statistic: S, n_workers: int) -> S:
 
 
 def apply_in_order(blocks: Iterator[B], function: Callable[[B], R], n_workers: int) -> Iterator[R]:
-    """Give what a function makes of each block, in order, with a bounded number of blocks under way."""
+    """Return what a function makes of each block, in order, with a bounded number of blocks under way."""
     if n_workers == 1:
         yield from map(function, blocks)
         return
@@ -127,7 +127,7 @@ def map_blocks(
 
 
 def ahead(items: Iterator[B], depth: int = 2) -> Iterator[B]:
-    """Give the items, of which a thread of its own prepares the next `depth`."""
+    """Return the items, of which a thread of its own prepares the next `depth`."""
     with ThreadPoolExecutor(1) as pool:
         pending = deque(pool.submit(next, items, _END) for _ in range(depth))
         while (item := pending.popleft().result()) is not _END:

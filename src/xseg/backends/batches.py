@@ -100,7 +100,7 @@ class BatchBackend:
         return self._passes.so_far()
 
     def blocks(self, *, keep: bool = True) -> Iterator[RawBlock]:
-        """Give the rows, a block at a time; `keep` writes them down on the way, so that later passes decode nothing."""
+        """Return the rows, a block at a time; `keep` stores the decoded blocks for later passes."""
         first = 0
         for table in self._rows.read(keep=keep):
             weights = self._weights(table)

@@ -21,7 +21,7 @@ class RowArray(Protocol):
     """What a block is sliced from: an array, or a file that reads like one."""
 
     def __getitem__(self, rows: slice, /) -> NDArray[Any]:
-        """Give consecutive rows."""
+        """Return consecutive rows."""
         ...
 
 
@@ -72,12 +72,12 @@ class CodedRows:
         self._resource = resource
 
     def first(self, n_rows: int) -> "CodedRows":
-        """Give the first rows alone, or all if there are fewer."""
+        """Return the first rows alone, or all if there are fewer."""
         some = slice(0, min(n_rows, self.n_rows))
         return CodedRows(self.codes[some], self.points[some], self.weights[some], some.stop, self.n_workers)
 
     def blocks(self) -> Iterator[CodedBlock]:
-        """Give the rows, a block at a time."""
+        """Return the rows, a block at a time."""
         if self._passes is not None:
             self._passes.count("coded")
         for start in range(0, self.n_rows, BLOCK_ROWS):

@@ -156,7 +156,7 @@ class DelimitedFile:
 
     @contextmanager
     def _rows(self, separator: str | None = None) -> Iterator[Iterator[_Row]]:
-        """Open the file and give its rows; blank lines are left out.
+        """Open the file and return its rows; blank lines are left out.
 
         A separator that is only tried must not fail on quotes, which mean something only beside the right one.
         """
@@ -218,7 +218,7 @@ class DelimitedFile:
         return max(widths, key=lambda separator: widths[separator])
 
     def _wrong_encoding(self, error: UnicodeDecodeError) -> DataError:
-        """Say where the file is not in its encoding, by line."""
+        """Return where the file is not in its encoding, by line."""
         line, offset = 1, 0
         with self._open_bytes() as binary:
             for raw in binary:

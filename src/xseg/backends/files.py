@@ -22,13 +22,13 @@ class TemporaryFolder:
         finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
     def new_file(self) -> Path:
-        """Give a path that nobody writes to yet."""
+        """Return a path that nobody writes to yet."""
         return self.path / str(next(self._numbers))
 
 
 @contextmanager
 def room_for(path: Path) -> Iterator[None]:
-    """Say what to do where a temporary file cannot be written."""
+    """Return what to do where a temporary file cannot be written."""
     try:
         yield
     except OSError as error:

@@ -51,7 +51,7 @@ class MemoryBackend:
         self.n_workers = count_workers(n_jobs)
 
     def blocks(self) -> Iterator[RawBlock]:
-        """Give the rows, a block at a time."""
+        """Return the rows, a block at a time."""
         for start in range(0, len(self.table), BLOCK_ROWS):
             stop = start + BLOCK_ROWS
             yield RawBlock(self.table.rows(start, stop), self.weights[start:stop], start)

@@ -19,7 +19,7 @@ _BUFFER_BYTES = 2**20
 def parquet_tables(
     path: Path, batch_rows: int, wanted: Collection[str] | None, *, use_threads: bool
 ) -> Iterator[Table]:
-    """Give the wanted columns of a file, so many rows at a time; all of them if none is there."""
+    """Return the wanted columns of a file, so many rows at a time; all of them if none is there."""
     pyarrow = require("pyarrow", extra="parquet", purpose="reading Parquet files")
     parquet = require("pyarrow.parquet", extra="parquet", purpose="reading Parquet files")
     with parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:
@@ -35,7 +35,7 @@ def parquet_tables(
 
 
 def _direct_columns(types: Any, schema: Any) -> dict[str, Any]:
-    """Give how to read each column that numpy can hold as it is; none that pandas would hide or refuse."""
+    """Return how to read each column that numpy can hold as it is; none that pandas would hide or refuse."""
     index = (schema.pandas_metadata or {}).get("index_columns", [])
     hidden = {name for name in index if isinstance(name, str)}
     readers = {}
@@ -61,7 +61,7 @@ def _boolean(name: str, array: Any) -> Column:
 
 
 def _text(name: str, array: Any) -> Column:
-    """Give text as codes into its distinct values, sorted."""
+    """Return text as codes into its distinct values, sorted."""
     if array.null_count == len(array):
         return _nothing(name, array)
     encoded = array.dictionary_encode()

@@ -41,6 +41,6 @@ class PassCounter:
             self._counts[kind] += 1
 
     def so_far(self) -> Passes:
-        """Give the counts."""
+        """Return the counts."""
         with self._lock:
             return Passes(**self._counts)

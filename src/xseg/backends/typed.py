@@ -38,7 +38,7 @@ class TypedRows:
         self.n_rows: int | None = None
 
     def read(self, *, keep: bool = True) -> Iterator[Table]:
-        """Give the tables; `keep` writes them down on the way if they have not been yet."""
+        """Return the tables; `keep` writes them down on the way if they have not been yet."""
         if self._path is not None:
             self._passes.count("typed")
             return _written(self._path)
@@ -72,7 +72,7 @@ def _written(path: Path) -> Iterator[Table]:
 
 
 def _narrowed(table: Table) -> tuple[Table, list[np.dtype[Any]]]:
-    """Give the same values in as few bytes as hold them, and the types that they had."""
+    """Return the same values in as few bytes as hold them, and the types that they had."""
     dtypes = [column.values.dtype for column in table.columns]
     return _with_values(table, (narrow(column.values) for column in table.columns)), dtypes
 
@@ -83,7 +83,7 @@ def _with_values(table: Table, values: Iterable[NDArray[Any]]) -> Table:
 
 
 def narrow(values: NDArray[Any]) -> NDArray[Any]:
-    """Give values in the smallest of the usual types that holds each of them exactly."""
+    """Return values in the smallest of the usual types that holds each of them exactly."""
     if values.dtype == np.float64:
         with np.errstate(over="ignore"):
             single = values.astype(np.float32)

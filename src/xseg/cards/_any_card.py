@@ -86,7 +86,7 @@ class AnyCard(Fact):
     __hash__ = None  # type: ignore[assignment]
 
     def json(self, **_: Any) -> str:
-        """Give the record as JSON, for other systems; `json_schema` describes it.
+        """Return the record as JSON, for other systems; `json_schema` describes it.
 
         Its last member is a checksum of the others, so that a record that was altered is found.
         """
@@ -132,38 +132,38 @@ class AnyCard(Fact):
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
-        """Give the JSON Schema of the record."""
+        """Return the JSON Schema of the record."""
         schema = cls.model_json_schema()
         schema["properties"][_CHECKSUM] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
         schema["required"].append(_CHECKSUM)
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
     def text(self) -> str:
-        """Give the card as plain text."""
+        """Return the card as plain text."""
         from xseg.cards._render import render
 
         return render(self, "card.txt.j2")
 
     def markdown(self) -> str:
-        """Give the card as Markdown."""
+        """Return the card as Markdown."""
         from xseg.cards._render import render
 
         return render(self, "card.md.j2")
 
     def html(self) -> str:
-        """Give the card as one HTML page that needs no network."""
+        """Return the card as one HTML page that needs no network."""
         from xseg.cards._render import render
 
         return render(self, "page.html.j2")
 
     def email(self) -> str:
-        """Give the card as HTML for e-mail: tables and styles in place, which every mail program shows."""
+        """Return the card as HTML for e-mail: tables and styles in place, which every mail program shows."""
         from xseg.cards._render import render
 
         return render(self, "email.html.j2")
 
     def svg(self) -> bytes:
-        """Give the card as an SVG picture.
+        """Return the card as an SVG picture.
 
         Raises
         ------
@@ -175,7 +175,7 @@ class AnyCard(Fact):
         return picture(self, "svg", 1.0)
 
     def png(self, scale: float = 2.0) -> bytes:
-        """Give the card as a PNG picture, 640 points wide.
+        """Return the card as a PNG picture, 640 points wide.
 
         Parameters
         ----------
@@ -192,7 +192,7 @@ class AnyCard(Fact):
         return picture(self, "png", scale)
 
     def pdf(self) -> bytes:
-        """Give the card as a PDF document, with everything unfolded; needs ``xseg[pdf]``.
+        """Return the card as a PDF document, with everything unfolded; needs ``xseg[pdf]``.
 
         Raises
         ------

@@ -138,7 +138,7 @@ CHECKLIST: Final = (
 
 
 def checked(card: "Card") -> tuple[CheckedField, ...]:
-    """Say of every field whether a card states it."""
+    """Return for every field whether a card states it."""
     return tuple(_checked(number, field, card) for number, field in enumerate(CHECKLIST, 1))
 
 

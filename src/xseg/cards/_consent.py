@@ -74,7 +74,7 @@ class Said:
         self._asked = [(purpose, *_answers(asking, purpose.purpose)) for purpose in purposes]
 
     def facts(self, row: int) -> ConsentFacts:
-        """Give what one person said."""
+        """Return what one person said."""
         said = []
         for purpose, entries, allowed, by_link in self._asked:
             entry = self._ledger[int(entries[row])] if entries[row] >= 0 else None
@@ -90,7 +90,7 @@ class Said:
         return "given" if allowed else own
 
     def _own(self, entry: Entry, silent: ConsentAnswer) -> ConsentAnswer:
-        """Say what somebody's own word comes to, if it is no consent."""
+        """Return what somebody's own word comes to, if it is no consent."""
         if entry.state.allows:
             # A grant that does not count has run out, or was never the person's own.
             return "ended" if entry.until is not None and entry.until <= self._at else silent

@@ -122,7 +122,7 @@ def decided_cards(
     ledger: Ledger | None,
     identities: Identities | None,
 ) -> Callable[[Ground, int | str | None, str | None], DecidedCard]:
-    """Prepare what such cards have in common; gives a maker of ground, segment and reference."""
+    """Prepare what such cards have in common; returns a maker of ground, segment and reference."""
     model, moment = fold(segmenter), moment_of(now)
     told = Policy.of(policy)
     told.check_columns(model.profile_.bins.schema.names)

@@ -38,7 +38,7 @@ class Edition:
     approval: Approval
 
     def facts(self, standing: "Standing") -> dict[str, Any]:
-        """Give the facts that every kind of card states."""
+        """Return the facts that every kind of card states."""
         policy, language = self.policy, self.language
         return {
             "locale": language.locale,
@@ -79,7 +79,7 @@ def edition_of(segmenter: Any, policy: Policy, locale: str | None, tone: str, no
 
 
 def moment_of(now: datetime | None) -> datetime:
-    """Give the time of cards; one without a zone is taken as UTC, as the dates on cards are."""
+    """Return the time of cards; one without a zone is taken as UTC, as the dates on cards are."""
     if now is None:
         return datetime.now(UTC)
     return now if now.tzinfo is not None else now.replace(tzinfo=UTC)

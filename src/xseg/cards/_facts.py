@@ -138,12 +138,12 @@ class FactFinder:
         return card
 
     def what_if(self, row: int) -> dict[str, Any]:
-        """Give what an interactive card of a row carries."""
+        """Return what an interactive card of a row carries."""
         values = {j: _value(column, row) for j, column in enumerate(self.table.columns)}
         return WhatIf(self.segmenter, self.naming).facts(values, self.naming.language)
 
     def _block(self, row: int) -> _Block:
-        """Give the rows around a row, prepared together."""
+        """Return the rows around a row, prepared together."""
         first = row - row % _ROWS_AT_ONCE
         # Another thread may replace the latest block at any time, so it is read once, and never changed.
         latest = self._latest
@@ -183,15 +183,15 @@ class FactFinder:
         )
 
     def _typical(self, j: int, condition: Condition | None, segment: int) -> Limits | None:
-        """Give what is typical of the group, if it is large enough to hide in."""
+        """Return what is typical of the group, if it is large enough to hide in."""
         return None if self.naming.segments[segment].size is None else self._limits(j, condition, None)
 
     def _own(self, j: int, value: Any) -> str | None:
-        """Give a value that only its owner may read, if it is one."""
+        """Return a value that only its owner may read, if it is one."""
         return value if isinstance(value, str) and value in self.naming.rare[j] else None
 
     def _find_limits(self, j: int, condition: Condition | None, own: str | None) -> Limits | None:
-        """Give what is asked of a feature, if anything is; a rare value is named to its owner only."""
+        """Return what is asked of a feature, if anything is; a rare value is named to its owner only."""
         if condition is None:
             return None
         return limits_of(condition, self.family.bins[j], self.naming.rare[j] - {own})

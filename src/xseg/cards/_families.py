@@ -42,7 +42,7 @@ class Family(Protocol):
     bins: Bins
 
     def told(self, table: Table, segments: NDArray[np.int64]) -> list[Told]:
-        """Say what can be said to the person of each row, who is in the segment given."""
+        """Return what can be said to the person of each row, who is in the segment given."""
         ...
 
 
@@ -56,7 +56,7 @@ class _Boxes:
         self._of_box = cache(self._rule)
 
     def told(self, table: Table, segments: NDArray[np.int64]) -> list[Told]:
-        """Give the rule of each person's box."""
+        """Return the rule of each person's box."""
         del segments
         codes = self.bins.encode(table, self.tests.features.tolist())
         return [self._of_box(box) for box in self.tests.find(codes).tolist()]
@@ -77,7 +77,7 @@ class _Scores:
         self._of_segment = cache(self._typical)
 
     def told(self, table: Table, segments: NDArray[np.int64]) -> list[Told]:
-        """Give the middle half of the group's people in each feature."""
+        """Return the middle half of the group's people in each feature."""
         del table
         return [self._of_segment(segment) for segment in segments.tolist()]
 
@@ -91,5 +91,5 @@ _FAMILIES: dict[type, Callable[[Any], Family]] = {BoxModel: _Boxes, AdditiveMode
 
 
 def family_of(segmenter: Any) -> Family:
-    """Give what can be said by the family of the model."""
+    """Return what can be said by the family of the model."""
     return _FAMILIES[type(segmenter.model_)](segmenter)

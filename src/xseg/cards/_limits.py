@@ -15,7 +15,7 @@ __all__ = ["limits_of", "rare_categories"]
 
 
 def rare_categories(profile: Profile, feature: int, least: float) -> frozenset[str]:
-    """Give the categories that too few people have to be named on the cards of others.
+    """Return the categories that too few people have to be named on the cards of others.
 
     The steps of a scale are no secret, however few stand on one.
     """

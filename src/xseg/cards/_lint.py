@@ -73,7 +73,7 @@ def lint_words(policy: Policy, segment_names: Iterable[str] = ()) -> list[UnfitW
 
 
 def check_words(policy: Policy, locale: str) -> None:
-    """Refuse a policy whose words in one language hint at a special category, or press or flatter.
+    """Raise an error for a policy whose words in one language hint at a special category, or press or flatter.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def check_words(policy: Policy, locale: str) -> None:
 
 
 def hints_at_a_special_category(name: str, locale: str) -> bool:
-    """Say whether a segment's name hints at a special category of personal data."""
+    """Return whether a segment's name hints at a special category of personal data."""
     return bool(found_words(name, language_of(locale).tag).special)
 
 

@@ -61,7 +61,7 @@ class Cards(Sequence[Card]):
         return (self[place] for place in range(len(self)))
 
     def segment_name(self, segment: int) -> str:
-        """Give what the cards call a segment."""
+        """Return what the cards call a segment."""
         return self._facts.naming.segments[segment].name
 
     def __repr__(self) -> str:
@@ -176,7 +176,7 @@ def make_cards(
 def _agreement(
     model: Any, X: Any, n_rows: int, given: Sequence[OriginalAgrees] | None
 ) -> Sequence[OriginalAgrees] | None:
-    """Give whether the original agrees about each row, for a model that stands in for one."""
+    """Return whether the original agrees about each row, for a model that stands in for one."""
     route = route_of(model)
     if not hasattr(route.segmenter, "agreement"):
         return None
@@ -190,7 +190,7 @@ def _agreement(
 
 
 def _check_alike(pipeline: Any, segments: NDArray[np.int64], X: Any) -> None:
-    """Refuse rows that the steps of a pipeline treat in a way that no rule over raw columns tells."""
+    """Raise an error for rows that the steps of a pipeline treat in a way that no rule over raw columns tells."""
     route = route_of(pipeline)
     other = np.flatnonzero(route.segmenter.predict(route.transform(X)) != segments)
     if len(other):

@@ -112,7 +112,7 @@ def open_folder(
 
 
 def close_folder(folder: Path, gone: Iterable[str]) -> None:
-    """Note that a folder no longer holds the cards of some people, and forget the names of their files."""
+    """Record that a folder no longer holds the cards of some people, and forget the names of their files."""
     about = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     removed = frozenset(gone)
     about["people"] = _REMOVED

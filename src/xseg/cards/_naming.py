@@ -70,7 +70,7 @@ class Naming:
 
 
 def origin_of(feature: FeaturePolicy) -> Origin:
-    """Give where the values of a feature came from."""
+    """Return where the values of a feature came from."""
     return Origin(source=feature.source, vendor=feature.vendor, collected_from=feature.collected_from)
 
 

@@ -27,7 +27,7 @@ _SURPRISING = frozenset({"second-party", "third-party", "inferred"})
 
 
 def lead_words(card: "Card", language: Language) -> tuple[str, ...]:
-    """Say who is in the group."""
+    """Write who is in the group."""
     said = () if card.segment.sentence is None else (one_line(card.segment.sentence, 400),)
     return (*said, _share(card, language))
 
@@ -48,7 +48,7 @@ def _share(card: "Card", language: Language) -> str:
 
 
 def reason_words(card: "Card", place: int, reason: "Reason", language: Language) -> ReasonWords:
-    """Say one reason."""
+    """Write one reason."""
     quantity = quantity_of(reason.unit, reason.number_format, language)
     weight = _weight(card, place, reason)
     surprising = reason.origin.source in _SURPRISING
@@ -70,7 +70,7 @@ def reason_words(card: "Card", place: int, reason: "Reason", language: Language)
 
 
 def _compared(comparison: "Comparison", language: Language) -> str | None:
-    """Say it in tenths, rounded down so that it is true."""
+    """Write a share in tenths, rounded down so that it is true."""
     below = comparison.share_below
     if below is None:
         tenths = _tenths(comparison.share_same)
@@ -98,7 +98,7 @@ def _rule(reason: "Reason", language: Language) -> str | None:
 
 
 def _weight(card: "Card", place: int, reason: "Reason") -> str:
-    """Say how much a reason counts, and which way."""
+    """Write how much a reason counts, and which way."""
     is_little = abs(reason.points) < _LITTLE
     if reason.contribution < 0:
         return "against_little" if is_little else "against"
@@ -110,7 +110,7 @@ def _weight(card: "Card", place: int, reason: "Reason") -> str:
 
 
 def _is_main(card: "Card", first: "Reason") -> bool:
-    """Say whether the strongest reason named makes up half of the answer, and nothing at all counts as much.
+    """Return whether the strongest reason named makes up half of the answer, and nothing at all counts as much.
 
     The card does not state what single features count that it does not name, so it says less where it cannot know: by
     how many points one of them counts is stated where it is the only one, and whether one counts more than the weakest
@@ -130,7 +130,7 @@ def _is_main(card: "Card", first: "Reason") -> bool:
 
 
 def why_not_words(card: "Card", language: Language) -> tuple[str, ...]:
-    """Say why not the neighbour group; the question first."""
+    """Write why not the neighbour group; the question first."""
     other = card.alternative
     if other is None:
         return ()
@@ -144,7 +144,7 @@ def why_not_words(card: "Card", language: Language) -> tuple[str, ...]:
 
 
 def change_words(card: "Card", language: Language) -> tuple[str, ...]:
-    """Say what would change it."""
+    """Write what would change it."""
     way = card.way_out
     if way is None:
         return ()
@@ -158,7 +158,7 @@ def change_words(card: "Card", language: Language) -> tuple[str, ...]:
 
 
 def sure_words(card: "Card", language: Language) -> tuple[str, ...]:
-    """Say how sure it is."""
+    """Write how sure it is."""
     sure = card.certainty
     sentences = []
     if sure.close:
@@ -175,7 +175,7 @@ def sure_words(card: "Card", language: Language) -> tuple[str, ...]:
 
 
 def sum_words(card: "Card", language: Language) -> tuple[str, ...]:
-    """Say how the points add up."""
+    """Write how the points add up."""
     if not card.reasons and card.hidden is None:
         return ()
     sentences = [*_base(card, language)]

@@ -21,7 +21,7 @@ _ORIGINS = {
 
 
 def quantity_of(unit: Unit | None, number_format: str | None, language: Language) -> Quantity:
-    """Say how the numbers of a feature are written."""
+    """Return how the numbers of a feature are written."""
     words = tuple(unit.items()) if unit is not None and not isinstance(unit, str) else unit
     return language.compute_once(_quantity, words, number_format, language)
 
@@ -33,7 +33,7 @@ def _quantity(
 
 
 def limits_words(limits: "Limits", quantity: Quantity, *, integral: bool) -> str:
-    """Say what a rule asks of a feature; of whole numbers it names the first and the last that will do."""
+    """Write what a rule asks of a feature; of whole numbers it names the first and the last that will do."""
     if not integral:
         return condition_words(_condition(limits), quantity, limits.others, (limits.unnamed, limits.unnamed_others))
     first = None if limits.lower is None else float(ceil(limits.lower))
@@ -45,14 +45,14 @@ def limits_words(limits: "Limits", quantity: Quantity, *, integral: bool) -> str
 
 
 def typical_words(limits: "Limits", quantity: Quantity, *, integral: bool) -> str:
-    """Say where the middle half of a group is."""
+    """Write where the middle half of a group is."""
     return range_words(
         _condition(limits), quantity, limits.others, (limits.unnamed, limits.unnamed_others), integral=integral
     )
 
 
 def asked_words(asked: "Asked", language: Language) -> str:
-    """Say what must be true of a feature, and name it."""
+    """Write what must be true of a feature, and name it."""
     quantity = quantity_of(asked.unit, asked.number_format, language)
     return language.say(
         "condition.pair", label=asked.label, condition=limits_words(asked.limits, quantity, integral=asked.integral)
@@ -60,7 +60,7 @@ def asked_words(asked: "Asked", language: Language) -> str:
 
 
 def value_words(value: bool | float | str | None, limits: "Limits | None", quantity: Quantity) -> str:
-    """Say a person's own value; numbers stay on the same side of the limits when they are rounded."""
+    """Write a person's own value; numbers stay on the same side of the limits when they are rounded."""
     say = quantity.language.say
     if value is None:
         return say("value.unknown")
@@ -73,7 +73,7 @@ def value_words(value: bool | float | str | None, limits: "Limits | None", quant
 
 
 def origin_words(origin: "Origin", language: Language) -> str:
-    """Say where a value came from."""
+    """Write where a value came from."""
     if origin.source is None and origin.collected_from is None:
         return language.say("origin.unstated")
     key = _ORIGINS.get(origin.source or "", "observed")

@@ -104,7 +104,7 @@ class _Painter:
             self._text(block)
 
     def saved(self, form: str, scale: float) -> bytes:
-        """Give the file; the same card gives the same bytes."""
+        """Return the file; the same card gives the same bytes."""
         from matplotlib import rc_context
 
         height = self.y + _MARGIN
@@ -193,7 +193,7 @@ _SHAPED: Final = frozenset({"ar"})
 
 
 def _family_for(words: CardWords) -> list[str]:
-    """Give fonts that have every letter of a card."""
+    """Return fonts that have every letter of a card."""
     from matplotlib.font_manager import findfont, fontManager, get_font
 
     told = "".join([*words.body(), *words.effect, *words.closing, *words.also])

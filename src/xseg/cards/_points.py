@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Points", "shared_out", "whole_points"]
 
-MOST_REASONS = 4
+MAX_REASONS = 4
 # No part of a card has more than this many times 100 points: where two groups fit almost equally well, the points by
 # which one is ahead are fewer than 100 instead.
-MOST_PER_POINT = 2.0
+MAX_PER_POINT = 2.0
 _NEGLIGIBLE = 1e-12
 
 
@@ -62,13 +62,13 @@ def shared_out(values: "NDArray[np.float64]", base: float, hidden: Sequence[bool
     parts = values.tolist()
     order = sorted(range(len(parts)), key=lambda j: -abs(parts[j]))
     weighty = [j for j in order if abs(parts[j]) > _NEGLIGIBLE]
-    shown = [j for j in weighty if not hidden[j]][:MOST_REASONS]
+    shown = [j for j in weighty if not hidden[j]][:MAX_REASONS]
     secret = [j for j in weighty if hidden[j]]
     unnamed = fsum(parts[j] for j in secret)
     total = max(base + fsum(parts), 0.0) if compared else 1.0
     rest = total - base - fsum(parts[j] for j in shown) - unnamed
     told = [base, *(parts[j] for j in shown), rest, unnamed]
-    scale = max(total, max(map(abs, told)) / MOST_PER_POINT) if compared else 1.0
+    scale = max(total, max(map(abs, told)) / MAX_PER_POINT) if compared else 1.0
     whole = round(100 * total / scale) if scale > 0 else 0
     points = whole_points([part / (scale or 1.0) for part in told], whole)
     weakest = min((abs(parts[j]) for j in shown), default=inf)

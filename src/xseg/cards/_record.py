@@ -90,7 +90,7 @@ class Card(AnyCard):
     minimum_group_size: Annotated[int, Field(ge=1)]
 
     def completeness(self) -> "tuple[CheckedField, ...]":
-        """Say of each thing that law and good practice want on a card whether this one says it.
+        """Return for each thing that law and good practice want on a card whether this one says it.
 
         Returns
         -------
@@ -113,7 +113,7 @@ class Card(AnyCard):
     _source: Any = PrivateAttr(default=None)
 
     def travelling(self) -> dict[str, Any]:
-        """Give what an interactive page carries.
+        """Return what an interactive page carries.
 
         Raises
         ------
@@ -130,7 +130,7 @@ class Card(AnyCard):
         return carried
 
     def html(self, *, interactive: bool = False) -> str:
-        """Give the card as one HTML page that needs no network.
+        """Return the card as one HTML page that needs no network.
 
         Parameters
         ----------

@@ -17,7 +17,7 @@ __all__ = ["remove_cards"]
 
 
 def remove_cards(folder: str | os.PathLike[str], ids: Iterable[Any]) -> int:
-    """Take people's cards out of a folder that `xseg.cards.write_cards` wrote.
+    """Remove people's cards from a folder that `xseg.cards.write_cards` wrote.
 
     A person's own files are deleted; files of many people are written anew without them, whole or not at all. The
     folder is then closed: a call of `write_cards` that would write the people again is refused.

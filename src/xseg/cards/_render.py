@@ -51,7 +51,7 @@ def _script() -> str:
 
 
 def card_article(card: "AnyCard", *, choices: bool = True) -> Any:
-    """Give the card as a piece of a page, with its style, to be put into another page as it is.
+    """Return the card as a piece of a page, with its style, to be put into another page as it is.
 
     Parameters
     ----------

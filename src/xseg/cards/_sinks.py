@@ -31,11 +31,11 @@ class Sink(Protocol):
     """Takes the cards of some people in one form."""
 
     def lacks(self, place: int) -> bool:
-        """Say whether the card of a person is not there yet."""
+        """Return whether the card of a person is not there yet."""
         ...
 
     def write(self, place: int, card: AnyCard) -> None:
-        """Take the card of a person."""
+        """Write the card of a person."""
         ...
 
     def close(self) -> None:
@@ -58,7 +58,7 @@ class _Files:
         write_whole(self.paths[place], getattr(card, self.form)(), durable=False)
 
     def close(self) -> None:
-        """Do nothing: each file is whole already."""
+        """Return without writing: each file is whole already."""
 
 
 class _Part:

@@ -68,7 +68,7 @@ def _purpose(policy: Policy, name: str) -> PurposeFact:
 
 
 def _rights(policy: Policy, served: list[str]) -> tuple[RightFact, ...]:
-    """Give what the policy links to, and then what follows from the legal bases and has no link."""
+    """Return what the policy links to, and then what follows from the legal bases and has no link."""
     linked = (
         RightFact(right=right, label=None if link.label is None else one_line(link.label), url=link.url)
         for right, link in policy.rights.items()

@@ -24,14 +24,14 @@ __all__ = [
     "used_words",
 ]
 
-_MOST_LISTED = 12
+_MAX_LISTED = 12
 _MARKETING = "object_marketing"
 
 
 def used_words(
     facts: "tuple[Used, ...]", purposes: "tuple[PurposeFact, ...]", language: Language
 ) -> tuple[UsedWords, ...]:
-    """Say what was used, and where it came from."""
+    """Write what was used, and where it came from."""
     labels = {purpose.purpose: purpose.label for purpose in purposes}
     return tuple(
         UsedWords(
@@ -50,7 +50,7 @@ def _purposes(labels: tuple[str, ...], language: Language) -> list[str]:
 
 
 def answer_words(fact: "AnswerFact | None", language: Language) -> tuple[str, ...]:
-    """Say what became of something that the person asked for."""
+    """Write what became of something that the person asked for."""
     if fact is None:
         return ()
     if fact.because is not None:
@@ -59,7 +59,7 @@ def answer_words(fact: "AnswerFact | None", language: Language) -> tuple[str, ..
 
 
 def about_words(card: "Card", language: Language) -> tuple[str, ...]:
-    """Say what is true of all that was used, and what was not."""
+    """Write what is true of all that was used, and what was not."""
     return (
         *language.compute_once(_purposes_at_large, card.purposes, card.unnamed, language),
         *((language.say("used.unknown", labels=language.listed(card.unknown)),) if card.unknown else ()),
@@ -69,7 +69,7 @@ def about_words(card: "Card", language: Language) -> tuple[str, ...]:
 
 
 def policy_words(card: "AnyCard") -> tuple[str, ...]:
-    """Give what the policy states in its own words."""
+    """Return what the policy states in its own words."""
     stated = (card.special_categories, card.transfers, card.automation, card.human_review)
     return tuple(one_line(text, 400) for text in stated if text is not None)
 
@@ -88,7 +88,7 @@ def _purposes_at_large(purposes: "tuple[PurposeFact, ...]", unnamed: int, langua
 
 
 def left_and_passed_on(not_used: tuple[str, ...], recipients: tuple[str, ...], language: Language) -> tuple[str, ...]:
-    """Say what was not used, and who else receives the group."""
+    """Return what was not used, and who else receives the group."""
     sentences = []
     if not_used:
         sentences.append(language.say("used.not_used", labels=language.listed(_some(not_used, language))))
@@ -105,13 +105,13 @@ def _basis(basis: str | None, interest: str | None, language: Language) -> str |
 
 
 def _some(labels: Sequence[str], language: Language) -> Sequence[str]:
-    if len(labels) <= _MOST_LISTED:
+    if len(labels) <= _MAX_LISTED:
         return labels
-    return [*labels[:_MOST_LISTED], language.count("used.more", len(labels) - _MOST_LISTED)]
+    return [*labels[:_MAX_LISTED], language.count("used.more", len(labels) - _MAX_LISTED)]
 
 
 def consent_words(facts: "ConsentFacts | None", language: Language) -> tuple[str, ...]:
-    """Say what the person agreed to, and to what not."""
+    """Write what the person agreed to, and to what not."""
     return () if facts is None else tuple(_said(fact, language) for fact in facts.said)
 
 
@@ -124,7 +124,7 @@ def _said(fact: "ConsentFact", language: Language) -> str:
 
 
 def choices_words(rights: "tuple[RightFact, ...]", language: Language) -> tuple[Choice, ...]:
-    """Give what the person can do by a link."""
+    """Return what the person can do by a link."""
     return tuple(
         Choice(right.right, language.capitalised(right.label or _right(right.right, language)), right.url)
         for right in rights
@@ -138,7 +138,7 @@ def _right(right: str, language: Language) -> str:
 
 
 def also_words(rights: "tuple[RightFact, ...]", language: Language) -> tuple[str, ...]:
-    """Say what follows from the law and has no link; the right to object to marketing stands by itself."""
+    """Write what follows from the law and has no link; the right to object to marketing stands by itself."""
     unlinked = [right.right for right in rights if right.url is None]
     others = [_right(right, language) for right in unlinked if right != _MARKETING]
     said = [language.say("right.also", rights="; ".join(others))] if others else []
@@ -146,7 +146,7 @@ def also_words(rights: "tuple[RightFact, ...]", language: Language) -> tuple[str
 
 
 def closing_words(card: "AnyCard", language: Language) -> tuple[str, ...]:
-    """Say who answers for it, and when it was made."""
+    """Write who answers for it, and when it was made."""
     sentences = []
     if card.who is None:
         sentences.append(language.say("closing.nobody"))

@@ -203,7 +203,7 @@ def _places_of(cards: Sequence[Card | str], ids: Sequence[Any]) -> NDArray[np.in
 
 
 def _read(card: Card | str | bytes) -> Card | str:
-    """Give the card, or why it cannot be read."""
+    """Return the card, or why it cannot be read."""
     if isinstance(card, Card):
         return card
     if isinstance(card, AnyCard):
@@ -261,7 +261,7 @@ class _Maker:
         return self._made[key]
 
     def card(self, row: int, card: Card) -> Card:
-        """Give the card of a row; only its issuer knows whose it is, what it answers, and what an original said."""
+        """Return the card of a row; only its issuer knows whose it is, what it answers, and what an original said."""
         cards = self.cards_like(card)
         made = cards[row if self._asked(card) is None else self._known.index(row)]
         asked = made.original_agrees in {"yes", "no"} or card.original_agrees is None
@@ -276,7 +276,7 @@ class _Maker:
         return None if card.consent is None or card.reference is None else card.consent.asked
 
     def name(self, segment: int, card: Card) -> str:
-        """Give what a card calls a segment."""
+        """Return what a card calls a segment."""
         return self.cards_like(card).segment_name(segment)
 
 
@@ -291,7 +291,7 @@ def _failures(card: Card, segment: int, made: Card) -> Iterator[Failure]:
 
 
 def _differences(path: str, stated: Any, proven: Any) -> Iterator[Failure]:
-    """Give the facts that are not the same, by their place in the record."""
+    """Return the facts that are not the same, by their place in the record."""
     if isinstance(stated, dict) and isinstance(proven, dict) and stated.keys() == proven.keys():
         for name in stated:
             yield from _differences(f"{path}{name}.", stated[name], proven[name])
@@ -320,13 +320,13 @@ def _moved(segmenter: Any, table: Table, cards: Sequence[Card | str], maker: _Ma
 
 
 def _can_be_made(change: Alternative | WayOut, table: Table) -> bool:
-    """Say whether a change is told in full, of features that are there."""
+    """Return whether a change is told in full, of features that are there."""
     is_whole = bool(change.asked) and not (isinstance(change, Alternative) and change.hidden)
     return is_whole and all(asked.feature in table.names for asked in change.asked)
 
 
 def _meeting(asked: Asked, value: Any) -> Any:
-    """Give the nearest value that meets what is asked."""
+    """Return the nearest value that meets what is asked."""
     limits = asked.limits
     if limits.categories is not None:
         return value if value in limits.categories else limits.categories[0]

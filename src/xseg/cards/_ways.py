@@ -56,13 +56,13 @@ class Paths:
         self._told = cache(self._find)
 
     def ways(self, rows: Table) -> list[Ways]:
-        """Give the nearest way of each row, and the nearest that the person can take."""
+        """Return the nearest way of each row, and the nearest that the person can take."""
         nothing: list[Way | None] = [None] * len(rows)
         found = [nothing if finder is None else finder.of(rows) for finder in (self._nearest, self._open)]
         return list(zip(*found, strict=True))
 
     def around(self, ways: Ways, segment: int, rival: int, points: Points) -> Path:
-        """Put into facts what lies around one row."""
+        """Collect the facts about the surroundings of one row."""
         nearest, possible = ways
         return Path(
             self._by_score(rival, segment, points) if nearest is None else self._by_rule(nearest),
@@ -71,7 +71,7 @@ class Paths:
         )
 
     def _asked_of_people(self) -> tuple[list[str], dict[str, str]]:
-        """Give what must stay as it is, and what can only rise or fall."""
+        """Return what must stay as it is, and what can only rise or fall."""
         naming = self.naming
         pairs = list(zip(naming.names, naming.features, naming.hidden, strict=True))
         frozen = [name for name, feature, hidden in pairs if feature.mutable is not True or hidden]
@@ -127,7 +127,7 @@ class Paths:
         return Certainty(close=points.total < _CLOSE_POINTS, distance=points.total / 100, label=None)
 
     def _find(self, condition: Condition) -> Asked | None:
-        """Put a condition into facts; None if the feature, or all that is asked of it, is not to be named."""
+        """Write a condition as facts; None if the feature, or all that is asked of it, is not to be named."""
         naming = self.naming
         j = self.bins.schema.index(condition.feature)
         limits = limits_of(condition, self.bins[j], naming.rare[j])

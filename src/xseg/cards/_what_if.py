@@ -12,7 +12,7 @@ from xseg.ink import Language, one_line
 
 __all__ = ["WhatIf"]
 
-_MOST_DECIMALS = 12
+_MAX_DECIMALS = 12
 _MESSAGES = ("title", "intro", "off", "made", "stays", "first", "reset", "unknown")
 
 
@@ -32,7 +32,7 @@ class WhatIf:
     naming: Naming
 
     def facts(self, values: Mapping[int, Any], language: Language) -> dict[str, Any]:
-        """Give what the page needs, as JSON can hold it.
+        """Return what the page needs, as JSON can hold it.
 
         Parameters
         ----------
@@ -69,7 +69,7 @@ class WhatIf:
         return Freedom.LEAVE_OUT if self.naming.features[j].mutable is False else Freedom.CHANGE
 
     def _field(self, j: int, value: Any, freedom: Freedom, language: Language) -> dict[str, Any] | None:
-        """Give the control of a feature; None where it is not to be named."""
+        """Return the control of a feature; None where it is not to be named."""
         if freedom is Freedom.STAY:
             return None
         kind = self.segmenter.profile_.bins[j].feature.kind
@@ -86,12 +86,12 @@ class WhatIf:
 
 
 def _kept(name: str) -> dict[str, str]:
-    """Leave the place of the group's name in a message, for the page to fill."""
+    """Keep the place of the group's name in a message, for the page to fill."""
     return {"group": "{group}"} if name in {"made", "stays"} else {}
 
 
 def _points(language: Language) -> dict[str, str]:
-    """Give the forms of "3 points", with the place of the number left open."""
+    """Return the forms of "3 points", with the place of the number left open."""
     message = language.messages["sum.points"]
     assert not isinstance(message, str)
     return dict(message)

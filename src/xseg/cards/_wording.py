@@ -84,7 +84,7 @@ class CardWords:
     used: tuple[UsedWords, ...] = ()
 
     def body(self) -> list[str]:
-        """Give what the plain card says before anything is unfolded, without what the company wrote itself."""
+        """Return what the plain card says before anything is unfolded, without what the company wrote itself."""
         reasons = [
             part for reason in self.reasons[: self.shown] for part in (reason.label, reason.value, *reason.sentences)
         ]
@@ -92,5 +92,5 @@ class CardWords:
 
 
 def label_words(feature: str, label: str, language: Language) -> str:
-    """Give a label as it begins a line: a column name as it is, words with a capital."""
+    """Return a label as it begins a line: a column name as it is, words with a capital."""
     return label if label == feature else language.capitalised(label)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["language_for", "words_of"]
 
-MOST_WORDS = 120
+MAX_WORDS = 120
 # What goes, in this order, the weakest reason's first: sentences by rank or whole reasons (None), sparing so many.
 _SHORTER = (
     (Rank.ORIGIN, 0),
@@ -52,7 +52,7 @@ def language_for(card: "AnyCard") -> Language:
 
 
 def words_of(card: "AnyCard") -> CardWords:
-    """Put a card's facts into words."""
+    """Write a card's facts in words."""
     language = language_for(card)
     if card.kind == "decided":
         return _decided(cast("DecidedCard", card), language)
@@ -60,7 +60,7 @@ def words_of(card: "AnyCard") -> CardWords:
 
 
 def _decided(card: "DecidedCard", language: Language) -> CardWords:
-    """Say where a person stands whom no model places."""
+    """Return where a person stands whom no model places."""
     chosen, once = card.segment, language.compute_once
     title = "profile.none" if chosen is None else "profile.chosen"
     ground = () if chosen is not None else (language.say(f"profile.{card.why}"),)
@@ -104,8 +104,8 @@ def _placed(card: "Card", language: Language) -> CardWords:
 
 
 def _shortened(words: CardWords) -> CardWords:
-    """Leave what matters least to where the card is unfolded, until the body is short."""
-    excess = _count(words.body()) - MOST_WORDS
+    """Move what matters least to where the card is unfolded, until the body is short."""
+    excess = _count(words.body()) - MAX_WORDS
     reasons, shown = list(words.reasons), words.shown
     for rank, spared in _SHORTER:
         for place in reversed(range(spared, shown)):

@@ -197,7 +197,7 @@ default=("html",)
 
 
 def _done(order: _Order, X: Any, people: Mapping[str, str], n_jobs: int | None) -> Iterator[tuple[int, int]]:
-    """Write part after part; gives how many people each has, and how many were written."""
+    """Write part after part; returns how many people each has, and how many were written."""
     pairs = list(people.items())
     parts = (
         (first, X[first : first + PEOPLE_IN_A_PART], dict(pairs[first : first + PEOPLE_IN_A_PART]))

@@ -131,7 +131,7 @@ def explain(
     decimal: Decimal = None,
     encoding: Encoding = None,
 ) -> None:
-    """Say why one person is in their segment."""
+    """Return why one person is in their segment."""
     from xseg.explanations import explain_row
     from xseg.export import load
     from xseg.policy import Policy

@@ -43,7 +43,7 @@ def review(
     decimal: Decimal = None,
     encoding: Encoding = None,
 ) -> None:
-    """Put what a policy and a notice declare beside what a model does; the exit code is 1 where they differ."""
+    """Check a model against what its policy and a notice declare; the exit code is 1 where they differ."""
     from xseg.consent import Ledger
     from xseg.export import load
     from xseg.reviews import SEVERITIES
@@ -81,7 +81,7 @@ def review(
 
 
 def _check_who(data: Path | None, id_column: str | None, ledger: Path | None) -> None:
-    """Refuse a ledger, or a column of ids, that is about nobody."""
+    """Raise an error for a ledger, or a column of ids, that is about nobody."""
     given = {"--ledger": ledger, "--id-column": id_column, "--data": data}
     for option, needed in (("--ledger", "--id-column"), ("--ledger", "--data"), ("--id-column", "--data")):
         if given[option] is not None and given[needed] is None:
@@ -90,7 +90,7 @@ def _check_who(data: Path | None, id_column: str | None, ledger: Path | None) ->
 
 
 def _known(ids: list[Any], data: Path | None, id_column: str | None) -> list[Any]:
-    """Give the ids by which a ledger knows people; each row has to have one."""
+    """Return the ids by which a ledger knows people; each row has to have one."""
     for row, name in enumerate(ids):
         if name is None or name != name:
             message = f"{data}: row {row} has no {id_column!r}, so nobody can say whether this person has agreed"

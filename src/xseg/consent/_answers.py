@@ -24,7 +24,7 @@ class Answers(Record):
     """A record that answers who has agreed."""
 
     def mask(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> NDArray[np.bool_]:
-        """Say who has agreed.
+        """Return who has agreed.
 
         Parameters
         ----------
@@ -76,7 +76,7 @@ class Answers(Record):
         warn(message, UnknownPurposeWarning, stacklevel=3)
 
     def states(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> list[ConsentState]:
-        """Say in which state each person's consent is.
+        """Return in which state each person's consent is.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class Answers(Record):
         return [self._state(rows, entry, allowed) for entry, allowed in zip(entries.tolist(), valid, strict=True)]
 
     def deciding(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> NDArray[np.int64]:
-        """Give the number of the entry that decides about each person; the parameters are those of `mask`.
+        """Return the number of the entry that decides about each person; the parameters are those of `mask`.
 
         Returns
         -------
@@ -127,7 +127,7 @@ class Answers(Record):
         return self._deciding(subjects, purpose, "", self._at(at))
 
     def about(self, subject: str | int) -> list[Entry]:
-        """Give everything that one person said, in the order it was written down.
+        """Return everything that one person said, in the order it was written down.
 
         Examples
         --------
@@ -151,7 +151,7 @@ class Answers(Record):
     def withheld(
         self, subjects: Any, feature: str, purpose: str, *, at: datetime | str | None = None
     ) -> NDArray[np.bool_]:
-        """Say who withholds one feature from a purpose.
+        """Return who withholds one feature from a purpose.
 
         Parameters
         ----------
@@ -188,13 +188,13 @@ class Answers(Record):
         return (entries >= 0) & ~self._valid(entries, now)
 
     def withheld_features(self, purpose: str) -> tuple[str, ...]:
-        """Give the features that somebody, at some time, said something about for a purpose."""
+        """Return the features that somebody, at some time, said something about for a purpose."""
         rows, words = self._store.rows, self._store.vocabularies["feature"].words
         asked = np.isin(rows["purpose"], self._purposes(purpose))
         return tuple(sorted(word for word in (words[code] for code in np.unique(rows["feature"][asked])) if word))
 
     def subjects(self, names: Any) -> NDArray[np.int32]:
-        """Give the codes of subjects in `denial_spells`; -1 for those of whom nothing was said."""
+        """Return the codes of subjects in `denial_spells`; -1 for those of whom nothing was said."""
         known = self._store.vocabularies["subject"]
         dtype = getattr(names, "dtype", None)
         if isinstance(dtype, np.dtype) and dtype.kind in "iu" and np.ndim(names) == 1:
@@ -203,19 +203,19 @@ class Answers(Record):
         return known.find(read_identifiers(names))
 
     def subject_names(self, codes: NDArray[np.int64]) -> list[str]:
-        """Give the names of subjects by their codes."""
+        """Return the names of subjects by their codes."""
         words = self._store.vocabularies["subject"].words
         return [words[code] for code in codes.tolist()]
 
     def denial_spells(self, purpose: str, now: int, feature: str = "") -> DenialSpells:
-        """Give from when until when people themselves denied a purpose, or a feature for it, up to an instant."""
+        """Return from when until when people themselves denied a purpose, or a feature for it, up to an instant."""
         return spells_of(self._store, self._purposes(purpose), feature, now)
 
     def _purposes(self, purpose: str) -> NDArray[np.int32]:
         return self._store.vocabularies["purpose"].find([_one_purpose(purpose), EVERY_PURPOSE])
 
     def _deciding(self, subjects: Any, purpose: str, feature: str, now: int) -> NDArray[np.int64]:
-        """Give the entry that decides about each subject; -1 where there is none."""
+        """Return the entry that decides about each subject; -1 where there is none."""
         store, vocabularies = self._store, self._store.vocabularies
         purposes = self._purposes(purpose)
         codes = self.subjects(subjects)
@@ -236,7 +236,7 @@ class Answers(Record):
 
 
 def _once(codes: NDArray[np.int32], n_subjects: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give each subject that is asked about once, and where to find the answers of all that are asked about."""
+    """Return each subject that is asked about once, and where to find the answers of all that are asked about."""
     asked = np.zeros(n_subjects + 1, dtype=bool)
     asked[codes] = True  # an unknown subject, -1, is the last place
     asked[-1] = True

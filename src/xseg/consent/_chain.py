@@ -71,7 +71,7 @@ class Finding:
 def contents(
     numbers: NDArray[np.int64], rows: Columns, vocabularies: dict[str, Vocabulary]
 ) -> Iterable[tuple[bytes, ...]]:
-    """Give the canonical bytes of each entry, in pieces, without the hash before it."""
+    """Return the canonical bytes of each entry, in pieces, without the hash before it."""
     times = np.stack([numbers, rows["at"], rows["until"], rows["recorded"]], axis=1).astype(">i8").tobytes()
     subjects = _pieces(vocabularies["subject"].words, rows["subject"])
     slices = (times[start : start + 32] for start in range(0, len(times), 32))
@@ -79,7 +79,7 @@ def contents(
 
 
 def _tails(rows: Columns, vocabularies: dict[str, Vocabulary]) -> Iterable[bytes]:
-    """Give what follows the subject, which few entries differ in, put together once for each way it occurs."""
+    """Return what follows the subject, which few entries differ in, put together once for each way it occurs."""
     words = {name: vocabularies[name].words for name in TEXTS if name != "subject"} | {
         "state": STATES,
         "source": SOURCES,
@@ -105,7 +105,7 @@ def _with_length(text: bytes) -> bytes:
 
 
 def link(previous: bytes, pieces: tuple[bytes, ...]) -> bytes:
-    """Give the hash of an entry that follows another."""
+    """Return the hash of an entry that follows another."""
     return sha256(b"".join((previous, *pieces))).digest()
 
 
@@ -147,7 +147,7 @@ def _out_of_place(numbers: NDArray[np.int64], head: Head | None) -> list[Finding
 
 
 def summary(found: Sequence[Finding]) -> str:
-    """Give one message for all that was found."""
+    """Return one message for all that was found."""
     listed = "".join(f"\n  {finding.message}" for finding in found[:_MANY])
     rest = f"\n  and {len(found) - _MANY} more" if len(found) > _MANY else ""
     return f"the ledger is not what was written; restore it from a copy whose head you kept:{listed}{rest}"

@@ -31,7 +31,7 @@ class Consents:
     identities: Identities | None = None
 
     def mask(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> NDArray[np.bool_]:
-        """Say who may be used for a purpose; see `Ledger.mask`."""
+        """Return who may be used for a purpose; see `Ledger.mask`."""
         if self.identities is None:
             return self.ledger.granted(subjects, purpose, at=at)
         return self.identities.mask(self.ledger, subjects, purpose, at=at)
@@ -39,13 +39,13 @@ class Consents:
     def withheld(
         self, subjects: Any, feature: str, purpose: str, *, at: datetime | str | None = None
     ) -> NDArray[np.bool_]:
-        """Say from whom a feature must be kept; see `Ledger.withheld`."""
+        """Return from whom a feature must be kept; see `Ledger.withheld`."""
         if self.identities is None:
             return self.ledger.withheld(subjects, feature, purpose, at=at)
         return self.identities.withheld(self.ledger, subjects, feature, purpose, at=at)
 
     def denied_by_link(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> NDArray[np.bool_]:
-        """Say whom a denial that was made with another identifier has reached."""
+        """Return whom a denial that was made with another identifier has reached."""
         if self.identities is None:
             return np.zeros(len(subjects), dtype=bool)
         found = self.identities.states(self.ledger, subjects, purpose, at=at)

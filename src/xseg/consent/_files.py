@@ -30,7 +30,7 @@ _READ_AS_TEXT = dict.fromkeys((*TEXTS, "state", "source", *_TIMES, "hash"), "obj
 
 
 def frame_of(store: Store) -> pd.DataFrame:
-    """Give the entries as a table."""
+    """Return the entries as a table."""
     rows = store.rows
     columns: dict[str, Any] = {"number": np.arange(len(rows))}
     for name in TEXTS:
@@ -151,7 +151,7 @@ def _kind(path: str | os.PathLike[str]) -> str:
 
 
 def write_sql(frame: pd.DataFrame, table: str, connection: Any) -> int:
-    """Add to a table of a database the entries that it does not hold yet; give how many."""
+    """Add to a table of a database the entries that it does not hold yet; return how many."""
     held = _held(table, connection)
     size = 0 if held is None else len(held)
     same = size <= len(frame) and (
@@ -166,7 +166,7 @@ def write_sql(frame: pd.DataFrame, table: str, connection: Any) -> int:
 
 
 def _held(table: str, connection: Any) -> pd.DataFrame | None:
-    """Give the numbers and hashes that a table holds, in order; None if there is no such table."""
+    """Return the numbers and hashes that a table holds, in order; None if there is no such table."""
     if isinstance(connection, sqlite3.Connection):
         known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()
     else:
@@ -192,7 +192,7 @@ def read_sql(table: str, connection: Any) -> pd.DataFrame:
 
 
 def _in_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """Give the table with times as ISO 8601, which no reader has to guess."""
+    """Return the table with times as ISO 8601, which no reader has to guess."""
     return frame.assign(**{name: _written(frame[name]) for name in _TIMES})
 
 

@@ -46,13 +46,13 @@ class Admitted:
     n_rows: int
 
     def spread(self, found: NDArray[Any]) -> NDArray[np.int32]:
-        """Give the segments of all rows, given those of the admitted."""
+        """Return the segments of all rows, given those of the admitted."""
         labels = np.full(self.n_rows, _NOT_SEGMENTED, dtype=np.int32)
         labels[self.rows] = found
         return labels
 
     def chosen(self, values: Any, name: str) -> NDArray[Any]:
-        """Give the values of the admitted, given those of all rows."""
+        """Return the values of the admitted, given those of all rows."""
         found = np.asarray(values)
         if found.ndim == 0 or len(found) != self.n_rows:
             message = f"{name} has shape {found.shape} for {self.n_rows} rows; give one value for each"
@@ -152,7 +152,7 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
     def fit(
         self, X: Any, y: Any = None, *, subject_ids: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> "ConsentGate":
-        """Learn from the rows of those who agreed.
+        """Fit the segmenter to the rows of those who agreed.
 
         Parameters
         ----------
@@ -200,7 +200,7 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
         return self
 
     def predict(self, X: Any, *, subject_ids: ArrayLike | None = None) -> NDArray[np.int32]:
-        """Give the segment of each row.
+        """Return the segment of each row.
 
         Parameters
         ----------
@@ -227,7 +227,7 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
         return admitted.spread(found)
 
     def fit_predict(self, X: Any, y: Any = None, *, subject_ids: ArrayLike | None = None) -> NDArray[np.int32]:
-        """Learn, and give the segment of each row; the parameters are those of `fit`.
+        """Fit, and return the segment of each row; the parameters are those of `fit`.
 
         Returns
         -------
@@ -238,7 +238,7 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
 
     @available_if(_has("transform"))  # type: ignore[untyped-decorator] # scikit-learn's ships no types
     def transform(self, X: Any, *, subject_ids: ArrayLike | None = None) -> NDArray[np.float64]:
-        """Give what the segmenter's own `transform` gives; rows of NaN for those who have not agreed.
+        """Return what the segmenter's own `transform` gives; rows of NaN for those who have not agreed.
 
         Parameters
         ----------
@@ -265,7 +265,7 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
 
     @available_if(_has("score"))  # type: ignore[untyped-decorator] # scikit-learn's ships no types
     def score(self, X: Any, y: Any = None, *, subject_ids: ArrayLike | None = None) -> float:
-        """Give the segmenter's own score of those who agreed.
+        """Return the segmenter's own score of those who agreed.
 
         Parameters
         ----------
@@ -294,7 +294,7 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
         return float(self.segmenter_.score(admitted.X, *outcome))
 
     def admit(self, X: Any, *, subject_ids: ArrayLike | None = None, at: datetime | str | None = None) -> Admitted:
-        """Give the rows of those who agree, with what they withhold missing; explain them, or make their cards.
+        """Return the rows of those who agree, with what they withhold missing; explain them, or make their cards.
 
         Parameters
         ----------

@@ -93,7 +93,7 @@ class Identities(Linked):
     def mask(
         self, ledger: Ledger, identifiers: Any, purpose: str, *, at: datetime | str | None = None
     ) -> NDArray[np.bool_]:
-        """Say which identifiers may be used for a purpose.
+        """Return which identifiers may be used for a purpose.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class Identities(Linked):
     def withheld(
         self, ledger: Ledger, identifiers: Any, feature: str, purpose: str, *, at: datetime | str | None = None
     ) -> NDArray[np.bool_]:
-        """Say from whom a feature must be kept: who withholds it, and whom such a denial of another has reached.
+        """Return from whom a feature must be kept: who withholds it, and whom such a denial of another has reached.
 
         Parameters
         ----------
@@ -172,7 +172,7 @@ class Identities(Linked):
     def states(
         self, ledger: Ledger, identifiers: Any, purpose: str, *, at: datetime | str | None = None
     ) -> list[IdentityState]:
-        """Say what holds for each identifier; the parameters are those of `mask`.
+        """Return what holds for each identifier; the parameters are those of `mask`.
 
         Returns
         -------
@@ -196,7 +196,7 @@ class Identities(Linked):
         ]
 
     def reached(self, ledger: Ledger, purpose: str, *, at: datetime | str | None = None) -> dict[str, datetime]:
-        """Give the identifiers that a denial of another has reached, and when the first one did.
+        """Return the identifiers that a denial of another has reached, and when the first one did.
 
         Parameters
         ----------
@@ -259,7 +259,7 @@ class Identities(Linked):
         *,
         at: datetime | str | None = None,
     ) -> list[RecallReceipt]:
-        """Tell everybody who was ever given an identifier, or one that its denial reaches, to stop using it.
+        """Notify everybody who was ever given an identifier, or one that its denial reaches, to stop using it.
 
         Parameters
         ----------
@@ -322,13 +322,13 @@ class Identities(Linked):
         return self._links.reach(self._links.used(self.used_from, self.used_kinds, now), known, now)
 
     def _inherited(self, names: NDArray[np.object_], reach: Reach) -> NDArray[np.bool_]:
-        """Say which identifiers a denial of another has reached; unknown ones none has."""
+        """Return which identifiers a denial of another has reached; unknown ones none has."""
         return np.append(reach.inherited, False)[self._links.names.find(names)]
 
     def _weigh(
         self, ledger: Ledger, identifiers: Any, purpose: str, at: datetime | str | None
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-        """Give who is allowed, who agreed, and whom a denial of another has reached."""
+        """Return who is allowed, who agreed, and whom a denial of another has reached."""
         now = self._at(at)
         for component in self.components(at=at)[:1]:
             message = (

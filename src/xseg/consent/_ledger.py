@@ -91,7 +91,7 @@ class Ledger(Answers):
         return ledger
 
     def to_frame(self) -> pd.DataFrame:
-        """Give all entries as a table, one a row.
+        """Return all entries as a table, one a row.
 
         Returns
         -------

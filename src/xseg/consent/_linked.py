@@ -65,7 +65,7 @@ class Linked:
         return len(self._links.names.words)
 
     def __sklearn_clone__(self) -> Self:
-        """Give itself: clones of an estimator go on asking the one record that is kept."""
+        """Return itself: clones of an estimator go on asking the one record that is kept."""
         return self
 
     def link(
@@ -151,7 +151,7 @@ class Linked:
         return size
 
     def to_frame(self) -> pd.DataFrame:
-        """Give the links as a table, which `link_table` reads back; those that never held are left out.
+        """Return the links as a table, which `link_table` reads back; those that never held are left out.
 
         Returns
         -------
@@ -213,7 +213,7 @@ class Linked:
         return self._links.end(int(codes[0]), int(codes[1]), max(self._at(at), self._at(None)))
 
     def components(self, *, at: datetime | str | None = None) -> list[Component]:
-        """Give the groups of identifiers that are too large to be one person, the largest first.
+        """Return the groups of identifiers that are too large to be one person, the largest first.
 
         Parameters
         ----------
@@ -274,7 +274,7 @@ class Linked:
 
 
 def _check_parameters(used_from: Any, used_kinds: Any, largest: Any) -> None:
-    """Refuse what would let denials go nowhere, or the alarm be silent, without a word."""
+    """Raise an error for what would let denials go nowhere, or the alarm be silent, without a word."""
     if not _is_number(used_from) or not 0 <= used_from <= 1:
         message = f"used_from={used_from!r}: give a number from 0 to 1"
         raise ConsentError(message)

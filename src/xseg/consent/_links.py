@@ -48,7 +48,7 @@ class Reach:
         return np.asarray(((self.origins >= 0) & (self.origins != own)).any(axis=1))
 
     def since(self) -> NDArray[np.int64]:
-        """Give when the first denial of somebody else came; `NEVER` where none did."""
+        """Return when the first denial of somebody else came; `NEVER` where none did."""
         own = np.arange(len(self.origins))[:, None]
         elsewhere = (self.origins >= 0) & (self.origins != own)
         return np.asarray(np.where(elsewhere, self.times, NEVER).min(axis=1, initial=NEVER))
@@ -75,7 +75,7 @@ class Links:
         self._rows[start : self.size] = rows
 
     def end(self, left: int, right: int, at: int) -> int:
-        """End the links between two identifiers that are in force, and those still to come; give how many."""
+        """End the links between two identifiers that are in force, and those still to come; return how many."""
         rows = self.rows
         between = ((rows["left"] == left) & (rows["right"] == right)) | (
             (rows["left"] == right) & (rows["right"] == left)
@@ -86,7 +86,7 @@ class Links:
         return len(open_)
 
     def used(self, confidence: float, kinds: Sequence[str] | None, now: int) -> NDArray[Any]:
-        """Give the links that the business uses, of those that began up to `now`."""
+        """Return the links that the business uses, of those that began up to `now`."""
         rows = self.rows
         chosen = (rows["confidence"] >= confidence) & (rows["since"] <= now) & (rows["until"] > rows["since"])
         if kinds is not None:

@@ -89,7 +89,7 @@ class Recall:
         now: int,
         deliver: Callable[[Suppression], str],
     ) -> list[RecallReceipt]:
-        """Tell each recipient of each identifier, whatever becomes of the others."""
+        """Notify each recipient of each identifier, whatever becomes of the others."""
         receipts = []
         for identifier in identifiers:
             for recipient, received in self._given.get(identifier, {}).items():

@@ -16,7 +16,7 @@ _PROFILE = "https://w3id.org/dpv/schema/dpv-27560"
 
 
 def receipt(entry: Entry, *, controller: str | None = None, concept: str | None = None) -> dict[str, Any]:
-    """Give a receipt for an entry of a ledger, as JSON-LD.
+    """Return a receipt for an entry of a ledger, as JSON-LD.
 
     It has the shape of a consent receipt with the record it is about. It is no proof by itself: sign it, or keep the
     ledger's `head` where the person can see it.

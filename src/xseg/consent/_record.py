@@ -22,7 +22,7 @@ _HASH: Final = re.compile("[0-9a-f]{64}")
 
 
 def clock() -> datetime:
-    """Ask the computer's clock."""
+    """Return the time of the computer's clock."""
     return datetime.now(UTC)
 
 
@@ -44,7 +44,7 @@ class Record:
         return self._store.size
 
     def __getitem__(self, number: int) -> Entry:
-        """Give the entry with a number, counted from 0; from the end if it is negative."""
+        """Return the entry with a number, counted from 0; from the end if it is negative."""
         place = range(len(self))[number]
         row = self._store.rows[place]
         words = {name: self._store.vocabularies[name].words[row[name]] for name in self._store.vocabularies}
@@ -66,7 +66,7 @@ class Record:
         return (self[number] for number in range(len(self)))
 
     def __sklearn_clone__(self) -> Self:
-        """Give itself: clones of an estimator go on asking the one record that is kept."""
+        """Return itself: clones of an estimator go on asking the one record that is kept."""
         return self
 
     @property
@@ -207,7 +207,7 @@ class Record:
         check_chain(np.arange(len(self)), self._store, head)
 
     def _time_of_recording(self) -> int:
-        """Give the time, but never one before the last entry: a ledger's own clock does not go back."""
+        """Return the time, but never one before the last entry: a ledger's own clock does not go back."""
         now = self._at(None)
         return max(now, int(self._store.rows["recorded"][-1])) if len(self) else now
 
@@ -229,7 +229,7 @@ class Record:
 
 
 def check_chain(numbers: NDArray[np.int64], store: Store, head: Head | None) -> None:
-    """Refuse entries whose chain does not hold."""
+    """Raise an error for entries whose chain does not hold."""
     if head is not None:
         _check_head(head)
     found = findings_in(numbers, store.rows, store.vocabularies, head)
@@ -238,7 +238,7 @@ def check_chain(numbers: NDArray[np.int64], store: Store, head: Head | None) -> 
 
 
 def _check_head(head: Any) -> None:
-    """Refuse what is no head, or one that no ledger can have had."""
+    """Raise an error for what is no head, or one that no ledger can have had."""
     sound = isinstance(head, Head) and isinstance(head.size, int) and isinstance(head.hash, str)
     if not sound or head.size < 0 or not _HASH.fullmatch(head.hash):
         message = f"head is {head!r}; give a Head with a size from 0 and a hash of 64 hexadecimal digits in lower case"

@@ -30,7 +30,7 @@ def rows_of_statement(
     at: int,
     until: int,
 ) -> Columns:
-    """Give one statement as a row."""
+    """Return one statement as a row."""
     rows = np.zeros(1, ROW)
     for name in TEXTS:
         rows[name] = vocabularies[name].add([texts[name]])
@@ -40,7 +40,7 @@ def rows_of_statement(
 
 
 def rows_of_table(vocabularies: Mapping[str, Vocabulary], table: Any, source: ConsentSource | None) -> Columns:
-    """Give statements as rows."""
+    """Return statements as rows."""
     columns = columns_of(table, _NEEDED, _OPTIONAL)
     if ("state" in columns) == ("granted" in columns):
         message = "the table needs a column 'state' or a column 'granted', not both"
@@ -74,7 +74,7 @@ def _optional_texts(columns: Mapping[str, Any], name: str, size: int) -> NDArray
 
 
 def columns_of(table: Any, needed: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Give the columns of a table by name, of exactly these names."""
+    """Return the columns of a table by name, of exactly these names."""
     try:
         frame = nw.from_native(table, eager_only=True)
     except (TypeError, nw.exceptions.NarwhalsError) as error:
@@ -139,7 +139,7 @@ def _granted(values: Any) -> NDArray[np.uint8]:
 
 
 def check_rows(rows: Columns, vocabularies: Mapping[str, Vocabulary]) -> None:
-    """Refuse rows that contradict themselves."""
+    """Raise an error for rows that contradict themselves."""
     backwards = rows["until"] <= rows["at"]
     if backwards.any():
         message = f"row {int(np.argmax(backwards))}: until is not later than at; such a statement never held"

@@ -24,7 +24,7 @@ class DenialSpells:
 
 
 def spells_of(store: Store, purposes: NDArray[np.int32], feature: str, now: int) -> DenialSpells:
-    """Give the spells about a purpose, or about a feature of it, that began up to `now`.
+    """Return the spells about a purpose, or about a feature of it, that began up to `now`.
 
     A spell begins with a denial, not with silence, a request or expiry, and ends with the next grant of one's own.
     """

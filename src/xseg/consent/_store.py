@@ -36,7 +36,7 @@ class Vocabulary:
         self.words: list[str] = []
 
     def add(self, words: Sequence[str]) -> NDArray[np.int32]:
-        """Give the codes of some words; new ones get new codes."""
+        """Return the codes of some words; new ones get new codes."""
         for word in words:
             if word not in self.codes:
                 self.codes[word] = len(self.words)
@@ -44,7 +44,7 @@ class Vocabulary:
         return self.find(words)
 
     def find(self, words: Iterable[Any]) -> NDArray[np.int32]:
-        """Give the codes of some words; -1 where a word is not known."""
+        """Return the codes of some words; -1 where a word is not known."""
         return np.fromiter(map(self.codes.get, words, repeat(-1)), dtype=np.int32, count=-1)
 
 
@@ -65,7 +65,7 @@ class Store:
         return self._rows[: self.size]
 
     def append(self, rows: Columns) -> None:
-        """Take new entries, whose hashes are known, and work out what each of them does."""
+        """Append new entries, whose hashes are known, and compute what each of them does."""
         rows["effect"] = np.where(_ALLOWS[rows["state"]], GRANTS, DENIES)
         rows["effect"][(rows["effect"] == GRANTS) & (rows["source"] == _BUSINESS)] = IGNORED
         rows["order"] = np.minimum(rows["at"], rows["recorded"])
@@ -79,7 +79,7 @@ class Store:
         chain_by_subject(self.rows["subject"], self._last, self.rows["previous"], start)
 
     def _hold_replays(self, rows: Columns) -> None:
-        """See to it that a grant from the future, replayed, comes no later than when it was first heard of."""
+        """Ensure that a grant from the future, replayed, comes no later than when it was first heard of."""
         early = (rows["at"] > rows["recorded"]) & (rows["effect"] == GRANTS)
         self._awaited.update(rows["at"][early].tolist())
         if not self._awaited:
@@ -96,7 +96,7 @@ class Store:
 
 
 def room_for(array: NDArray[Any], size: int) -> NDArray[Any]:
-    """Give the array with at least so many places, twice as many as before if it has to grow."""
+    """Return the array with at least so many places, twice as many as before if it has to grow."""
     if size <= len(array):
         return array
     grown = np.empty(max(size, 2 * len(array)), array.dtype)

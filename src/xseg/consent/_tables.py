@@ -12,7 +12,7 @@ __all__ = ["columns_made_missing", "rows_of"]
 
 
 def rows_of(X: Any, rows: NDArray[np.int64]) -> Any:
-    """Give some rows."""
+    """Return some rows."""
     if isinstance(X, pd.DataFrame):
         return X.iloc[rows]
     frame = nw.from_native(X, pass_through=True, eager_only=True)

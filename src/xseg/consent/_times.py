@@ -60,7 +60,7 @@ def instants(values: Any, where: str, *, missing: int | None = None) -> Instants
 
 
 def distinct_of(values: NDArray[np.object_], where: str) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
-    """Give the distinct values of a column, and which of them stands in each row (-1 for none).
+    """Return the distinct values of a column, and which of them stands in each row (-1 for none).
 
     Raises
     ------
@@ -84,12 +84,12 @@ def _in_row(value: Any, where: str, codes: NDArray[np.intp], code: int) -> int:
 
 
 def moment(micros: int) -> datetime | None:
-    """Give the time of an instant; None for never."""
+    """Return the time of an instant; None for never."""
     return None if micros == NEVER else _EPOCH + timedelta(microseconds=int(micros))
 
 
 def times_of(micros: Instants) -> "pd.Series[Any]":
-    """Give instants as a column of times in UTC; none where it is never."""
+    """Return instants as a column of times in UTC; none where it is never."""
     moments = micros.astype("datetime64[us]")
     moments[micros == NEVER] = np.datetime64("NaT")
     return pd.Series(moments).dt.tz_localize("UTC")

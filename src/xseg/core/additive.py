@@ -51,7 +51,7 @@ class Scores:
 
     @classmethod
     def nothing(cls, embedding: Embedding, n_segments: int) -> Self:
-        """Give scores that are 0 everywhere, to be filled."""
+        """Return scores that are 0 everywhere, to be filled."""
         return cls(
             embedding,
             np.zeros(n_segments),
@@ -68,7 +68,7 @@ class Scores:
         return np.concatenate([self.embedding.coordinates, self.embedding.looked_up])
 
     def of(self, codes: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Give the score of each row in each segment, shape (n_rows, n_segments)."""
+        """Return the score of each row in each segment, shape (n_rows, n_segments)."""
         out = np.empty((len(codes), len(self)))
         coordinates, looked_up = self.embedding.coordinates, self.embedding.looked_up
         additive_scores(points, codes, coordinates, looked_up, self.bias, self.curves, self.tables, out)
@@ -91,7 +91,7 @@ class Scores:
         return np.vstack([np.maximum(known, np.abs(self.curves[:, UNKNOWN])), np.abs(self.tables).max(axis=1)])
 
     def reordered(self, order: NDArray[np.intp]) -> "Scores":
-        """Give the segments in another order, or some of them."""
+        """Return the segments in another order, or some of them."""
         return replace(
             self,
             bias=self.bias[order],
@@ -160,7 +160,7 @@ class PartSums:
         self.weight += other.weight
 
     def population(self) -> Population:
-        """Give what has been added."""
+        """Return what has been added."""
         return Population(self.sums, self.units, self.weight)
 
 
@@ -193,7 +193,7 @@ class AdditiveModel:
         return np.sort(self.scores.used)
 
     def code(self, table: Table) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Give codes and points of a table as far as the scores need them: of a coordinate, whether it is missing."""
+        """Return codes and points of a table as far as the scores need them: of a coordinate, whether it is missing."""
         embedding = self.coding.embedding
         table = self.coding.bins.read(table)
         codes = self.coding.bins.encode(table, embedding.looked_up.tolist())
@@ -202,11 +202,11 @@ class AdditiveModel:
         return codes, embedding.points(table)
 
     def score(self, table: Table) -> NDArray[np.float64]:
-        """Give the score of each row in each segment, shape (n_rows, n_segments)."""
+        """Return the score of each row in each segment, shape (n_rows, n_segments)."""
         return self.scores.of(*self.code(table))
 
     def two_best(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Give each row's own segment and the next best, given the scores."""
+        """Return each row's own segment and the next best, given the scores."""
         own, rival = np.empty(len(scores), dtype=np.int64), np.empty(len(scores), dtype=np.int64)
         best_two(scores, own, rival)
         return own, rival

@@ -102,7 +102,7 @@ class Bins:
         return Schema(tuple(bins.feature for bins in self.features))
 
     def encode(self, table: Table, only: Sequence[int] | None = None) -> NDArray[np.uint8]:
-        """Give the codes of a table, shape (n_rows, n_features).
+        """Return the codes of a table, shape (n_rows, n_features).
 
         With `only`, the other features are checked but left as code 0.
         """

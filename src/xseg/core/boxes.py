@@ -49,7 +49,7 @@ class Boxes:
         return len(self.segment)
 
     def rule(self, box: int) -> Rule:
-        """Give a box as conditions on raw columns."""
+        """Return a box as conditions on raw columns."""
         tested = np.flatnonzero(~self.inside[box].all(axis=1))
         return Rule(tuple(condition_of(self.bins[j], self.inside[box, j]) for j in tested.tolist()))
 
@@ -62,7 +62,7 @@ class Boxes:
         return Boxes(self.bins, np.array(inside), np.array(segment, dtype=np.int32))
 
     def merges(self) -> Iterator[tuple[int, int, int]]:
-        """Give, one after another, which two boxes are joined and in which feature they differ.
+        """Return, one after another, which two boxes are joined and in which feature they differ.
 
         The second goes into the first, and those behind it move up.
         """
@@ -83,7 +83,7 @@ class Boxes:
             first += 1
 
     def _joining_feature(self, one: NDArray[np.bool_], other: NDArray[np.bool_]) -> int | None:
-        """Give the one feature in which two boxes differ, if their union is a box."""
+        """Return the one feature in which two boxes differ, if their union is a box."""
         different = np.flatnonzero((one != other).any(axis=1))
         if len(different) != 1:
             return None
@@ -158,20 +158,20 @@ class Tests:
     players: tuple[NDArray[np.int64], ...]
 
     def patterns(self, codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
-        """Give the tests each row fails in each box, shape (n_rows, n_boxes); 0 means that it is inside."""
+        """Return the tests each row fails in each box, shape (n_rows, n_boxes); 0 means that it is inside."""
         every = np.array([0, len(self.players)])
         return self.target_patterns(codes, every, np.zeros(len(codes), dtype=np.int64))
 
     def target_patterns(
         self, codes: NDArray[np.uint8], first: NDArray[np.int64], targets: NDArray[np.int64]
     ) -> NDArray[np.uint32]:
-        """Give the same for the boxes `first[t]` to `first[t + 1]` of each row's target t; 0 for all others."""
+        """Return the same for the boxes `first[t]` to `first[t + 1]` of each row's target t; 0 for all others."""
         patterns = np.zeros((len(codes), len(self.players)), dtype=np.uint32)
         failed_tests(codes, self.features, *self._packed, first, targets, patterns)
         return patterns
 
     def find(self, codes: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Give the box each row lies in."""
+        """Return the box each row lies in."""
         boxes = np.zeros(len(codes), dtype=np.int64)
         if len(self.features):
             find_boxes(codes, self.features, self._holds, _BIT_PLACES, boxes)
@@ -241,7 +241,7 @@ class PatternCounts:
 
 
 def _count(pattern: NDArray[np.uint32], weight: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Give the patterns that occur and their weights; a short table of all of them is faster than sorting."""
+    """Return the patterns that occur and their weights; a short table of all of them is faster than sorting."""
     if not len(pattern) or int(pattern.max()) >= _LONGEST_TABLE:
         return pattern, weight
     table = np.zeros(int(pattern.max()) + 1, dtype=np.int64)

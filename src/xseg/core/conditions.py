@@ -45,7 +45,7 @@ class Condition:
     says_missing: bool = False
 
     def holds(self, column: Column) -> NDArray[np.bool_]:
-        """Say for each value of the column whether it satisfies the condition."""
+        """Return for each value of the column whether it satisfies the condition."""
         if self.categories is not None:
             allowed = np.array([*(name in self.categories for name in column.categories), self.missing])
             return (
@@ -99,7 +99,7 @@ class Condition:
 
 
 def number_below(threshold: float) -> float | None:
-    """Give the number just below a threshold if that is the one to name.
+    """Return the number just below a threshold if that is the one to name.
 
     Rules written by people say "at most 30" or "above 5". The threshold is then the first number above, which nobody
     would write.
@@ -145,7 +145,7 @@ class Rule:
     conditions: tuple[Condition, ...]
 
     def holds(self, columns: dict[str, Column], n_rows: int) -> NDArray[np.bool_]:
-        """Say for each row whether it satisfies every condition."""
+        """Return for each row whether it satisfies every condition."""
         held = np.ones(n_rows, dtype=bool)
         for condition in self.conditions:
             held &= condition.holds(columns[condition.feature])

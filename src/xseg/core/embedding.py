@@ -56,7 +56,7 @@ class Embedding:
     vectors: tuple[NDArray[np.float64], ...]
 
     def points(self, table: Table) -> NDArray[np.float32]:
-        """Give the coordinates of a table, shape (n_rows, n_points)."""
+        """Return the coordinates of a table, shape (n_rows, n_points)."""
         points = np.empty((len(table), len(self.coordinates)), dtype=np.float32)
         for p, j in enumerate(self.coordinates):
             with np.errstate(over="ignore"):
@@ -73,7 +73,7 @@ class Embedding:
         return float(4 * (self.bound @ self.bound)) + looked_up
 
     def matrix(self, codes: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Give every row as one plain vector, shape (n_rows, n_points + dimensions of the categories)."""
+        """Return every row as one plain vector, shape (n_rows, n_points + dimensions of the categories)."""
         looked_up = [vectors[codes[:, j]] for j, vectors in zip(self.looked_up, self.vectors, strict=True)]
         return np.hstack([points.astype(np.float64), *looked_up])
 

@@ -20,13 +20,13 @@ _LARGEST_WHOLE_WEIGHT = 2**20
 
 
 def fixed_unit(bound: float, total_weight: int) -> float:
-    """Give the power of two to multiply with, so that `total_weight` terms of size `bound` fit into 62 bits."""
+    """Return the power of two to multiply with, so that `total_weight` terms of size `bound` fit into 62 bits."""
     _, exponent = frexp(max(bound, 1e-300))
     return ldexp(1.0, min(_SUM_BITS - exponent - ceil(log2(max(total_weight, 1) + 1)), 900))
 
 
 def weight_unit(weights: NDArray[np.float64]) -> float:
-    """Give the power of two that turns `weights` into integers.
+    """Return the power of two that turns `weights` into integers.
 
     Whole weights stay as they are, so that a weight of 2 is exactly two rows; others keep 16 bits below the largest.
     """
@@ -37,7 +37,7 @@ def weight_unit(weights: NDArray[np.float64]) -> float:
 
 
 def fix_weights(weights: NDArray[np.float64], unit: float) -> NDArray[np.int64]:
-    """Give weights as integers; positive ones stay positive, however small."""
+    """Return weights as integers; positive ones stay positive, however small."""
     wrong = ~np.isfinite(weights) | (weights < 0)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
@@ -49,7 +49,7 @@ def fix_weights(weights: NDArray[np.float64], unit: float) -> NDArray[np.int64]:
 
 
 def check_weights(sample_weight: object, n_rows: int) -> tuple[NDArray[np.int64], float]:
-    """Turn sample weights into integers, and give the unit they are counted in."""
+    """Turn sample weights into integers, and return the unit they are counted in."""
     if sample_weight is None:
         return np.ones(n_rows, dtype=np.int64), 1.0
     weights = np.asarray(sample_weight)

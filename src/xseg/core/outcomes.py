@@ -28,7 +28,7 @@ class Outcome:
     value: str | None = None
 
     def __str__(self) -> str:
-        """Give the estimate and its interval in one line."""
+        """Return the estimate and its interval in one line."""
         if self.value is None:
             return f"{self.estimate:.4g} ({self.low:.4g} to {self.high:.4g})"
         return f"{self.value} {self.estimate:.1%} ({self.low:.1%} to {self.high:.1%})"

@@ -15,9 +15,9 @@ from xseg.core.tree import ThresholdTree
 
 __all__ = ["Profile", "ProfileCounts"]
 
-_FEWEST_CODES = 2
-_MOST = 0.6
-_MOST_TYPICAL = 3
+_MIN_CODES = 2
+_TYPICAL_SHARE = 0.6
+_MAX_TYPICAL = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,17 +49,17 @@ class Profile:
         return np.asarray(self.counts.sum(axis=0))
 
     def known(self, feature: int) -> float:
-        """Give the weight of the people whose value of a feature is known."""
+        """Return the weight of the people whose value of a feature is known."""
         return float(self.population[feature, :MISSING].sum() / self.unit)
 
     def shares_around(self, feature: int, code: int) -> tuple[float, float]:
-        """Give the shares of the people with a known value who have a lower code, and the same code."""
+        """Return the shares of the people with a known value who have a lower code, and the same code."""
         counts = self.population[feature, :MISSING]
         total = counts.sum()
         return (float(counts[:code].sum() / total), float(counts[code] / total)) if total else (0.0, 0.0)
 
     def mean_ranks(self) -> NDArray[np.float64]:
-        """Give the mean rank, 0 to 1, of each segment's people in each feature, shape (n_segments, n_features)."""
+        """Return the mean rank, 0 to 1, of each segment's people in each feature, shape (n_segments, n_features)."""
         population = self.population[:, :MISSING].astype(np.float64)
         totals = np.maximum(population.sum(axis=1, keepdims=True), 1)
         ranks = (np.cumsum(population, axis=1) - population / 2) / totals
@@ -68,7 +68,7 @@ class Profile:
         return np.asarray(np.divide(sums, known.sum(axis=2), out=np.full(sums.shape, 0.5), where=known.sum(axis=2) > 0))
 
     def offsets(self) -> NDArray[np.float64]:
-        """Say how far each segment is from everyone in each feature, -0.5 to 0.5, shape (n_segments, n_features).
+        """Return how far each segment is from everyone in each feature, -0.5 to 0.5, shape (n_segments, n_features).
 
         Of ordered values this is the mean rank less a half; of categories half the largest excess of a share.
         """
@@ -82,7 +82,7 @@ class Profile:
         return offsets
 
     def typical(self, feature: int, segment: int | None = None) -> int:
-        """Give the code of the middle person (for ordered values) or the commonest code; 255 if none is known."""
+        """Return the code of the middle person (for ordered values) or the commonest code; 255 if none is known."""
         counts = self.population[feature] if segment is None else self.counts[segment, feature]
         known = counts[:MISSING]
         if not known.any():
@@ -92,7 +92,7 @@ class Profile:
         return int(np.searchsorted(np.cumsum(known), known.sum() / 2))
 
     def middle_half(self, feature: int, segment: int) -> NDArray[np.bool_] | None:
-        """Give the codes that are typical of a segment, shape (256,); None if none are.
+        """Return the codes that are typical of a segment, shape (256,); None if none are.
 
         Of ordered values these are the codes from the lower to the upper quartile; of categories the commonest ones
         that together make three fifths, if they are at most three and not all there are.
@@ -100,7 +100,7 @@ class Profile:
         known = self.counts[segment, feature, :MISSING]
         total, bins = known.sum(), self.bins[feature]
         inside = np.zeros(N_CODES, dtype=bool)
-        if total == 0 or bins.n_codes < _FEWEST_CODES:
+        if total == 0 or bins.n_codes < _MIN_CODES:
             return None
         if bins.is_ordered and bins.feature.kind is not Kind.BOOLEAN:
             reached = np.cumsum(known)
@@ -108,8 +108,8 @@ class Profile:
             inside[low : high + 1] = True
         else:
             order = np.argsort(-known, kind="stable")
-            needed = int(np.searchsorted(np.cumsum(known[order]), total * _MOST)) + 1
-            if needed > _MOST_TYPICAL:
+            needed = int(np.searchsorted(np.cumsum(known[order]), total * _TYPICAL_SHARE)) + 1
+            if needed > _MAX_TYPICAL:
                 return None
             inside[order[:needed]] = True
         return None if inside[: bins.n_codes].all() else inside

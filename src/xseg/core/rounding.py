@@ -8,7 +8,7 @@ _LEADING_DIGITS = (5, 2, 1)
 
 
 def roundest(low: float, high: float) -> float:
-    """Give the number in ``(low, high]`` that is a multiple of the largest step 1, 2 or 5 times a power of ten.
+    """Return the number in ``(low, high]`` that is a multiple of the largest step 1, 2 or 5 times a power of ten.
 
     Among several multiples of that step the one nearest the middle wins.
 
@@ -41,7 +41,7 @@ def roundest(low: float, high: float) -> float:
 
 
 def middle(low: float, high: float) -> float:
-    """Give the middle of an interval, or its upper end if no number lies between."""
+    """Return the middle of an interval, or its upper end if no number lies between."""
     between = low / 2 + high / 2
     return between if low < between <= high else high
 

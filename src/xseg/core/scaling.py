@@ -91,7 +91,7 @@ def choose_embedding(
     power: int = 2,
     min_weight: int = 1,
 ) -> Embedding:
-    """Give the metric space.
+    """Return the metric space.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def _code_counts(
     mean: dict[int, float],
     add: Callable[[RawStatistic], RawStatistic],
 ) -> list[NDArray[np.float64]]:
-    """Give the weight of each code, as far as this scaling needs it."""
+    """Return the weight of each code, as far as this scaling needs it."""
     if scaling in {"robust", "quantile"}:
         added = add(CodeCounts(bins))
         assert isinstance(added, CodeCounts)
@@ -180,7 +180,7 @@ def _code_counts(
 
 
 def _positions(kind: Kind, counts: NDArray[np.float64], scaling: str) -> NDArray[np.float64]:
-    """Give where the codes of a category stand: one-hot over sqrt 2, or along a line if they are ordered."""
+    """Return where the codes of a category stand: one-hot over sqrt 2, or along a line if they are ordered."""
     if kind is Kind.CATEGORY:
         return np.asarray(np.eye(len(counts)) / np.sqrt(2))
     rank = np.arange(len(counts), dtype=np.float64)
@@ -194,7 +194,7 @@ def _positions(kind: Kind, counts: NDArray[np.float64], scaling: str) -> NDArray
 
 
 def _mid_ranks(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the share of people below the middle of each code, in standard deviations of a uniform rank."""
+    """Return the share of people below the middle of each code, in standard deviations of a uniform rank."""
     reached = np.cumsum(counts) - counts / 2
     return np.asarray((reached / counts.sum() - 0.5) / _UNIFORM_DEVIATION)
 
@@ -202,7 +202,7 @@ def _mid_ranks(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 def _median_and_range(
     thresholds: NDArray[np.float64], counts: NDArray[np.float64], summary: NumberSummary, deviation: float
 ) -> tuple[float, float]:
-    """Give the median and a scale: the interquartile range as the deviation of a normal distribution that has it."""
+    """Return the median and a scale: the interquartile range as the deviation of a normal distribution that has it."""
     edges = np.concatenate([[summary.low], thresholds, [summary.high]])
     reached = np.concatenate([[0.0], np.cumsum(counts)]) / counts.sum()
     lower, median, upper = np.interp([0.25, 0.5, 0.75], reached, edges)

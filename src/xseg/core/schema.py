@@ -91,7 +91,7 @@ class Schema:
         return tuple(feature.name for feature in self.features)
 
     def index(self, name: str) -> int:
-        """Give the position of the column called `name`."""
+        """Return the position of the column called `name`."""
         try:
             return self.names.index(name)
         except ValueError:
@@ -100,7 +100,7 @@ class Schema:
 
 
 def suggestion(name: object, names: Sequence[str]) -> str:
-    """Say which of `names` may have been meant, or which there are."""
+    """Return which of `names` may have been meant, or which there are."""
     close = get_close_matches(str(name), names, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"

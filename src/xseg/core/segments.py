@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Segment", "Segments"]
 
-_LEAST_OFFSET = 0.03
-_MOST_TYPICAL = 3
+_MIN_OFFSET = 0.03
+_MAX_TYPICAL = 3
 _CELL = "text-align:left;vertical-align:top;padding:0.3em 0.9em"
 
 
@@ -63,14 +63,14 @@ class Segment:
         return "; or ".join(map(str, self.rules))
 
     def _typical(self) -> str:
-        """Say where the middle half of its people are in the features in which it differs most."""
+        """Return where the middle half of its people are in the features in which it differs most."""
         offsets = np.abs(self.profile.offsets()[self.index])
         conditions = []
         for j in np.argsort(-offsets, kind="stable"):
             inside = self.profile.middle_half(int(j), self.index)
-            if inside is not None and offsets[j] > _LEAST_OFFSET:
+            if inside is not None and offsets[j] > _MIN_OFFSET:
                 conditions.append(str(condition_of(self.profile.bins[j], inside)))
-        return f"typically {'; '.join(conditions[:_MOST_TYPICAL])}" if conditions else "close to everyone"
+        return f"typically {'; '.join(conditions[:_MAX_TYPICAL])}" if conditions else "close to everyone"
 
 
 class Segments(Sequence[Segment]):
@@ -108,7 +108,7 @@ class Segments(Sequence[Segment]):
         return tuple(segment.name for segment in self)
 
     def position(self, segment: int | str) -> int:
-        """Give the index of a segment, named or numbered."""
+        """Return the index of a segment, named or numbered."""
         if isinstance(segment, str):
             if segment not in self.names:
                 message = f"there is no segment {segment!r}{suggestion(segment, self.names)}"
@@ -120,7 +120,7 @@ class Segments(Sequence[Segment]):
         return int(segment)
 
     def to_frame(self) -> "pd.DataFrame":
-        """Give name, size, share, rule, and outcome with its interval if there is one, of each segment as a table."""
+        """Return name, size, share, rule, and outcome with its interval if there is one, of each segment as a table."""
         import pandas as pd
 
         rows = [(s.name, s.size, s.share, s.rule) for s in self]

@@ -40,7 +40,7 @@ class Statistic(Protocol[B_contra]):
     """A sum over rows, in the making."""
 
     def empty(self) -> Self:
-        """Give a statistic of the same kind over no rows."""
+        """Return a statistic of the same kind over no rows."""
         ...
 
     def add(self, block: B_contra, /) -> None:

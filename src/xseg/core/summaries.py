@@ -241,7 +241,7 @@ class CellSplit:
 
 
 def split_part(values: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Give which of the 256 equal parts of ``[low, high]`` each value lies in."""
+    """Return which of the 256 equal parts of ``[low, high]`` each value lies in."""
     part = ((values - low) / (high - low) * N_SPLITS).astype(np.int64)
     return np.minimum(part, N_SPLITS - 1)
 
@@ -277,7 +277,7 @@ class Moments:
         self.squares += other.squares
 
     def mean_and_deviation(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Give the mean and the standard deviation of each column, in its own units."""
+        """Return the mean and the standard deviation of each column, in its own units."""
         centers = np.array([center for _, center, _ in self.columns])
         radii = np.array([radius for _, _, radius in self.columns])
         with np.errstate(invalid="ignore"):

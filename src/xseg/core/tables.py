@@ -55,7 +55,7 @@ class Column:
         return values
 
     def infinite(self, row: int) -> DataError:
-        """Give the error that says an infinity was found."""
+        """Return the error that says an infinity was found."""
         message = (
             f"column {self.name!r} holds an infinite value (inf) in row {row}; "
             "replace it by a number, or by NaN if it is not known"
@@ -83,13 +83,13 @@ class Table:
         return tuple(column.name for column in self.columns)
 
     def rows(self, start: int, stop: int) -> "Table":
-        """Give a block of consecutive rows, without copying."""
+        """Return a block of consecutive rows, without copying."""
         stop = min(stop, self.n_rows)
         columns = tuple(replace(column, values=column.values[start:stop]) for column in self.columns)
         return Table(columns, stop - start, self.named)
 
     def take(self, rows: NDArray[np.signedinteger[Any]]) -> "Table":
-        """Give some rows, in the order given."""
+        """Return some rows, in the order given."""
         columns = tuple(replace(column, values=column.values[rows]) for column in self.columns)
         return Table(columns, len(rows), self.named)
 
@@ -397,7 +397,7 @@ def match_columns(table: Table, names: Sequence[str]) -> Table:
 
 
 def raw_values(table: Table) -> NDArray[Any]:
-    """Give the rows as one array: numbers if all columns are numbers, objects otherwise."""
+    """Return the rows as one array: numbers if all columns are numbers, objects otherwise."""
     if all(column.kind.is_numeric for column in table.columns):
         by_column = np.empty((len(table.columns), len(table)))
         for j, column in enumerate(table.columns):

@@ -83,13 +83,13 @@ class ThresholdTree:
         return thresholds
 
     def apply(self, codes: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """Give the leaf of each row of codes."""
+        """Return the leaf of each row of codes."""
         nodes = np.empty(len(codes), dtype=np.int32)
         find_nodes(codes, self.feature, self.goes_left, self.left, self.right, np.zeros(len(codes), np.int32), nodes)
         return nodes
 
     def predict(self, codes: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """Give the segment of each row of codes."""
+        """Return the segment of each row of codes."""
         return self.segment[self.apply(codes)]
 
     @cached_property
@@ -98,7 +98,7 @@ class ThresholdTree:
         return np.unique(self.feature[self.feature != LEAF]).astype(np.int64)
 
     def boxes(self) -> Boxes:
-        """Give the leaves as boxes, in the order of `leaves`."""
+        """Return the leaves as boxes, in the order of `leaves`."""
         inside = np.ones((self.n_nodes, len(self.bins), N_CODES), dtype=bool)
         for node in np.flatnonzero(self.feature != LEAF):
             left, right, feature = self.left[node], self.right[node], self.feature[node]
@@ -108,7 +108,7 @@ class ThresholdTree:
         return Boxes(self.bins, inside[self.leaves], self.segment[self.leaves])
 
     def reduced(self) -> "ThresholdTree":
-        """Give the same tree over bins that keep only the thresholds its nodes use."""
+        """Return the same tree over bins that keep only the thresholds its nodes use."""
         bins = list(self.bins.features)
         goes_left = self.goes_left.copy()
         thresholds = self.threshold

@@ -97,7 +97,7 @@ class Environment(YamlFile):
         return hashlib.sha256(text.encode()).hexdigest()
 
     def differences(self) -> tuple[str, ...]:
-        """Say what is not here as it is approved.
+        """Return what is not here as it is approved.
 
         Returns
         -------
@@ -107,7 +107,7 @@ class Environment(YamlFile):
         return tuple(self._found())
 
     def check(self) -> None:
-        """Refuse any other place.
+        """Raise an error for any other place.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class Environment(YamlFile):
             raise OutsideEnvironmentError("\n  ".join([heading, *differences]))
 
     def active(self) -> AbstractContextManager["Environment"]:
-        """Let `fit` and `save` run nowhere else until the block ends.
+        """Allow `fit` and `save` to run nowhere else until the block ends.
 
         That holds in all threads of this process and in the processes that are started inside of the block, such as
         those of joblib. Processes that joblib started before are not reached, and a warning says so. For a whole run
@@ -145,7 +145,7 @@ class Environment(YamlFile):
         return active(self)
 
     def override(self, *, by: str, reason: str, log: str | os.PathLike[str]) -> AbstractContextManager[None]:
-        """Let `fit` and `save` run outside the environment until the block ends, and log each time they do.
+        """Allow `fit` and `save` to run outside the environment until the block ends, and log each time they do.
 
         Parameters
         ----------

@@ -15,7 +15,7 @@ _VARIABLE = "XSEG_ENVIRONMENT"
 
 
 def require_environment(action: str) -> None:
-    """Refuse something outside of the environments that are active, or log who answers for it.
+    """Raise an error for something outside of the environments that are active, or log who answers for it.
 
     Parameters
     ----------
@@ -68,6 +68,6 @@ def _inherited() -> tuple[Place, ...]:
 
 
 def _named() -> tuple[Place, ...]:
-    """Give the environment that the variable names."""
+    """Return the environment that the variable names."""
     path = os.environ.get(_VARIABLE, "").strip()
     return (Environment.load(path),) if path else ()

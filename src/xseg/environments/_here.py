@@ -13,17 +13,17 @@ REGION = "XSEG_DATA_REGION"
 
 
 def host() -> str:
-    """Give the name of this machine."""
+    """Return the name of this machine."""
     return platform.node()
 
 
 def data_region() -> str | None:
-    """Give the region that the environment variable ``XSEG_DATA_REGION`` names."""
+    """Return the region that the environment variable ``XSEG_DATA_REGION`` names."""
     return os.environ.get(REGION, "").strip() or None
 
 
 def packages_digest() -> str:
-    """Give the SHA-256 of the names and versions of all installed packages, in hexadecimal.
+    """Return the SHA-256 of the names and versions of all installed packages, in hexadecimal.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def packages_digest() -> str:
 
 
 def file_digest(path: str) -> str | None:
-    """Give the SHA-256 of a file; None if it cannot be read."""
+    """Return the SHA-256 of a file; None if it cannot be read."""
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except (OSError, ValueError):

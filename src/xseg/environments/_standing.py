@@ -31,7 +31,7 @@ class Place(Protocol):
         """Return what it says as plain data."""
 
     def differences(self) -> tuple[str, ...]:
-        """Say what is not here as it should be."""
+        """Return what is not here as it should be."""
 
 
 P = TypeVar("P", bound=Place)
@@ -60,7 +60,7 @@ _waivers: list[Waiver] = []
 
 @contextmanager
 def active(environment: P) -> Iterator[P]:
-    """Let an environment count, here and in the processes that are started inside of the block."""
+    """Activate an environment, here and in the processes that are started inside of the block."""
     _warn_of_running_workers()
     with _lock:
         _active.append(environment)
@@ -97,7 +97,7 @@ def _warn_of_running_workers() -> None:
 
 @contextmanager
 def waived(waiver: Waiver) -> Iterator[None]:
-    """Let somebody answer for going around an environment."""
+    """Record who answers for running outside an environment."""
     for name in ("by", "reason"):
         said = getattr(waiver, name)
         if not isinstance(said, str) or not said.strip():
@@ -113,6 +113,6 @@ def waived(waiver: Waiver) -> Iterator[None]:
 
 
 def standing() -> tuple[tuple[Place, ...], tuple[Waiver, ...]]:
-    """Give the environments that count, and who answers for going around one; the latest last."""
+    """Return the environments that count, and who answers for going around one; the latest last."""
     with _lock:
         return tuple(_active), tuple(_waivers)

@@ -44,7 +44,7 @@ class AdditiveExplainer:
         self._parts = (scores.embedding.coordinates, scores.embedding.looked_up, scores.curves, scores.tables)
 
     def base_values(self) -> NDArray[np.float64]:
-        """Give the mean score of the background in each segment, shape (n_segments,)."""
+        """Return the mean score of the background in each segment, shape (n_segments,)."""
         return np.asarray(self.model.scores.bias + self.means.sum(axis=0))
 
     def explain_targets(self, table: Table, targets: NDArray[np.int64] | None, n_workers: int) -> Explained:

@@ -16,7 +16,7 @@ from xseg.explanations._moves import CATEGORY_COST, RESOLUTION, Found, Moves, Ob
 __all__ = ["AdditiveMoves"]
 
 _STEPS = 32
-_MOST_NODES = 300
+_MAX_NODES = 300
 
 
 class AdditiveMoves:
@@ -57,7 +57,7 @@ class AdditiveMoves:
         )
 
     def own(self, table: Table) -> NDArray[np.int64]:
-        """Give the segment each row is in."""
+        """Return the segment each row is in."""
         return np.asarray(self.model.score(table).argmax(axis=1), dtype=np.int64)
 
     def solve(
@@ -67,7 +67,7 @@ class AdditiveMoves:
         targets: NDArray[np.int64],
         n_workers: int,
     ) -> Found:
-        """Give the cheapest change of each row into its target (-1: any segment but its own)."""
+        """Return the cheapest change of each row into its target (-1: any segment but its own)."""
         used = np.ascontiguousarray(values[:, self.used])
         codes = self._codes(used)
         moved, reached = np.empty_like(used), np.empty(len(used), dtype=np.int64)
@@ -88,7 +88,7 @@ class AdditiveMoves:
                 CATEGORY_COST,
                 own[rows],
                 targets[rows],
-                _MOST_NODES,
+                _MAX_NODES,
                 (moved[rows], reached[rows], cost[rows], proven[rows]),
             )
 
@@ -104,16 +104,16 @@ class AdditiveMoves:
         )
 
     def asks(self, place: int, j: int, rises: bool) -> None:
-        """Give nothing: how far one feature must go depends on the others."""
+        """Return nothing: how far one feature must go depends on the others."""
         del place, j, rises
 
     def obstacles(self, values: NDArray[np.float64], own: int, target: int) -> tuple[Obstacle, ...]:
-        """Give nothing: there is no box to be kept out of."""
+        """Return nothing: there is no box to be kept out of."""
         del values, own, target
         return ()
 
     def _codes(self, used: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Give the codes of values of the used features."""
+        """Return the codes of values of the used features."""
         codes = np.empty(used.shape, dtype=np.uint8)
         for f, j in enumerate(self.used.tolist()):
             column = used[:, f]
@@ -186,7 +186,7 @@ class AdditiveMoves:
                 stops[1, first - 1] = ends[1]
 
     def _all_parts(self) -> NDArray[np.float64]:
-        """Give what each feature adds to each score where it may end, shape (n_used, 2, 255, n_segments)."""
+        """Return what each feature adds to each score where it may end, shape (n_used, 2, 255, n_segments)."""
         scores, n = self.model.scores, self.n_coordinates
         parts = np.zeros((*self.stops.shape, len(scores)))
         embedding = scores.embedding

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["explain_agnostic"]
 
-MOST_EXACT_FEATURES = 10
-MOST_BACKGROUND = 100
+MAX_EXACT_FEATURES = 10
+MAX_BACKGROUND = 100
 _ROWS_AT_ONCE = 2**16
 _SECONDS_UNSEEN = 2.0
 
@@ -122,7 +122,7 @@ def explain_agnostic(
     blends, outputs = Blends(rows, known), outputs_of(model, known, rows)
     explained, of_background = outputs.ask(rows), outputs.ask(known)
     n_features = len(table.columns)
-    repeats = _repeats(weights, n_repeats, random_state, enumerated=n_features <= MOST_EXACT_FEATURES)
+    repeats = _repeats(weights, n_repeats, random_state, enumerated=n_features <= MAX_EXACT_FEATURES)
     base = np.mean([repeat.shares @ of_background[repeat.rows] for repeat in repeats], axis=0)
     own = explained.argmax(axis=1) if of == "own" else None
     chosen = None if of in ("own", "all") else outputs.position(of)
@@ -179,9 +179,9 @@ def _repeats(weights: NDArray[np.int64], n_repeats: int, random_state: int, *, e
     shares = weights[counted] / weights.sum()
     generators = [np.random.default_rng(seed) for seed in np.random.SeedSequence(random_state).spawn(n_repeats)]
     seeds = [None if enumerated else int(generator.integers(2**32)) for generator in generators]
-    if len(counted) <= MOST_BACKGROUND:
+    if len(counted) <= MAX_BACKGROUND:
         return [_Repeat(counted, shares, seed) for seed in (seeds[:1] if enumerated else seeds)]
-    n_rows = max(1, MOST_BACKGROUND // n_repeats) if enumerated else MOST_BACKGROUND
+    n_rows = max(1, MAX_BACKGROUND // n_repeats) if enumerated else MAX_BACKGROUND
     even = np.full(n_rows, 1 / n_rows)
     return [
         _Repeat(generator.choice(counted, n_rows, p=shares), even, seed)
@@ -204,7 +204,7 @@ class _Game:
         }
 
     def __call__(self, coalitions: Values) -> Values:
-        """Give the worth of each coalition, shape (n_coalitions, n_groups)."""
+        """Return the worth of each coalition, shape (n_coalitions, n_groups)."""
         known = coalitions > 0
         new = [mask for mask in np.unique(known, axis=0) if mask.tobytes() not in self._worth]
         n_background = len(self.repeat.rows)
@@ -217,7 +217,7 @@ class _Game:
         return np.array([self._worth[mask.tobytes()] for mask in known])
 
     def values(self) -> Values:
-        """Give the Shapley values, shape (n_features, n_groups): exact ones, or those along one permutation."""
+        """Return the Shapley values, shape (n_features, n_groups): exact ones, or those along one permutation."""
         import_shap()
         import shap
 
@@ -235,7 +235,7 @@ class _Game:
 
 @contextmanager
 def _numpy_seed_restored() -> Iterator[None]:
-    """Leave numpy's global generator as it was: shap seeds it."""
+    """Restore numpy's global generator afterwards: shap seeds it."""
     state = np.random.get_state()  # noqa: NPY002 - this is the one that shap draws from
     try:
         yield

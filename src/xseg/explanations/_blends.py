@@ -30,7 +30,7 @@ class Blends:
         self._take = _taker(X, background)
 
     def of(self, row: int, known: NDArray[np.bool_], background: NDArray[np.intp]) -> Any:
-        """Give the blends of a row, all background rows for each coalition.
+        """Return the blends of a row, all background rows for each coalition.
 
         Parameters
         ----------
@@ -51,7 +51,7 @@ class Blends:
 
 
 def as_fitted(model: Any, X: Any, what: str) -> Any:
-    """Give rows as the model knows them: with column names if it was fitted with names, without if not."""
+    """Return rows as the model knows them: with column names if it was fitted with names, without if not."""
     table = read_table(X)
     names = getattr(model, "feature_names_in_", None)
     n_features = getattr(model, "n_features_in_", len(table.columns))
@@ -66,7 +66,7 @@ def as_fitted(model: Any, X: Any, what: str) -> Any:
 
 
 def _taker(X: Any, background: Any) -> Callable[[NDArray[np.intp]], Any]:
-    """Give a function from the row each value comes from to a table; background rows come after the others."""
+    """Return a function from the row each value comes from to a table; background rows come after the others."""
     if isinstance(X, np.ndarray) and isinstance(background, np.ndarray) and X.shape[1:] == background.shape[1:]:
         both = np.concatenate([X, background])
         columns = np.arange(both.shape[1])

@@ -59,7 +59,7 @@ class BoxMoves:
         )
 
     def own(self, table: Table) -> NDArray[np.int64]:
-        """Give the segment each row is in."""
+        """Return the segment each row is in."""
         tests = self._tests
         codes = self.boxes.bins.encode(table, tests.features.tolist())
         return self.boxes.segment[tests.find(codes)].astype(np.int64)
@@ -75,7 +75,7 @@ class BoxMoves:
         targets: NDArray[np.int64],
         n_workers: int,
     ) -> Found:
-        """Give the cheapest change of each row into its target (-1: any segment but its own)."""
+        """Return the cheapest change of each row into its target (-1: any segment but its own)."""
         boxes, cost = self.nearest(values, own, targets, n_workers)
         reached = np.where(boxes >= 0, self.boxes.segment[boxes].astype(np.int64), -1)
         return Found(self.moved(values, boxes), reached, cost, np.ones(len(values), dtype=bool), boxes)
@@ -83,7 +83,7 @@ class BoxMoves:
     def nearest(
         self, values: NDArray[np.float64], own: NDArray[np.int64], targets: NDArray[np.int64], n_workers: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Give the cheapest box of each row's target (-1: any but its own) and its cost; -1 where there is none."""
+        """Return the cheapest box of each row's target (-1: any but its own) and its cost; -1 where there is none."""
         boxes, cost = np.empty(len(values), dtype=np.int64), np.empty(len(values))
         segment = self.boxes.segment.astype(np.int64)
 
@@ -94,7 +94,7 @@ class BoxMoves:
         return boxes, cost
 
     def moved(self, values: NDArray[np.float64], boxes: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Give the rows as they are in their boxes; where there is none they stay."""
+        """Return the rows as they are in their boxes; where there is none they stay."""
         out = values.copy()
         for box in np.unique(boxes[boxes >= 0]).tolist():
             rows = np.flatnonzero(boxes == box)
@@ -111,7 +111,7 @@ class BoxMoves:
         return out
 
     def asks(self, place: int, j: int, rises: bool) -> tuple[str, float] | None:
-        """Say what a box asks of a number that rises, or falls, into it: a relation and a threshold."""
+        """Return what a box asks of a number that rises, or falls, into it: a relation and a threshold."""
         if self.bins[j].feature.kind is not Kind.NUMBER:
             return None
         end = float(self.ends[place, j, 0 if rises else 1])
@@ -121,13 +121,13 @@ class BoxMoves:
         return (">" if rises else "<="), named
 
     def obstacles(self, values: NDArray[np.float64], own: int, target: int) -> tuple[Obstacle, ...]:
-        """Say for one row what blocks the way into each box of its target."""
+        """Return for one row what blocks the way into each box of its target."""
         segment = self.boxes.segment
         wanted = np.flatnonzero(segment == target if target >= 0 else segment != own)
         return tuple(self._obstacle(values, int(box)) for box in wanted)
 
     def failing(self, values: NDArray[np.float64], box: int) -> list[int]:
-        """Give the features whose tests a row fails."""
+        """Return the features whose tests a row fails."""
         costs = np.empty(self.tested.shape[1])
         box_costs(values, box, *self._tables, costs)
         return [int(j) for j, cost in zip(self.tested[box], costs[: self.n_tested[box]], strict=False) if cost > 0]
@@ -152,7 +152,7 @@ class BoxMoves:
         return "direction" if known.any() else "no value"
 
     def _all_ends(self, tests: list[NDArray[np.int64]]) -> NDArray[np.float64]:
-        """Give low, high, up and down of each box and number, shape (n_boxes, n_features, 4)."""
+        """Return low, high, up and down of each box and number, shape (n_boxes, n_features, 4)."""
         ends = np.zeros((len(tests), len(self.boxes.bins), 4))
         for box, features in enumerate(tests):
             for j in features[self.place[features] < 0].tolist():
@@ -167,7 +167,7 @@ class BoxMoves:
         return ends
 
     def _all_choices(self, by_code: list[int]) -> NDArray[np.int64]:
-        """Give the code that each code of a category changes to, shape (n_boxes, n_categories, 256)."""
+        """Return the code that each code of a category changes to, shape (n_boxes, n_categories, 256)."""
         choices = np.full((len(self.boxes), len(by_code), N_CODES), -1, dtype=np.int64)
         for box, inside in enumerate(self.boxes.inside):
             for place, j in enumerate(by_code):
@@ -177,7 +177,7 @@ class BoxMoves:
         return choices
 
     def _choice(self, j: int, own: int, inside: NDArray[np.int64]) -> int:
-        """Give the nearest code of an ordered category, the commonest of another; -1 if none is allowed."""
+        """Return the nearest code of an ordered category, the commonest of another; -1 if none is allowed."""
         allowed = self.moves.allowed(j, own, inside)
         if not len(allowed):
             return -1

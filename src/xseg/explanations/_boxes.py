@@ -66,7 +66,7 @@ class BoxExplainer:
         self._dense = self._tables([_every_pattern(width) for width in widths])
 
     def base_values(self) -> NDArray[np.float64]:
-        """Give the share of the background in each segment, shape (n_segments,)."""
+        """Return the share of the background in each segment, shape (n_segments,)."""
         base = np.zeros(self.n_segments)
         for box, patterns in enumerate(self.background):
             base[self.segment[box]] += patterns.weight[patterns.pattern == 0].sum() / patterns.weight.sum()
@@ -187,12 +187,12 @@ def population_explainer(model: BoxModel, sources: NDArray[np.int64] | None, n_c
 
 
 def _every_pattern(width: int) -> NDArray[np.uint32]:
-    """Give the patterns of a box that are worth listing beforehand; none for a box with many tests."""
+    """Return the patterns of a box that are worth listing beforehand; none for a box with many tests."""
     return np.arange(2**width if width <= _DENSE_TESTS else 0, dtype=np.uint32)
 
 
 def shapley_weights(n_tests: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the Shapley weights by how many tests the background alone and the row alone fail."""
+    """Return the Shapley weights by how many tests the background alone and the row alone fail."""
     gain, loss = np.zeros((n_tests + 1, n_tests + 1)), np.zeros((n_tests + 1, n_tests + 1))
     for a in range(n_tests + 1):
         for b in range(n_tests + 1 - a):

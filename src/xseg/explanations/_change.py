@@ -187,7 +187,7 @@ def _score_changes(segmenter: Any, route: Route, then: Table, now: Table, n_colu
 
 
 def _without_ids(rows: Any, ids: str | None, side: str) -> tuple[Any, NDArray[Any] | None]:
-    """Take the column of ids off a table."""
+    """Remove the column of ids from a table."""
     if ids is None:
         return rows, None
     frame = nw.from_native(rows, pass_through=True)
@@ -215,7 +215,7 @@ def _checked(who: NDArray[Any], ids: str, side: str) -> NDArray[Any]:
 def _aligned(
     were: NDArray[Any] | None, are: NDArray[Any] | None, n_before: int, n_after: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give where everybody who is in both tables stands in each."""
+    """Return where everybody who is in both tables stands in each."""
     if were is None or are is None:
         if n_before != n_after:
             message = (

@@ -108,7 +108,7 @@ def changed_rows(
 
 
 def _like(old: Any, values: list[Any]) -> Any:
-    """Give a column of values that is what the old one is: ordered categories stay ordered."""
+    """Return a column of values that is what the old one is: ordered categories stay ordered."""
     import pandas as pd
 
     if isinstance(old.dtype, pd.CategoricalDtype):
@@ -139,7 +139,7 @@ def changes_of(
 
 
 def _told(bins: FeatureBins, values: NDArray[np.float64]) -> list[Any]:
-    """Give values as people write them."""
+    """Return values as people write them."""
     if not bins.feature.kind.is_numeric:
         return [bins.categories[int(code)] for code in values]
     if bins.feature.kind is Kind.BOOLEAN:
@@ -151,7 +151,7 @@ def _told(bins: FeatureBins, values: NDArray[np.float64]) -> list[Any]:
 
 
 def _threshold(bins: FeatureBins, relation: str, value: float) -> Any:
-    """Give a threshold as people write it: of whole numbers, those below 2.5 are those below 3."""
+    """Return a threshold as people write it: of whole numbers, those below 2.5 are those below 3."""
     whole = bins.feature.integral and relation in {">=", "<"}
     return _told(bins, np.array([np.ceil(value) if whole else value]))[0]
 

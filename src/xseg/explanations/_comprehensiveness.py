@@ -17,7 +17,7 @@ _NEGLIGIBLE = 1e-12
 
 
 def comprehensiveness(segmenter: Any, X: Any, n_reasons: int = 4) -> float:
-    """Give the share of rows that leave their segment once their reasons are made what is typical of the others.
+    """Return the share of rows that leave their segment once their reasons are made what is typical of the others.
 
     A reason counts if the segment hangs on it: where the strongest features of a row are set to the middle (the
     commonest category) of everybody who is *not* in its segment, the row should no longer be in it.
@@ -75,7 +75,7 @@ def comprehensiveness(segmenter: Any, X: Any, n_reasons: int = 4) -> float:
 
 
 def _typical(table: Table, rows: NDArray[np.bool_]) -> list[Any]:
-    """Give what is typical of some rows: the middle value, or the commonest category."""
+    """Return what is typical of some rows: the middle value, or the commonest category."""
     return [_middle(column, rows) for column in table.columns]
 
 

@@ -64,7 +64,7 @@ class Contrast:
         return len(self.values)
 
     def explanation(self) -> "shap.Explanation":
-        """Give the same as a `shap.Explanation`, which every shap plot takes."""
+        """Return the same as a `shap.Explanation`, which every shap plot takes."""
         import_shap()
         import shap
 

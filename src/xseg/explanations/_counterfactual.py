@@ -120,7 +120,7 @@ class Counterfactuals:
         return tuple(blocked)
 
     def recourse(self, row: int) -> Recourse:
-        """Give what the person in one row can do, as facts.
+        """Return what the person in one row can do, as facts.
 
         Parameters
         ----------
@@ -154,7 +154,7 @@ def counterfactual(
     direction: Mapping[str, str] | None = None,
     cost: str = "scaled-l1",
 ) -> Counterfactuals:
-    """Give the cheapest change of each row that moves it into another segment.
+    """Return the cheapest change of each row that moves it into another segment.
 
     A change of a number costs its size over the feature's scale, the interquartile range of the population the
     segmenter was fitted on (its standard deviation where half of the people share a value). A category, ordered or

@@ -192,7 +192,7 @@ _FAMILIES: dict[type, Callable[[Any, Route, int, Table | None, NDArray[np.int64]
 
 
 def check_explainable(segmenter: Any) -> None:
-    """Refuse what is not fitted, and what has no exact explanation."""
+    """Raise an error for what is not fitted, and what has no exact explanation."""
     model = getattr(segmenter, "model_", None)
     if model is None and hasattr(segmenter, "_check_fitted"):
         segmenter._check_fitted()

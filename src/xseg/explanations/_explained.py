@@ -39,7 +39,7 @@ class Explainer(Protocol):
     """Explains the rows of one fitted model; each family of models has one."""
 
     def base_values(self) -> NDArray[np.float64]:
-        """Give what is known of nobody, shape (n_segments,)."""
+        """Return what is known of nobody, shape (n_segments,)."""
         ...
 
     def explain_targets(self, table: Table, targets: NDArray[np.int64] | None, n_workers: int) -> Explained:

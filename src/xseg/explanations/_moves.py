@@ -87,7 +87,7 @@ class Moves:
         return moves
 
     def ends(self, j: int, low: float, high: float) -> tuple[float, float]:
-        """Give the values where a number that comes from below or from above first is in ``[low, high)``.
+        """Return the values where a number that comes from below or from above first is in ``[low, high)``.
 
         Parameters
         ----------
@@ -111,7 +111,7 @@ class Moves:
         return up if self.rises[j] else np.inf, down if self.falls[j] else -np.inf
 
     def obstacle(self, j: int, value: float, low: float, high: float) -> str:
-        """Say why a number cannot get into ``[low, high)``."""
+        """Return why a number cannot get into ``[low, high)``."""
         if np.isnan(value):
             return "missing"
         if self.frozen[j]:
@@ -123,7 +123,7 @@ class Moves:
         return "bounds" if first <= last else "no value"
 
     def allowed(self, j: int, own: float, codes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Give the codes of a category, of those given, that somebody with code `own` may change to."""
+        """Return the codes of a category, of those given, that somebody with code `own` may change to."""
         if self.frozen[j] or np.isnan(own):
             return codes[:0]
         if self.rises[j] and self.falls[j]:
@@ -180,7 +180,7 @@ class Mover(Protocol):
     bins: Bins
 
     def own(self, table: Table) -> NDArray[np.int64]:
-        """Give the segment each row is in."""
+        """Return the segment each row is in."""
         ...
 
     def solve(
@@ -190,15 +190,15 @@ class Mover(Protocol):
         targets: NDArray[np.int64],
         n_workers: int,
     ) -> Found:
-        """Give the cheapest change of each row into its target (-1: any segment but its own)."""
+        """Return the cheapest change of each row into its target (-1: any segment but its own)."""
         ...
 
     def asks(self, place: int, j: int, rises: bool) -> tuple[str, float] | None:
-        """Say what a place asks of a number that rises, or falls, into it: a relation and a threshold."""
+        """Return what a place asks of a number that rises, or falls, into it: a relation and a threshold."""
         ...
 
     def obstacles(self, values: NDArray[np.float64], own: int, target: int) -> "tuple[Obstacle, ...]":
-        """Say for one row what blocks its way."""
+        """Return for one row what blocks its way."""
         ...
 
 
@@ -223,7 +223,7 @@ class Obstacle:
 
 
 def spread(bins: FeatureBins, counts: NDArray[np.int64]) -> float:
-    """Give the scale of a feature: the interquartile range of the population.
+    """Return the scale of a feature: the interquartile range of the population.
 
     Where half of the people share a value it is the standard deviation of the codes' places, and 1 for categories,
     booleans and columns with one code.
@@ -241,7 +241,7 @@ def spread(bins: FeatureBins, counts: NDArray[np.int64]) -> float:
 
 
 def values_of(bins: Bins, table: Table) -> NDArray[np.float64]:
-    """Give raw numbers, and codes of categories, shape (n_rows, n_features).
+    """Return raw numbers, and codes of categories, shape (n_rows, n_features).
 
     NaN is missing; a category without a code of its own is 255.
     """
@@ -283,7 +283,7 @@ def _check_direction(feature: Feature, way: Any) -> None:
 
 
 def _just_below(value: float) -> float:
-    """Give the number before; nothing bounds what infinity bounds."""
+    """Return the number before; nothing bounds what infinity bounds."""
     return float(np.nextafter(value, -np.inf)) if np.isfinite(value) else value
 
 
@@ -300,5 +300,5 @@ def _readable_last(first: float, last: float, high: float, step: float) -> float
 
 
 def _rounder(first: float, last: float) -> float:
-    """Give the roundest number of ``[first, last]``."""
+    """Return the roundest number of ``[first, last]``."""
     return roundest(_just_below(first), last)

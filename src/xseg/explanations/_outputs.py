@@ -40,7 +40,7 @@ class Outputs:
         return [str(label) for label in self.labels]
 
     def position(self, of: str | int) -> int:
-        """Give the place of a group: by its label, or by its number where labels are text."""
+        """Return the place of a group: by its label, or by its number where labels are text."""
         if of in self.labels:
             return self.labels.index(of)
         if of in self.names:
@@ -143,7 +143,7 @@ def _memberships(model: Any, seen: Sequence[Any]) -> Outputs:
 
 
 def _scores(model: Any, seen: Sequence[Any]) -> Outputs:
-    """Take what a model transforms rows into as scores of groups; a clusterer gives distances, so minus those."""
+    """Return what a model transforms rows into as scores of groups; a clusterer gives distances, so minus those."""
     last = _last(model)
     if isinstance(last, OneToOneFeatureMixin):
         message = (

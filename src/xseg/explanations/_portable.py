@@ -27,7 +27,7 @@ from xseg.segmenters import check_segmenter
 __all__ = ["Freedom", "PortableModel", "Value", "portable_model"]
 
 Value = bool | float | str | None
-_MOST_NUMBERS = 60_000
+_MAX_NUMBERS = 60_000
 
 
 class Freedom(StrEnum):
@@ -44,7 +44,7 @@ class PortableModel(Protocol):
     used: tuple[int, ...]
 
     def narrowed(self, values: Mapping[int, Value], freedom: Mapping[int, Freedom]) -> dict[str, Any]:
-        """Give the model as plain data, with a feature for each of `used`.
+        """Return the model as plain data, with a feature for each of `used`.
 
         Parameters
         ----------
@@ -91,7 +91,7 @@ class _Cells:
     codes: list[int]
 
     def of(self, value: Value) -> int:
-        """Give the cell of a value."""
+        """Return the cell of a value."""
         missing = len(self.codes) - 1
         if value is None:
             return missing
@@ -100,7 +100,7 @@ class _Cells:
         return bisect_right(self.cuts, float(value))
 
     def facts(self, freedom: Freedom, value: Value, offered: Callable[[str], bool]) -> tuple[dict[str, Any], list[int]]:
-        """Give the feature as plain data, and the code of each of its cells."""
+        """Return the feature as plain data, and the code of each of its cells."""
         own = self.codes[self.of(value)]
         if freedom is Freedom.STAY:
             return {"missing": 0}, [own]
@@ -113,7 +113,7 @@ class _Cells:
 
 
 def _cells_of(bins: FeatureBins, effects: NDArray[Any]) -> _Cells:
-    """Give the cells of a feature whose codes have these effects, shape (256, n_effects)."""
+    """Return the cells of a feature whose codes have these effects, shape (256, n_effects)."""
     codes: list[int] = [0]
     cuts: list[float] = []
     cells: list[tuple[str, int]] = []
@@ -140,7 +140,7 @@ class _Offered:
         self.least = least
 
     def of(self, j: int) -> Callable[[str], bool]:
-        """Give the question for one feature."""
+        """Return the question for one feature."""
         counts = self.profile.population[j] / self.profile.unit
         names = self.profile.bins[j].categories
         common = {name for name, count in zip(names, counts[: len(names)].tolist(), strict=True) if count >= self.least}
@@ -162,12 +162,12 @@ class _Boxes:
         self.told = [segment.size >= least for segment in segmenter.segments_]
 
     def narrowed(self, values: Mapping[int, Value], freedom: Mapping[int, Freedom]) -> dict[str, Any]:
-        """Give the model as plain data."""
+        """Return the model as plain data."""
         pairs = {j: self.cells[j].facts(freedom[j], values[j], self.offered.of(j)) for j in self.used}
         codes = {j: codes for j, (_, codes) in pairs.items()}
         boxes = [self._box(box, codes) for box in range(len(self.inside))]
         size = sum(len(box["lines"]) for box in boxes)
-        if size > _MOST_NUMBERS:
+        if size > _MAX_NUMBERS:
             raise _too_large(size)
         base = self.explainer.base_values().tolist()
         return {
@@ -194,9 +194,9 @@ class _Boxes:
         }
 
     def _lines(self, box: int, bits: Sequence[int], failed: int) -> list[float]:
-        """Give what each test adds, for every pattern of failed tests that can be, one after another."""
+        """Return what each test adds, for every pattern of failed tests that can be, one after another."""
         width = len(self.explainer.tests.players[box])
-        if width * 2 ** len(bits) > _MOST_NUMBERS:
+        if width * 2 ** len(bits) > _MAX_NUMBERS:
             raise _too_large(width * 2 ** len(bits))
         subsets = [sum(bit for place, bit in enumerate(bits) if p >> place & 1) for p in range(2 ** len(bits))]
         background = self.explainer.background[box]
@@ -232,7 +232,7 @@ class _Scores:
         self.base = everyone.base_values().tolist()
 
     def narrowed(self, values: Mapping[int, Value], freedom: Mapping[int, Freedom]) -> dict[str, Any]:
-        """Give the model as plain data."""
+        """Return the model as plain data."""
         features = [self._feature(j, values[j], freedom[j]) for j in self.used]
         bias = self.model.scores.bias.tolist()
         return {"family": "scores", "features": features, "base": self.base, "bias": bias, "order": self.order}
@@ -253,14 +253,14 @@ class _Scores:
 
 
 def _at(curve: NDArray[np.float64], point: float) -> NDArray[np.float64]:
-    """Give a coordinate's part of each score, as the kernels add it up."""
+    """Return a coordinate's part of each score, as the kernels add it up."""
     offset = np.float64(np.float32(point)) - curve[KNOT]
     return np.asarray(curve[LEVEL] + curve[SLOPE] * np.abs(offset) + curve[CURVATURE] * offset * offset)
 
 
 def _too_large(size: int) -> UnsupportedModelError:
     message = (
-        f"the model is too large to travel inside a page: {size:,} numbers, of at most {_MOST_NUMBERS:,}; fit with "
+        f"the model is too large to travel inside a page: {size:,} numbers, of at most {_MAX_NUMBERS:,}; fit with "
         "fewer leaves or shorter rules, or show plain cards"
     )
     return UnsupportedModelError(message)

@@ -16,7 +16,7 @@ __all__ = ["reader_of"]
 
 
 def reader_of(bins: FeatureBins) -> Callable[[Any], int]:
-    """Give a function from one value (None: not known) to its code."""
+    """Return a function from one value (None: not known) to its code."""
     name, missing = bins.feature.name, int(MISSING)
     if bins.feature.kind is Kind.EMPTY:
         return lambda _: missing

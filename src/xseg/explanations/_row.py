@@ -44,7 +44,7 @@ class RowExplanation:
 
 
 def own_contributions(model: Any, X: Any, n_workers: int) -> tuple[Table, Explained]:
-    """Give the raw rows, and the explanation of each one's own segment, as plain arrays."""
+    """Return the raw rows, and the explanation of each one's own segment, as plain arrays."""
     route = route_of(model)
     table = read_table(X)
     rows = rows_for(route.segmenter, route.transform(X))

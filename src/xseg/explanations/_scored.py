@@ -103,7 +103,7 @@ class _Box:
         self._lines: dict[int, list[float]] = {}
 
     def line(self, codes: Mapping[int, int]) -> list[float]:
-        """Give what each test adds."""
+        """Return what each test adds."""
         pattern = 0
         for j, failing in self._bits:
             pattern |= failing[codes[j]]
@@ -117,12 +117,12 @@ class _Box:
 
 
 def _boxes_by_code(inside: NDArray[np.bool_]) -> list[int]:
-    """Give for each code the boxes that hold it, one bit each; `inside` has shape (n_boxes, 256)."""
+    """Return for each code the boxes that hold it, one bit each; `inside` has shape (n_boxes, 256)."""
     return [sum(1 << box for box in np.flatnonzero(holds).tolist()) for holds in inside.T]
 
 
 def _rules(boxes: Boxes, box: int) -> list[str | None]:
-    """Give what a box asks of each feature."""
+    """Return what a box asks of each feature."""
     return [
         None if inside.all() else str(condition_of(bins, inside))
         for bins, inside in zip(boxes.bins.features, boxes.inside[box], strict=True)

@@ -157,7 +157,7 @@ class Scorer:
 
 
 def _strongest(contributions: list[float]) -> list[int]:
-    """Give the features with any influence, the strongest first."""
+    """Return the features with any influence, the strongest first."""
     found = [j for j, contribution in enumerate(contributions) if contribution]
     found.sort(key=lambda j: -abs(contributions[j]))
     return found

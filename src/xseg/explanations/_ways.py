@@ -79,7 +79,7 @@ class WayFinder:
         self._ways: _Ways = _FAMILIES[type(segmenter.model_)](segmenter, moves)
 
     def of(self, table: Table, n_workers: int = 1) -> list[Way]:
-        """Give the way of each row of a table that has the columns the segmenter was fitted on."""
+        """Return the way of each row of a table that has the columns the segmenter was fitted on."""
         return self._ways.of(table, n_workers)
 
 
@@ -134,7 +134,7 @@ class _ScoreWays:
 
 
 def _exactly(bins: FeatureBins, value: float) -> Condition:
-    """Give the condition that only one value meets."""
+    """Return the condition that only one value meets."""
     feature = bins.feature
     if not feature.kind.is_numeric:
         return Condition(feature.name, feature.kind, categories=(bins.categories[int(value)],))

@@ -82,7 +82,7 @@ class MixtureDocument(AdditiveDocument):
 
 
 def describe_prototypes(segmenter: PrototypeSegmenter) -> dict[str, Any]:
-    """Give what the document of fitted prototypes adds to that of any model."""
+    """Return what the document of fitted prototypes adds to that of any model."""
     return {
         **_describe(segmenter),
         "prototypes": [list(values) for values in segmenter._prototypes],
@@ -93,7 +93,7 @@ def describe_prototypes(segmenter: PrototypeSegmenter) -> dict[str, Any]:
 
 
 def describe_mixture(segmenter: MixtureSegmenter) -> dict[str, Any]:
-    """Give what the document of a fitted mixture adds to that of any model."""
+    """Return what the document of a fitted mixture adds to that of any model."""
     return {
         **_describe(segmenter),
         "weights": segmenter.weights_.tolist(),

@@ -75,7 +75,7 @@ class SignOff:
         return self.moment.date()
 
     def ended(self, day: date) -> bool:
-        """Say whether it no longer counts on a day."""
+        """Return whether it no longer counts on a day."""
         return self.expires is not None and date.fromisoformat(self.expires) <= day
 
 
@@ -141,7 +141,7 @@ def sign(
 
 
 def record(sign_offs: Iterable[SignOff], fingerprint: str, day: date) -> Approval:
-    """Give what the sign-offs that were meant for a model make of it; whatever is wrong with them makes it a draft."""
+    """Return the state that the sign-offs of a model give it; whatever is wrong with them makes it a draft."""
     own = tuple(sign_off for sign_off in sign_offs if sign_off.fingerprint == fingerprint)
     whole = [sign_off for sign_off in own if _is_whole(sign_off)]
     counting = [one for one, fits in zip(whole, in_order(whole), strict=True) if fits and one.day <= day]
@@ -151,13 +151,13 @@ def record(sign_offs: Iterable[SignOff], fingerprint: str, day: date) -> Approva
 
 
 def states_on(sign_offs: Sequence[SignOff], fingerprint: str, day: date) -> set[State]:
-    """Give everything a model was in the course of a day."""
+    """Return everything a model was in the course of a day."""
     own = [sign_off for sign_off in sign_offs if sign_off.fingerprint == fingerprint]
     return {record(own[:n], fingerprint, day).state for n in range(len(own) + 1) if _begun(own[n:], day)}
 
 
 def check_next(sign_off: SignOff, before: Sequence[SignOff]) -> None:
-    """Refuse what does not follow what was signed before."""
+    """Raise an error for what does not follow what was signed before."""
     whole = [one for one in before if _is_whole(one)]
     if not in_order([*whole, sign_off])[-1]:
         latest = max(one.moment for one in whole).isoformat()
@@ -175,7 +175,7 @@ def check_next(sign_off: SignOff, before: Sequence[SignOff]) -> None:
 def check_sign_offs(
     sign_offs: Sequence[SignOff], fingerprint: str, day: date, require: State | None, key: bytes | None
 ) -> None:
-    """Refuse what was altered or moved here from another model, and a model that is less than what is required."""
+    """Raise an error for altered sign-offs, those of another model, and a state below the one required."""
     for sign_off in sign_offs:
         _check(sign_off, fingerprint, key)
     odd = next((one for one, fits in zip(sign_offs, in_order(sign_offs), strict=True) if not fits), None)
@@ -193,7 +193,7 @@ def check_sign_offs(
 
 
 def in_order(sign_offs: Iterable[SignOff]) -> list[bool]:
-    """Say which sign-offs are neither there already nor signed before one that stands before them.
+    """Return which sign-offs are neither there already nor signed before one that stands before them.
 
     Otherwise whoever copied an approval could put it behind the word that took it back. What takes an approval back
     counts even if its clock was behind.
@@ -210,7 +210,7 @@ def in_order(sign_offs: Iterable[SignOff]) -> list[bool]:
 
 
 def day_of(now: date | None) -> date:
-    """Give the day that counts (UTC)."""
+    """Return the day that counts (UTC)."""
     if now is None:
         return datetime.now(UTC).date()
     if isinstance(now, datetime):
@@ -222,7 +222,7 @@ def day_of(now: date | None) -> date:
 
 
 def signed(segmenter: Any) -> tuple[SignOff, ...]:
-    """Give everything that was signed for a segmenter, or for what it was before it was fitted again."""
+    """Return everything that was signed for a segmenter, or for what it was before it was fitted again."""
     return tuple(getattr(_carrier(segmenter), "sign_offs_", ()))
 
 
@@ -238,13 +238,13 @@ def _carrier(segmenter: Any) -> Any:
 
 
 def _rests(last: SignOff, before: Sequence[SignOff]) -> bool:
-    """Say whether a model that is approved was reviewed by that very review, which nothing has overtaken since."""
+    """Return whether a model that is approved was reviewed by that very review, which nothing has overtaken since."""
     word = next((sign_off for sign_off in reversed(before) if sign_off.state != "approved"), None)
     return word is not None and word.state == "reviewed" and word.review == last.review and not word.ended(last.day)
 
 
 def _begun(later: Sequence[SignOff], day: date) -> bool:
-    """Say whether a model was still without what was signed later at some time of a day."""
+    """Return whether a model was still without what was signed later at some time of a day."""
     return all(_is_whole(sign_off) and sign_off.day >= day for sign_off in later)
 
 

@@ -17,8 +17,8 @@ from xseg.exceptions import ApprovalError, ReviewFileError
 __all__ = ["Basis", "ReviewRecord", "basis_of", "check_basis", "read_review"]
 
 _FORMAT: Final = "xseg-review"
-_MOST_BYTES: Final = 16 * 2**20
-_MOST_SHOWN: Final = 5
+_MAX_BYTES: Final = 16 * 2**20
+_MAX_SHOWN: Final = 5
 _DIGEST = re.compile("[0-9a-f]{64}")
 _SEVERITIES: Final = ("note", "warning", "error")
 
@@ -61,7 +61,7 @@ class ReviewRecord(BaseModel):
     digest: Digest
 
     def at_least(self, severity: str) -> tuple[FindingRecord, ...]:
-        """Give the findings that are at least this grave."""
+        """Return the findings that are at least this grave."""
         least = _SEVERITIES.index(severity)
         return tuple(finding for finding in self.findings if _SEVERITIES.index(finding.severity) >= least)
 
@@ -109,8 +109,8 @@ def read_review(path: str | os.PathLike[str]) -> ReviewRecord:
     True
     """
     try:
-        if Path(path).stat().st_size > _MOST_BYTES:
-            message = f"{path}: larger than {_MOST_BYTES // 2**20} MiB, which no review is"
+        if Path(path).stat().st_size > _MAX_BYTES:
+            message = f"{path}: larger than {_MAX_BYTES // 2**20} MiB, which no review is"
             raise ReviewFileError(message)
         content = Path(path).read_bytes()
     except OSError as error:
@@ -149,7 +149,7 @@ def basis_of(review: Any, fingerprint: str, forbids: str) -> Basis:
 
 
 def check_basis(basis: Basis, state: str, at: datetime, max_age_days: int) -> None:
-    """Refuse a review that is not of these days, and for an approval one whose findings forbid it."""
+    """Raise an error for a review that is not of these days, and for an approval one whose findings forbid it."""
     # Whoever takes an approval back is not asked how old their reasons are.
     if state == "draft":
         return
@@ -178,8 +178,8 @@ def _out_of_time(made: datetime | None, at: datetime, max_age_days: int) -> str 
 
 def _told(findings: Sequence[Any]) -> str:
     heading = "what the review found forbids an approval:"
-    shown = [f"  {finding.severity}: {finding.message} [{finding.id}]" for finding in findings[:_MOST_SHOWN]]
-    more = [f"  and {len(findings) - _MOST_SHOWN} more"] if len(findings) > _MOST_SHOWN else []
+    shown = [f"  {finding.severity}: {finding.message} [{finding.id}]" for finding in findings[:_MAX_SHOWN]]
+    more = [f"  and {len(findings) - _MAX_SHOWN} more"] if len(findings) > _MAX_SHOWN else []
     return "\n".join([heading, *shown, *more])
 
 
@@ -200,7 +200,7 @@ def _record_of(said: dict[str, Any], source: str) -> ReviewRecord:
 
 
 def _object_in(content: bytes) -> dict[str, Any] | None:
-    """Give the JSON object that some bytes are; None if they are none."""
+    """Return the JSON object that some bytes are; None if they are none."""
     try:
         said = json.loads(content.decode(), object_pairs_hook=_each_key_once, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):

@@ -34,7 +34,7 @@ class BoxDocument(ModelDocument):
 
 
 def describe_boxes(segmenter: BoxSegmenter) -> dict[str, Any]:
-    """Give the parts of the document that are about boxes, but for the boxes, which each kind says in its own way."""
+    """Return the parts of the document that are about boxes, but for the boxes, which each kind says in its own way."""
     profile = segmenter.profile_
     return {
         "columns": describe_bins(profile.bins),

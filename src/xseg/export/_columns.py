@@ -27,7 +27,7 @@ class ColumnDocument(StrictDocument):
 
 
 def describe_bins(bins: Bins) -> list[dict[str, Any]]:
-    """Give a document for each column."""
+    """Return a document for each column."""
     return [
         {
             "name": column.feature.name,
@@ -67,7 +67,7 @@ def _column_bins(column: ColumnDocument, where: str) -> FeatureBins:
 
 
 def describe_counts(profile: Profile) -> list[list[list[int]]]:
-    """Give the counts of each segment by column: one for each code, and one for missing values."""
+    """Return the counts of each segment by column: one for each code, and one for missing values."""
     return [
         [[*row[: bins.n_codes].tolist(), int(row[-1])] for row, bins in zip(rows, profile.bins.features, strict=True)]
         for rows in profile.counts

@@ -50,7 +50,7 @@ class ModelDocument(StrictDocument):
 
 
 def check(holds: bool, where: str, problem: str) -> None:
-    """Refuse a document whose parts do not fit together."""
+    """Raise an error for a document whose parts do not fit together."""
     if not holds:
         message = f"{where}: {problem}"
         raise ModelFileError(message)

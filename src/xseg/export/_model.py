@@ -35,7 +35,7 @@ from xseg.segmenters import fold
 __all__ = ["approval_of", "approve", "fingerprint", "load", "require_state", "save"]
 
 _MAX_DIGITS = 100
-_MOST_BYTES = 256 * 2**20
+_MAX_BYTES = 256 * 2**20
 
 
 def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
@@ -237,7 +237,7 @@ def approve(
 
 
 def approval_of(segmenter: Any, *, now: date | None = None) -> Approval:
-    """Say whether a model is a draft, reviewed or approved.
+    """Return whether a model is a draft, reviewed or approved.
 
     Parameters
     ----------
@@ -264,7 +264,7 @@ def approval_of(segmenter: Any, *, now: date | None = None) -> Approval:
 
 
 def require_state(segmenter: Any, require: State | None, *, now: date | None = None) -> None:
-    """Refuse a model that is less than what is required, as `load` does.
+    """Raise an error for a model that is less than what is required, as `load` does.
 
     Parameters
     ----------
@@ -297,7 +297,7 @@ def require_state(segmenter: Any, require: State | None, *, now: date | None = N
 
 
 def fingerprint(segmenter: Any) -> str:
-    """Give the SHA-256 of everything `save` would write, in hexadecimal: two equal models have the same.
+    """Return the SHA-256 of everything `save` would write, in hexadecimal: two equal models have the same.
 
     Parameters
     ----------
@@ -322,8 +322,8 @@ def fingerprint(segmenter: Any) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            message = f"{path}: larger than {_MOST_BYTES // 2**20} MiB, which no model is"
+        if path.stat().st_size > _MAX_BYTES:
+            message = f"{path}: larger than {_MAX_BYTES // 2**20} MiB, which no model is"
             raise ModelFileError(message)
         document = json.loads(
             path.read_text(encoding="utf-8"),
@@ -376,7 +376,7 @@ def _kind_of(document: dict[str, Any], path: Path) -> SavedKind:
 
 
 def _describe(segmenter: Any) -> dict[str, Any]:
-    """Give the document of a fitted segmenter, without its fingerprint; of a pipeline, that of its equal."""
+    """Return the document of a fitted segmenter, without its fingerprint; of a pipeline, that of its equal."""
     segmenter = fold(segmenter)
     name = type(segmenter).__name__
     kind = KINDS.get(name)

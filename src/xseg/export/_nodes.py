@@ -27,7 +27,7 @@ class NodeDocument(StrictDocument):
 
 
 def describe_tree(tree: ThresholdTree) -> list[dict[str, Any]]:
-    """Give a document for each node."""
+    """Return a document for each node."""
     return [_describe_node(tree, node) for node in range(tree.n_nodes)]
 
 

@@ -44,7 +44,7 @@ class OutcomeDocument(BoxDocument):
 
 
 def describe(segmenter: OutcomeSegmenter) -> dict[str, Any]:
-    """Give what the document of a fitted segmenter adds to that of any model."""
+    """Return what the document of a fitted segmenter adds to that of any model."""
     return {
         **describe_boxes(segmenter),
         "nodes": describe_tree(segmenter.tree_),

@@ -15,7 +15,7 @@ S = TypeVar("S")
 
 
 def plain(value: Any) -> Any:
-    """Give a parameter as JSON can hold it; what it cannot hold is described and not restored."""
+    """Return a parameter as JSON can hold it; what it cannot hold is described and not restored."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):

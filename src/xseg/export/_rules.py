@@ -29,7 +29,7 @@ class RuleDocument(BoxDocument):
 
 
 def describe(segmenter: RuleSegmenter) -> dict[str, Any]:
-    """Give what the document of fitted rules adds to that of any model."""
+    """Return what the document of fitted rules adds to that of any model."""
     return {
         **describe_boxes(segmenter),
         "rules": [{"name": name, "rule": rule} for name, rule in segmenter.rules_],

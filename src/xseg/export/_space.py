@@ -31,7 +31,7 @@ class LookupDocument(StrictDocument):
 
 
 def describe_embedding(embedding: Embedding, bins: Bins) -> dict[str, Any]:
-    """Give the documents of the coordinates and of the columns that are looked up."""
+    """Return the documents of the coordinates and of the columns that are looked up."""
     names = ("column", "shift", "factor", "bound")
     columns = (embedding.coordinates, embedding.shift, embedding.factor, embedding.bound)
     rows = zip(*(column.tolist() for column in columns), strict=True)

@@ -36,7 +36,7 @@ class SurrogateDocument(BoxDocument):
 
 
 def describe(segmenter: SurrogateSegmenter) -> dict[str, Any]:
-    """Give what the document of a fitted stand-in adds to that of any model."""
+    """Return what the document of a fitted stand-in adds to that of any model."""
     parameters = segmenter.get_params(deep=False)
     return {
         **describe_boxes(segmenter),

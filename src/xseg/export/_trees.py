@@ -36,7 +36,7 @@ class TreeDocument(BoxDocument):
 
 
 def describe(segmenter: TreeSegmenter) -> dict[str, Any]:
-    """Give what the document of a fitted tree adds to that of any model."""
+    """Return what the document of a fitted tree adds to that of any model."""
     return {
         **describe_boxes(segmenter),
         **describe_embedding(segmenter.coding_.embedding, segmenter.profile_.bins),

@@ -12,7 +12,7 @@ from xseg.ink._sentences import one_line
 
 __all__ = ["Limits", "condition_words", "other_categories", "range_words"]
 
-_MOST_LISTED = 6
+_MAX_LISTED = 6
 
 
 class Limits(Protocol):
@@ -44,7 +44,7 @@ class Limits(Protocol):
 
 
 def other_categories(condition: Condition, bins: FeatureBins) -> tuple[str, ...]:
-    """Give the categories that a condition leaves out, in order."""
+    """Return the categories that a condition leaves out, in order."""
     allowed = set(condition.categories or ())
     return tuple(category for category in bins.categories if category not in allowed)
 
@@ -52,7 +52,7 @@ def other_categories(condition: Condition, bins: FeatureBins) -> tuple[str, ...]
 def condition_words(
     limits: Limits, quantity: Quantity | None = None, others: Sequence[str] = (), unnamed: tuple[int, int] = (0, 0)
 ) -> str:
-    """Say what is allowed of a feature, without naming it.
+    """Write what is allowed of a feature, without naming it.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def range_words(
     *,
     integral: bool = False,
 ) -> str:
-    """Say where most people are, without naming the feature.
+    """Write where most people are, without naming the feature.
 
     Parameters
     ----------
@@ -185,8 +185,8 @@ class _Writer:
         return self._some(allowed, unnamed[0])
 
     def _some(self, categories: Sequence[str], unnamed: int) -> str:
-        if len(categories) <= _MOST_LISTED and not unnamed:
+        if len(categories) <= _MAX_LISTED and not unnamed:
             return self.language.listed(categories, "or")
-        named = categories[: _MOST_LISTED - 1]
+        named = categories[: _MAX_LISTED - 1]
         more = len(categories) - len(named) + unnamed
         return self.language.count("condition.and_others", more, categories=", ".join(named))

@@ -29,7 +29,7 @@ _FIGURES = (
 
 
 def figures_of(segmenter: Any) -> list[Figure]:
-    """Give the figures a fitted segmenter has.
+    """Return the figures a fitted segmenter has.
 
     Examples
     --------

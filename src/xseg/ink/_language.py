@@ -88,21 +88,21 @@ class Language:
 
     @cached_property
     def direction(self) -> str:
-        """Say whether lines run from left to right (``"ltr"``) or from right to left (``"rtl"``)."""
+        """Return whether lines run from left to right (``"ltr"``) or from right to left (``"rtl"``)."""
         return str(self.cldr.text_direction)
 
     def say(self, key: str, /, **slots: str) -> str:
-        """Give a sentence with its slots filled."""
+        """Return a sentence with its slots filled."""
         return self._filled(self._templates[key], slots)
 
     def count(self, key: str, number: int, /, **slots: str) -> str:
-        """Give a sentence in the form that a number asks for; the number fills ``{number}``."""
+        """Return a sentence in the form that a number asks for; the number fills ``{number}``."""
         form = f"{key}.{self.cldr.plural_form(abs(number))}"
         template = self._templates.get(form) or self._templates[f"{key}.other"]
         return self._filled(template, {"number": self.number(number), **slots})
 
     def plural_form(self, number: float) -> str:
-        """Give the CLDR plural form of a number."""
+        """Return the CLDR plural form of a number."""
         return str(self.cldr.plural_form(abs(Decimal(repr(float(number))).normalize())))
 
     def number(self, value: float | Decimal) -> str:
@@ -141,7 +141,7 @@ class Language:
 
 
 def language_of(locale: str = "en", tone: str = "plain", wording: Mapping[str, Message] | None = None) -> Language:
-    """Give a language.
+    """Return a language.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def language_of(locale: str = "en", tone: str = "plain", wording: Mapping[str, M
 
 
 def slots_of(message: Message) -> frozenset[str]:
-    """Give the names that a message fills in."""
+    """Return the names that a message fills in."""
     texts = [message] if isinstance(message, str) else list(message.values())
     return frozenset(name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name is not None)
 

@@ -15,7 +15,7 @@ _LINE_START = re.compile(r"^(\s*)(?:(\d+)([.)])|([-+=]))")
 
 @cache
 def environment(package: str) -> "Environment":
-    """Give the templates of a package, and the shared ones beside them.
+    """Return the templates of a package, and the shared ones beside them.
 
     Templates whose name has ``.html`` or ``.css`` in it escape what they are given; a name that is not defined is an
     error. The filter ``plain_markdown`` escapes text for Markdown.

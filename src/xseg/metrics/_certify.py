@@ -142,7 +142,7 @@ class _Search:
         self.is_late = False
 
     def least(self, rows: NDArray[np.intp], n_leaves: int, limit: float) -> float:
-        """Give a number that no tree of some rows is below; it is exact if it is below `limit` and time was left."""
+        """Return a number that no tree of some rows is below; it is exact if it is below `limit` and time was left."""
         bounds = _partition_bounds(_scatter_matrix(self.points[rows])[None], n_leaves)[0]
         if n_leaves == 1 or bounds[-1] >= limit or self._late():
             return float(bounds[-1])
@@ -164,7 +164,7 @@ class _Search:
     def _branches(
         self, rows: NDArray[np.intp], n_leaves: int
     ) -> Iterator[tuple[float, NDArray[np.intp], NDArray[np.intp], int, float]]:
-        """Give every cut and every way to share the leaves out, by what it costs at least."""
+        """Return every cut and every way to share the leaves out, by what it costs at least."""
         found = []
         for j in range(self.codes.shape[1]):
             codes = self.codes[rows, j]
@@ -197,7 +197,7 @@ def _scatter_matrix(points: NDArray[np.float64]) -> NDArray[np.float64]:
 def _scatters_of_cuts(
     points: NDArray[np.float64], codes: NDArray[np.uint8], last: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the scatter matrices below and above each cut, shape (n_cuts, n_dimensions, n_dimensions)."""
+    """Return the scatter matrices below and above each cut, shape (n_cuts, n_dimensions, n_dimensions)."""
     order = np.argsort(codes, kind="stable")
     centred = (points - points.mean(axis=0))[order]
     ends = np.searchsorted(codes[order], last, side="right")
@@ -211,7 +211,7 @@ def _scatters_of_cuts(
 
 
 def _partition_bounds(scatters: NDArray[np.float64], most: int) -> NDArray[np.float64]:
-    """Give what partitions into 1 to `most` groups cost at least, shape (n_scatters, most)."""
+    """Return what partitions into 1 to `most` groups cost at least, shape (n_scatters, most)."""
     trace = np.trace(scatters, axis1=1, axis2=2)
     if most == 1:
         return np.asarray(np.maximum(trace, 0.0)[:, None])

@@ -35,7 +35,7 @@ def compare(
     n_resamples: int = 10,
     random_state: Any = None,
 ) -> "pd.DataFrame":
-    """Put segmenters side by side, measured in one metric space whatever each was fitted by.
+    """Compare segmenters on common metrics, in one metric space.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def _fitted(segmenter: Segmenter, X: Any) -> tuple[Segmenter, float]:
 
 
 def _cost(space: Prepared, labels: NDArray[np.int32]) -> float:
-    """Give the mean squared distance of the rows to the mean of their segment."""
+    """Return the mean squared distance of the rows to the mean of their segment."""
     matrix = space.backend.map(lambda block: space.space.embedding.matrix(block.codes, block.points))
     total = 0.0
     for label in np.unique(labels):

@@ -86,7 +86,7 @@ class Drift:
     segments: tuple[SegmentDrift, ...]
 
     def to_frame(self) -> "pd.DataFrame":
-        """Give the features as a table with the columns feature, psi and verdict."""
+        """Return the features as a table with the columns feature, psi and verdict."""
         import pandas as pd
 
         rows = [(one.name, one.psi, one.verdict) for one in self.features]
@@ -169,7 +169,7 @@ class _SegmentCodes:
         self.counts = np.zeros_like(segmenter.profile_.counts)
 
     def empty(self) -> Self:
-        """Give one over no rows."""
+        """Return one over no rows."""
         return type(self)(self.segmenter)
 
     def add(self, block: RawBlock) -> None:
@@ -183,7 +183,7 @@ class _SegmentCodes:
 
 
 def _grouped(population: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give the group of each code of each feature: about ten of equal weight, and one for missing values."""
+    """Return the group of each code of each feature: about ten of equal weight, and one for missing values."""
     known = population[:, :MISSING].astype(np.float64)
     middle = (np.cumsum(known, axis=1) - known / 2) / np.maximum(known.sum(axis=1, keepdims=True), 1)
     groups = np.full(population.shape, _GROUPS, dtype=np.int64)
@@ -208,7 +208,7 @@ def _drivers(
 
 
 def _parts(before: NDArray[Any], now: NDArray[Any]) -> NDArray[np.float64]:
-    """Give what each group adds to the stability index."""
+    """Return what each group adds to the stability index."""
     old, new = (counts + _PSEUDO_COUNT for counts in (before, now))
     old, new = old / old.sum(), new / new.sum()
     return np.asarray((new - old) * np.log(new / old))

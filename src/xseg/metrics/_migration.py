@@ -53,7 +53,7 @@ class Migration:
         return np.asarray(np.divide(self.counts, before, out=np.full_like(self.counts, np.nan), where=before > 0))
 
     def to_frame(self, *, rates: bool = False) -> "pd.DataFrame":
-        """Give the table, segments before as rows and after as columns; with `rates`, as shares of the rows."""
+        """Return the table, segments before as rows and after as columns; with `rates`, as shares of the rows."""
         import pandas as pd
 
         values = self.rates if rates else self.counts
@@ -161,7 +161,7 @@ def migration(before: ArrayLike, after: ArrayLike, *, names: Sequence[str] = (),
 
 
 def _places(labels: NDArray[Any], names: tuple[str, ...]) -> NDArray[np.intp]:
-    """Give the place of each label among the names: by name, or by index where labels are numbers that are no names."""
+    """Return the place of each label among the names: by name, or by index where labels are numbers and no names."""
     place: dict[Any, int] = {name: j for j, name in enumerate(names)}
     found = []
     for label in labels.tolist():
@@ -178,7 +178,7 @@ def _colour(place: int) -> str:
 
 
 def _stack(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give where each bar starts, with gaps between them."""
+    """Return where each bar starts, with gaps between them."""
     return np.concatenate([[0.0], np.cumsum(shares + _GAP)[:-1]])
 
 

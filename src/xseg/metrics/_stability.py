@@ -61,7 +61,7 @@ class Stability:
     n_resamples: int
 
     def to_frame(self) -> "pd.DataFrame":
-        """Give the segments as a table with the columns segment, jaccard, recovered and dissolved."""
+        """Return the segments as a table with the columns segment, jaccard, recovered and dissolved."""
         import pandas as pd
 
         rows = [(one.name, one.jaccard, one.recovered, one.dissolved) for one in self.segments]
@@ -130,7 +130,7 @@ def stability(segmenter: Segmenter, X: Any, *, n_resamples: int = 20, random_sta
 
 
 def best_overlaps(labels: NDArray[np.int32], others: NDArray[np.int32], n_segments: int) -> NDArray[np.float64]:
-    """Give, for each segment, its Jaccard similarity to the other segment most like it; 0 for an empty one."""
+    """Return, for each segment, its Jaccard similarity to the other segment most like it; 0 for an empty one."""
     both = np.zeros((n_segments, int(others.max()) + 1))
     np.add.at(both, (labels, others), 1)
     either = both.sum(axis=1, keepdims=True) + both.sum(axis=0) - both

@@ -18,7 +18,7 @@ from xseg.segmenters._learning.space import Space
 
 __all__ = ["Structure", "structure"]
 
-_MOST_ROWS = 2_000
+_MAX_ROWS = 2_000
 _RUNS = 2
 _LEVEL = 0.02
 
@@ -46,7 +46,7 @@ class Structure:
     n_permutations: int
 
     def __str__(self) -> str:
-        """Say it in a sentence."""
+        """Return the finding as one sentence."""
         if self.found:
             return (
                 f"Groups are {1 - self.tightness:.0%} tighter than in tables whose columns have nothing to do with "
@@ -147,9 +147,9 @@ def structure(
 
 
 def _some_rows(table: Table, random: np.random.RandomState) -> Table:
-    if len(table) <= _MOST_ROWS:
+    if len(table) <= _MAX_ROWS:
         return table
-    return table.take(np.sort(random.choice(len(table), _MOST_ROWS, replace=False)))
+    return table.take(np.sort(random.choice(len(table), _MAX_ROWS, replace=False)))
 
 
 def _shuffled(columns: NDArray[Any], random: np.random.RandomState) -> NDArray[Any]:

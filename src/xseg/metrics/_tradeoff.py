@@ -53,7 +53,7 @@ class Tradeoff:
     elbow: int
 
     def to_frame(self) -> "pd.DataFrame":
-        """Give the curve as a table with the columns leaves, price, questions and elbow."""
+        """Return the curve as a table with the columns leaves, price, questions and elbow."""
         import pandas as pd
 
         rows = [(point.leaves, point.price, point.questions, point.leaves == self.elbow) for point in self.points]

@@ -37,7 +37,7 @@ class AskedFirst:
     def told(
         self, worked_out_from: str, *, survey: "Survey | None" = None, base: "Policy | None" = None
     ) -> Iterator[tuple["NDArray[np.intp]", "Policy"]]:
-        """Give people in groups for whom the same scores were worked out, each with the policy that says so.
+        """Return people in groups for whom the same scores were worked out, each with the policy that says so.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class AskedFirst:
 
 
 def asked_first(asked: pd.DataFrame, worked_out: pd.DataFrame, *, permitted: Mapping[Any, Any]) -> AskedFirst:
-    """Take what people said, and where they said nothing what was worked out, if they let it be.
+    """Return what people said, and where they said nothing what was worked out, if they let it be.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PersonaFigures", "persona_figures"]
 
-_MOST_COMPARED = 5_000
+_MAX_COMPARED = 5_000
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class PersonaFigures:
     shares: dict[str, dict[str, float]]
 
     def to_frame(self) -> "pd.DataFrame":
-        """Give the figures that both have, a column for each.
+        """Return the figures that both have, a column for each.
 
         Returns
         -------
@@ -110,7 +110,7 @@ def persona_figures(
         if len(set(said)) < 2:
             message = f"{len(known):,} people have known scores, and the {which} puts them into fewer than two personas"
             raise DataError(message)
-    drawn = np.random.default_rng(random_state).permutation(len(known))[:_MOST_COMPARED]
+    drawn = np.random.default_rng(random_state).permutation(len(known))[:_MAX_COMPARED]
     points = known.to_numpy()
     best = KMeans(len(PERSONAS), n_init=10, random_state=random_state).fit(points).inertia_
     return PersonaFigures(

@@ -36,7 +36,7 @@ class LearnedPersonas:
 
 
 def learn_personas(scores: Any, *, max_leaves: int = 6, random_state: Any = None) -> LearnedPersonas:
-    """Find four groups in people's scores, and give each the name of the persona whose centre is nearest.
+    """Find four groups in people's scores, and return each the name of the persona whose centre is nearest.
 
     Names are given so that the distances between centres are smallest in all; where the preset finds nobody of a
     persona, a typical point stands for its centre. A name then says what a group is nearest to, not that it is near.
@@ -105,7 +105,7 @@ def learn_personas(scores: Any, *, max_leaves: int = 6, random_state: Any = None
 
 
 def scores_in(table: Any) -> pd.DataFrame:
-    """Give the scores of a table, and nothing else of it."""
+    """Return the scores of a table, and nothing else of it."""
     lacking = [name for name in SCORES if name not in getattr(table, "columns", ())]
     if lacking:
         message = f"the table has no column {lacking[0]!r}; scores are {', '.join(SCORES)}"
@@ -114,12 +114,12 @@ def scores_in(table: Any) -> pd.DataFrame:
 
 
 def known_scores(table: pd.DataFrame) -> NDArray[np.bool_]:
-    """Say of whom all scores are known."""
+    """Return whose scores are all known."""
     return np.asarray(((table >= 1) & (table <= 5)).all(axis=1).fillna(False), dtype=bool)
 
 
 def centres_of(known: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
-    """Give the mean scores of each persona, or where nobody is one, its typical point."""
+    """Return the mean scores of each persona, or where nobody is one, its typical point."""
     of = np.array(names)
     return np.array(
         [

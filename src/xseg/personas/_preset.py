@@ -70,7 +70,7 @@ _TOLD: Final = {
 
 
 def persona_survey() -> Survey:
-    """Give the questions on AI, with the scores that the personas are made of.
+    """Return the questions on AI, with the scores that the personas are made of.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def persona_survey() -> Survey:
 
 
 def persona_rules(*, n_jobs: int | None = None) -> RuleSegmenter:
-    """Give the four personas as rules on scores.
+    """Return the four personas as rules on scores.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def persona_policy(
     inferred: Collection[str] | Mapping[str, str] = (),
     base: Policy | None = None,
 ) -> Policy:
-    """Give what people are told about their persona, and where each score came from.
+    """Return what people are told about their persona, and where each score came from.
 
     Parameters
     ----------

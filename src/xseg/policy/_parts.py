@@ -63,7 +63,7 @@ class Frozen(BaseModel):
 
 
 def refuse(reason: str) -> PydanticCustomError:
-    """Give the error of a value that a policy cannot have."""
+    """Return the error of a value that a policy cannot have."""
     # The reason is an argument, so that braces in a value are not read as a template.
     return PydanticCustomError("policy", "{reason}", {"reason": reason})
 
@@ -90,7 +90,7 @@ def _link_of_text(value: object) -> object:
 
 
 def check_declared(purpose: str, info: ValidationInfo) -> str:
-    """Refuse a purpose that the policy does not declare."""
+    """Raise an error for a purpose that the policy does not declare."""
     declared = (info.context or {}).get(DECLARED_PURPOSES)
     if declared is not None and purpose not in declared:
         known = ", ".join(declared) or "none"
@@ -100,7 +100,7 @@ def check_declared(purpose: str, info: ValidationInfo) -> str:
 
 
 def check_number(value: Any) -> Any:
-    """Refuse what YAML reads as a truth value or a text where a number is meant."""
+    """Raise an error for what YAML reads as a truth value or a text where a number is meant."""
     if isinstance(value, bool | str):
         reason = f"a number, got {value!r}; write one such as 0 or 99.5"
         raise refuse(reason)

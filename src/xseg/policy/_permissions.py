@@ -13,7 +13,7 @@ __all__ = ["has_no_more"]
 
 
 def has_no_more(one: "Policy", other: "Policy") -> bool:
-    """Say whether every permission of one policy is a permission of the other."""
+    """Return whether every permission of one policy is a permission of the other."""
     return (
         set(_permissions(one)) <= set(_permissions(other))
         and one.minimum_group_size >= other.minimum_group_size
@@ -25,7 +25,7 @@ def has_no_more(one: "Policy", other: "Policy") -> bool:
 
 
 def _permissions(policy: "Policy") -> Iterator[Hashable]:
-    """Give the permissions that are there or not; those with a number are compared by it."""
+    """Return the permissions that are there or not; those with a number are compared by it."""
     for name, purpose in policy.purposes.items():
         yield "pursue", name, purpose.legal_basis, purpose.concept, is_marketing(purpose)
     for name, feature in policy.features.items():

@@ -18,7 +18,7 @@ from xseg.policy._yaml import POLICY, FileKind, KeyPath, Lines, dump_yaml
 
 __all__ = ["Policy"]
 
-_MOST_LISTED = 20
+_MAX_LISTED = 20
 
 
 class Policy(YamlFile):
@@ -243,7 +243,7 @@ class Policy(YamlFile):
         return self if words is None else self.model_copy(update=translated(self, words))
 
     def speaks(self, locale: str) -> bool:
-        """Say whether the policy's words are in a language.
+        """Return whether the policy's words are in a language.
 
         Parameters
         ----------
@@ -361,7 +361,7 @@ class Policy(YamlFile):
         return xseg.write_notice(self, locale, form=form, tone=tone)
 
     def is_subset_of(self, other: "Policy") -> bool:
-        """Say whether this policy permits nothing that another does not.
+        """Return whether this policy permits nothing that another does not.
 
         A permission is: to use a column for a purpose, to take it from a source or a vendor, to show it, to treat it as
         not sensitive, to look a number of days back with it; to pursue a purpose on a legal basis and keep data for a
@@ -418,8 +418,8 @@ def _language(locale: str) -> str:
 
 def _listed(section: str, absent: Sequence[str], what: str, known: Iterable[str]) -> list[str]:
     """List names that are not known, with the nearest that are; of many, only the first."""
-    listed = [f"  {section}.{name}: no {what} {name!r}.{did_you_mean(name, known)}" for name in absent[:_MOST_LISTED]]
-    return [*listed, f"  and {len(absent) - _MOST_LISTED:,} more"] if len(absent) > _MOST_LISTED else listed
+    listed = [f"  {section}.{name}: no {what} {name!r}.{did_you_mean(name, known)}" for name in absent[:_MAX_LISTED]]
+    return [*listed, f"  and {len(absent) - _MAX_LISTED:,} more"] if len(absent) > _MAX_LISTED else listed
 
 
 _SECTIONS: dict[tuple[str | int, int], type[BaseModel]] = {

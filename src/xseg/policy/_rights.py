@@ -75,7 +75,7 @@ def rights_of(purposes: Iterable[Purpose]) -> tuple[str, ...]:
 
 
 def is_marketing(purpose: Purpose) -> bool:
-    """Say whether a purpose is direct marketing, to which a person may object without giving a reason."""
+    """Return whether a purpose is direct marketing, to which a person may object without giving a reason."""
     if purpose.marketing is not None:
         return purpose.marketing
     return purpose.concept is not None and purpose.concept.partition(":")[2] in _MARKETING

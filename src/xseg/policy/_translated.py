@@ -16,7 +16,7 @@ _STATEMENTS = ("transfers", "automation", "special_categories", "human_review")
 
 
 def translated(policy: "Policy", words: Translation) -> dict[str, Any]:
-    """Give the fields of a policy that a translation says in other words."""
+    """Return the fields of a policy that a translation says in other words."""
     return {
         "features": {
             **policy.features,
@@ -41,7 +41,7 @@ def translated(policy: "Policy", words: Translation) -> dict[str, Any]:
 
 
 def _with(stated: Model, said: BaseModel) -> Model:
-    """Give a part with the words that a translation has for it."""
+    """Return a part with the words that a translation has for it."""
     return stated.model_copy(update={name: getattr(said, name) for name in said.model_fields_set})
 
 

@@ -106,7 +106,7 @@ def read_yaml(text: str, source: str, kind: FileKind = POLICY) -> tuple[dict[str
 
 
 def read_text(path: str | os.PathLike[str], kind: FileKind = POLICY) -> str:
-    """Give the text of a file, after its size has been checked."""
+    """Return the text of a file, after its size has been checked."""
     file = Path(path)
     try:
         _check_size(file.stat().st_size, str(file), kind)

@@ -42,7 +42,7 @@ class Check:
 
 
 def checks_of(segmenter: Any, policy: Policy, measured: Measured) -> tuple[Check, ...]:
-    """Look at a model beside its policy, and at what was measured."""
+    """Check a model against its policy and its measurements."""
     return (
         *_structure_checks(segmenter, measured.structure),
         *_stability_checks(measured.stability),
@@ -51,7 +51,7 @@ def checks_of(segmenter: Any, policy: Policy, measured: Measured) -> tuple[Check
 
 
 def label_of(policy: Policy, name: str) -> str:
-    """Give the label of a feature."""
+    """Return the label of a feature."""
     return one_line(policy.feature(name).label or name)
 
 
@@ -91,7 +91,7 @@ def _of_the_policy(segmenter: Any, policy: Policy) -> list[Check]:
 
 
 def _structure_checks(segmenter: Any, found: Structure | None) -> list[Check]:
-    """Say whether there is something to find: among the people, or in the outcome that segments were made for."""
+    """Return whether there is something to find: among the people, or in the outcome that segments were made for."""
     checks = [] if found is None else [Check(found.found, str(found))]
     if hasattr(segmenter, "structure_found_"):
         tested = f"tested on people who had no part in choosing the groups, p = {segmenter.p_value_:.2g}"
@@ -104,7 +104,7 @@ def _structure_checks(segmenter: Any, found: Structure | None) -> list[Check]:
 
 
 def _stand_in_checks(segmenter: Any) -> list[Check]:
-    """Say how well a stand-in stands in; nothing for a model that is its own."""
+    """Return how well a stand-in stands in; nothing for a model that is its own."""
     if not hasattr(segmenter, "fidelity_by_segment_"):
         return []
     original = one_line(segmenter.original_name_)

@@ -20,8 +20,8 @@ from xseg.reports._standing import standing_words
 
 __all__ = ["Node", "ReportFacts", "SegmentFacts", "Trait", "gather", "segment_facts"]
 
-_MOST_TRAITS = 6
-_LEAST_OFFSET = 0.03
+_MAX_TRAITS = 6
+_MIN_OFFSET = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def segment_facts(segmenter: Any, policy: Policy, index: int) -> SegmentFacts:
             _typical(profile, policy, int(j), None),
         )
         for j in order
-        if abs(ranks[j] - 0.5) > _LEAST_OFFSET and profile.bins[j].feature.kind is not Kind.CATEGORY
+        if abs(ranks[j] - 0.5) > _MIN_OFFSET and profile.bins[j].feature.kind is not Kind.CATEGORY
     ]
     return SegmentFacts(
         index=index,
@@ -129,13 +129,13 @@ def segment_facts(segmenter: Any, policy: Policy, index: int) -> SegmentFacts:
         size=f"{segment.size:,.0f}",
         share=segment.share,
         rules=tuple(map(str, segment.rules)) or (segment.rule,),
-        traits=tuple(traits[:_MOST_TRAITS]),
+        traits=tuple(traits[:_MAX_TRAITS]),
         too_small=segment.size < policy.minimum_group_size,
     )
 
 
 def _typical(profile: Profile, policy: Policy, j: int, segment: int | None) -> str:
-    """Say where the middle person is, to the nearest threshold below: never somebody's own value."""
+    """Return where the middle person is, to the nearest threshold below: never somebody's own value."""
     bins, code = profile.bins[j], profile.typical(j, segment)
     if code >= bins.n_codes:
         return "not known"

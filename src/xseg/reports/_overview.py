@@ -11,8 +11,8 @@ from xseg.metrics import Tradeoff
 
 __all__ = ["Curve", "Overview", "curve_of", "overview_of"]
 
-_MOST_COLUMNS = 8
-_LEAST_SPREAD = 0.06
+_MAX_COLUMNS = 8
+_MIN_SPREAD = 0.06
 _WIDTH, _HEIGHT = 600.0, 220.0
 
 
@@ -39,7 +39,7 @@ def overview_of(segmenter: Any, label: Callable[[str], str]) -> Overview | None:
     ranks = profile.mean_ranks()
     ordered = [j for j, bins in enumerate(profile.bins.features) if bins.feature.kind is not Kind.CATEGORY]
     spread = ranks.max(axis=0) - ranks.min(axis=0)
-    chosen = [j for j in sorted(ordered, key=lambda j: -spread[j]) if spread[j] > _LEAST_SPREAD][:_MOST_COLUMNS]
+    chosen = [j for j in sorted(ordered, key=lambda j: -spread[j]) if spread[j] > _MIN_SPREAD][:_MAX_COLUMNS]
     if not chosen or len(ranks) < 2:
         return None
     return Overview(
@@ -49,7 +49,7 @@ def overview_of(segmenter: Any, label: Callable[[str], str]) -> Overview | None:
 
 
 def curve_of(tradeoff: Tradeoff) -> Curve:
-    """Lay out the curve of cost against rules."""
+    """Draw the curve of cost against rules."""
     leaves = np.array([point.leaves for point in tradeoff.points], dtype=np.float64)
     prices = np.array([point.price for point in tradeoff.points])
     x = _scaled(leaves) * _WIDTH

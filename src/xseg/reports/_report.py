@@ -31,7 +31,7 @@ class Report:
         self.facts = facts
 
     def html(self) -> str:
-        """Give the report as one HTML page that needs no network and no script."""
+        """Return the report as one HTML page that needs no network and no script."""
         return environment("xseg.reports").get_template("report.html.j2").render(report=self.facts)
 
     def save(self, path: str | os.PathLike[str]) -> None:

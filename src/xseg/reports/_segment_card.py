@@ -21,7 +21,7 @@ from xseg.segmenters import check_segmenter, fold
 
 __all__ = ["Driver", "Neighbour", "SegmentCard", "segment_card"]
 
-_MOST_DRIVERS, _MOST_NEIGHBOURS = 8, 3
+_MAX_DRIVERS, _MAX_NEIGHBOURS = 8, 3
 _CLOSE, _CLOSE_LEAD = 0.1, 0.1
 _COMES_BACK = 0.75
 
@@ -97,11 +97,11 @@ class SegmentCard:
     approval: str
 
     def html(self) -> str:
-        """Give the page as HTML that needs no network and no script."""
+        """Return the page as HTML that needs no network and no script."""
         return environment("xseg.reports").get_template("segment.html.j2").render(card=self)
 
     def text(self) -> str:
-        """Give the page as plain text."""
+        """Return the page as plain text."""
         return environment("xseg.reports").get_template("segment.txt.j2").render(card=self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -194,7 +194,7 @@ def segment_card(
 def _from_people(
     segmenter: Any, X: Any, policy: Policy, index: int
 ) -> tuple[tuple[Driver, ...], tuple[Neighbour, ...], float]:
-    """Say what puts people into the segment, where they would be next, and how many are close calls."""
+    """Return what puts people into the segment, where they would be next, and how many are close calls."""
     mine = np.flatnonzero(np.asarray(segmenter.predict(X)) == index)
     if not len(mine):
         message = f"nobody in the table is in {segmenter.segment_names_[index]!r}; give the people it was fitted on"
@@ -203,7 +203,7 @@ def _from_people(
     _, explained = own_contributions(segmenter, rows, 1)
     nearest, near = _around(segmenter, rows, explained)
     counts = np.bincount(nearest[nearest >= 0], minlength=segmenter.n_segments_)
-    order = [other for other in np.argsort(-counts, kind="stable").tolist() if counts[other]][:_MOST_NEIGHBOURS]
+    order = [other for other in np.argsort(-counts, kind="stable").tolist() if counts[other]][:_MAX_NEIGHBOURS]
     neighbours = tuple(Neighbour(segmenter.segment_names_[other], float(counts[other] / len(mine))) for other in order)
     return _drivers(explained, rows, policy), neighbours, float(near.mean())
 
@@ -212,13 +212,13 @@ def _drivers(explained: Explained, rows: Table, policy: Policy) -> tuple[Driver,
     weight = np.abs(explained.values).mean(axis=0)
     total = float(weight.sum())
     order = [j for j in np.argsort(-weight, kind="stable").tolist() if weight[j] > 0]
-    named = [Driver(label_of(policy, rows.names[j]), float(weight[j]) / total) for j in order[:_MOST_DRIVERS]]
+    named = [Driver(label_of(policy, rows.names[j]), float(weight[j]) / total) for j in order[:_MAX_DRIVERS]]
     rest = 1.0 - sum(driver.share for driver in named)
-    return (*named, Driver("everything else", rest)) if len(order) > _MOST_DRIVERS else tuple(named)
+    return (*named, Driver("everything else", rest)) if len(order) > _MAX_DRIVERS else tuple(named)
 
 
 def _around(segmenter: Any, rows: Table, explained: Explained) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Give the group next to each person, -1 where there is none, and whether it is a close call."""
+    """Return the group next to each person, -1 where there is none, and whether it is a close call."""
     if hasattr(segmenter.model_, "boxes"):
         ways = WayFinder(segmenter).of(rows)
         nearest = np.array([-1 if way.segment is None else way.segment for way in ways], dtype=np.int64)

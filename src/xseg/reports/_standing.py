@@ -11,7 +11,7 @@ _SIGNED = {"draft": "taken back", "reviewed": "reviewed", "approved": "approved"
 
 
 def standing_words(approval: Approval) -> tuple[str, ...]:
-    """Say whether a model is approved, and then who signed for it, when, until when and on which review."""
+    """Write whether a model is approved, and then who signed for it, when, until when and on which review."""
     return (_heading(approval), *(_signed(sign_off) for sign_off in reversed(approval.counting)))
 
 

@@ -27,7 +27,7 @@ __all__ = [
 _Z: Final = 1.959963984540054
 _ERROR: Final = 0.05
 _FOUR_FIFTHS: Final = 0.8
-_MOST_CATEGORIES: Final = 12
+_MAX_CATEGORIES: Final = 12
 
 
 def small_groups(subject: Subject) -> Iterator[Found]:
@@ -93,7 +93,7 @@ def special_categories(subject: Subject) -> Iterator[Found]:
 
 
 def group_rates(subject: Subject) -> Iterator[Found]:
-    """Say how people of each group are spread over the segments, with intervals; small groups are left out."""
+    """Return how people of each group are spread over the segments, with intervals; small groups are left out."""
     unseen = subject.unseen
     if unseen is None:
         return
@@ -138,7 +138,7 @@ def _rate(held: NDArray[np.bool_]) -> dict[str, float]:
 
 
 def wilson(successes: int, n: int, z: float = _Z) -> tuple[float, float]:
-    """Give Wilson's interval of a share, of 95 % unless told.
+    """Return Wilson's interval of a share, of 95 % unless told.
 
     References
     ----------
@@ -153,7 +153,7 @@ def wilson(successes: int, n: int, z: float = _Z) -> tuple[float, float]:
 
 
 def _groups_of(column: Column, least: int) -> dict[str, NDArray[np.intp]]:
-    """Give the rows of each group that is large enough; many different numbers are parted at their quartiles."""
+    """Return the rows of each group that is large enough; many different numbers are parted at their quartiles."""
     codes, names = np.asarray(column.values), column.categories
     if column.kind.is_numeric:
         codes, names = _parted(codes.astype(np.float64), is_boolean=column.kind is Kind.BOOLEAN)
@@ -164,7 +164,7 @@ def _groups_of(column: Column, least: int) -> dict[str, NDArray[np.intp]]:
 def _parted(numbers: NDArray[np.float64], *, is_boolean: bool) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     known = ~np.isnan(numbers)
     values = np.unique(numbers[known])
-    if len(values) <= _MOST_CATEGORIES:
+    if len(values) <= _MAX_CATEGORIES:
         names = tuple(("no", "yes")[int(value)] if is_boolean else f"{value:g}" for value in values)
         return np.where(known, np.searchsorted(values, numbers), -1), names
     cuts = np.unique(np.quantile(numbers[known], [0.25, 0.5, 0.75]))

@@ -12,7 +12,7 @@ from xseg.reviews._subject import Subject
 
 __all__ = ["Imitation"]
 
-_MOST_LEAVES: Final = 128
+_MAX_LEAVES: Final = 128
 
 
 class Imitation:
@@ -38,11 +38,11 @@ class Imitation:
         self._known, self._asked = order[: (len(rows) + 1) // 2], order[len(rows) // 2 :]
 
     def agreement(self, names: Sequence[str]) -> float:
-        """Give the share of the people asked who are placed the same from some columns alone."""
+        """Return the share of the people asked who are placed the same from some columns alone."""
         return float(self.same(names).mean())
 
     def least_missed(self, names: Sequence[str]) -> list[tuple[float, str]]:
-        """Give the agreement without each column, and the column; the one that is missed least first."""
+        """Return the agreement without each column, and the column; the one that is missed least first."""
         ways = [(self.agreement([name for name in names if name != one]), one) for one in names]
         return sorted(ways, key=lambda way: -way[0])
 
@@ -52,15 +52,15 @@ class Imitation:
         return self._labels[self._asked]
 
     def same(self, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Say of each of the people asked whether they are placed the same from some columns alone."""
+        """Return for each of the people asked whether they are placed the same from some columns alone."""
         values = np.hstack([self._columns[name] for name in names])
-        tree = DecisionTreeClassifier(max_leaf_nodes=_MOST_LEAVES, min_samples_leaf=2, random_state=0)
+        tree = DecisionTreeClassifier(max_leaf_nodes=_MAX_LEAVES, min_samples_leaf=2, random_state=0)
         tree.fit(values[self._known], self._labels[self._known])
         return np.asarray(tree.predict(values[self._asked]) == self.asked)
 
 
 def _readable(codes: NDArray[np.uint8], *, ordered: bool, n_codes: int) -> NDArray[np.float32]:
-    """Give codes as numbers that a tree can cut: ordered ones as they are, categories one by one."""
+    """Return codes as numbers that a tree can cut: ordered ones as they are, categories one by one."""
     missing = (codes == MISSING)[:, None]
     if ordered:
         return np.hstack([codes[:, None], missing]).astype(np.float32)

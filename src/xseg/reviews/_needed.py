@@ -16,7 +16,7 @@ __all__ = ["minimisation"]
 _ENOUGH: Final = 0.95
 _MANY_NEEDLESS: Final = 1 / 3
 _STILL_THERE: Final = 0.5
-_MOST_REFITS: Final = 12
+_MAX_REFITS: Final = 12
 _NOT_TOLD: Final = f"without any one of them fewer than {percent(_ENOUGH)} are placed the same"
 _NOT_MADE: Final = (
     f"made anew without any one of them, fewer than {percent(_ENOUGH)} are placed the same or another column is asked "
@@ -108,7 +108,7 @@ def minimisation(subject: Subject) -> Iterator[Found]:
         message += f" This is told from an imitation, since {why_not}."
     else:
         if refits.ended:
-            message += f" The search ended after {_MOST_REFITS} refits: fewer may do."
+            message += f" The search ended after {_MAX_REFITS} refits: fewer may do."
         evidence |= {"ended": refits.ended, "from_all": round(whole.agreement, 4), "imitated": imitated.evidence}
         if len(imitated.columns) < len(found.columns):
             message += f" To imitate the segments, {len(imitated.columns)} would do ({', '.join(imitated.columns)})."
@@ -174,7 +174,7 @@ def _next(subject: Subject, imitation: Imitation, refits: Refits, gone: list[str
     """Find a column that can go too: those that are missed least by the imitation are tried first."""
     kept = _left(subject, gone)
     for one in _by_need(subject, imitation, kept) if len(kept) > 1 else ():
-        if refits.made >= _MOST_REFITS:
+        if refits.made >= _MAX_REFITS:
             refits.ended = True
             return None
         tried = refits.without([*gone, one])
@@ -189,7 +189,7 @@ def _by_need(subject: Subject, imitation: Imitation, kept: list[str]) -> list[st
 
 
 def _does(refit: Refit, left: list[str]) -> bool:
-    """Say whether people are placed the same, and no other column is asked about instead."""
+    """Return whether people are placed the same, and no other column is asked about instead."""
     return refit.agreement >= _ENOUGH and set(refit.asks_about) <= set(left)
 
 
@@ -202,7 +202,7 @@ def _gone(steps: list[_Step]) -> list[str]:
 
 
 def _met_least(subject: Subject, same: Any, segments: Any) -> tuple[str, float]:
-    """Give the segment whose people are placed the same least often, and the share of them who are."""
+    """Return the segment whose people are placed the same least often, and the share of them who are."""
     shares = {int(segment): float(same[segments == segment].mean()) for segment in np.unique(segments)}
     least = min(shares, key=shares.__getitem__)
     return subject.segmenter.segment_names_[least], shares[least]

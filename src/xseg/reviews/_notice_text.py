@@ -13,7 +13,7 @@ from xseg.exceptions import DataError
 
 __all__ = ["NoticeText", "folded", "read_notice"]
 
-_MOST_BYTES: Final = 8 * 2**20
+_MAX_BYTES: Final = 8 * 2**20
 _UNSEEN: Final = frozenset({"script", "style", "template", "head", "noscript"})
 _BLOCKS: Final = frozenset(
     {
@@ -81,7 +81,7 @@ class NoticeText:
         return tuple(filter(None, map(folded, _SENTENCE_END.split(self.text))))
 
     def says(self, words: str) -> bool:
-        """Say whether some words stand in the notice, as whole words and in this order."""
+        """Return whether some words stand in the notice, as whole words and in this order."""
         wanted = folded(words)
         if not wanted:
             return False
@@ -123,8 +123,8 @@ def read_notice(notice: "str | os.PathLike[str] | NoticeText", locale: str | Non
 
 def _file(path: Path) -> str:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            message = f"{path}: larger than {_MOST_BYTES // 2**20} MiB, which no notice is"
+        if path.stat().st_size > _MAX_BYTES:
+            message = f"{path}: larger than {_MAX_BYTES // 2**20} MiB, which no notice is"
             raise DataError(message)
         return path.read_bytes().decode("utf-8-sig")
     except OSError as error:

@@ -21,8 +21,8 @@ _WORD: Final = re.compile(r"[^\W\d_]{3,}")
 _SHORTEST: Final = 3
 # A text is of a language if that share of its words (of its letters, in a dense script) is among the commonest there,
 # and if these are of several kinds: most languages have an "i".
-_LEAST_SHARE: Final = 0.05
-_FEWEST: Final = 2
+_MIN_SHARE: Final = 0.05
+_MIN_WORDS: Final = 2
 _ENOUGH: Final = 5
 
 
@@ -57,11 +57,11 @@ class Wording:
     empty: frozenset[str]
 
     def days_of(self, unit: str) -> int:
-        """Give the length of a span of time in days."""
+        """Return the length of a span of time in days."""
         return next(days for words, days in self.days if words.fullmatch(unit))
 
     def names(self, part: str, label: str, name: str) -> bool:
-        """Say whether part of a sentence names a column: by words of its label or name, and by no other words."""
+        """Return whether part of a sentence names a column: by words of its label or name, and by no other words."""
         if self.is_dense:
             bare = self.patterns["empty"].sub("", part).strip()
             return len(bare) > 1 and bare in folded(label)
@@ -84,7 +84,7 @@ class Wording:
 
 
 def check_locale(locale: str | None) -> None:
-    """Refuse a language whose promises are not known.
+    """Raise an error for a language whose promises are not known.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def check_locale(locale: str | None) -> None:
 
 
 def languages_of(notice: NoticeText) -> tuple[list[Wording], list[str]]:
-    """Give the languages of a notice, and the tags of those that are not known.
+    """Return the languages of a notice, and the tags of those that are not known.
 
     What was said (`locale`) holds; otherwise what its elements declare and what its commonest words tell, since pages
     are often declared wrongly, and may be in several languages.
@@ -110,18 +110,18 @@ def languages_of(notice: NoticeText) -> tuple[list[Wording], list[str]]:
 
 
 def _known(tag: str) -> str | None:
-    """Give the language of a tag such as ``"de-AT"``."""
+    """Return the language of a tag such as ``"de-AT"``."""
     return next((one for one in LOCALES if one.partition("-")[0] == tag.casefold().partition("-")[0]), None)
 
 
 def _told(text: str) -> list[str]:
-    """Tell the languages of a text by their commonest words."""
+    """Detect the languages of a text by their commonest words."""
     shares = {}
     for tag in LOCALES:
         wording = _wording(tag)
         hits = wording.patterns["stop"].findall(text)
         of = sum(map(str.isalpha, text)) if wording.is_dense else len(text.split())
-        if len(set(hits)) >= max(_FEWEST, min(_ENOUGH, of // 10)) and len(hits) >= _LEAST_SHARE * of:
+        if len(set(hits)) >= max(_MIN_WORDS, min(_ENOUGH, of // 10)) and len(hits) >= _MIN_SHARE * of:
             shares[tag] = len(hits) / of
     return sorted(shares, key=lambda tag: -shares[tag])
 
@@ -147,7 +147,7 @@ def _wording(tag: str) -> Wording:
 
 
 def _filled(text: str, slots: Mapping[str, str]) -> str:
-    """Put the words in; words may hold words."""
+    """Insert the words; words may hold words."""
     while _SLOT.search(text):
         text = _SLOT.sub(lambda slot: slots[slot[1]], text)
     return text

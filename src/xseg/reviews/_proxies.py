@@ -14,9 +14,9 @@ from xseg.reviews._subject import HeldOut, Subject
 __all__ = ["Association", "associations", "grouped", "proxies"]
 
 _ALPHA: Final = 0.05
-_LEAST_STRENGTH: Final = 0.1
+_MIN_STRENGTH: Final = 0.1
 _STRONG: Final = 0.5
-_MOST_GROUPS: Final = 8
+_MAX_GROUPS: Final = 8
 _BATCH: Final = 64
 _SEGMENT: Final = "segment"
 
@@ -52,7 +52,7 @@ def proxies(subject: Subject) -> Iterator[Found]:
             if name in subject.used and found.name == _SEGMENT:
                 continue
             p = min(1.0, found.p_value * len(subject.sensitive))
-            if p <= _ALPHA and found.strength >= _LEAST_STRENGTH:
+            if p <= _ALPHA and found.strength >= _MIN_STRENGTH:
                 yield _proxy(subject, unseen, column.name, found, p)
 
 
@@ -84,18 +84,18 @@ def _of_column(subject: Subject, unseen: HeldOut, sensitive: str, others: Sequen
     return associations(candidates, groups[known], n_permutations=subject.n_permutations, seed=subject.seed)
 
 
-def grouped(column: Column, missing: int = _MOST_GROUPS) -> NDArray[np.int64]:
-    """Put the values of a column into at most eight groups: equally large ones of numbers, the commonest categories."""
+def grouped(column: Column, missing: int = _MAX_GROUPS) -> NDArray[np.int64]:
+    """Group a column's values into at most eight groups: equally large ones of numbers, the commonest categories."""
     values = np.asarray(column.values)
     if not column.kind.is_numeric:
         counts = np.bincount(values[values >= 0], minlength=1)
-        place = np.full(len(counts), _MOST_GROUPS - 1)
-        order = np.argsort(-counts, kind="stable")[: _MOST_GROUPS - 1]
+        place = np.full(len(counts), _MAX_GROUPS - 1)
+        order = np.argsort(-counts, kind="stable")[: _MAX_GROUPS - 1]
         place[order] = np.arange(len(order))
         return np.where(values >= 0, place[np.maximum(values, 0)], missing)
     numbers = values.astype(np.float64)
     known = ~np.isnan(numbers)
-    inner = np.linspace(0, 1, _MOST_GROUPS + 1)[1:-1]
+    inner = np.linspace(0, 1, _MAX_GROUPS + 1)[1:-1]
     cuts = np.unique(np.quantile(numbers[known], inner)) if known.any() else np.empty(0)
     return np.where(known, np.searchsorted(cuts, numbers, side="left"), missing)
 
@@ -161,7 +161,7 @@ def _indicators(groups: NDArray[np.int64]) -> NDArray[np.float32]:
 
 
 def _chi_squared(counts: NDArray[Any], expected: NDArray[Any], starts: NDArray[Any]) -> NDArray[np.float64]:
-    """Give the statistics of columns in shuffles, from counts of shape (n_values, n_shuffles, n_groups)."""
+    """Return the statistics of columns in shuffles, from counts of shape (n_values, n_shuffles, n_groups)."""
     cells = np.einsum("vkg,vg->vk", counts.astype(np.float64) ** 2, 1 / expected.astype(np.float64))
     return np.asarray(np.add.reduceat(cells, starts, axis=0) - expected.sum() / len(starts))
 

@@ -11,8 +11,8 @@ from xseg.reviews._subject import Subject
 
 __all__ = ["Refits"]
 
-_MOST_ROWS: Final = 6_000
-_FEWEST_ROWS: Final = 150
+_MAX_ROWS: Final = 6_000
+_MIN_ROWS: Final = 150
 
 
 class Refits:
@@ -40,7 +40,7 @@ class Refits:
         assert subject.table is not None
         self._subject = subject
         table = match_columns(subject.table, subject.names)
-        order = np.random.default_rng(subject.seed).permutation(len(table))[:_MOST_ROWS]
+        order = np.random.default_rng(subject.seed).permutation(len(table))[:_MAX_ROWS]
         size = len(order) // 3
         self._parts = [table.take(np.sort(order[start : start + size])) for start in range(0, 3 * size, max(size, 1))]
         self.people = size
@@ -49,7 +49,7 @@ class Refits:
     @property
     def are_too_few(self) -> bool:
         """Whether nothing could be said of so few people."""
-        return 3 * self.people < _FEWEST_ROWS
+        return 3 * self.people < _MIN_ROWS
 
     def without(self, columns: Sequence[str], *, confirmed: bool = False) -> "Refit | None":
         """Make the model anew without some columns; None where that is not possible.

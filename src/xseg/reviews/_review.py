@@ -31,7 +31,7 @@ __all__ = ["Review", "review"]
 
 _FORMAT: Final = "xseg-review"
 _VERSION: Final = 1
-_FEWEST_PERMUTATIONS: Final = 1_000
+_MIN_PERMUTATIONS: Final = 1_000
 _UNTESTED: Final = "segments cannot be made anew from one half of the people; give others and held_out=True"
 _LACKS: Final = {"people": "no people were given", "ledger": "no ledger was given", "notice": "no notice was given"}
 
@@ -65,7 +65,7 @@ class Review:
     sources: Mapping[str, str]
 
     def at_least(self, severity: str) -> tuple[Finding, ...]:
-        """Give the findings that are at least this grave.
+        """Return the findings that are at least this grave.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class Review:
         return tuple(finding for finding in self.findings if SEVERITIES.index(finding.severity) >= least)
 
     def record(self) -> dict[str, Any]:
-        """Give the review as plain data."""
+        """Return the review as plain data."""
         return {
             "format": _FORMAT,
             "version": _VERSION,
@@ -104,7 +104,7 @@ class Review:
         }
 
     def canonical(self) -> bytes:
-        """Give the bytes to sign: JSON in UTF-8 with sorted keys and no spaces; the same for equal reviews."""
+        """Return the bytes to sign: JSON in UTF-8 with sorted keys and no spaces; the same for equal reviews."""
         text = json.dumps(self.record(), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return text.encode()
 
@@ -114,19 +114,19 @@ class Review:
         return hashlib.sha256(self.canonical()).hexdigest()
 
     def json(self) -> str:
-        """Give the review as JSON with its digest; without the digest, and in canonical form, it is what is signed."""
+        """Return the review as JSON with its digest; without the digest, in canonical form, it is what is signed."""
         return json.dumps({**self.record(), "digest": self.digest}, indent=2, ensure_ascii=False, allow_nan=False)
 
     def sarif(self) -> str:
-        """Give the findings as SARIF 2.1.0, which code hosts show beside the files they are about."""
+        """Return the findings as SARIF 2.1.0, which code hosts show beside the files they are about."""
         return json.dumps(as_sarif(self.record(), CHECKS, self.digest), indent=2, ensure_ascii=False, allow_nan=False)
 
     def html(self) -> str:
-        """Give the review as one HTML page that needs no network and no script."""
+        """Return the review as one HTML page that needs no network and no script."""
         return environment("xseg.reviews").get_template("review.html.j2").render(review=self, titles=_TITLES)
 
     def text(self, form: str) -> str:
-        """Give the review in one of its forms.
+        """Return the review in one of its forms.
 
         Parameters
         ----------
@@ -205,7 +205,7 @@ def review(
     random_state: int = 0,
     now: datetime | None = None,
 ) -> Review:
-    """Put what a policy declares beside what a model does, and say where they differ.
+    """Check a fitted model against its policy, and return where they differ.
 
     Parameters
     ----------
@@ -307,8 +307,8 @@ def review(
 
 
 def _check_parameters(n_permutations: int, random_state: int, now: datetime | None) -> None:
-    if isinstance(n_permutations, bool) or not isinstance(n_permutations, int) or n_permutations < _FEWEST_PERMUTATIONS:
-        message = f"n_permutations={n_permutations!r}: at least {_FEWEST_PERMUTATIONS:,} are needed, as an int"
+    if isinstance(n_permutations, bool) or not isinstance(n_permutations, int) or n_permutations < _MIN_PERMUTATIONS:
+        message = f"n_permutations={n_permutations!r}: at least {_MIN_PERMUTATIONS:,} are needed, as an int"
         raise ParameterError(message)
     if isinstance(random_state, bool) or not isinstance(random_state, int) or random_state < 0:
         message = f"random_state={random_state!r}: give an int of at least 0, so that a review can be made again"
@@ -339,7 +339,7 @@ def _subjects(X: Any, table: Table | None, subjects: Sequence[Any] | None) -> Se
 
 
 def _lacking(subject: Subject, check: Check) -> str | None:
-    """Say why a check cannot be made."""
+    """Return why a check cannot be made."""
     given = {
         "nothing": True,
         "people": subject.table is not None,

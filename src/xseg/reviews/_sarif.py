@@ -14,7 +14,7 @@ _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sch
 
 
 def as_sarif(record: Mapping[str, Any], checks: "Sequence[Check]", digest: str) -> dict[str, Any]:
-    """Give the log of one run.
+    """Return the log of one run.
 
     References
     ----------
@@ -75,7 +75,7 @@ def _result(found: Mapping[str, Any], place: int, file: str) -> dict[str, Any]:
 
 
 def _message(text: str) -> dict[str, str]:
-    """Give a text in which nothing is taken for a placeholder or a link (sections 3.11.5 and 3.11.6)."""
+    """Return a text in which nothing is taken for a placeholder or a link (sections 3.11.5 and 3.11.6)."""
     return {"text": text.replace("{", "{{").replace("}", "}}").replace("](", "] (")}
 
 

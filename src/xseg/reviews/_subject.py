@@ -22,14 +22,14 @@ from xseg.segmenters import OutcomeSegmenter, RuleSegmenter, SurrogateSegmenter
 
 __all__ = ["ConsentLedger", "HeldOut", "Subject"]
 
-MOST_ROWS = 5_000
+MAX_ROWS = 5_000
 
 
 class ConsentLedger(Protocol):
     """Whoever knows what people have agreed to."""
 
     def mask(self, subjects: Any, purpose: str, *, at: datetime | None = None) -> Any:
-        """Say of each subject whether they agree to a purpose at a time, shape (n_subjects,)."""
+        """Return for each subject whether they agree to a purpose at a time, shape (n_subjects,)."""
         ...
 
 
@@ -115,11 +115,11 @@ class Subject:
         return {name: self.policy.purposes[name] for name in self.policy.purpose_ids(self.used)}
 
     def feature(self, name: str) -> FeaturePolicy:
-        """Give what holds for a column."""
+        """Return what holds for a column."""
         return self.policy.feature(name)
 
     def label(self, name: str) -> str:
-        """Give the label of a column, in quotation marks."""
+        """Return the label of a column, in quotation marks."""
         return f"“{self.policy.feature(name).label or name}”"
 
     @cached_property
@@ -129,9 +129,9 @@ class Subject:
         return match_columns(self._some(self.table), self.names)
 
     def _some(self, table: Table) -> Table:
-        if len(table) <= MOST_ROWS:
+        if len(table) <= MAX_ROWS:
             return table
-        return table.take(np.sort(np.random.default_rng(self.seed).permutation(len(table))[:MOST_ROWS]))
+        return table.take(np.sort(np.random.default_rng(self.seed).permutation(len(table))[:MAX_ROWS]))
 
     @cached_property
     def shares(self) -> dict[str, float]:
@@ -148,7 +148,7 @@ class Subject:
         return {column.name: column for column in columns if self.policy.feature(column.name).sensitive}
 
     def refitted(self, rows: Table, without: Sequence[str] = (), *, as_many: bool = False) -> Any:
-        """Give the model made anew; None where that is not possible.
+        """Return the model made anew; None where that is not possible.
 
         A model of an outcome would need the outcome, a stand-in the original's labels, and rules that people wrote are
         not learnt. With `as_many`, the number of segments is not chosen anew.

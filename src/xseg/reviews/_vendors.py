@@ -74,7 +74,7 @@ def vendors_unused(subject: Subject) -> Iterator[Found]:
 
 
 def vendor_shares(subject: Subject) -> Iterator[Found]:
-    """Say how much of the explanation hangs on each supplier, and on third parties."""
+    """Return how much of the explanation hangs on each supplier, and on third parties."""
     shares: dict[str, float] = defaultdict(float)
     for name in subject.used:
         feature = subject.feature(name)
@@ -89,7 +89,7 @@ def vendor_shares(subject: Subject) -> Iterator[Found]:
 
 
 def zero_party(subject: Subject) -> Iterator[Found]:
-    """Say how much of the explanation rests on what people told themselves, and on every other source."""
+    """Return how much of the explanation rests on what people told themselves, and on every other source."""
     shares: dict[str, float] = defaultdict(float)
     for name in subject.used:
         shares[subject.feature(name).source or "not stated"] += subject.shares[name]
@@ -99,7 +99,7 @@ def zero_party(subject: Subject) -> Iterator[Found]:
 
 
 def without_partners(subject: Subject) -> Iterator[Found]:
-    """Say what it would cost to do without third-party data."""
+    """Return what it would cost to do without third-party data."""
     bought = [name for name in subject.used if subject.feature(name).source == "third-party"]
     if not bought:
         return
@@ -128,7 +128,7 @@ def _finite(value: float) -> float | None:
 
 
 def agreement_of(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """Give the share of people in the same segment, segments of the one matched with those of the other."""
+    """Return the share of people in the same segment, segments of the one matched with those of the other."""
     n = int(max(one.max(), other.max())) + 1
     together = np.bincount(np.asarray(one, dtype=np.int64) * n + other, minlength=n * n).reshape(n, n)
     rows, columns = linear_sum_assignment(-together)
@@ -136,6 +136,6 @@ def agreement_of(one: NDArray[Any], other: NDArray[Any]) -> float:
 
 
 def _vendors(subject: Subject) -> dict[str, Vendor]:
-    """Give what is known of those who supply used columns."""
+    """Return what is known of those who supply used columns."""
     named = dict.fromkeys(subject.feature(name).vendor for name in subject.used)
     return {name: subject.policy.vendors.get(name, Vendor()) for name in named if name is not None}

@@ -40,7 +40,7 @@ class Effect:
     because: Because | None = None
 
     def told(self) -> dict[str, Any]:
-        """Give what a receipt says of it, where the segments themselves stand apart."""
+        """Return what a receipt says of it, where the segments themselves stand apart."""
         because = None if self.because is None else str(self.because)
         return {"why": str(self.why), "changed": self.changed, "because": because}
 

@@ -80,6 +80,6 @@ def _words(receipt: Mapping[str, Any]) -> str:
 
 
 def _a_month_after(day: date) -> date:
-    """Give the same day of the next month, or its last."""
+    """Return the same day of the next month, or its last."""
     year, month = day.year + day.month // 12, day.month % 12 + 1
     return date(year, month, min(day.day, monthrange(year, month)[1]))

@@ -87,11 +87,11 @@ class Desk:
         return with_own_words(self.policy, self.standing.corrections)
 
     def data(self) -> pd.DataFrame:
-        """Give what the model may see of the person: corrected, and without what is withheld."""
+        """Return what the model may see of the person: corrected, and without what is withheld."""
         return self._seen(self.standing)
 
     def withheld(self) -> tuple[str, ...]:
-        """Give the features that the person withholds from the purpose."""
+        """Return the features that the person withholds from the purpose."""
         at, asked = self._moment(), self.ledger.withheld_features(self.purpose)
         lost = self._spoken().withheld(self.purpose)
         names = {
@@ -100,12 +100,12 @@ class Desk:
         return tuple(sorted(names.intersection(self._held.names)))
 
     def recipients(self) -> tuple[str, ...]:
-        """Give who received the person's segment."""
+        """Return who received the person's segment."""
         released = (told for told in self._receipts() if told["action"] == "release")
         return tuple(dict.fromkeys(told["details"]["recipient"] for told in released))
 
     def settle(self) -> list[dict[str, Any]]:
-        """Tell everybody who was given the segment and whose last word from us no longer holds.
+        """Notify everybody who was given the segment and whose last word from us no longer holds.
 
         Every action does this; call it also from time to time, since consent ends, links are drawn, models change, and
         recipients are out of reach. First it carries out what was interrupted (`unfinished`).
@@ -144,7 +144,7 @@ class Desk:
         return spoken_of(self.log.about(self.subject))
 
     def _moment(self) -> datetime:
-        """Give the time, but none before what the ledger has heard: a clock that is behind must not lose a no."""
+        """Return the time, but none before what the ledger has heard: a clock that is behind must not lose a no."""
         now, latest = self._now(), self.ledger.latest
         return now if latest is None else max(now, latest)
 
@@ -154,7 +154,7 @@ class Desk:
         return self._held.seen(standing.corrections, self.withheld())
 
     def _place(self, standing: Standing) -> Place:
-        """Say where a standing and the ledger leave the person; where the model cannot say, in no segment."""
+        """Return where a standing and the ledger leave the person; where the model cannot say, in no segment."""
         blocked = standing.blocked() or self._denied()
         if blocked is not None:
             return Place(None, blocked)
@@ -168,7 +168,7 @@ class Desk:
         return Place(str(self.segmenter.segment_names_[segment]), Why.MODEL)
 
     def _denied(self) -> Why | None:
-        """Say whether the person is kept out by the ledger, or by what the log has that the ledger lost.
+        """Return whether the person is kept out by the ledger, or by what the log has that the ledger lost.
 
         On consent silence keeps out, on other bases only a no.
         """
@@ -241,7 +241,7 @@ class Desk:
         same: bool,
         completed: bool = False,
     ) -> Answer:
-        """Tell recipients, and write down how something ended that was begun."""
+        """Notify recipients, and write down how an action ended."""
         after = self._place(then)
         because = None if completed else self._unchanged(draft, before, after, same=same)
         effect = Effect(before.segment, after.segment, after.why, before != after, because)
@@ -291,7 +291,7 @@ class Desk:
             raise DataError(message)
 
     def _answered(self, standing: Standing, after: Place, action: str, effect: Effect) -> AnyCard:
-        """Give the card that says what became of it; where the model cannot be explained, one without reasons."""
+        """Return the card that says what became of it; where the model cannot be explained, one without reasons."""
         try:
             card = self._card(standing, after)
         except Exception:  # noqa: BLE001 what was decided is done and written down, and has to be answered
@@ -312,7 +312,7 @@ class Desk:
         return receipt(entry, controller=None if controller is None else controller.name, concept=concept)
 
     def _unchanged(self, told: Told, before: Place, after: Place, *, same: bool) -> Because | None:
-        """Say why an action left the segment as it was, if it did and that needs saying."""
+        """Return why an action left the segment as it was, if it did and that needs saying."""
         action, details = told["action"], told["details"]
         if action in _FOR_A_HUMAN or details.get("pending"):
             return Because.PENDING
@@ -340,7 +340,7 @@ class Desk:
                 yield from self._due(purpose, None)
 
     def _delivered(self, notices: Sequence[Notice]) -> tuple[list[dict[str, Any]], list[str]]:
-        """Tell each recipient; gives what stands in a receipt, and apart from it what they answered."""
+        """Notify each recipient; return what stands in a receipt, and apart from it what they answered."""
         answers = [sent(notice, self._send) for notice in notices]
         outcomes = [
             {"recipient": one.recipient, "purpose": one.purpose, "action": one.action, "delivered": delivered}
@@ -349,7 +349,7 @@ class Desk:
         return outcomes, [answer for _, answer in answers]
 
     def _recalled(self) -> int:
-        """Stop those who were given another identifier that the person's no reaches, until they answer; says how many.
+        """Stop recipients of other identifiers that the person's no reaches, until they answer; return how many.
 
         What becomes of it is written down with that identifier: it may be somebody else's.
         """
@@ -367,7 +367,7 @@ class Desk:
         return n_told
 
     def _has_stopped(self, identifier: str, recipient: str) -> bool:
-        """Say whether a recipient of another identifier has confirmed to have stopped, and was given nothing since."""
+        """Return whether a recipient of another identifier confirmed to have stopped, and was given nothing since."""
         stopped = False
         for told in self.log.about(identifier):
             if told.get("dpv:hasPurpose") == self.purpose and told["details"].get("recipient") == recipient:

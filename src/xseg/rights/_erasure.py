@@ -69,7 +69,7 @@ def erase(
     record: FitRecord | None = None,
     key: str | bytes | None = None,
 ) -> Erasure:
-    """Take people out of a fitted model.
+    """Remove people from a fitted model.
 
     It must be shown that the people are in the model: by a `FitRecord`, with their identifiers, or by the remaining
     people, who together with the rows make up exactly what the model has counted. What cannot be shown is refused:
@@ -174,7 +174,7 @@ def _proposes_other_names(segmenter: Any, less: Any) -> bool:
 
 
 def _same_cuts(less: Any, refit: Any) -> bool:
-    """Say whether two models place everybody alike, by the very same numbers."""
+    """Return whether two models place everybody alike, by the very same numbers."""
     if less.n_segments_ != refit.n_segments_ or not _same_bins(less, refit):
         return False
     one, other = less.model_, refit.model_
@@ -196,7 +196,7 @@ def _same_bins(less: Any, refit: Any) -> bool:
 
 
 def _same_counts(less: Any, refit: Any) -> bool:
-    """Say whether the same people are counted alike, and "not known" is averaged over the same sums."""
+    """Return whether the same people are counted alike, and "not known" is averaged over the same sums."""
     if less.profile_.counts.shape != refit.profile_.counts.shape:
         return False
     if not np.array_equal(less.profile_.counts, refit.profile_.counts):

@@ -39,13 +39,13 @@ class Held:
         return list(self._row.columns)
 
     def check(self, feature: str) -> None:
-        """Refuse a column that is not there."""
+        """Raise an error for a column that is not there."""
         if feature not in self.names:
             message = f"nothing called {feature!r} is held about this person{suggestion(feature, self.names)}"
             raise FeatureNamesError(message)
 
     def seen(self, corrections: Mapping[str, Any], withheld: Iterable[str]) -> pd.DataFrame:
-        """Give the row with corrections, and without what is withheld."""
+        """Return the row with corrections, and without what is withheld."""
         row = self._row.copy()
         for feature, value in corrections.items():
             if feature in row.columns:
@@ -55,7 +55,7 @@ class Held:
         return row
 
     def plain(self) -> dict[str, Any]:
-        """Give the row as JSON can hold it."""
+        """Return the row as JSON can hold it."""
         return {str(name): plain(value) for name, value in self._row.iloc[0].items()}
 
     def forget(self) -> None:
@@ -100,7 +100,7 @@ def check_value(feature: str, value: Any) -> Any:
 
 
 def _missing_like(column: Any) -> Any:
-    """Give a column of the same kind that holds nothing."""
+    """Return a column of the same kind that holds nothing."""
     index = column.index
     if isinstance(column.dtype, pd.CategoricalDtype):
         return pd.Series(pd.Categorical([None] * len(index), dtype=column.dtype), index=index)

@@ -54,7 +54,7 @@ class ActionLog(SealedLines):
         super().__init__(path)
 
     def __sklearn_clone__(self) -> "ActionLog":
-        """Give itself: clones of an estimator go on asking the one log that is kept."""
+        """Return itself: clones of an estimator go on asking the one log that is kept."""
         return self
 
     def about(self, subject: str) -> list[Mapping[str, Any]]:
@@ -72,11 +72,11 @@ class ActionLog(SealedLines):
         return [told for told in self.about(subject) if told.get("unfinished")]
 
     def standing(self, subject: str, purpose: str) -> Standing:
-        """Say where one person stands with a purpose, besides the ledger."""
+        """Return where one person stands with a purpose, besides the ledger."""
         return replayed(self.about(subject), purpose)
 
     def barred(self, subjects: Iterable[str], purpose: str) -> NDArray[np.bool_]:
-        """Say who asked to be in no segment for a purpose.
+        """Return who asked to be in no segment for a purpose.
 
         Parameters
         ----------
@@ -107,7 +107,7 @@ class ActionLog(SealedLines):
         return unheard or replayed(receipts, purpose).blocked() is not None
 
     def ground(self, subject: str, purpose: str) -> str | None:
-        """Say what keeps somebody out of every segment for a purpose, if they asked for it."""
+        """Return what keeps somebody out of every segment for a purpose, if they asked for it."""
         blocked = self.standing(subject, purpose).blocked()
         return None if blocked is None else blocked.value
 

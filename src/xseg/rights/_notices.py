@@ -47,7 +47,7 @@ Send = Callable[[Notice], str]
 def due(
     receipts: Iterable[Told], subject: str, purpose: str, segment: str | None, named: Sequence[str], at: datetime
 ) -> list[Notice]:
-    """Give what has to be told: to everyone whose last word from us no longer holds.
+    """Return what has to be told: to everyone whose last word from us no longer holds.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def due(
 
 
 def sent(notice: Notice, send: Send | None) -> tuple[bool, str]:
-    """Tell one recipient; says whether they answered, and what, or why not."""
+    """Notify one recipient; return whether they answered, and what, or why not."""
     if send is None:
         return False, _NOBODY
     try:

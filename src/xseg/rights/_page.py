@@ -83,7 +83,7 @@ _ENTERED: Final = (
 
 
 def entry_link(subject: str, secret: str) -> str:
-    """Give the path by which one person enters their page; it is signed, and lasts an hour.
+    """Return the path by which one person enters their page; it is signed, and lasts an hour.
 
     Parameters
     ----------
@@ -240,7 +240,7 @@ class _Page:
         return self._shown(profile, request.session["token"], request.session.pop("said", None))
 
     async def act(self, request: "Request") -> "Response":
-        """Do what the person asks for, and show the page again."""
+        """Perform the person's action, and show the page again."""
         from starlette.responses import RedirectResponse
 
         profile = self._profile(request)
@@ -294,7 +294,7 @@ class _Page:
         return self._file(request, ask, "my-data.json")
 
     async def port(self, request: "Request") -> "Response":
-        """Give what the person provided."""
+        """Return what the person provided."""
         return self._file(request, Profile.port, "what-i-gave.json")
 
     def _file(self, request: "Request", ask: Callable[[Profile], dict[str, Any]], name: str) -> "Response":
@@ -342,7 +342,7 @@ class _Page:
         return HTMLResponse(html, headers=dict(_HEADERS))
 
     def _case(self, case: Case) -> str:
-        """Say by when a person answers, and what."""
+        """Return by when a person answers, and what."""
         day = self.language.date(case.due)
         words = one_line(" / ".join([*filter(None, [case.text]), *case.views]), 400)
         return (
@@ -369,7 +369,7 @@ def _undo(profile: Profile) -> list[str]:
 
 
 def _acted(profile: Profile, form: Mapping[str, str]) -> Answer:
-    """Do what a form asks for."""
+    """Perform the action that a form asks for."""
     act, fields = _ACTIONS[form["action"]]
     given = {name: form.get(name, "") for name in fields}
     if "value" in given:
@@ -380,7 +380,7 @@ def _acted(profile: Profile, form: Mapping[str, str]) -> Answer:
 
 
 def _features(profile: Profile, withheld: tuple[str, ...], language: Language) -> list[dict[str, Any]]:
-    """Give what is held and may be shown, with what the person can do about it."""
+    """Return what is held and may be shown, with what the person can do about it."""
     row = profile.data().iloc[0]
     policy = profile.policy.spoken_in(language.locale)
     told = {name: policy.feature(name) for name in row.index}

@@ -95,12 +95,12 @@ class Profile(Desk):
         return self._place(self.standing).segment
 
     def card(self, locale: str | None = None) -> AnyCard:
-        """Give the card, in a language: with reasons where the model places the person, otherwise with why not."""
+        """Return the card, in a language: with reasons where the model places the person, otherwise with why not."""
         standing = self.standing
         return self._card(standing, self._place(standing), locale)
 
     def release(self, recipient: str) -> str | None:
-        """Give the segment to a recipient, if the person is in one, and note that it was given.
+        """Return the segment to a recipient, if the person is in one, and note that it was given.
 
         Parameters
         ----------
@@ -241,7 +241,7 @@ class Profile(Desk):
         return self._act("withdraw", "withdraw", {}, says=[(self.purpose, "withdrawn", None)])
 
     def restrict(self) -> Answer:
-        """Have the information set aside: kept, and not used."""
+        """Restrict the use of the information: it is kept, and not used."""
         return self._act("restrict", "restrict")
 
     def lift(self) -> Answer:
@@ -269,11 +269,11 @@ class Profile(Desk):
         return self._act("rejoin", "not_profiled")
 
     def contest(self, text: str) -> Answer:
-        """Say that this is wrong: a case for a human, which no program closes."""
+        """Contest the segment: opens a case for a human, which no program closes."""
         return self._act("contest", "contest", {}, {"text": _in_words(text)})
 
     def ask(self, text: str) -> Answer:
-        """Ask a human: a case, as of `contest`."""
+        """Request a human review: opens a case, as `contest` does."""
         return self._act("ask", "person", {}, {"text": _in_words(text)})
 
     def express_view(self, text: str) -> Answer:
@@ -281,7 +281,7 @@ class Profile(Desk):
         return self._act("express_view", "contest", {}, {"text": _in_words(text)})
 
     def cases(self) -> list[Case]:
-        """Give the cases that wait for a human, the oldest first."""
+        """Return the cases that wait for a human, the oldest first."""
         return open_cases(self._receipts())
 
     def decide(
@@ -328,7 +328,7 @@ class Profile(Desk):
         return self._act("decide", "contest", details, {"decision": decision, "segment": self._name(segment)})
 
     def complain(self) -> str | None:
-        """Give where to complain: the policy's link, or else the authority; None where it states neither."""
+        """Return where to complain: the policy's link, or else the authority; None where it states neither."""
         link, controller = self.policy.rights.get("complain"), self.policy.controller
         return link.url if link is not None else None if controller is None else controller.authority
 
@@ -373,7 +373,7 @@ class Profile(Desk):
         }
 
     def port(self) -> dict[str, Any]:
-        """Give what the person provided, for use elsewhere, where the purpose rests on consent or a contract.
+        """Return what the person provided, for use elsewhere, where the purpose rests on consent or a contract.
 
         References
         ----------
@@ -389,7 +389,7 @@ class Profile(Desk):
         return {"subject": self.subject, "data": provided}
 
     def erase(self) -> Answer:
-        """Have the information erased: the row, corrections, choices and own words are gone; what proves it is kept.
+        """Erase the information: the row, corrections, choices and own words are gone; what proves it is kept.
 
         It is one for all purposes, ends every consent, and can be asked for again. The model's counts are another
         matter: see `xseg.rights.erase`.

@@ -36,7 +36,7 @@ class Spoken:
     marketing: dict[str, _Word]
 
     def denied(self, purpose: str, *, marketing: bool) -> datetime | None:
-        """Say when a purpose was denied, if that is the last word about it."""
+        """Return when a purpose was denied, if that is the last word about it."""
         own = self.words.get((purpose, None))
         blanket = max(self.marketing.values(), key=lambda word: word.number, default=None) if marketing else None
         if blanket is not None and (own is None or own.number < blanket.number):
@@ -44,7 +44,7 @@ class Spoken:
         return own.at if own is not None and own.denies else None
 
     def withheld(self, purpose: str) -> dict[str, datetime]:
-        """Give the features that are withheld from a purpose, and since when."""
+        """Return the features that are withheld from a purpose, and since when."""
         return {
             feature: word.at
             for (what_for, feature), word in self.words.items()
@@ -53,7 +53,7 @@ class Spoken:
 
 
 def spoken_of(receipts: Iterable[Told]) -> Spoken:
-    """Gather the last words from a person's receipts."""
+    """Collect the last statements in a person's receipts."""
     words: dict[tuple[str, str | None], _Word] = {}
     marketing: dict[str, _Word] = {}
     for told in receipts:

@@ -69,7 +69,7 @@ class Standing:
     erased: bool = False
 
     def blocked(self) -> Why | None:
-        """Give what keeps the person out of every segment, the strongest first; None if nothing does."""
+        """Return what keeps the person out of every segment, the strongest first; None if nothing does."""
         for asked, why in (
             (self.erased, Why.ERASED),
             (bool(self.objections or self.marketing_objections), Why.OBJECTED),
@@ -81,13 +81,13 @@ class Standing:
         return None
 
     def after(self, told: Told) -> "Standing":
-        """Give the standing after something was said."""
+        """Return the standing after something was said."""
         follows = _FOLLOWS.get(told["action"])
         return self if follows is None else follows(self, told)
 
 
 def replayed(receipts: Iterable[Told], purpose: str) -> Standing:
-    """Give where a person stands with a purpose, after all that a log has of them.
+    """Return where a person stands with a purpose, after all that a log has of them.
 
     What is erased is erased for every purpose.
     """

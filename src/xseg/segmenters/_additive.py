@@ -39,7 +39,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
         return np.asarray(self.model_.score(table).argmax(axis=1), dtype=np.int32)
 
     def _scores_of(self, X: Any) -> NDArray[np.float64]:
-        """Give the scores of rows, wherever they are."""
+        """Return the scores of rows, wherever they are."""
         self._check_fitted()
         return self._backend(X).map(lambda block: self.model_.score(block.table))
 
@@ -87,7 +87,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
         return max(1, round(self.min_members * backend.weight_unit))
 
     def _count_possible(self, prepared: Prepared, wanted: int, min_weight: int) -> int:
-        """Give how many segments the rows can make: each needs people, and a distinct row."""
+        """Return how many segments the rows can make: each needs people, and a distinct row."""
         possible = prepared.space.total_weight // min_weight
         if prepared.whole:
             possible = min(possible, prepared.sample.n_rows)

@@ -37,7 +37,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     labels_: NDArray[np.int32]
 
     def predict(self, X: Any) -> NDArray[np.int32]:
-        """Give the segment of each row.
+        """Return the segment of each row.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             self._remember_columns(profile.bins.schema.names, named=named)
 
     def _backend(self, X: Any, sample_weight: ArrayLike | None = None, *, reset: bool = False) -> Backend:
-        """Give the backend of rows; with `reset`, of rows to learn from."""
+        """Return the backend of rows; with `reset`, of rows to learn from."""
         if not isinstance(X, Backend):
             return MemoryBackend(self._read(X, reset=reset), sample_weight, n_jobs=self.n_jobs)
         if sample_weight is not None:
@@ -144,7 +144,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             _log.info(message, *values)
 
     def _report_passes(self, backend: Backend) -> None:
-        """Say how often rows in batches were read."""
+        """Return how often rows in batches were read."""
         if isinstance(backend, BatchBackend):
             self._report("passes over the rows: %s", backend.passes)
 
@@ -179,7 +179,7 @@ class BoxSegmenter(Segmenter):
     model_: BoxModel
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """Give the membership of each row in each segment: 1 in its own, 0 elsewhere.
+        """Return the membership of each row in each segment: 1 in its own, 0 elsewhere.
 
         Parameters
         ----------

@@ -16,7 +16,7 @@ __all__ = ["check_names", "features_in_name", "propose_names"]
 _SLIGHT = 0.04
 _NOTABLE = 0.12
 _STRONG = 0.3
-_MOST_TRAITS = 2
+_MAX_TRAITS = 2
 _LISTED = 4
 
 
@@ -38,11 +38,11 @@ def propose_names(profile: Profile, used: NDArray[np.int64]) -> tuple[str, ...]:
 
 
 def _first_unused(traits: Sequence[str], taken: Sequence[str], segment: int) -> str:
-    for count in range(_MOST_TRAITS, len(traits) + 1):
+    for count in range(_MAX_TRAITS, len(traits) + 1):
         name = _sentence(traits[:count])
         if name not in taken:
             return name
-    base = _sentence(traits[:_MOST_TRAITS]) if traits else "In the middle"
+    base = _sentence(traits[:_MAX_TRAITS]) if traits else "In the middle"
     candidates = (base, *(f"{base} ({number})" for number in range(2, segment + 3)))
     return next(name for name in candidates if name not in taken)
 
@@ -83,7 +83,7 @@ def _traits(profile: Profile, segment: int, used: Sequence[int]) -> list[str]:
             found.append(_number_trait(bins.feature.name, float(ranks[segment, feature]) - 0.5))
     found.sort(key=lambda trait: -trait[0])
     notable = [text for strength, text in found if strength >= _NOTABLE]
-    slight = [text for strength, text in found[:_MOST_TRAITS] if strength >= _SLIGHT]
+    slight = [text for strength, text in found[:_MAX_TRAITS] if strength >= _SLIGHT]
     return (notable or slight)[:_LISTED]
 
 

@@ -15,7 +15,7 @@ from xseg.surveys._questions import UnfitAnswer
 
 __all__ = ["Answers", "read_answers"]
 
-_MOST_SHOWN = 20
+_MAX_SHOWN = 20
 _LONGEST_NAME = 200
 
 
@@ -41,7 +41,7 @@ class Answers:
         return len(self.respondents)
 
     def to_records(self, respondent: str = "respondent") -> list[dict[str, Any]]:
-        """Give the answers as a list of dicts; `Survey.read` reads it back equal.
+        """Return the answers as a list of dicts; `Survey.read` reads it back equal.
 
         Parameters
         ----------
@@ -62,7 +62,7 @@ class Answers:
 def read_answers(
     questions: Mapping[str, Any], digest: str, given: Any, respondent: str, known: Iterable[Any] | None
 ) -> Answers:
-    """Check answers, and say of all that do not fit in which row and to which question they are."""
+    """Check answers, and return of all that do not fit in which row and to which question they are."""
     rows = _records(given)
     problems = [*_unknown_questions(questions, rows, respondent)]
     who: list[str] = []
@@ -154,7 +154,7 @@ def _is_open(given: Any) -> bool:
 
 def _told(problems: list[tuple[int, str]]) -> str:
     problems.sort(key=lambda problem: problem[0])
-    shown = [f"  {text}" for _, text in problems[:_MOST_SHOWN]]
-    more = [f"  and {len(problems) - _MOST_SHOWN:,} more"] if len(problems) > _MOST_SHOWN else []
+    shown = [f"  {text}" for _, text in problems[:_MAX_SHOWN]]
+    more = [f"  and {len(problems) - _MAX_SHOWN:,} more"] if len(problems) > _MAX_SHOWN else []
     heading = f"the answers have {len(problems):,} problem{'s' if len(problems) > 1 else ''}:"
     return "\n".join([heading, *shown, *more])

@@ -10,7 +10,7 @@ __all__ = ["column_names", "columns_of", "stated"]
 
 
 def columns_of(name: str, question: Any, said: Sequence[Any]) -> dict[str, Any]:
-    """Give the columns of one question."""
+    """Return the columns of one question."""
     import pandas as pd
 
     if isinstance(question, Choices):
@@ -25,12 +25,12 @@ def columns_of(name: str, question: Any, said: Sequence[Any]) -> dict[str, Any]:
 
 
 def column_names(name: str, question: Any) -> list[str]:
-    """Give what the columns of one question are called."""
+    """Return what the columns of one question are called."""
     return [_option(name, option) for option in question.options] if isinstance(question, Choices) else [name]
 
 
 def stated(name: str, question: Any, told_in: str) -> dict[str, FeaturePolicy]:
-    """Say of each column of one question what it is, that the person told it, and where."""
+    """Return for each column of one question what it is, that the person told it, and where."""
     label = question.label or question.text
     feature = FeaturePolicy(
         label=label,

@@ -27,7 +27,7 @@ _KINDS: dict[str, type[BaseModel]] = {
 def contradictions(
     purposes: Mapping[str, Purpose], questions: Mapping[str, Any], scores: Mapping[str, Score]
 ) -> Iterator[tuple[KeyPath, str]]:
-    """Give what does not fit together, by its path in the file."""
+    """Return what does not fit together, by its path in the file."""
     yield from _of_questions(purposes, questions)
     asking = {question.purpose for question in questions.values() if isinstance(question, Consent)}
     for name, purpose in purposes.items():
@@ -47,7 +47,7 @@ def contradictions(
 
 
 def without_kind(path: KeyPath) -> KeyPath:
-    """Leave out of a path the kind of a question, which is in no file."""
+    """Remove from a path the kind of a question, which is in no file."""
     return (*path[:2], *path[3:]) if path[:1] == ("questions",) and len(path) > 2 and path[2] in _KINDS else path
 
 

@@ -29,15 +29,15 @@ class _Question(Frozen):
     unanswered: tuple[Words, ...] = ()
 
     def read(self, value: Any) -> Any:
-        """Give an answer as it is kept, or raise `UnfitAnswer`."""
+        """Return an answer as it is kept, or raise `UnfitAnswer`."""
         raise NotImplementedError
 
     def names_purposes(self) -> tuple[str, tuple[str, ...]]:
-        """Give the purposes the question names, and the key it names them under."""
+        """Return the purposes the question names, and the key it names them under."""
         return "purposes", self.purposes
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Give what contradicts itself, by key."""
+        """Return what contradicts itself, by key."""
         yield from _repeated("unanswered", self.unanswered)
 
 
@@ -70,7 +70,7 @@ class Likert(_Question):
     scale: Options
 
     def read(self, value: Any) -> str:
-        """Give the step an answer names."""
+        """Return the step an answer names."""
         if isinstance(value, str):
             return _known(value, self.scale)
         step = _whole(value, "a step of the scale or its number")
@@ -80,7 +80,7 @@ class Likert(_Question):
         return self.scale[step - 1]
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Give what contradicts itself, by key."""
+        """Return what contradicts itself, by key."""
         yield from super().problems()
         yield from _repeated("scale", self.scale)
         yield from _both("unanswered", self.unanswered, "scale", self.scale)
@@ -107,11 +107,11 @@ class Choice(_Question):
     options: Options
 
     def read(self, value: Any) -> str:
-        """Give the option an answer names."""
+        """Return the option an answer names."""
         return _known(value, self.options)
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Give what contradicts itself, by key."""
+        """Return what contradicts itself, by key."""
         yield from super().problems()
         yield from _repeated("options", self.options)
         yield from _both("unanswered", self.unanswered, "options", self.options)
@@ -144,7 +144,7 @@ class Choices(_Question):
     most: Annotated[int, Field(strict=True, ge=1)] | None = None
 
     def read(self, value: Any) -> tuple[str, ...]:
-        """Give the options an answer names, in the order of the question."""
+        """Return the options an answer names, in the order of the question."""
         given = [_known(one, self.options) for one in _several(value)]
         twice = next((one for place, one in enumerate(given) if one in given[:place]), None)
         if twice is not None:
@@ -160,7 +160,7 @@ class Choices(_Question):
         return tuple(option for option in self.options if option in given)
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Give what contradicts itself, by key."""
+        """Return what contradicts itself, by key."""
         yield from super().problems()
         yield from _repeated("options", self.options)
         yield from _both("unanswered", self.unanswered, "options", self.options)
@@ -200,7 +200,7 @@ class Number(_Question):
     unit: Words | None = None
 
     def read(self, value: Any) -> float:
-        """Give the number."""
+        """Return the number."""
         number = _finite(value)
         if number is None:
             message = f"{shown(value)} is not a number"
@@ -214,7 +214,7 @@ class Number(_Question):
         return number
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Give what contradicts itself, by key."""
+        """Return what contradicts itself, by key."""
         yield from super().problems()
         if self.least is not None and self.most is not None and self.least >= self.most:
             yield "most", f"{self.most:g} is not above least, {self.least:g}"
@@ -243,7 +243,7 @@ class Consent(_Question):
     purpose: Words
 
     def read(self, value: Any) -> bool:
-        """Give whether somebody agreed."""
+        """Return whether somebody agreed."""
         if isinstance(value, str) and value in {"yes", "no"}:
             return value == "yes"
         if isinstance(value, bool | np.bool_):
@@ -252,11 +252,11 @@ class Consent(_Question):
         raise UnfitAnswer(message)
 
     def names_purposes(self) -> tuple[str, tuple[str, ...]]:
-        """Give the purpose that is agreed to, and the key it is named under."""
+        """Return the purpose that is agreed to, and the key it is named under."""
         return "purpose", (self.purpose,)
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Give what contradicts itself, by key."""
+        """Return what contradicts itself, by key."""
         yield from super().problems()
         if self.purposes:
             yield "purposes", "a question of consent names one purpose, under 'purpose'"

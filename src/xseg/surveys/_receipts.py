@@ -48,7 +48,7 @@ class ConsentReceipt:
     digest: str
 
     def statement(self) -> dict[str, Any]:
-        """Give what was said as a ledger takes it, which gives the person's receipt in the terms of the standard.
+        """Return what was said as a ledger takes it, which gives the person's receipt in the terms of the standard.
 
         Returns
         -------
@@ -75,7 +75,7 @@ class ConsentReceipt:
         }
 
     def check(self, survey: "Survey", *, now: datetime | None = None) -> None:
-        """Refuse a receipt that does not hold for this survey today.
+        """Raise an error for a receipt that does not hold for this survey today.
 
         Parameters
         ----------

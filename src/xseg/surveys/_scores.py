@@ -47,7 +47,7 @@ class Score(Frozen):
         return len(self.items) if self.minimum_answered is None else self.minimum_answered
 
     def of(self, answers: Sequence[Any], questions: Mapping[str, Any]) -> float:
-        """Give the score of one person's answers to the items, in their order; NaN where too few are there."""
+        """Return the score of one person's answers to the items, in their order; NaN where too few are there."""
         parts = [
             _counted(questions[item], answer, item in self.reversed)
             for item, answer in zip(self.items, answers, strict=True)
@@ -58,7 +58,7 @@ class Score(Frozen):
         return sum(parts) * (len(self.items) if self.method == "sum" else 1) / len(parts)
 
     def problems(self, questions: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Give what contradicts itself, by key."""
+        """Return what contradicts itself, by key."""
         for place, item in enumerate(self.items):
             if item in self.items[:place]:
                 yield "items", f"{item!r} is there twice"

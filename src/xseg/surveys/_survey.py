@@ -141,7 +141,7 @@ class Survey(YamlFile):
         return answers
 
     def features(self, answers: Any, *, purpose: str | None = None) -> "pd.DataFrame":
-        """Give answers as features of people.
+        """Return answers as features of people.
 
         Parameters
         ----------
@@ -176,7 +176,7 @@ class Survey(YamlFile):
         return pd.DataFrame(columns, index=pd.Index(read.respondents, name="respondent", dtype=object))
 
     def score(self, answers: Any, *, purpose: str | None = None) -> "pd.DataFrame":
-        """Give the scores of people.
+        """Return the scores of people.
 
         Parameters
         ----------
@@ -210,7 +210,7 @@ class Survey(YamlFile):
         return pd.DataFrame(columns, index=index, dtype=float)
 
     def policy_features(self, columns: Iterable[str] | None = None) -> dict[str, FeaturePolicy]:
-        """Give what a policy says of the columns that `features` and `score` make.
+        """Return what a policy says of the columns that `features` and `score` make.
 
         Parameters
         ----------
@@ -285,7 +285,7 @@ class Survey(YamlFile):
         )
 
     def _asked_for(self, purpose: str | None) -> list[str]:
-        """Give the questions whose answers are features, for one purpose or for any."""
+        """Return the questions whose answers are features, for one purpose or for any."""
         if purpose is not None and purpose not in self.purposes:
             message = f"purpose {purpose!r} is none of {', '.join(self.purposes) or 'none declared'}."
             message += did_you_mean(purpose, self.purposes)
@@ -297,7 +297,7 @@ class Survey(YamlFile):
         ]
 
     def _agreed(self, answers: Answers, purpose: str | None) -> list[bool]:
-        """Say of each person whether their answers may be used; what is not known is a no."""
+        """Return for each person whether their answers may be used; what is not known is a no."""
         if purpose is None or self.purposes[purpose].legal_basis != "consent":
             return [True] * len(answers)
         asking = [

@@ -22,7 +22,7 @@ def allocate(
     day: date,
     draw: str,
 ) -> list[int | str]:
-    """Give each person the first touchpoint that will do and has room, or why there is none.
+    """Return each person the first touchpoint that will do and has room, or why there is none.
 
     Those who need most choose first, and among equals a hash of their ids decides: as what serves a greater need
     serves a smaller one too, as many people get one as possible.

@@ -28,7 +28,7 @@ def checked_touchpoints(touchpoints: Sequence[Touchpoint]) -> tuple[Touchpoint, 
 
 
 def read_ids(given: Sequence[Any]) -> list[str]:
-    """Give who the people are; everybody is somebody else."""
+    """Return who the people are; everybody is somebody else."""
     names: list[str] = []
     seen: dict[str, int] = {}
     for row, value in enumerate(given):
@@ -45,7 +45,7 @@ def read_ids(given: Sequence[Any]) -> list[str]:
 
 
 def number_rows(n_rows: int, touchpoints: Sequence[Touchpoint]) -> list[str]:
-    """Give numbers for names, where who comes first does not matter."""
+    """Return numbers for names, where who comes first does not matter."""
     limited = next((place for place in touchpoints if place.capacity is not None), None)
     if limited is not None:
         message = (
@@ -59,7 +59,7 @@ def number_rows(n_rows: int, touchpoints: Sequence[Touchpoint]) -> list[str]:
 def read_answers(
     name: str, given: Sequence[bool | None] | None, n_rows: int, default: bool | None
 ) -> Sequence[bool | None]:
-    """Give yes, no or not known for each row."""
+    """Return yes, no or not known for each row."""
     if given is None:
         return [default] * n_rows
     _check_length(name, given, n_rows)
@@ -74,7 +74,7 @@ def read_answers(
 
 
 def read_contacts(contacts: Sequence[int | None] | None, most: int | None, n_rows: int) -> list[bool]:
-    """Say of each person whether they may be met again; a number that is not known is too many."""
+    """Return for each person whether they may be met again; a number that is not known is too many."""
     if most is None:
         return [True] * n_rows
     if isinstance(most, bool) or not isinstance(most, int) or most < 0:

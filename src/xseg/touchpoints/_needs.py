@@ -48,7 +48,7 @@ REASONS: Final = {
 
 
 def need_of(person: Person) -> tuple[Need, tuple[str, ...]]:
-    """Give who may meet a person, and why."""
+    """Return who may meet a person, and why."""
     holds = {
         "persona": person.stance == "guarded",
         "persona not known": person.stance not in {"open", "guarded"},
@@ -65,7 +65,7 @@ def need_of(person: Person) -> tuple[Need, tuple[str, ...]]:
 
 
 def reaches(need: Need, touchpoint: Touchpoint, day: date) -> bool:
-    """Say whether a touchpoint will do."""
+    """Return whether a touchpoint will do."""
     if need == Need.ANY:
         return True
     if touchpoint.automated is not False:

@@ -54,7 +54,7 @@ class Certification:
             raise TouchpointError(message)
 
     def holds(self, day: date) -> bool:
-        """Say whether it counts on a day.
+        """Return whether it counts on a day.
 
         Parameters
         ----------

@@ -94,7 +94,7 @@ class Routes(Sequence[Route]):
         return f"<{len(self):,} routes, {met:,} of them to a touchpoint>"
 
     def to_frame(self) -> "pd.DataFrame":
-        """Give the routes as a table.
+        """Return the routes as a table.
 
         Returns
         -------
@@ -128,7 +128,7 @@ def route(
     require: State | None = None,
     now: date | None = None,
 ) -> Routes:
-    """Say of each person where they are met, whether a program may help them, and if not, why.
+    """Return for each person where they are met, whether a program may help them, and if not, why.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def _route(
 
 
 def _stances(segments: Sequence[str], automate: Collection[str] | None, guarded: Collection[str]) -> list[Stance]:
-    """Give how the people of each segment take to programs; who is in no list is not known."""
+    """Return how the people of each segment take to programs; who is in no list is not known."""
     for name in (*(automate or ()), *guarded):
         if name not in segments:
             message = f"{name!r} is none of the segments {', '.join(segments)}.{did_you_mean(name, segments)}"
@@ -269,12 +269,12 @@ def _stances(segments: Sequence[str], automate: Collection[str] | None, guarded:
 
 
 def _plain(name: str) -> str:
-    """Give a name as people hear it, so that no other spelling of a guarded segment is a way round."""
+    """Return a name as people hear it, so that no other spelling of a guarded segment is a way round."""
     return " ".join(normalize("NFKC", name).casefold().split())
 
 
 def _uses_sensitive(model: Any, policy: Policy) -> bool:
-    """Say whether the model asks for what is sensitive, or of which the policy does not say that it is not."""
+    """Return whether the model asks for what is sensitive, or of which the policy does not say that it is not."""
     names = model.profile_.bins.schema.names
     used = [policy.features.get(names[j]) for j in model.model_.used_features.tolist()]
     return any(stated is None or stated.sensitive for stated in used)

@@ -43,7 +43,7 @@ class Bits:
         raise SignalError(message)
 
     def take(self, width: int) -> str:
-        """Give the next bits."""
+        """Return the next bits."""
         taken = self._bits[self._place : self._place + width]
         if len(taken) < width:
             self.refuse(f"ends after {len(self._bits)} bits, within a field of {width} bits")

@@ -109,7 +109,7 @@ class GppString:
 
 
 def read_gpc(value: object) -> frozenset[str]:
-    """Say what a header ``Sec-GPC`` denies.
+    """Return what a header ``Sec-GPC`` denies.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ def _us_section(number: int, text: str) -> UsSection:
 
 
 def _check_notices(bits: Bits, fields: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse the claim that somebody did not opt out who was not told that they could."""
+    """Raise an error for the claim that somebody did not opt out who was not told that they could."""
     for name in _DENIALS:
         if fields.get(name) == (2,) and fields.get(f"{name}_notice") != (1,):
             bits.refuse(f"says that {name} was not used, but not that notice of it was given")

@@ -116,7 +116,7 @@ class TcfString:
         return "2.2" if self.disclosed_vendors is None else "2.3"
 
     def state(self, vendor: int, purposes: Iterable[int]) -> ConsentState:
-        """Give the state of consent for a vendor and all of some purposes.
+        """Return the state of consent for a vendor and all of some purposes.
 
         Parameters
         ----------

@@ -31,7 +31,7 @@ class Partition:
 def kmeans(
     backend: CodedBackend, space: Space, sample: CodedRows, *, whole: bool, n_clusters: int, n_init: int, seed: int
 ) -> Partition:
-    """Give the best of `n_init` runs of Lloyd's algorithm.
+    """Return the best of `n_init` runs of Lloyd's algorithm.
 
     Runs start with greedy k-means++ seeding (Arthur and Vassilvitskii, 2007) and work on the sample; unless that is
     the `whole` table, the best one is then taken to convergence on all rows.

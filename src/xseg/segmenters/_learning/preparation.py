@@ -87,7 +87,7 @@ def prepare(
 def feature_weights_of(
     given: Mapping[str, float] | ArrayLike | None, forbid: Sequence[str], schema: Schema
 ) -> NDArray[np.float64]:
-    """Give the weight of each feature in a distance; forbidden features weigh nothing."""
+    """Return the weight of each feature in a distance; forbidden features weigh nothing."""
     if given is None:
         weights = np.ones(len(schema))
     elif isinstance(given, Mapping):

@@ -16,7 +16,7 @@ __all__ = ["reference_partition"]
 def reference_partition(
     reference: Any, prepared: Prepared, *, n_clusters: int, n_init: int, n_rows: int, seed: int
 ) -> Partition:
-    """Give the centres that the tree should follow.
+    """Return the centres that the tree should follow.
 
     Parameters
     ----------

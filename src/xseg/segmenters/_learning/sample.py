@@ -16,7 +16,7 @@ _ONE_ROW = np.zeros((1, 1), dtype=np.uint8)
 
 
 def hash_rows(codes: NDArray[np.uint8], seed: int) -> NDArray[np.uint64]:
-    """Give a seeded 64-bit hash of each row of codes: the only source of chance in a fit."""
+    """Return a seeded 64-bit hash of each row of codes: the only source of chance in a fit."""
     start = hash_numbers(np.full(1, seed % 2**64, dtype=np.uint64), _ONE_ROW)
     return hash_numbers(np.full(len(codes), start[0]), codes)
 
@@ -29,7 +29,7 @@ def hash_numbers(hashes: NDArray[np.uint64], numbers: NDArray[np.unsignedinteger
 
 
 def hash_block(block: CodedBlock, seed: int) -> NDArray[np.uint64]:
-    """Give a seeded hash of all there is of each row."""
+    """Return a seeded hash of all there is of each row."""
     return hash_numbers(hash_rows(block.codes, seed), block.points.view(np.uint32))
 
 
@@ -92,7 +92,7 @@ class RowSample:
         self._parts = [rows.first(int(within))]
 
     def coded(self, n_workers: int) -> CodedRows:
-        """Give the sample as rows to learn from."""
+        """Return the sample as rows to learn from."""
         self._settle()
         rows = self._parts[0]
         return CodedRows(rows.codes, rows.points, rows.weights, len(rows.codes), n_workers)

@@ -31,7 +31,7 @@ class Space:
         return cls(embedding, total_weight, units, fixed_unit(embedding.largest_distance, total_weight))
 
     def distances(self, block: CodedBlock, centers: Centers) -> NDArray[np.float64]:
-        """Give the squared distance of each row to each centre."""
+        """Return the squared distance of each row to each centre."""
         out = np.empty((len(block.codes), len(centers)))
         looked_up = self.embedding.looked_up
         squared_distances(block.points, block.codes, looked_up, centers.transposed, centers.tables, out)
@@ -62,7 +62,7 @@ class GroupSums:
         self.counts += other.counts
 
     def means(self) -> NDArray[np.float64]:
-        """Give the mean of each group, shape (n_groups, n_dimensions)."""
+        """Return the mean of each group, shape (n_groups, n_dimensions)."""
         return self.space.embedding.means(self.sums, self.space.units, self.counts, self.mass)
 
 

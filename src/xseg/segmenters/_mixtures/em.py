@@ -63,7 +63,7 @@ def estimate_on(
 def find_start(
     spread: Spread, space: Space, sample: CodedRows, *, n_components: int, n_init: int, min_weight: float, seed: int
 ) -> Estimate:
-    """Give the best mixture found on the sample."""
+    """Return the best mixture found on the sample."""
     search = _Search(spread, space, sample, min_weight, seed)
     n_starts = 1 if n_components == 1 else n_init
     with ThreadPoolExecutor(sample.n_workers) as pool:

@@ -18,7 +18,7 @@ from xseg.segmenters._learning.space import Space
 
 __all__ = ["Judge", "Mixture", "NearestCentre", "SoftSums", "Spread"]
 
-_LEAST_PROBABILITY = 1e-6
+_MIN_PROBABILITY = 1e-6
 # A row's log-likelihood is added up as if it were at most this far from 0.
 _FARTHEST = 2.0**20
 _LOW_BITS = 28
@@ -29,11 +29,11 @@ class Judge(Protocol):
     """Says how much of each row belongs to each component."""
 
     def __len__(self) -> int:
-        """Give the number of components."""
+        """Return the number of components."""
         ...
 
     def judge(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Give shares, shape (n_rows, n_components), and the log-likelihood of each row."""
+        """Return shares, shape (n_rows, n_components), and the log-likelihood of each row."""
         ...
 
 
@@ -82,7 +82,7 @@ class Mixture:
         return len(self.weights)
 
     def keeping(self, kept: NDArray[np.intp]) -> "Mixture":
-        """Give the mixture of some of the components, in the order given."""
+        """Return the mixture of some of the components, in the order given."""
         weights = self.weights[kept]
         return replace(
             self,
@@ -99,7 +99,7 @@ class Mixture:
         return len(self) - 1 + len(self) * free
 
     def scores(self) -> Scores:
-        """Give the log-density of each component, times its weight, as a sum over features, in raw units.
+        """Return the log-density of each component, times its weight, as a sum over features, in raw units.
 
         A value that is not known is integrated out, which leaves it without a part.
         """
@@ -114,7 +114,7 @@ class Mixture:
         return scores
 
     def judge(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Give the posterior probability of each component for each row, and the log-likelihoods."""
+        """Return the posterior probability of each component for each row, and the log-likelihoods."""
         scores = self.scores().of(block.codes, block.points)
         shares, logs = np.empty_like(scores), np.empty(len(scores))
         soften(scores, shares, logs)
@@ -132,7 +132,7 @@ class NearestCentre:
         return len(self.centers)
 
     def judge(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Give ones and zeros, and no log-likelihoods."""
+        """Return ones and zeros, and no log-likelihoods."""
         labels, best = np.empty(len(block.codes), dtype=np.int32), np.empty(len(block.codes))
         nearest(self.space.distances(block, self.centers), labels, best)
         return np.eye(len(self))[labels], np.zeros(len(labels))
@@ -193,11 +193,11 @@ class SoftSums:
         return self.fixed_log_likelihood / LOG_UNIT / self.total_weight
 
     def masses(self) -> NDArray[np.float64]:
-        """Give the weight of each component, shape (n_components,)."""
+        """Return the weight of each component, shape (n_components,)."""
         return self.mass / self.unit
 
     def mixture(self) -> Mixture:
-        """Give the likeliest parameters for these shares."""
+        """Return the likeliest parameters for these shares."""
         mass = np.maximum(self.masses(), np.finfo(float).tiny)
         known = self.known / self.unit
         seen = np.maximum(known, np.finfo(float).tiny)
@@ -218,7 +218,7 @@ class SoftSums:
             total = found.sum(axis=1, keepdims=True)
             # Nobody in the component has a known value: what is true of everyone is the best guess.
             found = np.where(total > 0, found, found.sum(axis=0))
-            shares = np.maximum(found / found.sum(axis=1, keepdims=True), _LEAST_PROBABILITY)
+            shares = np.maximum(found / found.sum(axis=1, keepdims=True), _MIN_PROBABILITY)
             probabilities[:, f, :count] = shares / shares.sum(axis=1, keepdims=True)
         assert not probabilities[:, :, MISSING].any()
         return probabilities

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MixtureChoice", "MixtureSegmenter"]
 
-_MOST_CHOSEN = 10
+_MAX_CHOSEN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ class MixtureSegmenter(AdditiveSegmenter):
     selection_: tuple[MixtureChoice, ...]
 
     def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None, *, align_to: Any = None) -> Self:
-        """Find the segments.
+        """Fit the segmenter to `X`.
 
         Parameters
         ----------
@@ -268,7 +268,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Give the posterior probability of each segment for each row.
+        """Return the posterior probability of each segment for each row.
 
         Parameters
         ----------
@@ -283,7 +283,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         return self._softened(X)[0]
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """Give the memberships of each row: the posterior probability of each segment.
+        """Return the memberships of each row: the posterior probability of each segment.
 
         Parameters
         ----------
@@ -298,7 +298,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         return self.predict_proba(X)
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
-        """Give the log-likelihood of each row.
+        """Return the log-likelihood of each row.
 
         Parameters
         ----------
@@ -313,7 +313,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         return self._softened(X)[1]
 
     def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:
-        """Give the mean log-likelihood of the rows.
+        """Return the mean log-likelihood of the rows.
 
         Parameters
         ----------
@@ -333,7 +333,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         return self._judged(X, sample_weight)[0]
 
     def bic(self, X: Any) -> float:
-        """Give the Bayesian information criterion of the rows; the lower, the better.
+        """Return the Bayesian information criterion of the rows; the lower, the better.
 
         Parameters
         ----------
@@ -348,7 +348,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         return _bic(*self._judged(X), self.n_parameters_)
 
     def aic(self, X: Any) -> float:
-        """Give the Akaike information criterion of the rows; the lower, the better.
+        """Return the Akaike information criterion of the rows; the lower, the better.
 
         Parameters
         ----------
@@ -412,7 +412,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         return _soft(self._scores_of(X))
 
     def _judged(self, X: Any, sample_weight: ArrayLike | None = None) -> tuple[float, float]:
-        """Give the mean log-likelihood of some rows, and how many they are."""
+        """Return the mean log-likelihood of some rows, and how many they are."""
         self._check_fitted()
         backend = self._backend(X, sample_weight)
         judged = backend.sum(RowTotal(lambda table: _soft(self.model_.score(table))[1]))
@@ -421,7 +421,7 @@ class MixtureSegmenter(AdditiveSegmenter):
     def _start(
         self, prepared: Prepared, spread: Spread, min_weight: int, weight_unit: float, seed: int
     ) -> tuple[int, Estimate]:
-        """Give the number of segments wanted, and the best mixture of the sample."""
+        """Return the number of segments wanted, and the best mixture of the sample."""
 
         def start(n_components: int) -> Estimate:
             return find_start(
@@ -437,7 +437,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         if not isinstance(self.n_segments, str):
             return self.n_segments, start(self._count_possible(prepared, self.n_segments, min_weight))
         people = prepared.space.total_weight / weight_unit
-        most = self._count_possible(prepared, _MOST_CHOSEN, min_weight)
+        most = self._count_possible(prepared, _MAX_CHOSEN, min_weight)
         found = [start(count) for count in range(1, most + 1)]
         logs = [_on_everyone(prepared, estimate) for estimate in found]
         criteria = [_bic(log, people, estimate.mixture.n_parameters) for log, estimate in zip(logs, found, strict=True)]
@@ -467,7 +467,7 @@ def _bic(mean: float, people: float, n_parameters: int) -> float:
 
 
 def _soft(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the posterior probabilities and the log-likelihood of rows with these scores."""
+    """Return the posterior probabilities and the log-likelihood of rows with these scores."""
     shares, logs = np.empty_like(scores), np.empty(len(scores))
     soften(scores, shares, logs)
     return shares, logs

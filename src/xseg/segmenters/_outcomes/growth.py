@@ -46,11 +46,11 @@ class Ground:
     directions: Mapping[int, int]
 
     def rows_of(self, part: int) -> NDArray[np.int64]:
-        """Give the rows of a part."""
+        """Return the rows of a part."""
         return np.flatnonzero(self.weights[:, part] > 0)
 
     def outcome_sums(self) -> Values:
-        """Give the outcomes of those who grow the tree, weighed; what others say is not looked at."""
+        """Return the outcomes of those who grow the tree, weighed; what others say is not looked at."""
         values = self.target.values
         own = self.weights[:, GROW]
         if self.target.kind == NUMBER:
@@ -58,7 +58,7 @@ class Ground:
         return Values.weighted(values, own, self.target.cost_kind)
 
     def part_sums(self) -> Values:
-        """Give the weight of each row in its part: how large sides are, for everyone."""
+        """Return the weight of each row in its part: how large sides are, for everyone."""
         return Values(np.column_stack([self.weights, self.weights.sum(axis=1)]).astype(np.float64), SQUARES)
 
 
@@ -107,7 +107,7 @@ class _Grower:
             grown += 1
 
     def best_cut(self, leaf: Node, bounds: _Bounds) -> tuple[float, Cut] | None:
-        """Give the cut that gains most, as minus its gain, if one is allowed."""
+        """Return the cut that gains most, as minus its gain, if one is allowed."""
         if leaf.depth >= self.sample.max_depth or not len(self.ground.cells.features):
             return None
         cells = self.ground.cells
@@ -135,7 +135,7 @@ class _Grower:
         leaf: Node,
         bounds: _Bounds,
     ) -> NDArray[np.float64]:
-        """Give how much each cut of a view changes the cost; infinity where it is not allowed."""
+        """Return how much each cut of a view changes the cost; infinity where it is not allowed."""
         own = views.cells[views.start[view] : views.start[view + 1]]
         low = np.cumsum(sums[own], axis=0)[:-1]
         high = leaf.total - low
@@ -158,7 +158,7 @@ class _Grower:
         return np.asarray(inside & (direction * (above - below) >= 0))
 
     def bounds_below(self, cut: Cut, left: Node, right: Node, bounds: _Bounds) -> tuple[_Bounds, _Bounds]:
-        """Give the bounds of the two sides of a cut."""
+        """Return the bounds of the two sides of a cut."""
         direction = self.ground.directions.get(cut.feature, 0)
         if not direction:
             return bounds, bounds
@@ -174,7 +174,7 @@ def _asked(totals: NDArray[np.float64], target: Target) -> NDArray[np.float64]:
 
 
 def _costs(totals: NDArray[np.float64], target: Target) -> NDArray[np.float64]:
-    """Give what groups with these sums cost, as `group_cost` does for one."""
+    """Return what groups with these sums cost, as `group_cost` does for one."""
     weight = np.maximum(totals[:, -1:], 1e-300)
     values = totals[:, :-1]
     if target.kind == NUMBER:
@@ -185,7 +185,7 @@ def _costs(totals: NDArray[np.float64], target: Target) -> NDArray[np.float64]:
 
 
 def _pruned(ground: Ground, sample: Sample, root: Node, max_leaves: int) -> Shape:
-    """Give the smallest subtree that says as much about the second part as the best one, within two standard errors."""
+    """Return the smallest subtree that predicts the second part as well as the best one, within two standard errors."""
     candidates, losses = [], []
     for n_leaves in range(1, max_leaves + 1):
         tree = sample.build(shape_of(root), root.rows)

@@ -19,7 +19,7 @@ def share_out_people(
     estimate_share: float,
     seed: int,
 ) -> NDArray[np.int64]:
-    """Give the weight of each row in each part, shape (n_rows, 3).
+    """Return the weight of each row in each part, shape (n_rows, 3).
 
     A part of the people is kept for estimating; of the others, two thirds grow the tree and a third prunes it. Equal
     rows take turns, from a start that is a hash of what they say: so they are spread over the parts, and the parts hold

@@ -188,7 +188,7 @@ class OutcomeSegmenter(TreeBoxes):
     p_value_: float
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
-        """Find the segments.
+        """Fit the segmenter to `X`.
 
         Parameters
         ----------
@@ -253,7 +253,7 @@ class OutcomeSegmenter(TreeBoxes):
         return self
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Give how much of the outcome of some people the segments tell.
+        """Return how much of the outcome of some people the segments tell.
 
         Parameters
         ----------
@@ -383,13 +383,13 @@ class OutcomeSegmenter(TreeBoxes):
 
 
 def _no_space() -> Embedding:
-    """Give a metric space without dimensions: outcomes are all that counts."""
+    """Return a metric space without dimensions: outcomes are all that counts."""
     nothing = np.empty(0)
     return Embedding(np.empty(0, np.int64), nothing, nothing, nothing, np.empty(0, np.int64), ())
 
 
 def _ordered(tree: ThresholdTree, codes: NDArray[np.uint8], ground: Ground) -> ThresholdTree:
-    """Give the leaves numbers by what their growing people lead to expect, the highest first, or by size."""
+    """Return the leaves numbers by what their growing people lead to expect, the highest first, or by size."""
     leaf = tree.predict(codes)
     if ground.target.kind == CATEGORIES:
         ranks = np.bincount(leaf, ground.weights.sum(axis=1), tree.n_leaves).astype(np.float64)
@@ -414,7 +414,7 @@ def _explained(
     expected_of_all: NDArray[np.float64],
     weights: NDArray[np.int64],
 ) -> float:
-    """Give the share of the loss that knowing the segments saves."""
+    """Return the share of the loss that knowing the segments saves."""
     whole, left = 0.0, 0.0
     for segment in np.unique(labels):
         rows = np.flatnonzero(labels == segment)

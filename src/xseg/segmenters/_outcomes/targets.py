@@ -16,7 +16,7 @@ from xseg.exceptions import DataError
 __all__ = ["BINARY", "CATEGORIES", "NUMBER", "Target", "read_target"]
 
 BINARY, NUMBER, CATEGORIES = "binary", "number", "categories"
-_MOST_CATEGORIES = 50
+_MAX_CATEGORIES = 50
 _SMALLEST_SHARE = 1e-12
 
 
@@ -47,19 +47,19 @@ class Target:
         return SQUARES if self.kind == NUMBER else ENTROPY
 
     def losses(self, rows: NDArray[np.int64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give what saying `mean` of each row costs: the squared error, or the surprise."""
+        """Return what saying `mean` of each row costs: the squared error, or the surprise."""
         if self.kind == NUMBER:
             return np.asarray((self.values[rows, 0] - mean[0]) ** 2)
         return np.asarray(-np.log(np.maximum(self.values[rows] @ mean, _SMALLEST_SHARE)))
 
     def smoothed(self, total: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give what is expected of a group with this sum, weight last; half a person more for each category."""
+        """Return what is expected of a group with this sum, weight last; half a person more for each category."""
         if self.kind == NUMBER:
             return np.asarray(total[:-1] / max(total[-1], 1.0))
         return np.asarray((total[:-1] + 0.5) / (total[:-1] + 0.5).sum())
 
     def asked(self, mean: NDArray[np.float64]) -> float:
-        """Give the one number that outcomes are ordered by."""
+        """Return the one number that outcomes are ordered by."""
         return float(mean[-1] if self.kind == BINARY else mean[0])
 
     def outcomes(self, rows: NDArray[np.int64], weights: NDArray[np.float64], confidence: float) -> tuple[Outcome, ...]:
@@ -144,8 +144,8 @@ def _categories(series: "pd.Series[Any]") -> Target:
     if len(labels) < 2:
         message = f"every outcome is {labels[0]!r} (1 class): there is nothing in which segments could differ"
         raise DataError(message)
-    if len(labels) > _MOST_CATEGORIES:
-        message = f"the outcome has {len(labels)} categories; at most {_MOST_CATEGORIES} can be told apart"
+    if len(labels) > _MAX_CATEGORIES:
+        message = f"the outcome has {len(labels)} categories; at most {_MAX_CATEGORIES} can be told apart"
         raise DataError(message)
     kind = BINARY if len(labels) == 2 else CATEGORIES
     classes = tuple(str(label) for label in labels)

@@ -12,7 +12,7 @@ __all__ = ["difference_test"]
 
 
 def difference_test(target: Target, groups: Sequence[NDArray[np.int64]], weights: NDArray[np.float64]) -> float:
-    """Give the p-value of no difference between groups of rows: Welch's test, or the chi-squared test.
+    """Return the p-value of no difference between groups of rows: Welch's test, or the chi-squared test.
 
     References
     ----------
@@ -43,7 +43,7 @@ def _welch(groups: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) ->
 
 
 def _pooled(sizes: NDArray[np.float64], means: NDArray[np.float64], squares: float) -> float:
-    """Give the p-value of the usual analysis of variance, for groups that vary too little for Welch's test."""
+    """Return the p-value of the usual analysis of variance, for groups that vary too little for Welch's test."""
     freedom = sizes.sum() - len(sizes)
     if freedom <= 0:
         return 1.0

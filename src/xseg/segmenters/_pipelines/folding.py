@@ -26,11 +26,11 @@ from xseg.segmenters._trees.segmenter import TreeSegmenter
 
 __all__ = ["fold"]
 
-_FEWEST_CHECKED = 512
+_MIN_CHECKED = 512
 
 
 def fold(model: Any) -> Any:
-    """Give the segmenter that a pipeline makes of raw columns.
+    """Return the segmenter that a pipeline makes of raw columns.
 
     Where every step works column by column, and rises or falls with numbers, a tree over transformed columns is a tree
     over raw ones. It is found exactly, to the last bit of every threshold, by asking the steps, and knows the same
@@ -108,7 +108,7 @@ def _tested_codes(tree: ThresholdTree, bins: Bins) -> dict[int, set[int]]:
 def _check_alike(folded: Any, segmenter: Any, probe: Probe, columns: Sequence[RawColumn]) -> None:
     """Compare both on made-up rows that hold every value at which anything could change."""
     draw = np.random.default_rng(0)
-    n_rows = max(_FEWEST_CHECKED, *(len(column.values) for column in columns))
+    n_rows = max(_MIN_CHECKED, *(len(column.values) for column in columns))
     places = [draw.permutation(np.arange(n_rows) % len(column.values)) for column in columns]
     values = {j: [column.values[k] for k in places[j]] for j, column in enumerate(columns)}
     rows, transformed = probe.pass_through(values)
@@ -128,7 +128,7 @@ def _raw_names(model: Pipeline) -> tuple[list[str], bool]:
 
 
 def _usual(column: int, forms: Sequence[Form], bins: Bins) -> float | str:
-    """Give a value that every step takes."""
+    """Return a value that every step takes."""
     for d, form in enumerate(forms):
         if form.source == column:
             if form.categories:
@@ -152,7 +152,7 @@ class _Folding:
         self._nodes: list[tuple[int, NDArray[np.bool_], int, int, int]] = []
 
     def made(self, *, named: bool) -> Any:
-        """Give the fitted segmenter."""
+        """Return the fitted segmenter."""
         tree = self._tree()
         boxes = tree.boxes().merged()
         model = BoxModel(boxes, self.segmenter.n_segments_, self._population(boxes))
@@ -178,7 +178,7 @@ class _Folding:
         return tuple(new if name == old else name for name, old, new in kept)
 
     def _left(self, node: int) -> tuple[int, NDArray[np.bool_]]:
-        """Give the raw column that a node asks about, and which raw codes go left."""
+        """Return the raw column that a node asks about, and which raw codes go left."""
         tree: ThresholdTree = self.segmenter.tree_
         d = int(tree.feature[node])
         column = self.columns[self.sources[d]]
@@ -200,7 +200,7 @@ class _Folding:
         return ThresholdTree(self.bins, as_int[0], goes_left, *as_int[1:]).reduced()
 
     def _grow(self, node: int, reached: NDArray[np.bool_]) -> int:
-        """Add the part of the tree below a node as far as anybody can reach it; gives its number."""
+        """Add the part of the tree below a node as far as anybody can reach it; returns its number."""
         tree: ThresholdTree = self.segmenter.tree_
         if tree.feature[node] == LEAF:
             self._nodes.append((LEAF, np.zeros(N_CODES, bool), LEAF, LEAF, int(tree.segment[node])))
@@ -227,7 +227,7 @@ class _Folding:
     def _as_threshold(
         self, column: int, reached: NDArray[np.bool_], sides: list[NDArray[np.bool_]]
     ) -> tuple[bool, list[NDArray[np.bool_]]]:
-        """Put the lower numbers first, and let codes that nobody here has follow them."""
+        """Sort the lower numbers first, and let codes that nobody here has follow them."""
         known = np.flatnonzero(reached[:MISSING])
         first = [int(np.flatnonzero(side[:MISSING])[0]) if side[:MISSING].any() else N_CODES for side in sides]
         low_first = first[0] < first[1]
@@ -245,7 +245,7 @@ class _Folding:
         return low_first, [goes, self._possible(column) & ~goes]
 
     def _population(self, wanted: Boxes) -> tuple[Patterns, ...]:
-        """Give the patterns of failed tests of the boxes over raw columns, from those of the transformed ones."""
+        """Return the patterns of failed tests of the boxes over raw columns, from those of the transformed ones."""
         old: BoxModel = self.segmenter.model_
         grouped = old.boxes.grouped(old.population, self.sources)
         players = old.boxes.tests(self.sources).players
@@ -265,7 +265,7 @@ class _Folding:
         return tuple(_patterns(counts[place], wanted.inside[b]) for b, place in enumerate(places))
 
     def _inside(self, box: int, bins: Bins) -> NDArray[np.bool_]:
-        """Give which raw codes, of bins with fewer thresholds, lie in a box over transformed columns."""
+        """Return which raw codes, of bins with fewer thresholds, lie in a box over transformed columns."""
         old: Boxes = self.segmenter.model_.boxes
         inside = np.ones((len(bins), N_CODES), dtype=bool)
         for j, column in enumerate(self.columns):
@@ -297,7 +297,7 @@ def _unit(segmenter: Any) -> float:
 
 
 def _reduced_codes(full: FeatureBins, reduced: FeatureBins) -> NDArray[np.intp]:
-    """Give the code over fewer thresholds of each code over all of them."""
+    """Return the code over fewer thresholds of each code over all of them."""
     if not full.feature.kind.is_numeric:
         return np.arange(N_CODES)
     codes = np.full(N_CODES, int(MISSING))
@@ -307,7 +307,7 @@ def _reduced_codes(full: FeatureBins, reduced: FeatureBins) -> NDArray[np.intp]:
 
 
 def _by_columns(patterns: Patterns, players: NDArray[np.int64]) -> "Counter[frozenset[int]]":
-    """Give how many people fail which columns of a box."""
+    """Return how many people fail which columns of a box."""
     counts: Counter[frozenset[int]] = Counter()
     for pattern, weight in zip(patterns.pattern.tolist(), patterns.weight.tolist(), strict=True):
         failed = frozenset(int(player) for bit, player in enumerate(players) if pattern >> bit & 1)
@@ -318,7 +318,7 @@ def _by_columns(patterns: Patterns, players: NDArray[np.int64]) -> "Counter[froz
 def _joined(
     one: "Counter[frozenset[int]]", other: "Counter[frozenset[int]]", feature: int
 ) -> "Counter[frozenset[int]]":
-    """Give the same for the union of two boxes that differ in one column: nobody is in both."""
+    """Return the same for the union of two boxes that differ in one column: nobody is in both."""
     joined = Counter(one)
     for failed, weight in other.items():
         if feature not in failed:
@@ -340,7 +340,7 @@ def _patterns(counts: "Counter[frozenset[int]]", inside: NDArray[np.bool_]) -> P
 
 
 def _particulars(segmenter: Any, bins: Bins) -> dict[str, Any]:
-    """Give what a segmenter of each kind knows beside its tree."""
+    """Return what a segmenter of each kind knows beside its tree."""
     if isinstance(segmenter, TreeSegmenter):
         nothing = np.empty(0)
         nowhere = Embedding(np.empty(0, np.int64), nothing, nothing, nothing, np.empty(0, np.int64), ())

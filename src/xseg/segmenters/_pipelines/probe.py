@@ -40,7 +40,7 @@ class Probe:
         self.route, self.bins, self.names, self.named, self.usual = route, bins, names, named, usual
 
     def codes(self, values: Mapping[int, Sequence[Any]]) -> NDArray[np.uint8]:
-        """Give the codes of rows that differ from the usual in some columns, shape (n_rows, n_transformed).
+        """Return the codes of rows that differ from the usual in some columns, shape (n_rows, n_transformed).
 
         Parameters
         ----------
@@ -59,7 +59,7 @@ class Probe:
         return codes
 
     def pass_through(self, values: Mapping[int, Sequence[Any]]) -> tuple[Any, Table]:
-        """Give such rows, and what the steps make of them."""
+        """Return such rows, and what the steps make of them."""
         n_rows = max(map(len, values.values()))
         columns = []
         for j, usual in enumerate(self.usual):
@@ -72,7 +72,7 @@ class Probe:
             return rows, read_table(self.route.transform(rows))
 
     def codes_where_taken(self, column: int, values: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Give the codes of values of one column; those that a step refuses, such as log(0), count as missing."""
+        """Return the codes of values of one column; those that a step refuses, such as log(0), count as missing."""
         try:
             return self.codes({column: values.tolist()})
         except ValueError:
@@ -82,7 +82,7 @@ class Probe:
             return np.vstack([self.codes_where_taken(column, part) for part in (values[:half], values[half:])])
 
     def missing(self, column: int, *, is_none: bool) -> NDArray[np.uint8] | None:
-        """Give the codes of a missing value of one column, shape (n_transformed,); None if the pipeline refuses it."""
+        """Return the codes of a column's missing value, shape (n_transformed,); None if the pipeline refuses it."""
         try:
             return np.asarray(self.codes({column: [None if is_none else np.nan]})[0])
         except (TypeError, ValueError):
@@ -103,7 +103,7 @@ def _as_column(values: list[Any], usual: Any) -> NDArray[Any]:
 
 
 def _number_codes(column: Column, thresholds: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Give codes as `FeatureBins.encode` does, of infinities too: probes go to the ends of the numbers."""
+    """Return codes as `FeatureBins.encode` does, of infinities too: probes go to the ends of the numbers."""
     values = np.asarray(column.values, dtype=np.float64)
     codes = np.searchsorted(thresholds, values, side="right").astype(np.uint8)
     codes[np.isnan(values)] = MISSING
@@ -137,7 +137,7 @@ def first_number_at_least(above: Any, n: int) -> NDArray[np.float64]:
 
 
 def _place(number: float) -> np.int64:
-    """Give a whole number that grows as the float does."""
+    """Return a whole number that grows as the float does."""
     bits = np.float64(number).view(np.int64)
     return np.int64(bits if bits >= 0 else np.int64(-(2**63)) - bits)
 

@@ -16,7 +16,7 @@ from xseg.segmenters._pipelines.probe import Probe, first_number_at_least
 
 __all__ = ["RawColumn", "raw_columns"]
 
-_MOST_EDGES = 254
+_MAX_EDGES = 254
 _GRID = np.concatenate([-np.logspace(12, -6, 37), [0.0], np.logspace(-6, 12, 37)])
 
 
@@ -48,7 +48,7 @@ class RawColumn:
 def raw_columns(
     probe: Probe, forms: Sequence[Form], profile: Profile, tested: Mapping[int, Collection[int]]
 ) -> list[RawColumn]:
-    """Give every raw column of a pipeline.
+    """Return every raw column of a pipeline.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class _Question:
         return np.arange(1, self.n_edges + 1)
 
     def answer(self, codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Say whether each probe lies beyond its change."""
+        """Return whether each probe lies beyond its change."""
         found = codes[:, self.derived].astype(int)
         beyond = (found < self.wanted) if self.falls else (found >= self.wanted)
         return np.asarray((found != MISSING) & beyond)
@@ -218,7 +218,7 @@ class _Column:
         return _Question(self.column, d, self.profile.bins[d].n_codes - 1, bool((steps < 0).any()), np.empty(0))
 
     def _edges_of_monotone(self, edges: dict[float, Any], tested: set[float]) -> None:
-        """Take over where codes of transformed columns change, and how many people lie below."""
+        """Find where codes of transformed columns change, and how many people lie below."""
         for question in self.questions:
             d = question.derived
             counts = self.profile.counts[:, d, : question.n_edges + 1]
@@ -253,7 +253,7 @@ class _Column:
         return np.zeros(len(self.profile.counts), dtype=np.int64)
 
     def _known_codes(self) -> NDArray[np.uint8]:
-        """Give the codes of every piece, shape (n_pieces, n_transformed)."""
+        """Return the codes of every piece, shape (n_pieces, n_transformed)."""
         edges = sorted({edge for form in self.forms if form.way is Way.PIECES for edge in form.edges})
         values = _starts(np.array(edges), self.first) if edges else np.array([self.probe.usual[self.column]])
         return self.probe.codes({self.column: values.tolist()})
@@ -273,7 +273,7 @@ class _Column:
         return (*known, *missing)
 
     def _codes_at(self, values: Sequence[Any]) -> NDArray[np.uint8]:
-        """Give the codes of the transformed columns for every raw code; a missing value that is refused goes first."""
+        """Return the codes of the transformed columns for every raw code; a refused missing value goes first."""
         codes = np.zeros((N_CODES, len(self.derived)), dtype=np.uint8)
         if len(values):
             codes[: len(values)] = self.probe.codes({self.column: list(values)})[:, self.derived]
@@ -326,15 +326,15 @@ class _Column:
 
 
 def _starts(edges: NDArray[np.float64], first: float | None) -> NDArray[np.float64]:
-    """Give a value of each piece: its edge, and of the first, the number before the first edge."""
+    """Return a value of each piece: its edge, and of the first, the number before the first edge."""
     return np.append(np.nextafter(edges[0], -np.inf) if first is None else first, edges)
 
 
 def _thinned(edges: list[float], tested: set[float]) -> list[float]:
     """Keep as many edges as there are codes, those that decide anything first."""
-    if len(edges) <= _MOST_EDGES:
+    if len(edges) <= _MAX_EDGES:
         return edges
     others = [edge for edge in edges if edge not in tested]
-    room = _MOST_EDGES - (len(edges) - len(others))
+    room = _MAX_EDGES - (len(edges) - len(others))
     kept = {others[place] for place in np.linspace(0, len(others) - 1, max(room, 0)).astype(int)}
     return sorted(kept | tested)

@@ -70,7 +70,7 @@ class Route:
 
 
 def is_segmenter(model: Any) -> bool:
-    """Say whether a model is, or ends in, a segmenter of ours."""
+    """Return whether a model is, or ends in, a segmenter of ours."""
     return is_segmenter(model.steps[-1][1]) if isinstance(model, Pipeline) else isinstance(model, Segmenter)
 
 
@@ -102,7 +102,7 @@ def route_of(model: Any) -> Route:
 
 
 def sources_of(step: Any, name: str) -> Sources:
-    """Give, for each output column of a fitted transformer, the input column it was made of."""
+    """Return, for each output column of a fitted transformer, the input column it was made of."""
     if isinstance(step, Pipeline):
         sources: Sources = np.arange(step.n_features_in_)
         for inner_name, inner in step.steps:
@@ -174,7 +174,7 @@ def _function(step: FunctionTransformer, name: str) -> Sources:
 
 
 def column_parts(step: ColumnTransformer) -> Iterator[tuple[str, Any, slice, Sources]]:
-    """Give name, transformer, places of the outputs and input columns of each part of a ColumnTransformer."""
+    """Return name, transformer, places of the outputs and input columns of each part of a ColumnTransformer."""
     for name, part, columns in step.transformers_:
         places = step.output_indices_[name]
         if places.start != places.stop and not (isinstance(part, str) and part == "drop"):
@@ -199,7 +199,7 @@ def _united(step: FeatureUnion, name: str) -> Sources:
 
 
 def _positions(step: ColumnTransformer, columns: Any) -> NDArray[np.int64]:
-    """Give the places of the columns a part of a ColumnTransformer was given, in whichever way they were named."""
+    """Return the places of the columns a part of a ColumnTransformer was given, in whichever way they were named."""
     every: NDArray[np.int64] = np.arange(step.n_features_in_)
     names = [str(name) for name in getattr(step, "feature_names_in_", every)]
     if isinstance(columns, slice):

@@ -23,13 +23,13 @@ from xseg.segmenters._prototypes.sums import NearestCounts
 __all__ = ["Found", "alternate", "find", "settle"]
 
 _N_CANDIDATES = 8
-_MOST_FAILURES = 10
+_MAX_FAILURES = 10
 _N_TRIES = 6
 _START_ROUNDS = 12
 _EXCHANGES_PER_CENTRE = 8
 _WORTH_IT = 1e-4
 _SHORT = 3
-_LEAST_GAIN = 1e-9
+_MIN_GAIN = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class Found:
 def find(
     space: PrototypeSpace, sample: CodedRows, *, n_centres: int, n_init: int, max_iter: int, min_weight: int, seed: int
 ) -> Found:
-    """Give the best centres that several starts and exchanges lead to on the sample."""
+    """Return the best centres that several starts and exchanges lead to on the sample."""
     hunt = _Hunt(space, sample, max_iter, min_weight, seed)
     with ThreadPoolExecutor(sample.n_workers) as pool:
         starts = list(pool.map(lambda start: hunt.start(n_centres, start), range(n_init)))
@@ -111,7 +111,7 @@ class _Hunt:
         self.hashes = hash_block(self.block, seed)
 
     def start(self, n_centres: int, start: int) -> Found:
-        """Spread centres out, alternate, and give a centre with too few people another place."""
+        """Spread centres out, alternate, and return a centre with too few people another place."""
         seed = self.seed + 7_919 * start
         n_rounds = min(self.max_iter, _START_ROUNDS)
         found = self._alternate(self._spread(n_centres, seed), n_rounds)
@@ -120,7 +120,7 @@ class _Hunt:
                 break
             large = found.centres[np.flatnonzero(found.mass >= self.min_weight)]
             found = self._alternate(self._filled(large, n_centres, seed + 31 * attempt, near=True), n_rounds)
-        return settle(self.rows, self.space, found, n_rounds, _LEAST_GAIN, self.min_weight)
+        return settle(self.rows, self.space, found, n_rounds, _MIN_GAIN, self.min_weight)
 
     def exchange(self, best: Found) -> Found:
         """Exchange centres for rows as long as that helps."""
@@ -129,7 +129,7 @@ class _Hunt:
             tried = self._best_exchange(best, self.seed + 104_729 * attempt)
             helps = tried.cost < best.cost * (1 - _WORTH_IT) and tried.holds(self.min_weight)
             best, failures = (tried, 0) if helps else (best, failures + 1)
-            if failures == _MOST_FAILURES:
+            if failures == _MAX_FAILURES:
                 break
         return self._alternate(best.centres, self.max_iter)
 
@@ -171,4 +171,4 @@ class _Hunt:
         return centres
 
     def _alternate(self, centres: Centres, max_iter: int) -> Found:
-        return alternate(self.rows, self.space, centres, max_iter, _LEAST_GAIN)
+        return alternate(self.rows, self.space, centres, max_iter, _MIN_GAIN)

@@ -172,7 +172,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         self.verbose = verbose
 
     def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None, *, align_to: Any = None) -> Self:
-        """Find the segments.
+        """Fit the segmenter to `X`.
 
         Parameters
         ----------
@@ -220,7 +220,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         return self
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """Give the distance of each row to each centre, in the metric: with "squared", the squared distance.
+        """Return the distance of each row to each centre, in the metric: with "squared", the squared distance.
 
         Parameters
         ----------
@@ -235,7 +235,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         return np.maximum(-self._scores_of(X), 0.0)
 
     def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:
-        """Give minus the summed distance of the rows to their nearest centre.
+        """Return minus the summed distance of the rows to their nearest centre.
 
         Parameters
         ----------
@@ -257,7 +257,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         return backend.sum(RowTotal(lambda table: self.model_.score(table).max(axis=1))).total / backend.weight_unit
 
     def representatives(self, X: Any, *, policy: Any = None) -> Any:
-        """Give the row of `X` nearest to each centre: real people, for those who may see them.
+        """Return the row of `X` nearest to each centre: real people, for those who may see them.
 
         The segmenter itself holds nobody; `prototypes_` are summaries. A policy that is given has the last word, and
         forbids it unless it says ``real_people: true``.
@@ -337,7 +337,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
 
 
 def _space_of(prepared: Prepared, *, squared: bool) -> PrototypeSpace:
-    """Give the distance, with the levels of its codes and the middle of everyone."""
+    """Return the distance, with the levels of its codes and the middle of everyone."""
     embedding, total_weight = prepared.space.embedding, prepared.space.total_weight
     levels = prepared.backend.sum(Levels(embedding, total_weight)).means()
     nowhere = Centres(

@@ -41,13 +41,13 @@ class Centres:
         return Centres(self.numbers[which], self.codes[which])
 
     def with_one(self, place: int, other: "Centres", which: int) -> "Centres":
-        """Give the centres with one of them replaced by one of others."""
+        """Return the centres with one of them replaced by one of others."""
         numbers, codes = self.numbers.copy(), self.codes.copy()
         numbers[place], codes[place] = other.numbers[which], other.codes[which]
         return Centres(numbers, codes)
 
     def and_one(self, other: "Centres", which: int) -> "Centres":
-        """Give the centres and one more."""
+        """Return the centres and one more."""
         chosen = slice(which, which + 1)
         return Centres(np.vstack([self.numbers, other.numbers[chosen]]), np.vstack([self.codes, other.codes[chosen]]))
 
@@ -118,7 +118,7 @@ class PrototypeSpace:
         )
 
     def scaled_to(self, total_weight: int) -> "PrototypeSpace":
-        """Give the same distance for other rows."""
+        """Return the same distance for other rows."""
         return PrototypeSpace.of(
             self.embedding,
             n_features=self.n_features,
@@ -129,11 +129,11 @@ class PrototypeSpace:
         )
 
     def around(self, overall: Centres) -> "PrototypeSpace":
-        """Give the same distance with another middle of everyone."""
+        """Return the same distance with another middle of everyone."""
         return replace(self, overall=overall)
 
     def scores(self, centres: Centres) -> Scores:
-        """Give minus the distance to each centre as a sum over features."""
+        """Return minus the distance to each centre as a sum over features."""
         scores = Scores.nothing(self.embedding, len(centres))
         scores.curves[:, KNOT] = centres.numbers.T
         scores.curves[:, CURVATURE if self.squared else SLOPE] = -1.0
@@ -142,11 +142,11 @@ class PrototypeSpace:
         return scores
 
     def distances(self, block: CodedBlock, centres: Centres) -> NDArray[np.float64]:
-        """Give the distance of each row to each centre, shape (n_rows, n_centres)."""
+        """Return the distance of each row to each centre, shape (n_rows, n_centres)."""
         return -self.scores(centres).of(block.codes, block.points)
 
     def at(self, block: CodedBlock, rows: NDArray[np.intp]) -> Centres:
-        """Give centres where some rows are, standing in the middle where a value is not known."""
+        """Return centres where some rows are, standing in the middle where a value is not known."""
         coordinates, looked_up = self.embedding.coordinates, self.embedding.looked_up
         codes = block.codes[rows]
         numbers = np.where(codes[:, coordinates] == MISSING, self.overall.numbers, block.points[rows])
@@ -157,7 +157,7 @@ class PrototypeSpace:
 
 
 def code_distances(embedding: Embedding, *, squared: bool) -> tuple[NDArray[np.float64], ...]:
-    """Give, for each looked-up feature, the distance between any two codes, shape (256, 256)."""
+    """Return, for each looked-up feature, the distance between any two codes, shape (256, 256)."""
     distances = []
     for vectors in embedding.vectors:
         between = np.sqrt(((vectors[:, None, :] - vectors[None, :, :]) ** 2).sum(axis=2))
@@ -188,6 +188,6 @@ class Levels:
         self.counts += other.counts
 
     def means(self) -> NDArray[np.float64]:
-        """Give the mean point of each code; rounded as points are, so that equal points stay what they are."""
+        """Return the mean point of each code; rounded as points are, so that equal points stay what they are."""
         means = self.sums / self.units[:, None] / np.maximum(self.counts, 1)
         return np.asarray(means.astype(np.float32), dtype=np.float64)

@@ -85,7 +85,7 @@ def core_counts(backend: CodedBackend, scores: Scores, n_features: int, min_weig
 
 
 def typical_values(core: Profile, levels: Mapping[int, NDArray[np.float64]]) -> list[list[Any]]:
-    """Give the middle or commonest value of each feature among the people counted, one list for each segment.
+    """Return the middle or commonest value of each feature among the people counted, one list for each segment.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def _value(bins: FeatureBins, code: int, levels: NDArray[np.float64] | None) -> 
 
 
 def _round_number(bins: FeatureBins, code: int, level: float | None) -> float | None:
-    """Give the roundest number near the middle of a code: one that nobody need have."""
+    """Return the roundest number near the middle of a code: one that nobody need have."""
     lower = float(bins.thresholds[code - 1]) if code else None
     upper = float(bins.thresholds[code]) if code < len(bins.thresholds) else None
     if lower is None and upper is None:

@@ -53,7 +53,7 @@ class NearestCounts:
         return self.fixed_cost / self.space.cost_unit
 
     def moved(self) -> Centres:
-        """Give the centres that the rows counted here would rather have, feature by feature."""
+        """Return the centres that the rows counted here would rather have, feature by feature."""
         embedding = self.space.embedding
         known = self.counts[:, embedding.coordinates, :MISSING]
         if self.space.squared:
@@ -69,7 +69,7 @@ class NearestCounts:
 def _medians(
     known: NDArray[np.int64], levels: NDArray[np.float64], unknown: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Give the level of the middle person of each group in each coordinate, shape (n_groups, n_points)."""
+    """Return the level of the middle person of each group in each coordinate, shape (n_groups, n_points)."""
     reached = np.cumsum(known, axis=2)
     total = reached[:, :, -1]
     code = (2 * reached >= total[:, :, None]).argmax(axis=2)
@@ -77,7 +77,7 @@ def _medians(
 
 
 def _middle_codes(known: NDArray[np.int64], space: PrototypeSpace, unknown: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Give the code nearest to the people of each group: the commonest category, the middle of an order."""
+    """Return the code nearest to the people of each group: the commonest category, the middle of an order."""
     codes = unknown.copy()
     for f, pair in enumerate(space.pairs):
         seen = np.flatnonzero(known[:, f].any(axis=0))

@@ -33,7 +33,7 @@ __all__ = ["OTHER", "Axes", "axes_of", "schema_of"]
 
 OTHER = "any other"
 _SIGNS: dict[str, Callable[[Any, Any], Any]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne}
-_MOST_THRESHOLDS = MAX_BINS - 1
+_MAX_THRESHOLDS = MAX_BINS - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ class Axes:
         return {self.bins[j].feature.name: axis for axis, j in enumerate(self.tested)}
 
     def region(self, expression: Expression, *, negated: bool = False) -> list[Box]:
-        """Give where an expression holds."""
+        """Return where an expression holds."""
         if isinstance(expression, Not):
             return self.region(expression.part, negated=not negated)
         if isinstance(expression, And | Or):
@@ -78,7 +78,7 @@ class Axes:
         return [(*everything[:axis], inside, *everything[axis + 1 :])] if inside else []
 
     def cells(self, question: Question) -> int:
-        """Give the cells of its feature in which a question is answered by yes."""
+        """Return the cells of its feature in which a question is answered by yes."""
         column = self.bins[self.tested[self._axis[question.column]]]
         missing = 1 << column.n_codes
         if isinstance(question, Presence):
@@ -87,7 +87,7 @@ class Axes:
         return sum(1 << code for code, holds in enumerate(held) if holds)
 
     def holds(self, expression: Expression, codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Say for each row of codes whether an expression holds."""
+        """Return for each row of codes whether an expression holds."""
         if isinstance(expression, Not):
             return ~self.holds(expression.part, codes)
         if isinstance(expression, And | Or):
@@ -108,14 +108,14 @@ class Axes:
         return inside
 
     def rule(self, box: Box) -> Rule:
-        """Give a readable box as conditions on raw columns."""
+        """Return a readable box as conditions on raw columns."""
         tested = zip(self.tested, box, self.regions.everything, strict=True)
         return Rule(
             tuple(condition_of(self.bins[j], self.inside(cells, j)) for j, cells, every in tested if cells != every)
         )
 
     def witness(self, box: Box) -> dict[str, Any]:
-        """Give somebody in a box: a value for each feature it asks about; None where it must be missing."""
+        """Return somebody in a box: a value for each feature it asks about; None where it must be missing."""
         tested = zip(self.tested, box, self.regions.everything, strict=True)
         return {
             self.bins[j].feature.name: _witness(self.bins[j], cells) for j, cells, every in tested if cells != every
@@ -123,7 +123,7 @@ class Axes:
 
 
 def _representatives(column: FeatureBins) -> list[Literal]:
-    """Give a value in each known cell: the lowest, for numbers."""
+    """Return a value in each known cell: the lowest, for numbers."""
     if not column.feature.kind.is_numeric:
         return list(column.categories)
     if column.feature.kind is Kind.BOOLEAN:
@@ -153,7 +153,7 @@ def _next(column: FeatureBins, code: int) -> float:
 
 
 def _number_between(low: float, high: float) -> float:
-    """Give a number from `low` on and below `high` that reads well."""
+    """Return a number from `low` on and below `high` that reads well."""
     if low == -inf:
         below = high - max(1.0, abs(high))
         return 0.0 if high == inf else below if -inf < below < high else nextafter(high, -inf)
@@ -189,7 +189,7 @@ def _column(rule: NamedRule, question: Question, names: Sequence[str]) -> int:
 
 
 def values_of(question: Question) -> tuple[Literal, ...]:
-    """Give the values a question names."""
+    """Return the values a question names."""
     if isinstance(question, OneOf):
         return question.values
     return (question.value,) if isinstance(question, Comparison) else ()
@@ -217,17 +217,17 @@ def _cut(feature: Feature, asked: Sequence[tuple[NamedRule, Question]]) -> Featu
     if feature.kind is Kind.BOOLEAN:
         return FeatureBins(feature, np.array([1.0]) if asked else np.empty(0))
     ends = sorted({end for _, question in asked for end in _ends(question)})
-    if len(ends) > _MOST_THRESHOLDS:
+    if len(ends) > _MAX_THRESHOLDS:
         rule, question = asked[-1]
         rule.source.refuse(
             question.position,
-            f"the rules cut column {feature.name!r} at {len(ends)} places; the limit is {_MOST_THRESHOLDS}",
+            f"the rules cut column {feature.name!r} at {len(ends)} places; the limit is {_MAX_THRESHOLDS}",
         )
     return FeatureBins(feature, np.array(ends, dtype=np.float64))
 
 
 def _ends(question: Question) -> list[float]:
-    """Give the numbers at which the answer to a question changes: the first one of each new cell."""
+    """Return the numbers at which the answer to a question changes: the first one of each new cell."""
     if isinstance(question, Comparison) and question.operator in {"<", ">="}:
         return [float(question.value)]
     if isinstance(question, Comparison) and question.operator in {"<=", ">"}:
@@ -236,7 +236,7 @@ def _ends(question: Question) -> list[float]:
 
 
 def schema_of(rules: Sequence[NamedRule], known: Mapping[str, Feature] | None = None) -> Schema:
-    """Give the columns that rules speak of, with the kinds their values say; `known` ones are as they are.
+    """Return the columns that rules speak of, with the kinds their values say; `known` ones are as they are.
 
     A category that no rule names stands for all others.
     """

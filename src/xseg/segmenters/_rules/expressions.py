@@ -85,7 +85,7 @@ EVERYONE = And(())
 
 
 def questions(expression: Expression) -> Iterator[Question]:
-    """Give the questions of an expression, from left to right."""
+    """Return the questions of an expression, from left to right."""
     if isinstance(expression, And | Or):
         for part in expression.parts:
             yield from questions(part)

@@ -57,7 +57,7 @@ def _text(bins: FeatureBins, inside: np.ndarray[Any, np.dtype[np.bool_]]) -> str
 
 
 def _not_beyond(condition: Condition) -> str:
-    """Say on which side of one threshold a number lies, so that a missing one lies there too."""
+    """Return on which side of one threshold a number lies, so that a missing one lies there too."""
     if condition.upper == -np.inf:
         return condition_text(condition)
     sign, end = ("<", condition.lower) if condition.upper is None else (">=", condition.upper)

@@ -103,7 +103,7 @@ def _text(name: str, rule: Any) -> str:
 
 
 def _asked(name: str, column: Any, asked: Any) -> list[str]:
-    """Give the texts of what a mapping asks of one column."""
+    """Return the texts of what a mapping asks of one column."""
     if not isinstance(column, str) or not column:
         message = f"rule {name!r}: a column must be named by a text, got {column!r}"
         raise RuleError(message)
@@ -150,7 +150,7 @@ def condition_text(condition: Condition) -> str:
 
 
 def _known_text(condition: Condition, column: str) -> str | None:
-    """Say which known values satisfy a condition; None if there are none."""
+    """Return which known values satisfy a condition; None if there are none."""
     lower, upper = condition.lower, condition.upper
     if condition.categories is not None:
         values = ", ".join(map(write_literal, condition.categories))

@@ -65,7 +65,7 @@ class _Reader:
         return token
 
     def takes(self, *kinds: str) -> bool:
-        """Take the next word if it is one of these."""
+        """Consume the next word if it is one of these."""
         found = self.next.kind in kinds
         self.place += found
         return found

@@ -32,7 +32,7 @@ class Layout:
 
 
 def lay_out(axes: Axes, rules: Sequence[NamedRule], default: str | None) -> Layout:
-    """Give each segment the boxes that its rules win.
+    """Return each segment the boxes that its rules win.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def lay_out(axes: Axes, rules: Sequence[NamedRule], default: str | None) -> Layo
 
 
 def _orders(axes: Axes, rules: Sequence[NamedRule]) -> list[tuple[int, ...]]:
-    """Give some orders in which to cut axes: as the columns stand, and by how often rules ask about them."""
+    """Return some orders in which to cut axes: as the columns stand, and by how often rules ask about them."""
     asked = [question.column for rule in rules for question in questions(rule.expression)]
     natural = tuple(range(len(axes.tested)))
     often = tuple(sorted(natural, key=lambda axis: -asked.count(axes.bins[axes.tested[axis]].feature.name)))
@@ -67,7 +67,7 @@ def _orders(axes: Axes, rules: Sequence[NamedRule]) -> list[tuple[int, ...]]:
 def _won(
     regions: Regions, names: Sequence[str], described: Sequence[tuple[str, list[Box]]], default: str | None
 ) -> dict[str, list[Box]]:
-    """Give each segment what its rules win, as readable boxes."""
+    """Return each segment what its rules win, as readable boxes."""
     won: dict[str, list[Box]] = {name: [] for name in names}
     taken: list[Box] = []
     for name, region in described:

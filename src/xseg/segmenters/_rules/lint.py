@@ -115,7 +115,7 @@ class RuleReview:
     coverage: tuple[RuleCoverage, ...] | None = None
 
     def of_kind(self, kind: str) -> tuple[RuleFinding, ...]:
-        """Give the findings of one kind, such as "overlap"."""
+        """Return the findings of one kind, such as "overlap"."""
         return tuple(finding for finding in self.findings if finding.kind == kind)
 
     def __str__(self) -> str:
@@ -169,7 +169,7 @@ class _Linter:
         yield from self._needless(place)
 
     def _takers(self, place: int) -> list[int]:
-        """Give the earlier rules that share somebody with a rule."""
+        """Return the earlier rules that share somebody with a rule."""
         region, meets = self.regions[place], self.axes.regions.intersection
         return [taker for taker in range(place) if meets([self.regions[taker], region])]
 
@@ -223,7 +223,7 @@ def _without_each(axes: Axes, expression: Expression, *, negated: bool) -> Itera
 
 
 def coverage_of(counts: RuleCounts, unit: float, default: str | None) -> tuple[RuleCoverage, ...]:
-    """Say whom each rule describes, and who wins them."""
+    """Return whom each rule describes, and who wins them."""
     labels = [rule.label for rule in counts.rules]
     told = [
         RuleCoverage(

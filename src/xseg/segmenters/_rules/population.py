@@ -55,7 +55,7 @@ def survey(
     min_members: int = MIN_MEMBERS,
     warns: bool = True,
 ) -> Ground:
-    """Look at the columns of a table, by sums. Columns that rules name are used whatever they look like.
+    """Summarise the columns of a table. Columns that rules name are used whatever they look like.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def _values_asked(rules: Sequence[NamedRule]) -> dict[str, list[Literal]]:
 
 
 def _with_categories(column: FeatureBins, named: Sequence[str]) -> FeatureBins:
-    """Give a code of its own to every category that a rule names, whether a row has it or not."""
+    """Return a code of its own to every category that a rule names, whether a row has it or not."""
     if column.feature.kind.is_numeric or set(named) <= set(column.categories):
         return column
     room = MAX_BINS - len(named)
@@ -131,7 +131,7 @@ def _with_kinds(bins: Bins, rules: Sequence[NamedRule]) -> tuple[FeatureBins, ..
 
 
 def box_segments(boxes: Boxes, tests: Tests, table: Table) -> NDArray[np.int32]:
-    """Give the segment of each row: that of the one box it is in."""
+    """Return the segment of each row: that of the one box it is in."""
     return boxes.segment[tests.find(boxes.bins.encode(table, boxes.used_features.tolist()))]
 
 
@@ -145,7 +145,7 @@ class BoxCounts:
         self.patterns = PatternCounts(boxes.tests())
 
     def empty(self) -> Self:
-        """Give one over no rows."""
+        """Return one over no rows."""
         return type(self)(self.bins, self.boxes, len(self.counts))
 
     def add(self, block: RawBlock) -> None:
@@ -174,7 +174,7 @@ class RuleCounts:
         self.total = 0
 
     def empty(self) -> Self:
-        """Give one over no rows."""
+        """Return one over no rows."""
         return type(self)(self.axes, self.rules)
 
     def add(self, block: RawBlock) -> None:
@@ -194,5 +194,5 @@ class RuleCounts:
 
 
 def names_category(rule: NamedRule, column: str, category: str) -> bool:
-    """Say whether a rule asks for a category of a column."""
+    """Return whether a rule asks for a category of a column."""
     return any(question.column == column and category in values_of(question) for question in questions(rule.expression))

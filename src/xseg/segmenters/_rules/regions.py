@@ -13,19 +13,19 @@ from xseg.exceptions import RuleError
 __all__ = ["MAX_BOXES", "Box", "Regions", "meet"]
 
 MAX_BOXES = 1_000
-_MOST_PIECES = 2 * MAX_BOXES
+_MAX_PIECES = 2 * MAX_BOXES
 
 Box: TypeAlias = tuple[int, ...]
 
 
 def meet(one: Box, other: Box) -> Box | None:
-    """Give what two boxes share; None if that is nothing."""
+    """Return what two boxes share; None if that is nothing."""
     shared = tuple(a & b for a, b in zip(one, other, strict=True))
     return shared if all(shared) else None
 
 
 def part(box: Box, taken: Box, order: Sequence[int]) -> list[Box]:
-    """Give what is left of a box without another one, as boxes that do not overlap, cut axis by axis in this order."""
+    """Return what is left of a box without another one, as disjoint boxes, cut axis by axis in this order."""
     if meet(box, taken) is None:
         return [box]
     left, rest = [], list(box)
@@ -56,7 +56,7 @@ class Regions:
     order: tuple[int, ...]
 
     def union(self, regions: Iterable[Sequence[Box]]) -> list[Box]:
-        """Give the boxes of several regions, without those that lie inside another."""
+        """Return the boxes of several regions, without those that lie inside another."""
         found: list[Box] = []
         for box in (box for region in regions for box in region):
             if any(meet(box, other) == box for other in found):
@@ -67,7 +67,7 @@ class Regions:
         return found
 
     def intersection(self, regions: Iterable[Sequence[Box]]) -> list[Box]:
-        """Give what several regions share."""
+        """Return what several regions share."""
         found = [self.everything]
         for region in regions:
             shared = [meet(one, other) for one in found for other in region]
@@ -76,7 +76,7 @@ class Regions:
         return found
 
     def difference(self, region: Sequence[Box], taken: Iterable[Box]) -> list[Box]:
-        """Give what is left of a region of boxes that do not overlap, as such boxes."""
+        """Return what is left of a region of boxes that do not overlap, as such boxes."""
         left = list(region)
         for box in taken:
             left = [piece for one in left for piece in part(one, box, self.order)]
@@ -84,7 +84,7 @@ class Regions:
         return left
 
     def disjoint(self, region: Sequence[Box]) -> list[Box]:
-        """Give a region as boxes that do not overlap."""
+        """Return a region as boxes that do not overlap."""
         found: list[Box] = []
         for place, box in enumerate(region):
             found += self.difference([box], region[:place])
@@ -92,11 +92,11 @@ class Regions:
         return found
 
     def covers(self, region: Sequence[Box], other: Sequence[Box]) -> bool:
-        """Say whether a region holds all of another."""
+        """Return whether a region holds all of another."""
         return not any(self.difference([box], region) for box in other)
 
     def readable(self, region: Sequence[Box]) -> list[Box]:
-        """Give boxes that do not overlap as few boxes that can be said: a range, or a list of categories, an axis."""
+        """Return boxes that do not overlap as few boxes that can be said: a range, or a list of categories, an axis."""
         pieces = [piece for box in region for piece in self._runs(box)]
         self._check(len(pieces))
         before: list[Box] = []
@@ -108,7 +108,7 @@ class Regions:
         return pieces
 
     def told(self, region: Sequence[Box], taken: Sequence[Box] = ()) -> list[Box]:
-        """Give what is left of a region without another as readable boxes: the fewest that two ways of cutting give."""
+        """Return a region without another as readable boxes: the fewest that two ways of cutting give."""
         attempts = []
         for order in (self.order, self.order[::-1]):
             cutting = replace(self, order=order)
@@ -147,16 +147,16 @@ class Regions:
         return 1 << (self.everything[axis].bit_length() - 1)
 
     def _check(self, n_boxes: int) -> None:
-        if n_boxes > _MOST_PIECES:
+        if n_boxes > _MAX_PIECES:
             message = (
-                f"the rules fall apart into more than {_MOST_PIECES:,} boxes; use fewer 'or' and fewer thresholds, or "
+                f"the rules fall apart into more than {_MAX_PIECES:,} boxes; use fewer 'or' and fewer thresholds, or "
                 "put rules that exclude each other in an order in which they need not be cut up"
             )
             raise RuleError(message)
 
 
 def runs_of(cells: int, missing: int) -> list[int]:
-    """Give the runs of consecutive cells; missing stays with the first of them."""
+    """Return the runs of consecutive cells; missing stays with the first of them."""
     known, runs = cells & ~missing, []
     while known:
         lowest = known & -known

@@ -105,7 +105,7 @@ def _column(table: Table, name: str) -> Column:
 
 
 def _fifths_of(column: Column) -> list[float]:
-    """Give the ends of the first four fifths: round numbers within one percent of the people around each."""
+    """Return the ends of the first four fifths: round numbers within one percent of the people around each."""
     if column.kind not in {Kind.NUMBER, Kind.BOOLEAN}:
         message = (
             f"column {column.name!r} must hold numbers, as recency, frequency and monetary value are; it holds values "
@@ -126,7 +126,7 @@ def _end(values: NDArray[np.float64], level: float) -> float:
 
 
 def _range(name: str, ends: Sequence[float], lowest: int, highest: int) -> str:
-    """Say that a value lies in some of the fifths, which are numbered from 1."""
+    """Write the condition that a value lies in some of the fifths, which are numbered from 1."""
     column = write_column(name)
     above = f"{write_literal(ends[lowest - 2])} < " if lowest > 1 else ""
     most = f" <= {write_literal(ends[highest - 1])}" if highest < 5 else ""
@@ -136,7 +136,7 @@ def _range(name: str, ends: Sequence[float], lowest: int, highest: int) -> str:
 
 
 def _reachable(rules: dict[str, str]) -> dict[str, str]:
-    """Leave out the rules that can have nobody."""
+    """Return the rules that some row can satisfy."""
     named = read_rules(rules)
     axes = axes_of(named, schema_of(named))
     kept: list[NamedRule] = []

@@ -177,7 +177,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         monetary: str = "monetary",
         default: str | None = _DEFAULT,
     ) -> Self:
-        """Give the well-known segments of recency, frequency and monetary value.
+        """Return the well-known segments of recency, frequency and monetary value.
 
         Parameters
         ----------
@@ -267,7 +267,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         return self
 
     def _lay_out(self, bins: Bins) -> tuple[tuple[NamedRule, ...], Layout]:
-        """Read the rules, and give each segment its boxes over the columns of a table."""
+        """Read the rules, and return each segment its boxes over the columns of a table."""
         rules = read_rules(self.rules)
         return rules, lay_out(axes_on(bins, rules), rules, self.default)
 

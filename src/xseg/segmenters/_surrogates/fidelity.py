@@ -37,7 +37,7 @@ class SegmentFidelity:
 
 
 def overall_fidelity(confusion: NDArray[np.int64], groups: Sequence[int]) -> float:
-    """Give the share of the people about whom both say the same.
+    """Return the share of the people about whom both say the same.
 
     `confusion` has shape (n_segments, n_labels), and segment s stands for label ``groups[s]``.
     """
@@ -48,7 +48,7 @@ def overall_fidelity(confusion: NDArray[np.int64], groups: Sequence[int]) -> flo
 def fidelity_of(
     confusion: NDArray[np.int64], groups: Sequence[int], labels: Sequence[Label], unit: float
 ) -> tuple[SegmentFidelity, ...]:
-    """Give the fidelity of each group of the original, in the order of the labels."""
+    """Return the fidelity of each group of the original, in the order of the labels."""
     found = []
     for group, label in enumerate(labels):
         size = int(confusion[:, group].sum())

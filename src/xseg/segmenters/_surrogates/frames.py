@@ -12,7 +12,7 @@ __all__ = ["frame_of"]
 
 
 def frame_of(table: Table) -> Any:
-    """Give rows as a DataFrame, or as an array if their columns came without names."""
+    """Return rows as a DataFrame, or as an array if their columns came without names."""
     columns = {column.name: _series(column) for column in table.columns}
     if table.named:
         return pd.DataFrame(columns)

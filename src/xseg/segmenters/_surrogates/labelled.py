@@ -54,7 +54,7 @@ class Labelled:
         return Bins(self.bins.features[:-1])
 
     def problem(self, max_leaves: int, max_depth: int, share: float) -> Problem:
-        """Say what is searched for; a leaf holds at least this share of the people."""
+        """Return what is searched for; a leaf holds at least this share of the people."""
         return Problem(
             backend=self.backend,
             space=self.space,
@@ -75,14 +75,14 @@ class _LabelledCoding(Coding):
     places: Callable[[Table], NDArray[np.int64]]
 
     def code(self, table: Table) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Give codes and points of a table."""
+        """Return codes and points of a table."""
         columns = Table(table.columns[: len(self.own)], len(table), table.named)
         codes = np.column_stack([self.own.encode(columns), self.places(table).astype(np.uint8)])
         return np.ascontiguousarray(codes), np.empty((len(table), 0), dtype=np.float32)
 
 
 def with_places(table: Table, partition: Partition) -> Table:
-    """Give a table whose last column is the place of each row's group."""
+    """Return a table whose last column is the place of each row's group."""
     names = _names(len(partition.groups))
     return Table((*table.columns, Column(_COLUMN, Kind.CATEGORY, partition.places, names)), len(table), table.named)
 
@@ -144,7 +144,7 @@ def _names(n_groups: int) -> tuple[str, ...]:
 
 
 def _space_of_labels(column: int, n_groups: int) -> Embedding:
-    """Give the space in which only the label counts, and different labels are one apart."""
+    """Return the space in which only the label counts, and different labels are one apart."""
     vectors = np.zeros((N_CODES, n_groups))
     vectors[:n_groups] = np.eye(n_groups) / np.sqrt(2)
     nothing = np.empty(0)

@@ -18,7 +18,7 @@ from xseg.exceptions import DataError, ParameterError
 __all__ = ["Groups", "Label", "Original", "Partition", "can_be_asked", "is_fitted", "original_of", "predicted"]
 
 Label: TypeAlias = "int | float | str | bool | None"
-_MOST_GROUPS = 255
+_MAX_GROUPS = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Groups:
         return len(self.labels)
 
     def place_of(self, given: Any, noise_label: Label) -> NDArray[np.int64]:
-        """Give the place of each row's label; -1 for labels that are not there."""
+        """Return the place of each row's label; -1 for labels that are not there."""
         said = Partition.of(given, len(given), noise_label)
         known = {label: place for place, label in enumerate(self.labels) if place != self.noise}
         places = [known.get(label, -1) for label in said.groups.labels]
@@ -58,7 +58,7 @@ class Partition:
 
     @classmethod
     def of(cls, given: Any, n_rows: int, noise_label: Label) -> "Partition":
-        """Put labels in order; missing ones and the noise label are no group.
+        """Order labels; missing ones and the noise label are no group.
 
         Raises
         ------
@@ -74,9 +74,9 @@ class Partition:
             is_noise = is_noise | np.array([label == noise_label for label in labels.tolist()], dtype=bool)
         groups, places = _in_order(labels[~is_noise])
         n_groups = len(groups) + bool(is_noise.any())
-        if n_groups > _MOST_GROUPS:
+        if n_groups > _MAX_GROUPS:
             message = (
-                f"the original makes {n_groups} groups, more than the {_MOST_GROUPS} that can be told apart; are these "
+                f"the original makes {n_groups} groups, more than the {_MAX_GROUPS} that can be told apart; are these "
                 "labels, or numbers?"
             )
             raise DataError(message)
@@ -118,12 +118,12 @@ class Original:
 
     @classmethod
     def of(cls, labels: Any, estimator: Any) -> "Original":
-        """Say that an estimator gave these labels."""
+        """Record that an estimator gave these labels."""
         return cls(labels, estimator if hasattr(estimator, "predict") else None, type(_last(estimator)).__name__)
 
 
 def original_of(estimator: Any, X: Any, y: Any, n_rows: int, sample_weight: Any) -> Original:
-    """Ask the original about the rows; one that is not fitted is fitted first, as a copy.
+    """Predict the rows with the original; one that is not fitted is fitted first, as a copy.
 
     Raises
     ------
@@ -148,12 +148,12 @@ def original_of(estimator: Any, X: Any, y: Any, n_rows: int, sample_weight: Any)
 
 
 def can_be_asked(estimator: Any) -> bool:
-    """Say whether an original is fitted and can predict."""
+    """Return whether an original is fitted and can predict."""
     return estimator is not None and hasattr(estimator, "predict") and is_fitted(estimator)
 
 
 def predicted(estimator: Any, X: Any) -> NDArray[Any]:
-    """Ask a fitted original about rows."""
+    """Predict rows with a fitted original."""
     return np.asarray(estimator.predict(X))
 
 
@@ -162,7 +162,7 @@ def _last(estimator: Any) -> Any:
 
 
 def is_fitted(estimator: Any) -> bool:
-    """Say whether an estimator of any kind, or the last step of a pipeline, has been fitted."""
+    """Return whether an estimator of any kind, or the last step of a pipeline, has been fitted."""
     last = _last(estimator)
     if hasattr(last, "labels_"):
         return True

@@ -25,7 +25,7 @@ _ROUNDING = 1e-9
 
 
 def find_tree(labelled: Labelled, problem: Problem, effort: str) -> ThresholdTree:
-    """Give the best tree found; its leaves carry the commonest group of their rows, on all rows."""
+    """Return the best tree found; its leaves carry the commonest group of their rows, on all rows."""
     how, sample = EFFORTS[effort], labelled.sample
     block = CodedBlock(sample.codes[: sample.n_rows], sample.points[: sample.n_rows], sample.weights[: sample.n_rows])
     some = min(how.n_rows, sample.n_rows)
@@ -41,7 +41,7 @@ def find_tree(labelled: Labelled, problem: Problem, effort: str) -> ThresholdTre
 
 
 def judge(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] | None = None) -> Candidate:
-    """Give each leaf the commonest group of its rows; the cost is the weight of all others."""
+    """Return each leaf the commonest group of its rows; the cost is the weight of all others."""
     del means
     sums = problem.backend.sum(LeafSums(problem.space, tree)).groups
     counts = sums.counts[:, 0, : problem.n_segments]
@@ -61,7 +61,7 @@ class _Search:
     block: CodedBlock
 
     def best(self, work: float) -> Shape:
-        """Improve every start, and give the tree that is wrong about the fewest people."""
+        """Improve every start, and return the tree that is wrong about the fewest people."""
         sample, starts = self._sample(NEAREST), self._starts()
         budget = Budget(work)
         found: list[Node] = []
@@ -78,7 +78,7 @@ class _Search:
         return shape_of(improve(sample, self._root(sample, shape), self._most, budget))
 
     def tree(self, shape: Shape) -> ThresholdTree:
-        """Lay a tree out as arrays."""
+        """Convert a tree to arrays."""
         root = self._root(self._sample(NEAREST), shape)
         return to_tree(root, self._cells, self.problem.bins, self.problem.rounded)
 

@@ -237,7 +237,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         return self
 
     def fit_predict(self, X: Any, y: ArrayLike | None = None, **parameters: Any) -> NDArray[np.int32]:
-        """Fit, and give the segment of each row.
+        """Fit, and return the segment of each row.
 
         Parameters
         ----------
@@ -256,7 +256,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         return self.fit(X, y, **parameters).labels_
 
     def agreement(self, X: Any, labels: ArrayLike | None = None) -> NDArray[np.str_]:
-        """Say for each row whether the original agrees with the stand-in.
+        """Return for each row whether the original agrees with the stand-in.
 
         Parameters
         ----------
@@ -299,7 +299,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         return np.where(said == self._stands_for[own], _YES, _NO).astype(f"<U{len(_NOT_KNOWN)}")
 
     def score(self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> float:
-        """Give the share of rows about which stand-in and original agree.
+        """Return the share of rows about which stand-in and original agree.
 
         Parameters
         ----------
@@ -336,7 +336,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         return tags
 
     def _show(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Shown:
-        """Ask the original about the rows."""
+        """Predict the rows with the original."""
         if isinstance(X, Backend):
             return show_backend(
                 self.estimator, self._backend(X, sample_weight, reset=True), noise_label=self.noise_label
@@ -420,7 +420,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
 
 
 def _takes_missing(estimator: Any) -> bool:
-    """Say whether an estimator takes missing values; of a pipeline, whether they pass every step up to an imputer."""
+    """Return whether an estimator takes missing values; for a pipeline, whether they reach an imputer."""
     if not isinstance(estimator, Pipeline):
         # An object of no scikit-learn kind says nothing of what it takes, so it is left to say so when it is asked.
         return not hasattr(estimator, "__sklearn_tags__") or bool(get_tags(estimator).input_tags.allow_nan)

@@ -62,7 +62,7 @@ def show_backend(estimator: Any, rows: Backend, *, noise_label: Label) -> Shown:
 
 
 def said_of(estimator: Any, X: Any) -> NDArray[Any]:
-    """Give what a fitted original says of a table or backend."""
+    """Return what a fitted original says of a table or backend."""
     if isinstance(X, Backend):
         return X.map(lambda block: predicted(estimator, frame_of(block.table)))
     return predicted(estimator, X)

@@ -65,11 +65,11 @@ class Values:
         return cls(np.column_stack([values, np.ones(len(values))]) * weights[:, None], kind)
 
     def total(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Give the summed values of some rows."""
+        """Return the summed values of some rows."""
         return np.asarray(self.values[rows].sum(axis=0))
 
     def cost(self, total: NDArray[np.float64]) -> float:
-        """Give what a group with this sum costs."""
+        """Return what a group with this sum costs."""
         return float(group_cost(total, self.kind))
 
 
@@ -170,7 +170,7 @@ class Cells:
         return [f for f, j in enumerate(self.features) if not self.bins[j].is_ordered]
 
     def views(self, sums: NDArray[np.float64]) -> Views:
-        """Give the orders worth scanning for rows with these sums by cell, shape (n_cells, n_values).
+        """Return the orders worth scanning for rows with these sums by cell, shape (n_cells, n_values).
 
         Categories are ordered along the direction in which they differ most.
         """
@@ -193,7 +193,7 @@ class Cells:
         return orders
 
     def cut_of(self, views: Views, view: int, place: int, *, low_left: bool = True) -> Cut:
-        """Give the cut that parts the first `place` cells of a view from the others."""
+        """Return the cut that parts the first `place` cells of a view from the others."""
         view_cells = views.cells[views.start[view] : views.start[view + 1]]
         f = int(np.searchsorted(self.offsets, view_cells[0], side="right")) - 1
         codes = view_cells[:place] - self.offsets[f]
@@ -203,7 +203,7 @@ class Cells:
         return Cut(int(self.features[f]), goes_left if low_left else ~goes_left)
 
     def sides(self, cut: Cut, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Say which of some rows go left."""
+        """Return which of some rows go left."""
         f = int(np.searchsorted(self.features, cut.feature))
         n_codes = self.bins[cut.feature].n_codes
         by_cell = np.append(cut.goes_left[:n_codes], cut.goes_left[MISSING])
@@ -212,7 +212,7 @@ class Cells:
     def sums(
         self, values: Values, rows: NDArray[np.int64], groups: NDArray[np.int64] | None = None, n_groups: int = 1
     ) -> NDArray[np.float64]:
-        """Give the summed values of some rows by group and cell, shape (n_groups, n_cells, n_values)."""
+        """Return the summed values of some rows by group and cell, shape (n_groups, n_cells, n_values)."""
         out = np.empty((n_groups, self.n_cells, values.values.shape[1]))
         cell_sums(self.cells, values.values, rows, np.zeros(len(rows), np.int64) if groups is None else groups, out)
         return out

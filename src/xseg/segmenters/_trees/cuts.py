@@ -12,7 +12,7 @@ _UNREACHABLE = np.iinfo(np.int64).max
 
 
 def roundness(bins: Bins) -> NDArray[np.int64]:
-    """Give how round each threshold is, shape (n_features, 256): minus the number of its significant digits."""
+    """Return how round each threshold is, shape (n_features, 256): minus the number of its significant digits."""
     digits = np.full((len(bins), N_CODES), -99, dtype=np.int64)
     for j, feature in enumerate(bins.features):
         for code, threshold in enumerate(feature.thresholds):
@@ -24,7 +24,7 @@ def roundness(bins: Bins) -> NDArray[np.int64]:
 def best_difference_cut(
     histogram: NDArray[np.int64], features: NDArray[np.int64], bins: Bins, rounded: NDArray[np.int64], minimum: int
 ) -> Cut | None:
-    """Give the cut that sends to the left whoever is cheaper there, as far as one cut can.
+    """Return the cut that sends to the left whoever is cheaper there, as far as one cut can.
 
     The histogram has shape (n_features, 256, 2): how much dearer left is than right, and the weight.
     """

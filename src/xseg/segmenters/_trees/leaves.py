@@ -13,7 +13,7 @@ _MAX_ROUNDS = 100
 
 
 def compact(tree: ThresholdTree, leaf: NDArray[np.bool_]) -> tuple[ThresholdTree, list[int]]:
-    """Turn the nodes marked `leaf` into leaves and drop what lies below them; gives also which nodes were kept.
+    """Turn the nodes marked `leaf` into leaves and drop what lies below them; returns also which nodes were kept.
 
     Nodes are numbered in preorder.
     """
@@ -41,7 +41,7 @@ def compact(tree: ThresholdTree, leaf: NDArray[np.bool_]) -> tuple[ThresholdTree
 
 
 def merge_twins(tree: ThresholdTree, mass: NDArray[np.int64]) -> tuple[ThresholdTree, NDArray[np.int64]]:
-    """Drop cuts both of whose sides are one segment; gives also the weights of the leaves, which were `mass`."""
+    """Drop cuts both of whose sides are one segment; returns also the weights of the leaves, which were `mass`."""
     segment, weight = tree.segment.copy(), np.zeros(tree.n_nodes, dtype=np.int64)
     weight[tree.leaves] = mass
     for node in reversed(range(tree.n_nodes)):
@@ -56,7 +56,7 @@ def merge_twins(tree: ThresholdTree, mass: NDArray[np.int64]) -> tuple[Threshold
 def share_out(
     means: NDArray[np.float64], mass: NDArray[np.int64], n_segments: int, previous: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Give each leaf to a segment so that leaves of a segment are alike: k-means over weighted leaf means.
+    """Return each leaf to a segment so that leaves of a segment are alike: k-means over weighted leaf means.
 
     Starts from Ward's merging (Ward, 1963) and from where the segments were; the cheaper result wins.
 

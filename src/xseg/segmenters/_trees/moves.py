@@ -13,7 +13,7 @@ from xseg.segmenters._trees.nodes import Node, Sample, Shape, height, inner_node
 
 __all__ = ["Budget", "allow", "grow", "improve", "prune", "recut"]
 
-_MOST_SWEEPS = 20
+_MAX_SWEEPS = 20
 _START = 20_000
 
 
@@ -29,12 +29,12 @@ class Budget:
         return self.left <= 0
 
     def spend(self, *factors: int) -> None:
-        """Take the product of some sizes off, and something for starting at all."""
+        """Subtract the product of some sizes, and a constant for starting at all."""
         self.left -= _START + float(np.prod(np.array(factors, dtype=np.float64)))
 
 
 def best_cut(sample: Sample, node: Node) -> tuple[float, Cut] | None:
-    """Give the best cut of a leaf, and what its sides cost together."""
+    """Return the best cut of a leaf, and what its sides cost together."""
     if node.depth >= sample.max_depth or node.weight < 2 * sample.minimum or not len(sample.cells.features):
         return None
     best: tuple[float, Cut] | None = None
@@ -107,7 +107,7 @@ def _keep(node: Node, n_leaves: int) -> None:
 
 
 def allow(sample: Sample, root: Node) -> Node:
-    """Take out the leaves that are too small, the smallest first."""
+    """Remove the leaves that are too small, the smallest first."""
     while root.children is not None:
         smallest = min(leaves(root), key=lambda leaf: leaf.weight)
         if smallest.weight >= sample.minimum:
@@ -116,7 +116,7 @@ def allow(sample: Sample, root: Node) -> Node:
     return root
 
 
-def recut(sample: Sample, root: Node, budget: Budget, sweeps: int = _MOST_SWEEPS) -> Node:
+def recut(sample: Sample, root: Node, budget: Budget, sweeps: int = _MAX_SWEEPS) -> Node:
     """Choose every cut anew with what lies below it fixed, top down, until no cut changes or the sweeps are over."""
     for _ in range(sweeps):
         shape = _recut_below(sample, root, budget)
@@ -127,7 +127,7 @@ def recut(sample: Sample, root: Node, budget: Budget, sweeps: int = _MOST_SWEEPS
 
 
 def _recut_below(sample: Sample, node: Node, budget: Budget) -> tuple[Shape] | None:
-    """Give the new shape of a node in a tuple, or None if nothing changed."""
+    """Return the new shape of a node in a tuple, or None if nothing changed."""
     if node.children is None or node.cut is None:
         return None
     changed = False
@@ -187,7 +187,7 @@ class _Insertion:
     leaf_left: bool
 
     def shape(self, root: Node) -> Shape:
-        """Give the tree with the new leaf."""
+        """Return the tree with the new leaf."""
         if root is self.node:
             below = shape_of(root)
             return (self.cut, None, below) if self.leaf_left else (self.cut, below, None)
@@ -243,7 +243,7 @@ def _best_insertion(sample: Sample, root: Node, budget: Budget) -> _Insertion | 
 
 
 def _without(node: Node, leaf: Node) -> Shape:
-    """Give the tree without one leaf; its rows go where its sibling's go."""
+    """Return the tree without one leaf; its rows go where its sibling's go."""
     if node.children is None or node.cut is None:
         return None
     left, right = node.children
@@ -255,7 +255,7 @@ def _without(node: Node, leaf: Node) -> Shape:
 
 
 def _swap(sample: Sample, root: Node, budget: Budget) -> Node | None:
-    """Take a leaf out and put one in elsewhere, the first such pair that helps; those that cost least to lose first."""
+    """Remove a leaf and add one elsewhere, the first such pair that helps; those that cost least to lose first."""
     price = sample.price(root)
     lost = [sample.build(_without(root, leaf), root.rows) for leaf in leaves(root)] if root.children else []
     for smaller in sorted(lost, key=sample.price):
@@ -269,7 +269,7 @@ def _swap(sample: Sample, root: Node, budget: Budget) -> Node | None:
 
 
 def _fill(sample: Sample, root: Node, n_leaves: int, budget: Budget) -> Node:
-    """Put leaves in while there is room and they help."""
+    """Add leaves while there is room and they help."""
     while len(leaves(root)) < n_leaves:
         found = _best_insertion(sample, root, budget)
         if found is None:

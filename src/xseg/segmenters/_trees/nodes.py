@@ -83,11 +83,11 @@ class Sample:
         return node
 
     def price(self, node: Node) -> float:
-        """Give the cost of a node's leaves and of the questions that lead to them."""
+        """Return the cost of a node's leaves and of the questions that lead to them."""
         return sum(leaf.cost + self.penalty * leaf.depth * leaf.weight for leaf in leaves(node))
 
     def reached(self, node: Node, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Give which leaf below `node`, in the order of `leaves`, each row would reach."""
+        """Return which leaf below `node`, in the order of `leaves`, each row would reach."""
         place = np.zeros(len(rows), dtype=np.int64)
         self._send(node, rows, np.arange(len(rows)), place, 0)
         return place
@@ -108,12 +108,12 @@ class Sample:
 
 
 def leaves(node: Node) -> list[Node]:
-    """Give the leaves below a node, from left to right."""
+    """Return the leaves below a node, from left to right."""
     return [node] if node.children is None else leaves(node.children[0]) + leaves(node.children[1])
 
 
 def inner_nodes(node: Node) -> Iterator[Node]:
-    """Give the nodes that are cut, each before those below it."""
+    """Return the nodes that are cut, each before those below it."""
     if node.children is not None:
         yield node
         for child in node.children:
@@ -121,19 +121,19 @@ def inner_nodes(node: Node) -> Iterator[Node]:
 
 
 def height(node: Node) -> int:
-    """Give the most questions asked below a node."""
+    """Return the most questions asked below a node."""
     return 0 if node.children is None else 1 + max(map(height, node.children))
 
 
 def shape_of(node: Node) -> Shape:
-    """Give the cuts of a tree without its rows."""
+    """Return the cuts of a tree without its rows."""
     if node.children is None or node.cut is None:
         return None
     return node.cut, shape_of(node.children[0]), shape_of(node.children[1])
 
 
 def to_tree(root: Node, cells: Cells, bins: Bins, rounded: NDArray[np.int64]) -> ThresholdTree:
-    """Lay out the nodes as arrays, with the roundest among thresholds that do the same to the rows."""
+    """Convert the nodes to arrays, with the roundest among thresholds that do the same to the rows."""
     nodes: list[Node] = []
     stack = [root]
     while stack:

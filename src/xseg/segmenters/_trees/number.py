@@ -16,7 +16,7 @@ from xseg.segmenters._learning.space import Space
 
 __all__ = ["NumberChoice", "choose_number"]
 
-_MOST_ROWS = 4_096
+_MAX_ROWS = 4_096
 _SPLITS = 5
 _RUNS = 3
 
@@ -56,7 +56,7 @@ def choose_number(prepared: Prepared, numbers: Sequence[int], seed: int) -> tupl
     Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis", 1987.
     """
     sample = prepared.sample
-    rows = slice(0, min(_MOST_ROWS, sample.n_rows))
+    rows = slice(0, min(_MAX_ROWS, sample.n_rows))
     block = CodedBlock(sample.codes[rows], sample.points[rows], sample.weights[rows])
     points = prepared.space.embedding.matrix(block.codes, block.points)
     halves = [hash_rows(block.codes, seed + split) % np.uint64(2) == 0 for split in range(_SPLITS)]
@@ -90,7 +90,7 @@ def _weigh(
 
 
 def _labels(space: Space, block: CodedBlock, chosen: NDArray[np.bool_], number: int, seed: int) -> NDArray[np.intp]:
-    """Cluster some rows, and give the nearest centre of all."""
+    """Cluster some rows, and return the nearest centre of all."""
     some = CodedRows(block.codes[chosen], block.points[chosen], block.weights[chosen], int(chosen.sum()), 1)
     found = kmeans(some, space, some, whole=True, n_clusters=number, n_init=_RUNS, seed=seed)
     return np.asarray(space.distances(block, found.centers).argmin(axis=1))

@@ -28,9 +28,9 @@ __all__ = ["EFFORTS", "Effort", "search"]
 
 _NOTICEABLE = 1e-7
 _ROUNDING = 1e-12
-_MOST_TURNS = 8
-_LEAST_PRICE = 0.001
-_LEAST_PRICE_OF_A_RULE = 0.011
+_MAX_TURNS = 8
+_MIN_PRICE = 0.001
+_MIN_PRICE_OF_A_RULE = 0.011
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Found:
 
 
 def search(problem: Problem, sample: CodedRows, centers: Centers, effort: Effort, depth_weight: float) -> ThresholdTree:
-    """Give the best tree found.
+    """Return the best tree found.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ class _Search:
         return float(self.reference.distances.min(axis=1) @ self.reference.weights)
 
     def run(self, effort: Effort) -> Found:
-        """Improve every start, and give the best tree."""
+        """Improve every start, and return the best tree."""
         found, ceiling = self._one_leaf_each(
             [STARTS[name] for name in effort.starts], effort.work / (2 - self.one_leaf_each)
         )
@@ -156,11 +156,11 @@ class _Search:
         return self._in_turns(found.shape, found.means, budget)
 
     def tree(self, found: Found) -> ThresholdTree:
-        """Lay a tree out as arrays."""
+        """Convert a tree to arrays."""
         root = self._root(self._sample(self.squares), found.shape)
         return to_tree(root, self.cells, self.problem.bins, self.problem.rounded)
 
-    def _sample(self, values: Values, price: float = _LEAST_PRICE) -> Sample:
+    def _sample(self, values: Values, price: float = _MIN_PRICE) -> Sample:
         return Sample(
             self.cells,
             values,
@@ -174,7 +174,7 @@ class _Search:
         return allow(sample, sample.build(shape, np.arange(self.cells.n_rows)))
 
     def _one_leaf_each(self, starts: Sequence[Start], work: float) -> tuple[list[Found], float]:
-        """Improve trees with one leaf for each segment; gives also the cost of the best start."""
+        """Improve trees with one leaf for each segment; returns also the cost of the best start."""
         sample, n_segments = self._sample(self.squares), self.problem.n_segments
         shapes = [start(sample, self.reference, n_segments) for start in starts]
         raw = sorted((self._measure(self._root(sample, shape)) for shape in shapes), key=lambda one: one.cost)
@@ -183,7 +183,7 @@ class _Search:
         for position, start in enumerate(raw):
             own = Budget(budget.left / (len(raw) - position))
             before = own.left
-            cheap = self._improved(start.shape, _LEAST_PRICE, own)
+            cheap = self._improved(start.shape, _MIN_PRICE, own)
             found += [cheap, self._improved(cheap.shape, self._price_of(cheap), own)]
             budget.left -= before - own.left
         return found, raw[0].cost
@@ -195,10 +195,10 @@ class _Search:
     def _in_turns(self, shape: Shape, means: NDArray[np.float64], budget: Budget) -> Found:
         """Improve the leaves for the segments' means, then the means for the leaves, and so on."""
         best: Found | None = None
-        for _ in range(_MOST_TURNS):
+        for _ in range(_MAX_TURNS):
             distances = _squared_distances(self.reference.points, means)
             values = Values.weighted(distances, self.reference.weights, NEAREST)
-            sample = self._sample(values, _LEAST_PRICE if best is None else self._price_of(best))
+            sample = self._sample(values, _MIN_PRICE if best is None else self._price_of(best))
             root = improve(sample, self._root(sample, shape), self.problem.max_leaves, budget)
             turn = self._measure(root, means)
             if best is not None and turn.cost >= best.cost - sample.least_gain:
@@ -208,7 +208,7 @@ class _Search:
         return best
 
     def _measure(self, root: Node, previous: NDArray[np.float64] | None = None) -> Found:
-        """Share leaves out among the segments, and give the real cost."""
+        """Share leaves out among the segments, and return the real cost."""
         ends = leaves(root)
         totals = np.array([self.squares.total(leaf.rows) for leaf in ends])
         mass = totals[:, -1]
@@ -222,11 +222,11 @@ class _Search:
         return self._measure(self._root(self._sample(self.squares), shape), self.reference.centers.means).means
 
     def _price_of(self, found: Found) -> float:
-        """Give what one question more per person may cost, as a share of the reference's cost.
+        """Return what one question more per person may cost, as a share of the reference's cost.
 
         One percent more of what the tree costs beyond the reference is worth `depth_weight` percent of the questions.
         """
-        least = _LEAST_PRICE_OF_A_RULE if self.one_leaf_each else _LEAST_PRICE
+        least = _MIN_PRICE_OF_A_RULE if self.one_leaf_each else _MIN_PRICE
         excess = found.cost / self.reference_cost - 1 if self.reference_cost > 0 else 0.0
         return max(least, self.depth_weight * excess / max(found.n_questions, 1.0)) if self.depth_weight else 0.0
 

@@ -36,7 +36,7 @@ from xseg.segmenters._trees.search import EFFORTS, search
 
 __all__ = ["TreeSegmenter"]
 
-_MOST_CHOSEN = 10
+_MAX_CHOSEN = 10
 
 
 class TreeSegmenter(ClusterMixin, TreeBoxes):
@@ -214,7 +214,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
     selection_: tuple[NumberChoice, ...]
 
     def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None, *, align_to: Any = None) -> Self:
-        """Find the segments.
+        """Fit the segmenter to `X`.
 
         Parameters
         ----------
@@ -276,7 +276,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         return self
 
     def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:
-        """Give minus the summed squared distance of the rows to the means of their segments.
+        """Return minus the summed squared distance of the rows to the means of their segments.
 
         Parameters
         ----------
@@ -314,7 +314,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             raise UnsupportedModelError(message)
 
     def _distances(self, table: Table) -> NDArray[np.float64]:
-        """Give the squared distance of each row to the mean of its segment."""
+        """Return the squared distance of each row to the mean of its segment."""
         codes, points = self.coding_.code(table)
         offsets = self.coding_.embedding.matrix(codes, points) - self.means_[self._predict_table(table)]
         return np.asarray(np.einsum("nd,nd->n", offsets, offsets))
@@ -342,10 +342,10 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             raise ParameterError(message)
 
     def _number_of_segments(self, prepared: Prepared, seed: int) -> int:
-        """Give the number asked for, or choose one."""
+        """Return the number asked for, or choose one."""
         if not isinstance(self.n_segments, str):
             return self.n_segments
-        bounds = [_MOST_CHOSEN, self.max_leaves or _MOST_CHOSEN, 2**self.max_depth]
+        bounds = [_MAX_CHOSEN, self.max_leaves or _MAX_CHOSEN, 2**self.max_depth]
         if self.min_segment_size < 1:
             bounds.append(int(1 / self.min_segment_size))
         if prepared.whole:
@@ -357,7 +357,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         return chosen.n_segments
 
     def _count_possible(self, prepared: Prepared, wanted: int) -> int:
-        """Give how many segments the rows can make: never more than there are distinct rows."""
+        """Return how many segments the rows can make: never more than there are distinct rows."""
         distinct = prepared.sample.n_rows if prepared.whole else wanted
         if distinct >= wanted:
             return wanted
@@ -455,7 +455,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
 
 
 def _largest_first(tree: ThresholdTree, leaf_mass: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Give the segments by size, so that their numbers do not depend on the random seed."""
+    """Return the segments by size, so that their numbers do not depend on the random seed."""
     labels = tree.segment[tree.leaves]
     used = np.unique(labels)
     mass = np.array([leaf_mass[labels == label].sum() for label in used])
@@ -464,7 +464,7 @@ def _largest_first(tree: ThresholdTree, leaf_mass: NDArray[np.int64]) -> NDArray
 
 
 def _renumbered(tree: ThresholdTree, order: NDArray[np.signedinteger[Any]]) -> ThresholdTree:
-    """Give the segments the numbers of their places in `order`."""
+    """Return the segments the numbers of their places in `order`."""
     place = np.full(int(order.max()) + 1, -1, dtype=np.int32)
     place[order] = np.arange(len(order))
     segment = np.where(tree.segment >= 0, place[tree.segment], -1).astype(np.int32)

@@ -161,13 +161,13 @@ def _least_mistaken(
 
 
 def _numbers(sample: Sample) -> NDArray[np.int64]:
-    """Give the features in which a centre has a place."""
+    """Return the features in which a centre has a place."""
     kinds = [sample.cells.bins[j].feature.kind for j in sample.cells.features]
     return sample.cells.features[[kind in {Kind.NUMBER, Kind.BOOLEAN, Kind.ORDERED} for kind in kinds]]
 
 
 def _center_codes(sample: Sample, reference: Reference) -> NDArray[np.uint8]:
-    """Give the code of each centre in each feature: that of the middle one of its rows."""
+    """Return the code of each centre in each feature: that of the middle one of its rows."""
     places = np.zeros((len(reference.centers), len(sample.cells.bins)), dtype=np.uint8)
     labels = reference.labels
     for j in _numbers(sample):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from harness import show, timed
 
-from xseg.consent import ConsentState, Identities, Ledger
+from xseg.governance.consent import ConsentState, Identities, Ledger
 
 N_ENTRIES = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
 STATES = np.array([str(state) for state in ConsentState], dtype=object)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 import xseg
-from xseg.personas import learn_personas, persona_figures, persona_rules
+from xseg.governance.personas import learn_personas, persona_figures, persona_rules
 
 FOLDER = Path(__file__).resolve().parent
 TABLE = FOLDER.parents[1] / "shared" / "data" / "so2025_ai.csv.gz"

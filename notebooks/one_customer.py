@@ -25,11 +25,11 @@ import numpy as np
 import pandas as pd
 
 import xseg
-from xseg.consent import ConsentGate, Identities, Ledger, read_gpc, receipt
 from xseg.exceptions import ApprovalError
-from xseg.personas import persona_policy, persona_rules, persona_survey
-from xseg.rights import ActionLog, erase
-from xseg.touchpoints import Certification, Touchpoint
+from xseg.governance.consent import ConsentGate, Identities, Ledger, read_gpc, receipt
+from xseg.governance.personas import persona_policy, persona_rules, persona_survey
+from xseg.governance.rights import ActionLog, erase
+from xseg.governance.routing import Certification, Touchpoint
 
 
 class Calendar:

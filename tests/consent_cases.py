@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from xseg.consent import ConsentState, Ledger
+from xseg.governance.consent import ConsentState, Ledger
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ALLOWING = {"given", "renewed"}

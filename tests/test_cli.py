@@ -155,8 +155,8 @@ def test_what_is_said_on_the_served_page_is_in_the_files_before_it_is_confirmed(
     import uvicorn
     from starlette.testclient import TestClient
 
-    from xseg.consent import Ledger
-    from xseg.rights import ActionLog
+    from xseg.governance.consent import Ledger
+    from xseg.governance.rights import ActionLog
 
     run("fit", shop / "customers.csv", "--segments", 3, "--out", shop / "model.json", "--id-column", "customer_id")
     ledger = Ledger()

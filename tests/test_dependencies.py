@@ -80,7 +80,7 @@ def test_the_package_imports_what_it_declares_and_what_is_optional_late(package)
     at_once = set().union(*(imports_of(file)[0] for file in files))
     late = set().union(*(imports_of(file)[1] for file in files))
     optional = set().union(*(declared(extra) for extra in ("parquet", "pdf", "profile", "sql")))
-    assert distributions(at_once) <= declared() | ({"starlette"} if package == "rights" else set())
+    assert distributions(at_once) <= declared() | ({"starlette"} if package == "governance" else set())
     assert distributions(late) <= declared() | optional
 
 

@@ -9,8 +9,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PowerTransformer
 
 import xseg
-from xseg.consent import ConsentGate, Ledger
 from xseg.core.tables import read_table
+from xseg.governance.consent import ConsentGate, Ledger
 
 pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 

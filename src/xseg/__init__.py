@@ -4,22 +4,27 @@ Interpretable segmenters behind the scikit-learn API, exact Shapley values of wh
 that can be shown to the very person they are about.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from xseg.core.guards import register_guard
 
 if TYPE_CHECKING:
     from xseg.backends import Backend, BatchBackend, MemoryBackend
     from xseg.cards import Card, make_cards, verify_card, verify_cards
     from xseg.datasets import customers_policy, inspect, load_table, make_customers, rfm_table
-    from xseg.environments import Environment
     from xseg.exceptions import XsegError, XsegWarning
     from xseg.explanations import Scorer, change, contrast, counterfactual, explain
     from xseg.export import approval_of, approve, load, save
+    from xseg.governance.environments import Environment
+    from xseg.governance.reviews import review, write_notice
+    from xseg.governance.rights import Profile
+    from xseg.governance.routing import route
+    from xseg.governance.surveys import Survey
     from xseg.metrics import compare
     from xseg.policy import Policy
     from xseg.reports import make_report, segment_card
-    from xseg.reviews import review, write_notice
-    from xseg.rights import Profile
     from xseg.segmenters import (
         MixtureSegmenter,
         OutcomeSegmenter,
@@ -30,24 +35,22 @@ if TYPE_CHECKING:
         fold,
         lint_rules,
     )
-    from xseg.surveys import Survey
-    from xseg.touchpoints import route
 
 _HOMES = {
     "Backend": "backends",
     "BatchBackend": "backends",
     "Card": "cards",
-    "Environment": "environments",
+    "Environment": "governance.environments",
     "MemoryBackend": "backends",
     "MixtureSegmenter": "segmenters",
     "OutcomeSegmenter": "segmenters",
     "Policy": "policy",
-    "Profile": "rights",
+    "Profile": "governance.rights",
     "PrototypeSegmenter": "segmenters",
     "RuleSegmenter": "segmenters",
     "Scorer": "explanations",
     "SurrogateSegmenter": "segmenters",
-    "Survey": "surveys",
+    "Survey": "governance.surveys",
     "TreeSegmenter": "segmenters",
     "XsegError": "exceptions",
     "XsegWarning": "exceptions",
@@ -67,10 +70,10 @@ _HOMES = {
     "make_cards": "cards",
     "make_customers": "datasets",
     "make_report": "reports",
-    "review": "reviews",
-    "write_notice": "reviews",
+    "review": "governance.reviews",
+    "write_notice": "governance.reviews",
     "rfm_table": "datasets",
-    "route": "touchpoints",
+    "route": "governance.routing",
     "save": "export",
     "segment_card": "reports",
     "verify_card": "cards",
@@ -124,21 +127,25 @@ __version__ = "0.1.0"
 _PACKAGES = (
     "backends",
     "cards",
-    "consent",
     "datasets",
-    "environments",
     "explanations",
     "export",
+    "governance",
     "metrics",
-    "personas",
     "policy",
     "reports",
-    "reviews",
-    "rights",
     "segmenters",
-    "surveys",
-    "touchpoints",
 )
+
+
+def _require_environment(action: str) -> None:
+    """Check the environments that the process was started with; where it names none, nothing is imported."""
+    if os.environ.get("XSEG_ENVIRONMENT") or os.environ.get("XSEG_ACTIVE_ENVIRONMENTS"):
+        import_module("xseg.governance.environments").require_environment(action)
+
+
+# Replaced by the check itself once `xseg.governance.environments` is imported.
+register_guard("environment", _require_environment)
 
 
 def __getattr__(name: str) -> Any:

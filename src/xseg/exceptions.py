@@ -122,7 +122,7 @@ class LedgerError(ConsentError):
 
     Attributes
     ----------
-    findings : tuple of xseg.consent.Finding
+    findings : tuple of xseg.governance.consent.Finding
         What was found, by entry.
     """
 

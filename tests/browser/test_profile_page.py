@@ -7,8 +7,8 @@ import time
 import pytest
 
 import xseg
-from xseg.consent import Ledger
-from xseg.rights import Why, entry_link, profile_app
+from xseg.governance.consent import Ledger
+from xseg.governance.rights import Why, entry_link, profile_app
 
 pytestmark = pytest.mark.browser
 

@@ -12,10 +12,10 @@ from sklearn.base import clone
 import xseg
 from consent_cases import Clock, day
 from xseg.cards import AnyCard, DecidedCard, decided_card, make_gated_cards, write_cards
-from xseg.consent import ConsentGate, ConsentState, Identities, Ledger
 from xseg.exceptions import ConsentError, DataError, NotFittedError, ParameterError, UnsupportedModelError
+from xseg.governance.consent import ConsentGate, ConsentState, Identities, Ledger
+from xseg.governance.rights import ActionLog
 from xseg.ink import LOCALES, TONES
-from xseg.rights import ActionLog
 
 NOW = day(50)
 POLICY = xseg.customers_policy()

@@ -20,9 +20,9 @@ import xseg
 from xseg.cards import FORMS, remove_cards, write_cards
 from xseg.cards._stems import file_stems
 from xseg.cli import app
-from xseg.consent import ConsentGate, Identities, Ledger
 from xseg.exceptions import DataError, OptionalDependencyError, ParameterError
-from xseg.rights import ActionLog
+from xseg.governance.consent import ConsentGate, Identities, Ledger
+from xseg.governance.rights import ActionLog
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ import xseg
 from xseg.exceptions import ApprovalError, ReviewFileError
 from xseg.export import approve, read_review
 from xseg.export._basis import _SEVERITIES
-from xseg.reviews import SEVERITIES
+from xseg.governance.reviews import SEVERITIES
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CUSTOMERS = xseg.make_customers(400, random_state=0)

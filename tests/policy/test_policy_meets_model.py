@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 import xseg
 from xseg.cards import decided_card, make_gated_cards, write_cards
 from xseg.cli import app
-from xseg.consent import ConsentGate, Ledger
 from xseg.exceptions import PolicyError, UnknownSegmentsWarning
+from xseg.governance.consent import ConsentGate, Ledger
 from xseg.policy import Policy
 
 NAMES = ["Regular readers", "Newcomers", "Collectors"]

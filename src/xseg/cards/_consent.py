@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.cards._fact_types import ConsentAnswer, ConsentFact, ConsentFacts, PurposeFact
-from xseg.consent import ConsentSource, ConsentState, Entry, Identities, Ledger
-from xseg.consent._consents import Consents
 from xseg.exceptions import ConsentError
+from xseg.governance.consent import ConsentSource, ConsentState, Entry, Identities, Ledger
+from xseg.governance.consent._consents import Consents
 
 __all__ = ["Asking", "Said", "asking_of"]
 

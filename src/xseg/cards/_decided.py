@@ -12,8 +12,8 @@ from xseg.cards._edition import edition_of, moment_of
 from xseg.cards._fact_types import SegmentFact
 from xseg.cards._naming import Naming
 from xseg.cards._standing import standing_of
-from xseg.consent import Identities, Ledger
 from xseg.exceptions import ParameterError
+from xseg.governance.consent import Identities, Ledger
 from xseg.ink import Language
 from xseg.policy import Policy
 from xseg.segmenters import fold

@@ -8,10 +8,10 @@ from xseg.cards._any_card import AnyCard
 from xseg.cards._decided import Ground, decided_cards
 from xseg.cards._edition import moment_of
 from xseg.cards._make import Cards, make_cards
-from xseg.consent import ConsentGate
-from xseg.consent._times import instant
-from xseg.consent._times import moment as time_of
 from xseg.core.pairing import order_like
+from xseg.governance.consent import ConsentGate
+from xseg.governance.consent._times import instant
+from xseg.governance.consent._times import moment as time_of
 
 __all__ = ["GatedCards", "make_gated_cards"]
 
@@ -114,7 +114,7 @@ def make_gated_cards(
     --------
     >>> import xseg
     >>> from xseg.cards import make_gated_cards
-    >>> from xseg.consent import ConsentGate, Ledger
+    >>> from xseg.governance.consent import ConsentGate, Ledger
     >>> customers, ids = xseg.make_customers(300, random_state=0), range(300)
     >>> ledger = Ledger()
     >>> for customer in ids[:200]:

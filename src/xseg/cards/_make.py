@@ -13,10 +13,10 @@ from xseg.cards._edition import edition_of, moment_of
 from xseg.cards._fact_types import OriginalAgrees
 from xseg.cards._facts import FactFinder
 from xseg.cards._record import Card
-from xseg.consent import ConsentGate, Identities, Ledger
 from xseg.core.pairing import order_like
 from xseg.exceptions import DataError, UnsupportedModelError
 from xseg.explanations import own_contributions
+from xseg.governance.consent import ConsentGate, Identities, Ledger
 from xseg.policy import Policy
 from xseg.segmenters import fold
 from xseg.segmenters._pipelines.route import route_of

@@ -12,10 +12,10 @@ import numpy as np
 
 from xseg._files import write_whole
 from xseg.cards._sinks import remove_files
-from xseg.consent import ConsentGate, Identities, Ledger
 from xseg.core.tables import Table
 from xseg.exceptions import DataError
 from xseg.export import approval_of, fingerprint
+from xseg.governance.consent import ConsentGate, Identities, Ledger
 from xseg.policy import Policy
 from xseg.segmenters._pipelines.route import route_of
 

@@ -13,14 +13,14 @@ from xseg.cards._any_card import AnyCard
 from xseg.cards._fact_types import Alternative, Asked, WayOut
 from xseg.cards._make import Cards, make_cards
 from xseg.cards._record import Card
-from xseg.consent import Identities, Ledger
-from xseg.consent._tables import rows_of
 from xseg.core.pairing import order_like, take_rows
 from xseg.core.schema import Kind
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError
 from xseg.explanations import changed_rows
 from xseg.export._approval import signed, states_on
+from xseg.governance.consent import Identities, Ledger
+from xseg.governance.consent._tables import rows_of
 from xseg.policy import Policy
 
 __all__ = ["CardCheck", "Failure", "verify_card", "verify_cards"]

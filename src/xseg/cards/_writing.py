@@ -15,10 +15,10 @@ from xseg.cards._make import make_cards
 from xseg.cards._manifest import describe_order, open_folder
 from xseg.cards._sinks import FORMS, PEOPLE_IN_A_PART, sinks_of
 from xseg.cards._stems import file_stems
-from xseg.consent import ConsentGate, Identities, Ledger
 from xseg.core.pairing import order_like
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError, ParameterError
+from xseg.governance.consent import ConsentGate, Identities, Ledger
 from xseg.ink import language_of
 from xseg.policy import Policy
 from xseg.segmenters._pipelines.route import route_of

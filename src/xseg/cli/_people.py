@@ -21,7 +21,7 @@ from xseg.cli._tables import columns_of, progress_bar, read
 from xseg.exceptions import ParameterError
 
 if TYPE_CHECKING:
-    from xseg.consent import Ledger
+    from xseg.governance.consent import Ledger
 
 __all__ = ["register"]
 
@@ -51,8 +51,8 @@ def cards(
 ) -> None:
     """Write everyone's card; a run that was stopped is taken up where it ended."""
     from xseg.cards import write_cards
-    from xseg.consent import Ledger
     from xseg.export import load
+    from xseg.governance.consent import Ledger
 
     segmenter = load(model, require=require)  # type: ignore[arg-type]
     customers, ids = read(table, id_column, [], {"separator": separator, "decimal": decimal, "encoding": encoding})
@@ -99,9 +99,9 @@ def profile(
 
     from xseg import Profile
     from xseg._optional import require as installed
-    from xseg.consent import Ledger
     from xseg.export import load
-    from xseg.rights import ActionLog, entry_link, profile_app
+    from xseg.governance.consent import Ledger
+    from xseg.governance.rights import ActionLog, entry_link, profile_app
 
     server: Any = installed("uvicorn", extra="profile", purpose="serving the profile page")
     segmenter = load(model, require=require)  # type: ignore[arg-type]

@@ -44,10 +44,10 @@ def review(
     encoding: Encoding = None,
 ) -> None:
     """Check a model against what its policy and a notice declare; the exit code is 1 where they differ."""
-    from xseg.consent import Ledger
     from xseg.export import load
-    from xseg.reviews import SEVERITIES
-    from xseg.reviews import review as review_of
+    from xseg.governance.consent import Ledger
+    from xseg.governance.reviews import SEVERITIES
+    from xseg.governance.reviews import review as review_of
 
     allowed = (*SEVERITIES, "never")
     if fail_on not in allowed:

@@ -47,7 +47,7 @@ class ReviewRecord(BaseModel):
     findings : tuple of FindingRecord
         What it found.
     digest : str
-        SHA-256 of everything it says, which is that of the `xseg.reviews.Review` it was written from.
+        SHA-256 of everything it says, which is that of the `xseg.governance.reviews.Review` it was written from.
     """
 
     model_config = ConfigDict(frozen=True)

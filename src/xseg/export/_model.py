@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from xseg import __version__
 from xseg._files import write_whole
-from xseg.environments import require_environment
+from xseg.core.guards import check_allowed
 from xseg.exceptions import ApprovalError, ModelFileError, UnsupportedModelError
 from xseg.export._approval import (
     Approval,
@@ -59,7 +59,7 @@ def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
     ModelFileError
         The file cannot be written.
     OutsideEnvironmentError, EnvironmentFileError
-        As for `xseg.environments.require_environment`.
+        An environment that is active forbids it: see `xseg.governance.environments.require_environment`.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
     >>> bool((xseg.load(path).predict(customers) == segmenter.labels_).all())
     True
     """
-    require_environment("export")
+    check_allowed("export")
     document = _describe(segmenter)
     document["fingerprint"] = _digest(document)
     # What was signed before the model was fitted again is not about this model.

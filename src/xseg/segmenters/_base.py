@@ -14,6 +14,7 @@ from xseg.backends import Backend, BatchBackend, MemoryBackend
 from xseg.backends.workers import count_workers
 from xseg.core.boxes import BoxModel
 from xseg.core.conditions import Rule
+from xseg.core.guards import check_allowed
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
 from xseg.core.segments import Segment, Segments
@@ -126,10 +127,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def _begin_fit(self) -> None:
         """Check, before anything is learned, that this is the place for it and that the parameters are allowed."""
-        # Late: whoever only predicts needs no environment.
-        from xseg.environments import require_environment
-
-        require_environment("fit")
+        check_allowed("fit")
         self._check_parameters()
 
     def _check_parameters(self) -> None:

@@ -1,0 +1,252 @@
+"""Who has agreed, as far as the entries of a record say."""
+
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any
+from warnings import warn
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xseg._kernels.consent import GRANTS, deciding_entries
+from xseg.exceptions import ConsentError, UnknownPurposeWarning
+from xseg.governance.consent._entries import EVERY_PURPOSE, Entry, read_identifiers, read_text
+from xseg.governance.consent._record import Record
+from xseg.governance.consent._spells import DenialSpells, spells_of
+from xseg.governance.consent._states import ConsentState
+from xseg.governance.consent._store import STATES, Columns
+
+__all__ = ["Answers"]
+
+
+class Answers(Record):
+    """A record that answers who has agreed."""
+
+    def mask(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> NDArray[np.bool_]:
+        """Return who has agreed.
+
+        Parameters
+        ----------
+        subjects : array-like of str or int of shape (n,)
+            Whom to ask about. A missing identifier has not agreed.
+        purpose : str
+            What for.
+        at : datetime or str, optional
+            When, with a time zone. None means now.
+
+        Returns
+        -------
+        ndarray of bool of shape (n,)
+            True where the statement that decides allows it and has not expired.
+
+        Raises
+        ------
+        ConsentError
+            An identifier, the purpose or the time cannot be read.
+
+        Warns
+        -----
+        UnknownPurposeWarning
+            The ledger holds entries, and none about this purpose.
+
+        Examples
+        --------
+        See `Ledger`.
+        """
+        found = self.granted(subjects, purpose, at=at)
+        self.warn_of_unknown(purpose)
+        return found
+
+    def granted(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> NDArray[np.bool_]:
+        """Return what `mask` does, for a purpose that is known to be meant: nobody is warned that it is new."""
+        now = self._at(at)
+        return self._valid(self._deciding(subjects, purpose, "", now), now)
+
+    def warn_of_unknown(self, purpose: str) -> None:
+        """Warn if a ledger that holds entries has none about a purpose: a slip of the pen makes everybody a no."""
+        known = [word for word in self._store.vocabularies["purpose"].words if word != EVERY_PURPOSE]
+        if not known or purpose in known or not isinstance(purpose, str):
+            return
+        nearest = get_close_matches(purpose, known, n=3, cutoff=0.0)
+        message = (
+            f"the ledger has no entry about the purpose {purpose!r}, so nobody has agreed to it; the nearest that it "
+            f"has: {', '.join(map(repr, nearest))}. Check the spelling"
+        )
+        warn(message, UnknownPurposeWarning, stacklevel=3)
+
+    def states(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> list[ConsentState]:
+        """Return in which state each person's consent is.
+
+        Parameters
+        ----------
+        subjects : array-like of str or int of shape (n,)
+            Whom to ask about.
+        purpose : str
+            What for.
+        at : datetime or str, optional
+            When, with a time zone. None means now.
+
+        Returns
+        -------
+        list of ConsentState
+            `UNKNOWN` where nothing was said, `EXPIRED` where what was given has run out.
+
+        Raises
+        ------
+        ConsentError
+            An identifier, the purpose or the time cannot be read.
+
+        Examples
+        --------
+        >>> from xseg.governance.consent import Ledger
+        >>> [str(state) for state in Ledger().states(["ann"], "offers")]
+        ['unknown']
+        """
+        now = self._at(at)
+        entries = self._deciding(subjects, purpose, "", now)
+        rows, valid = self._store.rows, self._valid(entries, now)
+        return [self._state(rows, entry, allowed) for entry, allowed in zip(entries.tolist(), valid, strict=True)]
+
+    def deciding(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> NDArray[np.int64]:
+        """Return the number of the entry that decides about each person; the parameters are those of `mask`.
+
+        Returns
+        -------
+        ndarray of int64 of shape (n,)
+            Numbers of entries; -1 where nothing was said.
+
+        Examples
+        --------
+        >>> from xseg.governance.consent import Ledger
+        >>> ledger = Ledger()
+        >>> _ = ledger.append("ann", "offers", "given", source="account")
+        >>> ledger.deciding(["bob", "ann"], "offers")
+        array([-1,  0])
+        """
+        return self._deciding(subjects, purpose, "", self._at(at))
+
+    def about(self, subject: str | int) -> list[Entry]:
+        """Return everything that one person said, in the order it was written down.
+
+        Examples
+        --------
+        >>> from xseg.governance.consent import Ledger
+        >>> ledger = Ledger()
+        >>> _ = ledger.append("ann", "offers", "given", source="account")
+        >>> [str(entry.state) for entry in ledger.about("ann")], ledger.about("bob")
+        (['given'], [])
+        """
+        code = int(self.subjects([subject])[0])
+        numbers = np.flatnonzero(self._store.rows["subject"] == code) if code >= 0 else np.empty(0, np.int64)
+        return [self[number] for number in numbers.tolist()]
+
+    @staticmethod
+    def _state(rows: Columns, entry: int, allowed: bool) -> ConsentState:
+        if entry < 0:
+            return ConsentState.UNKNOWN
+        state = STATES[rows["state"][entry]]
+        return ConsentState.EXPIRED if state.allows and not allowed else state
+
+    def withheld(
+        self, subjects: Any, feature: str, purpose: str, *, at: datetime | str | None = None
+    ) -> NDArray[np.bool_]:
+        """Return who withholds one feature from a purpose.
+
+        Parameters
+        ----------
+        subjects : array-like of str or int of shape (n,)
+            Whom to ask about.
+        feature : str
+            The feature.
+        purpose : str
+            What for.
+        at : datetime or str, optional
+            When, with a time zone. None means now.
+
+        Returns
+        -------
+        ndarray of bool of shape (n,)
+            True where the statement that decides about this feature does not allow its use. Where nothing was said
+            of the feature, nothing is withheld; whether the purpose is allowed at all is another question (`mask`).
+
+        Raises
+        ------
+        ConsentError
+            An identifier, the feature, the purpose or the time cannot be read.
+
+        Examples
+        --------
+        >>> from xseg.governance.consent import Ledger
+        >>> ledger = Ledger()
+        >>> _ = ledger.append("ann", "offers", "withdrawn", source="account", feature="age")
+        >>> ledger.withheld(["ann", "bob"], "age", "offers")
+        array([ True, False])
+        """
+        now = self._at(at)
+        entries = self._deciding(subjects, purpose, read_text(feature, "feature"), now)
+        return (entries >= 0) & ~self._valid(entries, now)
+
+    def withheld_features(self, purpose: str) -> tuple[str, ...]:
+        """Return the features that somebody, at some time, said something about for a purpose."""
+        rows, words = self._store.rows, self._store.vocabularies["feature"].words
+        asked = np.isin(rows["purpose"], self._purposes(purpose))
+        return tuple(sorted(word for word in (words[code] for code in np.unique(rows["feature"][asked])) if word))
+
+    def subjects(self, names: Any) -> NDArray[np.int32]:
+        """Return the codes of subjects in `denial_spells`; -1 for those of whom nothing was said."""
+        known = self._store.vocabularies["subject"]
+        dtype = getattr(names, "dtype", None)
+        if isinstance(dtype, np.dtype) and dtype.kind in "iu" and np.ndim(names) == 1:
+            places, distinct = pd.factorize(np.asarray(names))
+            return known.find(read_identifiers(distinct))[places]
+        return known.find(read_identifiers(names))
+
+    def subject_names(self, codes: NDArray[np.int64]) -> list[str]:
+        """Return the names of subjects by their codes."""
+        words = self._store.vocabularies["subject"].words
+        return [words[code] for code in codes.tolist()]
+
+    def denial_spells(self, purpose: str, now: int, feature: str = "") -> DenialSpells:
+        """Return from when until when people themselves denied a purpose, or a feature for it, up to an instant."""
+        return spells_of(self._store, self._purposes(purpose), feature, now)
+
+    def _purposes(self, purpose: str) -> NDArray[np.int32]:
+        return self._store.vocabularies["purpose"].find([_one_purpose(purpose), EVERY_PURPOSE])
+
+    def _deciding(self, subjects: Any, purpose: str, feature: str, now: int) -> NDArray[np.int64]:
+        """Return the entry that decides about each subject; -1 where there is none."""
+        store, vocabularies = self._store, self._store.vocabularies
+        purposes = self._purposes(purpose)
+        codes = self.subjects(subjects)
+        about = int(vocabularies["feature"].find([feature])[0])
+        names = ("purpose", "feature", "effect", "order", "at", "until", "state")
+        columns = {name: store.rows[name] for name in names}
+        asked, places = (codes, None) if 4 * len(codes) < len(store.last) else _once(codes, len(store.last))
+        decided: NDArray[np.int64] = deciding_entries(
+            asked, store.last, store.rows["previous"], **columns, purposes=purposes, about=about, now=now
+        )
+        return decided if places is None else decided[places]
+
+    def _valid(self, entries: NDArray[np.int64], now: int) -> NDArray[np.bool_]:
+        if not len(self):
+            return np.zeros(len(entries), dtype=bool)
+        rows = self._store.rows
+        return np.asarray((entries >= 0) & (rows["effect"][entries] == GRANTS) & (now < rows["until"][entries]))
+
+
+def _once(codes: NDArray[np.int32], n_subjects: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return each subject that is asked about once, and where to find the answers of all that are asked about."""
+    asked = np.zeros(n_subjects + 1, dtype=bool)
+    asked[codes] = True  # an unknown subject, -1, is the last place
+    asked[-1] = True
+    distinct = np.flatnonzero(asked)
+    place = np.cumsum(asked) - 1
+    return np.append(distinct[:-1], -1), place[codes]
+
+
+def _one_purpose(purpose: str) -> str:
+    if read_text(purpose, "purpose") == EVERY_PURPOSE:
+        message = "purpose is '*', which only a denial can be about; ask about one purpose"
+        raise ConsentError(message)
+    return purpose

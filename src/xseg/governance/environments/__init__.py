@@ -1,0 +1,15 @@
+"""Where models may be fitted and written: an approved environment, and a log of whoever went around it.
+
+An environment is a YAML file of hosts, installed packages and a data region. While it is active, `fit` and `save`
+refuse to run anywhere else.
+"""
+
+from xseg.core.guards import register_guard
+from xseg.governance.environments._environment import Environment
+from xseg.governance.environments._guard import require_environment
+from xseg.governance.environments._here import packages_digest
+from xseg.governance.environments._log import Override, read_overrides
+
+register_guard("environment", require_environment)
+
+__all__ = ["Environment", "Override", "packages_digest", "read_overrides", "require_environment"]

@@ -1,0 +1,143 @@
+"""Personas found in the scores of people, under the names of the known ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from xseg.exceptions import DataError, FeatureNamesError
+from xseg.governance.personas._preset import ARCHETYPES, KNOWN, NOT_KNOWN, PERSONAS, SCORES, persona_rules
+from xseg.segmenters import RuleSegmenter, TreeSegmenter
+
+__all__ = ["LearnedPersonas", "centres_of", "known_scores", "learn_personas"]
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedPersonas:
+    """Four groups that a tree found, each under the name of the persona nearest to it.
+
+    Attributes
+    ----------
+    segmenter : RuleSegmenter
+        The leaves of the tree as rules; as in `persona_rules`, who has not all three scores is "Not known".
+    tree : TreeSegmenter
+        The tree, fitted on those whose scores are known.
+    distance : dict of str to float
+        For each persona, how far the centre of its group is from the centre of the preset's, in points of a score.
+    """
+
+    segmenter: RuleSegmenter
+    tree: TreeSegmenter
+    distance: dict[str, float]
+
+
+def learn_personas(scores: Any, *, max_leaves: int = 6, random_state: Any = None) -> LearnedPersonas:
+    """Find four groups in people's scores, and return each the name of the persona whose centre is nearest.
+
+    Names are given so that the distances between centres are smallest in all; where the preset finds nobody of a
+    persona, a typical point stands for its centre. A name then says what a group is nearest to, not that it is near.
+
+    Parameters
+    ----------
+    scores : DataFrame of shape (n_people, n_columns)
+        With the columns ``ai_use``, ``ai_trust`` and ``ai_feeling``; others are not looked at.
+    max_leaves : int, default=6
+        How many leaves the tree may have.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the fit.
+
+    Returns
+    -------
+    LearnedPersonas
+        The segmenter, fitted on all people, and the tree it was made from.
+
+    Raises
+    ------
+    FeatureNamesError
+        A score is not in the table.
+    DataError
+        Fewer than four different people have all three scores.
+
+    References
+    ----------
+    Kuhn, "The Hungarian method for the assignment problem", 1955.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from xseg.governance.personas import learn_personas
+    >>> rng = np.random.default_rng(0)
+    >>> scores = pd.DataFrame(rng.integers(1, 6, (400, 3)), columns=["ai_use", "ai_trust", "ai_feeling"])
+    >>> learned = learn_personas(scores, random_state=0)
+    >>> learned.segmenter.segment_names_
+    ('Enthusiasts', 'AI-Assisted Shoppers', 'Skeptics', 'Avoiders', 'Not known')
+    """
+    table = scores_in(scores)
+    known = table[known_scores(table)].astype(float)
+    if len(known.drop_duplicates()) < len(PERSONAS):
+        message = (
+            f"{len(known):,} of {len(table):,} people have all of {', '.join(SCORES)}, with fewer than {len(PERSONAS)} "
+            "different answers among them; four groups need more"
+        )
+        raise DataError(message)
+    tree = TreeSegmenter(
+        len(PERSONAS), max_leaves=max_leaves, scaling="none", min_segment_size=1, random_state=random_state
+    ).fit(known)
+    if tree.n_segments_ < len(PERSONAS):
+        message = f"the tree found {tree.n_segments_} groups among {len(known):,} people; the personas are four"
+        raise DataError(message)
+    preset = persona_rules().fit(table)
+    wanted = centres_of(known, [preset.segment_names_[label] for label in preset.predict(known)])
+    found = np.array([known[tree.labels_ == segment].mean().to_numpy() for segment in range(len(PERSONAS))])
+    distances = np.sqrt(((wanted[:, None] - found[None]) ** 2).sum(axis=2))
+    personas, groups = linear_sum_assignment(distances)
+    rules = dict(zip(tree.segment_names_, _rules(tree), strict=True))
+    named = {PERSONAS[p]: rules[tree.segment_names_[g]] for p, g in zip(personas, groups, strict=True)}
+    return LearnedPersonas(
+        RuleSegmenter(named, NOT_KNOWN).fit(table),
+        tree,
+        {PERSONAS[p]: float(distances[p, g]) for p, g in zip(personas, groups, strict=True)},
+    )
+
+
+def scores_in(table: Any) -> pd.DataFrame:
+    """Return the scores of a table, and nothing else of it."""
+    lacking = [name for name in SCORES if name not in getattr(table, "columns", ())]
+    if lacking:
+        message = f"the table has no column {lacking[0]!r}; scores are {', '.join(SCORES)}"
+        raise FeatureNamesError(message)
+    return pd.DataFrame({name: pd.to_numeric(pd.Series(table[name])) for name in SCORES})
+
+
+def known_scores(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return whose scores are all known."""
+    return np.asarray(((table >= 1) & (table <= 5)).all(axis=1).fillna(False), dtype=bool)
+
+
+def centres_of(known: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
+    """Return the mean scores of each persona, or where nobody is one, its typical point."""
+    of = np.array(names)
+    return np.array(
+        [
+            known[of == persona].mean().to_numpy() if (of == persona).any() else ARCHETYPES[persona]
+            for persona in PERSONAS
+        ],
+        dtype=float,
+    )
+
+
+def _rules(tree: TreeSegmenter) -> list[list[str]]:
+    """Write each group of a tree as rules that hold only where every score is known."""
+    from xseg.segmenters._rules.given import condition_text
+
+    return [
+        [
+            " and ".join([KNOWN, *(condition_text(replace(condition, missing=False)) for condition in rule.conditions)])
+            for rule in segment.rules
+        ]
+        for segment in tree.segments_
+    ]

@@ -1,0 +1,208 @@
+"""How many of the columns that are asked about are needed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from xseg.governance.reviews._findings import Found, percent
+from xseg.governance.reviews._imitations import Imitation
+from xseg.governance.reviews._refits import Refit, Refits
+from xseg.governance.reviews._subject import Subject
+
+__all__ = ["minimisation"]
+
+_ENOUGH: Final = 0.95
+_MANY_NEEDLESS: Final = 1 / 3
+_STILL_THERE: Final = 0.5
+_MAX_REFITS: Final = 12
+_NOT_TOLD: Final = f"without any one of them fewer than {percent(_ENOUGH)} are placed the same"
+_NOT_MADE: Final = (
+    f"made anew without any one of them, fewer than {percent(_ENOUGH)} are placed the same or another column is asked "
+    "about instead"
+)
+_NOT_CONFIRMED: Final = "what looked needless was not confirmed by other people"
+_CANNOT: Final = "the model cannot be made anew without more than the people"
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A column taken away, and how many people are still placed the same."""
+
+    column: str
+    agreement: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Needed:
+    """Columns from which people are placed the same, how they were found, and why it may be all of them."""
+
+    how: Literal["refit", "imitated"]
+    used: tuple[str, ...]
+    columns: tuple[str, ...]
+    dropped: tuple[_Step, ...]
+    agreement: float
+    least: tuple[str, float]
+    why_all: str
+
+    @property
+    def gone(self) -> list[str]:
+        return [name for name in self.used if name not in self.columns]
+
+    @property
+    def is_wasteful(self) -> bool:
+        """Whether many columns could go: a few people are little of the whole, and may be all of their segment."""
+        return len(self.gone) > _MANY_NEEDLESS * len(self.used) and self.least[1] >= _STILL_THERE
+
+    @property
+    def mend(self) -> str:
+        if not self.gone:
+            return ""
+        if self.how == "refit":
+            return f"fit with forbid={self.gone}"
+        return f"learn a stand-in (xseg.SurrogateSegmenter) that asks about {', '.join(self.columns)} alone"
+
+    @property
+    def sentence(self) -> str:
+        k, d = len(self.columns), len(self.used)
+        if not self.gone:
+            return f"{d} of {d} columns needed: {self.why_all}."
+        segment, met = self.least
+        return (
+            f"{k} of {d} columns needed: {percent(self.agreement)} of people are placed the same by "
+            f"{', '.join(self.columns)} (least of {segment!r}: {percent(met)})."
+        )
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        segment, met = self.least
+        return {
+            "how": self.how,
+            "needed": len(self.columns),
+            "of": len(self.used),
+            "columns": list(self.columns),
+            "dropped": [{"column": step.column, "agreement": round(step.agreement, 4)} for step in self.dropped],
+            "agreement": round(self.agreement, 4),
+            "least": {"segment": segment, "agreement": round(met, 4)},
+        }
+
+
+def minimisation(subject: Subject) -> Iterator[Found]:
+    """Find the fewest used columns from which people are placed as they are.
+
+    Columns are taken away one by one, each time one that is missed little. The model is made anew without them from
+    some of the people and tried on others. Where it does not come back even from all columns, or cannot be made anew,
+    a tree that imitates the segments has to do.
+    """
+    if len(subject.used) < 2:
+        return
+    imitation, refits = Imitation(subject), Refits(subject)
+    imitated = _imitated(subject, imitation)
+    whole, why_not = _from_all(refits)
+    found = imitated if whole is None else _refitted(subject, imitation, refits, whole)
+    message, evidence = found.sentence, found.evidence
+    evidence |= {"people": refits.people, "refits": refits.made}
+    if whole is None:
+        evidence["why_imitated"] = why_not
+        message += f" This is told from an imitation, since {why_not}."
+    else:
+        if refits.ended:
+            message += f" The search ended after {_MAX_REFITS} refits: fewer may do."
+        evidence |= {"ended": refits.ended, "from_all": round(whole.agreement, 4), "imitated": imitated.evidence}
+        if len(imitated.columns) < len(found.columns):
+            message += f" To imitate the segments, {len(imitated.columns)} would do ({', '.join(imitated.columns)})."
+    wasteful = next((one for one in (found, imitated) if one.is_wasteful), None)
+    yield Found("note" if wasteful is None else "warning", "features", message, (wasteful or found).mend, evidence)
+
+
+def _imitated(subject: Subject, imitation: Imitation) -> _Needed:
+    kept, agreement, dropped = list(subject.used), imitation.agreement(subject.used), []
+    while len(kept) > 1:
+        best, least_missed = imitation.least_missed(kept)[0]
+        if best < _ENOUGH:
+            break
+        kept.remove(least_missed)
+        agreement = best
+        dropped.append(_Step(least_missed, best))
+    least = _met_least(subject, imitation.same(kept), imitation.asked)
+    why_all = _NOT_TOLD if agreement >= _ENOUGH else f"even from all of them only {percent(agreement)} can be told"
+    return _Needed("imitated", subject.used, tuple(kept), tuple(dropped), agreement, least, why_all)
+
+
+def _from_all(refits: Refits) -> tuple[Refit | None, str]:
+    """Make the model anew from all columns, to see whether it comes back; if it does not, say why."""
+    if refits.are_too_few:
+        return None, f"{3 * refits.people:,} people are too few to make it anew"
+    whole = refits.without(())
+    if whole is None:
+        return None, _CANNOT
+    if whole.agreement < _ENOUGH:
+        return None, (
+            f"made anew from all columns of {refits.people:,} people it places only {percent(whole.agreement)} the same"
+        )
+    return whole, ""
+
+
+def _refitted(subject: Subject, imitation: Imitation, refits: Refits, whole: Refit) -> _Needed:
+    found = _eliminated(subject, imitation, refits)
+    steps, made = _confirmed(subject, refits, found, whole)
+    least = _met_least(subject, made.same, made.asked)
+    why_all = _NOT_CONFIRMED if found else _NOT_MADE
+    left = tuple(_left(subject, _gone(steps)))
+    return _Needed("refit", subject.used, left, tuple(steps), made.agreement, least, why_all)
+
+
+def _confirmed(subject: Subject, refits: Refits, steps: list[_Step], whole: Refit) -> tuple[list[_Step], Refit]:
+    """Make the model once more from people who had no part in the choice: what was chosen had looked well."""
+    while steps:
+        again = refits.without(_gone(steps), confirmed=True)
+        if again is not None and _does(again, _left(subject, _gone(steps))):
+            return steps, again
+        steps = steps[: len(steps) // 2]
+    return [], whole
+
+
+def _eliminated(subject: Subject, imitation: Imitation, refits: Refits) -> list[_Step]:
+    steps = list[_Step]()
+    while step := _next(subject, imitation, refits, _gone(steps)):
+        steps.append(step)
+    return steps
+
+
+def _next(subject: Subject, imitation: Imitation, refits: Refits, gone: list[str]) -> _Step | None:
+    """Find a column that can go too: those that are missed least by the imitation are tried first."""
+    kept = _left(subject, gone)
+    for one in _by_need(subject, imitation, kept) if len(kept) > 1 else ():
+        if refits.made >= _MAX_REFITS:
+            refits.ended = True
+            return None
+        tried = refits.without([*gone, one])
+        if tried is not None and _does(tried, kept):
+            return _Step(one, tried.agreement)
+    return None
+
+
+def _by_need(subject: Subject, imitation: Imitation, kept: list[str]) -> list[str]:
+    missed = {one: round(agreement, 2) for agreement, one in imitation.least_missed(kept)}
+    return sorted(kept, key=lambda one: (-missed[one], subject.shares[one]))
+
+
+def _does(refit: Refit, left: list[str]) -> bool:
+    """Return whether people are placed the same, and no other column is asked about instead."""
+    return refit.agreement >= _ENOUGH and set(refit.asks_about) <= set(left)
+
+
+def _left(subject: Subject, gone: list[str]) -> list[str]:
+    return [name for name in subject.used if name not in gone]
+
+
+def _gone(steps: list[_Step]) -> list[str]:
+    return [step.column for step in steps]
+
+
+def _met_least(subject: Subject, same: Any, segments: Any) -> tuple[str, float]:
+    """Return the segment whose people are placed the same least often, and the share of them who are."""
+    shares = {int(segment): float(same[segments == segment].mean()) for segment in np.unique(segments)}
+    least = min(shares, key=shares.__getitem__)
+    return subject.segmenter.segment_names_[least], shares[least]

@@ -1,0 +1,145 @@
+"""What the public notice promises and the model, or the policy, breaks.
+
+A match of texts, and no legal advice. It keeps quiet where a sentence has an exception or a limit: a promise that is
+not found may still be broken.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from xseg.governance.reviews._findings import Found
+from xseg.governance.reviews._promise_words import Wording, languages_of
+from xseg.governance.reviews._subject import Subject
+from xseg.ink import LOCALES
+
+__all__ = ["promises"]
+
+_VOWEL_MARKS: Final = dict.fromkeys([0x640, *range(0x64B, 0x653)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    """A kind of promise, where it stands in findings, and what breaks it: None, or what is so."""
+
+    kind: str
+    where: str
+    broken_by: Callable[[Subject], str | None]
+    may_be_excepted: bool = True
+
+
+def promises(subject: Subject) -> Iterator[Found]:
+    """Find sentences of the notice that are not so."""
+    assert subject.notice is not None
+    languages, unknown = languages_of(subject.notice)
+    if unknown or not languages:
+        yield _unread(unknown)
+    found: dict[tuple[str, str], Found] = {}
+    for sentence in subject.notice.sentences:
+        for wording in languages:
+            for one in _broken_in(subject, wording, sentence.translate(_VOWEL_MARKS)):
+                found.setdefault((one.where, sentence), one)
+    yield from found.values()
+
+
+def _broken_in(subject: Subject, wording: Wording, sentence: str) -> Iterator[Found]:
+    yield from _unused(subject, wording, sentence)
+    yield from _kept(subject, wording, sentence)
+    excepted = wording.patterns["excepted"].search(sentence) is not None
+    for promise in _PROMISES:
+        said = any(pattern.search(sentence) for pattern in wording.promises[promise.kind])
+        if not said or (excepted and promise.may_be_excepted):
+            continue
+        broken_by = promise.broken_by(subject)
+        if broken_by is not None:
+            yield _broken(promise.where, sentence, broken_by)
+
+
+def _broken(key: str, sentence: str, broken_by: str) -> Found:
+    message = f"The notice says “{sentence}”, and {broken_by}."
+    return Found("error", f"notice {key}", message, "keep the promise, or do not make it", {"sentence": sentence})
+
+
+def _unread(unknown: list[str]) -> Found:
+    written = f"The notice, or a part of it, is in {', '.join(map(repr, unknown))}"
+    if not unknown:
+        written = "In which language the notice is written cannot be told"
+    message = f"{written}; promises are read in {', '.join(LOCALES)}, so those could not be."
+    mend = "read its promises yourself, or say its language (notice_locale)"
+    return Found("note", "notice language", message, mend, {"declared": unknown})
+
+
+def _unused(subject: Subject, wording: Wording, sentence: str) -> Iterator[Found]:
+    """Find promises not to use what is used."""
+    limited, about = wording.patterns["limited"], wording.patterns["about"]
+    if wording.patterns["excepted"].search(sentence):
+        return
+    for found in filter(None, (pattern.search(sentence) for pattern in wording.promises["unused"])):
+        # "We do not use your orders to set prices" is a promise about prices, wherever the limit stands.
+        if limited.search(found.groupdict().get("rest") or ""):
+            continue
+        for part in wording.patterns["parts"].split(about.sub("", found["what"].strip())):
+            denied = about.sub("", part.strip())
+            if not limited.search(denied):
+                yield from _denied(subject, wording, sentence, denied)
+
+
+def _denied(subject: Subject, wording: Wording, sentence: str, denied: str) -> Iterator[Found]:
+    policy = subject.policy.spoken_in(wording.tag)
+    for name in subject.used:
+        if wording.names(denied, policy.feature(name).label or "", name):
+            yield _broken(f"features.{name}", sentence, f"{subject.label(name)} places people")
+
+
+def _kept(subject: Subject, wording: Wording, sentence: str) -> Iterator[Found]:
+    """Find that data are said to be kept for a shorter time than for any purpose."""
+    found = next(filter(None, (pattern.search(sentence) for pattern in wording.promises["kept"])), None)
+    somebodys = wording.patterns["somebodys"].search(sentence)
+    if found is None or somebodys is None or wording.patterns["asked"].search(sentence):
+        return
+    promised = int(found["n"]) * wording.days_of(found["unit"])
+    kept = [purpose.retention_days for purpose in subject.served.values() if purpose.retention_days is not None]
+    if kept and promised < min(kept):
+        yield _broken("retention", sentence, f"data are kept for {min(kept):,} days or more")
+
+
+def _shared(subject: Subject) -> str | None:
+    names = subject.policy.recipients
+    return f"{', '.join(names)} receive segments" if names else None
+
+
+def _from(*sources: str) -> Callable[[Subject], str | None]:
+    def broken_by(subject: Subject) -> str | None:
+        labels = [subject.label(name) for name in subject.used if subject.feature(name).source in sources]
+        return f"{', '.join(labels)} come from elsewhere" if labels else None
+
+    return broken_by
+
+
+def _always(what: str) -> Callable[[Subject], str | None]:
+    return lambda _subject: what
+
+
+def _not_agreed(subject: Subject) -> str | None:
+    others = [name for name, purpose in subject.served.items() if purpose.legal_basis not in {"consent", None}]
+    return f"{', '.join(map(repr, others))} rest on another basis" if others else None
+
+
+def _sensitive(subject: Subject) -> str | None:
+    labels = [subject.label(name) for name in subject.used if subject.feature(name).sensitive]
+    return f"{', '.join(labels)} are marked sensitive and place people" if labels else None
+
+
+_PROMISES: Final = (
+    _Promise("sharing", "sharing", _shared),
+    _Promise("third_parties", "third parties", _from("third-party", "second-party")),
+    _Promise(
+        "told",
+        "told by people",
+        _from("first-party", "second-party", "third-party", "inferred"),
+        may_be_excepted=False,
+    ),
+    _Promise("profiling", "profiling", _always("this model places people in groups"), may_be_excepted=False),
+    _Promise("consent", "consent", _not_agreed, may_be_excepted=False),
+    _Promise("special", "special categories", _sensitive),
+)

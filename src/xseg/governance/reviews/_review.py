@@ -1,0 +1,359 @@
+"""What is declared beside what is observed, as one dated record."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from xseg import __version__
+from xseg._files import write_whole
+from xseg.core.schema import suggestion
+from xseg.core.tables import Table, match_columns, read_table
+from xseg.exceptions import DataError, ParameterError, XsegError
+from xseg.export import fingerprint
+from xseg.governance.reviews._findings import SEVERITIES, Finding, Severity
+from xseg.governance.reviews._notice_text import read_notice
+from xseg.governance.reviews._promise_words import check_locale
+from xseg.governance.reviews._registry import CHECKS, Check
+from xseg.governance.reviews._sarif import as_sarif
+from xseg.governance.reviews._subject import ConsentLedger, Subject
+from xseg.ink import environment
+from xseg.policy import Policy
+from xseg.segmenters import check_segmenter, fold, segmenter_of
+
+__all__ = ["Review", "review"]
+
+_FORMAT: Final = "xseg-review"
+_VERSION: Final = 1
+_MIN_PERMUTATIONS: Final = 1_000
+_UNTESTED: Final = "segments cannot be made anew from one half of the people; give others and held_out=True"
+_LACKS: Final = {"people": "no people were given", "ledger": "no ledger was given", "notice": "no notice was given"}
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Findings about one model and one policy on one day.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        The gravest first.
+    checked : tuple of str
+        The keys of the checks that were made.
+    not_checked : mapping of str to str
+        The keys of the others, and why not.
+    made : datetime
+        When, in UTC.
+    model, policy : str
+        Fingerprint of the model, and SHA-256 of the policy as YAML.
+    sources : mapping of str to str
+        What the policy, the notice and the model are called.
+    """
+
+    findings: tuple[Finding, ...]
+    checked: tuple[str, ...]
+    not_checked: Mapping[str, str]
+    made: datetime
+    model: str
+    policy: str
+    sources: Mapping[str, str]
+
+    def at_least(self, severity: str) -> tuple[Finding, ...]:
+        """Return the findings that are at least this grave.
+
+        Parameters
+        ----------
+        severity : {"note", "warning", "error"}
+            The least.
+
+        Returns
+        -------
+        tuple of Finding
+            Some of `findings`.
+
+        Raises
+        ------
+        ParameterError
+            There is no such severity.
+        """
+        if severity not in SEVERITIES:
+            message = f"severity={severity!r} is not one of {', '.join(SEVERITIES)}{suggestion(severity, SEVERITIES)}"
+            raise ParameterError(message)
+        least = SEVERITIES.index(severity)
+        return tuple(finding for finding in self.findings if SEVERITIES.index(finding.severity) >= least)
+
+    def record(self) -> dict[str, Any]:
+        """Return the review as plain data."""
+        return {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "xseg": __version__,
+            "made": self.made.isoformat(),
+            "model": self.model,
+            "policy": self.policy,
+            "sources": dict(self.sources),
+            "checked": list(self.checked),
+            "not_checked": dict(self.not_checked),
+            "findings": [{"id": finding.id, **asdict(finding)} for finding in self.findings],
+        }
+
+    def canonical(self) -> bytes:
+        """Return the bytes to sign: JSON in UTF-8 with sorted keys and no spaces; the same for equal reviews."""
+        text = json.dumps(self.record(), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return text.encode()
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of `canonical`, in hexadecimal."""
+        return hashlib.sha256(self.canonical()).hexdigest()
+
+    def json(self) -> str:
+        """Return the review as JSON with its digest; without the digest, in canonical form, it is what is signed."""
+        return json.dumps({**self.record(), "digest": self.digest}, indent=2, ensure_ascii=False, allow_nan=False)
+
+    def sarif(self) -> str:
+        """Return the findings as SARIF 2.1.0, which code hosts show beside the files they are about."""
+        return json.dumps(as_sarif(self.record(), CHECKS, self.digest), indent=2, ensure_ascii=False, allow_nan=False)
+
+    def html(self) -> str:
+        """Return the review as one HTML page that needs no network and no script."""
+        return environment("xseg.governance.reviews").get_template("review.html.j2").render(review=self, titles=_TITLES)
+
+    def text(self, form: str) -> str:
+        """Return the review in one of its forms.
+
+        Parameters
+        ----------
+        form : {"html", "json", "sarif"}
+            Which.
+
+        Returns
+        -------
+        str
+            As `html`, `json` or `sarif` give it.
+
+        Raises
+        ------
+        ParameterError
+            There is no such form.
+        """
+        if form not in _FORMS:
+            message = f"form={form!r}: a review is written as {', '.join(_FORMS)}{suggestion(form, list(_FORMS))}"
+            raise ParameterError(message)
+        return _FORMS[form](self)
+
+    def save(self, path: str | os.PathLike[str], form: str | None = None) -> None:
+        """Write the review to a file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+        form : {"html", "json", "sarif"}, default=None
+            None goes by the ending: ``.html``, ``.json`` or ``.sarif``.
+
+        Raises
+        ------
+        ParameterError
+            There is no such form, or the ending does not tell.
+        XsegError
+            The file cannot be written.
+        """
+        try:
+            write_whole(path, self.text(form or Path(path).suffix.lower().lstrip(".")))
+        except OSError as error:
+            message = f"cannot write the review {path}: {error.strerror}; check the folder and its permissions"
+            raise XsegError(message) from error
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{number} {severity}{'' if number == 1 else 's'}" for number, severity in self.figures)
+        return "\n".join([f"{counts} from {len(self.checked)} checks", *map(str, self.at_least("warning"))])
+
+    def _repr_html_(self) -> str:
+        return (
+            environment("xseg.governance.reviews").get_template("embedded.html.j2").render(review=self, titles=_TITLES)
+        )
+
+    def _count(self, severity: Severity) -> int:
+        return sum(finding.severity == severity for finding in self.findings)
+
+    @property
+    def figures(self) -> tuple[tuple[int, str], ...]:
+        """How many findings there are of each severity, the gravest first."""
+        return tuple((self._count(severity), severity) for severity in reversed(SEVERITIES))
+
+
+_TITLES: Final = {check.key: check.title for check in CHECKS}
+_FORMS: Final = {"html": Review.html, "json": Review.json, "sarif": Review.sarif}
+
+
+def review(
+    segmenter: Any,
+    policy: Any,
+    X: Any = None,
+    ledger: ConsentLedger | None = None,
+    notice: Any = None,
+    *,
+    notice_locale: str | None = None,
+    subjects: Sequence[Any] | None = None,
+    held_out: bool = False,
+    n_permutations: int = 1_999,
+    random_state: int = 0,
+    now: datetime | None = None,
+) -> Review:
+    """Check a fitted model against its policy, and return where they differ.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter, Pipeline that ends in one, or ConsentGate
+        The model; of a gate the one inside, with the gate's ledger where none is given.
+    policy : Policy, path or mapping
+        What is declared.
+    X : table of shape (n_rows, n_columns), default=None
+        People, with the columns of the model and any others, such as sensitive ones that the model never saw. Without
+        them nothing is said of shares, needless columns, proxies and groups.
+    ledger : ConsentLedger, default=None
+        Whoever knows what people have agreed to: an object with ``mask(subjects, purpose, at=...)``, and if objections
+        are to be found, ``states(subjects, purpose, at=...)``, as a `Ledger` has.
+    notice : path or str, default=None
+        The public privacy notice: a file of HTML, Markdown or text, or such text. It is matched with the policy as
+        text, which is no legal advice.
+    notice_locale : str, default=None
+        The language of the notice, one of ten, such as ``"de"``. None goes by what its elements declare and by its
+        commonest words; where neither tells, its promises are not read, and a note says so.
+    subjects : sequence of shape (n_rows,), default=None
+        How the ledger knows the people of `X`; by default the index of a pandas table.
+    held_out : bool, default=False
+        Whether the people of `X` had no part in the fit. If not, statistics are taken on one half of them, in segments
+        made anew from the other half: no p-value is taken on rows that made the segments.
+    n_permutations : int, default=1999
+        How often sensitive columns are shuffled, at least 1,000.
+    random_state : int, default=0
+        Seeds splits and shuffles.
+    now : datetime, default=None
+        When the review is made, with a time zone; by default the present.
+
+    Returns
+    -------
+    Review
+        With ``findings``, ``html()``, ``json()``, ``sarif()``, ``canonical()``, ``digest`` and ``save(path)``.
+
+    Raises
+    ------
+    NotFittedError, UnsupportedModelError
+        The model has not been fitted, or a step of the pipeline cannot be folded.
+    PolicyError
+        The policy cannot be read.
+    DataError, SchemaError
+        The table lacks columns of the model, or the notice cannot be read.
+    ParameterError
+        A parameter is not allowed, or the ledger does not answer yes or no of each person.
+
+    References
+    ----------
+    Regulation (EU) 2016/679 (GDPR), Articles 5, 7, 9, 13 to 22.
+    OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0", 2020.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> customers = xseg.make_customers(500, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> policy = xseg.customers_policy().model_copy(update={"recipients": ()})
+    >>> print(xseg.review(segmenter, policy).findings[0])
+    warning: It is not stated who receives the segments. [recipients:recipients]
+    """
+    _check_parameters(n_permutations, random_state, now)
+    check_locale(notice_locale)
+    # A gate brings the ledger that it asks; whoever gives another one means that one.
+    ledger = getattr(segmenter, "ledger", None) if ledger is None and X is not None else ledger
+    segmenter = check_segmenter(fold(segmenter_of(segmenter)))
+    told = Policy.of(policy)
+    told.check_segments(segmenter.segment_names_)
+    table = None if X is None else _table(X, segmenter)
+    subject = Subject(
+        segmenter=segmenter,
+        policy=told,
+        table=table,
+        held_out=held_out,
+        ledger=ledger,
+        subjects=None if ledger is None else _subjects(X, table, subjects),
+        notice=None if notice is None else read_notice(notice, notice_locale),
+        now=datetime.now(UTC) if now is None else now.astimezone(UTC),
+        seed=random_state,
+        n_permutations=n_permutations,
+    )
+    lacking = {check.key: reason for check in CHECKS if (reason := _lacking(subject, check)) is not None}
+    findings = [
+        Finding(check.key, *found) for check in CHECKS if check.key not in lacking for found in check.run(subject)
+    ]
+    findings.sort(key=lambda finding: -SEVERITIES.index(finding.severity))
+    return Review(
+        findings=tuple(findings),
+        checked=tuple(check.key for check in CHECKS if check.key not in lacking),
+        not_checked=lacking,
+        made=subject.now,
+        model=fingerprint(segmenter),
+        policy=hashlib.sha256(told.to_yaml().encode()).hexdigest(),
+        sources={
+            "policy": str(policy) if isinstance(policy, str | os.PathLike) else "policy.yaml",
+            "notice": "" if subject.notice is None else subject.notice.source,
+        },
+    )
+
+
+def _check_parameters(n_permutations: int, random_state: int, now: datetime | None) -> None:
+    if isinstance(n_permutations, bool) or not isinstance(n_permutations, int) or n_permutations < _MIN_PERMUTATIONS:
+        message = f"n_permutations={n_permutations!r}: at least {_MIN_PERMUTATIONS:,} are needed, as an int"
+        raise ParameterError(message)
+    if isinstance(random_state, bool) or not isinstance(random_state, int) or random_state < 0:
+        message = f"random_state={random_state!r}: give an int of at least 0, so that a review can be made again"
+        raise ParameterError(message)
+    if now is not None and (not isinstance(now, datetime) or now.tzinfo is None):
+        message = f"now={now!r}: give a datetime with a time zone, such as datetime.now(UTC)"
+        raise ParameterError(message)
+
+
+def _table(X: Any, segmenter: Any) -> Table:
+    table = read_table(X)
+    match_columns(table, segmenter.profile_.bins.schema.names)
+    return table
+
+
+def _subjects(X: Any, table: Table | None, subjects: Sequence[Any] | None) -> Sequence[Any]:
+    if table is None:
+        message = "a ledger was given and no people; give X, whose consent is looked up"
+        raise ParameterError(message)
+    if subjects is None and not isinstance(X, pd.DataFrame):
+        message = "the ledger has to know who the rows are; give subjects=, one for each row of X"
+        raise ParameterError(message)
+    found = list(X.index if subjects is None else subjects)
+    if len(found) != len(table):
+        message = f"there are {len(found):,} subjects for {len(table):,} rows; give one for each row"
+        raise DataError(message)
+    return found
+
+
+def _lacking(subject: Subject, check: Check) -> str | None:
+    """Return why a check cannot be made."""
+    given = {
+        "nothing": True,
+        "people": subject.table is not None,
+        "unseen people": subject.table is not None,
+        "ledger": subject.ledger is not None,
+        "notice": subject.notice is not None,
+    }
+    if not given[check.needs]:
+        return _LACKS[check.needs.removeprefix("unseen ")]
+    if check.needs == "unseen people":
+        if not subject.sensitive:
+            return "no column of the table is marked sensitive"
+        if subject.unseen is None:
+            return _UNTESTED
+    return None

@@ -1,0 +1,10 @@
+"""Where people are met: by a person or a program, and why.
+
+Nothing fails open: what is not known counts as a no, and who has doubts about AI is met by people only, at touchpoints
+that somebody has put their name to.
+"""
+
+from xseg.governance.routing._places import Certification, Touchpoint
+from xseg.governance.routing._route import Route, Routes, route
+
+__all__ = ["Certification", "Route", "Routes", "Touchpoint", "route"]

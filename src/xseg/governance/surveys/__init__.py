@@ -1,0 +1,24 @@
+"""What people say themselves: questions, answers, scores and receipts of consent.
+
+A survey is a YAML file of questions. Its answers are checked one by one and become zero-party features: ordered
+categories, choices and numbers with labels, and scores made of them.
+"""
+
+from xseg.governance.surveys._answers import Answers
+from xseg.governance.surveys._questions import Choice, Choices, Consent, Likert, Number, Question
+from xseg.governance.surveys._receipts import ConsentReceipt
+from xseg.governance.surveys._scores import Score
+from xseg.governance.surveys._survey import Survey
+
+__all__ = [
+    "Answers",
+    "Choice",
+    "Choices",
+    "Consent",
+    "ConsentReceipt",
+    "Likert",
+    "Number",
+    "Question",
+    "Score",
+    "Survey",
+]

@@ -1,0 +1,160 @@
+"""Answers, checked one by one."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+from unicodedata import normalize
+
+import narwhals as nw
+import pandas as pd
+
+from xseg.exceptions import AnswerError, UnsupportedTableError
+from xseg.governance.surveys._questions import UnfitAnswer
+from xseg.policy._problems import did_you_mean, shown
+
+__all__ = ["Answers", "read_answers"]
+
+_MAX_SHOWN = 20
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers of some people to one version of a survey, each of them checked.
+
+    Attributes
+    ----------
+    survey : str
+        The digest of the survey.
+    respondents : tuple of str
+        Who answered.
+    values : mapping of str to tuple
+        By question, what each of them said; None where they did not.
+    """
+
+    survey: str
+    respondents: tuple[str, ...]
+    values: Mapping[str, tuple[Any, ...]]
+
+    def __len__(self) -> int:
+        return len(self.respondents)
+
+    def to_records(self, respondent: str = "respondent") -> list[dict[str, Any]]:
+        """Return the answers as a list of dicts; `Survey.read` reads it back equal.
+
+        Parameters
+        ----------
+        respondent : str, default="respondent"
+            The key of who answered.
+
+        Returns
+        -------
+        list of dict
+            Questions that somebody left open are not in their dict.
+        """
+        return [
+            {respondent: who} | {name: said[row] for name, said in self.values.items() if said[row] is not None}
+            for row, who in enumerate(self.respondents)
+        ]
+
+
+def read_answers(
+    questions: Mapping[str, Any], digest: str, given: Any, respondent: str, known: Iterable[Any] | None
+) -> Answers:
+    """Check answers, and return of all that do not fit in which row and to which question they are."""
+    rows = _records(given)
+    problems = [*_unknown_questions(questions, rows, respondent)]
+    who: list[str] = []
+    people = None if known is None else {str(person) for person in known}
+    problems += _respondents(rows, respondent, people, who)
+    values: dict[str, tuple[Any, ...]] = {}
+    for name, question in questions.items():
+        said = []
+        for row, record in enumerate(rows):
+            try:
+                said.append(_read(question, record.get(name)))
+            except UnfitAnswer as error:
+                problems.append((row, f"row {row}, question {name!r}: {error}"))
+        values[name] = tuple(said)
+    if problems:
+        raise AnswerError(_told(problems))
+    return Answers(digest, tuple(who), values)
+
+
+def _records(given: Any) -> list[Mapping[str, Any]]:
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        rows = list(given)
+        odd = next((row for row, record in enumerate(rows) if not isinstance(record, Mapping)), None)
+        if odd is not None:
+            message = f"row {odd} is a {type(rows[odd]).__name__}; each row is a dict of questions and answers"
+            raise AnswerError(message)
+        return rows
+    try:
+        frame = nw.from_native(given, eager_only=True)
+    except TypeError as error:
+        message = f"answers are a {type(given).__name__}; give a table or a list of dicts"
+        raise UnsupportedTableError(message) from error
+    except nw.exceptions.DuplicateError as error:
+        message = f"two columns have one name, so it is not clear which answer counts: {str(error)[:200]}"
+        raise AnswerError(message) from error
+    return list(frame.iter_rows(named=True))
+
+
+def _unknown_questions(
+    questions: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], respondent: str
+) -> Iterator[tuple[int, str]]:
+    first: dict[Any, int] = {}
+    for row, record in enumerate(rows):
+        for name in record:
+            first.setdefault(name, row)
+    for name, row in first.items():
+        if name != respondent and name not in questions:
+            hint = did_you_mean(name, [*questions, respondent])
+            yield row, f"row {row}: {shown(name)} is not a question of this survey.{hint}"
+
+
+def _respondents(
+    rows: Sequence[Mapping[str, Any]], respondent: str, known: set[str] | None, who: list[str]
+) -> Iterator[tuple[int, str]]:
+    seen: dict[str, int] = {}
+    for row, record in enumerate(rows):
+        given = record.get(respondent)
+        name = _name(given)
+        if name is None:
+            yield row, f"row {row}: {respondent} is {shown(given)}; each row says whose answers it holds"
+            continue
+        if known is not None and name not in known:
+            yield row, f"row {row}: {shown(name)} is not among the {len(known):,} people who were asked"
+        same = normalize("NFKC", name).strip()
+        if same in seen:
+            yield row, f"row {row}: {shown(name)} has answered already, in row {seen[same]}"
+        seen.setdefault(same, row)
+        who.append(name)
+
+
+def _name(given: Any) -> str | None:
+    if isinstance(given, str):
+        return given if given.strip() and len(given) <= _LONGEST_NAME else None
+    is_number = isinstance(given, Integral) and not isinstance(given, bool) and abs(int(given)) < 2**64
+    return str(int(given)) if is_number else None
+
+
+def _read(question: Any, given: Any) -> Any:
+    if _is_open(given) or (isinstance(given, str) and given.strip() in question.unanswered):
+        return None
+    return question.read(given.item() if hasattr(given, "item") and getattr(given, "ndim", 0) == 0 else given)
+
+
+def _is_open(given: Any) -> bool:
+    if given is None or given is pd.NA or given is pd.NaT:
+        return True
+    return isinstance(given, float) and given != given
+
+
+def _told(problems: list[tuple[int, str]]) -> str:
+    problems.sort(key=lambda problem: problem[0])
+    shown = [f"  {text}" for _, text in problems[:_MAX_SHOWN]]
+    more = [f"  and {len(problems) - _MAX_SHOWN:,} more"] if len(problems) > _MAX_SHOWN else []
+    heading = f"the answers have {len(problems):,} problem{'s' if len(problems) > 1 else ''}:"
+    return "\n".join([heading, *shown, *more])

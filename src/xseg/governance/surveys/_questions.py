@@ -1,0 +1,318 @@
+"""The kinds of questions, and what each takes for an answer."""
+
+from collections.abc import Iterable, Iterator
+from math import isfinite
+from numbers import Integral, Real
+from typing import Annotated, Any, Literal, TypeAlias
+
+import numpy as np
+from pydantic import Field
+
+from xseg.policy._parts import Frozen, Words
+from xseg.policy._problems import did_you_mean, shown
+
+__all__ = ["Choice", "Choices", "Consent", "Likert", "Number", "Question", "UnfitAnswer"]
+
+_SEPARATOR = ";"
+Options = Annotated[tuple[Words, ...], Field(min_length=2)]
+
+
+class UnfitAnswer(ValueError):
+    """Why an answer does not fit its question."""
+
+
+class _Question(Frozen):
+    text: Words
+    label: Words | None = None
+    purposes: tuple[str, ...] = ()
+    sensitive: Annotated[bool, Field(strict=True)] = False
+    unanswered: tuple[Words, ...] = ()
+
+    def read(self, value: Any) -> Any:
+        """Return an answer as it is kept, or raise `UnfitAnswer`."""
+        raise NotImplementedError
+
+    def names_purposes(self) -> tuple[str, tuple[str, ...]]:
+        """Return the purposes the question names, and the key it names them under."""
+        return "purposes", self.purposes
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Return what contradicts itself, by key."""
+        yield from _repeated("unanswered", self.unanswered)
+
+
+class Likert(_Question):
+    """How far somebody agrees, how often they do something: one step of an ordered scale.
+
+    Parameters
+    ----------
+    text : str
+        The question, as people read it.
+    scale : sequence of str
+        The steps, from the least to the most; an answer is one of them, or its number from 1.
+    label : str, optional
+        What a card calls the answer.
+    purposes : sequence of str
+        Ids of the purposes the answer is used for.
+    sensitive : bool, default=False
+        Whether the answer needs the protection of a special category.
+    unanswered : sequence of str
+        Answers that say nothing, such as ``"Not sure"``; they count as missing.
+
+    Examples
+    --------
+    >>> from xseg.governance.surveys import Likert
+    >>> Likert(text="Do you like it?", scale=["no", "a little", "very much"]).read(2)
+    'a little'
+    """
+
+    type: Literal["likert"] = "likert"
+    scale: Options
+
+    def read(self, value: Any) -> str:
+        """Return the step an answer names."""
+        if isinstance(value, str):
+            return _known(value, self.scale)
+        step = _whole(value, "a step of the scale or its number")
+        if not 1 <= step <= len(self.scale):
+            message = f"{shown(value)} is outside the scale; it has steps 1 to {len(self.scale)}"
+            raise UnfitAnswer(message)
+        return self.scale[step - 1]
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Return what contradicts itself, by key."""
+        yield from super().problems()
+        yield from _repeated("scale", self.scale)
+        yield from _both("unanswered", self.unanswered, "scale", self.scale)
+
+
+class Choice(_Question):
+    """One of several options without an order.
+
+    Parameters
+    ----------
+    text, label, purposes, sensitive, unanswered
+        As for `Likert`.
+    options : sequence of str
+        What can be chosen.
+
+    Examples
+    --------
+    >>> from xseg.governance.surveys import Choice
+    >>> Choice(text="Where do you order?", options=["shop", "app"]).read("app")
+    'app'
+    """
+
+    type: Literal["choice"] = "choice"
+    options: Options
+
+    def read(self, value: Any) -> str:
+        """Return the option an answer names."""
+        return _known(value, self.options)
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Return what contradicts itself, by key."""
+        yield from super().problems()
+        yield from _repeated("options", self.options)
+        yield from _both("unanswered", self.unanswered, "options", self.options)
+
+
+class Choices(_Question):
+    """Any of several options; each becomes a feature that is true or false.
+
+    Parameters
+    ----------
+    text, label, purposes, sensitive, unanswered
+        As for `Likert`.
+    options : sequence of str
+        What can be chosen. An answer is a list of them, or a text with ``;`` between them; an empty list means none.
+    exclusive : sequence of str
+        Options that stand alone, such as ``"none of these"``.
+    most : int, optional
+        How many may be chosen at most.
+
+    Examples
+    --------
+    >>> from xseg.governance.surveys import Choices
+    >>> Choices(text="What helps you?", options=["search", "chat", "phone"]).read("phone; search")
+    ('search', 'phone')
+    """
+
+    type: Literal["choices"] = "choices"
+    options: Options
+    exclusive: tuple[Words, ...] = ()
+    most: Annotated[int, Field(strict=True, ge=1)] | None = None
+
+    def read(self, value: Any) -> tuple[str, ...]:
+        """Return the options an answer names, in the order of the question."""
+        given = [_known(one, self.options) for one in _several(value)]
+        twice = next((one for place, one in enumerate(given) if one in given[:place]), None)
+        if twice is not None:
+            message = f"{shown(twice)} is chosen twice"
+            raise UnfitAnswer(message)
+        alone = next((one for one in given if one in self.exclusive), None)
+        if alone is not None and len(given) > 1:
+            message = f"{alone!r} stands alone, and {len(given)} options are chosen"
+            raise UnfitAnswer(message)
+        if self.most is not None and len(given) > self.most:
+            message = f"{len(given)} options are chosen; at most {self.most} may be"
+            raise UnfitAnswer(message)
+        return tuple(option for option in self.options if option in given)
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Return what contradicts itself, by key."""
+        yield from super().problems()
+        yield from _repeated("options", self.options)
+        yield from _both("unanswered", self.unanswered, "options", self.options)
+        for option in self.options:
+            if _SEPARATOR in option:
+                yield "options", f"{option!r} holds {_SEPARATOR!r}, which stands between the options of an answer"
+        for option in self.exclusive:
+            if option not in self.options:
+                yield "exclusive", f"{option!r} is not an option.{did_you_mean(option, self.options)}"
+
+
+class Number(_Question):
+    """A number, with limits.
+
+    Parameters
+    ----------
+    text, label, purposes, sensitive, unanswered
+        As for `Likert`.
+    least, most : float, optional
+        The limits; both are allowed answers.
+    whole : bool, default=False
+        Whether only whole numbers are answers.
+    unit : str, optional
+        As in `FeaturePolicy`.
+
+    Examples
+    --------
+    >>> from xseg.governance.surveys import Number
+    >>> Number(text="How many books a year?", least=0, whole=True).read(12)
+    12.0
+    """
+
+    type: Literal["number"] = "number"
+    least: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    most: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    whole: Annotated[bool, Field(strict=True)] = False
+    unit: Words | None = None
+
+    def read(self, value: Any) -> float:
+        """Return the number."""
+        number = _finite(value)
+        if number is None:
+            message = f"{shown(value)} is not a number"
+            raise UnfitAnswer(message)
+        if self.whole and not number.is_integer():
+            message = f"{shown(value)} is not a whole number"
+            raise UnfitAnswer(message)
+        if (self.least is not None and number < self.least) or (self.most is not None and number > self.most):
+            message = f"{shown(value)} is outside {_span(self.least, self.most)}"
+            raise UnfitAnswer(message)
+        return number
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Return what contradicts itself, by key."""
+        yield from super().problems()
+        if self.least is not None and self.most is not None and self.least >= self.most:
+            yield "most", f"{self.most:g} is not above least, {self.least:g}"
+
+
+class Consent(_Question):
+    """Whether somebody agrees that their answers are used for a purpose.
+
+    Only a plain yes is one: ``True`` or ``"yes"``. It is no feature; it decides what answers may be used for.
+
+    Parameters
+    ----------
+    text, label, unanswered
+        As for `Likert`.
+    purpose : str
+        The id of the purpose that is agreed to.
+
+    Examples
+    --------
+    >>> from xseg.governance.surveys import Consent
+    >>> Consent(text="May we choose offers by your answers?", purpose="offers").read("yes")
+    True
+    """
+
+    type: Literal["consent"] = "consent"
+    purpose: Words
+
+    def read(self, value: Any) -> bool:
+        """Return whether somebody agreed."""
+        if isinstance(value, str) and value in {"yes", "no"}:
+            return value == "yes"
+        if isinstance(value, bool | np.bool_):
+            return bool(value)
+        message = f"{shown(value)} is neither yes nor no; write true, false, 'yes' or 'no'"
+        raise UnfitAnswer(message)
+
+    def names_purposes(self) -> tuple[str, tuple[str, ...]]:
+        """Return the purpose that is agreed to, and the key it is named under."""
+        return "purpose", (self.purpose,)
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Return what contradicts itself, by key."""
+        yield from super().problems()
+        if self.purposes:
+            yield "purposes", "a question of consent names one purpose, under 'purpose'"
+
+
+Question: TypeAlias = Annotated[Likert | Choice | Choices | Number | Consent, Field(discriminator="type")]
+
+
+def _known(value: Any, options: tuple[str, ...]) -> str:
+    if isinstance(value, str) and value.strip() in options:
+        return value.strip()
+    message = f"{shown(value)} is none of {', '.join(map(repr, options))}.{did_you_mean(value, options)}"
+    raise UnfitAnswer(message)
+
+
+def _whole(value: Any, wanted: str) -> int:
+    # A table with open questions holds its whole numbers as decimals.
+    is_whole = isinstance(value, Integral) or (isinstance(value, float) and value.is_integer())
+    if isinstance(value, bool) or not is_whole:
+        message = f"{shown(value)} is not {wanted}"
+        raise UnfitAnswer(message)
+    return int(value)
+
+
+def _finite(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None
+
+
+def _several(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [one.strip() for one in value.split(_SEPARATOR)] if value.strip() else []
+    if isinstance(value, Iterable) and not isinstance(value, dict):
+        return list(value)
+    message = f"{shown(value)} is not a list of options, or a text with {_SEPARATOR!r} between them"
+    raise UnfitAnswer(message)
+
+
+def _span(least: float | None, most: float | None) -> str:
+    if least is None or most is None:
+        return f"at most {most:g}" if least is None else f"at least {least:g}"
+    return f"{least:g} to {most:g}"
+
+
+def _repeated(key: str, words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for place, word in enumerate(words):
+        if word in words[:place]:
+            yield key, f"{word!r} is there twice"
+
+
+def _both(key: str, words: tuple[str, ...], other: str, others: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for word in words:
+        if word in others:
+            yield key, f"{word!r} is also in {other}; it is an answer or it is none"

@@ -1,0 +1,310 @@
+"""The survey file as frozen data."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from xseg.exceptions import AnswerError, ParameterError, ReceiptError, SurveyError
+from xseg.governance.surveys._answers import Answers, read_answers
+from xseg.governance.surveys._columns import columns_of, stated
+from xseg.governance.surveys._contradictions import contradictions, keys_at, without_kind
+from xseg.governance.surveys._questions import Consent, Question
+from xseg.governance.surveys._receipts import ConsentReceipt, issue, read_moment, times_of
+from xseg.governance.surveys._scores import Score
+from xseg.policy import FeaturePolicy, Purpose
+from xseg.policy._file import YamlFile
+from xseg.policy._parts import Words
+from xseg.policy._problems import describe, did_you_mean, listed
+from xseg.policy._yaml import FileKind, Lines, dump_yaml
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Survey"]
+
+
+class Survey(YamlFile):
+    """Questions, the purposes that their answers serve, and the scores that are made of them.
+
+    Parameters
+    ----------
+    version : {1}
+        The version of the file format.
+    id : str
+        What the survey is called by machines.
+    title : str
+        What people know it by, such as ``"our survey of November"``.
+    purposes : mapping of str to Purpose
+        What answers are used for, by id, as in `Policy`. One that rests on consent needs a question of type consent.
+    questions : mapping of str to question
+        By column name: `Likert`, `Choice`, `Choices`, `Number` or `Consent`, told apart by `type`.
+    scores : mapping of str to Score
+        By column name.
+
+    Raises
+    ------
+    SurveyError
+        A field is unknown, missing or not allowed, or two contradict each other; all problems are listed, one a line.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> survey = xseg.Survey.parse('''
+    ... id: reading
+    ... title: our survey on reading
+    ... questions:
+    ...   likes: {type: likert, text: 'Do you like to read?', scale: [no, a little, very much]}
+    ... ''')
+    >>> survey.features([{"respondent": "A1", "likes": "a little"}, {"respondent": "A2"}])["likes"].tolist()
+    ['a little', nan]
+    """
+
+    file_kind: ClassVar[FileKind] = FileKind("survey", SurveyError)
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
+    title: Words
+    purposes: Mapping[str, Purpose] = Field(default_factory=dict)
+    questions: Annotated[Mapping[str, Question], Field(min_length=1)]
+    scores: Mapping[str, Score] = Field(default_factory=dict)
+
+    # Its own, so that type checkers let it take what it reads: plain mappings and lists.
+    def __init__(self, /, **data: Any) -> None:
+        super().__init__(**data)
+
+    def _fill(self, data: dict[str, Any], source: str, lines: Lines) -> None:
+        try:
+            self.__pydantic_validator__.validate_python(data, self_instance=self)
+        except ValidationError as error:
+            raise SurveyError(describe(error, source, lines, keys_at, without_kind)) from error
+        problems = [*contradictions(self.purposes, self.questions, self.scores)]
+        if problems:
+            raise SurveyError(listed(problems, source, lines))
+
+    def to_yaml(self) -> str:
+        """Write the survey as YAML; `parse` reads it back equal.
+
+        Returns
+        -------
+        str
+            YAML with the fields that differ from their defaults.
+        """
+        stated = self.model_dump(mode="json", exclude_defaults=True)
+        kinds = {
+            name: {"type": question.type, **stated["questions"][name]} for name, question in self.questions.items()
+        }
+        return dump_yaml({"version": self.version, **stated, "questions": kinds})
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything the survey says: two versions that differ anywhere have different ones."""
+        said = json.dumps(self.model_dump(mode="json"), separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(said.encode()).hexdigest()
+
+    def read(self, answers: Any, *, respondent: str = "respondent", known: Iterable[Any] | None = None) -> Answers:
+        """Check answers.
+
+        Parameters
+        ----------
+        answers : table, list of dict or Answers
+            A row for each person, with a column for each question; what is not there was left open.
+        respondent : str, default="respondent"
+            The column that says whose answers a row holds.
+        known : iterable of str or int, default=None
+            Who was asked; None leaves it open.
+
+        Returns
+        -------
+        Answers
+            The answers.
+
+        Raises
+        ------
+        AnswerError
+            A column is no question, an answer does not fit its question, or a person is unknown or there twice; each
+            with its row. Or the answers were read by another version of the survey.
+        UnsupportedTableError
+            `answers` is neither a table nor a list of dicts.
+        """
+        if not isinstance(answers, Answers):
+            return read_answers(self.questions, self.digest, answers, respondent, known)
+        if answers.survey != self.digest:
+            message = (
+                f"the answers were given to version {answers.survey[:8]} of a survey, and this is {self.id} in version "
+                f"{self.digest[:8]}; read them with the survey that was answered"
+            )
+            raise AnswerError(message)
+        return answers
+
+    def features(self, answers: Any, *, purpose: str | None = None) -> "pd.DataFrame":
+        """Return answers as features of people.
+
+        Parameters
+        ----------
+        answers : table, list of dict or Answers
+            As for `read`.
+        purpose : str, default=None
+            Give only what serves this purpose. Where it rests on consent, the answers of people who did not agree to
+            it are missing.
+
+        Returns
+        -------
+        DataFrame of shape (n_respondents, n_features)
+            By respondent: steps of a scale as ordered categories, a choice as a category, each of several options as a
+            column ``question: option`` of truth values, a number as it is. Open questions are missing values.
+
+        Raises
+        ------
+        AnswerError, UnsupportedTableError
+            As for `read`.
+        ParameterError
+            The survey has no such purpose.
+        """
+        import pandas as pd
+
+        read = self.read(answers)
+        asked = self._asked_for(purpose)
+        agreed = self._agreed(read, purpose)
+        columns: dict[str, Any] = {}
+        for name in asked:
+            said = [value if yes else None for value, yes in zip(read.values[name], agreed, strict=True)]
+            columns |= columns_of(name, self.questions[name], said)
+        return pd.DataFrame(columns, index=pd.Index(read.respondents, name="respondent", dtype=object))
+
+    def score(self, answers: Any, *, purpose: str | None = None) -> "pd.DataFrame":
+        """Return the scores of people.
+
+        Parameters
+        ----------
+        answers, purpose
+            As for `features`. A score serves the purposes that all of its items serve.
+
+        Returns
+        -------
+        DataFrame of shape (n_respondents, n_scores)
+            By respondent; missing where too few of the items were answered.
+
+        Raises
+        ------
+        AnswerError, UnsupportedTableError, ParameterError
+            As for `features`.
+        """
+        import pandas as pd
+
+        read = self.read(answers)
+        asked = set(self._asked_for(purpose))
+        agreed = self._agreed(read, purpose)
+        scores = {name: score for name, score in self.scores.items() if asked.issuperset(score.items)}
+        columns = {
+            name: [
+                score.of([read.values[item][row] if yes else None for item in score.items], self.questions)
+                for row, yes in enumerate(agreed)
+            ]
+            for name, score in scores.items()
+        }
+        index = pd.Index(read.respondents, name="respondent", dtype=object)
+        return pd.DataFrame(columns, index=index, dtype=float)
+
+    def policy_features(self, columns: Iterable[str] | None = None) -> dict[str, FeaturePolicy]:
+        """Return what a policy says of the columns that `features` and `score` make.
+
+        Parameters
+        ----------
+        columns : iterable of str, default=None
+            The columns that the policy is to speak of; None means all.
+
+        Returns
+        -------
+        dict of str to FeaturePolicy
+            By column: what the person told us themselves, where they told it, and what for.
+
+        Raises
+        ------
+        ParameterError
+            The survey makes no such column.
+        """
+        features: dict[str, FeaturePolicy] = {}
+        for name in self._asked_for(None):
+            features |= stated(name, self.questions[name], self.title)
+        for name, score in self.scores.items():
+            items = [self.questions[item] for item in score.items]
+            features[name] = FeaturePolicy(
+                label=score.label,
+                source="zero-party",
+                collected_from=self.title,
+                purposes=self._served(score),
+                sensitive=any(item.sensitive for item in items),
+            )
+        return features if columns is None else {name: self._made(features, name) for name in columns}
+
+    def _made(self, features: Mapping[str, FeaturePolicy], name: str) -> FeaturePolicy:
+        if name not in features:
+            message = f"{self.id} makes no column {name!r}.{did_you_mean(name, features)}"
+            raise ParameterError(message)
+        return features[name]
+
+    def receipts(self, answers: Any, *, at: Any) -> tuple[ConsentReceipt, ...]:
+        """Write a receipt for every yes.
+
+        Parameters
+        ----------
+        answers : table, list of dict or Answers
+            As for `read`.
+        at : str, datetime or array-like of shape (n_respondents,)
+            When the answers came in: the column of `answers` that says it, one time for all, or a time for each. Times
+            are datetimes with a zone, or ISO 8601 text with an offset. A yes is evidence with its own date: no time is
+            taken for granted.
+
+        Returns
+        -------
+        tuple of ConsentReceipt
+            One for each person and purpose that was agreed to; none for a question that was left open.
+
+        Raises
+        ------
+        AnswerError, UnsupportedTableError
+            As for `read`.
+        ReceiptError
+            There is no such column, a time is missing or has no time zone, or there are not as many times as people.
+        """
+        answers, times = times_of(answers, at)
+        read = self.read(answers)
+        moments = [times] * len(read) if isinstance(times, datetime) else times
+        if len(moments) != len(read):
+            message = f"at has {len(moments)} times for {len(read)} people; give one for each"
+            raise ReceiptError(message)
+        return tuple(
+            issue(self, who, question.purpose, read_moment(moments[row], f"at, row {row}"))
+            for row, who in enumerate(read.respondents)
+            for name, question in self.questions.items()
+            if isinstance(question, Consent) and read.values[name][row] is True
+        )
+
+    def _asked_for(self, purpose: str | None) -> list[str]:
+        """Return the questions whose answers are features, for one purpose or for any."""
+        if purpose is not None and purpose not in self.purposes:
+            message = f"purpose {purpose!r} is none of {', '.join(self.purposes) or 'none declared'}."
+            message += did_you_mean(purpose, self.purposes)
+            raise ParameterError(message)
+        return [
+            name
+            for name, question in self.questions.items()
+            if not isinstance(question, Consent) and (purpose is None or purpose in question.purposes)
+        ]
+
+    def _agreed(self, answers: Answers, purpose: str | None) -> list[bool]:
+        """Return for each person whether their answers may be used; what is not known is a no."""
+        if purpose is None or self.purposes[purpose].legal_basis != "consent":
+            return [True] * len(answers)
+        asking = [
+            name for name, asked in self.questions.items() if isinstance(asked, Consent) and asked.purpose == purpose
+        ]
+        return [all(answers.values[name][row] is True for name in asking) for row in range(len(answers))]
+
+    def _served(self, score: Score) -> tuple[str, ...]:
+        items = [set(self.questions[item].purposes) for item in score.items]
+        return tuple(purpose for purpose in self.purposes if all(purpose in served for served in items))

@@ -22,7 +22,7 @@ from xseg.governance.personas import (
     persona_rules,
     persona_survey,
 )
-from xseg.governance.personas._preset import ARCHETYPES
+from xseg.governance.personas._persona_survey import ARCHETYPES
 
 GRID = pd.DataFrame(list(product(np.arange(1, 5.5, 0.5), repeat=3)), columns=list(SCORES))
 BAD = [np.nan, 0, 0.5, 5.5, 9, -3, 1e300]

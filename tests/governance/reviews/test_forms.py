@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 import xseg
 from review_cases import NOW, clean_case
-from xseg import consent
 from xseg.cli import app
 from xseg.exceptions import DataError, LedgerError, NotFittedError, ParameterError, PolicyError, SchemaError, XsegError
+from xseg.governance import consent
 from xseg.governance.reviews import CHECKS, SEVERITIES
 from xseg.policy import Policy
 

@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 
 import xseg
 from review_cases import NOW, clean_case
-from xseg.governance.reviews._refits import Refits
+from xseg.governance.reviews._review_subject import Refits
 
 BLOBS = np.array([[0, 0], [10, 0], [0, 10]])
 

@@ -9,8 +9,7 @@ import xseg
 from promise_cases import BROKEN, INNOCENT, LABELS
 from review_cases import NOW, clean_case
 from xseg.exceptions import ParameterError
-from xseg.governance.reviews._notice_text import read_notice
-from xseg.governance.reviews._promise_words import languages_of
+from xseg.governance.reviews._notice_text import languages_of, read_notice
 from xseg.ink import LOCALES, TONES, language_of
 from xseg.policy import Policy
 

@@ -10,8 +10,7 @@ import pytest
 from scipy.stats import binomtest, chi2_contingency
 
 from xseg.core.tables import read_table
-from xseg.governance.reviews._groups import wilson
-from xseg.governance.reviews._proxies import associations, grouped
+from xseg.governance.reviews._proxies import associations, grouped, wilson
 
 BENCHMARK = Path(__file__).resolve().parents[3] / "benchmarks" / "proxies.py"
 

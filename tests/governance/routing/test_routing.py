@@ -13,10 +13,19 @@ from sklearn.cluster import KMeans
 import xseg
 from xseg.exceptions import ApprovalError, DataError, TouchpointError
 from xseg.governance.personas import persona_policy, persona_rules
-from xseg.governance.personas._preset import ARCHETYPES
+from xseg.governance.personas._persona_survey import ARCHETYPES
 from xseg.governance.routing import Certification, Touchpoint
-from xseg.governance.routing._allocation import NO_ROOM, NO_TOUCHPOINT, TOO_OFTEN, allocate
-from xseg.governance.routing._needs import REASONS, Need, Person, need_of, reaches
+from xseg.governance.routing._routing import (
+    NO_ROOM,
+    NO_TOUCHPOINT,
+    REASONS,
+    TOO_OFTEN,
+    Need,
+    Person,
+    allocate,
+    need_of,
+    reaches,
+)
 
 DAY = date(2026, 11, 24)
 VALID = Certification("Ada Marsh", DAY - timedelta(30), DAY + timedelta(1))

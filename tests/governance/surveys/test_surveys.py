@@ -15,7 +15,7 @@ import xseg
 from xseg.exceptions import AnswerError, ParameterError, ReceiptError, SurveyError, UnsupportedTableError
 from xseg.governance.consent import Ledger
 from xseg.governance.surveys import Answers, Survey
-from xseg.governance.surveys._contradictions import keys_at
+from xseg.governance.surveys._survey import keys_at
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TEXT = """\

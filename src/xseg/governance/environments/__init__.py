@@ -5,10 +5,8 @@ refuse to run anywhere else.
 """
 
 from xseg.core.guards import register_guard
-from xseg.governance.environments._environment import Environment
-from xseg.governance.environments._guard import require_environment
-from xseg.governance.environments._here import packages_digest
-from xseg.governance.environments._log import Override, read_overrides
+from xseg.governance.environments._environment import Environment, packages_digest
+from xseg.governance.environments._environment_guard import Override, read_overrides, require_environment
 
 register_guard("environment", require_environment)
 

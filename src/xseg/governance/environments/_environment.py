@@ -3,23 +3,187 @@
 import hashlib
 import json
 import os
+import platform
+import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import distributions
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from threading import Lock
+from typing import Annotated, Any, ClassVar, Final, Protocol, Self, TypeVar
+from warnings import warn
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from xseg.exceptions import EnvironmentFileError, OutsideEnvironmentError
-from xseg.governance.environments._here import REGION, data_region, file_digest, host, packages_digest
-from xseg.governance.environments._standing import Waiver, active, waived
+from xseg.exceptions import EnvironmentFileError, OutsideEnvironmentError, ParameterError, RunningWorkersWarning
 from xseg.policy._file import YamlFile
 from xseg.policy._parts import Words
 from xseg.policy._problems import describe
 from xseg.policy._yaml import FileKind, KeyPath, Lines
 
-__all__ = ["Environment"]
+__all__ = [
+    "ACTIVE",
+    "REGION",
+    "Environment",
+    "Place",
+    "Waiver",
+    "active",
+    "data_region",
+    "file_digest",
+    "host",
+    "packages_digest",
+    "standing",
+    "waived",
+]
+
+REGION = "XSEG_DATA_REGION"
+
+
+def host() -> str:
+    """Return the name of this machine."""
+    return platform.node()
+
+
+def data_region() -> str | None:
+    """Return the region that the environment variable ``XSEG_DATA_REGION`` names."""
+    return os.environ.get(REGION, "").strip() or None
+
+
+def packages_digest() -> str:
+    """Return the SHA-256 of the names and versions of all installed packages, in hexadecimal.
+
+    Returns
+    -------
+    str
+        64 digits; the order in which packages are found does not matter.
+
+    Examples
+    --------
+    >>> from xseg.governance.environments import packages_digest
+    >>> len(packages_digest())
+    64
+    """
+    found = {(_normal(str(one.metadata["Name"])), one.version) for one in distributions()}
+    return hashlib.sha256("\n".join(f"{name}=={version}" for name, version in sorted(found)).encode()).hexdigest()
+
+
+def file_digest(path: str) -> str | None:
+    """Return the SHA-256 of a file; None if it cannot be read."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except (OSError, ValueError):
+        # A name that no file can have is that of no file.
+        return None
+
+
+def _normal(name: str) -> str:
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+class Place(Protocol):
+    """What must be so where something happens."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what it says."""
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]:
+        """Return what it says as plain data."""
+
+    def differences(self) -> tuple[str, ...]:
+        """Return what is not here as it should be."""
+
+
+P = TypeVar("P", bound=Place)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waiver:
+    """Somebody answers for what happens outside an environment, for as long as this stands."""
+
+    environment: str
+    by: str
+    reason: str
+    log: Path
+
+
+# How processes that are started inside of the block, such as those of joblib, know what counts.
+ACTIVE: Final = "XSEG_ACTIVE_ENVIRONMENTS"
+_INHERITED: Final = os.environ.get(ACTIVE)
+
+
+# Lists of the process and not of a thread: a guard that another thread does not see would be none.
+_lock = Lock()
+_active: list[Place] = []
+_waivers: list[Waiver] = []
+
+
+@contextmanager
+def active(environment: P) -> Iterator[P]:
+    """Activate an environment, here and in the processes that are started inside of the block."""
+    _warn_of_running_workers()
+    with _lock:
+        _active.append(environment)
+        _tell_children()
+    try:
+        yield environment
+    finally:
+        with _lock:
+            _active.remove(environment)
+            _tell_children()
+
+
+def _tell_children() -> None:
+    """Write what counts into the variables of the process, beside what it was started with."""
+    told = [] if _INHERITED is None else json.loads(_INHERITED)
+    told += [place.model_dump(mode="json") for place in _active]
+    if told:
+        os.environ[ACTIVE] = json.dumps(told, allow_nan=False)
+    else:
+        os.environ.pop(ACTIVE, None)
+
+
+def _warn_of_running_workers() -> None:
+    """Warn if joblib has processes already: they were started before, and do not read the variable again."""
+    loky = sys.modules.get("joblib.externals.loky.reusable_executor")
+    executor = getattr(loky, "_executor", None)
+    if executor is not None and not getattr(getattr(executor, "_flags", None), "shutdown", False):
+        message = (
+            "processes of joblib are running already and are not held to the environment; stop them first with "
+            "joblib.externals.loky.get_reusable_executor().shutdown(wait=True), or set XSEG_ENVIRONMENT for the run"
+        )
+        warn(message, RunningWorkersWarning, stacklevel=4)
+
+
+@contextmanager
+def waived(waiver: Waiver) -> Iterator[None]:
+    """Record who answers for running outside an environment."""
+    for name in ("by", "reason"):
+        said = getattr(waiver, name)
+        if not isinstance(said, str) or not said.strip():
+            message = f"{name} is {said!r}; an override needs a name and a reason"
+            raise ParameterError(message)
+    with _lock:
+        _waivers.append(waiver)
+    try:
+        yield
+    finally:
+        with _lock:
+            _waivers.remove(waiver)
+
+
+def standing() -> tuple[tuple[Place, ...], tuple[Waiver, ...]]:
+    """Return the environments that count, and who answers for going around one; the latest last."""
+    with _lock:
+        return tuple(_active), tuple(_waivers)
+
 
 Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 

@@ -4,10 +4,17 @@ Enthusiasts, AI-Assisted Shoppers, Skeptics and Avoiders are told apart by what 
 enough is "Not known", and nobody is guessed into a persona.
 """
 
-from xseg.governance.personas._asked import AskedFirst, asked_first
-from xseg.governance.personas._figures import PersonaFigures, persona_figures
-from xseg.governance.personas._learned import LearnedPersonas, learn_personas
-from xseg.governance.personas._preset import NOT_KNOWN, PERSONAS, SCORES, persona_policy, persona_rules, persona_survey
+from xseg.governance.personas._persona_learning import LearnedPersonas, PersonaFigures, learn_personas, persona_figures
+from xseg.governance.personas._persona_survey import (
+    NOT_KNOWN,
+    PERSONAS,
+    SCORES,
+    AskedFirst,
+    asked_first,
+    persona_policy,
+    persona_rules,
+    persona_survey,
+)
 
 __all__ = [
     "NOT_KNOWN",

@@ -1,10 +1,10 @@
 """What a policy says beside what a model does: findings with evidence, and the notice that a policy writes itself."""
 
 from xseg.governance.reviews._findings import SEVERITIES, Finding, Severity
+from xseg.governance.reviews._notice_writing import write_notice
 from xseg.governance.reviews._registry import CHECKS, Check
 from xseg.governance.reviews._review import Review, review
-from xseg.governance.reviews._subject import ConsentLedger
-from xseg.governance.reviews._written import write_notice
+from xseg.governance.reviews._review_subject import ConsentLedger
 
 __all__ = [
     "CHECKS",

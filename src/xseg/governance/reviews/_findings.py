@@ -1,10 +1,15 @@
 """What a review finds, as data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import quote
 
-__all__ = ["SEVERITIES", "Finding", "Found", "Severity", "percent"]
+if TYPE_CHECKING:
+    from xseg.governance.reviews._registry import Check
+
+__all__ = ["SEVERITIES", "Finding", "Found", "Severity", "as_sarif", "percent"]
 
 Severity: TypeAlias = Literal["note", "warning", "error"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("note", "warning", "error")
@@ -60,3 +65,77 @@ class Finding:
 def percent(share: float) -> str:
     """Write a share for a sentence."""
     return f"{share:.0%}"
+
+
+_SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+
+def as_sarif(record: Mapping[str, Any], checks: "Sequence[Check]", digest: str) -> dict[str, Any]:
+    """Return the log of one run.
+
+    References
+    ----------
+    OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0", 2020.
+    """
+    places = {check.key: place for place, check in enumerate(checks)}
+    of_the_notice = {check.key for check in checks if check.needs == "notice"}
+    sources = record["sources"]
+    # A notice that was given as text is no file that could be pointed at.
+    notice = sources["policy"] if sources["notice"] in {"", "the notice"} else sources["notice"]
+    rules = [
+        {
+            "id": check.key,
+            "name": "".join(word.capitalize() for word in check.key.split("-")),
+            "shortDescription": {"text": check.title},
+            "properties": {"needs": check.needs},
+        }
+        for check in checks
+    ]
+    notifications = [
+        {"level": "note", "message": _message(f"not checked: {reason}"), "associatedRule": {"id": key}}
+        for key, reason in record["not_checked"].items()
+    ]
+    run = {
+        "tool": {"driver": {"name": "xseg", "version": record["xseg"], "rules": rules}},
+        "invocations": [
+            {
+                "executionSuccessful": True,
+                "endTimeUtc": record["made"].replace("+00:00", "Z"),
+                "toolExecutionNotifications": notifications,
+            }
+        ],
+        "columnKind": "unicodeCodePoints",
+        "results": [
+            _result(found, places[found["check"]], notice if found["check"] in of_the_notice else sources["policy"])
+            for found in record["findings"]
+        ],
+        "properties": {"model": record["model"], "policy": record["policy"], "digest": digest},
+    }
+    return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _result(found: Mapping[str, Any], place: int, file: str) -> dict[str, Any]:
+    return {
+        "ruleId": found["check"],
+        "ruleIndex": place,
+        "level": found["severity"],
+        "message": _message(f"{found['message']} To mend: {found['mend']}." if found["mend"] else found["message"]),
+        "locations": [
+            {
+                "physicalLocation": {"artifactLocation": {"uri": _uri(file)}},
+                "logicalLocations": [{"fullyQualifiedName": found["where"]}],
+            }
+        ],
+        "partialFingerprints": {"xsegFinding/v1": found["id"]},
+        "properties": {"evidence": found["evidence"]},
+    }
+
+
+def _message(text: str) -> dict[str, str]:
+    """Return a text in which nothing is taken for a placeholder or a link (sections 3.11.5 and 3.11.6)."""
+    return {"text": text.replace("{", "{{").replace("}", "}}").replace("](", "] (")}
+
+
+def _uri(path: str) -> str:
+    plain = PurePath(path)
+    return plain.as_uri() if plain.is_absolute() else quote(plain.as_posix())

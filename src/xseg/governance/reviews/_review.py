@@ -17,12 +17,10 @@ from xseg.core.schema import suggestion
 from xseg.core.tables import Table, match_columns, read_table
 from xseg.exceptions import DataError, ParameterError, XsegError
 from xseg.export import fingerprint
-from xseg.governance.reviews._findings import SEVERITIES, Finding, Severity
-from xseg.governance.reviews._notice_text import read_notice
-from xseg.governance.reviews._promise_words import check_locale
+from xseg.governance.reviews._findings import SEVERITIES, Finding, Severity, as_sarif
+from xseg.governance.reviews._notice_text import check_locale, read_notice
 from xseg.governance.reviews._registry import CHECKS, Check
-from xseg.governance.reviews._sarif import as_sarif
-from xseg.governance.reviews._subject import ConsentLedger, Subject
+from xseg.governance.reviews._review_subject import ConsentLedger, Subject
 from xseg.ink import environment
 from xseg.policy import Policy
 from xseg.segmenters import check_segmenter, fold, segmenter_of

@@ -14,8 +14,7 @@ from xseg.core.boxes import BoxModel
 from xseg.core.tables import read_table
 from xseg.exceptions import ParameterError, UnsupportedModelError
 from xseg.governance.consent import ConsentGate
-from xseg.governance.rights._fit_record import FitRecord, digests
-from xseg.governance.rights._subtraction import check_that_nobody_is_left, model_of, subtracted
+from xseg.governance.rights._fit_record import FitRecord, check_that_nobody_is_left, digests, model_of, subtracted
 from xseg.segmenters import OutcomeSegmenter, propose_names
 
 __all__ = ["Erasure", "erase"]

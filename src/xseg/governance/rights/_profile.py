@@ -6,13 +6,10 @@ from xseg.cards import AnyCard
 from xseg.core.schema import suggestion
 from xseg.exceptions import ParameterError, PolicyError
 from xseg.governance.consent import Entry
-from xseg.governance.rights._answers import Answer
-from xseg.governance.rights._cases import Case, open_cases
-from xseg.governance.rights._corrections import check_range, is_usual
-from xseg.governance.rights._desk import Desk, Saying
-from xseg.governance.rights._held import check_value, plain_all
-from xseg.governance.rights._signals import read_signals
-from xseg.governance.rights._standing import Why
+from xseg.governance.rights._action_log import Why
+from xseg.governance.rights._person_record import Case, check_range, check_value, is_usual, open_cases, plain_all
+from xseg.governance.rights._profile_actions import Desk, Saying
+from xseg.governance.rights._profile_answers import Answer, read_signals
 from xseg.policy import is_marketing
 
 __all__ = ["Profile"]

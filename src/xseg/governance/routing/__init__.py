@@ -4,7 +4,7 @@ Nothing fails open: what is not known counts as a no, and who has doubts about A
 that somebody has put their name to.
 """
 
-from xseg.governance.routing._places import Certification, Touchpoint
-from xseg.governance.routing._route import Route, Routes, route
+from xseg.governance.routing._routing import Route, Routes, route
+from xseg.governance.routing._touchpoints import Certification, Touchpoint
 
 __all__ = ["Certification", "Route", "Routes", "Touchpoint", "route"]

@@ -4,11 +4,10 @@ A survey is a YAML file of questions. Its answers are checked one by one and bec
 categories, choices and numbers with labels, and scores made of them.
 """
 
-from xseg.governance.surveys._answers import Answers
 from xseg.governance.surveys._questions import Choice, Choices, Consent, Likert, Number, Question
-from xseg.governance.surveys._receipts import ConsentReceipt
-from xseg.governance.surveys._scores import Score
 from xseg.governance.surveys._survey import Survey
+from xseg.governance.surveys._survey_answers import Answers, Score
+from xseg.governance.surveys._survey_receipts import ConsentReceipt
 
 __all__ = [
     "Answers",

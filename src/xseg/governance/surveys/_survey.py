@@ -2,30 +2,93 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from xseg.exceptions import AnswerError, ParameterError, ReceiptError, SurveyError
-from xseg.governance.surveys._answers import Answers, read_answers
-from xseg.governance.surveys._columns import columns_of, stated
-from xseg.governance.surveys._contradictions import contradictions, keys_at, without_kind
-from xseg.governance.surveys._questions import Consent, Question
-from xseg.governance.surveys._receipts import ConsentReceipt, issue, read_moment, times_of
-from xseg.governance.surveys._scores import Score
+from xseg.governance.surveys._questions import (
+    Choice,
+    Choices,
+    Consent,
+    Likert,
+    Number,
+    Question,
+    column_names,
+    columns_of,
+    stated,
+)
+from xseg.governance.surveys._survey_answers import Answers, Score, read_answers
+from xseg.governance.surveys._survey_receipts import ConsentReceipt, issue, read_moment, times_of
 from xseg.policy import FeaturePolicy, Purpose
 from xseg.policy._file import YamlFile
 from xseg.policy._parts import Words
 from xseg.policy._problems import describe, did_you_mean, listed
-from xseg.policy._yaml import FileKind, Lines, dump_yaml
+from xseg.policy._yaml import FileKind, KeyPath, Lines, dump_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Survey"]
+__all__ = ["Survey", "contradictions", "keys_at", "without_kind"]
+
+_TOP = ("version", "id", "title", "purposes", "questions", "scores")
+_KINDS: dict[str, type[BaseModel]] = {
+    "likert": Likert,
+    "choice": Choice,
+    "choices": Choices,
+    "number": Number,
+    "consent": Consent,
+}
+
+
+def contradictions(
+    purposes: Mapping[str, Purpose], questions: Mapping[str, Any], scores: Mapping[str, Score]
+) -> Iterator[tuple[KeyPath, str]]:
+    """Return what does not fit together, by its path in the file."""
+    yield from _of_questions(purposes, questions)
+    asking = {question.purpose for question in questions.values() if isinstance(question, Consent)}
+    for name, purpose in purposes.items():
+        if purpose.legal_basis == "consent" and name not in asking:
+            yield ("purposes", name), "rests on consent, and no question of type consent asks for it"
+    made = {
+        column
+        for name, question in questions.items()
+        if not isinstance(question, Consent)
+        for column in column_names(name, question)
+    }
+    for name, score in scores.items():
+        if name in made or name in questions:
+            yield ("scores", name), "a question has the same name"
+        for key, problem in score.problems(questions):
+            yield ("scores", name, key), problem
+
+
+def without_kind(path: KeyPath) -> KeyPath:
+    """Remove from a path the kind of a question, which is in no file."""
+    return (*path[:2], *path[3:]) if path[:1] == ("questions",) and len(path) > 2 and path[2] in _KINDS else path
+
+
+def keys_at(path: KeyPath) -> Sequence[str]:
+    """Return the keys that are allowed beside the last one of `path`."""
+    if len(path) == 1:
+        return _TOP
+    if path[0] == "questions":
+        return list(_KINDS[str(path[2])].model_fields)
+    return list((Purpose if path[0] == "purposes" else Score).model_fields)
+
+
+def _of_questions(purposes: Mapping[str, Purpose], questions: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    for name, question in questions.items():
+        for key, problem in question.problems():
+            yield ("questions", name, key), problem
+        key, named = question.names_purposes()
+        for purpose in named:
+            if purpose not in purposes:
+                hint = did_you_mean(purpose, purposes)
+                yield ("questions", name, key), f"{purpose!r} is not declared under purposes.{hint}"
 
 
 class Survey(YamlFile):

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from inspect import signature
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.tree import DecisionTreeClassifier
 
 from xseg.backends import MemoryBackend
+from xseg.core.bins import MISSING
 from xseg.core.tables import Column, Table, match_columns
 from xseg.exceptions import XsegError, XsegWarning
 from xseg.explanations import own_contributions
@@ -20,7 +22,7 @@ from xseg.governance.reviews._notice_text import NoticeText
 from xseg.policy import FeaturePolicy, Policy, Purpose
 from xseg.segmenters import OutcomeSegmenter, RuleSegmenter, SurrogateSegmenter
 
-__all__ = ["ConsentLedger", "HeldOut", "Subject"]
+__all__ = ["ConsentLedger", "HeldOut", "Imitation", "Refits", "Subject"]
 
 MAX_ROWS = 5_000
 
@@ -189,3 +191,124 @@ class Subject:
     def _seen_by(self, segmenter: Any, rows: Table, how: str) -> HeldOut:
         labels = np.asarray(segmenter.predict(match_columns(rows, self.names)))
         return HeldOut(rows, labels, tuple(segmenter.segment_names_), how)
+
+
+_MAX_ROWS: Final = 6_000
+_MIN_ROWS: Final = 150
+
+
+class Refits:
+    """Models made anew with the parameters of the one that is reviewed, and segments numbered as its.
+
+    The people are parted in three. Models learn from the first third and are tried on the second; the set of columns
+    that is chosen so is learnt from the second and tried on the third, where nobody had a part in choosing it.
+
+    Parameters
+    ----------
+    subject : Subject
+        With people.
+
+    Attributes
+    ----------
+    people : int
+        How many people a third has.
+    made : int
+        How many models were made.
+    ended : bool
+        Whether a search was ended before everything was tried.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        assert subject.table is not None
+        self._subject = subject
+        table = match_columns(subject.table, subject.names)
+        order = np.random.default_rng(subject.seed).permutation(len(table))[:_MAX_ROWS]
+        size = len(order) // 3
+        self._parts = [table.take(np.sort(order[start : start + size])) for start in range(0, 3 * size, max(size, 1))]
+        self.people = size
+        self.made, self.ended = 0, False
+
+    @property
+    def are_too_few(self) -> bool:
+        """Whether nothing could be said of so few people."""
+        return 3 * self.people < _MIN_ROWS
+
+    def without(self, columns: Sequence[str], *, confirmed: bool = False) -> "Refit | None":
+        """Make the model anew without some columns; None where that is not possible.
+
+        Parameters
+        ----------
+        columns : sequence of str
+            Those to leave out.
+        confirmed : bool, default=False
+            Whether to learn from and try on people who had no part in the search.
+        """
+        learnt, tried = self._parts[1:] if confirmed else self._parts[:2]
+        self.made += 1
+        fitted = self._subject.refitted(learnt, without=columns, as_many=True)
+        return None if fitted is None else Refit(self._subject, fitted, tried)
+
+
+class Refit:
+    """A model made anew, and whom it places as the original does."""
+
+    def __init__(self, subject: Subject, fitted: Any, tried: Table) -> None:
+        self.asks_about = tuple(subject.names[j] for j in sorted(fitted.model_.used_features.tolist()))
+        self.asked: NDArray[np.int32] = np.asarray(subject.segmenter.predict(tried))
+        self.same: NDArray[np.bool_] = np.asarray(fitted.predict(tried)) == self.asked
+        self.agreement = float(self.same.mean())
+
+
+_MAX_LEAVES: Final = 128
+
+
+class Imitation:
+    """A tree that learns the segments of one half of the people and is tried on the other half.
+
+    Parameters
+    ----------
+    subject : Subject
+        With people.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        segmenter, rows = subject.segmenter, subject.rows
+        bins = segmenter.profile_.bins
+        positions = {name: subject.names.index(name) for name in subject.used}
+        codes = bins.encode(rows, sorted(positions.values()))
+        self._columns = {
+            name: _readable(codes[:, j], ordered=bins[j].is_ordered, n_codes=bins[j].n_codes)
+            for name, j in positions.items()
+        }
+        self._labels = np.asarray(segmenter.predict(rows))
+        order = np.random.default_rng(subject.seed).permutation(len(rows))
+        self._known, self._asked = order[: (len(rows) + 1) // 2], order[len(rows) // 2 :]
+
+    def agreement(self, names: Sequence[str]) -> float:
+        """Return the share of the people asked who are placed the same from some columns alone."""
+        return float(self.same(names).mean())
+
+    def least_missed(self, names: Sequence[str]) -> list[tuple[float, str]]:
+        """Return the agreement without each column, and the column; the one that is missed least first."""
+        ways = [(self.agreement([name for name in names if name != one]), one) for one in names]
+        return sorted(ways, key=lambda way: -way[0])
+
+    @property
+    def asked(self) -> NDArray[np.int32]:
+        """The segments of the people asked."""
+        return self._labels[self._asked]
+
+    def same(self, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Return for each of the people asked whether they are placed the same from some columns alone."""
+        values = np.hstack([self._columns[name] for name in names])
+        tree = DecisionTreeClassifier(max_leaf_nodes=_MAX_LEAVES, min_samples_leaf=2, random_state=0)
+        tree.fit(values[self._known], self._labels[self._known])
+        return np.asarray(tree.predict(values[self._asked]) == self.asked)
+
+
+def _readable(codes: NDArray[np.uint8], *, ordered: bool, n_codes: int) -> NDArray[np.float32]:
+    """Return codes as numbers that a tree can cut: ordered ones as they are, categories one by one."""
+    missing = (codes == MISSING)[:, None]
+    if ordered:
+        return np.hstack([codes[:, None], missing]).astype(np.float32)
+    return np.hstack([codes[:, None] == np.arange(n_codes), missing]).astype(np.float32)

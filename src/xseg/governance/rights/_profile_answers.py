@@ -1,13 +1,103 @@
-"""Telling those who received a segment that it no longer holds."""
+"""What a person gets back for what they ask."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from xseg.governance.rights._standing import Told
+from xseg.cards import AnyCard
+from xseg.exceptions import SignalError
+from xseg.governance.consent import read_gpc, read_gpp
+from xseg.governance.rights._action_log import Because, Told, Why
 
-__all__ = ["Notice", "Send", "due", "sent"]
+__all__ = ["Answer", "Effect", "Heard", "Notice", "Place", "Send", "due", "read_signals", "sent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody is: in a segment or in none, and what it follows from."""
+
+    segment: str | None
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an action changed, measured by asking before and after.
+
+    Attributes
+    ----------
+    before, after : str or None
+        The segment; None where the person is in none.
+    why : Why
+        What the person's segment now follows from.
+    changed : bool
+        Whether the segment, or what it follows from, is another.
+    because : Because or None
+        Where the segment did not change and that needs saying, why not.
+    """
+
+    before: str | None
+    after: str | None
+    why: Why
+    changed: bool
+    because: Because | None = None
+
+    def told(self) -> dict[str, Any]:
+        """Return what a receipt says of it, where the segments themselves stand apart."""
+        because = None if self.because is None else str(self.because)
+        return {"why": str(self.why), "changed": self.changed, "because": because}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person gets back.
+
+    Attributes
+    ----------
+    card : AnyCard
+        The new card, which says what became of what was asked: a `Card` where the model places the person, otherwise a
+        `DecidedCard`.
+    receipt : dict
+        What was asked, when, its effect, and who else was told, as JSON-LD; it stands in the log under its hash.
+    effect : Effect
+        What it changed.
+    """
+
+    card: AnyCard
+    receipt: dict[str, Any]
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a browser said, and what of it was not understood."""
+
+    scope: frozenset[str]
+    limits_sensitive: bool = False
+    problems: tuple[str, ...] = ()
+    unread: tuple[int, ...] = ()
+
+
+def read_signals(sec_gpc: str | None, gpp: str | None) -> Heard:
+    """Read a header ``Sec-GPC`` and a GPP string; an error in the string counts only where the header denies nothing.
+
+    Raises
+    ------
+    SignalError
+        Nothing in the string can be understood, and the header does not opt out.
+    """
+    scope = read_gpc(sec_gpc)
+    if gpp is None:
+        return Heard(scope)
+    try:
+        said = read_gpp(gpp)
+    except SignalError as error:
+        if not scope:
+            raise
+        return Heard(scope, problems=(str(error),))
+    return Heard(scope | said.denied, said.limits_sensitive, said.problems, said.unread)
+
 
 _NOBODY: Final = "nobody sends notices here; tell them"
 _STOPPED: Final = object()

@@ -1,17 +1,19 @@
 """From people to touchpoints."""
 
+import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, overload
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 from unicodedata import normalize
 
 from xseg.cards import make_cards
 from xseg.exceptions import TouchpointError
 from xseg.export import State, require_state
 from xseg.governance.personas import NOT_KNOWN
-from xseg.governance.routing._allocation import allocate
-from xseg.governance.routing._arguments import (
+from xseg.governance.routing._touchpoints import (
+    Touchpoint,
     checked_touchpoints,
     number_rows,
     read_answers,
@@ -19,8 +21,6 @@ from xseg.governance.routing._arguments import (
     read_day,
     read_ids,
 )
-from xseg.governance.routing._needs import Need, Person, Stance, need_of
-from xseg.governance.routing._places import Touchpoint
 from xseg.policy import Policy
 from xseg.policy._problems import did_you_mean
 from xseg.segmenters import fold
@@ -28,7 +28,126 @@ from xseg.segmenters import fold
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Route", "Routes", "route"]
+__all__ = [
+    "NO_ROOM",
+    "NO_TOUCHPOINT",
+    "REASONS",
+    "TOO_OFTEN",
+    "Need",
+    "Person",
+    "Route",
+    "Routes",
+    "allocate",
+    "need_of",
+    "reaches",
+    "route",
+]
+
+Stance: TypeAlias = Literal["open", "guarded", "unknown"]
+
+
+class Need(IntEnum):
+    """Who may meet a person; whatever meets a need meets the smaller ones."""
+
+    ANY = 0
+    HUMAN = 1
+    CERTIFIED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is known of a person; None is not known, and counts against automation.
+
+    `stance` is what their segment says of them: open to programs, guarded against them, or nothing.
+    """
+
+    stance: Stance
+    permitted: bool | None
+    close: bool | None
+    contested: bool | None
+    disagrees: bool | None
+    sensitive: bool | None
+
+
+# Each reason in the order in which it is told.
+REASONS: Final = {
+    "persona": "their segment has doubts about AI or avoids it",
+    "persona not known": "their segment does not say how they take to AI",
+    "no permission": "they have not said yes to being helped by a program",
+    "close call": "a small difference would put them into another segment",
+    "contested": "they contest their segment",
+    "stand-in disagrees": "the rules stand in for another method, which does not say the same, or was not asked",
+    "sensitive": "the model uses what is sensitive, or of which that is not stated",
+}
+
+
+def need_of(person: Person) -> tuple[Need, tuple[str, ...]]:
+    """Return who may meet a person, and why."""
+    holds = {
+        "persona": person.stance == "guarded",
+        "persona not known": person.stance not in {"open", "guarded"},
+        "no permission": person.permitted is not True,
+        "close call": person.close is not False,
+        "contested": person.contested is not False,
+        "stand-in disagrees": person.disagrees is not False,
+        "sensitive": person.sensitive is not False,
+    }
+    reasons = tuple(reason for reason in REASONS if holds[reason])
+    if holds["persona"] or (holds["persona not known"] and holds["no permission"]):
+        return Need.CERTIFIED, reasons
+    return (Need.HUMAN if reasons else Need.ANY), reasons
+
+
+def reaches(need: Need, touchpoint: Touchpoint, day: date) -> bool:
+    """Return whether a touchpoint will do."""
+    if need == Need.ANY:
+        return True
+    if touchpoint.automated is not False:
+        return False
+    return need == Need.HUMAN or (touchpoint.certified is not None and touchpoint.certified.holds(day))
+
+
+TOO_OFTEN = "met often enough"
+NO_TOUCHPOINT = "no touchpoint will do"
+NO_ROOM = "no room left"
+
+
+def allocate(
+    needs: Sequence[Need],
+    ids: Sequence[str],
+    rested: Sequence[bool],
+    touchpoints: Sequence[Touchpoint],
+    day: date,
+    draw: str,
+) -> list[int | str]:
+    """Return each person the first touchpoint that will do and has room, or why there is none.
+
+    Those who need most choose first, and among equals a hash of their ids decides: as what serves a greater need
+    serves a smaller one too, as many people get one as possible.
+    """
+    room = [touchpoint.capacity for touchpoint in touchpoints]
+    fitting = {
+        need: [place for place, touchpoint in enumerate(touchpoints) if reaches(need, touchpoint, day)] for need in Need
+    }
+    order = sorted(range(len(ids)), key=lambda row: (-needs[row], _lot(draw, ids[row])))
+    given: list[int | str] = [TOO_OFTEN] * len(ids)
+    for row in order:
+        if not rested[row]:
+            continue
+        places = fitting[needs[row]]
+        place = next((place for place in places if room[place] != 0), None)
+        if place is None:
+            given[row] = NO_ROOM if places else NO_TOUCHPOINT
+            continue
+        given[row] = place
+        left = room[place]
+        room[place] = None if left is None else left - 1
+    return given
+
+
+def _lot(draw: str, name: str) -> bytes:
+    return hashlib.sha256(f"{len(draw)}|{draw}|{name}".encode()).digest()
+
 
 _OPEN = ("Enthusiasts", "AI-Assisted Shoppers")
 _GUARDED = ("Skeptics", "Avoiders")

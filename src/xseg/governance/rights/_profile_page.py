@@ -2,7 +2,10 @@
 
 import hmac
 import secrets
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
+from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,11 +15,10 @@ from xseg.cards import card_article
 from xseg.cards._standing_words import answer_words
 from xseg.core.schema import Kind
 from xseg.exceptions import ParameterError, XsegError
-from xseg.governance.rights._answers import Answer
-from xseg.governance.rights._cases import Case
-from xseg.governance.rights._limits import RequestLimit
+from xseg.governance.rights._action_log import Why
+from xseg.governance.rights._person_record import Case
 from xseg.governance.rights._profile import Profile
-from xseg.governance.rights._standing import Why
+from xseg.governance.rights._profile_answers import Answer
 from xseg.ink import Language, Quantity, environment, language_of, one_line
 
 if TYPE_CHECKING:
@@ -24,7 +26,42 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["entry_link", "profile_app"]
+__all__ = ["RequestLimit", "entry_link", "profile_app"]
+
+_MINUTE: Final = 60.0
+_MAX_PEOPLE: Final = 10_000
+
+
+class RequestLimit:
+    """Counts of requests of the last minute, by person; nothing of it is kept longer or written anywhere.
+
+    Parameters
+    ----------
+    most : int
+        How many requests a person has in a minute.
+    clock : callable, optional
+        Gives seconds that only grow.
+    """
+
+    def __init__(self, most: int, clock: Callable[[], float] = monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._lock = Lock()
+        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def allows(self, subject: str) -> bool:
+        """Count a request, and return whether it is within the limit."""
+        with self._lock:
+            now = self._clock()
+            times = self._times.setdefault(subject, deque(maxlen=self._most))
+            self._times.move_to_end(subject)
+            if len(self._times) > _MAX_PEOPLE:
+                self._times.popitem(last=False)
+            if len(times) == self._most and now - times[0] < _MINUTE:
+                return False
+            times.append(now)
+            return True
+
 
 _HOUR: Final = 3600
 _LARGEST_FORM: Final = 20_000

@@ -14,13 +14,9 @@ from xseg.export import fingerprint
 from xseg.governance.consent import ConsentState, Entry, Identities, Ledger, receipt
 from xseg.governance.consent._consents import Consents
 from xseg.governance.consent._entries import read_identifiers, read_text
-from xseg.governance.rights._answers import Answer, Effect, Place
-from xseg.governance.rights._corrections import with_own_words
-from xseg.governance.rights._held import Held
-from xseg.governance.rights._log import INTENT, ActionLog
-from xseg.governance.rights._notices import Notice, Send, due, sent
-from xseg.governance.rights._spoken import Spoken, spoken_of
-from xseg.governance.rights._standing import Because, Standing, Told, Why
+from xseg.governance.rights._action_log import INTENT, ActionLog, Because, Spoken, Standing, Told, Why, spoken_of
+from xseg.governance.rights._person_record import Held, with_own_words
+from xseg.governance.rights._profile_answers import Answer, Effect, Notice, Place, Send, due, sent
 from xseg.policy import RIGHTS, Policy, is_marketing
 from xseg.segmenters import check_segmenter, segmenter_of
 

@@ -1,0 +1,378 @@
+"""What people asked for and what was done, in a log that cannot be changed unseen."""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.exceptions import LedgerError
+from xseg.governance.append_only import SealedLines
+from xseg.governance.consent import ConsentState
+from xseg.governance.rights._person_record import is_json
+
+__all__ = ["INTENT", "ActionLog", "Because", "Spoken", "Standing", "Told", "Why", "replayed", "spoken_of"]
+
+Told: TypeAlias = Mapping[str, Any]
+
+
+class Why(StrEnum):
+    """Why somebody is in the segment they are in, or in none."""
+
+    MODEL = "model"
+    CHOSEN = "chosen"
+    NO_CONSENT = "no_consent"
+    OBJECTED = "objected"
+    RESTRICTED = "restricted"
+    NOT_PROFILED = "not_profiled"
+    ERASED = "erased"
+    UNKNOWN = "unknown"
+
+
+class Because(StrEnum):
+    """Why an action changed nothing; the keys of the messages that say so."""
+
+    UNUSED = "unused"
+    FITS = "fits"
+    PENDING = "pending"
+    ALREADY = "already"
+    LINKED = "linked"
+    STANDS = "stands"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a person said, besides the ledger.
+
+    Attributes
+    ----------
+    corrections : dict of str to object
+        Values that the person corrected.
+    pending : dict of int to tuple of str and object
+        Corrections that wait for a human, by the number of their case: the feature and the value.
+    chosen : str or None
+        The segment that the person chose.
+    objections : frozenset of int
+        Their objections to the use that were not refused or withdrawn, by number: each of them keeps the person out.
+    marketing_objections : frozenset of int
+        Their objections to marketing that they have not withdrawn, likewise.
+    decided : frozenset of int
+        The cases that a human has decided; a second decision of the same case counts for nothing.
+    restricted, not_profiled, erased : bool
+        What the person asked for.
+    """
+
+    corrections: Mapping[str, Any] = field(default_factory=dict)
+    pending: Mapping[int, tuple[str, Any]] = field(default_factory=dict)
+    chosen: str | None = None
+    objections: frozenset[int] = frozenset()
+    marketing_objections: frozenset[int] = frozenset()
+    decided: frozenset[int] = frozenset()
+    restricted: bool = False
+    not_profiled: bool = False
+    erased: bool = False
+
+    def blocked(self) -> Why | None:
+        """Return what keeps the person out of every segment, the strongest first; None if nothing does."""
+        for asked, why in (
+            (self.erased, Why.ERASED),
+            (bool(self.objections or self.marketing_objections), Why.OBJECTED),
+            (self.restricted, Why.RESTRICTED),
+            (self.not_profiled, Why.NOT_PROFILED),
+        ):
+            if asked:
+                return why
+        return None
+
+    def after(self, told: Told) -> "Standing":
+        """Return the standing after something was said."""
+        follows = _FOLLOWS.get(told["action"])
+        return self if follows is None else follows(self, told)
+
+
+def replayed(receipts: Iterable[Told], purpose: str) -> Standing:
+    """Return where a person stands with a purpose, after all that a log has of them.
+
+    What is erased is erased for every purpose.
+    """
+    standing = Standing()
+    for told in receipts:
+        if told["action"] == "erase" or told.get("dpv:hasPurpose") == purpose:
+            standing = standing.after(told)
+    return standing
+
+
+_Follows = Callable[[Standing, Told], Standing]
+
+
+def _set(**changes: Any) -> _Follows:
+    return lambda standing, _told: replace(standing, **changes)
+
+
+def _private(told: Told) -> Mapping[str, Any]:
+    private: Mapping[str, Any] = told.get("private", {})
+    return private
+
+
+def _corrected(standing: Standing, told: Told) -> Standing:
+    # A log of an earlier version may hold a value that is none, such as Infinity: the one before it goes on being used.
+    if "value" not in _private(told) or not is_json(_private(told)["value"]):
+        return standing
+    feature, value = told["details"]["feature"], _private(told)["value"]
+    # The last word about a feature counts, so that an older one no longer waits.
+    pending = {number: one for number, one in standing.pending.items() if one[0] != feature}
+    if told["details"].get("pending"):
+        return replace(standing, pending={**pending, told["number"]: (feature, value)})
+    return replace(standing, corrections={**standing.corrections, feature: value}, pending=pending)
+
+
+def _chosen(standing: Standing, told: Told) -> Standing:
+    return replace(standing, chosen=_private(told).get("segment"))
+
+
+def _objected(standing: Standing, told: Told) -> Standing:
+    return replace(standing, objections=standing.objections | {told["number"]})
+
+
+def _objected_to_marketing(standing: Standing, told: Told) -> Standing:
+    return replace(standing, marketing_objections=standing.marketing_objections | {told["number"]})
+
+
+def _decided(standing: Standing, told: Told) -> Standing:
+    case, upheld = told["details"]["case"], told["details"]["upheld"]
+    if case in standing.decided:
+        return standing
+    pending = dict(standing.pending)
+    confirmed = pending.pop(case, None)
+    corrections = dict(standing.corrections)
+    if confirmed is not None and upheld is True:
+        corrections[confirmed[0]] = confirmed[1]
+    return replace(
+        standing,
+        corrections=corrections,
+        pending=pending,
+        chosen=_private(told).get("segment") or standing.chosen,
+        objections=standing.objections - ({case} if upheld is False else frozenset()),
+        decided=standing.decided | {case},
+    )
+
+
+# What follows from each action, besides what the ledger holds.
+_FOLLOWS: Final[Mapping[str, _Follows]] = {
+    "correct": _corrected,
+    "choose": _chosen,
+    "decide": _decided,
+    "object": _objected,
+    "object_marketing": _objected_to_marketing,
+    "restrict": _set(restricted=True),
+    "leave": _set(not_profiled=True),
+    # Each of these ends one kind of no, and no other.
+    "lift": _set(restricted=False),
+    "withdraw_objection": _set(objections=frozenset()),
+    "withdraw_marketing_objection": _set(marketing_objections=frozenset()),
+    "rejoin": _set(not_profiled=False),
+    "erase": lambda standing, _told: Standing(erased=True, decided=standing.decided),
+}
+
+
+# The action of the line that is written before anything is done.
+INTENT: Final = "intent"
+
+
+class ActionLog(SealedLines):
+    """Receipts in the order they were given, each with a hash over itself and the one before it.
+
+    It is where a profile remembers what people said: give it a file, and nothing is forgotten when a process ends.
+    What is personal in a receipt (a corrected value, a person's own words) stands beside it under a salted digest, and
+    is removed by `forget`; the chain goes on holding.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        The file, JSON Lines; each receipt is on the disk before `append` returns, and what other processes write to it
+        is seen. Without a file the log lives in memory.
+
+    Raises
+    ------
+    LedgerError
+        The file cannot be read, or is not what was written.
+
+    Examples
+    --------
+    >>> from xseg.governance.rights import ActionLog
+    >>> log = ActionLog()
+    >>> first = log.append({"action": "object", "subject": "ann"}, private={"reason": "too many offers"})
+    >>> log.forget(lambda receipt: receipt["subject"] == "ann")
+    1
+    >>> log.verify(), [line.get("action", "forgotten") for line in log]
+    (None, ['object', 'forgotten'])
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self._by_subject: dict[str, list[int]] = defaultdict(list)
+        super().__init__(path)
+
+    def __sklearn_clone__(self) -> "ActionLog":
+        """Return itself: clones of an estimator go on asking the one log that is kept."""
+        return self
+
+    def about(self, subject: str) -> list[Mapping[str, Any]]:
+        """Return the receipts of one person, the oldest first.
+
+        What was decided, and could not be carried out to the end, is there too, with ``"unfinished": True``: it
+        counts from the moment at which it was written down.
+        """
+        with self._lock:
+            lines = self._caught_up()
+            return _receipts(deepcopy([lines[number] for number in self._by_subject.get(subject, ())]))
+
+    def unfinished(self, subject: str) -> list[Mapping[str, Any]]:
+        """Return the receipts of what one person decided and what could not be carried out to the end."""
+        return [told for told in self.about(subject) if told.get("unfinished")]
+
+    def standing(self, subject: str, purpose: str) -> Standing:
+        """Return where one person stands with a purpose, besides the ledger."""
+        return replayed(self.about(subject), purpose)
+
+    def barred(self, subjects: Iterable[str], purpose: str) -> NDArray[np.bool_]:
+        """Return who asked to be in no segment for a purpose.
+
+        Parameters
+        ----------
+        subjects : iterable of str of length n
+            Whom to ask about.
+        purpose : str
+            What for.
+
+        Returns
+        -------
+        ndarray of bool of shape (n,)
+            True for those who objected, had their data set aside or erased, or stay out, and for those of whom a no
+            was written down here that perhaps did not reach the ledger (see `Profile.settle`).
+        """
+        self._caught_up()
+        return np.array(
+            [name in self._by_subject and self._is_barred(name, purpose) for name in map(str, subjects)], dtype=bool
+        )
+
+    def _is_barred(self, subject: str, purpose: str) -> bool:
+        receipts = self.about(subject)
+        unheard = any(
+            what_for == purpose
+            for told in receipts
+            if told.get("unfinished")
+            for what_for, *_ in told["details"].get("said", ())
+        )
+        return unheard or replayed(receipts, purpose).blocked() is not None
+
+    def ground(self, subject: str, purpose: str) -> str | None:
+        """Return what keeps somebody out of every segment for a purpose, if they asked for it."""
+        blocked = self.standing(subject, purpose).blocked()
+        return None if blocked is None else blocked.value
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, head: str | None = None) -> "ActionLog":
+        """Open a log that is there, and check it.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+        head : str, optional
+            What `head` was when the log was last seen; without it a log that was cut short is not found.
+
+        Raises
+        ------
+        LedgerError
+            It is not there, cannot be read, or was changed.
+        """
+        if not Path(path).is_file():
+            message = f"there is no log {path}"
+            raise LedgerError(message)
+        log = cls(path)
+        log.verify(head)
+        return log
+
+    def _take(self, lines: list[dict[str, Any]]) -> None:
+        if not self._lines:
+            self._by_subject.clear()
+        for number, line in enumerate(lines, len(self._lines)):
+            if "subject" in line:
+                self._by_subject[str(line["subject"])].append(number)
+        super()._take(lines)
+
+
+def _receipts(lines: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return receipts: of each action the line that says how it ended, or if there is none, the line that began it."""
+    ended = {line.get("details", {}).get("intent") for line in lines}
+    return [
+        line if line.get("action") != INTENT else line | line["details"]["action"] | {"unfinished": True}
+        for line in lines
+        if line.get("action") != INTENT or line["number"] not in ended
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """The last that was said about something."""
+
+    number: int
+    denies: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """The last words of one person.
+
+    Attributes
+    ----------
+    words : dict
+        The last word about each purpose, and each feature of it.
+    marketing : dict of str to _Word
+        The last no to marketing as a whole, by the action that said it; each holds for purposes that are declared
+        later too.
+    """
+
+    words: dict[tuple[str, str | None], _Word]
+    marketing: dict[str, _Word]
+
+    def denied(self, purpose: str, *, marketing: bool) -> datetime | None:
+        """Return when a purpose was denied, if that is the last word about it."""
+        own = self.words.get((purpose, None))
+        blanket = max(self.marketing.values(), key=lambda word: word.number, default=None) if marketing else None
+        if blanket is not None and (own is None or own.number < blanket.number):
+            return blanket.at
+        return own.at if own is not None and own.denies else None
+
+    def withheld(self, purpose: str) -> dict[str, datetime]:
+        """Return the features that are withheld from a purpose, and since when."""
+        return {
+            feature: word.at
+            for (what_for, feature), word in self.words.items()
+            if what_for == purpose and feature is not None and word.denies
+        }
+
+
+def spoken_of(receipts: Iterable[Told]) -> Spoken:
+    """Collect the last statements in a person's receipts."""
+    words: dict[tuple[str, str | None], _Word] = {}
+    marketing: dict[str, _Word] = {}
+    for told in receipts:
+        details = told["details"]
+        for purpose, state, feature, at in details.get("said", ()):
+            denies = ConsentState(state).denies
+            words[purpose, feature] = _Word(told["number"], denies, datetime.fromisoformat(at))
+        if details.get("marketing"):
+            said_at = datetime.fromisoformat(details.get("at", told["dct:created"]))
+            marketing[told["action"]] = _Word(told["number"], denies=True, at=said_at)
+        if told["action"] == "withdraw_marketing_objection":
+            marketing.pop("object_marketing", None)
+    return Spoken(words, marketing)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 import xseg
 from xseg.cli import app
 from xseg.exceptions import ApprovalError, ReviewFileError
-from xseg.export._approval import remember
+from xseg.export._sign_offs import remember
 
 NOW = datetime.now(UTC)
 POLICY = xseg.customers_policy()

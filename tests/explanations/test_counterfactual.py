@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 import xseg
 from conftest import mixed_table
 from xseg.exceptions import FeatureNamesError, NotFittedError, ParameterError, UnsupportedModelError
-from xseg.explanations._moves import spread
+from xseg.explanations._change_costs import spread
 
 NUMBERS = ["orders", "spend", "balance"]
 RESOLUTION = 1e-3

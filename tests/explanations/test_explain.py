@@ -19,7 +19,7 @@ import xseg
 from conftest import mixed_table
 from xseg.core.tables import read_table
 from xseg.exceptions import FeatureNamesError, NotFittedError, ParameterError, UnsupportedModelError
-from xseg.explanations._boxes import BoxExplainer
+from xseg.explanations._box_shapley import BoxExplainer
 
 
 def brute_force(model, row, background, weights=None):

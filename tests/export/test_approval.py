@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 import xseg
 from xseg.exceptions import ApprovalError, DataError, ModelFileError, NotFittedError
 from xseg.export import fingerprint
-from xseg.export._approval import record, remember, sign
+from xseg.export._sign_offs import record, remember, sign
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = NOW.date()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import xseg
 from xseg.exceptions import ModelFileError, NotFittedError, UnsupportedModelError
 from xseg.export import fingerprint
-from xseg.export._model import _digest
+from xseg.export._model_file import _digest
 
 
 @pytest.fixture

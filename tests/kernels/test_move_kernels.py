@@ -12,7 +12,7 @@ from xseg._kernels.margins import most_lead, value_alone, wins, write_parts
 from xseg._kernels.moves import explain_changes, nearest_boxes
 from xseg._kernels.rounding import snap
 from xseg._kernels.simplex import HOPELESS, SOLVED, cheapest_lift, cheapest_mix
-from xseg.explanations._boxes import shapley_weights
+from xseg.explanations._box_shapley import shapley_weights
 
 EXACTLY = 1e-7
 

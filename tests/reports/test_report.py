@@ -8,7 +8,7 @@ import pytest
 
 import xseg
 from xseg.exceptions import NotFittedError, PolicyError
-from xseg.export._approval import remember
+from xseg.export._sign_offs import remember
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from xseg.core.schema import Kind
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError
 from xseg.explanations import changed_rows
-from xseg.export._approval import signed, states_on
+from xseg.export._sign_offs import signed, states_on
 from xseg.governance.consent import Identities, Ledger
 from xseg.governance.consent._tables import rows_of
 from xseg.policy import Policy

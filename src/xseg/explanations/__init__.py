@@ -2,17 +2,15 @@
 
 from xseg.explanations._agnostic import explain_agnostic
 from xseg.explanations._change import Change, change
-from xseg.explanations._changed import FeatureChange, changed_rows
-from xseg.explanations._comprehensiveness import comprehensiveness
+from xseg.explanations._change_costs import Obstacle
+from xseg.explanations._changed_rows import FeatureChange, changed_rows
 from xseg.explanations._contrast import Contrast, contrast
-from xseg.explanations._counterfactual import Counterfactuals, Recourse, counterfactual
+from xseg.explanations._counterfactual import Counterfactuals, Recourse, Way, WayFinder, counterfactual
 from xseg.explanations._explain import explain
+from xseg.explanations._explain_one import RowExplanation, comprehensiveness, explain_row, own_contributions
 from xseg.explanations._explained import NO_RIVAL, Explained
-from xseg.explanations._moves import Obstacle
-from xseg.explanations._portable import Freedom, PortableModel, portable_model
-from xseg.explanations._row import RowExplanation, explain_row, own_contributions
+from xseg.explanations._portable_model import Freedom, PortableModel, portable_model
 from xseg.explanations._scorer import ScoredReason, ScoredRow, Scorer
-from xseg.explanations._ways import Way, WayFinder
 
 __all__ = [
     "NO_RIVAL",

@@ -13,10 +13,10 @@ from xseg.core.conditions import Condition, condition_of
 from xseg.core.schema import suggestion
 from xseg.core.tables import Table, raw_values, read_table
 from xseg.exceptions import ParameterError
-from xseg.explanations._box_moves import BoxMoves
+from xseg.explanations._change_costs import Moves, values_of
 from xseg.explanations._explain import explainer_of, rows_for
 from xseg.explanations._explained import NO_RIVAL
-from xseg.explanations._moves import Moves, values_of
+from xseg.explanations._nearest_changes import BoxMoves
 from xseg.segmenters._pipelines.route import route_of
 
 if TYPE_CHECKING:

@@ -15,11 +15,10 @@ from xseg.core.schema import suggestion
 from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Table, raw_values, read_table
 from xseg.exceptions import ParameterError, UnsupportedModelError
-from xseg.explanations._additive import AdditiveExplainer, population_of
-from xseg.explanations._agnostic import explain_agnostic
-from xseg.explanations._boxes import BoxExplainer, population_explainer
+from xseg.explanations._additive_shapley import AdditiveExplainer, population_of
+from xseg.explanations._agnostic import explain_agnostic, method_of
+from xseg.explanations._box_shapley import BoxExplainer, population_explainer
 from xseg.explanations._explained import Explainer
-from xseg.explanations._outputs import method_of
 from xseg.segmenters._pipelines.route import Route, is_segmenter, route_of
 
 if TYPE_CHECKING:

@@ -1,5 +1,7 @@
 """What every explainer gives for one segment a row."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,7 +10,7 @@ from numpy.typing import NDArray
 
 from xseg.core.tables import Table
 
-__all__ = ["NO_RIVAL", "Explained", "Explainer"]
+__all__ = ["NO_RIVAL", "Explained", "Explainer", "in_chunks"]
 
 NO_RIVAL = -1
 
@@ -55,3 +57,18 @@ class Explainer(Protocol):
     ) -> Explained:
         """Explain one segment less another for each row."""
         ...
+
+
+CHUNK_ROWS = 4_096
+
+
+def in_chunks(work: Callable[[slice], None], n_rows: int, n_workers: int) -> None:
+    """Call `work` for slices that together cover the rows; each writes to places of its own."""
+    chunks = [slice(start, min(start + CHUNK_ROWS, n_rows)) for start in range(0, n_rows, CHUNK_ROWS)]
+    if n_workers == 1 or len(chunks) < 2:
+        for rows in chunks:
+            work(rows)
+        return
+    with ThreadPoolExecutor(n_workers) as pool:
+        for _ in pool.map(work, chunks):
+            pass

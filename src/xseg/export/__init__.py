@@ -1,8 +1,8 @@
 """What other machines read: saved models, and who signed for them."""
 
-from xseg.export._approval import Approval, SignOff, State
-from xseg.export._basis import ReviewRecord, read_review
-from xseg.export._model import approval_of, approve, fingerprint, load, require_state, save
+from xseg.export._model_file import approval_of, approve, fingerprint, load, require_state, save
+from xseg.export._review_basis import ReviewRecord, read_review
+from xseg.export._sign_offs import Approval, SignOff, State
 
 __all__ = [
     "Approval",

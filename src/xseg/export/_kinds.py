@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from xseg.export import _additive, _outcomes, _rules, _surrogates, _trees
-from xseg.export._document import ModelDocument
+from xseg.export import _additive_document, _box_documents
+from xseg.export._model_document import ModelDocument
 from xseg.segmenters import (
     MixtureSegmenter,
     OutcomeSegmenter,
@@ -43,13 +43,41 @@ class SavedKind:
 KINDS = {
     kind.segmenter.__name__: kind
     for kind in (
-        SavedKind(MixtureSegmenter, _additive.MixtureDocument, _additive.describe_mixture, _additive.build_mixture),
         SavedKind(
-            PrototypeSegmenter, _additive.PrototypeDocument, _additive.describe_prototypes, _additive.build_prototypes
+            MixtureSegmenter,
+            _additive_document.MixtureDocument,
+            _additive_document.describe_mixture,
+            _additive_document.build_mixture,
         ),
-        SavedKind(OutcomeSegmenter, _outcomes.OutcomeDocument, _outcomes.describe, _outcomes.build),
-        SavedKind(TreeSegmenter, _trees.TreeDocument, _trees.describe, _trees.build),
-        SavedKind(RuleSegmenter, _rules.RuleDocument, _rules.describe, _rules.build),
-        SavedKind(SurrogateSegmenter, _surrogates.SurrogateDocument, _surrogates.describe, _surrogates.build),
+        SavedKind(
+            PrototypeSegmenter,
+            _additive_document.PrototypeDocument,
+            _additive_document.describe_prototypes,
+            _additive_document.build_prototypes,
+        ),
+        SavedKind(
+            OutcomeSegmenter,
+            _box_documents.OutcomeDocument,
+            _box_documents.describe_outcome_segmenter,
+            _box_documents.build_outcome_segmenter,
+        ),
+        SavedKind(
+            TreeSegmenter,
+            _box_documents.TreeDocument,
+            _box_documents.describe_tree_segmenter,
+            _box_documents.build_tree_segmenter,
+        ),
+        SavedKind(
+            RuleSegmenter,
+            _box_documents.RuleDocument,
+            _box_documents.describe_rule_segmenter,
+            _box_documents.build_rule_segmenter,
+        ),
+        SavedKind(
+            SurrogateSegmenter,
+            _box_documents.SurrogateDocument,
+            _box_documents.describe_surrogate_segmenter,
+            _box_documents.build_surrogate_segmenter,
+        ),
     )
 }

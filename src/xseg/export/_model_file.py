@@ -14,7 +14,10 @@ from xseg import __version__
 from xseg._files import write_whole
 from xseg.core.guards import check_allowed
 from xseg.exceptions import ApprovalError, ModelFileError, UnsupportedModelError
-from xseg.export._approval import (
+from xseg.export._kinds import KINDS, SavedKind
+from xseg.export._model_document import FORMAT, VERSION, plain
+from xseg.export._review_basis import basis_of, check_basis
+from xseg.export._sign_offs import (
     Approval,
     SignOff,
     State,
@@ -26,10 +29,6 @@ from xseg.export._approval import (
     sign,
     signed,
 )
-from xseg.export._basis import basis_of, check_basis
-from xseg.export._document import FORMAT, VERSION
-from xseg.export._kinds import KINDS, SavedKind
-from xseg.export._parameters import plain
 from xseg.segmenters import fold
 
 __all__ = ["approval_of", "approve", "fingerprint", "load", "require_state", "save"]

@@ -20,8 +20,8 @@ from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING, FeatureBins
 from xseg.core.boxes import BoxModel
 from xseg.exceptions import UnsupportedModelError
-from xseg.explanations._additive import AdditiveExplainer
-from xseg.explanations._boxes import BoxExplainer, population_explainer, shapley_weights
+from xseg.explanations._additive_shapley import AdditiveExplainer
+from xseg.explanations._box_shapley import BoxExplainer, population_explainer, shapley_weights
 from xseg.segmenters import check_segmenter
 
 __all__ = ["Freedom", "PortableModel", "Value", "portable_model"]

@@ -15,8 +15,7 @@ from xseg._kernels.boxes import explain_segments, explain_targets, shapley_table
 from xseg._kernels.moves import explain_changes
 from xseg.core.boxes import BoxModel, Patterns, Tests
 from xseg.core.tables import Table
-from xseg.explanations._chunks import in_chunks
-from xseg.explanations._explained import NO_RIVAL, Explained
+from xseg.explanations._explained import NO_RIVAL, Explained, in_chunks
 
 __all__ = ["BoxExplainer", "population_explainer", "shapley_weights"]
 

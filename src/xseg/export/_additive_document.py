@@ -10,10 +10,23 @@ from xseg._kernels.additive import N_CURVE_LINES
 from xseg.core.additive import AdditiveModel, Population, Scores
 from xseg.core.bins import N_CODES, Bins
 from xseg.core.embedding import Coding, Embedding
-from xseg.export._columns import ColumnDocument, build_bins, build_counted, describe_bins, describe_counts
-from xseg.export._document import Count, Finite, ModelDocument, StrictDocument, check
-from xseg.export._parameters import configured
-from xseg.export._space import CoordinateDocument, LookupDocument, build_embedding, describe_embedding
+from xseg.export._model_document import (
+    ColumnDocument,
+    CoordinateDocument,
+    Count,
+    Finite,
+    LookupDocument,
+    ModelDocument,
+    StrictDocument,
+    build_bins,
+    build_counted,
+    build_embedding,
+    check,
+    configured,
+    describe_bins,
+    describe_counts,
+    describe_embedding,
+)
 from xseg.segmenters import AdditiveSegmenter, MixtureSegmenter, PrototypeSegmenter
 
 __all__ = [

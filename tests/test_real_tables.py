@@ -240,7 +240,7 @@ def test_real_models_are_reviewed_with_the_notice_their_policy_writes(shared_dat
     assert {finding.check for finding in found} <= expected
     used = {table.drop(columns=sensitive).columns[j] for j in model.model_.used_features}
     flagged = {
-        finding.where.removeprefix("features.").partition(" ")[0] for finding in found if finding.check == "proxy"
+        finding.location.removeprefix("features.").partition(" ")[0] for finding in found if finding.check == "proxy"
     }
     assert proxies & used <= flagged
 

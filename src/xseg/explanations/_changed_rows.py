@@ -130,7 +130,7 @@ def changes_of(
     for j in np.flatnonzero(moved.any(axis=0)).tolist():
         rows = np.flatnonzero(moved[:, j])
         name = bins[j].feature.name
-        old, new = _before(table.columns[j], rows, bins[j]), _told(bins[j], after[rows, j])
+        old, new = _before(table.columns[j], rows, bins[j]), _write_values(bins[j], after[rows, j])
         for i, was, becomes in zip(rows.tolist(), old, new, strict=True):
             asked = asks(i, j, bool(after[i, j] > before[i, j]))
             relation, threshold = ("=", becomes) if asked is None else (asked[0], _threshold(bins[j], *asked))
@@ -138,7 +138,7 @@ def changes_of(
     return tuple(map(tuple, changes))
 
 
-def _told(bins: FeatureBins, values: NDArray[np.float64]) -> list[Any]:
+def _write_values(bins: FeatureBins, values: NDArray[np.float64]) -> list[Any]:
     """Return values as people write them."""
     if not bins.feature.kind.is_numeric:
         return [bins.categories[int(code)] for code in values]
@@ -153,12 +153,12 @@ def _told(bins: FeatureBins, values: NDArray[np.float64]) -> list[Any]:
 def _threshold(bins: FeatureBins, relation: str, value: float) -> Any:
     """Return a threshold as people write it: of whole numbers, those below 2.5 are those below 3."""
     whole = bins.feature.integral and relation in {">=", "<"}
-    return _told(bins, np.array([np.ceil(value) if whole else value]))[0]
+    return _write_values(bins, np.array([np.ceil(value) if whole else value]))[0]
 
 
 def _before(column: Column, rows: NDArray[np.int64], bins: FeatureBins) -> list[Any]:
     if column.kind.is_numeric:
-        return _told(bins, np.asarray(column.values[rows], dtype=np.float64))
+        return _write_values(bins, np.asarray(column.values[rows], dtype=np.float64))
     return [column.categories[code] for code in column.values[rows]]
 
 
@@ -205,7 +205,7 @@ def _mark(bins: FeatureBins) -> str:
 def _column(old: Any, rows: NDArray[np.int64], values: NDArray[np.float64], bins: FeatureBins) -> Any:
     import pandas as pd
 
-    new = _told(bins, values)
+    new = _write_values(bins, values)
     if bins.feature.kind.is_numeric and _is_text(old):
         read = parse_truths if bins.feature.kind is Kind.BOOLEAN else partial(parse_numbers, decimal=_mark(bins))
         old = pd.Series(read(old.astype(object).where(old.notna(), "").tolist()), index=old.index)

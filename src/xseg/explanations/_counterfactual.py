@@ -251,7 +251,7 @@ def counterfactual(
     values, own = values_of(mover.bins, table), mover.own(table)
     wanted = np.full(len(table), position, dtype=np.int64)
     answer = mover.solve(values, own, wanted, count_workers(fitted.n_jobs))
-    return _told(X, table, mover, values, own, wanted, answer, fitted.segment_names_)
+    return _build_counterfactual(X, table, mover, values, own, wanted, answer, fitted.segment_names_)
 
 
 def mover_of(segmenter: Any, moves: Moves) -> Mover:
@@ -259,7 +259,7 @@ def mover_of(segmenter: Any, moves: Moves) -> Mover:
     return _FAMILIES[type(segmenter.model_)](segmenter, moves)
 
 
-def _told(
+def _build_counterfactual(
     X: Any,
     table: Table,
     mover: Mover,

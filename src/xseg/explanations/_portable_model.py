@@ -133,7 +133,7 @@ def _cells_of(bins: FeatureBins, effects: NDArray[Any]) -> _Cells:
 
 
 class _Offered:
-    """Says which categories enough people have."""
+    """The categories that enough people have."""
 
     def __init__(self, segmenter: Any, least: float) -> None:
         self.profile = segmenter.profile_

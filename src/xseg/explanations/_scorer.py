@@ -277,7 +277,7 @@ class ScoredRow:
 
 
 class Scorer:
-    """Gives the segment of one person, and why, from a dict.
+    """Fast scorer of single rows: the segment of one person, and why, from a dict.
 
     Everything that does not depend on the person is worked out once. A call finds the person's box, looks up one line
     of a table for each box of the segment, and adds; where segments have scores, it runs what a table would run, on

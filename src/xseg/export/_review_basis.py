@@ -61,7 +61,7 @@ class ReviewRecord(BaseModel):
     digest: Digest
 
     def at_least(self, severity: str) -> tuple[FindingRecord, ...]:
-        """Return the findings that are at least this grave."""
+        """Return the findings of at least this severity."""
         least = _SEVERITIES.index(severity)
         return tuple(finding for finding in self.findings if _SEVERITIES.index(finding.severity) >= least)
 
@@ -158,7 +158,7 @@ def check_basis(basis: Basis, state: str, at: datetime, max_age_days: int) -> No
         message = f"the review does not count: {problem}"
         raise ApprovalError(message)
     if state == "approved" and basis.findings:
-        raise ApprovalError(_told(basis.findings))
+        raise ApprovalError(_list_findings(basis.findings))
 
 
 def _out_of_time(made: datetime | None, at: datetime, max_age_days: int) -> str | None:
@@ -176,7 +176,7 @@ def _out_of_time(made: datetime | None, at: datetime, max_age_days: int) -> str 
     return None
 
 
-def _told(findings: Sequence[Any]) -> str:
+def _list_findings(findings: Sequence[Any]) -> str:
     heading = "what the review found forbids an approval:"
     shown = [f"  {finding.severity}: {finding.message} [{finding.id}]" for finding in findings[:_MAX_SHOWN]]
     more = [f"  and {len(findings) - _MAX_SHOWN} more"] if len(findings) > _MAX_SHOWN else []

@@ -188,7 +188,7 @@ def check_sign_offs(
         raise ApprovalError(message)
     found = record(sign_offs, fingerprint, day).state
     if STATES.index(found) < STATES.index(require):
-        message = f"the model is {_told(found)}, and {require} is required{_why(sign_offs, day)}"
+        message = f"the model is {_name_state(found)}, and {require} is required{_why(sign_offs, day)}"
         raise ApprovalError(message)
 
 
@@ -280,7 +280,7 @@ def _is_whole(sign_off: SignOff) -> bool:
         return False
 
 
-def _told(state: State) -> str:
+def _name_state(state: State) -> str:
     return "a draft" if state == "draft" else state
 
 

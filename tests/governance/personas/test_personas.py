@@ -146,7 +146,7 @@ def test_each_card_says_what_was_worked_out_of_that_very_person():
     people = asked_first(ASKED, CLICKS, permitted={"b": np.True_})
     segmenter = persona_rules().fit(made_up()[0])
     told = {}
-    for rows, policy in people.told("your clicks"):
+    for rows, policy in people.by_scores("your clicks"):
         cards = xseg.make_cards(segmenter, people.scores.iloc[rows], policy=policy)
         told |= {people.scores.index[row]: card for row, card in zip(rows, cards, strict=True)}
     assert sorted(told) == list("abcd")

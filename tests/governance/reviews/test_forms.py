@@ -75,7 +75,7 @@ def test_sarif_has_what_the_standard_asks_for(review):
         assert finding.message in result["message"]["text"]
         [location] = result["locations"]
         assert location["physicalLocation"]["artifactLocation"]["uri"]
-        assert location["logicalLocations"][0]["fullyQualifiedName"] == finding.where
+        assert location["logicalLocations"][0]["fullyQualifiedName"] == finding.location
         assert result["partialFingerprints"] == {"xsegFinding/v1": finding.id}
     [invocation] = run["invocations"]
     assert invocation["executionSuccessful"] is True

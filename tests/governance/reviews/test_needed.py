@@ -48,7 +48,7 @@ def test_what_a_refit_says_is_needless_can_be_left_out_by_others():
     assert evidence["from_all"] >= 0.95
     gone = ["idle_0", "idle_1", "idle_2"]
     assert sorted(step["column"] for step in evidence["dropped"]) == gone
-    assert found.mend == f"fit with forbid={gone}"
+    assert found.remediation == f"fit with forbid={gone}"
     aligned = xseg.PrototypeSegmenter(3, forbid=gone, random_state=1).fit(blobs(seed=1), align_to=model)
     others = blobs(seed=2)
     assert np.mean(aligned.predict(others) == model.predict(others)) >= 0.95
@@ -65,7 +65,7 @@ def test_fewer_columns_may_imitate_segments_than_make_them():
     assert evidence["needed"] > evidence["imitated"]["needed"]
     assert f"To imitate the segments, {evidence['imitated']['needed']} would do" in found.message
     assert found.severity == "note"
-    assert not found.mend.startswith("fit")
+    assert not found.remediation.startswith("fit")
 
 
 def test_rules_that_people_wrote_are_imitated():
@@ -79,7 +79,7 @@ def test_rules_that_people_wrote_are_imitated():
     assert found.evidence["agreement"] >= 0.95
     assert found.evidence["how"] == "imitated"
     assert "cannot be made anew" in found.evidence["why_imitated"]
-    assert "SurrogateSegmenter" in found.mend
+    assert "SurrogateSegmenter" in found.remediation
 
 
 def test_a_stand_in_is_imitated():
@@ -112,7 +112,7 @@ def test_an_imitation_that_cannot_tell_from_all_says_so():
 def test_columns_that_are_all_needed_stay():
     table = blobs(n_idle=0)
     found = finding(prototypes(table), table)
-    assert (found.evidence["needed"], found.evidence["of"], found.severity, found.mend) == (2, 2, "note", "")
+    assert (found.evidence["needed"], found.evidence["of"], found.severity, found.remediation) == (2, 2, "note", "")
     assert found.message.startswith("2 of 2 columns needed: made anew without any one of them")
 
 

@@ -146,7 +146,7 @@ BROKEN = {
 def test_promises_that_are_not_kept_are_found(clean, sentence):
     notice = f"{clean.notice}<p>{sentence}</p>"
     review = xseg.review(clean.segmenter, clean.policy, notice=notice, now=NOW)
-    assert BROKEN[sentence] in {finding.where for finding in review.at_least("error")}
+    assert BROKEN[sentence] in {finding.location for finding in review.at_least("error")}
 
 
 def test_promises_about_what_is_not_so_are_kept(clean):

@@ -39,7 +39,7 @@ def promises(notice, **given):
 
 
 def broken(notice, **given):
-    return {finding.where.removeprefix("notice ") for finding in promises(notice, **given)}
+    return {finding.location.removeprefix("notice ") for finding in promises(notice, **given)}
 
 
 def test_every_kind_is_tried_in_every_language():
@@ -104,7 +104,7 @@ def test_a_kept_promise_is_no_finding(locale):
     for sentence, where in BROKEN[locale].items():
         if where == "sharing":
             review = xseg.review(segmenter, kept, notice=f"{sentence}\n", notice_locale=locale, now=NOW)
-            assert "notice sharing" not in {finding.where for finding in review.findings}
+            assert "notice sharing" not in {finding.location for finding in review.findings}
 
 
 @pytest.mark.parametrize("locale", LOCALES)
@@ -134,10 +134,10 @@ def test_a_notice_in_two_languages_is_read_in_both():
     ],
 )
 def test_a_language_that_is_not_read_is_said(notice, found):
-    [note] = [finding for finding in promises(notice) if finding.where == "notice language"]
+    [note] = [finding for finding in promises(notice) if finding.location == "notice language"]
     assert note.severity == "note"
     assert found in note.message
-    assert "notice_locale" in note.mend
+    assert "notice_locale" in note.remediation
 
 
 def test_what_was_said_holds():

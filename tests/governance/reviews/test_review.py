@@ -291,11 +291,11 @@ def test_every_drift_is_found(clean, found_in_clean, drift):
     grave = {
         finding.id: finding
         for finding in change(clean).review(with_people=needs_people, n_permutations=1_000).at_least("warning")
-        if finding.check == check and finding.where.startswith(where)
+        if finding.check == check and finding.location.startswith(where)
     }
     assert grave
     assert not grave.keys() & {finding.id for finding in found_in_clean.at_least("warning")}
-    assert all(finding.message and finding.mend for finding in grave.values())
+    assert all(finding.message and finding.remediation for finding in grave.values())
 
 
 def test_shares_are_those_of_exact_contributions(clean, found_in_clean):

@@ -201,7 +201,7 @@ class AskedFirst:
     scores: pd.DataFrame
     inferred: pd.DataFrame
 
-    def told(
+    def by_scores(
         self, worked_out_from: str, *, survey: "Survey | None" = None, base: "Policy | None" = None
     ) -> Iterator[tuple["NDArray[np.intp]", "Policy"]]:
         """Return people in groups for whom the same scores were worked out, each with the policy that says so.

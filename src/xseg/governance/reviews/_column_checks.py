@@ -69,7 +69,7 @@ class _Needed:
         return len(self.gone) > _MANY_NEEDLESS * len(self.used) and self.least[1] >= _STILL_THERE
 
     @property
-    def mend(self) -> str:
+    def remediation(self) -> str:
         if not self.gone:
             return ""
         if self.how == "refit":
@@ -126,7 +126,9 @@ def minimisation(subject: Subject) -> Iterator[Found]:
         if len(imitated.columns) < len(found.columns):
             message += f" To imitate the segments, {len(imitated.columns)} would do ({', '.join(imitated.columns)})."
     wasteful = next((one for one in (found, imitated) if one.is_wasteful), None)
-    yield Found("note" if wasteful is None else "warning", "features", message, (wasteful or found).mend, evidence)
+    yield Found(
+        "note" if wasteful is None else "warning", "features", message, (wasteful or found).remediation, evidence
+    )
 
 
 def _imitated(subject: Subject, imitation: Imitation) -> _Needed:

@@ -16,12 +16,12 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("note", "warning", "error")
 
 
 class Found(NamedTuple):
-    """What one check found: how grave, where, what, how to mend it, and the evidence."""
+    """What one check found: severity, location, message, remediation, and the evidence."""
 
     severity: Severity
-    where: str
+    location: str
     message: str
-    mend: str
+    remediation: str
     evidence: Mapping[str, Any] = {}
 
 
@@ -34,13 +34,13 @@ class Finding:
     check : str
         The key of the check.
     severity : {"note", "warning", "error"}
-        How grave it is.
-    where : str
+        Severity.
+    location : str
         A place in the policy such as ``"features.age_band"``, in the model such as ``"segment Loyal readers"``, or
         ``"notice"``.
     message : str
         What was found.
-    mend : str
+    remediation : str
         What to do; empty where there is nothing to do.
     evidence : mapping
         The numbers and names behind it, as plain data.
@@ -48,15 +48,15 @@ class Finding:
 
     check: str
     severity: Severity
-    where: str
+    location: str
     message: str
-    mend: str
+    remediation: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
         """The check and the place: the same from one review to the next."""
-        return f"{self.check}:{self.where}"
+        return f"{self.check}:{self.location}"
 
     def __str__(self) -> str:
         return f"{self.severity}: {self.message} [{self.id}]"
@@ -119,11 +119,13 @@ def _result(found: Mapping[str, Any], place: int, file: str) -> dict[str, Any]:
         "ruleId": found["check"],
         "ruleIndex": place,
         "level": found["severity"],
-        "message": _message(f"{found['message']} To mend: {found['mend']}." if found["mend"] else found["message"]),
+        "message": _message(
+            f"{found['message']} To correct it: {found['remediation']}." if found["remediation"] else found["message"]
+        ),
         "locations": [
             {
                 "physicalLocation": {"artifactLocation": {"uri": _uri(file)}},
-                "logicalLocations": [{"fullyQualifiedName": found["where"]}],
+                "logicalLocations": [{"fullyQualifiedName": found["location"]}],
             }
         ],
         "partialFingerprints": {"xsegFinding/v1": found["id"]},

@@ -123,7 +123,7 @@ class _Promise:
     """A kind of promise, where it stands in findings, and what breaks it: None, or what is so."""
 
     kind: str
-    where: str
+    location: str
     broken_by: Callable[[Subject], str | None]
     may_be_excepted: bool = True
 
@@ -138,7 +138,7 @@ def promises(subject: Subject) -> Iterator[Found]:
     for sentence in subject.notice.sentences:
         for wording in languages:
             for one in _broken_in(subject, wording, sentence.translate(_VOWEL_MARKS)):
-                found.setdefault((one.where, sentence), one)
+                found.setdefault((one.location, sentence), one)
     yield from found.values()
 
 
@@ -152,7 +152,7 @@ def _broken_in(subject: Subject, wording: Wording, sentence: str) -> Iterator[Fo
             continue
         broken_by = promise.broken_by(subject)
         if broken_by is not None:
-            yield _broken(promise.where, sentence, broken_by)
+            yield _broken(promise.location, sentence, broken_by)
 
 
 def _broken(key: str, sentence: str, broken_by: str) -> Found:
@@ -165,8 +165,8 @@ def _unread(unknown: list[str]) -> Found:
     if not unknown:
         written = "In which language the notice is written cannot be told"
     message = f"{written}; promises are read in {', '.join(LOCALES)}, so those could not be."
-    mend = "read its promises yourself, or say its language (notice_locale)"
-    return Found("note", "notice language", message, mend, {"declared": unknown})
+    remediation = "read its promises yourself, or say its language (notice_locale)"
+    return Found("note", "notice language", message, remediation, {"declared": unknown})
 
 
 def _unused(subject: Subject, wording: Wording, sentence: str) -> Iterator[Found]:

@@ -278,7 +278,7 @@ def languages_of(notice: NoticeText) -> tuple[list[Wording], list[str]]:
     if notice.locale is not None:
         return [_wording(tag) for tag in [_known(notice.locale)] if tag is not None], []
     declared = {tag: _known(tag) for tag in notice.declared}
-    tags = [tag for tag in dict.fromkeys([*declared.values(), *_told(notice.folded)]) if tag is not None]
+    tags = [tag for tag in dict.fromkeys([*declared.values(), *_detect_languages(notice.folded)]) if tag is not None]
     return [_wording(tag) for tag in tags], [tag for tag, known in declared.items() if known is None]
 
 
@@ -287,7 +287,7 @@ def _known(tag: str) -> str | None:
     return next((one for one in LOCALES if one.partition("-")[0] == tag.casefold().partition("-")[0]), None)
 
 
-def _told(text: str) -> list[str]:
+def _detect_languages(text: str) -> list[str]:
     """Detect the languages of a text by their commonest words."""
     shares = {}
     for tag in LOCALES:

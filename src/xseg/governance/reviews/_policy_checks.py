@@ -237,7 +237,7 @@ def card_completeness(subject: Subject) -> Iterator[Found]:
     try:
         cards = list(make_cards(subject.segmenter, rows, policy=policy, now=subject.now, agreement=agreement))
     except PolicyError as error:
-        yield Found("error", "cards", f"No card can be made: {error}.", "mend the policy's words first")
+        yield Found("error", "cards", f"No card can be made: {error}.", "correct the policy's words first")
         return
     missing: dict[str, tuple[str, str, list[str]]] = {}
     for card in cards:
@@ -262,8 +262,10 @@ def consent_coverage(subject: Subject) -> Iterator[Found]:
         without = len(agreed) - int(agreed.sum())
         if without:
             message = f"{without:,} of {len(agreed):,} people have not agreed to {purpose!r}."
-            mend = "leave them out, or ask them; the basis of a purpose is not exchanged because people did not agree"
-            yield Found("error", f"purposes.{purpose}", message, mend, evidence)
+            remediation = (
+                "leave them out, or ask them; the basis of a purpose is not exchanged because people did not agree"
+            )
+            yield Found("error", f"purposes.{purpose}", message, remediation, evidence)
         else:
             message = f"All {len(agreed):,} people have agreed to {purpose!r}."
             yield Found("note", f"purposes.{purpose}", message, "", evidence)

@@ -84,9 +84,9 @@ def _proxy(subject: Subject, unseen: HeldOut, sensitive: str, found: Association
     is_segment = found.name == _SEGMENT
     what = "The segment somebody is in" if is_segment else subject.label(found.name)
     message = f"{what} goes with {subject.label(sensitive)}: Cramér's V is {found.strength:.2f}, p = {p:.2g}."
-    mend = "look at what follows from being in a segment" if is_segment else f"fit with forbid=[{found.name!r}]"
+    remediation = "look at what follows from being in a segment" if is_segment else f"fit with forbid=[{found.name!r}]"
     where = f"segments and {sensitive}" if is_segment else f"features.{found.name} and {sensitive}"
-    return Found("error" if found.strength >= _STRONG else "warning", where, message, mend, evidence)
+    return Found("error" if found.strength >= _STRONG else "warning", where, message, remediation, evidence)
 
 
 def _of_column(subject: Subject, unseen: HeldOut, sensitive: str, others: Sequence[str]) -> list[Association]:
@@ -202,8 +202,10 @@ def small_groups(subject: Subject) -> Iterator[Found]:
     for segment in subject.segmenter.segments_:
         if segment.size < least:
             message = f"{segment.name!r} has {segment.size:,.0f} people; the least allowed is {least:,}."
-            mend = f"fit with min_segment_size={least}, or with fewer segments"
-            yield Found("error", f"segment {segment.name}", message, mend, {"size": segment.size, "least": least})
+            remediation = f"fit with min_segment_size={least}, or with fewer segments"
+            yield Found(
+                "error", f"segment {segment.name}", message, remediation, {"size": segment.size, "least": least}
+            )
 
 
 def anonymity_of_rules(subject: Subject) -> Iterator[Found]:
@@ -223,8 +225,8 @@ def anonymity_of_rules(subject: Subject) -> Iterator[Found]:
             if people < least:
                 message = f"A rule of {segment.name!r} fits {people:,} people; the least allowed is {least:,}: {rule}."
                 evidence = {"people": people, "least": least, "rule": str(rule)}
-                mend = f"fit with min_segment_size={least}"
-                yield Found("error", f"segment {segment.name}", message, mend, evidence)
+                remediation = f"fit with min_segment_size={least}"
+                yield Found("error", f"segment {segment.name}", message, remediation, evidence)
 
 
 def anonymity_of_prototypes(subject: Subject) -> Iterator[Found]:
@@ -278,7 +280,7 @@ def group_rates(subject: Subject) -> Iterator[Found]:
 def _rates(
     subject: Subject,
     unseen: HeldOut,
-    where: str,
+    location: str,
     sensitive: str,
     segment: str,
     inside: dict[str, NDArray[np.bool_]],
@@ -294,8 +296,8 @@ def _rates(
         f"Of {subject.label(sensitive)}, {percent(rates[least]['rate'])} of {least!r} and "
         f"{percent(rates[most]['rate'])} of {most!r} are in {segment!r}."
     )
-    mend = "look at what follows from being in this segment" if apart else ""
-    return Found("warning" if apart else "note", where, message, mend, {"rates": rates, "how": unseen.how})
+    remediation = "look at what follows from being in this segment" if apart else ""
+    return Found("warning" if apart else "note", location, message, remediation, {"rates": rates, "how": unseen.how})
 
 
 def _rate(held: NDArray[np.bool_]) -> dict[str, float]:

@@ -63,7 +63,7 @@ class Review:
     sources: Mapping[str, str]
 
     def at_least(self, severity: str) -> tuple[Finding, ...]:
-        """Return the findings that are at least this grave.
+        """Return the findings of at least this severity.
 
         Parameters
         ----------

@@ -16,7 +16,7 @@ from xseg.governance.consent._consents import Consents
 from xseg.governance.consent._entries import read_identifiers, read_text
 from xseg.governance.rights._action_log import INTENT, ActionLog, Because, Spoken, Standing, Told, Why, spoken_of
 from xseg.governance.rights._person_record import Held, with_own_words
-from xseg.governance.rights._profile_answers import Answer, Effect, Notice, Place, Send, due, sent
+from xseg.governance.rights._profile_answers import Answer, Effect, Notice, Place, Send, due, notify
 from xseg.policy import RIGHTS, Policy, is_marketing
 from xseg.segmenters import check_segmenter, segmenter_of
 
@@ -246,7 +246,7 @@ class Desk:
         linked = self._recalled() if after.segment is None else 0
         ending = {
             "said": [_saying(entry) for entry in said],
-            "effect": effect.told(),
+            "effect": effect.as_dict(),
             "recipients": outcomes,
             "linked": linked,
             "intent": begun["number"],
@@ -337,7 +337,7 @@ class Desk:
 
     def _delivered(self, notices: Sequence[Notice]) -> tuple[list[dict[str, Any]], list[str]]:
         """Notify each recipient; return what stands in a receipt, and apart from it what they answered."""
-        answers = [sent(notice, self._send) for notice in notices]
+        answers = [notify(notice, self._send) for notice in notices]
         outcomes = [
             {"recipient": one.recipient, "purpose": one.purpose, "action": one.action, "delivered": delivered}
             for one, (delivered, _) in zip(notices, answers, strict=True)
@@ -356,7 +356,7 @@ class Desk:
             if order.identifier == self.subject or self._has_stopped(order.identifier, order.recipient):
                 continue
             notice = Notice(order.recipient, order.identifier, self.purpose, "stop", None, at)
-            delivered, answer = sent(notice, self._send)
+            delivered, answer = notify(notice, self._send)
             told = self._draft("recall", "recipients", {"recipient": order.recipient, "delivered": delivered})
             self.log.append(told | {"subject": order.identifier}, {"answer": answer})
             n_told += 1

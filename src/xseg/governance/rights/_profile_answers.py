@@ -10,7 +10,7 @@ from xseg.exceptions import SignalError
 from xseg.governance.consent import read_gpc, read_gpp
 from xseg.governance.rights._action_log import Because, Told, Why
 
-__all__ = ["Answer", "Effect", "Heard", "Notice", "Place", "Send", "due", "read_signals", "sent"]
+__all__ = ["Answer", "Effect", "Heard", "Notice", "Place", "Send", "due", "notify", "read_signals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Effect:
     changed: bool
     because: Because | None = None
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return what a receipt says of it, where the segments themselves stand apart."""
         because = None if self.because is None else str(self.because)
         return {"why": str(self.why), "changed": self.changed, "because": because}
@@ -170,7 +170,7 @@ def due(
     return notices
 
 
-def sent(notice: Notice, send: Send | None) -> tuple[bool, str]:
+def notify(notice: Notice, send: Send | None) -> tuple[bool, str]:
     """Notify one recipient; return whether they answered, and what, or why not."""
     if send is None:
         return False, _NOBODY

@@ -80,7 +80,7 @@ def read_answers(
                 problems.append((row, f"row {row}, question {name!r}: {error}"))
         values[name] = tuple(said)
     if problems:
-        raise AnswerError(_told(problems))
+        raise AnswerError(_list_problems(problems))
     return Answers(digest, tuple(who), values)
 
 
@@ -154,7 +154,7 @@ def _is_open(given: Any) -> bool:
     return isinstance(given, float) and given != given
 
 
-def _told(problems: list[tuple[int, str]]) -> str:
+def _list_problems(problems: list[tuple[int, str]]) -> str:
     problems.sort(key=lambda problem: problem[0])
     shown = [f"  {text}" for _, text in problems[:_MAX_SHOWN]]
     more = [f"  and {len(problems) - _MAX_SHOWN:,} more"] if len(problems) > _MAX_SHOWN else []

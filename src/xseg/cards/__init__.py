@@ -1,6 +1,14 @@
 """Cards that can be shown to the very person they are about: facts first, then words, then ink."""
 
 from xseg.cards._any_card import AnyCard
+from xseg.cards._consent import (
+    AdmittedRows,
+    ConsentGateLike,
+    ConsentLedger,
+    ConsentStatement,
+    DecisionBasis,
+    IdentityLinks,
+)
 from xseg.cards._decided import DecidedCard, decided_card
 from xseg.cards._gated import GatedCards, make_gated_cards
 from xseg.cards._lint import UnfitWords, lint_words
@@ -14,13 +22,19 @@ from xseg.cards._writing import WrittenCards, write_cards
 
 __all__ = [
     "FORMS",
+    "AdmittedRows",
     "AnyCard",
     "Card",
     "CardCheck",
     "Cards",
+    "ConsentGateLike",
+    "ConsentLedger",
+    "ConsentStatement",
     "DecidedCard",
+    "DecisionBasis",
     "Failure",
     "GatedCards",
+    "IdentityLinks",
     "UnfitWords",
     "WrittenCards",
     "card_article",

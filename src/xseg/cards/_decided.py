@@ -2,25 +2,22 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
 from xseg.cards._any_card import AnyCard
-from xseg.cards._consent import Said, asking_of
+from xseg.cards._consent import ConsentLedger, ConsentLookup, DecisionBasis, IdentityLinks, prepare_question
 from xseg.cards._edition import edition_of, moment_of
 from xseg.cards._fact_types import SegmentFact
 from xseg.cards._naming import Naming
 from xseg.cards._standing import standing_of
 from xseg.exceptions import ParameterError
-from xseg.governance.consent import Identities, Ledger
 from xseg.ink import Language
 from xseg.policy import Policy
 from xseg.segmenters import fold
 
-__all__ = ["DecidedCard", "Ground", "decided_card", "decided_cards"]
-
-Ground: TypeAlias = Literal["chosen", "no_consent", "objected", "restricted", "not_profiled", "erased", "unknown"]
+__all__ = ["DecidedCard", "decided_card", "decided_cards"]
 
 
 class DecidedCard(AnyCard):
@@ -39,7 +36,7 @@ class DecidedCard(AnyCard):
     """
 
     kind: Literal["decided"] = "decided"
-    why: Ground
+    why: DecisionBasis
     segment: SegmentFact | None
     not_used: tuple[str, ...]
 
@@ -53,7 +50,7 @@ class DecidedCard(AnyCard):
 
 def decided_card(
     segmenter: Any,
-    why: Ground,
+    why: DecisionBasis,
     *,
     segment: int | str | None = None,
     reference: str | None = None,
@@ -61,8 +58,8 @@ def decided_card(
     now: datetime | None = None,
     locale: str | None = None,
     tone: str = "plain",
-    ledger: Ledger | None = None,
-    identities: Identities | None = None,
+    ledger: ConsentLedger | None = None,
+    identities: IdentityLinks | None = None,
 ) -> DecidedCard:
     """Make the card of somebody whom the model does not place.
 
@@ -119,9 +116,9 @@ def decided_cards(
     now: datetime | None,
     locale: str | None,
     tone: str,
-    ledger: Ledger | None,
-    identities: Identities | None,
-) -> Callable[[Ground, int | str | None, str | None], DecidedCard]:
+    ledger: ConsentLedger | None,
+    identities: IdentityLinks | None,
+) -> Callable[[DecisionBasis, int | str | None, str | None], DecidedCard]:
     """Prepare what such cards have in common; returns a maker of ground, segment and reference."""
     model, moment = fold(segmenter), moment_of(now)
     told = Policy.of(policy)
@@ -134,14 +131,14 @@ def decided_cards(
     unused = tuple(used.label for used in standing.used)
     languages: dict[Language, Language] = {}
 
-    def made(why: Ground, segment: int | str | None, reference: str | None) -> DecidedCard:
-        asking = asking_of(ledger, identities, None if reference is None else [reference], moment)
+    def made(why: DecisionBasis, segment: int | str | None, reference: str | None) -> DecidedCard:
+        question = prepare_question(ledger, identities, None if reference is None else [reference], moment)
         card = DecidedCard(
             why=why,
             segment=None if segment is None else naming.segments[int(model.segments_.position(segment))],
             not_used=unused,
             reference=reference,
-            consent=None if asking is None else Said(asking, standing.purposes).facts(0),
+            consent=None if question is None else ConsentLookup(question, standing.purposes).facts(0),
             **same,
         )
         card._languages = languages

@@ -5,8 +5,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from xseg.core.consent import ConsentSource, ConsentState
 from xseg.core.schema import Kind
-from xseg.governance.consent import ConsentSource, ConsentState
 from xseg.policy import Source
 
 __all__ = [

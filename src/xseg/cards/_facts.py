@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.cards._consent import Asking, Said
+from xseg.cards._consent import ConsentLookup, ConsentQuestion
 from xseg.cards._edition import Edition
 from xseg.cards._fact_types import Comparison, Limits, OriginalAgrees, Reason
 from xseg.cards._families import Told, family_of
@@ -66,7 +66,7 @@ class FactFinder:
         What the cards have in common.
     agreement : sequence of {"yes", "no", "not known"} or None
         For a stand-in: whether the original agrees, by row.
-    asking : Asking or None
+    question : ConsentQuestion or None
         The ledger to ask, and whom about.
     """
 
@@ -77,7 +77,7 @@ class FactFinder:
         explained: Explained,
         edition: Edition,
         agreement: Sequence[OriginalAgrees] | None = None,
-        asking: Asking | None = None,
+        question: ConsentQuestion | None = None,
     ) -> None:
         self.table = table
         self.explained = explained
@@ -93,7 +93,7 @@ class FactFinder:
         self._limits = cache(self._find_limits)
         self._compared = cache(self._compare)
         standing = standing_of(segmenter, self.naming)
-        self._said = None if asking is None else Said(asking, standing.purposes)
+        self._consents = None if question is None else ConsentLookup(question, standing.purposes)
         self._same: dict[str, Any] = {
             **edition.facts(standing),
             "used": standing.used,
@@ -131,7 +131,7 @@ class FactFinder:
             unknown_matters=bool((np.abs(values[codes == MISSING]) > _NEGLIGIBLE).any()),
             original_agrees=None if self.agreement is None else self.agreement[row],
             reference=reference,
-            consent=None if self._said is None else self._said.facts(row),
+            consent=None if self._consents is None else self._consents.facts(row),
             **self._same,
         )
         card._source, card._languages = (self, row), self._languages

@@ -5,13 +5,11 @@ from datetime import datetime
 from typing import Any, overload
 
 from xseg.cards._any_card import AnyCard
-from xseg.cards._decided import Ground, decided_cards
+from xseg.cards._consent import ConsentGateLike, DecisionBasis
+from xseg.cards._decided import decided_cards
 from xseg.cards._edition import moment_of
 from xseg.cards._make import Cards, make_cards
 from xseg.core.pairing import order_like
-from xseg.governance.consent import ConsentGate
-from xseg.governance.consent._times import instant
-from xseg.governance.consent._times import moment as time_of
 
 __all__ = ["GatedCards", "make_gated_cards"]
 
@@ -40,7 +38,7 @@ class GatedCards(Sequence[AnyCard]):
         cards: Cards | None,
         places: Sequence[int],
         denied: Callable[..., AnyCard],
-        grounds: Callable[[str], Ground],
+        grounds: Callable[[str], DecisionBasis],
         ids: Sequence[str],
     ) -> None:
         self._cards = cards
@@ -73,7 +71,7 @@ class GatedCards(Sequence[AnyCard]):
 
 
 def make_gated_cards(
-    gate: ConsentGate,
+    gate: ConsentGateLike,
     X: Any,
     *,
     ids: Sequence[Any],
@@ -127,7 +125,7 @@ def make_gated_cards(
     ids = order_like(X, ids, "ids")
     told, names = gate.policy if policy is None else policy, [str(name) for name in ids]
     # People are admitted, and told what they said, as of one moment.
-    moment = moment_of(now if gate.at is None else time_of(instant(gate.at)))
+    moment = gate.resolve_time(moment_of(now))
     admitted = gate.admit(X, subject_ids=ids, at=moment)
     same: dict[str, Any] = {
         "policy": told,
@@ -142,9 +140,4 @@ def make_gated_cards(
     places = [_DENIED] * admitted.n_rows
     for place, row in enumerate(rows):
         places[row] = place
-
-    def ground(name: str) -> Ground:
-        asked: Ground | None = getattr(gate.log, "ground", lambda *_: None)(name, gate.purpose)
-        return asked or "no_consent"
-
-    return GatedCards(cards, places, decided_cards(gate.segmenter_, **same), ground, names)
+    return GatedCards(cards, places, decided_cards(gate.segmenter_, **same), gate.find_decision_basis, names)

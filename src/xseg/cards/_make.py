@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.backends.workers import count_workers
-from xseg.cards._consent import asking_of
+from xseg.cards._consent import ConsentLedger, IdentityLinks, is_consent_gate, prepare_question
 from xseg.cards._edition import edition_of, moment_of
 from xseg.cards._fact_types import OriginalAgrees
 from xseg.cards._facts import FactFinder
@@ -16,7 +16,6 @@ from xseg.cards._record import Card
 from xseg.core.pairing import order_like
 from xseg.exceptions import DataError, UnsupportedModelError
 from xseg.explanations import own_contributions
-from xseg.governance.consent import ConsentGate, Identities, Ledger
 from xseg.policy import Policy
 from xseg.segmenters import fold
 from xseg.segmenters._pipelines.route import route_of
@@ -83,8 +82,8 @@ def make_cards(
     agreement: Sequence[OriginalAgrees] | None = None,
     locale: str | None = None,
     tone: str = "plain",
-    ledger: Ledger | None = None,
-    identities: Identities | None = None,
+    ledger: ConsentLedger | None = None,
+    identities: IdentityLinks | None = None,
 ) -> Cards:
     """Make a card for each person: which group they are in, and why, in words fit to be shown to them.
 
@@ -151,7 +150,7 @@ def make_cards(
     >>> len(cards), bool(cards[0].segment.index == segmenter.labels_[0])
     (2000, True)
     """
-    if isinstance(segmenter, ConsentGate):
+    if is_consent_gate(segmenter):
         message = "cards behind a consent gate are made by xseg.cards.make_gated_cards, which asks who agreed"
         raise UnsupportedModelError(message)
     model = fold(segmenter)
@@ -169,7 +168,7 @@ def make_cards(
     moment = moment_of(now)
     edition = edition_of(segmenter, told, locale, tone, moment)
     names = None if ids is None else [str(name) for name in ids]
-    facts = FactFinder(model, table, explained, edition, agreed, asking_of(ledger, identities, names, moment))
+    facts = FactFinder(model, table, explained, edition, agreed, prepare_question(ledger, identities, names, moment))
     return Cards(facts, range(len(table)), names)
 
 

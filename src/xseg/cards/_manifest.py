@@ -1,6 +1,5 @@
 """What a folder of cards was made of, so that cards of other people, or of another day, are not taken for today's."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -11,11 +10,12 @@ from typing import Any, Final
 import numpy as np
 
 from xseg._files import write_whole
+from xseg.cards._consent import ConsentLedger, IdentityLinks, is_consent_gate
 from xseg.cards._sinks import remove_files
+from xseg.core.digests import digest_parts
 from xseg.core.tables import Table
 from xseg.exceptions import DataError
 from xseg.export import approval_of, fingerprint
-from xseg.governance.consent import ConsentGate, Identities, Ledger
 from xseg.policy import Policy
 from xseg.segmenters._pipelines.route import route_of
 
@@ -44,12 +44,12 @@ def describe_order(
     policy: Policy,
     locale: str | None,
     tone: str,
-    ledger: Ledger | None,
-    identities: Identities | None,
+    ledger: ConsentLedger | None,
+    identities: IdentityLinks | None,
     now: datetime,
 ) -> dict[str, Any]:
     """Describe everything that a card depends on, by digests."""
-    gate = segmenter if isinstance(segmenter, ConsentGate) else None
+    gate = segmenter if is_consent_gate(segmenter) else None
     model = segmenter if gate is None else gate.segmenter_
     asked, linked = (ledger, identities) if gate is None else (gate.ledger, gate.identities)
     original = getattr(route_of(model).segmenter, "estimator_", None)
@@ -60,13 +60,12 @@ def describe_order(
         "model": fingerprint(model),
         "original": None if original is None else type(original).__name__,
         "approval": approval_of(model, now=now.date()).state,
-        "policy": _digest(policy.to_yaml()),
-        "people": _digest(*names),
+        "policy": digest_parts(policy.to_yaml()),
+        "people": digest_parts(*names),
         "rows": _digest_of_rows(table),
-        "consent": None if asked is None else asked.head.hash,
-        "identities": None if linked is None else _digest_of_links(linked),
-        "gate": None if gate is None else f"{gate.purpose}, {gate.at}",
-        "log": None if gate is None or gate.log is None else _digest_of_log(gate, names),
+        "consent": None if asked is None else asked.state_digest(),
+        "identities": None if linked is None else linked.state_digest(),
+        **({"gate": None, "log": None} if gate is None else gate.describe_exclusions(names)),
         "locale": policy.locale if locale is None else locale,
         "tone": tone,
     }
@@ -147,14 +146,6 @@ def _remove(folder: Path, found: Mapping[str, Any]) -> None:
     remove_files(folder, [stem for stem in files if isinstance(stem, str) and Path(stem).name == stem])
 
 
-def _digest(*texts: str | bytes) -> str:
-    total = hashlib.sha256()
-    for text in texts:
-        part = text if isinstance(text, bytes) else text.encode()
-        total.update(len(part).to_bytes(8, "big") + part)
-    return total.hexdigest()
-
-
 def _digest_of_rows(table: Table) -> str:
     """Digest values, not how a container stores them: the same table from CSV and Parquet is the same."""
     parts: list[str | bytes] = []
@@ -168,16 +159,4 @@ def _digest_of_rows(table: Table) -> str:
             ranks = {category: rank for rank, category in enumerate(sorted(column.categories))}
             place = np.array([*(ranks[category] for category in column.categories), -1], dtype=np.int64)
             parts += [*ranks, place[np.asarray(column.values, dtype=np.int64)].tobytes()]
-    return _digest(*parts)
-
-
-def _digest_of_links(identities: Identities) -> str:
-    used = f"{identities.used_from} {identities.used_kinds}"
-    return _digest(used, identities.to_frame().to_csv(index=False))
-
-
-def _digest_of_log(gate: ConsentGate, names: Sequence[str]) -> str:
-    """Digest whom a log keeps out of the model, and why."""
-    barred = gate.log.barred(names, gate.purpose)
-    ground = getattr(gate.log, "ground", lambda *_: None)
-    return _digest(*(f"{name} {ground(name, gate.purpose)}" for name, out in zip(names, barred, strict=True) if out))
+    return digest_parts(*parts)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.cards._any_card import AnyCard
+from xseg.cards._consent import ConsentLedger, IdentityLinks
 from xseg.cards._fact_types import Alternative, Asked, WayOut
 from xseg.cards._make import Cards, make_cards
 from xseg.cards._record import Card
@@ -19,8 +20,6 @@ from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError
 from xseg.explanations import changed_rows
 from xseg.export._approval import signed, states_on
-from xseg.governance.consent import Identities, Ledger
-from xseg.governance.consent._tables import rows_of
 from xseg.policy import Policy
 
 __all__ = ["CardCheck", "Failure", "verify_card", "verify_cards"]
@@ -73,8 +72,8 @@ def verify_card(
     row: Any,
     *,
     policy: Any = None,
-    ledger: Ledger | None = None,
-    identities: Identities | None = None,
+    ledger: ConsentLedger | None = None,
+    identities: IdentityLinks | None = None,
 ) -> CardCheck:
     """Prove every fact of a card anew: membership, values, comparisons, rules, contributions, neighbours, policy.
 
@@ -130,8 +129,8 @@ def verify_cards(
     X: Any,
     *,
     policy: Any = None,
-    ledger: Ledger | None = None,
-    identities: Identities | None = None,
+    ledger: ConsentLedger | None = None,
+    identities: IdentityLinks | None = None,
     ids: Sequence[Any] | None = None,
 ) -> list[CardCheck]:
     """Prove every fact of many cards anew.
@@ -215,7 +214,7 @@ def _read(card: Card | str | bytes) -> Card | str:
         return str(error)
 
 
-def _silent(card: Card, ledger: Ledger | None) -> Iterator[Failure]:
+def _silent(card: Card, ledger: ConsentLedger | None) -> Iterator[Failure]:
     if ledger is not None and card.consent is None:
         yield Failure("consent", None, "what the ledger says")
 
@@ -233,8 +232,8 @@ class _Maker:
         X: Any,
         policy: Policy,
         ids: Sequence[str | None],
-        ledger: Ledger | None,
-        identities: Identities | None,
+        ledger: ConsentLedger | None,
+        identities: IdentityLinks | None,
     ) -> None:
         self.segmenter, self.X, self.policy, self.ids = segmenter, X, policy, ids
         self.ledger, self.identities = ledger, identities
@@ -249,7 +248,7 @@ class _Maker:
         if key not in self._made:
             self._made[key] = make_cards(
                 self.segmenter,
-                self.X if asked is None else rows_of(self.X, np.array(self._known, dtype=np.int64)),
+                self.X if asked is None else take_rows(self.X, np.array(self._known, dtype=np.intp)),
                 policy=self.policy,
                 ids=None if asked is None else [self.ids[row] for row in self._known],
                 now=datetime.combine(card.issued, time(), tzinfo=UTC) if asked is None else asked,

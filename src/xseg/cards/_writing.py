@@ -10,6 +10,7 @@ from typing import Any
 from xseg._files import remove_drafts
 from xseg.backends.workers import count_workers
 from xseg.cards._any_card import AnyCard
+from xseg.cards._consent import ConsentLedger, IdentityLinks, is_consent_gate
 from xseg.cards._gated import make_gated_cards
 from xseg.cards._make import make_cards
 from xseg.cards._manifest import describe_order, open_folder
@@ -18,7 +19,6 @@ from xseg.cards._stems import file_stems
 from xseg.core.pairing import order_like
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError, ParameterError
-from xseg.governance.consent import ConsentGate, Identities, Ledger
 from xseg.ink import language_of
 from xseg.policy import Policy
 from xseg.segmenters._pipelines.route import route_of
@@ -59,13 +59,13 @@ class _Order:
     issued: datetime
     locale: str | None
     tone: str
-    ledger: Ledger | None
-    identities: Identities | None
+    ledger: ConsentLedger | None
+    identities: IdentityLinks | None
 
     def cards(self, rows: Any, ids: Sequence[str]) -> Sequence[AnyCard]:
         """Make the cards of some people."""
         same: dict[str, Any] = {"policy": self.policy, "now": self.issued, "locale": self.locale, "tone": self.tone}
-        if isinstance(self.segmenter, ConsentGate):
+        if is_consent_gate(self.segmenter):
             return make_gated_cards(self.segmenter, rows, ids=ids, **same)
         return make_cards(self.segmenter, rows, ids=ids, ledger=self.ledger, identities=self.identities, **same)
 
@@ -81,8 +81,8 @@ def write_cards(
     now: datetime | None = None,
     locale: str | None = None,
     tone: str = "plain",
-    ledger: Ledger | None = None,
-    identities: Identities | None = None,
+    ledger: ConsentLedger | None = None,
+    identities: IdentityLinks | None = None,
     overwrite: bool = False,
     n_jobs: int | None = None,
     progress: Callable[[int], None] | None = None,
@@ -159,7 +159,7 @@ default=("html",)
     if len(ids) != n_rows:
         message = f"there are {len(ids)} ids for {n_rows} rows; give one for each"
         raise DataError(message)
-    model = segmenter.segmenter_ if isinstance(segmenter, ConsentGate) else segmenter
+    model = segmenter.segmenter_ if is_consent_gate(segmenter) else segmenter
     people, target = file_stems(order_like(X, ids, "ids")), Path(folder)
     told = Policy.of(getattr(segmenter, "policy", None) if policy is None else policy)
     told.check_columns(read_table(X).names)

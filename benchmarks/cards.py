@@ -10,7 +10,7 @@ from harness import show, timed
 
 import xseg
 from xseg.cards import write_cards
-from xseg.cards._words import words_of
+from xseg.cards._wording import words_of
 from xseg.explanations import comprehensiveness
 
 N_CARDS = 10_000

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 import xseg
-from xseg.cards._words import words_of
+from xseg.cards._wording import words_of
 
 pytestmark = pytest.mark.browser
 

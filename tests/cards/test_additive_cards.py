@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import xseg
-from xseg.cards._words import words_of
+from xseg.cards._wording import words_of
 from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
 from xseg.export import fingerprint

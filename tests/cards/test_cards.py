@@ -14,8 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import xseg
-from xseg.cards._points import whole_points
-from xseg.cards._words import words_of
+from xseg.cards._alternatives import whole_points
+from xseg.cards._wording import words_of
 from xseg.exceptions import DataError, NotFittedError, PolicyError, UnsupportedModelError
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -11,7 +11,7 @@ from babel.numbers import format_currency
 
 import xseg
 from xseg.cards import lint_words
-from xseg.cards._words import words_of
+from xseg.cards._wording import words_of
 from xseg.exceptions import ParameterError, PolicyError
 from xseg.ink import LOCALES, TONES, Quantity, found_words, language_of
 from xseg.policy import Policy

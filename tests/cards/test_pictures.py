@@ -8,7 +8,7 @@ import pytest
 from matplotlib.image import imread
 
 import xseg
-from xseg.cards._words import words_of
+from xseg.cards._wording import words_of
 from xseg.exceptions import ParameterError
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

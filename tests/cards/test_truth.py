@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import xseg
-from xseg.cards._words import words_of
+from xseg.cards._wording import words_of
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 NAMES = ("Ash", "Birch", "Cedar", "Dogwood", "Elm")

@@ -18,7 +18,7 @@ from sklearn.cluster import KMeans
 
 import xseg
 from conftest import mixed_table
-from xseg.cards._points import shared_out
+from xseg.cards._alternatives import shared_out
 from xseg.exceptions import DataError, UnsupportedModelError
 from xseg.explanations import NO_RIVAL, Freedom, own_contributions, portable_model
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import xseg
 from xseg.cards import FORMS, remove_cards, write_cards
-from xseg.cards._stems import file_stems
+from xseg.cards._card_folder import file_stems
 from xseg.cli import app
 from xseg.exceptions import DataError, OptionalDependencyError, ParameterError
 from xseg.governance.consent import ConsentGate, Identities, Ledger

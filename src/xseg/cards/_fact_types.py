@@ -1,5 +1,6 @@
 """The kinds of facts on a card, frozen and checked."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal, TypeAlias
 
@@ -15,10 +16,12 @@ __all__ = [
     "Asked",
     "Because",
     "Certainty",
+    "CheckedField",
     "Comparison",
     "ConsentAnswer",
     "ConsentFact",
     "ConsentFacts",
+    "DecisionBasis",
     "Fact",
     "Finite",
     "Hidden",
@@ -30,6 +33,7 @@ __all__ = [
     "RightFact",
     "SegmentFact",
     "Share",
+    "State",
     "Used",
     "WayOut",
     "WhoToAsk",
@@ -43,6 +47,11 @@ ConsentAnswer: TypeAlias = Literal[
     "given", "denied", "denied_by_signal", "denied_by_link", "ended", "not_given", "not_denied"
 ]
 Because: TypeAlias = Literal["unused", "fits", "pending", "already", "linked", "stands"]
+
+DecisionBasis: TypeAlias = Literal[
+    "chosen", "no_consent", "objected", "restricted", "not_profiled", "erased", "unknown"
+]
+State: TypeAlias = Literal["stated", "missing", "elsewhere"]
 
 
 class Fact(BaseModel):
@@ -249,3 +258,29 @@ class AnswerFact(Fact):
     changed: bool
     group_changed: bool
     because: Because | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedField:
+    """One thing a card should say.
+
+    Attributes
+    ----------
+    number : int
+        Its place in the list.
+    key : str
+        What it is.
+    source : str
+        Where it is asked for. Whether that applies is for the policy's owner to judge.
+    state : {"stated", "missing", "elsewhere"}
+        Whether the card says it; "elsewhere" is what no card of a segment can know: it belongs to an advertisement, a
+        notice before use, or a decision.
+    needs : str or None
+        What the policy has to say so that the card can, or what has to be asked.
+    """
+
+    number: int
+    key: str
+    source: str
+    state: State
+    needs: str | None

@@ -9,7 +9,7 @@ import numpy as np
 
 from xseg._optional import require
 from xseg.cards import card_article
-from xseg.cards._standing_words import answer_words
+from xseg.cards._wording import answer_words
 from xseg.core.schema import Kind
 from xseg.exceptions import ParameterError, XsegError
 from xseg.governance.rights._answers import Answer

@@ -1,16 +1,210 @@
-"""What a card says about the person: why, why not, what would change it, how sure it is."""
+"""Sentences about the person: why, why not, what would change it, how sure it is."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from enum import IntEnum
+from math import ceil, inf, nextafter
 
-from xseg.cards._phrases import asked_words, limits_words, origin_words, quantity_of, typical_words, value_words
-from xseg.cards._wording import Rank, ReasonWords, label_words
-from xseg.ink import Language, one_line
+from xseg.cards._card_record import Card
+from xseg.cards._fact_types import Asked, Comparison, Limits, Origin, Reason
+from xseg.core.conditions import Condition
+from xseg.ink import Language, Quantity, Unit, condition_words, one_line, range_words
 
-if TYPE_CHECKING:
-    from xseg.cards._fact_types import Comparison, Reason
-    from xseg.cards._record import Card
+__all__ = [
+    "CardWords",
+    "Choice",
+    "Rank",
+    "ReasonWords",
+    "UsedWords",
+    "asked_words",
+    "change_words",
+    "label_words",
+    "lead_words",
+    "limits_words",
+    "origin_words",
+    "quantity_of",
+    "reason_words",
+    "sum_words",
+    "sure_words",
+    "typical_words",
+    "value_words",
+    "why_not_words",
+]
 
-__all__ = ["change_words", "lead_words", "reason_words", "sum_words", "sure_words", "why_not_words"]
+
+class Rank(IntEnum):
+    """How much a sentence is needed where a card must be short; what is needed least goes first."""
+
+    NEEDED = 0
+    MAIN = 1
+    SURPRISING = 2
+    COMPARED = 3
+    RULE = 4
+    AMOUNT = 5
+    ORIGIN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonWords:
+    """One reason: what is so, and what follows.
+
+    `told` are its sentences by rank; those that rank above the `budget` are said with the points, where the card is
+    unfolded.
+    """
+
+    label: str
+    value: str
+    told: tuple[tuple[Rank, str], ...]
+    budget: Rank
+    points: int
+    points_words: str
+
+    @property
+    def sentences(self) -> list[str]:
+        """What is said at once."""
+        return [sentence for rank, sentence in self.told if rank <= self.budget]
+
+    @property
+    def more(self) -> list[str]:
+        """What is said with the points."""
+        return [sentence for rank, sentence in self.told if rank > self.budget]
+
+
+@dataclass(frozen=True, slots=True)
+class UsedWords:
+    """One piece of information that was used."""
+
+    label: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Something the person can do."""
+
+    right: str
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardWords:
+    """The sentences of a card, by part; the first `shown` reasons are said at once, the others with the points."""
+
+    language: Language
+    title: str
+    lead: tuple[str, ...]
+    about: tuple[str, ...]
+    choices: tuple[Choice, ...]
+    also: tuple[str, ...]
+    closing: tuple[str, ...]
+    reasons: tuple[ReasonWords, ...] = ()
+    shown: int = 0
+    why_not: tuple[str, ...] = ()
+    change: tuple[str, ...] = ()
+    sure: tuple[str, ...] = ()
+    effect: tuple[str, ...] = ()
+    sum: tuple[str, ...] = ()
+    used: tuple[UsedWords, ...] = ()
+
+    def body(self) -> list[str]:
+        """Return what the plain card says before anything is unfolded, without what the company wrote itself."""
+        reasons = [
+            part for reason in self.reasons[: self.shown] for part in (reason.label, reason.value, *reason.sentences)
+        ]
+        return [self.title, *self.lead, *reasons, *self.why_not, *self.change, *self.sure]
+
+
+def label_words(feature: str, label: str, language: Language) -> str:
+    """Return a label as it begins a line: a column name as it is, words with a capital."""
+    return label if label == feature else language.capitalised(label)
+
+
+_ORIGINS = {
+    "zero-party": "told",
+    "first-party": "observed",
+    "second-party": "partner",
+    "third-party": "partner",
+    "inferred": "inferred",
+}
+
+
+def quantity_of(unit: Unit | None, number_format: str | None, language: Language) -> Quantity:
+    """Return how the numbers of a feature are written."""
+    words = tuple(unit.items()) if unit is not None and not isinstance(unit, str) else unit
+    return language.compute_once(_quantity, words, number_format, language)
+
+
+def _quantity(
+    unit: str | tuple[tuple[str, str], ...] | None, number_format: str | None, language: Language
+) -> Quantity:
+    return Quantity(dict(unit) if isinstance(unit, tuple) else unit, number_format, language)
+
+
+def limits_words(limits: "Limits", quantity: Quantity, *, integral: bool) -> str:
+    """Write what a rule asks of a feature; of whole numbers it names the first and the last that will do."""
+    if not integral:
+        return condition_words(_condition(limits), quantity, limits.others, (limits.unnamed, limits.unnamed_others))
+    first = None if limits.lower is None else float(ceil(limits.lower))
+    last = None if limits.upper is None else float(ceil(limits.upper) - 1)
+    if first is not None and last is not None and first < last and not (limits.missing and limits.says_missing):
+        return quantity.language.say("condition.range", first=quantity.bare(first), last=quantity.exact(last))
+    whole = limits.model_copy(update={"lower": first, "upper": None if last is None else nextafter(last, inf)})
+    return condition_words(_condition(whole), quantity, limits.others, (limits.unnamed, limits.unnamed_others))
+
+
+def typical_words(limits: "Limits", quantity: Quantity, *, integral: bool) -> str:
+    """Write where the middle half of a group is."""
+    return range_words(
+        _condition(limits), quantity, limits.others, (limits.unnamed, limits.unnamed_others), integral=integral
+    )
+
+
+def asked_words(asked: "Asked", language: Language) -> str:
+    """Write what must be true of a feature, and name it."""
+    quantity = quantity_of(asked.unit, asked.number_format, language)
+    return language.say(
+        "condition.pair", label=asked.label, condition=limits_words(asked.limits, quantity, integral=asked.integral)
+    )
+
+
+def value_words(value: bool | float | str | None, limits: "Limits | None", quantity: Quantity) -> str:
+    """Write a person's own value; numbers stay on the same side of the limits when they are rounded."""
+    say = quantity.language.say
+    if value is None:
+        return say("value.unknown")
+    if isinstance(value, bool):
+        return say("value.yes" if value else "value.no")
+    if isinstance(value, str):
+        return one_line(value)
+    bounds = [bound for bound in (limits.lower, limits.upper) if bound is not None] if limits else []
+    return quantity.rounded(value, bounds)
+
+
+def origin_words(origin: "Origin", language: Language) -> str:
+    """Write where a value came from."""
+    if origin.source is None and origin.collected_from is None:
+        return language.say("origin.unstated")
+    key = _ORIGINS.get(origin.source or "", "observed")
+    slots: dict[str, str] = {}
+    if key == "partner":
+        key = "unnamed" if origin.vendor is None else "partner"
+        slots |= {} if origin.vendor is None else {"vendor": one_line(origin.vendor)}
+    if origin.collected_from is not None:
+        key, slots["place"] = f"{key}_in", one_line(origin.collected_from)
+    return language.say(f"origin.{key}", **slots)
+
+
+def _condition(limits: "Limits") -> Condition:
+    return Condition(
+        "",
+        limits.kind,
+        limits.lower,
+        limits.upper if limits.known else -inf,
+        limits.categories,
+        limits.missing,
+        limits.says_missing,
+    )
+
 
 _MAIN_SHARE = 0.5
 _MUCH, _LITTLE = 25, 5
@@ -29,10 +223,10 @@ _SURPRISING = frozenset({"second-party", "third-party", "inferred"})
 def lead_words(card: "Card", language: Language) -> tuple[str, ...]:
     """Write who is in the group."""
     said = () if card.segment.sentence is None else (one_line(card.segment.sentence, 400),)
-    return (*said, _share(card, language))
+    return (*said, _share_words(card, language))
 
 
-def _share(card: "Card", language: Language) -> str:
+def _share_words(card: "Card", language: Language) -> str:
     share = card.segment.share
     if share is None:
         return language.say("share.small")
@@ -55,7 +249,7 @@ def reason_words(card: "Card", place: int, reason: "Reason", language: Language)
     told = [
         (Rank.NEEDED, language.say("reason.unknown") if reason.value is None else None),
         (Rank.COMPARED, None if reason.comparison is None else _compared(reason.comparison, language)),
-        (Rank.RULE, _rule(reason, language)),
+        (Rank.RULE, _rule_words(reason, language)),
         (_WEIGHTS[weight], language.say(f"reason.{weight}") if weight else None),
         (Rank.SURPRISING if surprising else Rank.ORIGIN, origin_words(reason.origin, language)),
     ]
@@ -87,7 +281,7 @@ def _tenths(share: float) -> int:
     return min(int(share * 10 + 1e-9), 9)
 
 
-def _rule(reason: "Reason", language: Language) -> str | None:
+def _rule_words(reason: "Reason", language: Language) -> str | None:
     quantity = quantity_of(reason.unit, reason.number_format, language)
     if reason.typical is not None:
         words = typical_words(reason.typical, quantity, integral=reason.integral)
@@ -181,12 +375,12 @@ def sum_words(card: "Card", language: Language) -> tuple[str, ...]:
     sentences = [*_base(card, language)]
     if card.rest_points:
         sentences.append(language.say("sum.rest", points=_signed(card.rest_points, language)))
-    sentences.extend(_hidden(card, language))
+    sentences.extend(_hidden_words(card, language))
     sentences.append(_total(card, language))
     return tuple(sentences)
 
 
-def _hidden(card: "Card", language: Language) -> list[str]:
+def _hidden_words(card: "Card", language: Language) -> list[str]:
     if card.hidden is None:
         return []
     said = [language.say("sum.hidden", points=_signed(card.hidden.points, language))]

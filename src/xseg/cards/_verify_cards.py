@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.cards._any_card import AnyCard
-from xseg.cards._consent import ConsentLedger, IdentityLinks
+from xseg.cards._card_record import AnyCard, Card
+from xseg.cards._consent_facts import ConsentLedger, IdentityLinks
 from xseg.cards._fact_types import Alternative, Asked, WayOut
-from xseg.cards._make import Cards, make_cards
-from xseg.cards._record import Card
+from xseg.cards._make_cards import Cards, make_cards
 from xseg.core.pairing import order_like, take_rows
 from xseg.core.schema import Kind
 from xseg.core.tables import Table, read_table

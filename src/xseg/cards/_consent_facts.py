@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal, Protocol, TypeAlias, TypeGuard
+from typing import Any, Final, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.cards._fact_types import ConsentAnswer, ConsentFact, ConsentFacts, PurposeFact
+from xseg.cards._fact_types import ConsentAnswer, ConsentFact, ConsentFacts, DecisionBasis, PurposeFact
 from xseg.core.consent import ConsentSource, ConsentState
 from xseg.exceptions import ConsentError
 
@@ -19,14 +19,9 @@ __all__ = [
     "ConsentLookup",
     "ConsentQuestion",
     "ConsentStatement",
-    "DecisionBasis",
     "IdentityLinks",
     "is_consent_gate",
     "prepare_question",
-]
-
-DecisionBasis: TypeAlias = Literal[
-    "chosen", "no_consent", "objected", "restricted", "not_profiled", "erased", "unknown"
 ]
 
 # Where a purpose rests on consent, or it is not stated on what, silence is no.

@@ -1,18 +1,26 @@
 """What an interactive card carries: the model narrowed down to one person, with labels and words for the page."""
 
+import hashlib
+import json
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
-from xseg.cards._naming import Naming
-from xseg.cards._phrases import quantity_of
+from markupsafe import Markup
+
+from xseg.cards._card_record import Card
+from xseg.cards._sentences import quantity_of
+from xseg.cards._shared_facts import Naming
 from xseg.core.schema import Kind
 from xseg.explanations import Freedom, portable_model
 from xseg.ink import Language, one_line
 
-__all__ = ["WhatIf"]
+__all__ = ["WhatIf", "interactive_parts"]
 
-_MAX_DECIMALS = 12
+_SCRIPTS = ("model.js", "page.js")
 _MESSAGES = ("title", "intro", "off", "made", "stays", "first", "reset", "unknown")
 
 
@@ -95,3 +103,20 @@ def _points(language: Language) -> dict[str, str]:
     message = language.messages["sum.points"]
     assert not isinstance(message, str)
     return dict(message)
+
+
+def interactive_parts(card: Card) -> dict[str, Any]:
+    """Return what the template of an interactive page needs: the model, the script, and the digest that allows it."""
+    script = _script()
+    carried = json.dumps(card.travelling(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for mark in "<>&\u2028\u2029":
+        carried = carried.replace(mark, f"\\u{ord(mark):04x}")
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    # Nothing in the model can end the element it stands in, and the script is ours.
+    return {"carried": Markup(carried), "script": Markup(script), "digest": digest}
+
+
+@cache
+def _script() -> str:
+    parts = (files("xseg.cards").joinpath("scripts", name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    return "(() => {\n" + "".join(parts) + "})();\n"

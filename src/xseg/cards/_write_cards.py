@@ -9,13 +9,10 @@ from typing import Any
 
 from xseg._files import remove_drafts
 from xseg.backends.workers import count_workers
-from xseg.cards._any_card import AnyCard
-from xseg.cards._consent import ConsentLedger, IdentityLinks, is_consent_gate
-from xseg.cards._gated import make_gated_cards
-from xseg.cards._make import make_cards
-from xseg.cards._manifest import describe_order, open_folder
-from xseg.cards._sinks import FORMS, PEOPLE_IN_A_PART, sinks_of
-from xseg.cards._stems import file_stems
+from xseg.cards._card_folder import FORMS, PEOPLE_IN_A_PART, describe_order, file_stems, open_folder, sinks_of
+from xseg.cards._card_record import AnyCard
+from xseg.cards._consent_facts import ConsentLedger, IdentityLinks, is_consent_gate
+from xseg.cards._make_cards import make_cards, make_gated_cards
 from xseg.core.pairing import order_like
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError, ParameterError

@@ -1,19 +1,21 @@
-"""A card as a picture: the same sentences, drawn with matplotlib."""
+"""The forms of a card: its words through a template, as a document, and drawn with matplotlib."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from xseg.cards._wording import CardWords
-from xseg.cards._words import words_of
-from xseg.exceptions import ParameterError
+from xseg._optional import require
+from xseg.cards._card_record import AnyCard, Card
+from xseg.cards._content_checks import checked
+from xseg.cards._interactive import interactive_parts
+from xseg.cards._sentences import CardWords
+from xseg.cards._wording import consent_words, words_of
+from xseg.exceptions import DataError, ParameterError
+from xseg.ink import environment
 
-if TYPE_CHECKING:
-    from xseg.cards._any_card import AnyCard
-
-__all__ = ["picture"]
+__all__ = ["card_article", "document", "interactive_page", "picture", "render"]
 
 _WIDTH, _MARGIN, _DPI = 640.0, 44.0, 72
 _INK, _SOFT, _LINE = "#1d2430", "#566070", "#d9dce2"
@@ -212,3 +214,73 @@ def _family_for(words: CardWords) -> list[str]:
         message = f"no font installed here has the letters {letters}; install one, or use html() or pdf()"
         raise ParameterError(message)
     return family
+
+
+def render(card: AnyCard, template: str, *, unfolded: bool = False, more: Mapping[str, Any] | None = None) -> str:
+    """Fill a template with the words of a card."""
+    pages = environment("xseg.cards")
+    told = {"card": card, "words": words_of(card), "unfolded": unfolded, "carried": None}
+    return pages.get_template(template).render({**told, **(more or {})})
+
+
+def interactive_page(card: Card) -> str:
+    """Fill the page of a card with what it carries, and allow the one script that reads it."""
+    return render(card, "page.html.j2", more=interactive_parts(card))
+
+
+def card_article(card: AnyCard, *, choices: bool = True) -> Any:
+    """Return the card as a piece of a page, with its style, to be put into another page as it is.
+
+    Parameters
+    ----------
+    card : Card or DecidedCard
+        The card.
+    choices : bool, default=True
+        Whether it says what the person can do; a page that does it itself need not say so twice.
+
+    Returns
+    -------
+    markupsafe.Markup
+        HTML.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> from xseg.cards import card_article
+    >>> customers = xseg.make_customers(500, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> "<article" in card_article(xseg.make_cards(segmenter, customers)[0])
+    True
+    """
+    from markupsafe import Markup
+
+    words = words_of(card)
+    if not choices:
+        words = replace(words, choices=(), also=consent_words(card.consent, words.language))
+    return Markup(render(card, "card.html.j2", more={"words": words}))
+
+
+def document(card: AnyCard) -> bytes:
+    """Set the unfolded page as a PDF document."""
+    weasyprint: Any = require("weasyprint", extra="pdf", purpose="a card as PDF")
+
+    def fetch(url: str, *_: Any, **__: Any) -> Any:
+        message = f"cards need no network, and this one asks for {url}"
+        raise DataError(message)
+
+    page = render(card, "page.html.j2", unfolded=True)
+    written: bytes = weasyprint.HTML(string=page, url_fetcher=fetch).write_pdf()
+    return written
+
+
+class _Forms:
+    """Every form of a card, for `AnyCard` to call."""
+
+    render = staticmethod(render)
+    interactive_page = staticmethod(interactive_page)
+    draw = staticmethod(picture)
+    document = staticmethod(document)
+    check_content = staticmethod(checked)
+
+
+AnyCard._forms = _Forms()

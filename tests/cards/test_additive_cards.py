@@ -13,7 +13,7 @@ from xseg.cards._wording import words_of
 from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
 from xseg.export import fingerprint
-from xseg.ink import Quantity, range_words
+from xseg.i18n import Quantity, range_words
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 KINDS = {"prototypes": xseg.PrototypeSegmenter(4, random_state=0), "mixture": xseg.MixtureSegmenter(4, random_state=0)}

@@ -15,7 +15,7 @@ from xseg.cards import AnyCard, DecidedCard, decided_card, make_gated_cards, wri
 from xseg.exceptions import ConsentError, DataError, NotFittedError, ParameterError, UnsupportedModelError
 from xseg.governance.consent import ConsentGate, ConsentState, Identities, Ledger
 from xseg.governance.rights import ActionLog
-from xseg.ink import LOCALES, TONES
+from xseg.i18n import LOCALES, TONES
 
 NOW = day(50)
 POLICY = xseg.customers_policy()

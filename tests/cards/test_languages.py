@@ -13,7 +13,7 @@ import xseg
 from xseg.cards import lint_words
 from xseg.cards._wording import words_of
 from xseg.exceptions import ParameterError, PolicyError
-from xseg.ink import LOCALES, TONES, Quantity, found_words, language_of
+from xseg.i18n import LOCALES, TONES, Quantity, found_words, language_of
 from xseg.policy import Policy
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -5,7 +5,7 @@ import pytest
 
 import xseg
 from conftest import mixed_table
-from xseg.ink import LOCALES, language_of
+from xseg.i18n import LOCALES, language_of
 
 KINDS = {
     "tree": xseg.TreeSegmenter(4, max_leaves=7, random_state=0),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.cards._fact_types import ConsentAnswer, ConsentFact, ConsentFacts, DecisionBasis, PurposeFact
-from xseg.core.consent import ConsentSource, ConsentState
+from xseg.core.consent_states import ConsentSource, ConsentState
 from xseg.exceptions import ConsentError
 
 __all__ = [

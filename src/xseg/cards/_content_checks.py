@@ -7,7 +7,7 @@ from typing import Final, Literal
 from xseg.cards._card_record import Card
 from xseg.cards._fact_types import CheckedField, State
 from xseg.exceptions import PolicyError
-from xseg.ink import found_words, language_of
+from xseg.i18n import found_words, language_of
 from xseg.policy import Policy, SegmentPolicy
 
 __all__ = ["CHECKLIST", "UnfitWords", "check_words", "checked", "hints_at_a_special_category", "lint_words"]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from xseg.core.consent import ConsentSource, ConsentState
+from xseg.core.consent_states import ConsentSource, ConsentState
 from xseg.core.schema import Kind
 from xseg.policy import Source
 

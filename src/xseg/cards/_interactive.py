@@ -16,7 +16,7 @@ from xseg.cards._sentences import quantity_of
 from xseg.cards._shared_facts import Naming
 from xseg.core.schema import Kind
 from xseg.explanations import Freedom, portable_model
-from xseg.ink import Language, one_line
+from xseg.i18n import Language, one_line
 
 __all__ = ["WhatIf", "interactive_parts"]
 

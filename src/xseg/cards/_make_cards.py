@@ -23,7 +23,7 @@ from xseg.cards._shared_facts import Naming, edition_of, moment_of, standing_of
 from xseg.core.pairing import order_like
 from xseg.exceptions import DataError, ParameterError, UnsupportedModelError
 from xseg.explanations import own_contributions
-from xseg.ink import Language
+from xseg.i18n import Language
 from xseg.policy import Policy
 from xseg.segmenters import fold
 from xseg.segmenters._pipelines.route import route_of

@@ -13,7 +13,7 @@ from xseg.cards._interactive import interactive_parts
 from xseg.cards._sentences import CardWords
 from xseg.cards._wording import consent_words, words_of
 from xseg.exceptions import DataError, ParameterError
-from xseg.ink import environment
+from xseg.i18n import environment
 
 __all__ = ["card_article", "document", "interactive_page", "picture", "render"]
 

@@ -22,7 +22,7 @@ from xseg.core.conditions import Condition, condition_of
 from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table
 from xseg.explanations import NO_RIVAL, Explained
-from xseg.ink import Language
+from xseg.i18n import Language
 
 __all__ = ["FactFinder", "Family", "Told", "family_of"]
 

@@ -7,7 +7,7 @@ from math import ceil, inf, nextafter
 from xseg.cards._card_record import Card
 from xseg.cards._fact_types import Asked, Comparison, Limits, Origin, Reason
 from xseg.core.conditions import Condition
-from xseg.ink import Language, Quantity, Unit, condition_words, one_line, range_words
+from xseg.i18n import Language, Quantity, Unit, condition_words, one_line, range_words
 
 __all__ = [
     "CardWords",

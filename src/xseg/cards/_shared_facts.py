@@ -15,7 +15,7 @@ from xseg.core.conditions import Condition
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
 from xseg.export import Approval, approval_of
-from xseg.ink import Language, Message, language_of, one_line, other_categories
+from xseg.i18n import Language, Message, language_of, one_line, other_categories
 from xseg.policy import FeaturePolicy, Policy, rights_of
 
 __all__ = [

@@ -20,7 +20,7 @@ from xseg.cards._sentences import (
     sure_words,
     why_not_words,
 )
-from xseg.ink import Language, language_of, one_line
+from xseg.i18n import Language, language_of, one_line
 
 __all__ = [
     "about_words",

@@ -16,7 +16,7 @@ from xseg.cards._make_cards import make_cards, make_gated_cards
 from xseg.core.pairing import order_like
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError, ParameterError
-from xseg.ink import language_of
+from xseg.i18n import language_of
 from xseg.policy import Policy
 from xseg.segmenters._pipelines.route import route_of
 

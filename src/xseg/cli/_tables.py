@@ -53,7 +53,7 @@ def columns_of(segmenter: Any, table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def print_segments(segmenter: Any) -> None:
-    from xseg.ink import figures_of
+    from xseg.reports import figures_of
 
     listing = Table(box=None, pad_edge=False, header_style="bold")
     for title, justify in (("segment", "left"), ("people", "right"), ("share", "right"), ("who belongs to it", "left")):

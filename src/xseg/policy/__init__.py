@@ -5,10 +5,19 @@ is used, and whether the person can change it. Cards, consent gates, reviews and
 so that what a company says and what its model does can be compared by a machine.
 """
 
-from xseg.policy._features import FeaturePolicy, FeatureWords, SegmentPolicy, Translation
-from xseg.policy._parts import Controller, Purpose, RightLink, Source, Unit, Vendor
+from xseg.policy._feature_policy import FeaturePolicy, FeatureWords, SegmentPolicy, Translation
 from xseg.policy._policy import Policy
-from xseg.policy._rights import RIGHTS, is_marketing, rights_of
+from xseg.policy._policy_parts import (
+    RIGHTS,
+    Controller,
+    Purpose,
+    RightLink,
+    Source,
+    Unit,
+    Vendor,
+    is_marketing,
+    rights_of,
+)
 
 __all__ = [
     "RIGHTS",

@@ -8,11 +8,10 @@ from xseg._files import write_whole
 from xseg.core.tables import match_columns, read_table
 from xseg.exceptions import XsegError
 from xseg.export import approval_of
-from xseg.ink import environment
+from xseg.i18n import environment
 from xseg.metrics import Stability, Tradeoff, structure
 from xseg.policy import Policy
-from xseg.reports._checks import Measured
-from xseg.reports._facts import ReportFacts, gather
+from xseg.reports._report_facts import Measured, ReportFacts, gather
 from xseg.segmenters import fold
 
 __all__ = ["Report", "make_report"]

@@ -12,11 +12,10 @@ from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, XsegError
 from xseg.explanations import NO_RIVAL, Explained, WayFinder, own_contributions
 from xseg.export import approval_of
-from xseg.ink import environment, found_words, language_of
+from xseg.i18n import environment, found_words, language_of
 from xseg.metrics import Stability
 from xseg.policy import Policy
-from xseg.reports._checks import Check, label_of
-from xseg.reports._facts import SegmentFacts, segment_facts
+from xseg.reports._report_facts import Check, SegmentFacts, label_of, segment_facts
 from xseg.segmenters import check_segmenter, fold
 
 __all__ = ["Driver", "Neighbour", "SegmentCard", "segment_card"]

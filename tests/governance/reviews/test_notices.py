@@ -6,7 +6,7 @@ import xseg
 from review_cases import NOW, clean_case
 from xseg.exceptions import DataError, ParameterError
 from xseg.governance.reviews._notice_text import read_notice
-from xseg.ink import LOCALES, TONES
+from xseg.i18n import LOCALES, TONES
 from xseg.policy import Policy
 
 FORMS = ("markdown", "html", "text")

@@ -11,7 +11,7 @@ from review_cases import NOW, clean_case
 from xseg.exceptions import ParameterError
 from xseg.governance.reviews._notice_text import read_notice
 from xseg.governance.reviews._promise_words import languages_of
-from xseg.ink import LOCALES, TONES, language_of
+from xseg.i18n import LOCALES, TONES, language_of
 from xseg.policy import Policy
 
 KINDS = {"sharing", "third parties", "told by people", "profiling", "consent", "retention", "special categories"}

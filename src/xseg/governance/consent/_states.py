@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from xseg.core.consent import TERMS, ConsentSource, ConsentState
+from xseg.core.consent_states import TERMS, ConsentSource, ConsentState
 from xseg.exceptions import ConsentError
 
 __all__ = ["ConsentSource", "ConsentState", "read_source", "read_state"]

@@ -14,10 +14,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from xseg.exceptions import EnvironmentFileError, OutsideEnvironmentError
 from xseg.governance.environments._here import REGION, data_region, file_digest, host, packages_digest
 from xseg.governance.environments._standing import Waiver, active, waived
-from xseg.policy._file import YamlFile
-from xseg.policy._parts import Words
-from xseg.policy._problems import describe
-from xseg.policy._yaml import FileKind, KeyPath, Lines
+from xseg.policy.yaml_files import FileKind, KeyPath, Lines, Words, YamlFile, describe
 
 __all__ = ["Environment"]
 

@@ -13,7 +13,7 @@ from xseg.core.schema import Kind
 from xseg.core.tables import Column
 from xseg.governance.reviews._findings import Found, percent
 from xseg.governance.reviews._subject import HeldOut, Subject
-from xseg.ink import found_words, language_of
+from xseg.i18n import found_words, language_of
 
 __all__ = [
     "anonymity_of_prototypes",

@@ -6,7 +6,7 @@ from typing import Final
 from xseg.governance.reviews._findings import Found
 from xseg.governance.reviews._notice_text import NoticeText
 from xseg.governance.reviews._subject import Subject
-from xseg.ink import LOCALES, language_of
+from xseg.i18n import LOCALES, language_of
 from xseg.policy import FeaturePolicy, Policy
 
 __all__ = [

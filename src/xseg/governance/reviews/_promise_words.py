@@ -12,7 +12,7 @@ from typing import Any, Final
 from xseg.core.schema import suggestion
 from xseg.exceptions import ParameterError
 from xseg.governance.reviews._notice_text import NoticeText, folded
-from xseg.ink import LOCALES
+from xseg.i18n import LOCALES
 
 __all__ = ["Wording", "check_locale", "languages_of"]
 

@@ -11,7 +11,7 @@ from typing import Final
 from xseg.governance.reviews._findings import Found
 from xseg.governance.reviews._promise_words import Wording, languages_of
 from xseg.governance.reviews._subject import Subject
-from xseg.ink import LOCALES
+from xseg.i18n import LOCALES
 
 __all__ = ["promises"]
 

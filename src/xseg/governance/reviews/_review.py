@@ -23,7 +23,7 @@ from xseg.governance.reviews._promise_words import check_locale
 from xseg.governance.reviews._registry import CHECKS, Check
 from xseg.governance.reviews._sarif import as_sarif
 from xseg.governance.reviews._subject import ConsentLedger, Subject
-from xseg.ink import environment
+from xseg.i18n import environment
 from xseg.policy import Policy
 from xseg.segmenters import check_segmenter, fold, segmenter_of
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from xseg.exceptions import ParameterError
-from xseg.ink import Language, environment, language_of, one_line
+from xseg.i18n import Language, environment, language_of, one_line
 from xseg.policy import FeaturePolicy, Policy, Purpose, rights_of
 
 __all__ = ["write_notice"]

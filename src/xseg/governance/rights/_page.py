@@ -17,7 +17,7 @@ from xseg.governance.rights._cases import Case
 from xseg.governance.rights._limits import RequestLimit
 from xseg.governance.rights._profile import Profile
 from xseg.governance.rights._standing import Why
-from xseg.ink import Language, Quantity, environment, language_of, one_line
+from xseg.i18n import Language, Quantity, environment, language_of, one_line
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

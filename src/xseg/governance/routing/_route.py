@@ -22,7 +22,7 @@ from xseg.governance.routing._arguments import (
 from xseg.governance.routing._needs import Need, Person, Stance, need_of
 from xseg.governance.routing._places import Touchpoint
 from xseg.policy import Policy
-from xseg.policy._problems import did_you_mean
+from xseg.policy.yaml_files import did_you_mean
 from xseg.segmenters import fold
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from xseg.exceptions import AnswerError, UnsupportedTableError
 from xseg.governance.surveys._questions import UnfitAnswer
-from xseg.policy._problems import did_you_mean, shown
+from xseg.policy.yaml_files import did_you_mean, shown
 
 __all__ = ["Answers", "read_answers"]
 

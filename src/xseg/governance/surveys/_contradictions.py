@@ -9,8 +9,7 @@ from xseg.governance.surveys._columns import column_names
 from xseg.governance.surveys._questions import Choice, Choices, Consent, Likert, Number
 from xseg.governance.surveys._scores import Score
 from xseg.policy import Purpose
-from xseg.policy._problems import did_you_mean
-from xseg.policy._yaml import KeyPath
+from xseg.policy.yaml_files import KeyPath, did_you_mean
 
 __all__ = ["contradictions", "keys_at", "without_kind"]
 

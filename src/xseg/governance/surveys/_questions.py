@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 from pydantic import Field
 
-from xseg.policy._parts import Frozen, Words
-from xseg.policy._problems import did_you_mean, shown
+from xseg.policy.yaml_files import Frozen, Words, did_you_mean, shown
 
 __all__ = ["Choice", "Choices", "Consent", "Likert", "Number", "Question", "UnfitAnswer"]
 

@@ -11,7 +11,7 @@ import narwhals as nw
 import pandas as pd
 
 from xseg.exceptions import ReceiptError
-from xseg.policy._problems import shown
+from xseg.policy.yaml_files import shown
 
 if TYPE_CHECKING:
     from xseg.governance.surveys._survey import Survey

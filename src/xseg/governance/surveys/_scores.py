@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from xseg.governance.surveys._questions import Likert, Number
-from xseg.policy._parts import Frozen, Words
-from xseg.policy._problems import did_you_mean
+from xseg.policy.yaml_files import Frozen, Words, did_you_mean
 
 __all__ = ["Score"]
 

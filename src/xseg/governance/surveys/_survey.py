@@ -17,10 +17,7 @@ from xseg.governance.surveys._questions import Consent, Question
 from xseg.governance.surveys._receipts import ConsentReceipt, issue, read_moment, times_of
 from xseg.governance.surveys._scores import Score
 from xseg.policy import FeaturePolicy, Purpose
-from xseg.policy._file import YamlFile
-from xseg.policy._parts import Words
-from xseg.policy._problems import describe, did_you_mean, listed
-from xseg.policy._yaml import FileKind, Lines, dump_yaml
+from xseg.policy.yaml_files import FileKind, Lines, Words, YamlFile, describe, did_you_mean, dump_yaml, listed
 
 if TYPE_CHECKING:
     import pandas as pd

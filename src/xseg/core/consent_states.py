@@ -18,7 +18,7 @@ class ConsentState(StrEnum):
 
     Examples
     --------
-    >>> from xseg.core.consent import ConsentState
+    >>> from xseg.core.consent_states import ConsentState
     >>> ConsentState.GIVEN.allows, ConsentState.REQUESTED.allows
     (True, False)
     >>> ConsentState.DEFERRED.iri
@@ -85,7 +85,7 @@ class ConsentSource(StrEnum):
 
     Examples
     --------
-    >>> from xseg.core.consent import ConsentSource
+    >>> from xseg.core.consent_states import ConsentSource
     >>> ConsentSource("banner")
     <ConsentSource.BANNER: 'banner'>
     """

@@ -1,4 +1,4 @@
-"""YAML as plain data with line numbers, and nothing else that YAML can do.
+"""YAML files as plain, frozen data: read with line numbers, checked, and every problem listed with its place.
 
 Anchors, aliases, tags and merge keys are refused: a file says each thing once, in full, and one from elsewhere can
 neither build objects nor grow in memory. Policies, surveys and environments are all read here.
@@ -6,14 +6,37 @@ neither build objects nor grow in memory. Policies, surveys and environments are
 
 import os
 import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import yaml
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 
 from xseg._files import write_whole
 from xseg.exceptions import PolicyError, XsegError
+
+__all__ = [
+    "MAX_BYTES",
+    "POLICY",
+    "FileKind",
+    "Frozen",
+    "KeyPath",
+    "Lines",
+    "Words",
+    "YamlFile",
+    "describe",
+    "did_you_mean",
+    "dump_yaml",
+    "listed",
+    "read_text",
+    "read_yaml",
+    "shown",
+    "write_text",
+]
 
 MAX_BYTES = 1 << 20
 _MAX_DEPTH = 16
@@ -188,3 +211,192 @@ def _syntax_message(error: yaml.YAMLError, source: str, kind: FileKind) -> str:
         return f"{source} cannot be read as YAML: {error}"
     problem = ", ".join(filter(None, [getattr(error, "context", None), getattr(error, "problem", None)]))
     return f"{source}, line {mark.line + 1}, column {mark.column + 1}: not {kind.one} in YAML: {problem}"
+
+
+_LONGEST_VALUE = 60
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: in one short piece, whatever it is."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a value that cannot even be shown must not hide what is wrong with it
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the known name nearest to `name`, or nothing."""
+    nearest = get_close_matches(name if isinstance(name, str) else shown(name), list(known), n=1)
+    return f" Did you mean {nearest[0]!r}?" if nearest else ""
+
+
+def _same(path: KeyPath) -> KeyPath:
+    return path
+
+
+def describe(
+    error: ValidationError,
+    source: str,
+    lines: Lines,
+    keys_at: Callable[[KeyPath], Sequence[str]],
+    written_at: Callable[[KeyPath], KeyPath] = _same,
+) -> str:
+    """Return one message that lists every problem, one a line, in the order of the file."""
+    return listed(
+        [(written_at(d["loc"]), _describe_error(d, keys_at)) for d in error.errors(include_url=False)], source, lines
+    )
+
+
+def listed(problems: Sequence[tuple[KeyPath, str]], source: str, lines: Lines) -> str:
+    """Return one message that lists problems by their paths, one a line, in the order of the file."""
+    ordered = sorted(problems, key=lambda problem: _line_of(problem[0], lines) or 0)
+    heading = f"{source} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:"
+    return "\n".join([heading, *(f"  {_describe_place(path, lines)}: {what}" for path, what in ordered)])
+
+
+def _line_of(path: KeyPath, lines: Lines) -> int | None:
+    stretches = (path[:length] for length in range(len(path), -1, -1))
+    return next((lines[stretch] for stretch in stretches if stretch in lines), None)
+
+
+def _describe_place(path: KeyPath, lines: Lines) -> str:
+    line = _line_of(path, lines)
+    dotted = ".".join(map(str, path))
+    return dotted if line is None else f"line {line}: {dotted}"
+
+
+def _describe_error(detail: ErrorDetails, keys_at: Callable[[KeyPath], Sequence[str]]) -> str:
+    kind, value = detail["type"], detail["input"]
+    if kind == "extra_forbidden":
+        known = keys_at(detail["loc"])
+        return f"unknown key; allowed: {', '.join(known)}.{did_you_mean(detail['loc'][-1], known)}"
+    if kind == "missing":
+        return "is missing; write it"
+    if kind == "literal_error":
+        expected = detail["ctx"]["expected"]
+        return f"found {shown(value)}; allowed: {expected}.{did_you_mean(value, expected.split(chr(39))[1::2])}"
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return f"found {shown(value)} where text was expected; put it in quotes"
+    return f"found {shown(value)}; {detail['msg']}"
+
+
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class Frozen(BaseModel):
+    """Base of everything that is read from such a file: frozen, and without unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", revalidate_instances="always")
+
+
+class YamlFile(Frozen):
+    """Frozen data that a YAML file states.
+
+    A subclass says what it is called and which error refuses it (`file_kind`), and checks data in `_fill`.
+    """
+
+    file_kind: ClassVar[FileKind]
+
+    version: Literal[1] = 1
+
+    def __init__(self, /, **data: Any) -> None:
+        self._fill(data, f"the {self.file_kind.name}", {})
+
+    def _fill(self, data: dict[str, Any], source: str, lines: Lines) -> None:
+        """Check data and take it; errors name the source, and where lines are known the line."""
+        raise NotImplementedError
+
+    @classmethod
+    def parse(cls, text: str, source: str = "<text>") -> Self:
+        """Read it from YAML text.
+
+        Parameters
+        ----------
+        text : str
+            At most 1 MiB of YAML, without anchors, aliases and tags.
+        source : str, default="<text>"
+            What error messages call the text.
+
+        Returns
+        -------
+        Policy, Survey or Environment
+            What the text states.
+
+        Raises
+        ------
+        PolicyError, SurveyError or EnvironmentFileError
+            The text is not YAML, repeats a key, or states something that is not allowed. The message names the source,
+            the line and the path of every problem.
+
+        Examples
+        --------
+        >>> from xseg.policy import Policy
+        >>> Policy.parse("minimum_group_size: 20").minimum_group_size
+        20
+        """
+        data, lines = read_yaml(text, source, cls.file_kind)
+        stated = cls.__new__(cls)
+        stated._fill(data, source, lines)
+        return stated
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read it from a YAML file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A UTF-8 file of at most 1 MiB.
+
+        Returns
+        -------
+        Policy, Survey or Environment
+            What the file states.
+
+        Raises
+        ------
+        PolicyError, SurveyError or EnvironmentFileError
+            The file cannot be read or states something that is not allowed, as for `parse`.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> from pathlib import Path
+        >>> from xseg.policy import Policy
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "policy.yaml"
+        ...     Policy(minimum_group_size=20).save(path)
+        ...     Policy.load(path).minimum_group_size
+        20
+        """
+        return cls.parse(read_text(path, cls.file_kind), source=str(path))
+
+    def to_yaml(self) -> str:
+        """Write it as YAML; `parse` reads it back equal.
+
+        Returns
+        -------
+        str
+            YAML with the version and the fields that differ from their defaults.
+        """
+        return dump_yaml({"version": self.version, **self.model_dump(mode="json", exclude_defaults=True)})
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it to a YAML file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file to write or replace; its folder exists.
+
+        Raises
+        ------
+        PolicyError, SurveyError or EnvironmentFileError
+            The file cannot be written; a file that was there is then unchanged.
+
+        Examples
+        --------
+        See `load`.
+        """
+        write_text(path, self.to_yaml(), self.file_kind)

@@ -32,7 +32,7 @@ def environment(package: str) -> "Environment":
 
     Examples
     --------
-    >>> from xseg.ink import environment
+    >>> from xseg.i18n import environment
     >>> environment("xseg.cards").from_string("{{ name }}").render(name="<b>")
     '&lt;b&gt;'
     """
@@ -42,7 +42,7 @@ def environment(package: str) -> "Environment":
         return name is None or not name.endswith((".txt.j2", ".md.j2"))
 
     pages = Environment(
-        loader=ChoiceLoader([PackageLoader(package), PackageLoader("xseg.ink")]),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("xseg.i18n")]),
         autoescape=escapes,
         undefined=StrictUndefined,
         trim_blocks=True,

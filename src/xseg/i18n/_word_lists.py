@@ -63,7 +63,7 @@ def found_words(text: str, tag: str) -> FoundWords:
 
 @cache
 def _patterns(tag: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    text = files("xseg.ink").joinpath("word_lists", f"{tag}.toml").read_text(encoding="utf-8")
+    text = files("xseg.i18n").joinpath("word_lists", f"{tag}.toml").read_text(encoding="utf-8")
     lists = tomllib.loads(text)
     return _pattern(lists["special_categories"], tag), _pattern(lists["not_on_a_card"], tag)
 

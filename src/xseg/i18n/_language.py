@@ -1,7 +1,8 @@
-"""One language: its sentences, numbers, dates and lists."""
+"""One language: its sentences, numbers, dates and lists, and text from outside made fit for a sentence."""
 
 import string
 import tomllib
+import unicodedata
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ from xseg.exceptions import ParameterError, PolicyError
 if TYPE_CHECKING:
     from babel import Locale
 
-__all__ = ["LOCALES", "TONES", "Language", "Message", "Tone", "language_of", "slots_of"]
+
+__all__ = ["LOCALES", "TONES", "Language", "Message", "Tone", "language_of", "one_line", "slots_of"]
 
 R = TypeVar("R")
 
@@ -218,7 +220,7 @@ def _catalogue(locale: str) -> str:
 
 
 def _messages(tag: str, tone: str) -> Mapping[str, Message]:
-    text = files("xseg.ink").joinpath("catalogues", f"{tag}.toml").read_text(encoding="utf-8")
+    text = files("xseg.i18n").joinpath("catalogues", f"{tag}.toml").read_text(encoding="utf-8")
     tables = tomllib.loads(text)
     formal = _flat(tables.pop("formal", {}))
     return _flat(tables) | (formal if tone == "formal" else {})
@@ -272,3 +274,32 @@ def _check_wording(ours: Mapping[str, Message], key: str, message: Message) -> N
             names = ", ".join(f"{{{name}}}" for name in missing or unknown)
             problem = f"the wording of {key!r} {what} {names}; ours is {ours[key]!r}"
             raise PolicyError(problem)
+
+
+_MAX_LENGTH = 120
+_DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def one_line(text: str, longest: int = _MAX_LENGTH) -> str:
+    r"""Make text from outside safe to put in a sentence.
+
+    Line breaks and control characters could forge lines of their own, and direction marks could turn the rest of a
+    line around. What is longer than `longest` characters is cut.
+
+    Examples
+    --------
+    >>> one_line("crime\n\nYou have won")
+    'crime You have won'
+    """
+    # No separator, control or direction mark is printable, so that most text needs no look at each character.
+    kept = (
+        text
+        if text.isprintable()
+        else "".join(
+            " " if unicodedata.category(character) in {"Cc", "Zl", "Zp", "Cs"} else character
+            for character in text
+            if character not in _DIRECTION_MARKS
+        )
+    )
+    line = " ".join(kept.split())
+    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"

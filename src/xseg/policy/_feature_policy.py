@@ -11,18 +11,10 @@ from pydantic import (
     field_validator,
 )
 
-from xseg.policy._parts import (
-    Frozen,
-    Source,
-    Unit,
-    Words,
-    check_declared,
-    check_number,
-    refuse,
-)
+from xseg.policy._policy_parts import Source, Unit, check_declared, check_number, refuse
+from xseg.policy.yaml_files import Frozen, Words
 
 __all__ = ["FeaturePolicy", "FeatureWords", "SegmentPolicy", "Translation"]
-
 
 # A number as YAML reads it; true and false are none.
 Bound = Annotated[float, BeforeValidator(check_number), Field(allow_inf_nan=False)]

@@ -1,27 +1,25 @@
-"""The parts of a policy as frozen data: who, what for, by whom, and where rights are exercised."""
+"""The parts of a policy as frozen data: who, what for, by whom, and the rights that follow."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationInfo,
 )
 from pydantic_core import PydanticCustomError
 
-from xseg.policy._problems import did_you_mean
+from xseg.policy.yaml_files import Frozen, Words, did_you_mean
 
 __all__ = [
     "DECLARED_PURPOSES",
+    "RIGHTS",
     "Controller",
-    "Frozen",
     "LegalBasis",
     "Link",
     "Purpose",
@@ -30,13 +28,13 @@ __all__ = [
     "Unit",
     "Vendor",
     "Wording",
-    "Words",
     "check_declared",
     "check_number",
+    "is_marketing",
     "refuse",
+    "rights_of",
 ]
 
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 LegalBasis = Literal["consent", "contract", "legal-obligation", "vital-interest", "public-task", "legitimate-interest"]
 Source = Literal["zero-party", "first-party", "second-party", "third-party", "inferred"]
 _PLURAL_FORMS = ("zero", "one", "two", "few", "many", "other")
@@ -56,10 +54,6 @@ Unit = Annotated[Words | Mapping[str, Words], AfterValidator(_check_unit)]
 Wording = Mapping[str, Words | Mapping[str, Words]]
 
 DECLARED_PURPOSES = "declared_purposes"
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", revalidate_instances="always")
 
 
 def refuse(reason: str) -> PydanticCustomError:
@@ -228,3 +222,79 @@ class Vendor(Frozen):
 
 
 Link = Annotated[RightLink, BeforeValidator(_link_of_text, json_schema_input_type=str | RightLink)]
+
+
+# What the person may do, and where it is written.
+RIGHTS: Final = {
+    "access": "GDPR Article 15; CCPA 1798.110",
+    "correct": "GDPR Article 16; CCPA 1798.106",
+    "erase": "GDPR Article 17; CCPA 1798.105",
+    "restrict": "GDPR Article 18",
+    "port": "GDPR Article 20",
+    "withdraw": "GDPR Article 7(3)",
+    "object": "GDPR Article 21(1)",
+    "object_marketing": "GDPR Article 21(2) and (3)",
+    "opt_out": "CCPA 1798.120 and 1798.135",
+    "limit_sensitive": "CCPA 1798.121",
+    "recipients": "GDPR Article 15(1)(c); C-154/21",
+    "contest": "GDPR Article 22(3)",
+    "person": "GDPR Article 22(3)",
+    "not_profiled": "DSA Articles 27(3) and 38",
+    "choose": "DSA Articles 26(1)(d) and 27(3)",
+    "switch_off": "GDPR Article 7(3); DSA Article 27(3)",
+    "complain": "GDPR Article 77",
+}
+_ALWAYS: Final = ("access", "correct", "erase", "restrict", "recipients", "complain")
+_BY_BASIS: Final[dict[LegalBasis, tuple[str, ...]]] = {
+    "consent": ("withdraw", "port"),
+    "contract": ("port",),
+    "legal-obligation": (),
+    "vital-interest": (),
+    "public-task": ("object",),
+    "legitimate-interest": ("object",),
+}
+# Article 17(3)(b): what the law tells a company to keep, it need not erase.
+_NOT_BY_BASIS: Final[dict[LegalBasis, tuple[str, ...]]] = {"legal-obligation": ("erase",)}
+_MARKETING_CONCEPTS: Final = frozenset(
+    {"Marketing", "DirectMarketing", "PersonalisedAdvertising", "TargetedAdvertising"}
+)
+
+
+def rights_of(purposes: Iterable[Purpose]) -> tuple[str, ...]:
+    """Return the rights that follow from the legal bases of some purposes, in the order of `RIGHTS`.
+
+    Parameters
+    ----------
+    purposes : iterable of Purpose
+        What the data are used for. One without a legal basis gives the rights that every basis gives.
+
+    Returns
+    -------
+    tuple of str
+        Ids of rights; a right that any of the purposes gives is there.
+
+    References
+    ----------
+    Regulation (EU) 2016/679 (GDPR), Articles 7 and 15 to 22 and 77.
+
+    Examples
+    --------
+    >>> from xseg.policy import Purpose, rights_of
+    >>> rights_of([Purpose(label="offers", legal_basis="consent", concept="dpv:PersonalisedAdvertising")])
+    ('access', 'correct', 'erase', 'restrict', 'port', 'withdraw', 'object_marketing', 'recipients', 'complain')
+    """
+    given: set[str] = set()
+    for purpose in purposes:
+        basis = purpose.legal_basis
+        rights = {*_ALWAYS, *(_BY_BASIS[basis] if basis else ())}
+        given |= rights - set(_NOT_BY_BASIS.get(basis, ()) if basis else ())
+        if is_marketing(purpose):
+            given.add("object_marketing")
+    return tuple(right for right in RIGHTS if right in given)
+
+
+def is_marketing(purpose: Purpose) -> bool:
+    """Return whether a purpose is direct marketing, to which a person may object without giving a reason."""
+    if purpose.marketing is not None:
+        return purpose.marketing
+    return purpose.concept is not None and purpose.concept.partition(":")[2] in _MARKETING_CONCEPTS

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import xseg
-from xseg.cards._wording import words_of
+from xseg.cards._wording import build_card_words
 from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
 from xseg.export import fingerprint
@@ -125,7 +125,7 @@ def test_records_round_trip_and_every_form_says_the_same(cards):
     for card in cards[:20]:
         jsonschema.validate(json.loads(card.json()), schema)
         assert xseg.Card.from_json(card.json()) == card
-        for sentence in words_of(card).sum:
+        for sentence in build_card_words(card).sum:
             assert sentence in " ".join(card.text().split())
 
 

@@ -1,4 +1,4 @@
-"""What lies around one person: contributions in whole points, the neighbour group, and what would lead there."""
+"""What lies surroundings one person: contributions in whole points, the neighbour group, and what would lead there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.cards._fact_types import Alternative, Asked, Certainty, Hidden, WayOut
-from xseg.cards._shared_facts import Naming, limits_of
+from xseg.cards._fact_types import Alternative, Certainty, CounterfactualFact, FeatureRequirement, HiddenPart
+from xseg.cards._shared_facts import CardLabels, build_condition_fact
 from xseg.core.conditions import Condition
 from xseg.core.tables import Table
 from xseg.explanations import NO_RIVAL, Way, WayFinder
 
-__all__ = ["Path", "Paths", "Points", "Ways", "shared_out", "whole_points"]
+__all__ = ["NearestChanges", "NeighbourFinder", "Points", "Surroundings", "allocate_points", "round_points"]
 
 MAX_REASONS = 4
 # No part of a card has more than this many times 100 points: where two groups fit almost equally well, the points by
@@ -34,7 +34,7 @@ class Points:
         The features that are reasons, the most influential first.
     base, reasons, rest, total : int, list of int, int, int
         Points; base, reasons, rest and what is hidden add up to the total.
-    hidden : Hidden or None
+    hidden : HiddenPart or None
         What is not named.
     total_value : float
         What the exact parts add up to.
@@ -44,12 +44,12 @@ class Points:
     base: int
     reasons: list[int]
     rest: int
-    hidden: Hidden | None
+    hidden: HiddenPart | None
     total: int
     total_value: float
 
 
-def shared_out(values: "NDArray[np.float64]", base: float, hidden: Sequence[bool], *, compared: bool) -> Points:
+def allocate_points(values: "NDArray[np.float64]", base: float, hidden: Sequence[bool], *, compared: bool) -> Points:
     """Share out an answer among the strongest features, what is left, and what is not named.
 
     Parameters
@@ -74,7 +74,7 @@ def shared_out(values: "NDArray[np.float64]", base: float, hidden: Sequence[bool
     told = [base, *(parts[j] for j in shown), rest, unnamed]
     scale = max(total, max(map(abs, told)) / MAX_PER_POINT) if compared else 1.0
     whole = round(100 * total / scale) if scale > 0 else 0
-    points = whole_points([part / (scale or 1.0) for part in told], whole)
+    points = round_points([part / (scale or 1.0) for part in told], whole)
     weakest = min((abs(parts[j]) for j in shown), default=inf)
     outweighs = any(abs(parts[j]) > weakest for j in secret) or bool(secret and not shown)
     return Points(
@@ -82,13 +82,13 @@ def shared_out(values: "NDArray[np.float64]", base: float, hidden: Sequence[bool
         base=points[0],
         reasons=points[1:-2],
         rest=points[-2],
-        hidden=Hidden(features=len(secret), points=points[-1], outweighs=outweighs) if secret else None,
+        hidden=HiddenPart(features=len(secret), points=points[-1], outweighs=outweighs) if secret else None,
         total=whole,
         total_value=total,
     )
 
 
-def whole_points(parts: Sequence[float], total: int = 100) -> list[int]:
+def round_points(parts: Sequence[float], total: int = 100) -> list[int]:
     """Round parts of 1 to whole percentage points that add up to `total`: largest remainders (Hamilton's method)."""
     exact = [100 * part for part in parts]
     whole = [floor(part + 1e-9) for part in exact]
@@ -103,30 +103,30 @@ CLOSE = 0.1
 _CLOSE_POINTS = 10
 
 
-Ways: TypeAlias = tuple[Way | None, Way | None]
+NearestChanges: TypeAlias = tuple[Way | None, Way | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
-    """What lies around one person."""
+class Surroundings:
+    """What lies surroundings one person."""
 
     alternative: Alternative | None
-    way_out: WayOut | None
+    way_out: CounterfactualFact | None
     certainty: Certainty
 
 
-class Paths:
-    """Gives what lies around any row of a table.
+class NeighbourFinder:
+    """Gives what lies surroundings any row of a table.
 
     Parameters
     ----------
     segmenter : fitted segmenter
         The model.
-    naming : Naming
+    naming : CardLabels
         What may be named, and what a person can change.
     """
 
-    def __init__(self, segmenter: Any, naming: Naming) -> None:
+    def __init__(self, segmenter: Any, naming: CardLabels) -> None:
         self.naming = naming
         self.bins = segmenter.profile_.bins
         self.by_scores = not hasattr(segmenter.model_, "boxes")
@@ -137,18 +137,18 @@ class Paths:
         # Where groups are compared by scores, the lead says how near the next one is.
         self._nearest = None if self.by_scores else WayFinder(segmenter)
         self._open = WayFinder(segmenter, *self._asked_of_people()) if self.says_mutable else None
-        self._told = cache(self._find)
+        self._cached_requirement = cache(self._find)
 
-    def ways(self, rows: Table) -> list[Ways]:
+    def find_changes(self, rows: Table) -> list[NearestChanges]:
         """Return the nearest way of each row, and the nearest that the person can take."""
         nothing: list[Way | None] = [None] * len(rows)
         found = [nothing if finder is None else finder.of(rows) for finder in (self._nearest, self._open)]
         return list(zip(*found, strict=True))
 
-    def around(self, ways: Ways, segment: int, rival: int, points: Points) -> Path:
+    def collect_facts(self, ways: NearestChanges, segment: int, rival: int, points: Points) -> Surroundings:
         """Collect the facts about the surroundings of one row."""
         nearest, possible = ways
-        return Path(
+        return Surroundings(
             self._by_score(rival, segment, points) if nearest is None else self._by_rule(nearest),
             None if possible is None else self._way_out(possible),
             self._lead(rival, segment, points) if nearest is None else self._distance(nearest),
@@ -164,7 +164,7 @@ class Paths:
     def _by_rule(self, way: Way) -> Alternative | None:
         if way.segment is None:
             return None
-        asked = [self._told(condition) for condition in way.conditions]
+        asked = [self._cached_requirement(condition) for condition in way.conditions]
         # What is asked of a group that is too small to be sized says too much about the few in it.
         told = () if self._is_small(way.segment) else tuple(one for one in asked if one is not None)
         return Alternative(
@@ -188,20 +188,22 @@ class Paths:
             hidden=points.hidden is not None and points.hidden.outweighs,
         )
 
-    def _way_out(self, way: Way) -> WayOut | None:
+    def _way_out(self, way: Way) -> CounterfactualFact | None:
         if way.segment is None:
-            return WayOut(segment=None, asked=(), proven=way.proven) if self.says_all else None
+            return CounterfactualFact(segment=None, asked=(), proven=way.proven) if self.says_all else None
         if self._is_small(way.segment):
             return None
-        told = tuple(asked for condition in way.conditions if (asked := self._told(condition)) is not None)
+        told = tuple(
+            asked for condition in way.conditions if (asked := self._cached_requirement(condition)) is not None
+        )
         if len(told) < len(way.conditions):
             return None
-        return WayOut(segment=self.naming.segments[way.segment].name, asked=told, proven=way.proven)
+        return CounterfactualFact(segment=self.naming.segments[way.segment].name, asked=told, proven=way.proven)
 
     def _distance(self, way: Way) -> Certainty:
         if way.segment is None:
             return Certainty(close=False, distance=None, label=None)
-        told = [self._told(condition) for condition in way.conditions]
+        told = [self._cached_requirement(condition) for condition in way.conditions]
         only = told[0].label if len(told) == 1 and told[0] is not None else None
         return Certainty(close=way.cost < CLOSE, distance=way.cost, label=only)
 
@@ -210,14 +212,14 @@ class Paths:
             return Certainty(close=False, distance=None, label=None)
         return Certainty(close=points.total < _CLOSE_POINTS, distance=points.total / 100, label=None)
 
-    def _find(self, condition: Condition) -> Asked | None:
+    def _find(self, condition: Condition) -> FeatureRequirement | None:
         """Write a condition as facts; None if the feature, or all that is asked of it, is not to be named."""
         naming = self.naming
         j = self.bins.schema.index(condition.feature)
-        limits = limits_of(condition, self.bins[j], naming.rare[j])
+        limits = build_condition_fact(condition, self.bins[j], naming.rare[j])
         if naming.hidden[j] or limits is None:
             return None
-        return Asked(
+        return FeatureRequirement(
             feature=condition.feature,
             label=naming.labels[j],
             unit=naming.units[j],

@@ -31,14 +31,14 @@ __all__ = [
     "MANIFEST",
     "PEOPLE_IN_A_PART",
     "Sink",
+    "build_file_stem",
+    "build_file_stems",
     "close_folder",
-    "describe_order",
-    "file_stems",
+    "describe_inputs",
     "open_folder",
+    "open_sinks",
     "remove_cards",
     "remove_files",
-    "sinks_of",
-    "stem_of",
 ]
 
 # File systems take names of 255 bytes; a draft of a card adds 45 to its own name.
@@ -46,7 +46,7 @@ _MAX_STEM_LENGTH = 180
 _KEPT_CHARACTERS = 96
 
 
-def file_stems(ids: Sequence[Any]) -> dict[str, str]:
+def build_file_stems(ids: Sequence[Any]) -> dict[str, str]:
     """Return the id of each person by the name of their files, without its ending.
 
     Raises
@@ -62,7 +62,7 @@ def file_stems(ids: Sequence[Any]) -> dict[str, str]:
             message = f"row {row} has no id; give each person one, or leave the row out"
             raise DataError(message)
         try:
-            stem = stem_of(text)
+            stem = build_file_stem(text)
         except UnicodeEncodeError as error:
             message = f"the id in row {row} holds half of a character (a lone surrogate); correct it: {text!a}"
             raise DataError(message) from error
@@ -74,7 +74,7 @@ def file_stems(ids: Sequence[Any]) -> dict[str, str]:
     return dict(zip(stems, names, strict=True))
 
 
-def stem_of(name: str) -> str:
+def build_file_stem(name: str) -> str:
     """Return the name of a person's files, without its ending; nothing in an id can lead out of the folder.
 
     A name that is too long is cut, and ends in a digest of the whole id. Its equals sign is in no name that is not cut,
@@ -110,7 +110,7 @@ _FILE_ENDINGS: Final = {
 class Sink(Protocol):
     """Takes the cards of some people in one form."""
 
-    def lacks(self, place: int) -> bool:
+    def is_missing(self, place: int) -> bool:
         """Return whether the card of a person is not there yet."""
         ...
 
@@ -129,13 +129,13 @@ class _Files:
     def __init__(self, form: str, folder: Path, part: int, stems: Sequence[str]) -> None:
         del part
         self.form = form
-        self.paths = [folder / f"{stem}.{_FILE_ENDINGS[form]}" for stem in stems]
+        self.neighbours = [folder / f"{stem}.{_FILE_ENDINGS[form]}" for stem in stems]
 
-    def lacks(self, place: int) -> bool:
-        return not self.paths[place].exists()
+    def is_missing(self, place: int) -> bool:
+        return not self.neighbours[place].exists()
 
     def write(self, place: int, card: AnyCard) -> None:
-        write_whole(self.paths[place], getattr(card, self.form)(), durable=False)
+        write_whole(self.neighbours[place], getattr(card, self.form)(), durable=False)
 
     def close(self) -> None:
         """Return without writing: each file is whole already."""
@@ -151,7 +151,7 @@ class _Part:
         self.write_all = _PART_WRITERS[form]
         del stems
 
-    def lacks(self, place: int) -> bool:
+    def is_missing(self, place: int) -> bool:
         del place
         return not self.is_there
 
@@ -208,7 +208,7 @@ def remove_files(folder: Path, stems: Sequence[str]) -> None:
             path.unlink()
 
 
-def sinks_of(forms: Sequence[str], folder: Path, part: int, stems: Sequence[str]) -> list[Sink]:
+def open_sinks(forms: Sequence[str], folder: Path, part: int, stems: Sequence[str]) -> list[Sink]:
     """Open what is asked for, for the people of one part."""
     return [(_Files if form in _FILE_ENDINGS else _Part)(form, folder, part, stems) for form in forms]
 
@@ -228,7 +228,7 @@ _ENTRY_LABELS: Final = {
 }
 
 
-def describe_order(
+def describe_inputs(
     segmenter: Any,
     table: Table,
     names: Sequence[str],
@@ -393,7 +393,7 @@ def remove_cards(folder: str | os.PathLike[str], ids: Iterable[Any]) -> int:
         message = f"{target} holds no cards; give the folder that write_cards wrote"
         raise DataError(message)
     gone = frozenset(str(name).strip() for name in ids)
-    stems = frozenset(map(stem_of, gone))
+    stems = frozenset(map(build_file_stem, gone))
     # Closed first: a removal that is killed must not be undone by whoever takes up writing.
     close_folder(target, stems)
     return sum(_remove_from(path, gone, stems) for path in sorted(target.iterdir()) if path.name != MANIFEST)

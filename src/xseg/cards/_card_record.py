@@ -14,18 +14,18 @@ from xseg.cards._fact_types import (
     Certainty,
     CheckedField,
     ConsentFacts,
+    ControllerFact,
+    CounterfactualFact,
     DecisionBasis,
     Fact,
     Finite,
-    Hidden,
+    HiddenPart,
     OriginalAgrees,
     PurposeFact,
     Reason,
     RightFact,
     SegmentFact,
-    Used,
-    WayOut,
-    WhoToAsk,
+    UsedFeature,
 )
 from xseg.exceptions import DataError
 
@@ -81,7 +81,7 @@ class AnyCard(Fact):
         What the person said about each purpose; None where no ledger was asked.
     answer : AnswerFact or None
         What something that the person asked for changed, where the card is an answer.
-    who : WhoToAsk or None
+    who : ControllerFact or None
         Who answers for it.
     rights : tuple of RightFact
         What the person can do: what the policy links to, and what the legal bases give besides.
@@ -105,7 +105,7 @@ class AnyCard(Fact):
     purposes: tuple[PurposeFact, ...]
     consent: ConsentFacts | None = None
     answer: AnswerFact | None = None
-    who: WhoToAsk | None
+    who: ControllerFact | None
     rights: tuple[RightFact, ...]
     recipients: tuple[str, ...]
     transfers: str | None
@@ -152,14 +152,14 @@ class AnyCard(Fact):
             message = f"not a card: {error}"
             raise DataError(message) from error
         checksum = data.pop(_CHECKSUM, None) if isinstance(data, dict) else None
-        card = cls.of(data)
+        card = cls.from_facts(data)
         if checksum != _digest_facts(card.model_dump_json()):
             message = "not the card as it was written: its checksum does not fit its facts"
             raise DataError(message)
         return card
 
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Self:
+    def from_facts(cls, data: Mapping[str, Any]) -> Self:
         """Make a card of facts, without a checksum.
 
         Raises
@@ -262,11 +262,11 @@ class Card(AnyCard):
         At most four, the most influential first.
     rest_points : int
         What the other features add together.
-    hidden : Hidden or None
+    hidden : HiddenPart or None
         What features add that are not shown by name; None if there are none that matter.
     alternative : Alternative or None
         Why not the neighbour group; None if there is no other.
-    way_out : WayOut or None
+    way_out : CounterfactualFact or None
         What would change it; None where the policy does not say what the person can change.
     certainty : Certainty
         How sure.
@@ -292,13 +292,13 @@ class Card(AnyCard):
     base_points: int
     reasons: Annotated[tuple[Reason, ...], Field(max_length=4)]
     rest_points: int
-    hidden: Hidden | None
+    hidden: HiddenPart | None
     total_value: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     total_points: Annotated[int, Field(ge=0, le=100)] = 100
     alternative: Alternative | None
-    way_out: WayOut | None
+    way_out: CounterfactualFact | None
     certainty: Certainty
-    used: tuple[Used, ...]
+    used: tuple[UsedFeature, ...]
     unnamed: Annotated[int, Field(ge=0)]
     not_used: tuple[str, ...]
     unknown: tuple[str, ...]
@@ -327,7 +327,7 @@ class Card(AnyCard):
 
     _source: Any = PrivateAttr(default=None)
 
-    def travelling(self) -> dict[str, Any]:
+    def embedded_model(self) -> dict[str, Any]:
         """Return what an interactive page carries.
 
         Raises

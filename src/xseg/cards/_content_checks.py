@@ -7,10 +7,17 @@ from typing import Final, Literal
 from xseg.cards._card_record import Card
 from xseg.cards._fact_types import CheckedField, State
 from xseg.exceptions import PolicyError
-from xseg.i18n import found_words, language_of
+from xseg.i18n import find_words, load_language
 from xseg.policy import Policy, SegmentPolicy
 
-__all__ = ["CHECKLIST", "UnfitWords", "check_words", "checked", "hints_at_a_special_category", "lint_words"]
+__all__ = [
+    "REQUIRED_CONTENT",
+    "UnfitWords",
+    "check_content",
+    "check_words",
+    "hints_at_a_special_category",
+    "lint_words",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +89,10 @@ def check_words(policy: Policy, locale: str) -> None:
     PolicyError
         Listing what was found.
     """
-    tag = language_of(locale).tag
+    tag = load_language(locale).tag
     # A name that hints at something is not shown, unless the policy says it in so many words.
     names = {f"segments.{name}" for name in policy.segments}
-    found = [one for one in lint_words(policy) if language_of(one.locale).tag == tag and one.where not in names]
+    found = [one for one in lint_words(policy) if load_language(one.locale).tag == tag and one.where not in names]
     if found:
         listing = "\n".join(f"  {one}" for one in found)
         message = f"the policy says what may not stand on a card; say it otherwise:\n{listing}"
@@ -94,7 +101,7 @@ def check_words(policy: Policy, locale: str) -> None:
 
 def hints_at_a_special_category(name: str, locale: str) -> bool:
     """Return whether a segment's name hints at a special category of personal data."""
-    return bool(found_words(name, language_of(locale).tag).special)
+    return bool(find_words(name, load_language(locale).tag).special)
 
 
 def _in_segment(locale: str, where: str, said: SegmentPolicy) -> Iterator[UnfitWords]:
@@ -103,9 +110,9 @@ def _in_segment(locale: str, where: str, said: SegmentPolicy) -> Iterator[UnfitW
 
 
 def _in_texts(locale: str, texts: Iterable[tuple[str, str]]) -> Iterator[UnfitWords]:
-    tag = language_of(locale).tag
+    tag = load_language(locale).tag
     for where, text in texts:
-        found = found_words(text, tag)
+        found = find_words(text, tag)
         if found.special:
             yield UnfitWords(where, locale, "special category", found.special)
         if found.unfit:
@@ -120,12 +127,12 @@ class _Field:
     needs: str | None = None
 
 
-def _always(card: "Card") -> bool:
+def _is_always_stated(card: "Card") -> bool:
     del card
     return True
 
 
-def _asked_a_ledger(card: "Card") -> bool:
+def _has_consent_facts(card: "Card") -> bool:
     return card.consent is not None and bool(card.consent.said)
 
 
@@ -137,15 +144,15 @@ def _may_contest(card: "Card") -> bool:
     return any(right.right in {"person", "contest"} and right.url is not None for right in card.rights)
 
 
-CHECKLIST: Final = (
+REQUIRED_CONTENT: Final = (
     _Field("controller", "GDPR 13(1)(a)", lambda card: card.who is not None, "controller"),
     _Field(
         "dpo", "GDPR 13(1)(b)", lambda card: card.who is not None and card.who.officer is not None, "controller.officer"
     ),
     _Field("purposes", "GDPR 13(1)(c)", lambda card: bool(card.purposes), "purposes, and features.*.purposes"),
     _Field("legal_basis", "GDPR 13(1)(c) and (d)", _each_purpose("legal_basis"), "purposes.*.legal_basis"),
-    _Field("data_categories", "GDPR 14(1)(d)", _always),
-    _Field("inputs", "GDPR 15(1) and (3); C-203/22", _always),
+    _Field("data_categories", "GDPR 14(1)(d)", _is_always_stated),
+    _Field("inputs", "GDPR 15(1) and (3); C-203/22", _is_always_stated),
     _Field(
         "origin",
         "GDPR 14(2)(f), 15(1)(g)",
@@ -157,7 +164,7 @@ CHECKLIST: Final = (
     _Field("retention", "GDPR 13(2)(a)", _each_purpose("retention_days"), "purposes.*.retention_days"),
     _Field("automation", "GDPR 13(2)(f), 15(1)(h)", lambda card: card.automation is not None, "automation"),
     _Field("segment", "GDPR 15(1)(h)", lambda card: card.segment.sentence is not None, "segments.*.sentence"),
-    _Field("reasons", "GDPR 15(1)(h); C-203/22", _always),
+    _Field("reasons", "GDPR 15(1)(h); C-203/22", _is_always_stated),
     _Field(
         "main_parameters",
         "DSA 26(1)(d)",
@@ -165,7 +172,7 @@ CHECKLIST: Final = (
         "rights.switch_off, rights.correct or rights.choose",
     ),
     _Field("advertisement", "DSA 26(1)(a), (b), (c)", None),
-    _Field("weights_plain", "DSA 27(1) and (2)", _always),
+    _Field("weights_plain", "DSA 27(1) and (2)", _is_always_stated),
     _Field(
         "not_profiled",
         "DSA 27(3) and 38",
@@ -180,8 +187,8 @@ CHECKLIST: Final = (
     ),
     _Field("counterfactual", "C-203/22", lambda card: card.way_out is not None, "features.*.mutable"),
     _Field("role_of_ai", "AI Act 86(1)", None),
-    _Field("consent", "GDPR 7(1) and (3), 13(2)(c)", _asked_a_ledger, "a consent ledger"),
-    _Field("opt_out_status", "CCPA 7025(c)(6)", _asked_a_ledger, "a consent ledger"),
+    _Field("consent", "GDPR 7(1) and (3), 13(2)(c)", _has_consent_facts, "a consent ledger"),
+    _Field("opt_out_status", "CCPA 7025(c)(6)", _has_consent_facts, "a consent ledger"),
     _Field("rights", "GDPR 13(2)(b), 21(4)", lambda card: bool(card.rights), "rights, or purposes.*.legal_basis"),
     _Field(
         "complaint",
@@ -198,8 +205,8 @@ CHECKLIST: Final = (
     ),
     _Field("pre_use_notice", "CCPA 7220", None),
     _Field("point_of_interaction", "Colorado SB 26-189", None),
-    _Field("anonymity", "good practice", _always),
-    _Field("model_version", "good practice", _always),
+    _Field("anonymity", "good practice", _is_always_stated),
+    _Field("model_version", "good practice", _is_always_stated),
     _Field("language", "GDPR 12(1)", lambda card: card.translated, "translations.<locale>"),
     _Field(
         "human",
@@ -207,15 +214,15 @@ CHECKLIST: Final = (
         lambda card: _may_contest(card) and card.human_review is not None,
         "rights.person and human_review",
     ),
-    _Field("nothing_about_others", "GDPR 15(4)", _always),
+    _Field("nothing_about_others", "GDPR 15(4)", _is_always_stated),
 )
 
 
-def checked(card: "Card") -> tuple[CheckedField, ...]:
+def check_content(card: "Card") -> tuple[CheckedField, ...]:
     """Return for every field whether a card states it."""
-    return tuple(_checked(number, field, card) for number, field in enumerate(CHECKLIST, 1))
+    return tuple(_check_field(number, field, card) for number, field in enumerate(REQUIRED_CONTENT, 1))
 
 
-def _checked(number: int, field: _Field, card: "Card") -> CheckedField:
+def _check_field(number: int, field: _Field, card: "Card") -> CheckedField:
     state: State = "elsewhere" if field.stated is None else "stated" if field.stated(card) else "missing"
     return CheckedField(number, field.key, field.source, state, field.needs if state == "missing" else None)

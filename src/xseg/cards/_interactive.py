@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from xseg.cards._card_record import Card
 from xseg.cards._sentences import quantity_of
-from xseg.cards._shared_facts import Naming
+from xseg.cards._shared_facts import CardLabels
 from xseg.core.schema import Kind
 from xseg.explanations import Freedom, portable_model
 from xseg.i18n import Language, one_line
@@ -32,12 +32,12 @@ class WhatIf:
     ----------
     segmenter : fitted segmenter
         The model.
-    naming : Naming
+    naming : CardLabels
         What may be named and changed.
     """
 
     segmenter: Any
-    naming: Naming
+    naming: CardLabels
 
     def facts(self, values: Mapping[int, Any], language: Language) -> dict[str, Any]:
         """Return what the page needs, as JSON can hold it.
@@ -65,7 +65,7 @@ class WhatIf:
             "fields": [self._field(j, values[j], freedom[j], language) for j in portable.used],
             "segments": [one_line(segment.name) for segment in self.naming.segments],
             "locale": str(language.cldr).replace("_", "-"),
-            "say": {name: language.say(f"what_if.{name}", **_kept(name)) for name in _MESSAGES},
+            "say": {name: language.say(f"what_if.{name}", **_open_slots(name)) for name in _MESSAGES},
             "points": _points(language),
             "yes": language.say("value.yes"),
             "no": language.say("value.no"),
@@ -93,7 +93,7 @@ class WhatIf:
         }
 
 
-def _kept(name: str) -> dict[str, str]:
+def _open_slots(name: str) -> dict[str, str]:
     """Keep the place of the group's name in a message, for the page to fill."""
     return {"group": "{group}"} if name in {"made", "stays"} else {}
 
@@ -108,7 +108,7 @@ def _points(language: Language) -> dict[str, str]:
 def interactive_parts(card: Card) -> dict[str, Any]:
     """Return what the template of an interactive page needs: the model, the script, and the digest that allows it."""
     script = _script()
-    carried = json.dumps(card.travelling(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    carried = json.dumps(card.embedded_model(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for mark in "<>&\u2028\u2029":
         carried = carried.replace(mark, f"\\u{ord(mark):04x}")
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()

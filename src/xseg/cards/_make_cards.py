@@ -18,8 +18,8 @@ from xseg.cards._consent_facts import (
     prepare_question,
 )
 from xseg.cards._fact_types import DecisionBasis, OriginalAgrees
-from xseg.cards._row_facts import FactFinder
-from xseg.cards._shared_facts import Naming, edition_of, moment_of, standing_of
+from xseg.cards._row_facts import CardBuilder
+from xseg.cards._shared_facts import CardLabels, collect_model_facts, prepare_settings, resolve_moment
 from xseg.core.pairing import order_like
 from xseg.exceptions import DataError, ParameterError, UnsupportedModelError
 from xseg.explanations import own_contributions
@@ -38,7 +38,7 @@ class Cards(Sequence[Card]):
 
     Parameters
     ----------
-    facts : FactFinder
+    facts : CardBuilder
         Gives the card of a row.
     rows : sequence of int
         Which rows.
@@ -46,7 +46,7 @@ class Cards(Sequence[Card]):
         A reference for each row of the table.
     """
 
-    def __init__(self, facts: FactFinder, rows: Sequence[int], ids: Sequence[str] | None) -> None:
+    def __init__(self, facts: CardBuilder, rows: Sequence[int], ids: Sequence[str] | None) -> None:
         self._facts = facts
         self._rows = rows
         self._ids = ids
@@ -166,17 +166,17 @@ def make_cards(
     if model is not segmenter:
         _check_alike(segmenter, explained.segments, X)
     ids, agreement = order_like(X, ids, "ids"), order_like(X, agreement, "agreement")
-    told = Policy.of(policy)
-    told.check_columns(table.names)
-    told.check_segments(model.segment_names_)
+    policy = Policy.coerce(policy)
+    policy.check_columns(table.names)
+    policy.check_segments(model.segment_names_)
     if ids is not None and len(ids) != len(table):
         message = f"there are {len(ids)} ids for {len(table)} rows; give one for each"
         raise DataError(message)
     agreed = _agreement(segmenter, X, len(table), agreement)
-    moment = moment_of(now)
-    edition = edition_of(segmenter, told, locale, tone, moment)
+    moment = resolve_moment(now)
+    settings = prepare_settings(segmenter, policy, locale, tone, moment)
     names = None if ids is None else [str(name) for name in ids]
-    facts = FactFinder(model, table, explained, edition, agreed, prepare_question(ledger, identities, names, moment))
+    facts = CardBuilder(model, table, explained, settings, agreed, prepare_question(ledger, identities, names, moment))
     return Cards(facts, range(len(table)), names)
 
 
@@ -280,15 +280,15 @@ def decided_cards(
     identities: IdentityLinks | None,
 ) -> Callable[[DecisionBasis, int | str | None, str | None], DecidedCard]:
     """Prepare what such cards have in common; returns a maker of ground, segment and reference."""
-    model, moment = fold(segmenter), moment_of(now)
-    told = Policy.of(policy)
-    told.check_columns(model.profile_.bins.schema.names)
-    told.check_segments(model.segment_names_)
-    edition = edition_of(segmenter, told, locale, tone, moment)
-    naming = Naming(model, model.profile_.bins.schema.names, edition.policy, edition.language)
-    standing = standing_of(model, naming)
-    same = edition.facts(standing)
-    unused = tuple(used.label for used in standing.used)
+    model, moment = fold(segmenter), resolve_moment(now)
+    policy = Policy.coerce(policy)
+    policy.check_columns(model.profile_.bins.schema.names)
+    policy.check_segments(model.segment_names_)
+    settings = prepare_settings(segmenter, policy, locale, tone, moment)
+    naming = CardLabels(model, model.profile_.bins.schema.names, settings.policy, settings.language)
+    model_facts = collect_model_facts(model, naming)
+    same = settings.facts(model_facts)
+    unused = tuple(used.label for used in model_facts.used)
     languages: dict[Language, Language] = {}
 
     def made(why: DecisionBasis, segment: int | str | None, reference: str | None) -> DecidedCard:
@@ -298,7 +298,7 @@ def decided_cards(
             segment=None if segment is None else naming.segments[int(model.segments_.position(segment))],
             not_used=unused,
             reference=reference,
-            consent=None if question is None else ConsentLookup(question, standing.purposes).facts(0),
+            consent=None if question is None else ConsentLookup(question, model_facts.purposes).facts(0),
             **same,
         )
         card._languages = languages
@@ -419,7 +419,7 @@ def make_gated_cards(
     ids = order_like(X, ids, "ids")
     told, names = gate.policy if policy is None else policy, [str(name) for name in ids]
     # People are admitted, and told what they said, as of one moment.
-    moment = gate.resolve_time(moment_of(now))
+    moment = gate.resolve_time(resolve_moment(now))
     admitted = gate.admit(X, subject_ids=ids, at=moment)
     same: dict[str, Any] = {
         "policy": told,

@@ -8,17 +8,17 @@ from typing import Any, Final, Literal
 
 from xseg._optional import require
 from xseg.cards._card_record import AnyCard, Card
-from xseg.cards._content_checks import checked
+from xseg.cards._content_checks import check_content
 from xseg.cards._interactive import interactive_parts
 from xseg.cards._sentences import CardWords
-from xseg.cards._wording import consent_words, words_of
+from xseg.cards._wording import build_card_words, consent_words
 from xseg.exceptions import DataError, ParameterError
-from xseg.i18n import environment
+from xseg.i18n import get_environment
 
 __all__ = ["card_article", "document", "interactive_page", "picture", "render"]
 
 _WIDTH, _MARGIN, _DPI = 640.0, 44.0, 72
-_INK, _SOFT, _LINE = "#1d2430", "#566070", "#d9dce2"
+_TEXT, _SOFT, _LINE = "#1d2430", "#566070", "#d9dce2"
 _ACCENT, _ACCENT_SOFT, _AGAINST, _AGAINST_SOFT = "#1f5f8b", "#dbe8f1", "#8a4b12", "#f3e3d3"
 _LEADING, _BAR = 1.45, 8.0
 
@@ -30,7 +30,7 @@ class _Text:
     text: str
     size: float = 15.0
     bold: bool = False
-    colour: str = _INK
+    colour: str = _TEXT
     above: float = 4.0
     right: str = ""
 
@@ -51,7 +51,7 @@ def picture(card: "AnyCard", form: Literal["png", "svg"], scale: float) -> bytes
     ParameterError
         The card's script is not one that matplotlib can set.
     """
-    words = words_of(card)
+    words = build_card_words(card)
     painter = _Painter(words)
     for block in _blocks(words):
         painter.draw(block)
@@ -94,7 +94,7 @@ class _Painter:
         self.figure = Figure(figsize=(_WIDTH / _DPI, 1.0), dpi=_DPI, facecolor="white")
         canvas: Any = FigureCanvasAgg(self.figure)
         self.renderer = canvas.get_renderer()
-        self.family = _family_for(words)
+        self.describer = _family_for(words)
         self.drawn: list[tuple[Callable[[float, float], object], float]] = []
         self.y = _MARGIN
 
@@ -138,7 +138,7 @@ class _Painter:
             fontsize=block.size,
             color=block.colour,
             fontweight="bold" if bold else "normal",
-            fontfamily=self.family,
+            fontfamily=self.describer,
             ha=align,
             va="top",
             parse_math=False,
@@ -181,7 +181,7 @@ class _Painter:
     def _width(self, text: str, size: float, *, bold: bool) -> float:
         from matplotlib.font_manager import FontProperties
 
-        font = FontProperties(family=self.family, size=size, weight="bold" if bold else "normal")
+        font = FontProperties(family=self.describer, size=size, weight="bold" if bold else "normal")
         width, _, _ = self.renderer.get_text_width_height_descent(text, font, ismath=False)
         return float(width)
 
@@ -218,8 +218,8 @@ def _family_for(words: CardWords) -> list[str]:
 
 def render(card: AnyCard, template: str, *, unfolded: bool = False, more: Mapping[str, Any] | None = None) -> str:
     """Fill a template with the words of a card."""
-    pages = environment("xseg.cards")
-    told = {"card": card, "words": words_of(card), "unfolded": unfolded, "carried": None}
+    pages = get_environment("xseg.cards")
+    told = {"card": card, "words": build_card_words(card), "unfolded": unfolded, "carried": None}
     return pages.get_template(template).render({**told, **(more or {})})
 
 
@@ -254,7 +254,7 @@ def card_article(card: AnyCard, *, choices: bool = True) -> Any:
     """
     from markupsafe import Markup
 
-    words = words_of(card)
+    words = build_card_words(card)
     if not choices:
         words = replace(words, choices=(), also=consent_words(card.consent, words.language))
     return Markup(render(card, "card.html.j2", more={"words": words}))
@@ -280,7 +280,7 @@ class _Forms:
     interactive_page = staticmethod(interactive_page)
     draw = staticmethod(picture)
     document = staticmethod(document)
-    check_content = staticmethod(checked)
+    check_content = staticmethod(check_content)
 
 
 AnyCard._forms = _Forms()

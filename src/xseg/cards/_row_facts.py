@@ -9,12 +9,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.cards._alternatives import Paths, Ways, shared_out
+from xseg.cards._alternatives import NearestChanges, NeighbourFinder, allocate_points
 from xseg.cards._card_record import Card
 from xseg.cards._consent_facts import ConsentLookup, ConsentQuestion
-from xseg.cards._fact_types import Comparison, Limits, OriginalAgrees, Reason
+from xseg.cards._fact_types import Comparison, ConditionFact, OriginalAgrees, Reason
 from xseg.cards._interactive import WhatIf
-from xseg.cards._shared_facts import Edition, Naming, limits_of, standing_of
+from xseg.cards._shared_facts import CardLabels, CardSettings, build_condition_fact, collect_model_facts
 from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING, Bins
 from xseg.core.boxes import BoxModel
@@ -24,11 +24,11 @@ from xseg.core.tables import Column, Table
 from xseg.explanations import NO_RIVAL, Explained
 from xseg.i18n import Language
 
-__all__ = ["FactFinder", "Family", "Told", "family_of"]
+__all__ = ["CardBuilder", "GroupDescriber", "GroupDescription", "choose_describer"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Told:
+class GroupDescription:
     """What can be said of a group to one person in it.
 
     Attributes
@@ -46,12 +46,12 @@ class Told:
     asked: tuple[int, ...]
 
 
-class Family(Protocol):
+class GroupDescriber(Protocol):
     """One family of models."""
 
     bins: Bins
 
-    def told(self, table: Table, segments: NDArray[np.int64]) -> list[Told]:
+    def describe_rows(self, table: Table, segments: NDArray[np.int64]) -> list[GroupDescription]:
         """Return what can be said to the person of each row, who is in the segment given."""
         ...
 
@@ -63,18 +63,18 @@ class _Boxes:
         self.boxes = segmenter.model_.boxes
         self.bins: Bins = self.boxes.bins
         self.tests = self.boxes.tests()
-        self._of_box = cache(self._rule)
+        self._cached_rule = cache(self._rule)
 
-    def told(self, table: Table, segments: NDArray[np.int64]) -> list[Told]:
+    def describe_rows(self, table: Table, segments: NDArray[np.int64]) -> list[GroupDescription]:
         """Return the rule of each person's box."""
         del segments
         codes = self.bins.encode(table, self.tests.features.tolist())
-        return [self._of_box(box) for box in self.tests.find(codes).tolist()]
+        return [self._cached_rule(box) for box in self.tests.find(codes).tolist()]
 
-    def _rule(self, box: int) -> Told:
+    def _rule(self, box: int) -> GroupDescription:
         inside = self.boxes.inside[box]
         asked = tuple(np.flatnonzero(~inside.all(axis=1)).tolist())
-        return Told({j: condition_of(self.bins[j], inside[j]) for j in asked}, {}, asked)
+        return GroupDescription({j: condition_of(self.bins[j], inside[j]) for j in asked}, {}, asked)
 
 
 class _Scores:
@@ -84,25 +84,25 @@ class _Scores:
         self.profile = segmenter.profile_
         self.bins: Bins = self.profile.bins
         self.asked = tuple(segmenter.model_.used_features.tolist())
-        self._of_segment = cache(self._typical)
+        self._cached_typical = cache(self._typical)
 
-    def told(self, table: Table, segments: NDArray[np.int64]) -> list[Told]:
+    def describe_rows(self, table: Table, segments: NDArray[np.int64]) -> list[GroupDescription]:
         """Return the middle half of the group's people in each feature."""
         del table
-        return [self._of_segment(segment) for segment in segments.tolist()]
+        return [self._cached_typical(segment) for segment in segments.tolist()]
 
-    def _typical(self, segment: int) -> Told:
+    def _typical(self, segment: int) -> GroupDescription:
         masks = {j: self.profile.middle_half(j, segment) for j in self.asked}
         typical = {j: condition_of(self.bins[j], inside) for j, inside in masks.items() if inside is not None}
-        return Told({}, typical, self.asked)
+        return GroupDescription({}, typical, self.asked)
 
 
-_FAMILIES: dict[type, Callable[[Any], Family]] = {BoxModel: _Boxes, AdditiveModel: _Scores}
+_DESCRIBERS: dict[type, Callable[[Any], GroupDescriber]] = {BoxModel: _Boxes, AdditiveModel: _Scores}
 
 
-def family_of(segmenter: Any) -> Family:
+def choose_describer(segmenter: Any) -> GroupDescriber:
     """Return what can be said by the family of the model."""
-    return _FAMILIES[type(segmenter.model_)](segmenter)
+    return _DESCRIBERS[type(segmenter.model_)](segmenter)
 
 
 _NEGLIGIBLE = 1e-12
@@ -115,19 +115,19 @@ class _Block:
 
     first: int
     codes: NDArray[np.uint8]
-    told: list[Told]
-    ways: list[Ways]
+    descriptions: list[GroupDescription]
+    changes: list[NearestChanges]
 
     def place(self, row: int) -> int:
         """Return the place of a row, and never that of another: a negative place would count from the end."""
         place = row - self.first
-        if not 0 <= place < len(self.told):
-            message = f"row {row} is not among rows {self.first} to {self.first + len(self.told) - 1}"
+        if not 0 <= place < len(self.descriptions):
+            message = f"row {row} is not among rows {self.first} to {self.first + len(self.descriptions) - 1}"
             raise IndexError(message)
         return place
 
 
-class FactFinder:
+class CardBuilder:
     """Gives the card of any row of a table.
 
     Parameters
@@ -138,7 +138,7 @@ class FactFinder:
         The rows.
     explained : Explained
         Exact contributions to each row's own segment.
-    edition : Edition
+    settings : CardSettings
         What the cards have in common.
     agreement : sequence of {"yes", "no", "not known"} or None
         For a stand-in: whether the original agrees, by row.
@@ -151,31 +151,31 @@ class FactFinder:
         segmenter: Any,
         table: Table,
         explained: Explained,
-        edition: Edition,
+        settings: CardSettings,
         agreement: Sequence[OriginalAgrees] | None = None,
         question: ConsentQuestion | None = None,
     ) -> None:
         self.table = table
         self.explained = explained
-        self.policy = edition.policy
+        self.policy = settings.policy
         self.agreement = agreement
         self.segmenter = segmenter
         self.profile = segmenter.profile_
-        self.family = family_of(segmenter)
-        self.naming = Naming(segmenter, table.names, edition.policy, edition.language)
-        self.paths = Paths(segmenter, self.naming)
+        self.describer = choose_describer(segmenter)
+        self.naming = CardLabels(segmenter, table.names, settings.policy, settings.language)
+        self.neighbours = NeighbourFinder(segmenter, self.naming)
         self._languages: dict[Language, Language] = {}
         self._latest: _Block | None = None
         self._limits = cache(self._find_limits)
         self._compared = cache(self._compare)
-        standing = standing_of(segmenter, self.naming)
-        self._consents = None if question is None else ConsentLookup(question, standing.purposes)
+        model_facts = collect_model_facts(segmenter, self.naming)
+        self._consents = None if question is None else ConsentLookup(question, model_facts.purposes)
         self._same: dict[str, Any] = {
-            **edition.facts(standing),
-            "used": standing.used,
-            "unnamed": standing.unnamed,
-            "not_used": standing.not_used,
-            "minimum_group_size": edition.policy.minimum_group_size,
+            **settings.facts(model_facts),
+            "used": model_facts.used,
+            "unnamed": model_facts.unnamed,
+            "not_used": model_facts.not_used,
+            "minimum_group_size": settings.policy.minimum_group_size,
         }
 
     def card(self, row: int, reference: str | None) -> Card:
@@ -184,9 +184,9 @@ class FactFinder:
         place = block.place(row)
         values, base = self.explained.values[row], float(self.explained.base[row])
         segment, rival = int(self.explained.segments[row]), int(self.explained.rivals[row])
-        codes, told = block.codes[place], block.told[place]
-        points = shared_out(values, base, self.naming.hidden, compared=rival != NO_RIVAL)
-        around = self.paths.around(block.ways[place], segment, rival, points)
+        codes, told = block.codes[place], block.descriptions[place]
+        points = allocate_points(values, base, self.naming.hidden, compared=rival != NO_RIVAL)
+        surroundings = self.neighbours.collect_facts(block.changes[place], segment, rival, points)
         card = Card(
             segment=self.naming.segments[segment],
             rival=None if rival in (NO_RIVAL, segment) else self.naming.segments[rival].name,
@@ -200,9 +200,9 @@ class FactFinder:
             rest_points=points.rest,
             hidden=points.hidden,
             total_points=points.total,
-            alternative=around.alternative,
-            way_out=around.way_out,
-            certainty=around.certainty,
+            alternative=surroundings.alternative,
+            way_out=surroundings.way_out,
+            certainty=surroundings.certainty,
             unknown=tuple(self._unknown(told, codes)),
             unknown_matters=bool((np.abs(values[codes == MISSING]) > _NEGLIGIBLE).any()),
             original_agrees=None if self.agreement is None else self.agreement[row],
@@ -219,7 +219,7 @@ class FactFinder:
         return WhatIf(self.segmenter, self.naming).facts(values, self.naming.language)
 
     def _block(self, row: int) -> _Block:
-        """Return the rows around a row, prepared together."""
+        """Return the rows surroundings a row, prepared together."""
         first = row - row % _ROWS_AT_ONCE
         # Another thread may replace the latest block at any time, so it is read once, and never changed.
         latest = self._latest
@@ -229,18 +229,18 @@ class FactFinder:
         block = _Block(
             first,
             self.profile.bins.encode(rows),
-            self.family.told(rows, self.explained.segments[first : first + len(rows)]),
-            self.paths.ways(rows),
+            self.describer.describe_rows(rows, self.explained.segments[first : first + len(rows)]),
+            self.neighbours.find_changes(rows),
         )
         self._latest = block
         return block
 
-    def _unknown(self, told: Told, codes: NDArray[np.uint8]) -> Iterator[str]:
+    def _unknown(self, told: GroupDescription, codes: NDArray[np.uint8]) -> Iterator[str]:
         named = self.naming
         return (named.labels[j] for j in told.asked if codes[j] == MISSING and not named.hidden[j])
 
     def _reason(
-        self, j: int, told: Told, segment: int, code: int, row: int, contribution: float, points: int
+        self, j: int, told: GroupDescription, segment: int, code: int, row: int, contribution: float, points: int
     ) -> Reason:
         naming, value = self.naming, _value(self.table.columns[j], row)
         return Reason(
@@ -258,7 +258,7 @@ class FactFinder:
             origin=naming.origins[j],
         )
 
-    def _typical(self, j: int, condition: Condition | None, segment: int) -> Limits | None:
+    def _typical(self, j: int, condition: Condition | None, segment: int) -> ConditionFact | None:
         """Return what is typical of the group, if it is large enough to hide in."""
         return None if self.naming.segments[segment].size is None else self._limits(j, condition, None)
 
@@ -266,11 +266,11 @@ class FactFinder:
         """Return a value that only its owner may read, if it is one."""
         return value if isinstance(value, str) and value in self.naming.rare[j] else None
 
-    def _find_limits(self, j: int, condition: Condition | None, own: str | None) -> Limits | None:
+    def _find_limits(self, j: int, condition: Condition | None, own: str | None) -> ConditionFact | None:
         """Return what is asked of a feature, if anything is; a rare value is named to its owner only."""
         if condition is None:
             return None
-        return limits_of(condition, self.family.bins[j], self.naming.rare[j] - {own})
+        return build_condition_fact(condition, self.describer.bins[j], self.naming.rare[j] - {own})
 
     def _compare(self, j: int, code: int) -> Comparison | None:
         """Compare with everyone whose value is known, if they are enough people to hide in."""

@@ -5,8 +5,7 @@ from enum import IntEnum
 from math import ceil, inf, nextafter
 
 from xseg.cards._card_record import Card
-from xseg.cards._fact_types import Asked, Comparison, Limits, Origin, Reason
-from xseg.core.conditions import Condition
+from xseg.cards._fact_types import Comparison, ConditionFact, FeatureRequirement, Origin, Reason
 from xseg.i18n import Language, Quantity, Unit, condition_words, one_line, range_words
 
 __all__ = [
@@ -140,26 +139,26 @@ def _quantity(
     return Quantity(dict(unit) if isinstance(unit, tuple) else unit, number_format, language)
 
 
-def limits_words(limits: "Limits", quantity: Quantity, *, integral: bool) -> str:
+def limits_words(limits: "ConditionFact", quantity: Quantity, *, integral: bool) -> str:
     """Write what a rule asks of a feature; of whole numbers it names the first and the last that will do."""
     if not integral:
-        return condition_words(_condition(limits), quantity, limits.others, (limits.unnamed, limits.unnamed_others))
+        return condition_words(limits.to_condition(), quantity, limits.others, (limits.unnamed, limits.unnamed_others))
     first = None if limits.lower is None else float(ceil(limits.lower))
     last = None if limits.upper is None else float(ceil(limits.upper) - 1)
     if first is not None and last is not None and first < last and not (limits.missing and limits.says_missing):
         return quantity.language.say("condition.range", first=quantity.bare(first), last=quantity.exact(last))
     whole = limits.model_copy(update={"lower": first, "upper": None if last is None else nextafter(last, inf)})
-    return condition_words(_condition(whole), quantity, limits.others, (limits.unnamed, limits.unnamed_others))
+    return condition_words(whole.to_condition(), quantity, limits.others, (limits.unnamed, limits.unnamed_others))
 
 
-def typical_words(limits: "Limits", quantity: Quantity, *, integral: bool) -> str:
+def typical_words(limits: "ConditionFact", quantity: Quantity, *, integral: bool) -> str:
     """Write where the middle half of a group is."""
     return range_words(
-        _condition(limits), quantity, limits.others, (limits.unnamed, limits.unnamed_others), integral=integral
+        limits.to_condition(), quantity, limits.others, (limits.unnamed, limits.unnamed_others), integral=integral
     )
 
 
-def asked_words(asked: "Asked", language: Language) -> str:
+def asked_words(asked: "FeatureRequirement", language: Language) -> str:
     """Write what must be true of a feature, and name it."""
     quantity = quantity_of(asked.unit, asked.number_format, language)
     return language.say(
@@ -167,7 +166,7 @@ def asked_words(asked: "Asked", language: Language) -> str:
     )
 
 
-def value_words(value: bool | float | str | None, limits: "Limits | None", quantity: Quantity) -> str:
+def value_words(value: bool | float | str | None, limits: "ConditionFact | None", quantity: Quantity) -> str:
     """Write a person's own value; numbers stay on the same side of the limits when they are rounded."""
     say = quantity.language.say
     if value is None:
@@ -192,18 +191,6 @@ def origin_words(origin: "Origin", language: Language) -> str:
     if origin.collected_from is not None:
         key, slots["place"] = f"{key}_in", one_line(origin.collected_from)
     return language.say(f"origin.{key}", **slots)
-
-
-def _condition(limits: "Limits") -> Condition:
-    return Condition(
-        "",
-        limits.kind,
-        limits.lower,
-        limits.upper if limits.known else -inf,
-        limits.categories,
-        limits.missing,
-        limits.says_missing,
-    )
 
 
 _MAIN_SHARE = 0.5

@@ -9,25 +9,33 @@ from typing import Any
 import numpy as np
 
 from xseg.cards._content_checks import check_words, hints_at_a_special_category
-from xseg.cards._fact_types import Limits, Origin, PurposeFact, RightFact, SegmentFact, Used, WhoToAsk
+from xseg.cards._fact_types import (
+    ConditionFact,
+    ControllerFact,
+    Origin,
+    PurposeFact,
+    RightFact,
+    SegmentFact,
+    UsedFeature,
+)
 from xseg.core.bins import FeatureBins
 from xseg.core.conditions import Condition
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
 from xseg.export import Approval, approval_of
-from xseg.i18n import Language, Message, language_of, one_line, other_categories
-from xseg.policy import FeaturePolicy, Policy, rights_of
+from xseg.i18n import Language, Message, load_language, one_line, other_categories
+from xseg.policy import FeaturePolicy, Policy, derive_rights
 
 __all__ = [
-    "Edition",
-    "Naming",
-    "Standing",
-    "edition_of",
-    "limits_of",
-    "moment_of",
-    "origin_of",
+    "CardLabels",
+    "CardSettings",
+    "ModelFacts",
+    "build_condition_fact",
+    "build_origin",
+    "collect_model_facts",
+    "prepare_settings",
     "rare_categories",
-    "standing_of",
+    "resolve_moment",
 ]
 
 
@@ -43,7 +51,9 @@ def rare_categories(profile: Profile, feature: int, least: float) -> frozenset[s
     return frozenset(name for name, count in zip(bins.categories, counts.tolist(), strict=True) if count < least)
 
 
-def limits_of(condition: Condition, bins: FeatureBins, rare: AbstractSet[str] = frozenset()) -> Limits | None:
+def build_condition_fact(
+    condition: Condition, bins: FeatureBins, rare: AbstractSet[str] = frozenset()
+) -> ConditionFact | None:
     """Write a condition down as a fact.
 
     Parameters
@@ -57,7 +67,7 @@ def limits_of(condition: Condition, bins: FeatureBins, rare: AbstractSet[str] = 
 
     Returns
     -------
-    Limits or None
+    ConditionFact or None
         None where nothing is left to name.
     """
     upper, allowed = condition.upper, condition.categories
@@ -66,7 +76,7 @@ def limits_of(condition: Condition, bins: FeatureBins, rare: AbstractSet[str] = 
     named_others = tuple(name for name in others if name not in rare)
     if allowed and not named and not named_others:
         return None
-    return Limits(
+    return ConditionFact(
         kind=condition.kind,
         lower=condition.lower,
         upper=None if upper is None or not np.isfinite(upper) else upper,
@@ -80,7 +90,7 @@ def limits_of(condition: Condition, bins: FeatureBins, rare: AbstractSet[str] = 
     )
 
 
-class Naming:
+class CardLabels:
     """The labels of the features of a table, and of the segments of a model.
 
     Parameters
@@ -101,7 +111,7 @@ class Naming:
         self.names = names
         self.features: list[FeaturePolicy] = [policy.feature(name) for name in names]
         self.labels = [one_line(feature.label or name) for feature, name in zip(self.features, names, strict=True)]
-        self.origins = [origin_of(feature) for feature in self.features]
+        self.origins = [build_origin(feature) for feature in self.features]
         self.units = [
             dict(feature.unit) if feature.unit is not None and not isinstance(feature.unit, str) else feature.unit
             for feature in self.features
@@ -137,7 +147,7 @@ class Naming:
         return self.language.say("card.group", number=str(index + 1)) if secret else name
 
 
-def origin_of(feature: FeaturePolicy) -> Origin:
+def build_origin(feature: FeaturePolicy) -> Origin:
     """Return where the values of a feature came from."""
     return Origin(source=feature.source, vendor=feature.vendor, collected_from=feature.collected_from)
 
@@ -147,28 +157,28 @@ def _normalise_name(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ModelFacts:
     """The facts that do not depend on the person."""
 
-    who: WhoToAsk | None
+    who: ControllerFact | None
     purposes: tuple[PurposeFact, ...]
-    used: tuple[Used, ...]
+    used: tuple[UsedFeature, ...]
     unnamed: int
     not_used: tuple[str, ...]
     rights: tuple[RightFact, ...]
 
 
-def standing_of(segmenter: Any, naming: Naming) -> Standing:
+def collect_model_facts(segmenter: Any, naming: CardLabels) -> ModelFacts:
     """Gather what a policy and a model say to everybody."""
     policy = naming.policy
     used = set(segmenter.model_.used_features.tolist())
     columns = range(len(naming.names))
     served = policy.purpose_ids(naming.names[j] for j in sorted(used))
-    return Standing(
+    return ModelFacts(
         who=_controller_fact(policy),
         purposes=tuple(_purpose_fact(policy, purpose) for purpose in served),
         used=tuple(
-            Used(
+            UsedFeature(
                 feature=naming.names[j],
                 label=naming.labels[j],
                 origin=naming.origins[j],
@@ -183,11 +193,11 @@ def standing_of(segmenter: Any, naming: Naming) -> Standing:
     )
 
 
-def _controller_fact(policy: Policy) -> WhoToAsk | None:
+def _controller_fact(policy: Policy) -> ControllerFact | None:
     who = policy.controller
     if who is None:
         return None
-    return WhoToAsk(name=who.name, contact=who.contact, authority=who.authority, officer=who.officer)
+    return ControllerFact(name=who.name, contact=who.contact, authority=who.authority, officer=who.officer)
 
 
 def _purpose_fact(policy: Policy, name: str) -> PurposeFact:
@@ -208,13 +218,13 @@ def _right_facts(policy: Policy, served: list[str]) -> tuple[RightFact, ...]:
         RightFact(right=right, label=None if link.label is None else one_line(link.label), url=link.url)
         for right, link in policy.rights.items()
     )
-    derived = rights_of(policy.purposes[name] for name in served)
+    derived = derive_rights(policy.purposes[name] for name in served)
     unlinked = (RightFact(right=right, label=None, url=None) for right in derived if right not in policy.rights)
     return (*linked, *unlinked)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Edition:
+class CardSettings:
     """What cards that are made together have in common.
 
     Attributes
@@ -237,7 +247,7 @@ class Edition:
     issued: date
     approval: Approval
 
-    def facts(self, standing: "Standing") -> dict[str, Any]:
+    def facts(self, model_facts: "ModelFacts") -> dict[str, Any]:
         """Return the facts that every kind of card states."""
         policy, language = self.policy, self.language
         return {
@@ -247,19 +257,19 @@ class Edition:
             "issued": self.issued,
             "model": self.approval.fingerprint,
             "approval": self.approval.state,
-            "purposes": standing.purposes,
-            "who": standing.who,
-            "rights": standing.rights,
+            "purposes": model_facts.purposes,
+            "who": model_facts.who,
+            "rights": model_facts.rights,
             "recipients": policy.recipients,
             "transfers": policy.transfers,
             "automation": policy.automation,
             "special_categories": policy.special_categories,
             "human_review": policy.human_review,
-            "translated": policy.speaks(language.locale),
+            "translated": policy.has_language(language.locale),
         }
 
 
-def edition_of(segmenter: Any, policy: Policy, locale: str | None, tone: str, now: datetime) -> Edition:
+def prepare_settings(segmenter: Any, policy: Policy, locale: str | None, tone: str, now: datetime) -> CardSettings:
     """Prepare to make cards.
 
     Raises
@@ -270,15 +280,15 @@ def edition_of(segmenter: Any, policy: Policy, locale: str | None, tone: str, no
         The policy has words that are not fit for a card, or words a sentence anew without its facts.
     """
     tag = policy.locale if locale is None else locale
-    catalogue = language_of(tag, tone).tag
+    catalogue = load_language(tag, tone).tag
     check_words(policy, policy.locale)
     check_words(policy, tag)
-    language = language_of(tag, tone, policy.wording.get(catalogue))
+    language = load_language(tag, tone, policy.wording.get(catalogue))
     issued = now.date()
-    return Edition(policy.spoken_in(tag), language, tone, issued, approval_of(segmenter, now=issued))
+    return CardSettings(policy.translate(tag), language, tone, issued, approval_of(segmenter, now=issued))
 
 
-def moment_of(now: datetime | None) -> datetime:
+def resolve_moment(now: datetime | None) -> datetime:
     """Return the time of cards; one without a zone is taken as UTC, as the dates on cards are."""
     if now is None:
         return datetime.now(UTC)

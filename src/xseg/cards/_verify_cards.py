@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xseg.cards._card_record import AnyCard, Card
 from xseg.cards._consent_facts import ConsentLedger, IdentityLinks
-from xseg.cards._fact_types import Alternative, Asked, WayOut
+from xseg.cards._fact_types import Alternative, CounterfactualFact, FeatureRequirement
 from xseg.cards._make_cards import Cards, make_cards
 from xseg.core.pairing import order_like, take_rows
 from xseg.core.schema import Kind
@@ -172,14 +172,20 @@ def verify_cards(
     if ids is not None:
         X = take_rows(X, _places_of(read, order_like(X, ids, "ids")))
         table = read_table(X)
-    maker = _Maker(segmenter, X, Policy.of(policy), [_whose(card) for card in read], ledger, identities)
+    maker = _CardRemaker(
+        segmenter, X, Policy.coerce(policy), [_get_reference(card) for card in read], ledger, identities
+    )
     segments = segmenter.predict(X).tolist()
-    moved = _moved(segmenter, table, read, maker)
+    moved = _check_changes(segmenter, table, read, maker)
     return [
         CardCheck((Failure("record", card, "not a card as it was written"),))
         if isinstance(card, str)
         else CardCheck(
-            (*_failures(card, segments[row], maker.card(row, card)), *moved.get(row, ()), *_silent(card, ledger))
+            (
+                *_failures(card, segments[row], maker.card(row, card)),
+                *moved.get(row, ()),
+                *_check_consent_stated(card, ledger),
+            )
         )
         for row, card in enumerate(read)
     ]
@@ -188,7 +194,7 @@ def verify_cards(
 def _places_of(cards: Sequence[Card | str], ids: Sequence[Any]) -> NDArray[np.intp]:
     """Return the row of each card, by its reference."""
     places = {str(name): row for row, name in enumerate(ids)}
-    asked = [_whose(card) for card in cards]
+    asked = [_get_reference(card) for card in cards]
     if len(ids) != len(cards) or len(places) != len(ids) or set(asked) != places.keys():
         unknown = sum(name not in places for name in asked)
         message = (
@@ -213,16 +219,16 @@ def _read(card: Card | str | bytes) -> Card | str:
         return str(error)
 
 
-def _silent(card: Card, ledger: ConsentLedger | None) -> Iterator[Failure]:
+def _check_consent_stated(card: Card, ledger: ConsentLedger | None) -> Iterator[Failure]:
     if ledger is not None and card.consent is None:
         yield Failure("consent", None, "what the ledger says")
 
 
-def _whose(card: Card | str) -> str | None:
+def _get_reference(card: Card | str) -> str | None:
     return card.reference if isinstance(card, Card) else None
 
 
-class _Maker:
+class _CardRemaker:
     """Makes the cards of the same people anew, in the language and on the day of each card."""
 
     def __init__(
@@ -240,9 +246,9 @@ class _Maker:
         # Only who has a reference is known to a ledger; the others' cards were made without one.
         self._known = [row for row, name in enumerate(ids) if name is not None]
 
-    def cards_like(self, card: Card) -> Cards:
+    def remake_cards(self, card: Card) -> Cards:
         """Return the cards in the language and on the day of one of them: everybody's, or of those a ledger knows."""
-        asked = self._asked(card)
+        asked = self._get_consent_time(card)
         key = (card.locale, card.tone, card.issued, asked)
         if key not in self._made:
             self._made[key] = make_cards(
@@ -260,8 +266,8 @@ class _Maker:
 
     def card(self, row: int, card: Card) -> Card:
         """Return the card of a row; only its issuer knows whose it is, what it answers, and what an original said."""
-        cards = self.cards_like(card)
-        made = cards[row if self._asked(card) is None else self._known.index(row)]
+        cards = self.remake_cards(card)
+        made = cards[row if self._get_consent_time(card) is None else self._known.index(row)]
         asked = made.original_agrees in {"yes", "no"} or card.original_agrees is None
         known: dict[str, Any] = {} if asked else {"original_agrees": card.original_agrees}
         # A card says what the model was when it was made; it may have been signed for later that day.
@@ -270,12 +276,12 @@ class _Maker:
         return made.model_copy(update={"reference": card.reference, "answer": card.answer, **known})
 
     @staticmethod
-    def _asked(card: Card) -> datetime | None:
+    def _get_consent_time(card: Card) -> datetime | None:
         return None if card.consent is None or card.reference is None else card.consent.asked
 
     def name(self, segment: int, card: Card) -> str:
         """Return what a card calls a segment."""
-        return self.cards_like(card).segment_name(segment)
+        return self.remake_cards(card).segment_name(segment)
 
 
 def _failures(card: Card, segment: int, made: Card) -> Iterator[Failure]:
@@ -300,16 +306,18 @@ def _differences(path: str, stated: Any, proven: Any) -> Iterator[Failure]:
         yield Failure(path.removesuffix("."), stated, proven)
 
 
-def _moved(segmenter: Any, table: Table, cards: Sequence[Card | str], maker: _Maker) -> dict[int, list[Failure]]:
+def _check_changes(
+    segmenter: Any, table: Table, cards: Sequence[Card | str], maker: _CardRemaker
+) -> dict[int, list[Failure]]:
     """Make the changes that cards speak of, and see whether the model puts the people where the cards say."""
     failures: dict[int, list[Failure]] = {}
     for fact in ("alternative", "way_out"):
         told = {row: getattr(card, fact) for row, card in enumerate(cards) if isinstance(card, Card)}
-        rows = {row: change for row, change in told.items() if change is not None and _can_be_made(change, table)}
+        rows = {row: change for row, change in told.items() if change is not None and _is_complete(change, table)}
         if not rows:
             continue
         changes = [{asked.feature: asked for asked in change.asked} for change in rows.values()]
-        after = changed_rows(table, list(rows), changes, _meeting)
+        after = changed_rows(table, list(rows), changes, _find_nearest_allowed)
         for (row, change), segment in zip(rows.items(), segmenter.predict(after).tolist(), strict=True):
             reached = maker.name(segment, cards[row])  # type: ignore[arg-type]
             if reached != change.segment:
@@ -317,13 +325,13 @@ def _moved(segmenter: Any, table: Table, cards: Sequence[Card | str], maker: _Ma
     return failures
 
 
-def _can_be_made(change: Alternative | WayOut, table: Table) -> bool:
+def _is_complete(change: Alternative | CounterfactualFact, table: Table) -> bool:
     """Return whether a change is told in full, of features that are there."""
     is_whole = bool(change.asked) and not (isinstance(change, Alternative) and change.hidden)
     return is_whole and all(asked.feature in table.names for asked in change.asked)
 
 
-def _meeting(asked: Asked, value: Any) -> Any:
+def _find_nearest_allowed(asked: FeatureRequirement, value: Any) -> Any:
     """Return the nearest value that meets what is asked."""
     limits = asked.limits
     if limits.categories is not None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import cast
 
 from xseg.cards._card_record import AnyCard, Card, DecidedCard
-from xseg.cards._fact_types import AnswerFact, ConsentFact, ConsentFacts, PurposeFact, RightFact, Used
+from xseg.cards._fact_types import AnswerFact, ConsentFact, ConsentFacts, PurposeFact, RightFact, UsedFeature
 from xseg.cards._sentences import (
     CardWords,
     Choice,
@@ -20,20 +20,20 @@ from xseg.cards._sentences import (
     sure_words,
     why_not_words,
 )
-from xseg.i18n import Language, language_of, one_line
+from xseg.i18n import Language, load_language, one_line
 
 __all__ = [
     "about_words",
     "also_words",
     "answer_words",
+    "build_card_words",
     "choices_words",
     "closing_words",
     "consent_words",
-    "language_for",
     "left_and_passed_on",
+    "load_card_language",
     "policy_words",
     "used_words",
-    "words_of",
 ]
 
 _MAX_LISTED = 12
@@ -41,7 +41,7 @@ _MARKETING = "object_marketing"
 
 
 def used_words(
-    facts: "tuple[Used, ...]", purposes: "tuple[PurposeFact, ...]", language: Language
+    facts: "tuple[UsedFeature, ...]", purposes: "tuple[PurposeFact, ...]", language: Language
 ) -> tuple[UsedWords, ...]:
     """Write what was used, and where it came from."""
     labels = {purpose.purpose: purpose.label for purpose in purposes}
@@ -192,9 +192,9 @@ _SHORTER = (
 )
 
 
-def language_for(card: "AnyCard") -> Language:
+def load_card_language(card: "AnyCard") -> Language:
     """Return the language of a card, with the sentences that the company rewords."""
-    language = language_of(card.locale, card.tone, card.wording)
+    language = load_language(card.locale, card.tone, card.wording)
     # The cards of one table share a cache, which is deleted with them. A card that was read back has one for each form.
     if card._languages is None:
         return language.with_cache()
@@ -202,9 +202,9 @@ def language_for(card: "AnyCard") -> Language:
     return cached
 
 
-def words_of(card: "AnyCard") -> CardWords:
+def build_card_words(card: "AnyCard") -> CardWords:
     """Write a card's facts in words."""
-    language = language_for(card)
+    language = load_card_language(card)
     if card.kind == "decided":
         return _decided(cast("DecidedCard", card), language)
     return _placed(cast("Card", card), language)

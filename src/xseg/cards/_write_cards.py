@@ -9,14 +9,14 @@ from typing import Any
 
 from xseg._files import remove_drafts
 from xseg.backends.workers import count_workers
-from xseg.cards._card_folder import FORMS, PEOPLE_IN_A_PART, describe_order, file_stems, open_folder, sinks_of
+from xseg.cards._card_folder import FORMS, PEOPLE_IN_A_PART, build_file_stems, describe_inputs, open_folder, open_sinks
 from xseg.cards._card_record import AnyCard
 from xseg.cards._consent_facts import ConsentLedger, IdentityLinks, is_consent_gate
 from xseg.cards._make_cards import make_cards, make_gated_cards
 from xseg.core.pairing import order_like
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError, ParameterError
-from xseg.i18n import language_of
+from xseg.i18n import load_language
 from xseg.policy import Policy
 from xseg.segmenters._pipelines.route import route_of
 
@@ -46,7 +46,7 @@ class WrittenCards:
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
+class _WriteJob:
     """What every worker needs to know."""
 
     segmenter: Any
@@ -157,17 +157,17 @@ default=("html",)
         message = f"there are {len(ids)} ids for {n_rows} rows; give one for each"
         raise DataError(message)
     model = segmenter.segmenter_ if is_consent_gate(segmenter) else segmenter
-    people, target = file_stems(order_like(X, ids, "ids")), Path(folder)
-    told = Policy.of(getattr(segmenter, "policy", None) if policy is None else policy)
-    told.check_columns(read_table(X).names)
-    told.check_segments(route_of(model).segmenter.segment_names_)
-    language_of(told.locale if locale is None else locale, tone)
+    people, target = build_file_stems(order_like(X, ids, "ids")), Path(folder)
+    policy = Policy.coerce(getattr(segmenter, "policy", None) if policy is None else policy)
+    policy.check_columns(read_table(X).names)
+    policy.check_segments(route_of(model).segmenter.segment_names_)
+    load_language(policy.locale if locale is None else locale, tone)
     moment = datetime.now(UTC) if now is None else now
-    about = describe_order(
+    about = describe_inputs(
         segmenter,
         read_table(X),
         list(people.values()),
-        policy=told,
+        policy=policy,
         locale=locale,
         tone=tone,
         ledger=ledger,
@@ -179,8 +179,8 @@ default=("html",)
         target.mkdir(parents=True, exist_ok=True)
         remove_drafts(target)
         issued = open_folder(target, about, people, moment, overwrite=overwrite)
-        order = _Order(segmenter, told, target, tuple(forms), issued, locale, tone, ledger, identities)
-        for n_done, written in _done(order, X, people, n_jobs):
+        order = _WriteJob(segmenter, policy, target, tuple(forms), issued, locale, tone, ledger, identities)
+        for n_done, written in _write_parts(order, X, people, n_jobs):
             n_written += written
             if progress is not None:
                 progress(n_done)
@@ -193,7 +193,7 @@ default=("html",)
     return WrittenCards(target, n_written, len(people) - n_written)
 
 
-def _done(order: _Order, X: Any, people: Mapping[str, str], n_jobs: int | None) -> Iterator[tuple[int, int]]:
+def _write_parts(order: _WriteJob, X: Any, people: Mapping[str, str], n_jobs: int | None) -> Iterator[tuple[int, int]]:
     """Write part after part; returns how many people each has, and how many were written."""
     pairs = list(people.items())
     parts = (
@@ -210,9 +210,9 @@ def _done(order: _Order, X: Any, people: Mapping[str, str], n_jobs: int | None) 
     return done
 
 
-def _write_part(order: _Order, first: int, rows: Any, people: Mapping[str, str]) -> tuple[int, int]:
-    sinks = sinks_of(order.forms, order.folder, first // PEOPLE_IN_A_PART, list(people))
-    lacking = [[sink for sink in sinks if sink.lacks(place)] for place in range(len(people))]
+def _write_part(order: _WriteJob, first: int, rows: Any, people: Mapping[str, str]) -> tuple[int, int]:
+    sinks = open_sinks(order.forms, order.folder, first // PEOPLE_IN_A_PART, list(people))
+    lacking = [[sink for sink in sinks if sink.is_missing(place)] for place in range(len(people))]
     if any(lacking):
         cards = order.cards(rows, list(people.values()))
         for place, missing in enumerate(lacking):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from babel import Locale
 
 
-__all__ = ["LOCALES", "TONES", "Language", "Message", "Tone", "language_of", "one_line", "slots_of"]
+__all__ = ["LOCALES", "TONES", "Language", "Message", "Tone", "find_slots", "load_language", "one_line"]
 
 R = TypeVar("R")
 
@@ -38,7 +38,7 @@ _PLURAL_FORMS: Final = frozenset({"zero", "one", "two", "few", "many", "other"})
 
 @dataclass(frozen=True, eq=False)
 class Language:
-    """What a card is written in; `language_of` gives one.
+    """What a card is written in; `load_language` gives one.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Language:
 
     Examples
     --------
-    >>> german = language_of("de")
+    >>> german = load_language("de")
     >>> german.listed(["App", "Laden"], "or"), german.number(1234.5)
     ('App oder Laden', '1.234,5')
     """
@@ -67,7 +67,7 @@ class Language:
     def with_cache(self) -> "Language":
         """Return a copy that keeps what was put into words for as long as the copy lives.
 
-        `language_of` returns one object to all callers. That one keeps nothing, because words about people would stay
+        `load_language` returns one object to all callers. That one keeps nothing, because words about people would stay
         in the process after all their cards are deleted.
         """
         own = copy(self)
@@ -95,13 +95,13 @@ class Language:
 
     def say(self, key: str, /, **slots: str) -> str:
         """Return a sentence with its slots filled."""
-        return self._filled(self._templates[key], slots)
+        return self._fill(self._templates[key], slots)
 
     def count(self, key: str, number: int, /, **slots: str) -> str:
         """Return a sentence in the form that a number asks for; the number fills ``{number}``."""
         form = f"{key}.{self.cldr.plural_form(abs(number))}"
         template = self._templates.get(form) or self._templates[f"{key}.other"]
-        return self._filled(template, {"number": self.number(number), **slots})
+        return self._fill(template, {"number": self.number(number), **slots})
 
     def plural_form(self, number: float) -> str:
         """Return the CLDR plural form of a number."""
@@ -128,7 +128,7 @@ class Language:
         """Begin with a capital letter, where the script has them."""
         return text[:1].upper() + text[1:]
 
-    def _filled(self, template: str, slots: Mapping[str, str]) -> str:
+    def _fill(self, template: str, slots: Mapping[str, str]) -> str:
         if self.direction == "ltr":
             return template.format_map(slots)
         # Text of either direction may be filled in; each piece keeps its own order, and does not turn its surroundings.
@@ -142,7 +142,7 @@ class Language:
         return flat
 
 
-def language_of(locale: str = "en", tone: str = "plain", wording: Mapping[str, Message] | None = None) -> Language:
+def load_language(locale: str = "en", tone: str = "plain", wording: Mapping[str, Message] | None = None) -> Language:
     """Return a language.
 
     Parameters
@@ -168,20 +168,20 @@ def language_of(locale: str = "en", tone: str = "plain", wording: Mapping[str, M
 
     Examples
     --------
-    >>> language_of("en").say("card.title", group="Loyal readers")
+    >>> load_language("en").say("card.title", group="Loyal readers")
     'You are in “Loyal readers”'
-    >>> language_of("en", wording={"card.title": "Hello! This is your group: {group}"}).say("card.title", group="A")
+    >>> load_language("en", wording={"card.title": "Hello! This is your group: {group}"}).say("card.title", group="A")
     'Hello! This is your group: A'
-    >>> language_of("en", wording={"card.title": "Hello!"})
+    >>> load_language("en", wording={"card.title": "Hello!"})
     Traceback (most recent call last):
     xseg.exceptions.PolicyError: the wording of 'card.title' leaves out {group}; ours is 'You are in “{group}”'
     """
     if not wording:
         return _language(locale, tone)
-    return _reworded(locale, tone, tuple((key, _frozen(message)) for key, message in sorted(wording.items())))
+    return _load_reworded(locale, tone, tuple((key, _freeze(message)) for key, message in sorted(wording.items())))
 
 
-def slots_of(message: Message) -> frozenset[str]:
+def find_slots(message: Message) -> frozenset[str]:
     """Return the names that a message fills in."""
     texts = [message] if isinstance(message, str) else list(message.values())
     return frozenset(name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name is not None)
@@ -222,26 +222,28 @@ def _catalogue(locale: str) -> str:
 def _messages(tag: str, tone: str) -> Mapping[str, Message]:
     text = files("xseg.i18n").joinpath("catalogues", f"{tag}.toml").read_text(encoding="utf-8")
     tables = tomllib.loads(text)
-    formal = _flat(tables.pop("formal", {}))
-    return _flat(tables) | (formal if tone == "formal" else {})
+    formal = _flatten(tables.pop("formal", {}))
+    return _flatten(tables) | (formal if tone == "formal" else {})
 
 
-def _flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Message]:
+def _flatten(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Message]:
     flat: dict[str, Message] = {}
     for name, value in tables.items():
         if isinstance(value, str) or value.keys() <= _PLURAL_FORMS:
             flat[f"{prefix}{name}"] = value
         else:
-            flat |= _flat(value, f"{prefix}{name}.")
+            flat |= _flatten(value, f"{prefix}{name}.")
     return flat
 
 
-def _frozen(message: Message) -> str | tuple[tuple[str, str], ...]:
+def _freeze(message: Message) -> str | tuple[tuple[str, str], ...]:
     return message if isinstance(message, str) else tuple(sorted(message.items()))
 
 
 @lru_cache(maxsize=64)
-def _reworded(locale: str, tone: str, wording: tuple[tuple[str, str | tuple[tuple[str, str], ...]], ...]) -> Language:
+def _load_reworded(
+    locale: str, tone: str, wording: tuple[tuple[str, str | tuple[tuple[str, str], ...]], ...]
+) -> Language:
     language = _language(locale, tone)
     messages: dict[str, Message] = {key: text if isinstance(text, str) else dict(text) for key, text in wording}
     for key, message in messages.items():
@@ -261,10 +263,10 @@ def _check_wording(ours: Mapping[str, Message], key: str, message: Message) -> N
         raise PolicyError(problem)
     # Some languages say one or two of a thing without a number.
     optional = frozenset() if isinstance(message, str) else {"number"}
-    needed = slots_of(ours[key])
+    needed = find_slots(ours[key])
     for text in [message] if isinstance(message, str) else message.values():
         try:
-            found = slots_of(text)
+            found = find_slots(text)
         except ValueError as error:
             problem = f"the wording of {key!r} is no message: {error}"
             raise PolicyError(problem) from error

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["environment"]
+__all__ = ["get_environment"]
 
 _MARKS = re.compile(r"([\\`*_\[\]#|<>~&])")
 _LINE_START = re.compile(r"^(\s*)(?:(\d+)([.)])|([-+=]))")
 
 
 @cache
-def environment(package: str) -> "Environment":
+def get_environment(package: str) -> "Environment":
     """Return the templates of a package, and the shared ones beside them.
 
     Templates whose name has ``.html`` or ``.css`` in it escape what they are given; a name that is not defined is an
@@ -32,8 +32,8 @@ def environment(package: str) -> "Environment":
 
     Examples
     --------
-    >>> from xseg.i18n import environment
-    >>> environment("xseg.cards").from_string("{{ name }}").render(name="<b>")
+    >>> from xseg.i18n import get_environment
+    >>> get_environment("xseg.cards").from_string("{{ name }}").render(name="<b>")
     '&lt;b&gt;'
     """
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined

@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cached_property, lru_cache
 from math import ceil, floor, log10
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from xseg.core.bins import FeatureBins
 from xseg.core.conditions import Condition, number_below
 from xseg.core.schema import Kind
-from xseg.i18n._language import Language, language_of, one_line
+from xseg.i18n._language import Language, load_language, one_line
 
 if TYPE_CHECKING:
     from babel.numbers import NumberPattern
 
 
-__all__ = ["Limits", "Quantity", "Unit", "condition_words", "other_categories", "range_words"]
+__all__ = ["Quantity", "Unit", "condition_words", "other_categories", "range_words"]
 
 Unit: TypeAlias = str | Mapping[str, str]
 
@@ -42,19 +42,19 @@ class Quantity:
 
     Examples
     --------
-    >>> from xseg.i18n import Quantity, language_of
+    >>> from xseg.i18n import Quantity, load_language
     >>> euros = Quantity("EUR", "#,##0.00")
     >>> euros.exact(310), euros.rounded(1310.456)
     ('€310', '€1,310.46')
     >>> Quantity("order").exact(1), Quantity("order").exact(7)
     ('1 order', '7 orders')
-    >>> Quantity({"one": "Bestellung", "other": "Bestellungen"}, language=language_of("de")).exact(1234.5)
+    >>> Quantity({"one": "Bestellung", "other": "Bestellungen"}, language=load_language("de")).exact(1234.5)
     '1.234,5 Bestellungen'
     """
 
     unit: Unit | None = None
     number_format: str | None = None
-    language: Language = field(default_factory=language_of)
+    language: Language = field(default_factory=load_language)
 
     @property
     def is_counted(self) -> bool:
@@ -184,34 +184,6 @@ def _plural(word: str) -> str:
 _MAX_LISTED = 6
 
 
-class Limits(Protocol):
-    """What is allowed of one feature: a `Condition`, or a record of one."""
-
-    @property
-    def kind(self) -> Kind:
-        """What its values are."""
-
-    @property
-    def lower(self) -> float | None:
-        """The least number allowed."""
-
-    @property
-    def upper(self) -> float | None:
-        """The number below which it must be."""
-
-    @property
-    def categories(self) -> Sequence[str] | None:
-        """The categories allowed."""
-
-    @property
-    def missing(self) -> bool:
-        """Whether a missing value is allowed."""
-
-    @property
-    def says_missing(self) -> bool:
-        """Whether missing values are worth a word."""
-
-
 def other_categories(condition: Condition, bins: FeatureBins) -> tuple[str, ...]:
     """Return the categories that a condition leaves out, in order."""
     allowed = set(condition.categories or ())
@@ -219,13 +191,13 @@ def other_categories(condition: Condition, bins: FeatureBins) -> tuple[str, ...]
 
 
 def condition_words(
-    limits: Limits, quantity: Quantity | None = None, others: Sequence[str] = (), unnamed: tuple[int, int] = (0, 0)
+    limits: Condition, quantity: Quantity | None = None, others: Sequence[str] = (), unnamed: tuple[int, int] = (0, 0)
 ) -> str:
     """Write what is allowed of a feature, without naming it.
 
     Parameters
     ----------
-    limits : Limits
+    limits : Condition
         What is allowed.
     quantity : Quantity
         How its numbers are written, and in which language.
@@ -256,7 +228,7 @@ def condition_words(
 
 
 def range_words(
-    condition: Limits,
+    condition: Condition,
     quantity: Quantity,
     others: Sequence[str] = (),
     unnamed: tuple[int, int] = (0, 0),
@@ -267,7 +239,7 @@ def range_words(
 
     Parameters
     ----------
-    condition : Limits
+    condition : Condition
         From where to where, or which categories.
     quantity : Quantity
         How its numbers are written, and in which language.
@@ -317,7 +289,7 @@ class _Writer:
         self.language = quantity.language
         self.say = quantity.language.say
 
-    def numbers(self, limits: Limits) -> str:
+    def numbers(self, limits: Condition) -> str:
         lower, upper = limits.lower, limits.upper
         if upper == float("-inf"):
             return ""
@@ -339,7 +311,7 @@ class _Writer:
     def _bound(self, which: str, value: float) -> str:
         return self.say(f"condition.{which}", value=self.quantity.exact(value))
 
-    def categories(self, limits: Limits, others: Sequence[str], unnamed: tuple[int, int]) -> str:
+    def categories(self, limits: Condition, others: Sequence[str], unnamed: tuple[int, int]) -> str:
         allowed = [one_line(category) for category in limits.categories or ()]
         n_allowed, n_others = len(allowed) + unnamed[0], len(others) + unnamed[1]
         if not n_allowed:

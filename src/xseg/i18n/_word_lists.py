@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-__all__ = ["FoundWords", "found_words"]
+__all__ = ["FlaggedWords", "find_words"]
 
 # Written without spaces between words, so that a word may begin anywhere.
 _WITHOUT_SPACES: Final = frozenset({"ja"})
@@ -17,7 +17,7 @@ _PARTICLES: Final = {"ar": "(?:[وفبكل]{0,2}(?:ال)?)"}
 
 
 @dataclass(frozen=True, slots=True)
-class FoundWords:
+class FlaggedWords:
     """What a text says that it should not.
 
     Attributes
@@ -32,7 +32,7 @@ class FoundWords:
     unfit: tuple[str, ...]
 
 
-def found_words(text: str, tag: str) -> FoundWords:
+def find_words(text: str, tag: str) -> FlaggedWords:
     """Find words that may not stand on a card.
 
     Parameters
@@ -44,7 +44,7 @@ def found_words(text: str, tag: str) -> FoundWords:
 
     Returns
     -------
-    FoundWords
+    FlaggedWords
         The entries of our lists that were found.
 
     References
@@ -53,12 +53,12 @@ def found_words(text: str, tag: str) -> FoundWords:
 
     Examples
     --------
-    >>> found_words("Expecting parents: hurry!", "en")
-    FoundWords(special=('expecting',), unfit=('hurry',))
+    >>> find_words("Expecting parents: hurry!", "en")
+    FlaggedWords(special=('expecting',), unfit=('hurry',))
     """
     folded = unicodedata.normalize("NFC", text.casefold())
     special, unfit = _patterns(tag)
-    return FoundWords(*(tuple(dict.fromkeys(pattern.findall(folded))) for pattern in (special, unfit)))
+    return FlaggedWords(*(tuple(dict.fromkeys(pattern.findall(folded))) for pattern in (special, unfit)))
 
 
 @cache

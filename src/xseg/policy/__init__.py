@@ -15,8 +15,8 @@ from xseg.policy._policy_parts import (
     Source,
     Unit,
     Vendor,
+    derive_rights,
     is_marketing,
-    rights_of,
 )
 
 __all__ = [
@@ -32,6 +32,6 @@ __all__ = [
     "Translation",
     "Unit",
     "Vendor",
+    "derive_rights",
     "is_marketing",
-    "rights_of",
 ]

@@ -11,7 +11,7 @@ from pydantic import (
     field_validator,
 )
 
-from xseg.policy._policy_parts import Source, Unit, check_declared, check_number, refuse
+from xseg.policy._policy_parts import Source, Unit, build_error, check_number, check_purpose_declared
 from xseg.policy.yaml_files import Frozen, Words
 
 __all__ = ["FeaturePolicy", "FeatureWords", "SegmentPolicy", "Translation"]
@@ -73,7 +73,7 @@ class FeaturePolicy(Frozen):
     vendor: Words | None = None
     collected_from: Words | None = None
     window_days: Annotated[int, Field(strict=True, gt=0)] | None = None
-    purposes: tuple[Annotated[str, AfterValidator(check_declared)], ...] = ()
+    purposes: tuple[Annotated[str, AfterValidator(check_purpose_declared)], ...] = ()
     sensitive: bool = False
     mutable: bool | None = None
     direction: Literal["up", "down"] | None = None
@@ -87,7 +87,7 @@ class FeaturePolicy(Frozen):
         minimum = info.data.get("minimum")
         if maximum is not None and minimum is not None and maximum < minimum:
             reason = f"maximum must be at least minimum ({minimum:g}), got {maximum:g}; exchange or correct them"
-            raise refuse(reason)
+            raise build_error(reason)
         return maximum
 
     @field_validator("number_format")
@@ -102,10 +102,10 @@ class FeaturePolicy(Frozen):
             parse_pattern(pattern)
         except ValueError as error:
             reason = f"not a CLDR number pattern ({error}); write one such as '#,##0.00'"
-            raise refuse(reason) from error
+            raise build_error(reason) from error
         if "0" not in pattern:
             reason = "a CLDR number pattern has at least one digit 0; write one such as '#,##0.00'"
-            raise refuse(reason)
+            raise build_error(reason)
         return pattern
 
     @field_validator("vendor")
@@ -115,7 +115,7 @@ class FeaturePolicy(Frozen):
         if vendor is not None and info.data.get("source", "third-party") not in {"second-party", "third-party"}:
             source = info.data["source"] or "not stated"
             reason = f"only a second-party or third-party source has a vendor, and the source here is {source}"
-            raise refuse(reason)
+            raise build_error(reason)
         return vendor
 
     @property

@@ -7,6 +7,7 @@ from warnings import warn
 
 from pydantic import BaseModel, Field, ValidationError
 
+from xseg.core.schema import suggestion
 from xseg.exceptions import PolicyError, UnknownSegmentsWarning
 from xseg.policy._feature_policy import FeaturePolicy, FeatureWords, SegmentPolicy, Translation
 from xseg.policy._policy_parts import (
@@ -19,15 +20,15 @@ from xseg.policy._policy_parts import (
     Wording,
     is_marketing,
 )
-from xseg.policy.yaml_files import POLICY, FileKind, KeyPath, Lines, Words, YamlFile, describe, did_you_mean, dump_yaml
+from xseg.policy.yaml_files import POLICY, FileKind, KeyPath, Lines, Words, YamlFile, describe_errors, dump_yaml
 
-__all__ = ["Policy", "has_no_more", "translated"]
+__all__ = ["Policy", "is_narrower", "translate_fields"]
 
 _Part = TypeVar("_Part", bound=BaseModel)
 _STATEMENTS = ("transfers", "automation", "special_categories", "human_review")
 
 
-def translated(policy: "Policy", words: Translation) -> dict[str, Any]:
+def translate_fields(policy: "Policy", words: Translation) -> dict[str, Any]:
     """Return the fields of a policy that a translation says in other words."""
     return {
         "features": {
@@ -67,7 +68,7 @@ def _field(name: str, words: str | None) -> dict[str, str]:
     return {} if words is None else {name: words}
 
 
-def has_no_more(one: "Policy", other: "Policy") -> bool:
+def is_narrower(one: "Policy", other: "Policy") -> bool:
     """Return whether every permission of one policy is a permission of the other."""
     return (
         set(_list_permissions(one)) <= set(_list_permissions(other))
@@ -207,10 +208,10 @@ class Policy(YamlFile):
         try:
             self.__pydantic_validator__.validate_python(data, self_instance=self, context={DECLARED_PURPOSES: declared})
         except ValidationError as error:
-            raise PolicyError(describe(error, source, lines, _keys_at)) from error
+            raise PolicyError(describe_errors(error, source, lines, _keys_at)) from error
 
     @classmethod
-    def of(cls, policy: "Policy | str | os.PathLike[str] | Mapping[str, Any] | None") -> "Policy":
+    def coerce(cls, policy: "Policy | str | os.PathLike[str] | Mapping[str, Any] | None") -> "Policy":
         """Return a policy, given one, the path of one, its fields or nothing.
 
         Parameters
@@ -231,7 +232,7 @@ class Policy(YamlFile):
         Examples
         --------
         >>> from xseg.policy import Policy
-        >>> Policy.of(None) == Policy()
+        >>> Policy.coerce(None) == Policy()
         True
         """
         if isinstance(policy, Policy):
@@ -316,7 +317,7 @@ class Policy(YamlFile):
         served = {purpose for name in names for purpose in self.feature(name).purposes}
         return [purpose for purpose in self.purposes if purpose in served]
 
-    def spoken_in(self, locale: str) -> "Policy":
+    def translate(self, locale: str) -> "Policy":
         """Return the policy with its words in another language, as far as they are translated.
 
         Parameters
@@ -336,13 +337,13 @@ class Policy(YamlFile):
         ...     features={"visits": {"label": "visits"}},
         ...     translations={"de": {"features": {"visits": {"label": "Besuche"}}}},
         ... )
-        >>> policy.spoken_in("de-CH").feature("visits").label
+        >>> policy.translate("de-CH").feature("visits").label
         'Besuche'
         """
         words = self._translation(locale)
-        return self if words is None else self.model_copy(update=translated(self, words))
+        return self if words is None else self.model_copy(update=translate_fields(self, words))
 
-    def speaks(self, locale: str) -> bool:
+    def has_language(self, locale: str) -> bool:
         """Return whether the policy's words are in a language.
 
         Parameters
@@ -358,7 +359,7 @@ class Policy(YamlFile):
         Examples
         --------
         >>> from xseg.policy import Policy
-        >>> Policy(locale="de").speaks("de-AT"), Policy(locale="de").speaks("fr")
+        >>> Policy(locale="de").has_language("de-AT"), Policy(locale="de").has_language("fr")
         (True, False)
         """
         return _language(self.locale) == _language(locale) or self._translation(locale) is not None
@@ -454,7 +455,7 @@ class Policy(YamlFile):
         >>> narrow.is_subset_of(wide), wide.is_subset_of(narrow)
         (True, False)
         """
-        return has_no_more(self, other)
+        return is_narrower(self, other)
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
@@ -483,7 +484,10 @@ def _language(locale: str) -> str:
 
 def _listed(section: str, absent: Sequence[str], what: str, known: Iterable[str]) -> list[str]:
     """List names that are not known, with the nearest that are; of many, only the first."""
-    listed = [f"  {section}.{name}: no {what} {name!r}.{did_you_mean(name, known)}" for name in absent[:_MAX_LISTED]]
+    listed = [
+        f"  {section}.{name}: no {what} {name!r}.{suggestion(name, known, sentence=True)}"
+        for name in absent[:_MAX_LISTED]
+    ]
     return [*listed, f"  and {len(absent) - _MAX_LISTED:,} more"] if len(absent) > _MAX_LISTED else listed
 
 

@@ -14,7 +14,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from xseg.policy.yaml_files import Frozen, Words, did_you_mean
+from xseg.core.schema import suggestion
+from xseg.policy.yaml_files import Frozen, Words
 
 __all__ = [
     "DECLARED_PURPOSES",
@@ -28,11 +29,11 @@ __all__ = [
     "Unit",
     "Vendor",
     "Wording",
-    "check_declared",
+    "build_error",
     "check_number",
+    "check_purpose_declared",
+    "derive_rights",
     "is_marketing",
-    "refuse",
-    "rights_of",
 ]
 
 LegalBasis = Literal["consent", "contract", "legal-obligation", "vital-interest", "public-task", "legitimate-interest"]
@@ -46,7 +47,7 @@ def _check_unit(unit: "str | Mapping[str, str]") -> "str | Mapping[str, str]":
     unknown = [form for form in unit if form not in _PLURAL_FORMS]
     if unknown or "other" not in unit:
         reason = f"words by plural form: {', '.join(_PLURAL_FORMS)}, of which 'other' is needed"
-        raise refuse(reason)
+        raise build_error(reason)
     return unit
 
 
@@ -56,7 +57,7 @@ Wording = Mapping[str, Words | Mapping[str, Words]]
 DECLARED_PURPOSES = "declared_purposes"
 
 
-def refuse(reason: str) -> PydanticCustomError:
+def build_error(reason: str) -> PydanticCustomError:
     """Return the error of a value that a policy cannot have."""
     # The reason is an argument, so that braces in a value are not read as a template.
     return PydanticCustomError("policy", "{reason}", {"reason": reason})
@@ -66,16 +67,16 @@ def _check_link(url: str) -> str:
     # Browsers drop tabs and line breaks inside an address, so "java\nscript:" must not pass as unknown text.
     if any(character.isspace() or not character.isprintable() for character in url):
         reason = "an address has no spaces, line breaks or invisible characters"
-        raise refuse(reason)
+        raise build_error(reason)
     try:
         parts = urlsplit(url)
     except ValueError as error:
         reason = f"not an address: {error}"
-        raise refuse(reason) from error
+        raise build_error(reason) from error
     has_target = bool(parts.path) if parts.scheme == "mailto" else bool(parts.hostname)
     if parts.scheme not in {"http", "https", "mailto"} or not has_target:
         reason = "allowed: https://host/path, http://host/path or mailto:name@host"
-        raise refuse(reason)
+        raise build_error(reason)
     return url
 
 
@@ -83,13 +84,13 @@ def _link_of_text(value: object) -> object:
     return {"url": value} if isinstance(value, str) else value
 
 
-def check_declared(purpose: str, info: ValidationInfo) -> str:
+def check_purpose_declared(purpose: str, info: ValidationInfo) -> str:
     """Raise an error for a purpose that the policy does not declare."""
     declared = (info.context or {}).get(DECLARED_PURPOSES)
     if declared is not None and purpose not in declared:
         known = ", ".join(declared) or "none"
-        reason = f"not declared under purposes (declared: {known}).{did_you_mean(purpose, declared)}"
-        raise refuse(reason)
+        reason = f"not declared under purposes (declared: {known}).{suggestion(purpose, declared, sentence=True)}"
+        raise build_error(reason)
     return purpose
 
 
@@ -97,7 +98,7 @@ def check_number(value: Any) -> Any:
     """Raise an error for what YAML reads as a truth value or a text where a number is meant."""
     if isinstance(value, bool | str):
         reason = f"a number, got {value!r}; write one such as 0 or 99.5"
-        raise refuse(reason)
+        raise build_error(reason)
     return value
 
 
@@ -260,7 +261,7 @@ _MARKETING_CONCEPTS: Final = frozenset(
 )
 
 
-def rights_of(purposes: Iterable[Purpose]) -> tuple[str, ...]:
+def derive_rights(purposes: Iterable[Purpose]) -> tuple[str, ...]:
     """Return the rights that follow from the legal bases of some purposes, in the order of `RIGHTS`.
 
     Parameters
@@ -279,8 +280,8 @@ def rights_of(purposes: Iterable[Purpose]) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> from xseg.policy import Purpose, rights_of
-    >>> rights_of([Purpose(label="offers", legal_basis="consent", concept="dpv:PersonalisedAdvertising")])
+    >>> from xseg.policy import Purpose, derive_rights
+    >>> derive_rights([Purpose(label="offers", legal_basis="consent", concept="dpv:PersonalisedAdvertising")])
     ('access', 'correct', 'erase', 'restrict', 'port', 'withdraw', 'object_marketing', 'recipients', 'complain')
     """
     given: set[str] = set()

@@ -6,9 +6,8 @@ neither build objects nor grow in memory. Policies, surveys and environments are
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
 from xseg._files import write_whole
+from xseg.core.schema import suggestion
 from xseg.exceptions import PolicyError, XsegError
 
 __all__ = [
@@ -28,13 +28,12 @@ __all__ = [
     "Lines",
     "Words",
     "YamlFile",
-    "describe",
-    "did_you_mean",
+    "describe_errors",
     "dump_yaml",
-    "listed",
+    "format_value",
+    "list_problems",
     "read_text",
     "read_yaml",
-    "shown",
     "write_text",
 ]
 
@@ -216,7 +215,7 @@ def _syntax_message(error: yaml.YAMLError, source: str, kind: FileKind) -> str:
 _LONGEST_VALUE = 60
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """Return a value as a message shows it: in one short piece, whatever it is."""
     try:
         text = repr(value)
@@ -225,17 +224,11 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
 
-def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """Return `` Did you mean 'x'?`` for the known name nearest to `name`, or nothing."""
-    nearest = get_close_matches(name if isinstance(name, str) else shown(name), list(known), n=1)
-    return f" Did you mean {nearest[0]!r}?" if nearest else ""
-
-
 def _same(path: KeyPath) -> KeyPath:
     return path
 
 
-def describe(
+def describe_errors(
     error: ValidationError,
     source: str,
     lines: Lines,
@@ -243,12 +236,12 @@ def describe(
     written_at: Callable[[KeyPath], KeyPath] = _same,
 ) -> str:
     """Return one message that lists every problem, one a line, in the order of the file."""
-    return listed(
+    return list_problems(
         [(written_at(d["loc"]), _describe_error(d, keys_at)) for d in error.errors(include_url=False)], source, lines
     )
 
 
-def listed(problems: Sequence[tuple[KeyPath, str]], source: str, lines: Lines) -> str:
+def list_problems(problems: Sequence[tuple[KeyPath, str]], source: str, lines: Lines) -> str:
     """Return one message that lists problems by their paths, one a line, in the order of the file."""
     ordered = sorted(problems, key=lambda problem: _line_of(problem[0], lines) or 0)
     heading = f"{source} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:"
@@ -270,15 +263,17 @@ def _describe_error(detail: ErrorDetails, keys_at: Callable[[KeyPath], Sequence[
     kind, value = detail["type"], detail["input"]
     if kind == "extra_forbidden":
         known = keys_at(detail["loc"])
-        return f"unknown key; allowed: {', '.join(known)}.{did_you_mean(detail['loc'][-1], known)}"
+        return f"unknown key; allowed: {', '.join(known)}.{suggestion(detail['loc'][-1], known, sentence=True)}"
     if kind == "missing":
         return "is missing; write it"
     if kind == "literal_error":
         expected = detail["ctx"]["expected"]
-        return f"found {shown(value)}; allowed: {expected}.{did_you_mean(value, expected.split(chr(39))[1::2])}"
+        name = value if isinstance(value, str) else format_value(value)
+        hint = suggestion(name, expected.split(chr(39))[1::2], sentence=True)
+        return f"found {format_value(value)}; allowed: {expected}.{hint}"
     if kind == "string_type" and isinstance(value, bool | int | float):
-        return f"found {shown(value)} where text was expected; put it in quotes"
-    return f"found {shown(value)}; {detail['msg']}"
+        return f"found {format_value(value)} where text was expected; put it in quotes"
+    return f"found {format_value(value)}; {detail['msg']}"
 
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]

@@ -14,7 +14,7 @@ from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
 from xseg.core.tree import LEAF, ThresholdTree
 from xseg.export import Approval, SignOff
-from xseg.i18n import Quantity, condition_words, found_words, language_of, one_line, other_categories
+from xseg.i18n import Quantity, condition_words, find_words, load_language, one_line, other_categories
 from xseg.metrics import Stability, Structure, Tradeoff
 from xseg.policy import Policy
 
@@ -22,20 +22,20 @@ __all__ = [
     "Check",
     "Curve",
     "Figure",
-    "Measured",
+    "Measurements",
     "Node",
     "Overview",
     "ReportFacts",
     "SegmentFacts",
     "Trait",
-    "checks_of",
-    "curve_of",
-    "figures_of",
-    "gather",
-    "label_of",
-    "overview_of",
+    "approval_words",
+    "build_overview",
+    "check_model",
+    "collect_report_facts",
+    "compute_figures",
+    "draw_curve",
+    "get_label",
     "segment_facts",
-    "standing_words",
 ]
 
 
@@ -61,7 +61,7 @@ _FIGURES = (
 )
 
 
-def figures_of(segmenter: Any) -> list[Figure]:
+def compute_figures(segmenter: Any) -> list[Figure]:
     """Return the figures a fitted segmenter has.
 
     Examples
@@ -69,7 +69,7 @@ def figures_of(segmenter: Any) -> list[Figure]:
     >>> import xseg
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> [figure.what for figure in figures_of(segmenter)]
+    >>> [figure.what for figure in compute_figures(segmenter)]
     ['questions', 'price of explainability']
     """
     return [
@@ -85,7 +85,7 @@ _FROM_PARTNERS = frozenset({"second-party", "third-party"})
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurements:
     """What was measured of a model besides itself; None where it was not.
 
     Attributes
@@ -111,16 +111,16 @@ class Check:
     sentence: str
 
 
-def checks_of(segmenter: Any, policy: Policy, measured: Measured) -> tuple[Check, ...]:
+def check_model(segmenter: Any, policy: Policy, measured: Measurements) -> tuple[Check, ...]:
     """Check a model against its policy and its measurements."""
     return (
         *_structure_checks(segmenter, measured.structure),
         *_stability_checks(measured.stability),
-        *_of_the_policy(segmenter, policy),
+        *_policy_checks(segmenter, policy),
     )
 
 
-def label_of(policy: Policy, name: str) -> str:
+def get_label(policy: Policy, name: str) -> str:
     """Return the label of a feature."""
     return one_line(policy.feature(name).label or name)
 
@@ -133,15 +133,15 @@ def _stability_checks(stability: Stability | None) -> list[Check]:
     return [_make_check(weak, well, "Groups of which less than 75% comes back when other people are asked")]
 
 
-def _of_the_policy(segmenter: Any, policy: Policy) -> list[Check]:
+def _policy_checks(segmenter: Any, policy: Policy) -> list[Check]:
     names = segmenter.profile_.bins.schema.names
     used = [names[j] for j in segmenter.model_.used_features]
     small = [segment.name for segment in segmenter.segments_ if segment.size < policy.minimum_group_size]
-    unstated = [label_of(policy, name) for name in used if policy.feature(name).source is None]
-    sensitive = [label_of(policy, name) for name in used if policy.feature(name).sensitive]
-    bought = [label_of(policy, name) for name in used if policy.feature(name).source in _FROM_PARTNERS]
-    tag = language_of(policy.locale).tag
-    hints = [segment.name for segment in segmenter.segments_ if found_words(segment.name, tag).special]
+    unstated = [get_label(policy, name) for name in used if policy.feature(name).source is None]
+    sensitive = [get_label(policy, name) for name in used if policy.feature(name).sensitive]
+    bought = [get_label(policy, name) for name in used if policy.feature(name).source in _FROM_PARTNERS]
+    tag = load_language(policy.locale).tag
+    hints = [segment.name for segment in segmenter.segments_ if find_words(segment.name, tag).special]
     least = policy.minimum_group_size
     return [
         *_stand_in_checks(segmenter),
@@ -204,7 +204,7 @@ def _make_check(found: list[str], well: str, otherwise: str) -> Check:
 _SIGNED = {"draft": "taken back", "reviewed": "reviewed", "approved": "approved"}
 
 
-def standing_words(approval: Approval) -> tuple[str, ...]:
+def approval_words(approval: Approval) -> tuple[str, ...]:
     """Write whether a model is approved, and then who signed for it, when, until when and on which review."""
     return (_heading(approval), *(_signed(sign_off) for sign_off in reversed(approval.counting)))
 
@@ -226,7 +226,7 @@ def _signed(sign_off: SignOff) -> str:
 
 
 def _day(day: date) -> str:
-    return language_of().date(day)
+    return load_language().date(day)
 
 
 _MAX_COLUMNS = 8
@@ -251,7 +251,7 @@ class Curve:
     elbow: int
 
 
-def overview_of(segmenter: Any, label: Callable[[str], str]) -> Overview | None:
+def build_overview(segmenter: Any, label: Callable[[str], str]) -> Overview | None:
     """Gather the map of a model; None where no number tells its groups apart."""
     profile = segmenter.profile_
     ranks = profile.mean_ranks()
@@ -266,7 +266,7 @@ def overview_of(segmenter: Any, label: Callable[[str], str]) -> Overview | None:
     )
 
 
-def curve_of(tradeoff: Tradeoff) -> Curve:
+def draw_curve(tradeoff: Tradeoff) -> Curve:
     """Draw the curve of cost against rules."""
     leaves = np.array([point.leaves for point in tradeoff.points], dtype=np.float64)
     prices = np.array([point.price for point in tradeoff.points])
@@ -338,32 +338,32 @@ class ReportFacts:
     model: str
 
 
-def gather(segmenter: Any, policy: Policy, measured: Measured, approval: Approval) -> ReportFacts:
+def collect_report_facts(segmenter: Any, policy: Policy, measured: Measurements, approval: Approval) -> ReportFacts:
     """Gather the facts of a fitted segmenter, of what was measured of it, and of who signed for it."""
     segments = segmenter.segments_
     people = segmenter.profile_.sizes.sum()
-    groups = Figure(str(len(segments)), "groups", _how_made(segmenter.model_))
+    groups = Figure(str(len(segments)), "groups", _describe_model(segmenter.model_))
     figures = (
         Figure(f"{people:,.0f}", "people", "in the table the model was made from"),
         groups,
-        *figures_of(segmenter),
+        *compute_figures(segmenter),
     )
     return ReportFacts(
         title=f"{people:,.0f} people in {len(segments)} groups",
         approved=approval.state == "approved",
-        standing=standing_words(approval),
+        standing=approval_words(approval),
         figures=figures,
         segments=tuple(segment_facts(segmenter, policy, index) for index in range(len(segments))),
         written=tuple(getattr(segmenter, "rules_", ())),
         root=_node(segmenter, policy, 0) if hasattr(segmenter, "tree_") else None,
-        overview=overview_of(segmenter, lambda name: label_of(policy, name)),
-        curve=None if measured.tradeoff is None else curve_of(measured.tradeoff),
-        checks=checks_of(segmenter, policy, measured),
+        overview=build_overview(segmenter, lambda name: get_label(policy, name)),
+        curve=None if measured.tradeoff is None else draw_curve(measured.tradeoff),
+        checks=check_model(segmenter, policy, measured),
         model=approval.fingerprint,
     )
 
 
-def _how_made(model: Any) -> str:
+def _describe_model(model: Any) -> str:
     return f"in {len(model.boxes)} rules" if isinstance(model, BoxModel) else "each person in the one that fits best"
 
 
@@ -379,7 +379,7 @@ def segment_facts(segmenter: Any, policy: Policy, index: int) -> SegmentFacts:
     order = np.argsort(-np.abs(ranks - 0.5), kind="stable")
     traits = [
         Trait(
-            label_of(policy, profile.bins[j].feature.name),
+            get_label(policy, profile.bins[j].feature.name),
             float(ranks[j]),
             _typical(profile, policy, int(j), index),
             _typical(profile, policy, int(j), None),
@@ -423,4 +423,4 @@ def _node(segmenter: Any, policy: Policy, node: int) -> Node:
         condition = condition_of(bins, inside)
         words = condition_words(condition, _quantity(policy, name), other_categories(condition, bins))
         branches.append((words, _node(segmenter, policy, int(child))))
-    return Node(language_of().capitalised(label_of(policy, name)), tuple(branches), None, people)
+    return Node(load_language().capitalised(get_label(policy, name)), tuple(branches), None, people)

@@ -385,7 +385,7 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
     def _check_policy(self, names: tuple[str, ...]) -> None:
         if self.policy is None:
             return
-        policy = Policy.of(self.policy)
+        policy = Policy.coerce(self.policy)
         if self.purpose not in policy.purposes:
             known = ", ".join(policy.purposes) or "none"
             message = f"the policy does not have the purpose {self.purpose!r} (it has: {known}); declare it there"

@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from xseg.exceptions import EnvironmentFileError, OutsideEnvironmentError
 from xseg.governance.environments._here import REGION, data_region, file_digest, host, packages_digest
 from xseg.governance.environments._standing import Waiver, active, waived
-from xseg.policy.yaml_files import FileKind, KeyPath, Lines, Words, YamlFile, describe
+from xseg.policy.yaml_files import FileKind, KeyPath, Lines, Words, YamlFile, describe_errors
 
 __all__ = ["Environment"]
 
@@ -69,7 +69,7 @@ class Environment(YamlFile):
         try:
             self.__pydantic_validator__.validate_python(data, self_instance=self)
         except ValidationError as error:
-            raise EnvironmentFileError(describe(error, source, lines, _keys_at)) from error
+            raise EnvironmentFileError(describe_errors(error, source, lines, _keys_at)) from error
 
     @classmethod
     def here(cls, name: str) -> Self:

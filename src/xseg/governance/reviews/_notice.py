@@ -6,7 +6,7 @@ from typing import Final
 from xseg.governance.reviews._findings import Found
 from xseg.governance.reviews._notice_text import NoticeText
 from xseg.governance.reviews._subject import Subject
-from xseg.i18n import LOCALES, language_of
+from xseg.i18n import LOCALES, load_language
 from xseg.policy import FeaturePolicy, Policy
 
 __all__ = [
@@ -106,8 +106,8 @@ def _says(subject: Subject, words: Iterable[str]) -> bool:
 def _in_every_language(policy: Policy, name: str) -> Iterator[FeaturePolicy]:
     yield policy.feature(name)
     for locale in policy.translations:
-        yield policy.spoken_in(locale).feature(name)
+        yield policy.translate(locale).feature(name)
 
 
 def _sentence(key: str, locale: str) -> str:
-    return language_of(locale).say(key).rstrip(".。")
+    return load_language(locale).say(key).rstrip(".。")

@@ -85,7 +85,7 @@ def _unused(subject: Subject, wording: Wording, sentence: str) -> Iterator[Found
 
 
 def _denied(subject: Subject, wording: Wording, sentence: str, denied: str) -> Iterator[Found]:
-    policy = subject.policy.spoken_in(wording.tag)
+    policy = subject.policy.translate(wording.tag)
     for name in subject.used:
         if wording.names(denied, policy.feature(name).label or "", name):
             yield _broken(f"features.{name}", sentence, f"{subject.label(name)} places people")

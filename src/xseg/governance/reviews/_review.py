@@ -23,7 +23,7 @@ from xseg.governance.reviews._promise_words import check_locale
 from xseg.governance.reviews._registry import CHECKS, Check
 from xseg.governance.reviews._sarif import as_sarif
 from xseg.governance.reviews._subject import ConsentLedger, Subject
-from xseg.i18n import environment
+from xseg.i18n import get_environment
 from xseg.policy import Policy
 from xseg.segmenters import check_segmenter, fold, segmenter_of
 
@@ -123,7 +123,11 @@ class Review:
 
     def html(self) -> str:
         """Return the review as one HTML page that needs no network and no script."""
-        return environment("xseg.governance.reviews").get_template("review.html.j2").render(review=self, titles=_TITLES)
+        return (
+            get_environment("xseg.governance.reviews")
+            .get_template("review.html.j2")
+            .render(review=self, titles=_TITLES)
+        )
 
     def text(self, form: str) -> str:
         """Return the review in one of its forms.
@@ -177,7 +181,9 @@ class Review:
 
     def _repr_html_(self) -> str:
         return (
-            environment("xseg.governance.reviews").get_template("embedded.html.j2").render(review=self, titles=_TITLES)
+            get_environment("xseg.governance.reviews")
+            .get_template("embedded.html.j2")
+            .render(review=self, titles=_TITLES)
         )
 
     def _count(self, severity: Severity) -> int:
@@ -274,7 +280,7 @@ def review(
     # A gate brings the ledger that it asks; whoever gives another one means that one.
     ledger = getattr(segmenter, "ledger", None) if ledger is None and X is not None else ledger
     segmenter = check_segmenter(fold(segmenter_of(segmenter)))
-    told = Policy.of(policy)
+    told = Policy.coerce(policy)
     told.check_segments(segmenter.segment_names_)
     table = None if X is None else _table(X, segmenter)
     subject = Subject(

@@ -5,7 +5,7 @@ from typing import Final
 
 from xseg.governance.reviews._findings import Found
 from xseg.governance.reviews._subject import Subject
-from xseg.policy import RIGHTS, Purpose, is_marketing, rights_of
+from xseg.policy import RIGHTS, Purpose, derive_rights, is_marketing
 
 __all__ = ["harder_to_leave", "objection", "rights_links", "withdrawal"]
 
@@ -36,7 +36,7 @@ def objection(subject: Subject) -> Iterator[Found]:
 def rights_links(subject: Subject) -> Iterator[Found]:
     """Find rights that follow from the legal bases and have no link."""
     can_write = subject.policy.controller is not None
-    for right in rights_of(subject.served.values()):
+    for right in derive_rights(subject.served.values()):
         if _linked(subject, _SAME.get(right, (right,))):
             continue
         message = f"The right {right!r} ({RIGHTS[right]}) has no link"

@@ -9,9 +9,10 @@ from unicodedata import normalize
 import narwhals as nw
 import pandas as pd
 
+from xseg.core.schema import suggestion
 from xseg.exceptions import AnswerError, UnsupportedTableError
 from xseg.governance.surveys._questions import UnfitAnswer
-from xseg.policy.yaml_files import did_you_mean, shown
+from xseg.policy.yaml_files import format_value
 
 __all__ = ["Answers", "read_answers"]
 
@@ -110,8 +111,8 @@ def _unknown_questions(
             first.setdefault(name, row)
     for name, row in first.items():
         if name != respondent and name not in questions:
-            hint = did_you_mean(name, [*questions, respondent])
-            yield row, f"row {row}: {shown(name)} is not a question of this survey.{hint}"
+            hint = suggestion(name, [*questions, respondent], sentence=True)
+            yield row, f"row {row}: {format_value(name)} is not a question of this survey.{hint}"
 
 
 def _respondents(
@@ -122,13 +123,13 @@ def _respondents(
         given = record.get(respondent)
         name = _name(given)
         if name is None:
-            yield row, f"row {row}: {respondent} is {shown(given)}; each row says whose answers it holds"
+            yield row, f"row {row}: {respondent} is {format_value(given)}; each row says whose answers it holds"
             continue
         if known is not None and name not in known:
-            yield row, f"row {row}: {shown(name)} is not among the {len(known):,} people who were asked"
+            yield row, f"row {row}: {format_value(name)} is not among the {len(known):,} people who were asked"
         same = normalize("NFKC", name).strip()
         if same in seen:
-            yield row, f"row {row}: {shown(name)} has answered already, in row {seen[same]}"
+            yield row, f"row {row}: {format_value(name)} has answered already, in row {seen[same]}"
         seen.setdefault(same, row)
         who.append(name)
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from xseg.core.schema import suggestion
 from xseg.governance.surveys._columns import column_names
 from xseg.governance.surveys._questions import Choice, Choices, Consent, Likert, Number
 from xseg.governance.surveys._scores import Score
 from xseg.policy import Purpose
-from xseg.policy.yaml_files import KeyPath, did_you_mean
+from xseg.policy.yaml_files import KeyPath
 
 __all__ = ["contradictions", "keys_at", "without_kind"]
 
@@ -66,5 +67,5 @@ def _of_questions(purposes: Mapping[str, Purpose], questions: Mapping[str, Any])
         key, named = question.names_purposes()
         for purpose in named:
             if purpose not in purposes:
-                hint = did_you_mean(purpose, purposes)
+                hint = suggestion(purpose, purposes, sentence=True)
                 yield ("questions", name, key), f"{purpose!r} is not declared under purposes.{hint}"

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from xseg.core.schema import suggestion
 from xseg.governance.surveys._questions import Likert, Number
-from xseg.policy.yaml_files import Frozen, Words, did_you_mean
+from xseg.policy.yaml_files import Frozen, Words
 
 __all__ = ["Score"]
 
@@ -62,12 +63,12 @@ class Score(Frozen):
             if item in self.items[:place]:
                 yield "items", f"{item!r} is there twice"
             if item not in questions:
-                yield "items", f"{item!r} is not a question.{did_you_mean(item, questions)}"
+                yield "items", f"{item!r} is not a question.{suggestion(item, questions, sentence=True)}"
             elif _range(questions[item]) is None:
                 yield "items", f"{item!r} has no range; items are likert questions, or numbers with least and most"
         for item in self.reversed:
             if item not in self.items:
-                yield "reversed", f"{item!r} is not an item.{did_you_mean(item, self.items)}"
+                yield "reversed", f"{item!r} is not an item.{suggestion(item, self.items, sentence=True)}"
         if self.needed > len(self.items):
             yield "minimum_answered", f"{self.needed} answers are asked for, and there are {len(self.items)} items"
         known = [item for item in self.items if item in questions]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, StringConstraints, ValidationError
 
+from xseg.core.schema import suggestion
 from xseg.exceptions import AnswerError, ParameterError, ReceiptError, SurveyError
 from xseg.governance.surveys._answers import Answers, read_answers
 from xseg.governance.surveys._columns import columns_of, stated
@@ -17,7 +18,7 @@ from xseg.governance.surveys._questions import Consent, Question
 from xseg.governance.surveys._receipts import ConsentReceipt, issue, read_moment, times_of
 from xseg.governance.surveys._scores import Score
 from xseg.policy import FeaturePolicy, Purpose
-from xseg.policy.yaml_files import FileKind, Lines, Words, YamlFile, describe, did_you_mean, dump_yaml, listed
+from xseg.policy.yaml_files import FileKind, Lines, Words, YamlFile, describe_errors, dump_yaml, list_problems
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,10 +78,10 @@ class Survey(YamlFile):
         try:
             self.__pydantic_validator__.validate_python(data, self_instance=self)
         except ValidationError as error:
-            raise SurveyError(describe(error, source, lines, keys_at, without_kind)) from error
+            raise SurveyError(describe_errors(error, source, lines, keys_at, without_kind)) from error
         problems = [*contradictions(self.purposes, self.questions, self.scores)]
         if problems:
-            raise SurveyError(listed(problems, source, lines))
+            raise SurveyError(list_problems(problems, source, lines))
 
     def to_yaml(self) -> str:
         """Write the survey as YAML; `parse` reads it back equal.
@@ -240,7 +241,7 @@ class Survey(YamlFile):
 
     def _made(self, features: Mapping[str, FeaturePolicy], name: str) -> FeaturePolicy:
         if name not in features:
-            message = f"{self.id} makes no column {name!r}.{did_you_mean(name, features)}"
+            message = f"{self.id} makes no column {name!r}.{suggestion(name, features, sentence=True)}"
             raise ParameterError(message)
         return features[name]
 
@@ -285,7 +286,7 @@ class Survey(YamlFile):
         """Return the questions whose answers are features, for one purpose or for any."""
         if purpose is not None and purpose not in self.purposes:
             message = f"purpose {purpose!r} is none of {', '.join(self.purposes) or 'none declared'}."
-            message += did_you_mean(purpose, self.purposes)
+            message += suggestion(purpose, self.purposes, sentence=True)
             raise ParameterError(message)
         return [
             name

@@ -6,6 +6,7 @@ from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
 from xseg.backends.workers import count_workers
 from xseg.cards._card_record import AnyCard, Card, DecidedCard
@@ -21,6 +22,7 @@ from xseg.cards._fact_types import DecisionBasis, OriginalAgrees
 from xseg.cards._row_facts import CardBuilder
 from xseg.cards._shared_facts import CardLabels, collect_model_facts, prepare_settings, resolve_moment
 from xseg.core.pairing import order_like
+from xseg.core.tables import read_table
 from xseg.exceptions import DataError, ParameterError, UnsupportedModelError
 from xseg.explanations import own_contributions
 from xseg.i18n import Language
@@ -28,7 +30,7 @@ from xseg.policy import Policy
 from xseg.segmenters import fold
 from xseg.segmenters._pipelines.route import route_of
 
-__all__ = ["Cards", "GatedCards", "decided_card", "decided_cards", "make_cards", "make_gated_cards"]
+__all__ = ["Cards", "GatedCards", "decided_card", "decided_cards", "make_cards", "make_gated_cards", "read_once"]
 
 _SHOWN = 3
 
@@ -161,11 +163,13 @@ def make_cards(
     if is_consent_gate(segmenter):
         message = "cards behind a consent gate are made by xseg.cards.make_gated_cards, which asks who agreed"
         raise UnsupportedModelError(message)
-    model = fold(segmenter)
+    model, rows = fold(segmenter), X
+    X = read_once(segmenter, X)
     table, explained = own_contributions(model, X, count_workers(getattr(model, "n_jobs", 1)))
     if model is not segmenter:
         _check_alike(segmenter, explained.segments, X)
-    ids, agreement = order_like(X, ids, "ids"), order_like(X, agreement, "agreement")
+    # Only what was given has an index, by which a Series is matched.
+    ids, agreement = order_like(rows, ids, "ids"), order_like(rows, agreement, "agreement")
     policy = Policy.coerce(policy)
     policy.check_columns(table.names)
     policy.check_segments(model.segment_names_)
@@ -178,6 +182,13 @@ def make_cards(
     names = None if ids is None else [str(name) for name in ids]
     facts = CardBuilder(model, table, explained, settings, agreed, prepare_question(ledger, identities, names, moment))
     return Cards(facts, range(len(table)), names)
+
+
+def read_once(segmenter: Any, X: Any) -> Any:
+    """Return the table that `X` holds, where the model asks for nothing else; steps and originals get `X` as it is."""
+    if isinstance(segmenter, Pipeline) or hasattr(segmenter, "agreement"):
+        return X
+    return read_table(X)
 
 
 def _agreement(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xseg.cards._card_record import AnyCard, Card
 from xseg.cards._consent_facts import ConsentLedger, IdentityLinks
 from xseg.cards._fact_types import Alternative, CounterfactualFact, FeatureRequirement
-from xseg.cards._make_cards import Cards, make_cards
+from xseg.cards._make_cards import Cards, make_cards, read_once
 from xseg.core.pairing import order_like, take_rows
 from xseg.core.schema import Kind
 from xseg.core.tables import Table, read_table
@@ -115,6 +115,7 @@ def verify_card(
     >>> xseg.verify_card(card, segmenter, other).failures[0].fact
     'segment.index'
     """
+    row = read_once(segmenter, row)
     n_rows = len(read_table(row))
     if n_rows != 1:
         message = f"a card is about one person, and there are {n_rows} rows; give the person's own row"
@@ -164,13 +165,14 @@ def verify_cards(
     >>> all(check.holds for check in xseg.verify_cards(cards, segmenter, customers.head(20)))
     True
     """
+    rows, X = X, read_once(segmenter, X)
     table = read_table(X)
     if len(cards) != len(table):
         message = f"there are {len(cards)} cards for {len(table)} rows; give one for each"
         raise DataError(message)
     read = [_read(card) for card in cards]
     if ids is not None:
-        X = take_rows(X, _places_of(read, order_like(X, ids, "ids")))
+        X = take_rows(X, _places_of(read, order_like(rows, ids, "ids")))
         table = read_table(X)
     maker = _CardRemaker(
         segmenter, X, Policy.coerce(policy), [_get_reference(card) for card in read], ledger, identities

@@ -24,7 +24,7 @@ from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
 from xseg.export import Approval, approval_of
 from xseg.i18n import Language, Message, load_language, one_line, other_categories
-from xseg.policy import FeaturePolicy, Policy, derive_rights
+from xseg.policy import STATEMENTS, FeaturePolicy, Policy, derive_rights
 
 __all__ = [
     "CardLabels",
@@ -261,10 +261,7 @@ class CardSettings:
             "who": model_facts.who,
             "rights": model_facts.rights,
             "recipients": policy.recipients,
-            "transfers": policy.transfers,
-            "automation": policy.automation,
-            "special_categories": policy.special_categories,
-            "human_review": policy.human_review,
+            **{name: getattr(policy, name) for name in STATEMENTS},
             "translated": policy.has_language(language.locale),
         }
 

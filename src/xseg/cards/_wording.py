@@ -21,6 +21,7 @@ from xseg.cards._sentences import (
     why_not_words,
 )
 from xseg.i18n import Language, load_language, one_line
+from xseg.policy import STATEMENTS
 
 __all__ = [
     "about_words",
@@ -82,7 +83,7 @@ def about_words(card: "Card", language: Language) -> tuple[str, ...]:
 
 def policy_words(card: "AnyCard") -> tuple[str, ...]:
     """Return what the policy states in its own words."""
-    stated = (card.special_categories, card.transfers, card.automation, card.human_review)
+    stated = (getattr(card, name) for name in STATEMENTS)
     return tuple(one_line(text, 400) for text in stated if text is not None)
 
 

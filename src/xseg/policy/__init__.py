@@ -6,7 +6,7 @@ so that what a company says and what its model does can be compared by a machine
 """
 
 from xseg.policy._feature_policy import FeaturePolicy, FeatureWords, SegmentPolicy, Translation
-from xseg.policy._policy import Policy
+from xseg.policy._policy import STATEMENTS, Policy
 from xseg.policy._policy_parts import (
     RIGHTS,
     Controller,
@@ -21,6 +21,7 @@ from xseg.policy._policy_parts import (
 
 __all__ = [
     "RIGHTS",
+    "STATEMENTS",
     "Controller",
     "FeaturePolicy",
     "FeatureWords",

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 from warnings import warn
 
 from pydantic import BaseModel, Field, ValidationError
@@ -22,10 +22,11 @@ from xseg.policy._policy_parts import (
 )
 from xseg.policy.yaml_files import POLICY, FileKind, KeyPath, Lines, Words, YamlFile, describe_errors, dump_yaml
 
-__all__ = ["Policy", "is_narrower", "translate_fields"]
+__all__ = ["STATEMENTS", "Policy", "is_narrower", "translate_fields"]
 
 _Part = TypeVar("_Part", bound=BaseModel)
-_STATEMENTS = ("transfers", "automation", "special_categories", "human_review")
+STATEMENTS: Final = ("special_categories", "transfers", "automation", "human_review")
+"""What a policy states in its own words, in the order in which cards say it: fields of policy, translation and card."""
 
 
 def translate_fields(policy: "Policy", words: Translation) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def translate_fields(policy: "Policy", words: Translation) -> dict[str, Any]:
             name: link.model_copy(update=_field("label", words.rights.get(name)))
             for name, link in policy.rights.items()
         },
-        **{name: getattr(words, name) for name in _STATEMENTS if getattr(words, name) is not None},
+        **{name: getattr(words, name) for name in STATEMENTS if getattr(words, name) is not None},
     }
 
 

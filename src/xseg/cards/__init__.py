@@ -1,4 +1,4 @@
-"""Cards that can be shown to the very person they are about: facts first, then words, then ink."""
+"""Cards that can be shown to the very person they are about: facts first, then sentences, then forms."""
 
 from xseg.cards._card_folder import FORMS, remove_cards
 from xseg.cards._card_record import AnyCard, Card, DecidedCard

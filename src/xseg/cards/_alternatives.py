@@ -57,7 +57,7 @@ def allocate_points(values: "NDArray[np.float64]", base: float, hidden: Sequence
     values : ndarray of shape (n_features,)
         Contributions.
     base : float
-        What is known of nobody.
+        The base value: what holds on average over everyone.
     hidden : sequence of bool of shape (n_features,)
         What is not named.
     compared : bool
@@ -71,10 +71,10 @@ def allocate_points(values: "NDArray[np.float64]", base: float, hidden: Sequence
     unnamed = fsum(parts[j] for j in secret)
     total = max(base + fsum(parts), 0.0) if compared else 1.0
     rest = total - base - fsum(parts[j] for j in shown) - unnamed
-    told = [base, *(parts[j] for j in shown), rest, unnamed]
-    scale = max(total, max(map(abs, told)) / MAX_PER_POINT) if compared else 1.0
+    all_parts = [base, *(parts[j] for j in shown), rest, unnamed]
+    scale = max(total, max(map(abs, all_parts)) / MAX_PER_POINT) if compared else 1.0
     whole = round(100 * total / scale) if scale > 0 else 0
-    points = round_points([part / (scale or 1.0) for part in told], whole)
+    points = round_points([part / (scale or 1.0) for part in all_parts], whole)
     weakest = min((abs(parts[j]) for j in shown), default=inf)
     outweighs = any(abs(parts[j]) > weakest for j in secret) or bool(secret and not shown)
     return Points(
@@ -166,12 +166,12 @@ class NeighbourFinder:
             return None
         asked = [self._cached_requirement(condition) for condition in way.conditions]
         # What is asked of a group that is too small to be sized says too much about the few in it.
-        told = () if self._is_small(way.segment) else tuple(one for one in asked if one is not None)
+        nameable = () if self._is_small(way.segment) else tuple(one for one in asked if one is not None)
         return Alternative(
             segment=self.naming.segments[way.segment].name,
-            asked=told,
+            asked=nameable,
             strongest=None,
-            hidden=len(told) < len(way.conditions),
+            hidden=len(nameable) < len(way.conditions),
         )
 
     def _is_small(self, segment: int) -> bool:
@@ -193,18 +193,18 @@ class NeighbourFinder:
             return CounterfactualFact(segment=None, asked=(), proven=way.proven) if self.says_all else None
         if self._is_small(way.segment):
             return None
-        told = tuple(
+        nameable = tuple(
             asked for condition in way.conditions if (asked := self._cached_requirement(condition)) is not None
         )
-        if len(told) < len(way.conditions):
+        if len(nameable) < len(way.conditions):
             return None
-        return CounterfactualFact(segment=self.naming.segments[way.segment].name, asked=told, proven=way.proven)
+        return CounterfactualFact(segment=self.naming.segments[way.segment].name, asked=nameable, proven=way.proven)
 
     def _distance(self, way: Way) -> Certainty:
         if way.segment is None:
             return Certainty(close=False, distance=None, label=None)
-        told = [self._cached_requirement(condition) for condition in way.conditions]
-        only = told[0].label if len(told) == 1 and told[0] is not None else None
+        nameable = [self._cached_requirement(condition) for condition in way.conditions]
+        only = nameable[0].label if len(nameable) == 1 and nameable[0] is not None else None
         return Certainty(close=way.cost < CLOSE, distance=way.cost, label=only)
 
     def _lead(self, rival: int, segment: int, points: Points) -> Certainty:

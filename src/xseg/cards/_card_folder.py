@@ -284,7 +284,7 @@ def open_folder(
     Raises
     ------
     DataError
-        The folder holds other cards, and they are not to be removed, or cannot be told from other files.
+        The folder holds other cards, and they are not to be removed, or cannot be distinguished from other files.
     """
     path = folder / MANIFEST
     if path.exists():
@@ -295,7 +295,7 @@ def open_folder(
         if not overwrite:
             raise DataError(_describe_refusal(folder, found, different))
         _remove_earlier(folder, found)
-    # Ids are told from the names of files, except where a name had to be shortened.
+    # Ids are read from the names of files, except where a name had to be shortened.
     shortened = {stem: name for stem, name in people.items() if "=" in stem}
     written = {**about, "issued": now.isoformat(), "files": list(people), "shortened": shortened}
     write_whole(path, json.dumps(written, indent=1) + "\n")

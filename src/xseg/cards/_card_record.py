@@ -245,7 +245,7 @@ class Card(AnyCard):
     """Why one person is in their group, as facts.
 
     Cards are made by `make_cards`. Words are made from the facts, and forms from the words: `html`, `text`,
-    `markdown`, `json`; in a notebook a card shows itself. What every card says is told at `AnyCard`.
+    `markdown`, `json`; in a notebook a card shows itself. What every card says is documented at `AnyCard`.
 
     Attributes
     ----------
@@ -337,7 +337,7 @@ class Card(AnyCard):
         """
         if self._source is None:
             message = (
-                "a card that was read back has no model with it; make it anew with make_cards for an interactive page"
+                "a card that was read back has no model with it; make it again with make_cards for an interactive page"
             )
             raise DataError(message)
         facts, row = self._source
@@ -367,7 +367,7 @@ class Card(AnyCard):
 class DecidedCard(AnyCard):
     """What a person is shown whom no model places: their own word, or that they have not agreed.
 
-    It has the forms of a `Card`, and no reasons: nothing was worked out. What every card says is told at `AnyCard`.
+    It has the forms of a `Card`, and no reasons: nothing was computed. What every card says is documented at `AnyCard`.
 
     Attributes
     ----------

@@ -302,7 +302,7 @@ def decided_cards(
     unused = tuple(used.label for used in model_facts.used)
     languages: dict[Language, Language] = {}
 
-    def made(why: DecisionBasis, segment: int | str | None, reference: str | None) -> DecidedCard:
+    def make_card(why: DecisionBasis, segment: int | str | None, reference: str | None) -> DecidedCard:
         question = prepare_question(ledger, identities, None if reference is None else [reference], moment)
         card = DecidedCard(
             why=why,
@@ -315,7 +315,7 @@ def decided_cards(
         card._languages = languages
         return card
 
-    return made
+    return make_card
 
 
 _DENIED = -1
@@ -428,12 +428,12 @@ def make_gated_cards(
     ('Card', 'DecidedCard')
     """
     ids = order_like(X, ids, "ids")
-    told, names = gate.policy if policy is None else policy, [str(name) for name in ids]
-    # People are admitted, and told what they said, as of one moment.
+    stated, names = gate.policy if policy is None else policy, [str(name) for name in ids]
+    # People are admitted, and their statements read, as of one moment.
     moment = gate.resolve_time(resolve_moment(now))
     admitted = gate.admit(X, subject_ids=ids, at=moment)
     same: dict[str, Any] = {
-        "policy": told,
+        "policy": stated,
         "now": moment,
         "locale": locale,
         "tone": tone,

@@ -198,8 +198,8 @@ def _family_for(words: CardWords) -> list[str]:
     """Return fonts that have every letter of a card."""
     from matplotlib.font_manager import findfont, fontManager, get_font
 
-    told = "".join([*words.body(), *words.effect, *words.closing, *words.also])
-    needed = {ord(letter) for letter in told if letter > " "}
+    text = "".join([*words.body(), *words.effect, *words.closing, *words.also])
+    needed = {ord(letter) for letter in text if letter > " "}
     if words.language.tag in _SHAPED:
         message = f"pictures of cards cannot be set in {words.language.tag!r}; use html() or pdf()"
         raise ParameterError(message)
@@ -219,8 +219,8 @@ def _family_for(words: CardWords) -> list[str]:
 def render(card: AnyCard, template: str, *, unfolded: bool = False, more: Mapping[str, Any] | None = None) -> str:
     """Fill a template with the words of a card."""
     pages = get_environment("xseg.cards")
-    told = {"card": card, "words": build_card_words(card), "unfolded": unfolded, "carried": None}
-    return pages.get_template(template).render({**told, **(more or {})})
+    context = {"card": card, "words": build_card_words(card), "unfolded": unfolded, "carried": None}
+    return pages.get_template(template).render({**context, **(more or {})})
 
 
 def interactive_page(card: Card) -> str:

@@ -184,7 +184,7 @@ class CardBuilder:
         place = block.place(row)
         values, base = self.explained.values[row], float(self.explained.base[row])
         segment, rival = int(self.explained.segments[row]), int(self.explained.rivals[row])
-        codes, told = block.codes[place], block.descriptions[place]
+        codes, description = block.codes[place], block.descriptions[place]
         points = allocate_points(values, base, self.naming.hidden, compared=rival != NO_RIVAL)
         surroundings = self.neighbours.collect_facts(block.changes[place], segment, rival, points)
         card = Card(
@@ -194,7 +194,7 @@ class CardBuilder:
             total_value=points.total_value,
             base_points=points.base,
             reasons=tuple(
-                self._reason(j, told, segment, int(codes[j]), row, float(values[j]), whole)
+                self._reason(j, description, segment, int(codes[j]), row, float(values[j]), whole)
                 for j, whole in zip(points.shown, points.reasons, strict=True)
             ),
             rest_points=points.rest,
@@ -203,7 +203,7 @@ class CardBuilder:
             alternative=surroundings.alternative,
             way_out=surroundings.way_out,
             certainty=surroundings.certainty,
-            unknown=tuple(self._unknown(told, codes)),
+            unknown=tuple(self._unknown(description, codes)),
             unknown_matters=bool((np.abs(values[codes == MISSING]) > _NEGLIGIBLE).any()),
             original_agrees=None if self.agreement is None else self.agreement[row],
             reference=reference,
@@ -235,12 +235,12 @@ class CardBuilder:
         self._latest = block
         return block
 
-    def _unknown(self, told: GroupDescription, codes: NDArray[np.uint8]) -> Iterator[str]:
+    def _unknown(self, description: GroupDescription, codes: NDArray[np.uint8]) -> Iterator[str]:
         named = self.naming
-        return (named.labels[j] for j in told.asked if codes[j] == MISSING and not named.hidden[j])
+        return (named.labels[j] for j in description.asked if codes[j] == MISSING and not named.hidden[j])
 
     def _reason(
-        self, j: int, told: GroupDescription, segment: int, code: int, row: int, contribution: float, points: int
+        self, j: int, description: GroupDescription, segment: int, code: int, row: int, contribution: float, points: int
     ) -> Reason:
         naming, value = self.naming, _value(self.table.columns[j], row)
         return Reason(
@@ -250,8 +250,8 @@ class CardBuilder:
             unit=naming.units[j],
             number_format=naming.features[j].number_format,
             integral=self.profile.bins[j].feature.integral,
-            limits=self._limits(j, told.rule.get(j), self._own(j, value)),
-            typical=self._typical(j, told.typical.get(j), segment),
+            limits=self._limits(j, description.rule.get(j), self._own(j, value)),
+            typical=self._typical(j, description.typical.get(j), segment),
             comparison=self._compared(j, code),
             contribution=contribution,
             points=points,

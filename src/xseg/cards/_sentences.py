@@ -46,13 +46,13 @@ class Rank(IntEnum):
 class ReasonWords:
     """One reason: what is so, and what follows.
 
-    `told` are its sentences by rank; those that rank above the `budget` are said with the points, where the card is
+    `ranked` are its sentences by rank; those that rank above the `budget` are said with the points, where the card is
     unfolded.
     """
 
     label: str
     value: str
-    told: tuple[tuple[Rank, str], ...]
+    ranked: tuple[tuple[Rank, str], ...]
     budget: Rank
     points: int
     points_words: str
@@ -60,12 +60,12 @@ class ReasonWords:
     @property
     def sentences(self) -> list[str]:
         """What is said at once."""
-        return [sentence for rank, sentence in self.told if rank <= self.budget]
+        return [sentence for rank, sentence in self.ranked if rank <= self.budget]
 
     @property
     def more(self) -> list[str]:
         """What is said with the points."""
-        return [sentence for rank, sentence in self.told if rank > self.budget]
+        return [sentence for rank, sentence in self.ranked if rank > self.budget]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ def reason_words(card: "Card", place: int, reason: "Reason", language: Language)
     quantity = quantity_of(reason.unit, reason.number_format, language)
     weight = _weight(card, place, reason)
     surprising = reason.origin.source in _SURPRISING
-    told = [
+    ranked = [
         (Rank.NEEDED, language.say("reason.unknown") if reason.value is None else None),
         (Rank.COMPARED, None if reason.comparison is None else _compared(reason.comparison, language)),
         (Rank.RULE, _rule_words(reason, language)),
@@ -243,7 +243,7 @@ def reason_words(card: "Card", place: int, reason: "Reason", language: Language)
     return ReasonWords(
         label=label_words(reason.feature, reason.label, language),
         value=value_words(reason.value, reason.limits or reason.typical, quantity),
-        told=tuple((rank, sentence) for rank, sentence in told if sentence is not None),
+        ranked=tuple((rank, sentence) for rank, sentence in ranked if sentence is not None),
         budget=Rank.ORIGIN,
         points=reason.points,
         points_words=_signed(reason.points, language),

@@ -123,24 +123,24 @@ class CardLabels:
         self.segments = [self._segment(segment) for segment in segmenter.segments_]
 
     def _segment(self, segment: Any) -> SegmentFact:
-        told = self.policy.segments.get(segment.name)
+        stated = self.policy.segments.get(segment.name)
         large_enough = segment.size >= self.policy.minimum_group_size
         return SegmentFact(
             index=segment.index,
             name=self._name(segment.index, segment.name),
             size=float(segment.size) if large_enough else None,
             share=float(segment.share) if large_enough else None,
-            sentence=told.sentence if told else None,
-            consequence=told.consequence if told else None,
+            sentence=stated.sentence if stated else None,
+            consequence=stated.consequence if stated else None,
         )
 
     def _name(self, index: int, name: str) -> str:
-        told = self.policy.segments.get(name)
-        if told is not None and told.shown_name is not None and told.name_shown:
-            return told.shown_name
+        stated = self.policy.segments.get(name)
+        if stated is not None and stated.shown_name is not None and stated.name_shown:
+            return stated.shown_name
         # A proposed name is made of features, and must not give away one that is not to be named.
         secret = (
-            (told is not None and not told.name_shown)
+            (stated is not None and not stated.name_shown)
             or any(secret in _normalise_name(name) for secret in self._secrets)
             or any(hints_at_a_special_category(name, locale) for locale in (self.policy.locale, self.language.tag))
         )

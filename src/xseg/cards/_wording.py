@@ -131,9 +131,9 @@ def consent_words(facts: "ConsentFacts | None", language: Language) -> tuple[str
 def _said(fact: "ConsentFact", language: Language) -> str:
     until = fact.answer == "given" and fact.until is not None
     days = {"day": (fact.until or fact.on) if fact.answer == "ended" else fact.on, "until": fact.until}
-    told = {name: language.date(day) for name, day in days.items() if day is not None}
+    dates = {name: language.date(day) for name, day in days.items() if day is not None}
     key = "given_until" if until else fact.answer
-    return language.say(f"consent.{key}", purpose=language.capitalised(one_line(fact.label)), **told)
+    return language.say(f"consent.{key}", purpose=language.capitalised(one_line(fact.label)), **dates)
 
 
 def choices_words(rights: "tuple[RightFact, ...]", language: Language) -> tuple[Choice, ...]:
@@ -269,7 +269,7 @@ def _shortened(words: CardWords) -> CardWords:
                 excess -= _count([left_out.label, left_out.value, *left_out.sentences])
             else:
                 longer = reasons[place]
-                excess -= _count([sentence for said, sentence in longer.told if rank <= said <= longer.budget])
+                excess -= _count([sentence for said, sentence in longer.ranked if rank <= said <= longer.budget])
                 reasons[place] = replace(longer, budget=Rank(rank - 1))
     return replace(words, reasons=tuple(reasons), shown=shown)
 

@@ -123,24 +123,24 @@ def _in_texts(locale: str, texts: Iterable[tuple[str, str]]) -> Iterator[UnfitWo
 class _Field:
     key: str
     source: str
-    stated: Callable[["Card"], bool] | None
+    stated: Callable[[Card], bool] | None
     needs: str | None = None
 
 
-def _is_always_stated(card: "Card") -> bool:
+def _is_always_stated(card: Card) -> bool:
     del card
     return True
 
 
-def _has_consent_facts(card: "Card") -> bool:
+def _has_consent_facts(card: Card) -> bool:
     return card.consent is not None and bool(card.consent.said)
 
 
-def _each_purpose(name: str) -> Callable[["Card"], bool]:
+def _each_purpose(name: str) -> Callable[[Card], bool]:
     return lambda card: bool(card.purposes) and all(getattr(purpose, name) is not None for purpose in card.purposes)
 
 
-def _may_contest(card: "Card") -> bool:
+def _may_contest(card: Card) -> bool:
     return any(right.right in {"person", "contest"} and right.url is not None for right in card.rights)
 
 
@@ -218,11 +218,11 @@ REQUIRED_CONTENT: Final = (
 )
 
 
-def check_content(card: "Card") -> tuple[CheckedField, ...]:
+def check_content(card: Card) -> tuple[CheckedField, ...]:
     """Return for every field whether a card states it."""
     return tuple(_check_field(number, field, card) for number, field in enumerate(REQUIRED_CONTENT, 1))
 
 
-def _check_field(number: int, field: _Field, card: "Card") -> CheckedField:
+def _check_field(number: int, field: _Field, card: Card) -> CheckedField:
     state: State = "elsewhere" if field.stated is None else "stated" if field.stated(card) else "missing"
     return CheckedField(number, field.key, field.source, state, field.needs if state == "missing" else None)

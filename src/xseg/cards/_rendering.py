@@ -43,7 +43,7 @@ class _Bar:
     against: bool
 
 
-def picture(card: "AnyCard", form: Literal["png", "svg"], scale: float) -> bytes:
+def picture(card: AnyCard, form: Literal["png", "svg"], scale: float) -> bytes:
     """Draw a card.
 
     Raises

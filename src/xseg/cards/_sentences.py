@@ -139,7 +139,7 @@ def _quantity(
     return Quantity(dict(unit) if isinstance(unit, tuple) else unit, number_format, language)
 
 
-def limits_words(limits: "ConditionFact", quantity: Quantity, *, integral: bool) -> str:
+def limits_words(limits: ConditionFact, quantity: Quantity, *, integral: bool) -> str:
     """Write what a rule asks of a feature; of whole numbers it names the first and the last that will do."""
     if not integral:
         return condition_words(limits.to_condition(), quantity, limits.others, (limits.unnamed, limits.unnamed_others))
@@ -151,14 +151,14 @@ def limits_words(limits: "ConditionFact", quantity: Quantity, *, integral: bool)
     return condition_words(whole.to_condition(), quantity, limits.others, (limits.unnamed, limits.unnamed_others))
 
 
-def typical_words(limits: "ConditionFact", quantity: Quantity, *, integral: bool) -> str:
+def typical_words(limits: ConditionFact, quantity: Quantity, *, integral: bool) -> str:
     """Write where the middle half of a group is."""
     return range_words(
         limits.to_condition(), quantity, limits.others, (limits.unnamed, limits.unnamed_others), integral=integral
     )
 
 
-def asked_words(asked: "FeatureRequirement", language: Language) -> str:
+def asked_words(asked: FeatureRequirement, language: Language) -> str:
     """Write what must be true of a feature, and name it."""
     quantity = quantity_of(asked.unit, asked.number_format, language)
     return language.say(
@@ -166,7 +166,7 @@ def asked_words(asked: "FeatureRequirement", language: Language) -> str:
     )
 
 
-def value_words(value: bool | float | str | None, limits: "ConditionFact | None", quantity: Quantity) -> str:
+def value_words(value: bool | float | str | None, limits: ConditionFact | None, quantity: Quantity) -> str:
     """Write a person's own value; numbers stay on the same side of the limits when they are rounded."""
     say = quantity.language.say
     if value is None:
@@ -179,7 +179,7 @@ def value_words(value: bool | float | str | None, limits: "ConditionFact | None"
     return quantity.rounded(value, bounds)
 
 
-def origin_words(origin: "Origin", language: Language) -> str:
+def origin_words(origin: Origin, language: Language) -> str:
     """Write where a value came from."""
     if origin.source is None and origin.collected_from is None:
         return language.say("origin.unstated")
@@ -207,13 +207,13 @@ _WEIGHTS = {
 _SURPRISING = frozenset({"second-party", "third-party", "inferred"})
 
 
-def lead_words(card: "Card", language: Language) -> tuple[str, ...]:
+def lead_words(card: Card, language: Language) -> tuple[str, ...]:
     """Write who is in the group."""
     said = () if card.segment.sentence is None else (one_line(card.segment.sentence, 400),)
     return (*said, _share_words(card, language))
 
 
-def _share_words(card: "Card", language: Language) -> str:
+def _share_words(card: Card, language: Language) -> str:
     share = card.segment.share
     if share is None:
         return language.say("share.small")
@@ -228,7 +228,7 @@ def _share_words(card: "Card", language: Language) -> str:
     return language.say("share.few", people=language.number(1000))
 
 
-def reason_words(card: "Card", place: int, reason: "Reason", language: Language) -> ReasonWords:
+def reason_words(card: Card, place: int, reason: Reason, language: Language) -> ReasonWords:
     """Write one reason."""
     quantity = quantity_of(reason.unit, reason.number_format, language)
     weight = _weight(card, place, reason)
@@ -250,7 +250,7 @@ def reason_words(card: "Card", place: int, reason: "Reason", language: Language)
     )
 
 
-def _compared(comparison: "Comparison", language: Language) -> str | None:
+def _compared(comparison: Comparison, language: Language) -> str | None:
     """Write a share in tenths, rounded down so that it is true."""
     below = comparison.share_below
     if below is None:
@@ -268,7 +268,7 @@ def _tenths(share: float) -> int:
     return min(int(share * 10 + 1e-9), 9)
 
 
-def _rule_words(reason: "Reason", language: Language) -> str | None:
+def _rule_words(reason: Reason, language: Language) -> str | None:
     quantity = quantity_of(reason.unit, reason.number_format, language)
     if reason.typical is not None:
         words = typical_words(reason.typical, quantity, integral=reason.integral)
@@ -278,7 +278,7 @@ def _rule_words(reason: "Reason", language: Language) -> str | None:
     return language.say("reason.rule", condition=limits_words(reason.limits, quantity, integral=reason.integral))
 
 
-def _weight(card: "Card", place: int, reason: "Reason") -> str:
+def _weight(card: Card, place: int, reason: Reason) -> str:
     """Write how much a reason counts, and which way."""
     is_little = abs(reason.points) < _LITTLE
     if reason.contribution < 0:
@@ -290,7 +290,7 @@ def _weight(card: "Card", place: int, reason: "Reason") -> str:
     return "little" if is_little else ""
 
 
-def _is_main(card: "Card", first: "Reason") -> bool:
+def _is_main(card: Card, first: Reason) -> bool:
     """Return whether the strongest reason named makes up half of the answer, and nothing at all counts as much.
 
     The card does not state what single features count that it does not name, so it says less where it cannot know: by
@@ -310,7 +310,7 @@ def _is_main(card: "Card", first: "Reason") -> bool:
     return bool(others) and not card.hidden.outweighs
 
 
-def why_not_words(card: "Card", language: Language) -> tuple[str, ...]:
+def why_not_words(card: Card, language: Language) -> tuple[str, ...]:
     """Write why not the neighbour group; the question first."""
     other = card.alternative
     if other is None:
@@ -324,7 +324,7 @@ def why_not_words(card: "Card", language: Language) -> tuple[str, ...]:
     return title, language.say("contrast.hidden")
 
 
-def change_words(card: "Card", language: Language) -> tuple[str, ...]:
+def change_words(card: Card, language: Language) -> tuple[str, ...]:
     """Write what would change it."""
     way = card.way_out
     if way is None:
@@ -338,7 +338,7 @@ def change_words(card: "Card", language: Language) -> tuple[str, ...]:
     return (language.say("change.found", changes=changes, group=one_line(way.segment)),)
 
 
-def sure_words(card: "Card", language: Language) -> tuple[str, ...]:
+def sure_words(card: Card, language: Language) -> tuple[str, ...]:
     """Write how sure it is."""
     sure = card.certainty
     sentences = []
@@ -355,7 +355,7 @@ def sure_words(card: "Card", language: Language) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def sum_words(card: "Card", language: Language) -> tuple[str, ...]:
+def sum_words(card: Card, language: Language) -> tuple[str, ...]:
     """Write how the points add up."""
     if not card.reasons and card.hidden is None:
         return ()
@@ -367,14 +367,14 @@ def sum_words(card: "Card", language: Language) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _hidden_words(card: "Card", language: Language) -> list[str]:
+def _hidden_words(card: Card, language: Language) -> list[str]:
     if card.hidden is None:
         return []
     said = [language.say("sum.hidden", points=_signed(card.hidden.points, language))]
     return [*said, language.say("sum.outweighs")] if card.hidden.outweighs else said
 
 
-def _base(card: "Card", language: Language) -> list[str]:
+def _base(card: Card, language: Language) -> list[str]:
     if card.rival is None:
         return [language.say("sum.nothing", base=language.number(card.base_points))]
     way = "ahead" if card.base_points > 0 else "behind" if card.base_points < 0 else "level"
@@ -382,7 +382,7 @@ def _base(card: "Card", language: Language) -> list[str]:
     return [language.say("sum.compared", group=one_line(card.rival)), language.say(f"sum.{way}", **points)]
 
 
-def _total(card: "Card", language: Language) -> str:
+def _total(card: Card, language: Language) -> str:
     if card.rival is None:
         return language.say("sum.total")
     if card.total_value == 0:

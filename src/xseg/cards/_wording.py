@@ -42,7 +42,7 @@ _MARKETING = "object_marketing"
 
 
 def used_words(
-    facts: "tuple[UsedFeature, ...]", purposes: "tuple[PurposeFact, ...]", language: Language
+    facts: tuple[UsedFeature, ...], purposes: tuple[PurposeFact, ...], language: Language
 ) -> tuple[UsedWords, ...]:
     """Write what was used, and where it came from."""
     labels = {purpose.purpose: purpose.label for purpose in purposes}
@@ -62,7 +62,7 @@ def _purposes(labels: tuple[str, ...], language: Language) -> list[str]:
     return [language.say("used.purposes", purposes=language.listed(labels))] if labels else []
 
 
-def answer_words(fact: "AnswerFact | None", language: Language) -> tuple[str, ...]:
+def answer_words(fact: AnswerFact | None, language: Language) -> tuple[str, ...]:
     """Write what became of something that the person asked for."""
     if fact is None:
         return ()
@@ -71,7 +71,7 @@ def answer_words(fact: "AnswerFact | None", language: Language) -> tuple[str, ..
     return (language.say("profile.changed" if fact.group_changed else "profile.noted"),)
 
 
-def about_words(card: "Card", language: Language) -> tuple[str, ...]:
+def about_words(card: Card, language: Language) -> tuple[str, ...]:
     """Write what is true of all that was used, and what was not."""
     return (
         *language.compute_once(_purposes_at_large, card.purposes, card.unnamed, language),
@@ -81,13 +81,13 @@ def about_words(card: "Card", language: Language) -> tuple[str, ...]:
     )
 
 
-def policy_words(card: "AnyCard") -> tuple[str, ...]:
+def policy_words(card: AnyCard) -> tuple[str, ...]:
     """Return what the policy states in its own words."""
     stated = (getattr(card, name) for name in STATEMENTS)
     return tuple(one_line(text, 400) for text in stated if text is not None)
 
 
-def _purposes_at_large(purposes: "tuple[PurposeFact, ...]", unnamed: int, language: Language) -> tuple[str, ...]:
+def _purposes_at_large(purposes: tuple[PurposeFact, ...], unnamed: int, language: Language) -> tuple[str, ...]:
     sentences = [language.count("used.hidden", unnamed)] if unnamed else []
     bases = list(dict.fromkeys(_basis(purpose.legal_basis, purpose.interest, language) for purpose in purposes))
     if stated := [basis for basis in bases if basis is not None]:
@@ -123,12 +123,12 @@ def _some(labels: Sequence[str], language: Language) -> Sequence[str]:
     return [*labels[:_MAX_LISTED], language.count("used.more", len(labels) - _MAX_LISTED)]
 
 
-def consent_words(facts: "ConsentFacts | None", language: Language) -> tuple[str, ...]:
+def consent_words(facts: ConsentFacts | None, language: Language) -> tuple[str, ...]:
     """Write what the person agreed to, and to what not."""
     return () if facts is None else tuple(_said(fact, language) for fact in facts.said)
 
 
-def _said(fact: "ConsentFact", language: Language) -> str:
+def _said(fact: ConsentFact, language: Language) -> str:
     until = fact.answer == "given" and fact.until is not None
     days = {"day": (fact.until or fact.on) if fact.answer == "ended" else fact.on, "until": fact.until}
     dates = {name: language.date(day) for name, day in days.items() if day is not None}
@@ -136,7 +136,7 @@ def _said(fact: "ConsentFact", language: Language) -> str:
     return language.say(f"consent.{key}", purpose=language.capitalised(one_line(fact.label)), **dates)
 
 
-def choices_words(rights: "tuple[RightFact, ...]", language: Language) -> tuple[Choice, ...]:
+def choices_words(rights: tuple[RightFact, ...], language: Language) -> tuple[Choice, ...]:
     """Return what the person can do by a link."""
     return tuple(
         Choice(right.right, language.capitalised(right.label or _right(right.right, language)), right.url)
@@ -150,7 +150,7 @@ def _right(right: str, language: Language) -> str:
     return language.say(key) if key in language.messages else one_line(right.replace("_", " "))
 
 
-def also_words(rights: "tuple[RightFact, ...]", language: Language) -> tuple[str, ...]:
+def also_words(rights: tuple[RightFact, ...], language: Language) -> tuple[str, ...]:
     """Write what follows from the law and has no link; the right to object to marketing stands by itself."""
     unlinked = [right.right for right in rights if right.url is None]
     others = [_right(right, language) for right in unlinked if right != _MARKETING]
@@ -158,7 +158,7 @@ def also_words(rights: "tuple[RightFact, ...]", language: Language) -> tuple[str
     return (*([language.say("right.marketing")] if _MARKETING in unlinked else []), *said)
 
 
-def closing_words(card: "AnyCard", language: Language) -> tuple[str, ...]:
+def closing_words(card: AnyCard, language: Language) -> tuple[str, ...]:
     """Write who answers for it, and when it was made."""
     sentences = []
     if card.who is None:
@@ -193,7 +193,7 @@ _SHORTER = (
 )
 
 
-def load_card_language(card: "AnyCard") -> Language:
+def load_card_language(card: AnyCard) -> Language:
     """Return the language of a card, with the sentences that the company rewords."""
     language = load_language(card.locale, card.tone, card.wording)
     # The cards of one table share a cache, which is deleted with them. A card that was read back has one for each form.
@@ -203,7 +203,7 @@ def load_card_language(card: "AnyCard") -> Language:
     return cached
 
 
-def build_card_words(card: "AnyCard") -> CardWords:
+def build_card_words(card: AnyCard) -> CardWords:
     """Write a card's facts in words."""
     language = load_card_language(card)
     if card.kind == "decided":
@@ -211,7 +211,7 @@ def build_card_words(card: "AnyCard") -> CardWords:
     return _placed(cast("Card", card), language)
 
 
-def _decided(card: "DecidedCard", language: Language) -> CardWords:
+def _decided(card: DecidedCard, language: Language) -> CardWords:
     """Return where a person stands whom no model places."""
     chosen, once = card.segment, language.compute_once
     title = "profile.none" if chosen is None else "profile.chosen"
@@ -232,7 +232,7 @@ def _decided(card: "DecidedCard", language: Language) -> CardWords:
     )
 
 
-def _placed(card: "Card", language: Language) -> CardWords:
+def _placed(card: Card, language: Language) -> CardWords:
     # What is the same on every card of a model is put into words once.
     segment, once = card.segment, language.compute_once
     words = CardWords(

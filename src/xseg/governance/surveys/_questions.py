@@ -268,9 +268,9 @@ Question: TypeAlias = Annotated[Likert | Choice | Choices | Number | Consent, Fi
 def _known(value: Any, options: tuple[str, ...]) -> str:
     if isinstance(value, str) and value.strip() in options:
         return value.strip()
-    message = (
-        f"{format_value(value)} is none of {', '.join(map(repr, options))}.{suggestion(value, options, sentence=True)}"
-    )
+    shown = format_value(value)
+    hint = suggestion(value if isinstance(value, str) else shown, options, sentence=True)
+    message = f"{shown} is none of {', '.join(map(repr, options))}.{hint}"
     raise UnfitAnswer(message)
 
 

@@ -10,7 +10,7 @@ from harness import show, timed
 
 import xseg
 from xseg.cards import write_cards
-from xseg.cards._words import words_of
+from xseg.cards._wording import build_card_words
 from xseg.explanations import comprehensiveness
 
 N_CARDS = 10_000
@@ -45,7 +45,7 @@ def truth() -> None:
             segmenter.fit(table)
             cards = list(xseg.make_cards(segmenter, table))
             checks = xseg.verify_cards(cards, segmenter, table)
-            lengths = [sum(len(said.split()) for said in words_of(card).body()) for card in cards]
+            lengths = [sum(len(said.split()) for said in build_card_words(card).body()) for card in cards]
             rows.append(
                 (
                     f"{name}, {type(segmenter).__name__}",

@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 
 import xseg
 from xseg.cards import AnyCard, decided_card
-from xseg.ink import LOCALES
+from xseg.i18n import LOCALES
 
 __all__ = ["write_gallery"]
 

@@ -111,7 +111,7 @@ except ApprovalError as refused:
 # the end of the year.
 
 # %%
-review = xseg.review(segmenter, policy, admitted, ledger, policy.notice("en"), now=calendar())
+review = xseg.review(segmenter, policy, admitted, ledger, xseg.write_notice(policy, "en"), now=calendar())
 try:
     xseg.approve(segmenter, by="the privacy officer", review=first_review, now=calendar())
 except ApprovalError as refused:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 import xseg
-from xseg.cards._words import words_of
+from xseg.cards._wording import build_card_words
 
 pytestmark = pytest.mark.browser
 
@@ -160,7 +160,7 @@ def test_what_if_answers_clicks_as_the_model_does(look, shop):
             expected = xseg.make_cards(segmenter, changed, policy=policy, now=NOW)[0]
             assert expected.segment.name in answer.inner_text()
             shown = page.locator(".what-if .points li").all_inner_texts()
-            words = words_of(expected)
+            words = build_card_words(expected)
             for line, reason in zip(shown, words.reasons, strict=True):
                 assert reason.label in line
                 assert reason.points_words in line

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 import xseg
-from xseg.cards._words import words_of
+from xseg.cards._wording import build_card_words
 from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
 from xseg.export import fingerprint
-from xseg.ink import Quantity, range_words
+from xseg.i18n import Quantity, range_words
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 KINDS = {"prototypes": xseg.PrototypeSegmenter(4, random_state=0), "mixture": xseg.MixtureSegmenter(4, random_state=0)}
@@ -125,7 +125,7 @@ def test_records_round_trip_and_every_form_says_the_same(cards):
     for card in cards[:20]:
         jsonschema.validate(json.loads(card.json()), schema)
         assert xseg.Card.from_json(card.json()) == card
-        for sentence in words_of(card).sum:
+        for sentence in build_card_words(card).sum:
             assert sentence in " ".join(card.text().split())
 
 

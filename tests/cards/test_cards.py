@@ -14,8 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import xseg
-from xseg.cards._points import whole_points
-from xseg.cards._words import words_of
+from xseg.cards._alternatives import round_points
+from xseg.cards._wording import build_card_words
 from xseg.exceptions import DataError, NotFittedError, PolicyError, UnsupportedModelError
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -48,7 +48,7 @@ def test_points_add_up_to_100_as_shown(cards):
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=8))
 def test_whole_points_are_within_one_of_the_exact_ones(parts):
     parts = [*parts, 1 - sum(parts)]
-    points = whole_points(parts)
+    points = round_points(parts)
     assert sum(points) == 100
     assert all(abs(point - 100 * part) < 1 + 1e-6 for point, part in zip(points, parts, strict=True))
 
@@ -186,7 +186,7 @@ def test_pages_need_no_network_and_no_script(cards):
 
 def test_every_form_says_the_same_sentences(cards):
     for card in cards[:50]:
-        words = words_of(card)
+        words = build_card_words(card)
         sentences = [*words.body(), *words.effect, *words.sum, *words.about, *words.also, *words.closing]
         for reason in words.reasons:
             sentences += [reason.points_words, *reason.more]

@@ -15,7 +15,7 @@ from xseg.cards import AnyCard, DecidedCard, decided_card, make_gated_cards, wri
 from xseg.exceptions import ConsentError, DataError, NotFittedError, ParameterError, UnsupportedModelError
 from xseg.governance.consent import ConsentGate, ConsentState, Identities, Ledger
 from xseg.governance.rights import ActionLog
-from xseg.ink import LOCALES, TONES
+from xseg.i18n import LOCALES, TONES
 
 NOW = day(50)
 POLICY = xseg.customers_policy()
@@ -250,7 +250,7 @@ def test_a_group_is_there_if_and_only_if_it_was_chosen(shop):
             decided_card(segmenter, why, segment=segment)
     facts = json.loads(decided_card(segmenter, "chosen", segment=0).model_dump_json())
     with pytest.raises(DataError, match="if, and only if"):
-        DecidedCard.of({**facts, "segment": None})
+        DecidedCard.from_facts({**facts, "segment": None})
 
 
 def test_who_objected_is_segmented_by_no_gate_and_reads_why(shop):

@@ -11,9 +11,9 @@ from babel.numbers import format_currency
 
 import xseg
 from xseg.cards import lint_words
-from xseg.cards._words import words_of
+from xseg.cards._wording import build_card_words
 from xseg.exceptions import ParameterError, PolicyError
-from xseg.ink import LOCALES, TONES, Quantity, found_words, language_of
+from xseg.i18n import LOCALES, TONES, Quantity, find_words, load_language
 from xseg.policy import Policy
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -39,7 +39,7 @@ def shop():
 @pytest.mark.parametrize("tone", TONES)
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_message_is_there_with_every_fact_in_every_plural_form(locale, tone):
-    english, language = language_of("en", tone), language_of(locale, tone)
+    english, language = load_language("en", tone), load_language(locale, tone)
     assert language.messages.keys() == english.messages.keys()
     forms = {*Locale.parse(locale.replace("-", "_")).plural_form.tags, "other"}
     for key, ours in english.messages.items():
@@ -55,12 +55,12 @@ def test_every_message_is_there_with_every_fact_in_every_plural_form(locale, ton
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_the_formal_tone_differs_and_our_own_words_are_fit_for_a_card(locale):
-    plain, formal = language_of(locale), language_of(locale, "formal")
+    plain, formal = load_language(locale), load_language(locale, "formal")
     assert any(plain.messages[key] != formal.messages[key] for key in plain.messages)
     for language in (plain, formal):
         for key, message in language.messages.items():
             for text in texts_of(message):
-                found = found_words(text, language.tag)
+                found = find_words(text, language.tag)
                 assert not found.unfit, (key, found)
                 assert not found.special or key.startswith(LAWFUL), (key, found)
 
@@ -74,7 +74,7 @@ def test_cards_in_every_language_are_short_and_say_what_the_facts_say(shop, loca
     for tone in TONES:
         cards = xseg.make_cards(segmenter, customers.head(60), policy=policy, now=NOW, locale=locale, tone=tone)
         for card, same in zip(cards, english, strict=True):
-            words = words_of(card)
+            words = build_card_words(card)
             assert sum(len(sentence.split()) for sentence in words.body()) <= 120
             assert [reason.points for reason in card.reasons] == [reason.points for reason in same.reasons]
             assert f'<html lang="{locale}" dir="{"rtl" if locale == "ar" else "ltr"}">' in card.html()
@@ -101,7 +101,7 @@ def test_english_cards_are_plain(shop):
     customers, segmenter = shop
     for tone in TONES:
         for card in xseg.make_cards(segmenter, customers.head(200), policy=xseg.customers_policy(), now=NOW, tone=tone):
-            words = words_of(card)
+            words = build_card_words(card)
             assert grade_of("\n".join(words.body())) <= 8
             for sentence in words.body():
                 for part in re.split(r"[.!?:;]\s", sentence):
@@ -121,7 +121,7 @@ def test_english_cards_are_plain(shop):
     ],
 )
 def test_numbers_currencies_and_dates_are_written_as_cldr_says(locale, cldr, share):
-    language = language_of(locale)
+    language = load_language(locale)
     # What CLDR says changes over the years, so it is asked and not stated.
     amount = format_currency(1310.25, "EUR", locale=cldr, currency_digits=False, decimal_quantization=False)
     assert Quantity("EUR", language=language).exact(1310.25) == amount
@@ -131,7 +131,7 @@ def test_numbers_currencies_and_dates_are_written_as_cldr_says(locale, cldr, sha
 
 def test_polish_and_arabic_count_as_they_do():
     polish = Quantity(
-        {"one": "wizyta", "few": "wizyty", "many": "wizyt", "other": "wizyty"}, language=language_of("pl")
+        {"one": "wizyta", "few": "wizyty", "many": "wizyt", "other": "wizyty"}, language=load_language("pl")
     )
     assert [polish.exact(n) for n in (1, 2, 5, 22, 1.5)] == [
         "1 wizyta",
@@ -140,7 +140,7 @@ def test_polish_and_arabic_count_as_they_do():
         "22 wizyty",
         "1,5 wizyty",
     ]
-    arabic = language_of("ar")
+    arabic = load_language("ar")
     assert {arabic.count("sum.points", n).split()[-1] for n in (1, 2, 3, 11)} == {"نقطة", "نقاط"}
 
 
@@ -211,7 +211,7 @@ def test_languages_and_tones_that_are_not_there_are_refused(shop, locale, tone):
     ],
 )
 def test_hints_at_special_categories_are_found(locale, text, special):
-    assert bool(found_words(text, locale).special) == special
+    assert bool(find_words(text, locale).special) == special
 
 
 def test_hints_and_pressure_do_not_reach_people(shop):

@@ -5,7 +5,7 @@ import pytest
 
 import xseg
 from conftest import mixed_table
-from xseg.ink import LOCALES, language_of
+from xseg.i18n import LOCALES, load_language
 
 KINDS = {
     "tree": xseg.TreeSegmenter(4, max_leaves=7, random_state=0),
@@ -32,7 +32,7 @@ def test_a_main_reason_counts_more_than_every_other_contribution(fitted_kind, hi
     cards = list(xseg.make_cards(segmenter, rows, policy=policy, tone=tone))
     # Contributions are worked out anew, against everybody, hidden features included.
     values = exact_contributions(segmenter, rows)
-    sentence = language_of("en", tone).say("reason.main")
+    sentence = load_language("en", tone).say("reason.main")
     n_said = 0
     for card, own in zip(cards, values, strict=True):
         if sentence in card.text():
@@ -61,7 +61,7 @@ def test_no_language_calls_a_reason_the_main_one_when_a_hidden_one_counts_more(f
     hidden = [table.columns.get_loc(name) for name in ("spend", "orders")]
     values = exact_contributions(segmenter, rows)
     for tone in ("plain", "formal"):
-        sentence = language_of(locale, tone).say("reason.main")
+        sentence = load_language(locale, tone).say("reason.main")
         for card, own in zip(
             xseg.make_cards(segmenter, rows, policy=policy, locale=locale, tone=tone), values, strict=True
         ):

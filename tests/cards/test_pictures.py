@@ -8,7 +8,7 @@ import pytest
 from matplotlib.image import imread
 
 import xseg
-from xseg.cards._words import words_of
+from xseg.cards._wording import build_card_words
 from xseg.exceptions import ParameterError
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -75,7 +75,7 @@ def test_e_mail_has_every_sentence_and_nothing_that_mail_programs_drop(shop, loc
         assert "class=" not in html
         assert html.count("<table") == html.count('<table role="presentation"')
         seen = " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
-        words = words_of(card)
+        words = build_card_words(card)
         told = [*words.body(), *words.effect, *words.sum, *words.about, *words.also, *words.closing]
         told += [sentence for reason in words.reasons for sentence in (reason.points_words, *reason.more)]
         for sentence in told:

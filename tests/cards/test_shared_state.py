@@ -45,7 +45,7 @@ def test_a_card_is_right_when_another_thread_makes_one_between_any_two_lines(sho
     with ThreadPoolExecutor(1) as pool:
 
         def interrupt(frame, event, _):
-            if not frame.f_code.co_filename.endswith(("cards/_facts.py", "cards/_make.py", "cards\\_facts.py")):
+            if not frame.f_code.co_filename.endswith(("_row_facts.py", "_make_cards.py")):
                 return None
             if event == "line":
                 pool.submit(lambda: together[other].reference).result()

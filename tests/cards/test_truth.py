@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import xseg
-from xseg.cards._words import words_of
+from xseg.cards._wording import build_card_words
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 NAMES = ("Ash", "Birch", "Cedar", "Dogwood", "Elm")
@@ -108,7 +108,7 @@ def test_every_sentence_about_the_person_is_true(shop, cards):
     customers, _ = shop
     reader, counted = Reader(customers, POLICY), Counter()
     for row, card in enumerate(cards):
-        for reason, words in zip(card.reasons, words_of(card).reasons, strict=True):
+        for reason, words in zip(card.reasons, build_card_words(card).reasons, strict=True):
             value, known = customers[reason.feature].iloc[row], customers[reason.feature].dropna()
             for sentence in (*words.sentences, *words.more):
                 counted[check(sentence, value, known, reader)] += 1
@@ -139,7 +139,7 @@ def test_the_neighbours_rule_is_what_keeps_the_person_out(shop, cards):
     customers, segmenter = shop
     reader, seen = Reader(customers, POLICY), 0
     for row, card in enumerate(cards[:300]):
-        title, sentence = words_of(card).why_not
+        title, sentence = build_card_words(card).why_not
         other = re.fullmatch(r"Why not “(.*)”\?", title)[1]
         pairs = reader.pairs(re.fullmatch(r"That group asks for: (.*)\.", sentence)[1])
         assert pairs
@@ -155,7 +155,7 @@ def test_the_change_that_is_told_moves_the_person_and_touches_nothing_else(shop,
     reader, seen, enough = Reader(customers, POLICY), 0, 0
     may_change = {name for name, told in POLICY["features"].items() if told.get("mutable")}
     for row, card in enumerate(cards[:300]):
-        sentence = words_of(card).change
+        sentence = build_card_words(card).change
         if not sentence:
             continue
         if sentence[0] == "That would be enough to move you there.":
@@ -200,10 +200,10 @@ def test_nothing_to_change_is_said_only_where_it_is_proven(shop):
     customers, segmenter = shop
     fixed = {"features": {name: {"mutable": False} for name in customers.columns}}
     for card in xseg.make_cards(segmenter, customers.head(50), policy=fixed, now=NOW):
-        assert words_of(card).change == ("Nothing you can change would move you to another group.",)
+        assert build_card_words(card).change == ("Nothing you can change would move you to another group.",)
     unstated = {"features": {"age_band": {"mutable": False}}}
     for card in xseg.make_cards(segmenter, customers.head(50), policy=unstated, now=NOW):
-        assert words_of(card).change == ()
+        assert build_card_words(card).change == ()
 
 
 def test_no_hidden_feature_outweighs_a_named_one_unsaid(shop):

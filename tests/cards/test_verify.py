@@ -69,7 +69,7 @@ def test_any_altered_fact_fails(shop):
             continue
         forged.pop("checksum")
         try:
-            trusted = xseg.Card.of(forged)
+            trusted = xseg.Card.from_facts(forged)
         except DataError:
             continue
         assert not xseg.verify_card(trusted, segmenter, customers.head(1), policy=policy).holds, path

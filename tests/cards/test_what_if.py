@@ -18,7 +18,7 @@ from sklearn.cluster import KMeans
 
 import xseg
 from conftest import mixed_table
-from xseg.cards._points import shared_out
+from xseg.cards._alternatives import allocate_points
 from xseg.exceptions import DataError, UnsupportedModelError
 from xseg.explanations import NO_RIVAL, Freedom, own_contributions, portable_model
 
@@ -92,7 +92,7 @@ def agree(segmenter, rows, folder):
     hidden = [False] * explained.values.shape[1]
     for answer, line, base, rival in zip(answers, explained.values, explained.base, explained.rivals, strict=True):
         assert answer["base"] == pytest.approx(base, abs=1e-9)
-        points = shared_out(line, float(base), hidden, compared=rival != NO_RIVAL)
+        points = allocate_points(line, float(base), hidden, compared=rival != NO_RIVAL)
         assert [portable.used[place] for place in answer["points"]["shown"]] == points.shown
         assert (answer["points"]["reasons"], answer["points"]["total"]) == (points.reasons, points.total)
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import xseg
 from xseg.cards import FORMS, remove_cards, write_cards
-from xseg.cards._stems import file_stems
+from xseg.cards._card_folder import build_file_stems
 from xseg.cli import app
 from xseg.exceptions import DataError, OptionalDependencyError, ParameterError
 from xseg.governance.consent import ConsentGate, Identities, Ledger
@@ -291,7 +291,7 @@ def test_long_ids_get_short_names_that_differ_and_are_listed(shop, tmp_path):
 @given(st.lists(st.text(min_size=1, max_size=400), min_size=1, max_size=5, unique_by=lambda text: text.strip()))
 def test_every_text_is_a_name_of_a_file_of_its_own(names):
     names = [name for name in names if name.strip()]
-    stems = list(file_stems(names))
+    stems = list(build_file_stems(names))
     assert len(set(stems)) == len(names)
     assert all(len(stem.encode()) <= 200 and not set(stem) & set('/\\:*?"<>|.\0') for stem in stems)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from xseg.core.conditions import Condition, number_below
 from xseg.core.schema import Kind
-from xseg.ink import Quantity, condition_words
+from xseg.i18n import Quantity, condition_words
 
 # Decimals as people write them: a few digits.
 sensible = st.tuples(st.integers(-(10**7), 10**7), st.integers(0, 4)).map(lambda made: float(f"{made[0]}e-{made[1]}"))

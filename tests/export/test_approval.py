@@ -343,7 +343,7 @@ def test_cards_say_that_a_draft_is_not_approved(tree):
     record_without = json.loads(card.json())
     record_without.pop("checksum")
     record_without.pop("approval")
-    assert xseg.Card.of(record_without).approval == "draft"
+    assert xseg.Card.from_facts(record_without).approval == "draft"
 
 
 def test_pages_about_segments_say_so_too_and_a_folder_of_cards_is_of_one_state(tree, tmp_path):

@@ -129,7 +129,7 @@ def test_save_and_load(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
     policy = Policy.parse(FULL)
     policy.save(path)
-    assert Policy.load(path) == policy == Policy.of(path)
+    assert Policy.load(path) == policy == Policy.coerce(path)
     assert [file.name for file in tmp_path.iterdir()] == ["policy.yaml"]
 
 
@@ -149,13 +149,13 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
 
 def test_of_takes_what_people_have():
     policy = Policy(minimum_group_size=3)
-    assert Policy.of(policy) is policy
-    assert Policy.of(None) == Policy()
-    assert Policy.of({"minimum_group_size": 3}) == policy
+    assert Policy.coerce(policy) is policy
+    assert Policy.coerce(None) == Policy()
+    assert Policy.coerce({"minimum_group_size": 3}) == policy
     with pytest.raises(PolicyError, match=r"Policy\.parse"):
-        Policy.of("version: 1\nfeatures: {}")
+        Policy.coerce("version: 1\nfeatures: {}")
     with pytest.raises(PolicyError, match="int"):
-        Policy.of(3)
+        Policy.coerce(3)
 
 
 def test_all_problems_are_listed_with_line_and_path():

@@ -1,26 +1,36 @@
-"""Cards that can be shown to the very person they are about: facts first, then words, then ink."""
+"""Cards that can be shown to the very person they are about: facts first, then sentences, then forms."""
 
-from xseg.cards._any_card import AnyCard
-from xseg.cards._decided import DecidedCard, decided_card
-from xseg.cards._gated import GatedCards, make_gated_cards
-from xseg.cards._lint import UnfitWords, lint_words
-from xseg.cards._make import Cards, make_cards
-from xseg.cards._record import Card
-from xseg.cards._removing import remove_cards
-from xseg.cards._render import card_article
-from xseg.cards._sinks import FORMS
-from xseg.cards._verify import CardCheck, Failure, verify_card, verify_cards
-from xseg.cards._writing import WrittenCards, write_cards
+from xseg.cards._card_folder import FORMS, remove_cards
+from xseg.cards._card_record import AnyCard, Card, DecidedCard
+from xseg.cards._consent_facts import (
+    AdmittedRows,
+    ConsentGateLike,
+    ConsentLedger,
+    ConsentStatement,
+    IdentityLinks,
+)
+from xseg.cards._content_checks import UnfitWords, lint_words
+from xseg.cards._fact_types import DecisionBasis
+from xseg.cards._make_cards import Cards, GatedCards, decided_card, make_cards, make_gated_cards
+from xseg.cards._rendering import card_article
+from xseg.cards._verify_cards import CardCheck, Failure, verify_card, verify_cards
+from xseg.cards._write_cards import WrittenCards, write_cards
 
 __all__ = [
     "FORMS",
+    "AdmittedRows",
     "AnyCard",
     "Card",
     "CardCheck",
     "Cards",
+    "ConsentGateLike",
+    "ConsentLedger",
+    "ConsentStatement",
     "DecidedCard",
+    "DecisionBasis",
     "Failure",
     "GatedCards",
+    "IdentityLinks",
     "UnfitWords",
     "WrittenCards",
     "card_article",

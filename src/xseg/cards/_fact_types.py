@@ -1,28 +1,35 @@
 """The kinds of facts on a card, frozen and checked."""
 
+from dataclasses import dataclass
 from datetime import date
+from math import inf
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from xseg.core.conditions import Condition
+from xseg.core.consent_states import ConsentSource, ConsentState
 from xseg.core.schema import Kind
-from xseg.governance.consent import ConsentSource, ConsentState
 from xseg.policy import Source
 
 __all__ = [
     "Alternative",
     "AnswerFact",
-    "Asked",
-    "Because",
     "Certainty",
+    "CheckedField",
     "Comparison",
+    "ConditionFact",
     "ConsentAnswer",
     "ConsentFact",
     "ConsentFacts",
+    "ControllerFact",
+    "CounterfactualFact",
+    "DecisionBasis",
     "Fact",
+    "FeatureRequirement",
     "Finite",
-    "Hidden",
-    "Limits",
+    "HiddenPart",
+    "NoEffectReason",
     "Origin",
     "OriginalAgrees",
     "PurposeFact",
@@ -30,9 +37,8 @@ __all__ = [
     "RightFact",
     "SegmentFact",
     "Share",
-    "Used",
-    "WayOut",
-    "WhoToAsk",
+    "State",
+    "UsedFeature",
 ]
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -42,7 +48,12 @@ Unit: TypeAlias = str | dict[str, str]
 ConsentAnswer: TypeAlias = Literal[
     "given", "denied", "denied_by_signal", "denied_by_link", "ended", "not_given", "not_denied"
 ]
-Because: TypeAlias = Literal["unused", "fits", "pending", "already", "linked", "stands"]
+NoEffectReason: TypeAlias = Literal["unused", "fits", "pending", "already", "linked", "stands"]
+
+DecisionBasis: TypeAlias = Literal[
+    "chosen", "no_consent", "objected", "restricted", "not_profiled", "erased", "unknown"
+]
+State: TypeAlias = Literal["stated", "missing", "elsewhere"]
 
 
 class Fact(BaseModel):
@@ -63,7 +74,7 @@ class SegmentFact(Fact):
     consequence: str | None
 
 
-class Limits(Fact):
+class ConditionFact(Fact):
     """What is asked or typical of one feature.
 
     A number is at least `lower` and below `upper`; a category is one of `categories`, and none of `others`. Categories
@@ -82,6 +93,11 @@ class Limits(Fact):
     missing: bool = False
     says_missing: bool = False
 
+    def to_condition(self) -> Condition:
+        """Return the condition, without the name of its feature."""
+        upper = self.upper if self.known else -inf
+        return Condition("", self.kind, self.lower, upper, self.categories, self.missing, self.says_missing)
+
 
 class Comparison(Fact):
     """How the person's value compares with everyone whose value is known; numbers have a share below."""
@@ -99,7 +115,7 @@ class Origin(Fact):
     collected_from: str | None
 
 
-class Asked(Fact):
+class FeatureRequirement(Fact):
     """What a rule asks of one feature, with the words and the unit it is written in."""
 
     feature: str
@@ -107,7 +123,7 @@ class Asked(Fact):
     unit: Unit | None
     number_format: str | None
     integral: bool
-    limits: Limits
+    limits: ConditionFact
 
 
 class Reason(Fact):
@@ -124,15 +140,15 @@ class Reason(Fact):
     unit: Unit | None
     number_format: str | None
     integral: bool
-    limits: Limits | None
-    typical: Limits | None
+    limits: ConditionFact | None
+    typical: ConditionFact | None
     comparison: Comparison | None
     contribution: Finite
     points: int
     origin: Origin
 
 
-class Hidden(Fact):
+class HiddenPart(Fact):
     """What features count that the card does not name.
 
     `outweighs` says whether one of them weighs more than a reason that is named.
@@ -152,19 +168,19 @@ class Alternative(Fact):
     """
 
     segment: str
-    asked: tuple[Asked, ...]
+    asked: tuple[FeatureRequirement, ...]
     strongest: str | None
     hidden: bool
 
 
-class WayOut(Fact):
+class CounterfactualFact(Fact):
     """The smallest change, of what the person can change, that would lead to another group.
 
     Where there is none, `proven` says that it is certain.
     """
 
     segment: str | None
-    asked: tuple[Asked, ...]
+    asked: tuple[FeatureRequirement, ...]
     proven: bool
 
 
@@ -191,7 +207,7 @@ class PurposeFact(Fact):
     obligatory: bool | None
 
 
-class Used(Fact):
+class UsedFeature(Fact):
     """One piece of information that the model asks about."""
 
     feature: str
@@ -208,7 +224,7 @@ class RightFact(Fact):
     url: str | None
 
 
-class WhoToAsk(Fact):
+class ControllerFact(Fact):
     """Who answers for it."""
 
     name: str
@@ -248,4 +264,30 @@ class AnswerFact(Fact):
     action: str
     changed: bool
     group_changed: bool
-    because: Because | None
+    because: NoEffectReason | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedField:
+    """One thing a card should say.
+
+    Attributes
+    ----------
+    number : int
+        Its place in the list.
+    key : str
+        What it is.
+    source : str
+        Where it is asked for. Whether that applies is for the policy's owner to judge.
+    state : {"stated", "missing", "elsewhere"}
+        Whether the card says it; "elsewhere" is what no card of a segment can know: it belongs to an advertisement, a
+        notice before use, or a decision.
+    needs : str or None
+        What the policy has to say so that the card can, or what has to be asked.
+    """
+
+    number: int
+    key: str
+    source: str
+    state: State
+    needs: str | None

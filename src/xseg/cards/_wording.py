@@ -1,96 +1,278 @@
-"""The sentences of a card, by part."""
+"""A card in words: what it says to everybody, all its parts in order, and what is shortened."""
 
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
 
-from xseg.ink import Language
+from xseg.cards._card_record import AnyCard, Card, DecidedCard
+from xseg.cards._fact_types import AnswerFact, ConsentFact, ConsentFacts, PurposeFact, RightFact, UsedFeature
+from xseg.cards._sentences import (
+    CardWords,
+    Choice,
+    Rank,
+    UsedWords,
+    change_words,
+    label_words,
+    lead_words,
+    origin_words,
+    reason_words,
+    sum_words,
+    sure_words,
+    why_not_words,
+)
+from xseg.i18n import Language, load_language, one_line
+from xseg.policy import STATEMENTS
 
-__all__ = ["CardWords", "Choice", "Rank", "ReasonWords", "UsedWords", "label_words"]
+__all__ = [
+    "about_words",
+    "also_words",
+    "answer_words",
+    "build_card_words",
+    "choices_words",
+    "closing_words",
+    "consent_words",
+    "left_and_passed_on",
+    "load_card_language",
+    "policy_words",
+    "used_words",
+]
 
-
-class Rank(IntEnum):
-    """How much a sentence is needed where a card must be short; what is needed least goes first."""
-
-    NEEDED = 0
-    MAIN = 1
-    SURPRISING = 2
-    COMPARED = 3
-    RULE = 4
-    AMOUNT = 5
-    ORIGIN = 6
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonWords:
-    """One reason: what is so, and what follows.
-
-    `told` are its sentences by rank; those that rank above the `budget` are said with the points, where the card is
-    unfolded.
-    """
-
-    label: str
-    value: str
-    told: tuple[tuple[Rank, str], ...]
-    budget: Rank
-    points: int
-    points_words: str
-
-    @property
-    def sentences(self) -> list[str]:
-        """What is said at once."""
-        return [sentence for rank, sentence in self.told if rank <= self.budget]
-
-    @property
-    def more(self) -> list[str]:
-        """What is said with the points."""
-        return [sentence for rank, sentence in self.told if rank > self.budget]
+_MAX_LISTED = 12
+_MARKETING = "object_marketing"
 
 
-@dataclass(frozen=True, slots=True)
-class UsedWords:
-    """One piece of information that was used."""
-
-    label: str
-    sentences: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Something the person can do."""
-
-    right: str
-    label: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class CardWords:
-    """The sentences of a card, by part; the first `shown` reasons are said at once, the others with the points."""
-
-    language: Language
-    title: str
-    lead: tuple[str, ...]
-    about: tuple[str, ...]
-    choices: tuple[Choice, ...]
-    also: tuple[str, ...]
-    closing: tuple[str, ...]
-    reasons: tuple[ReasonWords, ...] = ()
-    shown: int = 0
-    why_not: tuple[str, ...] = ()
-    change: tuple[str, ...] = ()
-    sure: tuple[str, ...] = ()
-    effect: tuple[str, ...] = ()
-    sum: tuple[str, ...] = ()
-    used: tuple[UsedWords, ...] = ()
-
-    def body(self) -> list[str]:
-        """Return what the plain card says before anything is unfolded, without what the company wrote itself."""
-        reasons = [
-            part for reason in self.reasons[: self.shown] for part in (reason.label, reason.value, *reason.sentences)
-        ]
-        return [self.title, *self.lead, *reasons, *self.why_not, *self.change, *self.sure]
+def used_words(
+    facts: tuple[UsedFeature, ...], purposes: tuple[PurposeFact, ...], language: Language
+) -> tuple[UsedWords, ...]:
+    """Write what was used, and where it came from."""
+    labels = {purpose.purpose: purpose.label for purpose in purposes}
+    return tuple(
+        UsedWords(
+            label_words(used.feature, used.label, language),
+            (
+                origin_words(used.origin, language),
+                *_purposes(tuple(labels[purpose] for purpose in used.purposes if purpose in labels), language),
+            ),
+        )
+        for used in facts
+    )
 
 
-def label_words(feature: str, label: str, language: Language) -> str:
-    """Return a label as it begins a line: a column name as it is, words with a capital."""
-    return label if label == feature else language.capitalised(label)
+def _purposes(labels: tuple[str, ...], language: Language) -> list[str]:
+    return [language.say("used.purposes", purposes=language.listed(labels))] if labels else []
+
+
+def answer_words(fact: AnswerFact | None, language: Language) -> tuple[str, ...]:
+    """Write what became of something that the person asked for."""
+    if fact is None:
+        return ()
+    if fact.because is not None:
+        return (language.say("profile.unchanged", reason=language.say(f"profile.{fact.because}")),)
+    return (language.say("profile.changed" if fact.group_changed else "profile.noted"),)
+
+
+def about_words(card: Card, language: Language) -> tuple[str, ...]:
+    """Write what is true of all that was used, and what was not."""
+    return (
+        *language.compute_once(_purposes_at_large, card.purposes, card.unnamed, language),
+        *((language.say("used.unknown", labels=language.listed(card.unknown)),) if card.unknown else ()),
+        *language.compute_once(left_and_passed_on, card.not_used, card.recipients, language),
+        *policy_words(card),
+    )
+
+
+def policy_words(card: AnyCard) -> tuple[str, ...]:
+    """Return what the policy states in its own words."""
+    stated = (getattr(card, name) for name in STATEMENTS)
+    return tuple(one_line(text, 400) for text in stated if text is not None)
+
+
+def _purposes_at_large(purposes: tuple[PurposeFact, ...], unnamed: int, language: Language) -> tuple[str, ...]:
+    sentences = [language.count("used.hidden", unnamed)] if unnamed else []
+    bases = list(dict.fromkeys(_basis(purpose.legal_basis, purpose.interest, language) for purpose in purposes))
+    if stated := [basis for basis in bases if basis is not None]:
+        sentences.append(language.say("used.basis", bases=language.listed(stated)))
+    if kept := [purpose.retention_days for purpose in purposes if purpose.retention_days is not None]:
+        sentences.append(language.count("used.kept", max(kept)))
+    obliged = {purpose.obligatory for purpose in purposes}
+    if obliged in ({True}, {False}):
+        sentences.append(language.say("used.obligatory" if obliged == {True} else "used.voluntary"))
+    return tuple(sentences)
+
+
+def left_and_passed_on(not_used: tuple[str, ...], recipients: tuple[str, ...], language: Language) -> tuple[str, ...]:
+    """Return what was not used, and who else receives the group."""
+    sentences = []
+    if not_used:
+        sentences.append(language.say("used.not_used", labels=language.listed(_some(not_used, language))))
+    if recipients:
+        sentences.append(language.say("used.recipients", names=language.listed([*map(one_line, recipients)])))
+    return tuple(sentences)
+
+
+def _basis(basis: str | None, interest: str | None, language: Language) -> str | None:
+    if basis is None:
+        return None
+    words = language.say(f"basis.{basis}")
+    return words if interest is None else language.say("basis.interest", basis=words, interest=one_line(interest))
+
+
+def _some(labels: Sequence[str], language: Language) -> Sequence[str]:
+    if len(labels) <= _MAX_LISTED:
+        return labels
+    return [*labels[:_MAX_LISTED], language.count("used.more", len(labels) - _MAX_LISTED)]
+
+
+def consent_words(facts: ConsentFacts | None, language: Language) -> tuple[str, ...]:
+    """Write what the person agreed to, and to what not."""
+    return () if facts is None else tuple(_said(fact, language) for fact in facts.said)
+
+
+def _said(fact: ConsentFact, language: Language) -> str:
+    until = fact.answer == "given" and fact.until is not None
+    days = {"day": (fact.until or fact.on) if fact.answer == "ended" else fact.on, "until": fact.until}
+    dates = {name: language.date(day) for name, day in days.items() if day is not None}
+    key = "given_until" if until else fact.answer
+    return language.say(f"consent.{key}", purpose=language.capitalised(one_line(fact.label)), **dates)
+
+
+def choices_words(rights: tuple[RightFact, ...], language: Language) -> tuple[Choice, ...]:
+    """Return what the person can do by a link."""
+    return tuple(
+        Choice(right.right, language.capitalised(right.label or _right(right.right, language)), right.url)
+        for right in rights
+        if right.url is not None
+    )
+
+
+def _right(right: str, language: Language) -> str:
+    key = f"right.{right}"
+    return language.say(key) if key in language.messages else one_line(right.replace("_", " "))
+
+
+def also_words(rights: tuple[RightFact, ...], language: Language) -> tuple[str, ...]:
+    """Write what follows from the law and has no link; the right to object to marketing stands by itself."""
+    unlinked = [right.right for right in rights if right.url is None]
+    others = [_right(right, language) for right in unlinked if right != _MARKETING]
+    said = [language.say("right.also", rights="; ".join(others))] if others else []
+    return (*([language.say("right.marketing")] if _MARKETING in unlinked else []), *said)
+
+
+def closing_words(card: AnyCard, language: Language) -> tuple[str, ...]:
+    """Write who answers for it, and when it was made."""
+    sentences = []
+    if card.who is None:
+        sentences.append(language.say("closing.nobody"))
+    else:
+        name, contact = one_line(card.who.name), one_line(card.who.contact)
+        sentences.append(language.say("closing.who", name=name, contact=contact))
+        if card.who.officer is not None:
+            sentences.append(language.say("closing.officer", officer=one_line(card.who.officer)))
+        if card.who.authority is not None:
+            sentences.append(language.say("closing.authority", authority=one_line(card.who.authority)))
+    if card.approval != "approved":
+        sentences.append(language.say("closing.draft"))
+    made = {"day": language.date(card.issued), "model": f"{card.model[:4]}-{card.model[4:8]}"}
+    if card.reference is None:
+        return (*sentences, language.say("closing.made", **made))
+    return (*sentences, language.say("closing.made_for", **made, reference=one_line(card.reference)))
+
+
+MAX_WORDS = 120
+# What goes, in this order, the weakest reason's first: sentences by rank or whole reasons (None), sparing so many.
+_SHORTER = (
+    (Rank.ORIGIN, 0),
+    (Rank.AMOUNT, 0),
+    (Rank.RULE, 0),
+    (None, 3),
+    (Rank.COMPARED, 2),
+    (None, 2),
+    (Rank.COMPARED, 0),
+    (Rank.SURPRISING, 0),
+    (Rank.MAIN, 0),
+)
+
+
+def load_card_language(card: AnyCard) -> Language:
+    """Return the language of a card, with the sentences that the company rewords."""
+    language = load_language(card.locale, card.tone, card.wording)
+    # The cards of one table share a cache, which is deleted with them. A card that was read back has one for each form.
+    if card._languages is None:
+        return language.with_cache()
+    cached: Language = card._languages.setdefault(language, language.with_cache())
+    return cached
+
+
+def build_card_words(card: AnyCard) -> CardWords:
+    """Write a card's facts in words."""
+    language = load_card_language(card)
+    if card.kind == "decided":
+        return _decided(cast("DecidedCard", card), language)
+    return _placed(cast("Card", card), language)
+
+
+def _decided(card: DecidedCard, language: Language) -> CardWords:
+    """Return where a person stands whom no model places."""
+    chosen, once = card.segment, language.compute_once
+    title = "profile.none" if chosen is None else "profile.chosen"
+    ground = () if chosen is not None else (language.say(f"profile.{card.why}"),)
+    described = () if chosen is None or chosen.sentence is None else (one_line(chosen.sentence, 400),)
+    return CardWords(
+        language=language,
+        title=language.say(title, **({} if chosen is None else {"group": one_line(chosen.name)})),
+        lead=(*answer_words(card.answer, language), *ground, *described),
+        effect=() if chosen is None or chosen.consequence is None else (one_line(chosen.consequence, 400),),
+        about=(
+            *once(left_and_passed_on, card.not_used, card.recipients if chosen else (), language),
+            *policy_words(card),
+        ),
+        choices=once(choices_words, card.rights, language),
+        also=(*consent_words(card.consent, language), *once(also_words, card.rights, language)),
+        closing=closing_words(card, language),
+    )
+
+
+def _placed(card: Card, language: Language) -> CardWords:
+    # What is the same on every card of a model is put into words once.
+    segment, once = card.segment, language.compute_once
+    words = CardWords(
+        language=language,
+        title=language.say("card.title", group=one_line(segment.name)),
+        lead=(*answer_words(card.answer, language), *lead_words(card, language)),
+        reasons=tuple(reason_words(card, place, reason, language) for place, reason in enumerate(card.reasons)),
+        shown=len(card.reasons),
+        why_not=why_not_words(card, language),
+        change=change_words(card, language),
+        sure=sure_words(card, language),
+        effect=() if segment.consequence is None else (one_line(segment.consequence, 400),),
+        sum=sum_words(card, language),
+        used=once(used_words, card.used, card.purposes, language),
+        about=about_words(card, language),
+        choices=once(choices_words, card.rights, language),
+        also=(*consent_words(card.consent, language), *once(also_words, card.rights, language)),
+        closing=closing_words(card, language),
+    )
+    return _shortened(words)
+
+
+def _shortened(words: CardWords) -> CardWords:
+    """Move what matters least to where the card is unfolded, until the body is short."""
+    excess = _count(words.body()) - MAX_WORDS
+    reasons, shown = list(words.reasons), words.shown
+    for rank, spared in _SHORTER:
+        for place in reversed(range(spared, shown)):
+            if excess <= 0:
+                return replace(words, reasons=tuple(reasons), shown=shown)
+            if rank is None:
+                shown = place
+                left_out = reasons[place]
+                excess -= _count([left_out.label, left_out.value, *left_out.sentences])
+            else:
+                longer = reasons[place]
+                excess -= _count([sentence for said, sentence in longer.ranked if rank <= said <= longer.budget])
+                reasons[place] = replace(longer, budget=Rank(rank - 1))
+    return replace(words, reasons=tuple(reasons), shown=shown)
+
+
+def _count(sentences: Sequence[str]) -> int:
+    return len(" ".join(sentences).split())

@@ -143,7 +143,7 @@ def explain(
     if row >= len(customers):
         message = f"{table} has {len(customers):,} rows, so there is no row {row}; they are counted from 0"
         raise ParameterError(message)
-    labels = Policy.of(policy)
+    labels = Policy.coerce(policy)
     labels.check_columns(map(str, customers.columns))
     labels.check_segments(segmenter.segment_names_)
     found = explain_row(segmenter, customers.iloc[[row]])

@@ -53,7 +53,7 @@ def columns_of(segmenter: Any, table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def print_segments(segmenter: Any) -> None:
-    from xseg.ink import figures_of
+    from xseg.reports import compute_figures
 
     listing = Table(box=None, pad_edge=False, header_style="bold")
     for title, justify in (("segment", "left"), ("people", "right"), ("share", "right"), ("who belongs to it", "left")):
@@ -61,7 +61,7 @@ def print_segments(segmenter: Any) -> None:
     for segment in segmenter.segments_:
         listing.add_row(segment.name, f"{segment.size:,.0f}", f"{segment.share:.0%}", segment.rule)
     console.print(listing, markup=False, highlight=False, soft_wrap=False)
-    told = ", ".join(f"{figure.what} {figure.value} ({figure.how})" for figure in figures_of(segmenter))
+    told = ", ".join(f"{figure.what} {figure.value} ({figure.how})" for figure in compute_figures(segmenter))
     if told:
         console.print(f"\n{told}", highlight=False)
 

@@ -1,6 +1,6 @@
 """What the columns are called and what kind of values they hold."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -99,10 +99,24 @@ class Schema:
             raise FeatureNamesError(message) from None
 
 
-def suggestion(name: object, names: Sequence[str]) -> str:
-    """Return which of `names` may have been meant, or which there are."""
-    close = get_close_matches(str(name), names, n=1)
+def suggestion(name: object, names: Iterable[str], *, sentence: bool = False) -> str:
+    """Return which of `names` may have been meant, to end an error message with.
+
+    Parameters
+    ----------
+    name : object
+        What was given.
+    names : iterable of str
+        What is known.
+    sentence : bool, default=False
+        Whether the message ends in a full stop, so that a sentence follows, and says itself what is known; otherwise a
+        clause follows, which lists what is known where nothing is near.
+    """
+    known = list(names)
+    close = get_close_matches(str(name), known, n=1)
+    if sentence:
+        return f" Did you mean {close[0]!r}?" if close else ""
     if close:
         return f"; did you mean {close[0]!r}?"
-    shown = ", ".join(map(repr, names[:8]))
-    return f"; there are {shown}{', ...' if len(names) > 8 else ''}"
+    shown = ", ".join(map(repr, known[:8]))
+    return f"; there are {shown}{', ...' if len(known) > 8 else ''}"

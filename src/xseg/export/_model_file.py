@@ -3,10 +3,11 @@
 import hashlib
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 from pydantic import ValidationError
 
@@ -316,7 +317,41 @@ def fingerprint(segmenter: Any) -> str:
     >>> len(fingerprint(xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)))
     64
     """
-    return _digest(_describe(segmenter))
+    model = fold(segmenter)
+    if type(model).__name__ not in KINDS:
+        return _digest(_describe(model))
+    parameters = {key: plain(value) for key, value in model.get_params(deep=False).items()}
+    known = _FINGERPRINTS.get(model)
+    if known is None or not known.is_current(model, parameters):
+        known = _Fingerprint(_digest(_describe(model)), dict(vars(model)), parameters)
+        _FINGERPRINTS[model] = known
+    return known.digest
+
+
+@dataclass(frozen=True, slots=True)
+class _Fingerprint:
+    """The fingerprint of a fitted object, with the attributes and parameters that it was computed from.
+
+    A fit replaces attributes and changes none in place, so a model whose attributes are the same objects is the same.
+    Parameters may be lists, which can change in place; they are compared by value.
+    """
+
+    digest: str
+    attributes: dict[str, Any]
+    parameters: dict[str, Any]
+
+    def is_current(self, model: Any, parameters: dict[str, Any]) -> bool:
+        """Return whether nothing was fitted or set since."""
+        attributes = vars(model)
+        return (
+            attributes.keys() == self.attributes.keys()
+            and all(attributes[name] is value for name, value in self.attributes.items())
+            and parameters == self.parameters
+        )
+
+
+# Serialising a model takes longer than making a card, so its fingerprint is computed once for each fitted object.
+_FINGERPRINTS: "WeakKeyDictionary[Any, _Fingerprint]" = WeakKeyDictionary()
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -5,13 +5,23 @@ is used, and whether the person can change it. Cards, consent gates, reviews and
 so that what a company says and what its model does can be compared by a machine.
 """
 
-from xseg.policy._features import FeaturePolicy, FeatureWords, SegmentPolicy, Translation
-from xseg.policy._parts import Controller, Purpose, RightLink, Source, Unit, Vendor
-from xseg.policy._policy import Policy
-from xseg.policy._rights import RIGHTS, is_marketing, rights_of
+from xseg.policy._feature_policy import FeaturePolicy, FeatureWords, SegmentPolicy, Translation
+from xseg.policy._policy import STATEMENTS, Policy
+from xseg.policy._policy_parts import (
+    RIGHTS,
+    Controller,
+    Purpose,
+    RightLink,
+    Source,
+    Unit,
+    Vendor,
+    derive_rights,
+    is_marketing,
+)
 
 __all__ = [
     "RIGHTS",
+    "STATEMENTS",
     "Controller",
     "FeaturePolicy",
     "FeatureWords",
@@ -23,6 +33,6 @@ __all__ = [
     "Translation",
     "Unit",
     "Vendor",
+    "derive_rights",
     "is_marketing",
-    "rights_of",
 ]

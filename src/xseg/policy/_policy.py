@@ -1,22 +1,124 @@
-"""The policy file as frozen data."""
+"""The policy file as frozen data, in other languages, and compared with another policy."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 from warnings import warn
 
 from pydantic import BaseModel, Field, ValidationError
 
+from xseg.core.schema import suggestion
 from xseg.exceptions import PolicyError, UnknownSegmentsWarning
-from xseg.policy._features import FeaturePolicy, FeatureWords, SegmentPolicy, Translation
-from xseg.policy._file import YamlFile
-from xseg.policy._parts import DECLARED_PURPOSES, Controller, Link, Purpose, RightLink, Vendor, Wording, Words
-from xseg.policy._permissions import has_no_more
-from xseg.policy._problems import describe, did_you_mean
-from xseg.policy._translated import translated
-from xseg.policy._yaml import POLICY, FileKind, KeyPath, Lines, dump_yaml
+from xseg.policy._feature_policy import FeaturePolicy, FeatureWords, SegmentPolicy, Translation
+from xseg.policy._policy_parts import (
+    DECLARED_PURPOSES,
+    Controller,
+    Link,
+    Purpose,
+    RightLink,
+    Vendor,
+    Wording,
+    is_marketing,
+)
+from xseg.policy.yaml_files import POLICY, FileKind, KeyPath, Lines, Words, YamlFile, describe_errors, dump_yaml
 
-__all__ = ["Policy"]
+__all__ = ["STATEMENTS", "Policy", "is_narrower", "translate_fields"]
+
+_Part = TypeVar("_Part", bound=BaseModel)
+STATEMENTS: Final = ("special_categories", "transfers", "automation", "human_review")
+"""What a policy states in its own words, in the order in which cards say it: fields of policy, translation and card."""
+
+
+def translate_fields(policy: "Policy", words: Translation) -> dict[str, Any]:
+    """Return the fields of a policy that a translation says in other words."""
+    return {
+        "features": {
+            **policy.features,
+            **{
+                name: _with_words(policy.features.get(name, FeaturePolicy()), said)
+                for name, said in words.features.items()
+            },
+        },
+        "segments": {
+            **policy.segments,
+            **{
+                name: _with_words(policy.segments.get(name, SegmentPolicy()), said)
+                for name, said in words.segments.items()
+            },
+        },
+        "purposes": {
+            name: purpose.model_copy(
+                update=_field("label", words.purposes.get(name)) | _field("interest", words.interests.get(name))
+            )
+            for name, purpose in policy.purposes.items()
+        },
+        "rights": {
+            name: link.model_copy(update=_field("label", words.rights.get(name)))
+            for name, link in policy.rights.items()
+        },
+        **{name: getattr(words, name) for name in STATEMENTS if getattr(words, name) is not None},
+    }
+
+
+def _with_words(stated: _Part, said: BaseModel) -> _Part:
+    """Return a part with the words that a translation has for it."""
+    return stated.model_copy(update={name: getattr(said, name) for name in said.model_fields_set})
+
+
+def _field(name: str, words: str | None) -> dict[str, str]:
+    return {} if words is None else {name: words}
+
+
+def is_narrower(one: "Policy", other: "Policy") -> bool:
+    """Return whether every permission of one policy is a permission of the other."""
+    return (
+        set(_list_permissions(one)) <= set(_list_permissions(other))
+        and one.minimum_group_size >= other.minimum_group_size
+        and other.real_people >= one.real_people
+        and all(_at_most(p.retention_days, other.purposes[name].retention_days) for name, p in one.purposes.items())
+        and all(_within(feature, other.features[name]) for name, feature in one.features.items())
+        and all(_name_shown(one, name) <= _name_shown(other, name) for name in {*one.segments, *other.segments})
+    )
+
+
+def _list_permissions(policy: "Policy") -> Iterator[Hashable]:
+    """Return the permissions that are there or not; those with a number are compared by it."""
+    for name, purpose in policy.purposes.items():
+        yield "pursue", name, purpose.legal_basis, purpose.concept, is_marketing(purpose)
+    for name, feature in policy.features.items():
+        yield from (("feature", name, *permission) for permission in _list_feature_permissions(feature))
+    for recipient in policy.recipients:
+        yield "pass on", recipient
+
+
+def _list_feature_permissions(feature: FeaturePolicy) -> Iterator[tuple[Hashable, ...]]:
+    yield ("name",)
+    for purpose in feature.purposes:
+        yield "use", purpose
+    if feature.shown:
+        yield ("show",)
+    if not feature.sensitive:
+        yield ("treat as ordinary",)
+
+
+def _within(one: FeaturePolicy, other: FeaturePolicy) -> bool:
+    """Compare where values may come from and how far back they look; what is not stated is not limited."""
+    return (
+        (other.source is None or one.source == other.source)
+        and (other.vendor is None or one.vendor == other.vendor)
+        and _at_most(one.window_days, other.window_days)
+    )
+
+
+def _at_most(days: int | None, limit: int | None) -> bool:
+    """Compare limits in days, of which None is no limit."""
+    return limit is None or (days is not None and days <= limit)
+
+
+def _name_shown(policy: "Policy", segment: str) -> bool:
+    said = policy.segments.get(segment)
+    return said is None or said.name_shown
+
 
 _MAX_LISTED = 20
 
@@ -107,10 +209,10 @@ class Policy(YamlFile):
         try:
             self.__pydantic_validator__.validate_python(data, self_instance=self, context={DECLARED_PURPOSES: declared})
         except ValidationError as error:
-            raise PolicyError(describe(error, source, lines, _keys_at)) from error
+            raise PolicyError(describe_errors(error, source, lines, _keys_at)) from error
 
     @classmethod
-    def of(cls, policy: "Policy | str | os.PathLike[str] | Mapping[str, Any] | None") -> "Policy":
+    def coerce(cls, policy: "Policy | str | os.PathLike[str] | Mapping[str, Any] | None") -> "Policy":
         """Return a policy, given one, the path of one, its fields or nothing.
 
         Parameters
@@ -131,7 +233,7 @@ class Policy(YamlFile):
         Examples
         --------
         >>> from xseg.policy import Policy
-        >>> Policy.of(None) == Policy()
+        >>> Policy.coerce(None) == Policy()
         True
         """
         if isinstance(policy, Policy):
@@ -216,7 +318,7 @@ class Policy(YamlFile):
         served = {purpose for name in names for purpose in self.feature(name).purposes}
         return [purpose for purpose in self.purposes if purpose in served]
 
-    def spoken_in(self, locale: str) -> "Policy":
+    def translate(self, locale: str) -> "Policy":
         """Return the policy with its words in another language, as far as they are translated.
 
         Parameters
@@ -236,13 +338,13 @@ class Policy(YamlFile):
         ...     features={"visits": {"label": "visits"}},
         ...     translations={"de": {"features": {"visits": {"label": "Besuche"}}}},
         ... )
-        >>> policy.spoken_in("de-CH").feature("visits").label
+        >>> policy.translate("de-CH").feature("visits").label
         'Besuche'
         """
         words = self._translation(locale)
-        return self if words is None else self.model_copy(update=translated(self, words))
+        return self if words is None else self.model_copy(update=translate_fields(self, words))
 
-    def speaks(self, locale: str) -> bool:
+    def has_language(self, locale: str) -> bool:
         """Return whether the policy's words are in a language.
 
         Parameters
@@ -258,7 +360,7 @@ class Policy(YamlFile):
         Examples
         --------
         >>> from xseg.policy import Policy
-        >>> Policy(locale="de").speaks("de-AT"), Policy(locale="de").speaks("fr")
+        >>> Policy(locale="de").has_language("de-AT"), Policy(locale="de").has_language("fr")
         (True, False)
         """
         return _language(self.locale) == _language(locale) or self._translation(locale) is not None
@@ -325,41 +427,6 @@ class Policy(YamlFile):
             message = "\n".join([heading, *_listed("segments", absent, "segment", known)])
             warn(message, UnknownSegmentsWarning, stacklevel=3)
 
-    def notice(
-        self,
-        locale: str | None = None,
-        *,
-        form: Literal["markdown", "html", "text"] = "markdown",
-        tone: str = "plain",
-    ) -> str:
-        """Write the section of a public privacy notice that tells people what they are grouped by.
-
-        Parameters
-        ----------
-        locale, form, tone
-            As for `xseg.write_notice`, which this calls.
-
-        Returns
-        -------
-        str
-            The section.
-
-        Raises
-        ------
-        ParameterError
-            There is no such language, tone or form.
-
-        Examples
-        --------
-        >>> import xseg
-        >>> print(xseg.customers_policy().notice("fr").splitlines()[0])
-        ## Comment nous vous plaçons dans un groupe
-        """
-        # By the front door: sentences live in rooms above this one.
-        import xseg
-
-        return xseg.write_notice(self, locale, form=form, tone=tone)
-
     def is_subset_of(self, other: "Policy") -> bool:
         """Return whether this policy permits nothing that another does not.
 
@@ -389,7 +456,7 @@ class Policy(YamlFile):
         >>> narrow.is_subset_of(wide), wide.is_subset_of(narrow)
         (True, False)
         """
-        return has_no_more(self, other)
+        return is_narrower(self, other)
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
@@ -418,7 +485,10 @@ def _language(locale: str) -> str:
 
 def _listed(section: str, absent: Sequence[str], what: str, known: Iterable[str]) -> list[str]:
     """List names that are not known, with the nearest that are; of many, only the first."""
-    listed = [f"  {section}.{name}: no {what} {name!r}.{did_you_mean(name, known)}" for name in absent[:_MAX_LISTED]]
+    listed = [
+        f"  {section}.{name}: no {what} {name!r}.{suggestion(name, known, sentence=True)}"
+        for name in absent[:_MAX_LISTED]
+    ]
     return [*listed, f"  and {len(absent) - _MAX_LISTED:,} more"] if len(absent) > _MAX_LISTED else listed
 
 

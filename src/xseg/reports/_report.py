@@ -8,11 +8,10 @@ from xseg._files import write_whole
 from xseg.core.tables import match_columns, read_table
 from xseg.exceptions import XsegError
 from xseg.export import approval_of
-from xseg.ink import environment
+from xseg.i18n import get_environment
 from xseg.metrics import Stability, Tradeoff, structure
 from xseg.policy import Policy
-from xseg.reports._checks import Measured
-from xseg.reports._facts import ReportFacts, gather
+from xseg.reports._report_facts import Measurements, ReportFacts, collect_report_facts
 from xseg.segmenters import fold
 
 __all__ = ["Report", "make_report"]
@@ -32,7 +31,7 @@ class Report:
 
     def html(self) -> str:
         """Return the report as one HTML page that needs no network and no script."""
-        return environment("xseg.reports").get_template("report.html.j2").render(report=self.facts)
+        return get_environment("xseg.reports").get_template("report.html.j2").render(report=self.facts)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page to a file, whole or not at all.
@@ -49,7 +48,7 @@ class Report:
             raise XsegError(message) from error
 
     def _repr_html_(self) -> str:
-        return environment("xseg.reports").get_template("embedded.html.j2").render(report=self.facts)
+        return get_environment("xseg.reports").get_template("embedded.html.j2").render(report=self.facts)
 
 
 def make_report(
@@ -106,12 +105,12 @@ def make_report(
     approval = approval_of(segmenter, now=now)
     segmenter = fold(segmenter)
     segmenter._check_fitted()
-    told = Policy.of(policy)
-    told.check_columns(segmenter.profile_.bins.schema.names)
-    told.check_segments(segmenter.segment_names_)
+    policy = Policy.coerce(policy)
+    policy.check_columns(segmenter.profile_.bins.schema.names)
+    policy.check_segments(segmenter.segment_names_)
     found = None
     if X is not None and segmenter.n_segments_ > 1:
         bins = segmenter.profile_.bins
         rows = bins.read(match_columns(read_table(X, unread=segmenter.excluded_columns_), bins.schema.names))
         found = structure(rows, segmenter.n_segments_, random_state=0)
-    return Report(gather(segmenter, told, Measured(found, stability, tradeoff), approval))
+    return Report(collect_report_facts(segmenter, policy, Measurements(found, stability, tradeoff), approval))

@@ -12,11 +12,10 @@ from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, XsegError
 from xseg.explanations import NO_RIVAL, Explained, WayFinder, own_contributions
 from xseg.export import approval_of
-from xseg.ink import environment, found_words, language_of
+from xseg.i18n import find_words, get_environment, load_language
 from xseg.metrics import Stability
 from xseg.policy import Policy
-from xseg.reports._checks import Check, label_of
-from xseg.reports._facts import SegmentFacts, segment_facts
+from xseg.reports._report_facts import Check, SegmentFacts, get_label, segment_facts
 from xseg.segmenters import check_segmenter, fold
 
 __all__ = ["Driver", "Neighbour", "SegmentCard", "segment_card"]
@@ -98,11 +97,11 @@ class SegmentCard:
 
     def html(self) -> str:
         """Return the page as HTML that needs no network and no script."""
-        return environment("xseg.reports").get_template("segment.html.j2").render(card=self)
+        return get_environment("xseg.reports").get_template("segment.html.j2").render(card=self)
 
     def text(self) -> str:
         """Return the page as plain text."""
-        return environment("xseg.reports").get_template("segment.txt.j2").render(card=self)
+        return get_environment("xseg.reports").get_template("segment.txt.j2").render(card=self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the HTML page to a file, whole or not at all.
@@ -119,7 +118,7 @@ class SegmentCard:
             raise XsegError(message) from error
 
     def _repr_html_(self) -> str:
-        return environment("xseg.reports").get_template("embedded_segment.html.j2").render(card=self)
+        return get_environment("xseg.reports").get_template("embedded_segment.html.j2").render(card=self)
 
 
 def segment_card(
@@ -137,7 +136,7 @@ def segment_card(
         People. With them the page says what puts them into the segment, where they would be next, and how many are
         close calls.
     policy : Policy, path, mapping or None, default=None
-        Labels, units, what people are told, and how to speak to them.
+        Labels, units, what people are policy, and how to speak to them.
     stability : Stability, default=None
         What `xseg.metrics.stability` measured.
 
@@ -168,12 +167,12 @@ def segment_card(
     """
     folded = fold(segmenter)
     check_segmenter(folded)
-    told = Policy.of(policy)
-    told.check_columns(folded.profile_.bins.schema.names)
-    told.check_segments(folded.segment_names_)
+    policy = Policy.coerce(policy)
+    policy.check_columns(folded.profile_.bins.schema.names)
+    policy.check_segments(folded.segment_names_)
     index = int(folded.segments_.position(segment))
-    facts, said = segment_facts(folded, told, index), told.segments.get(folded.segment_names_[index])
-    drivers, neighbours, close = ((), (), None) if X is None else _from_people(folded, X, told, index)
+    facts, said = segment_facts(folded, policy, index), policy.segments.get(folded.segment_names_[index])
+    drivers, neighbours, close = ((), (), None) if X is None else _from_people(folded, X, policy, index)
     returns = None if stability is None else stability.segments[index].jaccard
     approval = approval_of(segmenter)
     return SegmentCard(
@@ -185,7 +184,7 @@ def segment_card(
         neighbours=neighbours,
         close=close,
         returns=returns,
-        checks=tuple(_checks(folded, told, facts, close, returns)),
+        checks=tuple(_checks(folded, policy, facts, close, returns)),
         model=approval.fingerprint,
         approval=approval.state,
     )
@@ -201,7 +200,7 @@ def _from_people(
         raise DataError(message)
     rows = read_table(X).take(mine)
     _, explained = own_contributions(segmenter, rows, 1)
-    nearest, near = _around(segmenter, rows, explained)
+    nearest, near = _find_neighbours(segmenter, rows, explained)
     counts = np.bincount(nearest[nearest >= 0], minlength=segmenter.n_segments_)
     order = [other for other in np.argsort(-counts, kind="stable").tolist() if counts[other]][:_MAX_NEIGHBOURS]
     neighbours = tuple(Neighbour(segmenter.segment_names_[other], float(counts[other] / len(mine))) for other in order)
@@ -212,12 +211,12 @@ def _drivers(explained: Explained, rows: Table, policy: Policy) -> tuple[Driver,
     weight = np.abs(explained.values).mean(axis=0)
     total = float(weight.sum())
     order = [j for j in np.argsort(-weight, kind="stable").tolist() if weight[j] > 0]
-    named = [Driver(label_of(policy, rows.names[j]), float(weight[j]) / total) for j in order[:_MAX_DRIVERS]]
+    named = [Driver(get_label(policy, rows.names[j]), float(weight[j]) / total) for j in order[:_MAX_DRIVERS]]
     rest = 1.0 - sum(driver.share for driver in named)
     return (*named, Driver("everything else", rest)) if len(order) > _MAX_DRIVERS else tuple(named)
 
 
-def _around(segmenter: Any, rows: Table, explained: Explained) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _find_neighbours(segmenter: Any, rows: Table, explained: Explained) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the group next to each person, -1 where there is none, and whether it is a close call."""
     if hasattr(segmenter.model_, "boxes"):
         ways = WayFinder(segmenter).of(rows)
@@ -233,9 +232,9 @@ def _checks(
     segmenter: Any, policy: Policy, facts: SegmentFacts, close: float | None, returns: float | None
 ) -> list[Check]:
     least = policy.minimum_group_size
-    special = found_words(facts.name, language_of(policy.locale).tag).special
+    special = find_words(facts.name, load_language(policy.locale).tag).special
     asked = {condition.feature for rule in segmenter.segments_[facts.index].rules for condition in rule.conditions}
-    sensitive = [label_of(policy, name) for name in sorted(asked) if policy.feature(name).sensitive]
+    sensitive = [get_label(policy, name) for name in sorted(asked) if policy.feature(name).sensitive]
     found = [
         Check(not facts.too_small, f"It has {facts.size} people; the least allowed is {least}."),
         Check(

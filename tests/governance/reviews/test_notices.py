@@ -6,7 +6,7 @@ import xseg
 from review_cases import NOW, clean_case
 from xseg.exceptions import DataError, ParameterError
 from xseg.governance.reviews._notice_text import read_notice
-from xseg.ink import LOCALES, TONES
+from xseg.i18n import LOCALES, TONES
 from xseg.policy import Policy
 
 FORMS = ("markdown", "html", "text")
@@ -30,7 +30,7 @@ def test_a_policy_and_its_own_notice_agree_in_every_language(clean, locale, tone
 @pytest.mark.parametrize("locale", LOCALES)
 def test_a_notice_names_everything_that_the_policy_states(clean, locale):
     policy = Policy(**clean.policy)
-    spoken = policy.spoken_in(locale)
+    spoken = policy.translate(locale)
     for form in FORMS:
         notice = read_notice(xseg.write_notice(policy, locale, form=form))
         for feature in spoken.features.values():

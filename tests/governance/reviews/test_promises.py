@@ -10,7 +10,7 @@ from promise_cases import BROKEN, INNOCENT, LABELS
 from review_cases import NOW, clean_case
 from xseg.exceptions import ParameterError
 from xseg.governance.reviews._notice_text import languages_of, read_notice
-from xseg.ink import LOCALES, TONES, language_of
+from xseg.i18n import LOCALES, TONES, load_language
 from xseg.policy import Policy
 
 KINDS = {"sharing", "third parties", "told by people", "profiling", "consent", "retention", "special categories"}
@@ -88,7 +88,7 @@ def test_what_promises_less_is_left_alone(locale, sentence):
 @pytest.mark.parametrize("locale", LOCALES)
 def test_sentences_of_our_cards_promise_nothing(locale):
     for tone in TONES:
-        words = language_of(locale, tone).messages
+        words = load_language(locale, tone).messages
         text = "\n".join(str(one) for message in words.values() for one in _texts(message))
         assert promises(text.replace("{days}", "3").replace("{people}", "2"), notice_locale=locale) == []
 

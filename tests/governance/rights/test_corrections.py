@@ -39,7 +39,7 @@ def opened(shop, log=None, policy=None, ledger=None):
 def with_range(feature, **bounds):
     policy = xseg.customers_policy()
     stated = policy.feature(feature).model_copy(update=bounds)
-    return Policy.of(
+    return Policy.coerce(
         policy.model_dump() | {"features": {**policy.model_dump()["features"], feature: stated.model_dump()}}
     )
 

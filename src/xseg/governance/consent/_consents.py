@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.governance.consent._identities import Identities, IdentityState
+from xseg.governance.consent._identities import Identities
 from xseg.governance.consent._ledger import Ledger
 
 __all__ = ["Consents"]
-
-_BY_LINK = frozenset({IdentityState.DENIED_BY_LINK, IdentityState.CONFLICT})
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,5 +46,4 @@ class Consents:
         """Return whom a denial that was made with another identifier has reached."""
         if self.identities is None:
             return np.zeros(len(subjects), dtype=bool)
-        found = self.identities.states(self.ledger, subjects, purpose, at=at)
-        return np.array([state in _BY_LINK for state in found], dtype=bool)
+        return self.identities.denied_by_link(self.ledger, subjects, purpose, at=at)

@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from xseg.backends import Backend
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import ConsentError, DataError, NotFittedError, ParameterError, PurposeError
+from xseg.governance.consent._card_facts import CardFactsMixin
 from xseg.governance.consent._consents import Consents
 from xseg.governance.consent._entries import read_identifiers
 from xseg.governance.consent._identities import Identities
@@ -68,7 +69,7 @@ def _has(name: str) -> Any:
     return check
 
 
-class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     """A segmenter that learns from, and segments, only people who agreed to the purpose.
 
     Parameters
@@ -384,7 +385,7 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
     def _check_policy(self, names: tuple[str, ...]) -> None:
         if self.policy is None:
             return
-        policy = Policy.of(self.policy)
+        policy = Policy.coerce(self.policy)
         if self.purpose not in policy.purposes:
             known = ", ".join(policy.purposes) or "none"
             message = f"the policy does not have the purpose {self.purpose!r} (it has: {known}); declare it there"

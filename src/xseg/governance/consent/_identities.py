@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xseg.core.digests import digest_parts
 from xseg.exceptions import ConsentError, LargeComponentWarning
 from xseg.governance.consent._entries import read_identifiers, read_text
 from xseg.governance.consent._ledger import Ledger
@@ -39,6 +40,9 @@ class IdentityState(StrEnum):
     DENIED = "denied"
     DENIED_BY_LINK = "denied by link"
     CONFLICT = "conflict"
+
+
+_BY_LINK = frozenset({IdentityState.DENIED_BY_LINK, IdentityState.CONFLICT})
 
 
 class Identities(Linked):
@@ -194,6 +198,16 @@ class Identities(Linked):
             else IdentityState.DENIED
             for may, own, reached in zip(allowed.tolist(), agreed.tolist(), inherited.tolist(), strict=True)
         ]
+
+    def denied_by_link(
+        self, ledger: Ledger, identifiers: Any, purpose: str, *, at: datetime | str | None = None
+    ) -> NDArray[np.bool_]:
+        """Return which identifiers a denial that was made with another one has reached."""
+        return np.array([state in _BY_LINK for state in self.states(ledger, identifiers, purpose, at=at)], dtype=bool)
+
+    def state_digest(self) -> str:
+        """Return a digest of the links, and of which of them count."""
+        return digest_parts(f"{self.used_from} {self.used_kinds}", self.to_frame().to_csv(index=False))
 
     def reached(self, ledger: Ledger, purpose: str, *, at: datetime | str | None = None) -> dict[str, datetime]:
         """Return the identifiers that a denial of another has reached, and when the first one did.

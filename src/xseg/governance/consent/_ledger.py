@@ -90,6 +90,10 @@ class Ledger(Answers):
         ledger._tip = rows["hash"][-1].tobytes() if len(rows) else GENESIS
         return ledger
 
+    def state_digest(self) -> str:
+        """Return the hash of the newest entry, which depends on every entry before it."""
+        return self.head.hash
+
     def to_frame(self) -> pd.DataFrame:
         """Return all entries as a table, one a row.
 

@@ -1,110 +1,18 @@
-"""The states of consent, and where a statement came from."""
+"""Reading the states of consent, and where a statement came from."""
 
-from enum import StrEnum
 from typing import Any
 
+from xseg.core.consent_states import TERMS, ConsentSource, ConsentState
 from xseg.exceptions import ConsentError
 
 __all__ = ["ConsentSource", "ConsentState", "read_source", "read_state"]
 
-
-class ConsentState(StrEnum):
-    """What was last said about consent, in the states of the Data Privacy Vocabulary.
-
-    Only `GIVEN` and `RENEWED` allow anything. `TERMINATED` is the end of an agreement by either side; the vocabulary
-    has no word of its own for it, and `iri` gives the nearest, revoked.
-
-    References
-    ----------
-    W3C Data Privacy Vocabularies and Controls Community Group, "Data Privacy Vocabulary (DPV)", version 2, consent
-    status.
-
-    Examples
-    --------
-    >>> from xseg.governance.consent import ConsentState
-    >>> ConsentState.GIVEN.allows, ConsentState.REQUESTED.allows
-    (True, False)
-    >>> ConsentState.DEFERRED.iri
-    'dpv:ConsentRequestDeferred'
-    """
-
-    UNKNOWN = "unknown"
-    REQUESTED = "requested"
-    DEFERRED = "deferred"
-    REFUSED = "refused"
-    WITHDRAWN = "withdrawn"
-    REVOKED = "revoked"
-    INVALIDATED = "invalidated"
-    TERMINATED = "terminated"
-    EXPIRED = "expired"
-    GIVEN = "given"
-    RENEWED = "renewed"
-
-    @property
-    def allows(self) -> bool:
-        """Whether the state is valid for processing."""
-        return self in {ConsentState.GIVEN, ConsentState.RENEWED}
-
-    @property
-    def denies(self) -> bool:
-        """Whether it is a no that was said: not silence, a question or an end by the calendar."""
-        return self in _DENIALS
-
-    @property
-    def iri(self) -> str:
-        """The term of the Data Privacy Vocabulary, as a compact IRI."""
-        return f"dpv:{_TERMS[self]}"
-
-
-_DENIALS = frozenset(
-    {
-        ConsentState.REFUSED,
-        ConsentState.WITHDRAWN,
-        ConsentState.REVOKED,
-        ConsentState.INVALIDATED,
-        ConsentState.TERMINATED,
-    }
-)
-_TERMS = {
-    ConsentState.UNKNOWN: "ConsentUnknown",
-    ConsentState.REQUESTED: "ConsentRequested",
-    ConsentState.DEFERRED: "ConsentRequestDeferred",
-    ConsentState.REFUSED: "ConsentRefused",
-    ConsentState.WITHDRAWN: "ConsentWithdrawn",
-    ConsentState.REVOKED: "ConsentRevoked",
-    ConsentState.INVALIDATED: "ConsentInvalidated",
-    ConsentState.TERMINATED: "ConsentRevoked",
-    ConsentState.EXPIRED: "ConsentExpired",
-    ConsentState.GIVEN: "ConsentGiven",
-    ConsentState.RENEWED: "RenewedConsentGiven",
-}
 _READ = {str(state): state for state in ConsentState} | {
     prefix + term: state
-    for state, term in _TERMS.items()
+    for state, term in TERMS.items()
     if state is not ConsentState.TERMINATED
     for prefix in ("dpv:", "https://w3id.org/dpv#")
 }
-
-
-class ConsentSource(StrEnum):
-    """Where a statement came from.
-
-    What `BUSINESS` grants, such as a default, is kept but is nobody's consent and never allows anything; what it
-    denies counts.
-
-    Examples
-    --------
-    >>> from xseg.governance.consent import ConsentSource
-    >>> ConsentSource("banner")
-    <ConsentSource.BANNER: 'banner'>
-    """
-
-    DEVICE = "device"
-    ACCOUNT = "account"
-    BANNER = "banner"
-    SIGNAL = "signal"
-    STAFF = "staff"
-    BUSINESS = "business"
 
 
 def read_state(value: Any, where: str = "state") -> ConsentState:

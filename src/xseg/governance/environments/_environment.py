@@ -19,10 +19,7 @@ from warnings import warn
 from pydantic import Field, StringConstraints, ValidationError
 
 from xseg.exceptions import EnvironmentFileError, OutsideEnvironmentError, ParameterError, RunningWorkersWarning
-from xseg.policy._file import YamlFile
-from xseg.policy._parts import Words
-from xseg.policy._problems import describe
-from xseg.policy._yaml import FileKind, KeyPath, Lines
+from xseg.policy.yaml_files import FileKind, KeyPath, Lines, Words, YamlFile, describe_errors
 
 __all__ = [
     "ACTIVE",
@@ -236,7 +233,7 @@ class Environment(YamlFile):
         try:
             self.__pydantic_validator__.validate_python(data, self_instance=self)
         except ValidationError as error:
-            raise EnvironmentFileError(describe(error, source, lines, _keys_at)) from error
+            raise EnvironmentFileError(describe_errors(error, source, lines, _keys_at)) from error
 
     @classmethod
     def here(cls, name: str) -> Self:

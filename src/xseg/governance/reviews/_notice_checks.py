@@ -7,7 +7,7 @@ from typing import Final
 from xseg.governance.reviews._findings import Found
 from xseg.governance.reviews._notice_text import NoticeText, Wording, languages_of
 from xseg.governance.reviews._review_subject import Subject
-from xseg.ink import LOCALES, language_of
+from xseg.i18n import LOCALES, load_language
 from xseg.policy import FeaturePolicy, Policy
 
 __all__ = [
@@ -108,11 +108,11 @@ def _says(subject: Subject, words: Iterable[str]) -> bool:
 def _in_every_language(policy: Policy, name: str) -> Iterator[FeaturePolicy]:
     yield policy.feature(name)
     for locale in policy.translations:
-        yield policy.spoken_in(locale).feature(name)
+        yield policy.translate(locale).feature(name)
 
 
 def _sentence(key: str, locale: str) -> str:
-    return language_of(locale).say(key).rstrip(".。")
+    return load_language(locale).say(key).rstrip(".。")
 
 
 _VOWEL_MARKS: Final = dict.fromkeys([0x640, *range(0x64B, 0x653)])
@@ -185,7 +185,7 @@ def _unused(subject: Subject, wording: Wording, sentence: str) -> Iterator[Found
 
 
 def _denied(subject: Subject, wording: Wording, sentence: str, denied: str) -> Iterator[Found]:
-    policy = subject.policy.spoken_in(wording.tag)
+    policy = subject.policy.translate(wording.tag)
     for name in subject.used:
         if wording.names(denied, policy.feature(name).label or "", name):
             yield _broken(f"features.{name}", sentence, f"{subject.label(name)} places people")

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from xseg.core.schema import suggestion
 from xseg.exceptions import DataError, ParameterError
-from xseg.ink import LOCALES
+from xseg.i18n import LOCALES
 
 __all__ = ["NoticeText", "Wording", "check_locale", "folded", "languages_of", "read_notice"]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from xseg.exceptions import ParameterError
-from xseg.ink import Language, environment, language_of, one_line
-from xseg.policy import FeaturePolicy, Policy, Purpose, rights_of
+from xseg.i18n import Language, get_environment, load_language, one_line
+from xseg.policy import FeaturePolicy, Policy, Purpose, derive_rights
 
 __all__ = ["write_notice"]
 
@@ -80,11 +80,11 @@ def write_notice(policy: Any, locale: str | None = None, *, form: NoticeForm = "
     if form not in _TEMPLATES:
         message = f"form={form!r}: a notice is written as {', '.join(_TEMPLATES)}"
         raise ParameterError(message)
-    stated = Policy.of(policy)
+    stated = Policy.coerce(policy)
     locale = stated.locale if locale is None else locale
-    language = language_of(locale, tone)
-    notice = _words(stated.spoken_in(locale), language)
-    return environment("xseg.governance.reviews").get_template(_TEMPLATES[form]).render(notice=notice)
+    language = load_language(locale, tone)
+    notice = _words(stated.translate(locale), language)
+    return get_environment("xseg.governance.reviews").get_template(_TEMPLATES[form]).render(notice=notice)
 
 
 def _words(policy: Policy, language: Language) -> _Notice:
@@ -152,7 +152,7 @@ def _statements(policy: Policy, language: Language) -> Iterator[str]:
 def _rights(policy: Policy, purposes: Sequence[Purpose], language: Language) -> Iterator[_Entry]:
     for right, link in policy.rights.items():
         yield _Entry(language.capitalised(_line(link.label) if link.label else _right(right, language)), (), link.url)
-    for right in rights_of(purposes):
+    for right in derive_rights(purposes):
         if right not in policy.rights:
             yield _Entry(_right(right, language), ())
 

@@ -13,7 +13,7 @@ from xseg.exceptions import ParameterError, PolicyError
 from xseg.governance.consent import ConsentState
 from xseg.governance.reviews._findings import Found, Severity, percent
 from xseg.governance.reviews._review_subject import Subject
-from xseg.policy import RIGHTS, Purpose, is_marketing, rights_of
+from xseg.policy import RIGHTS, Purpose, derive_rights, is_marketing
 
 __all__ = [
     "card_completeness",
@@ -181,7 +181,7 @@ def objection(subject: Subject) -> Iterator[Found]:
 def rights_links(subject: Subject) -> Iterator[Found]:
     """Find rights that follow from the legal bases and have no link."""
     can_write = subject.policy.controller is not None
-    for right in rights_of(subject.served.values()):
+    for right in derive_rights(subject.served.values()):
         if _linked(subject, _SAME.get(right, (right,))):
             continue
         message = f"The right {right!r} ({RIGHTS[right]}) has no link"

@@ -14,7 +14,7 @@ from xseg.core.schema import Kind
 from xseg.core.tables import Column
 from xseg.governance.reviews._findings import Found, percent
 from xseg.governance.reviews._review_subject import HeldOut, Subject
-from xseg.ink import found_words, language_of
+from xseg.i18n import find_words, load_language
 
 __all__ = [
     "Association",
@@ -240,7 +240,7 @@ def anonymity_of_prototypes(subject: Subject) -> Iterator[Found]:
 
 def special_categories(subject: Subject) -> Iterator[Found]:
     """Find sensitive columns that place people, and columns that look sensitive and are not marked."""
-    tag = language_of(subject.policy.locale).tag
+    tag = load_language(subject.policy.locale).tag
     for name in subject.used:
         feature = subject.feature(name)
         where = f"features.{name}"
@@ -254,7 +254,7 @@ def special_categories(subject: Subject) -> Iterator[Found]:
             else:
                 yield Found("error", where, f"{message} without consent.", f"fit with forbid=[{name!r}]")
             continue
-        hints = found_words(f"{name.replace('_', ' ')} {feature.label}", tag).special
+        hints = find_words(f"{name.replace('_', ' ')} {feature.label}", tag).special
         if hints:
             message = f"{subject.label(name)} hints at a special category of data and is not marked sensitive."
             yield Found("warning", where, message, f"state features.{name}.sensitive: true", {"words": list(hints)})

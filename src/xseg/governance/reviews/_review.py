@@ -21,7 +21,7 @@ from xseg.governance.reviews._findings import SEVERITIES, Finding, Severity, as_
 from xseg.governance.reviews._notice_text import check_locale, read_notice
 from xseg.governance.reviews._registry import CHECKS, Check
 from xseg.governance.reviews._review_subject import ConsentLedger, Subject
-from xseg.ink import environment
+from xseg.i18n import get_environment
 from xseg.policy import Policy
 from xseg.segmenters import check_segmenter, fold, segmenter_of
 
@@ -121,7 +121,11 @@ class Review:
 
     def html(self) -> str:
         """Return the review as one HTML page that needs no network and no script."""
-        return environment("xseg.governance.reviews").get_template("review.html.j2").render(review=self, titles=_TITLES)
+        return (
+            get_environment("xseg.governance.reviews")
+            .get_template("review.html.j2")
+            .render(review=self, titles=_TITLES)
+        )
 
     def text(self, form: str) -> str:
         """Return the review in one of its forms.
@@ -175,7 +179,9 @@ class Review:
 
     def _repr_html_(self) -> str:
         return (
-            environment("xseg.governance.reviews").get_template("embedded.html.j2").render(review=self, titles=_TITLES)
+            get_environment("xseg.governance.reviews")
+            .get_template("embedded.html.j2")
+            .render(review=self, titles=_TITLES)
         )
 
     def _count(self, severity: Severity) -> int:
@@ -272,7 +278,7 @@ def review(
     # A gate brings the ledger that it asks; whoever gives another one means that one.
     ledger = getattr(segmenter, "ledger", None) if ledger is None and X is not None else ledger
     segmenter = check_segmenter(fold(segmenter_of(segmenter)))
-    told = Policy.of(policy)
+    told = Policy.coerce(policy)
     told.check_segments(segmenter.segment_names_)
     table = None if X is None else _table(X, segmenter)
     subject = Subject(

@@ -55,7 +55,7 @@ class Desk:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.segmenter = check_segmenter(segmenter_of(segmenter))
-        self.policy = Policy.of(policy)
+        self.policy = Policy.coerce(policy)
         self.ledger = ledger
         self.identities = identities
         self.subject = read_text(read_identifiers([subject], "subject")[0], "subject")

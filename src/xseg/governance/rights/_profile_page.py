@@ -12,14 +12,14 @@ import numpy as np
 
 from xseg._optional import require
 from xseg.cards import card_article
-from xseg.cards._standing_words import answer_words
+from xseg.cards._wording import answer_words
 from xseg.core.schema import Kind
 from xseg.exceptions import ParameterError, XsegError
 from xseg.governance.rights._action_log import Why
 from xseg.governance.rights._person_record import Case
 from xseg.governance.rights._profile import Profile
 from xseg.governance.rights._profile_answers import Answer
-from xseg.ink import Language, Quantity, environment, language_of, one_line
+from xseg.i18n import Language, Quantity, get_environment, load_language, one_line
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -209,7 +209,7 @@ def profile_app(
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             message = f"{name} must be an int of at least 1, got {value!r}"
             raise ParameterError(message)
-    page = _Page(profile_of, secret, language_of(locale), keep, RequestLimit(max_requests), max_open_cases)
+    page = _Page(profile_of, secret, load_language(locale), keep, RequestLimit(max_requests), max_open_cases)
     sessions = Middleware(
         SessionMiddleware,
         secret_key=secret,
@@ -360,7 +360,7 @@ class _Page:
 
         erased, withheld = profile.why is Why.ERASED, profile.withheld()
         html = (
-            environment("xseg.governance.rights")
+            get_environment("xseg.governance.rights")
             .get_template("profile.html.j2")
             .render(
                 language=self.language,
@@ -419,7 +419,7 @@ def _acted(profile: Profile, form: Mapping[str, str]) -> Answer:
 def _features(profile: Profile, withheld: tuple[str, ...], language: Language) -> list[dict[str, Any]]:
     """Return what is held and may be shown, with what the person can do about it."""
     row = profile.data().iloc[0]
-    policy = profile.policy.spoken_in(language.locale)
+    policy = profile.policy.translate(language.locale)
     told = {name: policy.feature(name) for name in row.index}
     return [
         {

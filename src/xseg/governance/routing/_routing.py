@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 from unicodedata import normalize
 
 from xseg.cards import make_cards
+from xseg.core.schema import suggestion
 from xseg.exceptions import TouchpointError
 from xseg.export import State, require_state
 from xseg.governance.personas import NOT_KNOWN
@@ -22,7 +23,6 @@ from xseg.governance.routing._touchpoints import (
     read_ids,
 )
 from xseg.policy import Policy
-from xseg.policy._problems import did_you_mean
 from xseg.segmenters import fold
 
 if TYPE_CHECKING:
@@ -324,7 +324,7 @@ def route(
     require_state(segmenter, require, now=day)
     places = checked_touchpoints(touchpoints)
     names = None if ids is None else read_ids(ids)
-    told = Policy.of(policy)
+    told = Policy.coerce(policy)
     cards = make_cards(segmenter, X, policy=told, ids=names)
     if names is None:
         names = number_rows(len(cards), places)
@@ -376,7 +376,9 @@ def _stances(segments: Sequence[str], automate: Collection[str] | None, guarded:
     """Return how the people of each segment take to programs; who is in no list is not known."""
     for name in (*(automate or ()), *guarded):
         if name not in segments:
-            message = f"{name!r} is none of the segments {', '.join(segments)}.{did_you_mean(name, segments)}"
+            message = (
+                f"{name!r} is none of the segments {', '.join(segments)}.{suggestion(name, segments, sentence=True)}"
+            )
             raise TouchpointError(message)
     closed = {_plain(name) for name in (*_GUARDED, *guarded)}
     opened = {*(_OPEN if automate is None else automate)} - ({*guarded} if automate is None else set())

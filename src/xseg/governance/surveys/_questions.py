@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 from pydantic import Field
 
+from xseg.core.schema import suggestion
 from xseg.policy import FeaturePolicy
-from xseg.policy._parts import Frozen, Words
-from xseg.policy._problems import did_you_mean, shown
+from xseg.policy.yaml_files import Frozen, Words, format_value
 
 __all__ = [
     "Choice",
@@ -87,7 +87,7 @@ class Likert(_Question):
             return _known(value, self.scale)
         step = _whole(value, "a step of the scale or its number")
         if not 1 <= step <= len(self.scale):
-            message = f"{shown(value)} is outside the scale; it has steps 1 to {len(self.scale)}"
+            message = f"{format_value(value)} is outside the scale; it has steps 1 to {len(self.scale)}"
             raise UnfitAnswer(message)
         return self.scale[step - 1]
 
@@ -160,7 +160,7 @@ class Choices(_Question):
         given = [_known(one, self.options) for one in _several(value)]
         twice = next((one for place, one in enumerate(given) if one in given[:place]), None)
         if twice is not None:
-            message = f"{shown(twice)} is chosen twice"
+            message = f"{format_value(twice)} is chosen twice"
             raise UnfitAnswer(message)
         alone = next((one for one in given if one in self.exclusive), None)
         if alone is not None and len(given) > 1:
@@ -181,7 +181,7 @@ class Choices(_Question):
                 yield "options", f"{option!r} holds {_SEPARATOR!r}, which stands between the options of an answer"
         for option in self.exclusive:
             if option not in self.options:
-                yield "exclusive", f"{option!r} is not an option.{did_you_mean(option, self.options)}"
+                yield "exclusive", f"{option!r} is not an option.{suggestion(option, self.options, sentence=True)}"
 
 
 class Number(_Question):
@@ -215,13 +215,13 @@ class Number(_Question):
         """Return the number."""
         number = _finite(value)
         if number is None:
-            message = f"{shown(value)} is not a number"
+            message = f"{format_value(value)} is not a number"
             raise UnfitAnswer(message)
         if self.whole and not number.is_integer():
-            message = f"{shown(value)} is not a whole number"
+            message = f"{format_value(value)} is not a whole number"
             raise UnfitAnswer(message)
         if (self.least is not None and number < self.least) or (self.most is not None and number > self.most):
-            message = f"{shown(value)} is outside {_span(self.least, self.most)}"
+            message = f"{format_value(value)} is outside {_span(self.least, self.most)}"
             raise UnfitAnswer(message)
         return number
 
@@ -260,7 +260,7 @@ class Consent(_Question):
             return value == "yes"
         if isinstance(value, bool | np.bool_):
             return bool(value)
-        message = f"{shown(value)} is neither yes nor no; write true, false, 'yes' or 'no'"
+        message = f"{format_value(value)} is neither yes nor no; write true, false, 'yes' or 'no'"
         raise UnfitAnswer(message)
 
     def names_purposes(self) -> tuple[str, tuple[str, ...]]:
@@ -280,7 +280,9 @@ Question: TypeAlias = Annotated[Likert | Choice | Choices | Number | Consent, Fi
 def _known(value: Any, options: tuple[str, ...]) -> str:
     if isinstance(value, str) and value.strip() in options:
         return value.strip()
-    message = f"{shown(value)} is none of {', '.join(map(repr, options))}.{did_you_mean(value, options)}"
+    shown = format_value(value)
+    hint = suggestion(value if isinstance(value, str) else shown, options, sentence=True)
+    message = f"{shown} is none of {', '.join(map(repr, options))}.{hint}"
     raise UnfitAnswer(message)
 
 
@@ -288,7 +290,7 @@ def _whole(value: Any, wanted: str) -> int:
     # A table with open questions holds its whole numbers as decimals.
     is_whole = isinstance(value, Integral) or (isinstance(value, float) and value.is_integer())
     if isinstance(value, bool) or not is_whole:
-        message = f"{shown(value)} is not {wanted}"
+        message = f"{format_value(value)} is not {wanted}"
         raise UnfitAnswer(message)
     return int(value)
 
@@ -308,7 +310,7 @@ def _several(value: Any) -> list[Any]:
         return [one.strip() for one in value.split(_SEPARATOR)] if value.strip() else []
     if isinstance(value, Iterable) and not isinstance(value, dict):
         return list(value)
-    message = f"{shown(value)} is not a list of options, or a text with {_SEPARATOR!r} between them"
+    message = f"{format_value(value)} is not a list of options, or a text with {_SEPARATOR!r} between them"
     raise UnfitAnswer(message)
 
 

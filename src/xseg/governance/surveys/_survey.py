@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
+from xseg.core.schema import suggestion
 from xseg.exceptions import AnswerError, ParameterError, ReceiptError, SurveyError
 from xseg.governance.surveys._questions import (
     Choice,
@@ -24,10 +25,7 @@ from xseg.governance.surveys._questions import (
 from xseg.governance.surveys._survey_answers import Answers, Score, read_answers
 from xseg.governance.surveys._survey_receipts import ConsentReceipt, issue, read_moment, times_of
 from xseg.policy import FeaturePolicy, Purpose
-from xseg.policy._file import YamlFile
-from xseg.policy._parts import Words
-from xseg.policy._problems import describe, did_you_mean, listed
-from xseg.policy._yaml import FileKind, KeyPath, Lines, dump_yaml
+from xseg.policy.yaml_files import FileKind, KeyPath, Lines, Words, YamlFile, describe_errors, dump_yaml, list_problems
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +85,7 @@ def _of_questions(purposes: Mapping[str, Purpose], questions: Mapping[str, Any])
         key, named = question.names_purposes()
         for purpose in named:
             if purpose not in purposes:
-                hint = did_you_mean(purpose, purposes)
+                hint = suggestion(purpose, purposes, sentence=True)
                 yield ("questions", name, key), f"{purpose!r} is not declared under purposes.{hint}"
 
 
@@ -143,10 +141,10 @@ class Survey(YamlFile):
         try:
             self.__pydantic_validator__.validate_python(data, self_instance=self)
         except ValidationError as error:
-            raise SurveyError(describe(error, source, lines, keys_at, without_kind)) from error
+            raise SurveyError(describe_errors(error, source, lines, keys_at, without_kind)) from error
         problems = [*contradictions(self.purposes, self.questions, self.scores)]
         if problems:
-            raise SurveyError(listed(problems, source, lines))
+            raise SurveyError(list_problems(problems, source, lines))
 
     def to_yaml(self) -> str:
         """Write the survey as YAML; `parse` reads it back equal.
@@ -306,7 +304,7 @@ class Survey(YamlFile):
 
     def _made(self, features: Mapping[str, FeaturePolicy], name: str) -> FeaturePolicy:
         if name not in features:
-            message = f"{self.id} makes no column {name!r}.{did_you_mean(name, features)}"
+            message = f"{self.id} makes no column {name!r}.{suggestion(name, features, sentence=True)}"
             raise ParameterError(message)
         return features[name]
 
@@ -351,7 +349,7 @@ class Survey(YamlFile):
         """Return the questions whose answers are features, for one purpose or for any."""
         if purpose is not None and purpose not in self.purposes:
             message = f"purpose {purpose!r} is none of {', '.join(self.purposes) or 'none declared'}."
-            message += did_you_mean(purpose, self.purposes)
+            message += suggestion(purpose, self.purposes, sentence=True)
             raise ParameterError(message)
         return [
             name

@@ -10,10 +10,10 @@ import narwhals as nw
 import pandas as pd
 from pydantic import Field
 
+from xseg.core.schema import suggestion
 from xseg.exceptions import AnswerError, UnsupportedTableError
 from xseg.governance.surveys._questions import Likert, Number, UnfitAnswer
-from xseg.policy._parts import Frozen, Words
-from xseg.policy._problems import did_you_mean, shown
+from xseg.policy.yaml_files import Frozen, Words, format_value
 
 __all__ = ["Answers", "Score", "read_answers"]
 
@@ -112,8 +112,8 @@ def _unknown_questions(
             first.setdefault(name, row)
     for name, row in first.items():
         if name != respondent and name not in questions:
-            hint = did_you_mean(name, [*questions, respondent])
-            yield row, f"row {row}: {shown(name)} is not a question of this survey.{hint}"
+            hint = suggestion(name, [*questions, respondent], sentence=True)
+            yield row, f"row {row}: {format_value(name)} is not a question of this survey.{hint}"
 
 
 def _respondents(
@@ -124,13 +124,13 @@ def _respondents(
         given = record.get(respondent)
         name = _name(given)
         if name is None:
-            yield row, f"row {row}: {respondent} is {shown(given)}; each row says whose answers it holds"
+            yield row, f"row {row}: {respondent} is {format_value(given)}; each row says whose answers it holds"
             continue
         if known is not None and name not in known:
-            yield row, f"row {row}: {shown(name)} is not among the {len(known):,} people who were asked"
+            yield row, f"row {row}: {format_value(name)} is not among the {len(known):,} people who were asked"
         same = normalize("NFKC", name).strip()
         if same in seen:
-            yield row, f"row {row}: {shown(name)} has answered already, in row {seen[same]}"
+            yield row, f"row {row}: {format_value(name)} has answered already, in row {seen[same]}"
         seen.setdefault(same, row)
         who.append(name)
 
@@ -213,12 +213,12 @@ class Score(Frozen):
             if item in self.items[:place]:
                 yield "items", f"{item!r} is there twice"
             if item not in questions:
-                yield "items", f"{item!r} is not a question.{did_you_mean(item, questions)}"
+                yield "items", f"{item!r} is not a question.{suggestion(item, questions, sentence=True)}"
             elif _range(questions[item]) is None:
                 yield "items", f"{item!r} has no range; items are likert questions, or numbers with least and most"
         for item in self.reversed:
             if item not in self.items:
-                yield "reversed", f"{item!r} is not an item.{did_you_mean(item, self.items)}"
+                yield "reversed", f"{item!r} is not an item.{suggestion(item, self.items, sentence=True)}"
         if self.needed > len(self.items):
             yield "minimum_answered", f"{self.needed} answers are asked for, and there are {len(self.items)} items"
         known = [item for item in self.items if item in questions]

@@ -11,7 +11,7 @@ import narwhals as nw
 import pandas as pd
 
 from xseg.exceptions import ReceiptError
-from xseg.policy._problems import shown
+from xseg.policy.yaml_files import format_value
 
 if TYPE_CHECKING:
     from xseg.governance.surveys._survey import Survey
@@ -150,7 +150,7 @@ def _moment(at: datetime | None) -> datetime:
     if at is None:
         return datetime.now(UTC)
     if not isinstance(at, datetime):
-        message = f"{shown(at)} is no time; give one with a time zone, such as datetime.now(UTC)"
+        message = f"{format_value(at)} is no time; give one with a time zone, such as datetime.now(UTC)"
         raise ReceiptError(message)
     if at.tzinfo is None:
         message = f"{at.isoformat()} has no time zone; give one, such as datetime.now(UTC)"
@@ -173,7 +173,8 @@ def times_of(answers: Any, at: Any) -> tuple[Any, Any]:
     if not isinstance(at, str):
         if at is None or not hasattr(at, "__iter__"):
             message = (
-                f"at must be a column of the answers, a time with a time zone, or one for each person, got {shown(at)}"
+                "at must be a column of the answers, a time with a time zone, or one for each person, "
+                f"got {format_value(at)}"
             )
             raise ReceiptError(message)
         return answers, list(at)
@@ -205,6 +206,8 @@ def read_moment(value: Any, where: str) -> datetime:
         except ValueError:
             found = None
     if found is pd.NaT or not isinstance(found, datetime):
-        message = f"{where} is {shown(value)}, which is no time; give one with a time zone, as 2026-05-03T12:00:00Z"
+        message = (
+            f"{where} is {format_value(value)}, which is no time; give one with a time zone, as 2026-05-03T12:00:00Z"
+        )
         raise ReceiptError(message)
     return _moment(found)

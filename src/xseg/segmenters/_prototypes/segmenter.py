@@ -289,7 +289,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         >>> len(segmenter.representatives(customers))
         3
         """
-        if policy is not None and not Policy.of(policy).real_people:
+        if policy is not None and not Policy.coerce(policy).real_people:
             message = (
                 "the policy does not allow real people to be shown as examples of a segment (real_people is not true); "
                 "show prototypes_, which are summaries, or have the policy changed"

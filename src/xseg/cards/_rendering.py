@@ -1,0 +1,286 @@
+"""The forms of a card: its words through a template, as a document, and drawn with matplotlib."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from io import BytesIO
+from typing import Any, Final, Literal
+
+from xseg._optional import require
+from xseg.cards._card_record import AnyCard, Card
+from xseg.cards._content_checks import check_content
+from xseg.cards._interactive import interactive_parts
+from xseg.cards._sentences import CardWords
+from xseg.cards._wording import build_card_words, consent_words
+from xseg.exceptions import DataError, ParameterError
+from xseg.i18n import get_environment
+
+__all__ = ["card_article", "document", "interactive_page", "picture", "render"]
+
+_WIDTH, _MARGIN, _DPI = 640.0, 44.0, 72
+_TEXT, _SOFT, _LINE = "#1d2430", "#566070", "#d9dce2"
+_ACCENT, _ACCENT_SOFT, _AGAINST, _AGAINST_SOFT = "#1f5f8b", "#dbe8f1", "#8a4b12", "#f3e3d3"
+_LEADING, _BAR = 1.45, 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A paragraph, and what stands at the other end of its first line."""
+
+    text: str
+    size: float = 15.0
+    bold: bool = False
+    colour: str = _TEXT
+    above: float = 4.0
+    right: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """A bar of so much of the width."""
+
+    share: float
+    against: bool
+
+
+def picture(card: AnyCard, form: Literal["png", "svg"], scale: float) -> bytes:
+    """Draw a card.
+
+    Raises
+    ------
+    ParameterError
+        The card's script is not one that matplotlib can set.
+    """
+    words = build_card_words(card)
+    painter = _Painter(words)
+    for block in _blocks(words):
+        painter.draw(block)
+    return painter.saved(form, scale)
+
+
+def _blocks(words: CardWords) -> Iterator[_Text | _Bar]:
+    say = words.language.say
+    yield _Text(words.title, 25, bold=True)
+    yield _Text(" ".join(words.lead), 16, colour=_SOFT, above=8)
+    if words.reasons:
+        yield _Text(say("card.why"), bold=True, above=24)
+    full = max([100, *(abs(reason.points) for reason in words.reasons)])
+    for reason in words.reasons[: words.shown]:
+        yield _Text(reason.label, above=12, right=reason.value)
+        yield _Bar(abs(reason.points) / full, reason.points < 0)
+        yield _Text(" ".join(reason.sentences), 14, colour=_SOFT)
+    sections = (
+        (words.why_not[:1], words.why_not[1:]),
+        ((say("card.change"),), words.change),
+        ((say("card.sure"),), words.sure),
+        ((say("card.effect"),), words.effect),
+        ((say("card.choices"),), (*(f"{choice.label}: {choice.url}" for choice in words.choices), *words.also)),
+    )
+    for heading, sentences in sections:
+        if sentences:
+            yield _Text(heading[0], bold=True, above=22)
+            for sentence in sentences:
+                yield _Text(sentence)
+    yield _Text(" ".join(words.closing), 13, colour=_SOFT, above=24)
+
+
+class _Painter:
+    """Draws blocks under each other, and makes the paper as long as it must be."""
+
+    def __init__(self, words: CardWords) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        self.figure = Figure(figsize=(_WIDTH / _DPI, 1.0), dpi=_DPI, facecolor="white")
+        canvas: Any = FigureCanvasAgg(self.figure)
+        self.renderer = canvas.get_renderer()
+        self.describer = _family_for(words)
+        self.drawn: list[tuple[Callable[[float, float], object], float]] = []
+        self.y = _MARGIN
+
+    def draw(self, block: _Text | _Bar) -> None:
+        """Draw one block below what is there."""
+        if isinstance(block, _Bar):
+            self._bar(block)
+        elif block.text:
+            self._text(block)
+
+    def saved(self, form: str, scale: float) -> bytes:
+        """Return the file; the same card gives the same bytes."""
+        from matplotlib import rc_context
+
+        height = self.y + _MARGIN
+        self.figure.set_size_inches(_WIDTH / _DPI, height / _DPI)
+        for place, y in self.drawn:
+            place(y, height)
+        stream = BytesIO()
+        metadata = {"Date": None} if form == "svg" else {"Software": None}
+        with rc_context({"svg.hashsalt": "xseg"}):
+            self.figure.savefig(stream, format=form, dpi=_DPI * scale, metadata=metadata)
+        return stream.getvalue()
+
+    def _text(self, block: _Text) -> None:
+        self.y += block.above
+        room = _WIDTH - 2 * _MARGIN
+        if block.right:
+            width = self._width(block.right, block.size, bold=True)
+            self._line(block.right, block, _WIDTH - _MARGIN, bold=True, align="right")
+            room -= width + 16
+        for line in self._lines(block, room):
+            self._line(line, block, _MARGIN, bold=block.bold, align="left")
+            self.y += block.size * _LEADING
+
+    def _line(self, line: str, block: _Text, x: float, *, bold: bool, align: Literal["left", "right"]) -> None:
+        text = self.figure.text(
+            x / _WIDTH,
+            0,
+            line,
+            fontsize=block.size,
+            color=block.colour,
+            fontweight="bold" if bold else "normal",
+            fontfamily=self.describer,
+            ha=align,
+            va="top",
+            parse_math=False,
+        )
+        self.drawn.append((lambda y, height: text.set_y(1 - y / height), self.y))
+
+    def _bar(self, bar: _Bar) -> None:
+        from matplotlib.patches import Rectangle
+
+        self.y += 3
+        room = (_WIDTH - 2 * _MARGIN) / _WIDTH
+        colours = (_AGAINST_SOFT, _AGAINST) if bar.against else (_ACCENT_SOFT, _ACCENT)
+        for share, colour in zip((1.0, bar.share), colours, strict=True):
+            drawn = Rectangle((_MARGIN / _WIDTH, 0), room * share, 0, color=colour, lw=0)
+            drawn.set_transform(self.figure.transFigure)
+            self.figure.add_artist(drawn)
+            self.drawn.append((partial(_stretch, drawn), self.y))
+        self.y += _BAR + 2
+
+    def _lines(self, block: _Text, room: float) -> Iterator[str]:
+        """Break a paragraph where a line is full; what is longer than a line is broken anywhere."""
+        line = ""
+        for word in block.text.split(" "):
+            longer = f"{line} {word}" if line else word
+            if self._width(longer, block.size, bold=block.bold) <= room:
+                line = longer
+                continue
+            if line:
+                yield line
+            line = word
+            while self._width(line, block.size, bold=block.bold) > room:
+                fits = next(n for n in range(len(line) - 1, 0, -1) if self._fits(line[:n], block, room))
+                yield line[:fits]
+                line = line[fits:]
+        yield line
+
+    def _fits(self, text: str, block: _Text, room: float) -> bool:
+        return len(text) == 1 or self._width(text, block.size, bold=block.bold) <= room
+
+    def _width(self, text: str, size: float, *, bold: bool) -> float:
+        from matplotlib.font_manager import FontProperties
+
+        font = FontProperties(family=self.describer, size=size, weight="bold" if bold else "normal")
+        width, _, _ = self.renderer.get_text_width_height_descent(text, font, ismath=False)
+        return float(width)
+
+
+def _stretch(bar: Any, y: float, height: float) -> None:
+    bar.set(y=1 - (y + _BAR) / height, height=_BAR / height)
+
+
+# Letters that join, or lines that run from right to left, need a text engine that matplotlib does not have.
+_SHAPED: Final = frozenset({"ar"})
+
+
+def _family_for(words: CardWords) -> list[str]:
+    """Return fonts that have every letter of a card."""
+    from matplotlib.font_manager import findfont, fontManager, get_font
+
+    text = "".join([*words.body(), *words.effect, *words.closing, *words.also])
+    needed = {ord(letter) for letter in text if letter > " "}
+    if words.language.tag in _SHAPED:
+        message = f"pictures of cards cannot be set in {words.language.tag!r}; use html() or pdf()"
+        raise ParameterError(message)
+    family = ["DejaVu Sans"]
+    lacking = needed - get_font(findfont(family[0])).get_charmap().keys()
+    for font in fontManager.ttflist if lacking else ():
+        # A font of last resort has a box for every letter.
+        if "last resort" not in font.name.casefold() and lacking <= get_font(font.fname).get_charmap().keys():
+            return [*family, font.name]
+    if lacking:
+        letters = "".join(map(chr, sorted(lacking)))[:20]
+        message = f"no font installed here has the letters {letters}; install one, or use html() or pdf()"
+        raise ParameterError(message)
+    return family
+
+
+def render(card: AnyCard, template: str, *, unfolded: bool = False, more: Mapping[str, Any] | None = None) -> str:
+    """Fill a template with the words of a card."""
+    pages = get_environment("xseg.cards")
+    context = {"card": card, "words": build_card_words(card), "unfolded": unfolded, "carried": None}
+    return pages.get_template(template).render({**context, **(more or {})})
+
+
+def interactive_page(card: Card) -> str:
+    """Fill the page of a card with what it carries, and allow the one script that reads it."""
+    return render(card, "page.html.j2", more=interactive_parts(card))
+
+
+def card_article(card: AnyCard, *, choices: bool = True) -> Any:
+    """Return the card as a piece of a page, with its style, to be put into another page as it is.
+
+    Parameters
+    ----------
+    card : Card or DecidedCard
+        The card.
+    choices : bool, default=True
+        Whether it says what the person can do; a page that does it itself need not say so twice.
+
+    Returns
+    -------
+    markupsafe.Markup
+        HTML.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> from xseg.cards import card_article
+    >>> customers = xseg.make_customers(500, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> "<article" in card_article(xseg.make_cards(segmenter, customers)[0])
+    True
+    """
+    from markupsafe import Markup
+
+    words = build_card_words(card)
+    if not choices:
+        words = replace(words, choices=(), also=consent_words(card.consent, words.language))
+    return Markup(render(card, "card.html.j2", more={"words": words}))
+
+
+def document(card: AnyCard) -> bytes:
+    """Set the unfolded page as a PDF document."""
+    weasyprint: Any = require("weasyprint", extra="pdf", purpose="a card as PDF")
+
+    def fetch(url: str, *_: Any, **__: Any) -> Any:
+        message = f"cards need no network, and this one asks for {url}"
+        raise DataError(message)
+
+    page = render(card, "page.html.j2", unfolded=True)
+    written: bytes = weasyprint.HTML(string=page, url_fetcher=fetch).write_pdf()
+    return written
+
+
+class _Forms:
+    """Every form of a card, for `AnyCard` to call."""
+
+    render = staticmethod(render)
+    interactive_page = staticmethod(interactive_page)
+    draw = staticmethod(picture)
+    document = staticmethod(document)
+    check_content = staticmethod(check_content)
+
+
+AnyCard._forms = _Forms()

@@ -1,0 +1,295 @@
+"""Gathering the facts of cards from a model, a row and a policy."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import isnan
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.cards._alternatives import NearestChanges, NeighbourFinder, allocate_points
+from xseg.cards._card_record import Card
+from xseg.cards._consent_facts import ConsentLookup, ConsentQuestion
+from xseg.cards._fact_types import Comparison, ConditionFact, OriginalAgrees, Reason
+from xseg.cards._interactive import WhatIf
+from xseg.cards._shared_facts import CardLabels, CardSettings, build_condition_fact, collect_model_facts
+from xseg.core.additive import AdditiveModel
+from xseg.core.bins import MISSING, Bins
+from xseg.core.boxes import BoxModel
+from xseg.core.conditions import Condition, condition_of
+from xseg.core.schema import Kind
+from xseg.core.tables import Column, Table
+from xseg.explanations import NO_RIVAL, Explained
+from xseg.i18n import Language
+
+__all__ = ["CardBuilder", "GroupDescriber", "GroupDescription", "choose_describer"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupDescription:
+    """What can be said of a group to one person in it.
+
+    Attributes
+    ----------
+    rule : mapping of int to Condition
+        What the rule that the person meets asks of features; empty where there are no rules.
+    typical : mapping of int to Condition
+        Where the middle of the group is; empty where there are rules.
+    asked : tuple of int
+        The features that placed the person.
+    """
+
+    rule: Mapping[int, Condition]
+    typical: Mapping[int, Condition]
+    asked: tuple[int, ...]
+
+
+class GroupDescriber(Protocol):
+    """One family of models."""
+
+    bins: Bins
+
+    def describe_rows(self, table: Table, segments: NDArray[np.int64]) -> list[GroupDescription]:
+        """Return what can be said to the person of each row, who is in the segment given."""
+        ...
+
+
+class _Boxes:
+    """Segments made of boxes: the person is in one of them."""
+
+    def __init__(self, segmenter: Any) -> None:
+        self.boxes = segmenter.model_.boxes
+        self.bins: Bins = self.boxes.bins
+        self.tests = self.boxes.tests()
+        self._cached_rule = cache(self._rule)
+
+    def describe_rows(self, table: Table, segments: NDArray[np.int64]) -> list[GroupDescription]:
+        """Return the rule of each person's box."""
+        del segments
+        codes = self.bins.encode(table, self.tests.features.tolist())
+        return [self._cached_rule(box) for box in self.tests.find(codes).tolist()]
+
+    def _rule(self, box: int) -> GroupDescription:
+        inside = self.boxes.inside[box]
+        asked = tuple(np.flatnonzero(~inside.all(axis=1)).tolist())
+        return GroupDescription({j: condition_of(self.bins[j], inside[j]) for j in asked}, {}, asked)
+
+
+class _Scores:
+    """Segments made by additive scores: the person's values are near those of the group."""
+
+    def __init__(self, segmenter: Any) -> None:
+        self.profile = segmenter.profile_
+        self.bins: Bins = self.profile.bins
+        self.asked = tuple(segmenter.model_.used_features.tolist())
+        self._cached_typical = cache(self._typical)
+
+    def describe_rows(self, table: Table, segments: NDArray[np.int64]) -> list[GroupDescription]:
+        """Return the middle half of the group's people in each feature."""
+        del table
+        return [self._cached_typical(segment) for segment in segments.tolist()]
+
+    def _typical(self, segment: int) -> GroupDescription:
+        masks = {j: self.profile.middle_half(j, segment) for j in self.asked}
+        typical = {j: condition_of(self.bins[j], inside) for j, inside in masks.items() if inside is not None}
+        return GroupDescription({}, typical, self.asked)
+
+
+_DESCRIBERS: dict[type, Callable[[Any], GroupDescriber]] = {BoxModel: _Boxes, AdditiveModel: _Scores}
+
+
+def choose_describer(segmenter: Any) -> GroupDescriber:
+    """Return what can be said by the family of the model."""
+    return _DESCRIBERS[type(segmenter.model_)](segmenter)
+
+
+_NEGLIGIBLE = 1e-12
+_ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Block:
+    """Some rows that follow each other, from `first` on: their codes, what can be said of them, the ways out."""
+
+    first: int
+    codes: NDArray[np.uint8]
+    descriptions: list[GroupDescription]
+    changes: list[NearestChanges]
+
+    def place(self, row: int) -> int:
+        """Return the place of a row, and never that of another: a negative place would count from the end."""
+        place = row - self.first
+        if not 0 <= place < len(self.descriptions):
+            message = f"row {row} is not among rows {self.first} to {self.first + len(self.descriptions) - 1}"
+            raise IndexError(message)
+        return place
+
+
+class CardBuilder:
+    """Gives the card of any row of a table.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter
+        The model.
+    table : Table
+        The rows.
+    explained : Explained
+        Exact contributions to each row's own segment.
+    settings : CardSettings
+        What the cards have in common.
+    agreement : sequence of {"yes", "no", "not known"} or None
+        For a stand-in: whether the original agrees, by row.
+    question : ConsentQuestion or None
+        The ledger to ask, and whom about.
+    """
+
+    def __init__(
+        self,
+        segmenter: Any,
+        table: Table,
+        explained: Explained,
+        settings: CardSettings,
+        agreement: Sequence[OriginalAgrees] | None = None,
+        question: ConsentQuestion | None = None,
+    ) -> None:
+        self.table = table
+        self.explained = explained
+        self.policy = settings.policy
+        self.agreement = agreement
+        self.segmenter = segmenter
+        self.profile = segmenter.profile_
+        self.describer = choose_describer(segmenter)
+        self.naming = CardLabels(segmenter, table.names, settings.policy, settings.language)
+        self.neighbours = NeighbourFinder(segmenter, self.naming)
+        self._languages: dict[Language, Language] = {}
+        self._latest: _Block | None = None
+        self._limits = cache(self._find_limits)
+        self._compared = cache(self._compare)
+        model_facts = collect_model_facts(segmenter, self.naming)
+        self._consents = None if question is None else ConsentLookup(question, model_facts.purposes)
+        self._same: dict[str, Any] = {
+            **settings.facts(model_facts),
+            "used": model_facts.used,
+            "unnamed": model_facts.unnamed,
+            "not_used": model_facts.not_used,
+            "minimum_group_size": settings.policy.minimum_group_size,
+        }
+
+    def card(self, row: int, reference: str | None) -> Card:
+        """Gather the facts of one row."""
+        block = self._block(row)
+        place = block.place(row)
+        values, base = self.explained.values[row], float(self.explained.base[row])
+        segment, rival = int(self.explained.segments[row]), int(self.explained.rivals[row])
+        codes, description = block.codes[place], block.descriptions[place]
+        points = allocate_points(values, base, self.naming.hidden, compared=rival != NO_RIVAL)
+        surroundings = self.neighbours.collect_facts(block.changes[place], segment, rival, points)
+        card = Card(
+            segment=self.naming.segments[segment],
+            rival=None if rival in (NO_RIVAL, segment) else self.naming.segments[rival].name,
+            base_value=base,
+            total_value=points.total_value,
+            base_points=points.base,
+            reasons=tuple(
+                self._reason(j, description, segment, int(codes[j]), row, float(values[j]), whole)
+                for j, whole in zip(points.shown, points.reasons, strict=True)
+            ),
+            rest_points=points.rest,
+            hidden=points.hidden,
+            total_points=points.total,
+            alternative=surroundings.alternative,
+            way_out=surroundings.way_out,
+            certainty=surroundings.certainty,
+            unknown=tuple(self._unknown(description, codes)),
+            unknown_matters=bool((np.abs(values[codes == MISSING]) > _NEGLIGIBLE).any()),
+            original_agrees=None if self.agreement is None else self.agreement[row],
+            reference=reference,
+            consent=None if self._consents is None else self._consents.facts(row),
+            **self._same,
+        )
+        card._source, card._languages = (self, row), self._languages
+        return card
+
+    def what_if(self, row: int) -> dict[str, Any]:
+        """Return what an interactive card of a row carries."""
+        values = {j: _value(column, row) for j, column in enumerate(self.table.columns)}
+        return WhatIf(self.segmenter, self.naming).facts(values, self.naming.language)
+
+    def _block(self, row: int) -> _Block:
+        """Return the rows surroundings a row, prepared together."""
+        first = row - row % _ROWS_AT_ONCE
+        # Another thread may replace the latest block at any time, so it is read once, and never changed.
+        latest = self._latest
+        if latest is not None and latest.first == first:
+            return latest
+        rows = self.table.rows(first, min(first + _ROWS_AT_ONCE, len(self.table)))
+        block = _Block(
+            first,
+            self.profile.bins.encode(rows),
+            self.describer.describe_rows(rows, self.explained.segments[first : first + len(rows)]),
+            self.neighbours.find_changes(rows),
+        )
+        self._latest = block
+        return block
+
+    def _unknown(self, description: GroupDescription, codes: NDArray[np.uint8]) -> Iterator[str]:
+        named = self.naming
+        return (named.labels[j] for j in description.asked if codes[j] == MISSING and not named.hidden[j])
+
+    def _reason(
+        self, j: int, description: GroupDescription, segment: int, code: int, row: int, contribution: float, points: int
+    ) -> Reason:
+        naming, value = self.naming, _value(self.table.columns[j], row)
+        return Reason(
+            feature=naming.names[j],
+            label=naming.labels[j],
+            value=value,
+            unit=naming.units[j],
+            number_format=naming.features[j].number_format,
+            integral=self.profile.bins[j].feature.integral,
+            limits=self._limits(j, description.rule.get(j), self._own(j, value)),
+            typical=self._typical(j, description.typical.get(j), segment),
+            comparison=self._compared(j, code),
+            contribution=contribution,
+            points=points,
+            origin=naming.origins[j],
+        )
+
+    def _typical(self, j: int, condition: Condition | None, segment: int) -> ConditionFact | None:
+        """Return what is typical of the group, if it is large enough to hide in."""
+        return None if self.naming.segments[segment].size is None else self._limits(j, condition, None)
+
+    def _own(self, j: int, value: Any) -> str | None:
+        """Return a value that only its owner may read, if it is one."""
+        return value if isinstance(value, str) and value in self.naming.rare[j] else None
+
+    def _find_limits(self, j: int, condition: Condition | None, own: str | None) -> ConditionFact | None:
+        """Return what is asked of a feature, if anything is; a rare value is named to its owner only."""
+        if condition is None:
+            return None
+        return build_condition_fact(condition, self.describer.bins[j], self.naming.rare[j] - {own})
+
+    def _compare(self, j: int, code: int) -> Comparison | None:
+        """Compare with everyone whose value is known, if they are enough people to hide in."""
+        known = self.profile.known(j)
+        if code == MISSING or known < self.policy.minimum_group_size:
+            return None
+        below, same = self.profile.shares_around(j, code)
+        if self.profile.bins[j].feature.kind is Kind.NUMBER:
+            return Comparison(share_below=below, share_same=same, group_size=known)
+        if same * known < self.policy.minimum_group_size:
+            return None
+        return Comparison(share_below=None, share_same=same, group_size=known)
+
+
+def _value(column: Column, row: int) -> bool | float | str | None:
+    if not column.kind.is_numeric:
+        code = int(column.values[row])
+        return column.categories[code] if code >= 0 else None
+    number = float(column.values[row])
+    if isnan(number):
+        return None
+    return bool(number) if column.kind is Kind.BOOLEAN else number

@@ -1,0 +1,404 @@
+"""Sentences about the person: why, why not, what would change it, how sure it is."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from math import ceil, inf, nextafter
+
+from xseg.cards._card_record import Card
+from xseg.cards._fact_types import Comparison, ConditionFact, FeatureRequirement, Origin, Reason
+from xseg.i18n import Language, Quantity, Unit, condition_words, one_line, range_words
+
+__all__ = [
+    "CardWords",
+    "Choice",
+    "Rank",
+    "ReasonWords",
+    "UsedWords",
+    "asked_words",
+    "change_words",
+    "label_words",
+    "lead_words",
+    "limits_words",
+    "origin_words",
+    "quantity_of",
+    "reason_words",
+    "sum_words",
+    "sure_words",
+    "typical_words",
+    "value_words",
+    "why_not_words",
+]
+
+
+class Rank(IntEnum):
+    """How much a sentence is needed where a card must be short; what is needed least goes first."""
+
+    NEEDED = 0
+    MAIN = 1
+    SURPRISING = 2
+    COMPARED = 3
+    RULE = 4
+    AMOUNT = 5
+    ORIGIN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonWords:
+    """One reason: what is so, and what follows.
+
+    `ranked` are its sentences by rank; those that rank above the `budget` are said with the points, where the card is
+    unfolded.
+    """
+
+    label: str
+    value: str
+    ranked: tuple[tuple[Rank, str], ...]
+    budget: Rank
+    points: int
+    points_words: str
+
+    @property
+    def sentences(self) -> list[str]:
+        """What is said at once."""
+        return [sentence for rank, sentence in self.ranked if rank <= self.budget]
+
+    @property
+    def more(self) -> list[str]:
+        """What is said with the points."""
+        return [sentence for rank, sentence in self.ranked if rank > self.budget]
+
+
+@dataclass(frozen=True, slots=True)
+class UsedWords:
+    """One piece of information that was used."""
+
+    label: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Something the person can do."""
+
+    right: str
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardWords:
+    """The sentences of a card, by part; the first `shown` reasons are said at once, the others with the points."""
+
+    language: Language
+    title: str
+    lead: tuple[str, ...]
+    about: tuple[str, ...]
+    choices: tuple[Choice, ...]
+    also: tuple[str, ...]
+    closing: tuple[str, ...]
+    reasons: tuple[ReasonWords, ...] = ()
+    shown: int = 0
+    why_not: tuple[str, ...] = ()
+    change: tuple[str, ...] = ()
+    sure: tuple[str, ...] = ()
+    effect: tuple[str, ...] = ()
+    sum: tuple[str, ...] = ()
+    used: tuple[UsedWords, ...] = ()
+
+    def body(self) -> list[str]:
+        """Return what the plain card says before anything is unfolded, without what the company wrote itself."""
+        reasons = [
+            part for reason in self.reasons[: self.shown] for part in (reason.label, reason.value, *reason.sentences)
+        ]
+        return [self.title, *self.lead, *reasons, *self.why_not, *self.change, *self.sure]
+
+
+def label_words(feature: str, label: str, language: Language) -> str:
+    """Return a label as it begins a line: a column name as it is, words with a capital."""
+    return label if label == feature else language.capitalised(label)
+
+
+_ORIGINS = {
+    "zero-party": "told",
+    "first-party": "observed",
+    "second-party": "partner",
+    "third-party": "partner",
+    "inferred": "inferred",
+}
+
+
+def quantity_of(unit: Unit | None, number_format: str | None, language: Language) -> Quantity:
+    """Return how the numbers of a feature are written."""
+    words = tuple(unit.items()) if unit is not None and not isinstance(unit, str) else unit
+    return language.compute_once(_quantity, words, number_format, language)
+
+
+def _quantity(
+    unit: str | tuple[tuple[str, str], ...] | None, number_format: str | None, language: Language
+) -> Quantity:
+    return Quantity(dict(unit) if isinstance(unit, tuple) else unit, number_format, language)
+
+
+def limits_words(limits: ConditionFact, quantity: Quantity, *, integral: bool) -> str:
+    """Write what a rule asks of a feature; of whole numbers it names the first and the last that will do."""
+    if not integral:
+        return condition_words(limits.to_condition(), quantity, limits.others, (limits.unnamed, limits.unnamed_others))
+    first = None if limits.lower is None else float(ceil(limits.lower))
+    last = None if limits.upper is None else float(ceil(limits.upper) - 1)
+    if first is not None and last is not None and first < last and not (limits.missing and limits.says_missing):
+        return quantity.language.say("condition.range", first=quantity.bare(first), last=quantity.exact(last))
+    whole = limits.model_copy(update={"lower": first, "upper": None if last is None else nextafter(last, inf)})
+    return condition_words(whole.to_condition(), quantity, limits.others, (limits.unnamed, limits.unnamed_others))
+
+
+def typical_words(limits: ConditionFact, quantity: Quantity, *, integral: bool) -> str:
+    """Write where the middle half of a group is."""
+    return range_words(
+        limits.to_condition(), quantity, limits.others, (limits.unnamed, limits.unnamed_others), integral=integral
+    )
+
+
+def asked_words(asked: FeatureRequirement, language: Language) -> str:
+    """Write what must be true of a feature, and name it."""
+    quantity = quantity_of(asked.unit, asked.number_format, language)
+    return language.say(
+        "condition.pair", label=asked.label, condition=limits_words(asked.limits, quantity, integral=asked.integral)
+    )
+
+
+def value_words(value: bool | float | str | None, limits: ConditionFact | None, quantity: Quantity) -> str:
+    """Write a person's own value; numbers stay on the same side of the limits when they are rounded."""
+    say = quantity.language.say
+    if value is None:
+        return say("value.unknown")
+    if isinstance(value, bool):
+        return say("value.yes" if value else "value.no")
+    if isinstance(value, str):
+        return one_line(value)
+    bounds = [bound for bound in (limits.lower, limits.upper) if bound is not None] if limits else []
+    return quantity.rounded(value, bounds)
+
+
+def origin_words(origin: Origin, language: Language) -> str:
+    """Write where a value came from."""
+    if origin.source is None and origin.collected_from is None:
+        return language.say("origin.unstated")
+    key = _ORIGINS.get(origin.source or "", "observed")
+    slots: dict[str, str] = {}
+    if key == "partner":
+        key = "unnamed" if origin.vendor is None else "partner"
+        slots |= {} if origin.vendor is None else {"vendor": one_line(origin.vendor)}
+    if origin.collected_from is not None:
+        key, slots["place"] = f"{key}_in", one_line(origin.collected_from)
+    return language.say(f"origin.{key}", **slots)
+
+
+_MAIN_SHARE = 0.5
+_MUCH, _LITTLE = 25, 5
+_WEIGHTS = {
+    "main": Rank.MAIN,
+    "against": Rank.NEEDED,
+    "against_little": Rank.NEEDED,
+    "much": Rank.AMOUNT,
+    "little": Rank.AMOUNT,
+    "": Rank.AMOUNT,
+}
+# Where people do not expect a value to come from.
+_SURPRISING = frozenset({"second-party", "third-party", "inferred"})
+
+
+def lead_words(card: Card, language: Language) -> tuple[str, ...]:
+    """Write who is in the group."""
+    said = () if card.segment.sentence is None else (one_line(card.segment.sentence, 400),)
+    return (*said, _share_words(card, language))
+
+
+def _share_words(card: Card, language: Language) -> str:
+    share = card.segment.share
+    if share is None:
+        return language.say("share.small")
+    if not card.reasons and share == 1:
+        return language.say("share.everyone")
+    if share >= 0.95:
+        return language.say("share.nearly_all")
+    if share >= 0.15:
+        return language.say("share.tenths", tenths=language.number(round(share * 10)))
+    if share > 0.001:
+        return language.say("share.one_in", people=language.number(round(1 / share)))
+    return language.say("share.few", people=language.number(1000))
+
+
+def reason_words(card: Card, place: int, reason: Reason, language: Language) -> ReasonWords:
+    """Write one reason."""
+    quantity = quantity_of(reason.unit, reason.number_format, language)
+    weight = _weight(card, place, reason)
+    surprising = reason.origin.source in _SURPRISING
+    ranked = [
+        (Rank.NEEDED, language.say("reason.unknown") if reason.value is None else None),
+        (Rank.COMPARED, None if reason.comparison is None else _compared(reason.comparison, language)),
+        (Rank.RULE, _rule_words(reason, language)),
+        (_WEIGHTS[weight], language.say(f"reason.{weight}") if weight else None),
+        (Rank.SURPRISING if surprising else Rank.ORIGIN, origin_words(reason.origin, language)),
+    ]
+    return ReasonWords(
+        label=label_words(reason.feature, reason.label, language),
+        value=value_words(reason.value, reason.limits or reason.typical, quantity),
+        ranked=tuple((rank, sentence) for rank, sentence in ranked if sentence is not None),
+        budget=Rank.ORIGIN,
+        points=reason.points,
+        points_words=_signed(reason.points, language),
+    )
+
+
+def _compared(comparison: Comparison, language: Language) -> str | None:
+    """Write a share in tenths, rounded down so that it is true."""
+    below = comparison.share_below
+    if below is None:
+        tenths = _tenths(comparison.share_same)
+        return language.say("reason.same", tenths=language.number(tenths)) if tenths else None
+    above = 1 - below - comparison.share_same
+    if below >= 0.5:
+        return language.say("reason.higher", tenths=language.number(_tenths(below)))
+    if above >= 0.5:
+        return language.say("reason.lower", tenths=language.number(_tenths(above)))
+    return language.say("reason.middle")
+
+
+def _tenths(share: float) -> int:
+    return min(int(share * 10 + 1e-9), 9)
+
+
+def _rule_words(reason: Reason, language: Language) -> str | None:
+    quantity = quantity_of(reason.unit, reason.number_format, language)
+    if reason.typical is not None:
+        words = typical_words(reason.typical, quantity, integral=reason.integral)
+        return language.say("reason.typical", condition=words)
+    if reason.limits is None or reason.value is None:
+        return None
+    return language.say("reason.rule", condition=limits_words(reason.limits, quantity, integral=reason.integral))
+
+
+def _weight(card: Card, place: int, reason: Reason) -> str:
+    """Write how much a reason counts, and which way."""
+    is_little = abs(reason.points) < _LITTLE
+    if reason.contribution < 0:
+        return "against_little" if is_little else "against"
+    if place == 0 and _is_main(card, reason):
+        return "main"
+    if reason.points >= _MUCH:
+        return "much"
+    return "little" if is_little else ""
+
+
+def _is_main(card: Card, first: Reason) -> bool:
+    """Return whether the strongest reason named makes up half of the answer, and nothing at all counts as much.
+
+    The card does not state what single features count that it does not name, so it says less where it cannot know: by
+    how many points one of them counts is stated where it is the only one, and whether one counts more than the weakest
+    reason named is stated always.
+    """
+    if first.contribution < _MAIN_SHARE * (card.total_value - card.base_value):
+        return False
+    others = card.reasons[1:]
+    if others and abs(others[0].contribution) >= first.contribution:
+        return False
+    if card.hidden is None:
+        return True
+    if card.hidden.features == 1:
+        # Both are rounded, each by less than a point.
+        return abs(card.hidden.points) + 2 <= first.points
+    return bool(others) and not card.hidden.outweighs
+
+
+def why_not_words(card: Card, language: Language) -> tuple[str, ...]:
+    """Write why not the neighbour group; the question first."""
+    other = card.alternative
+    if other is None:
+        return ()
+    title = language.say("card.why_not", group=one_line(other.segment))
+    if other.asked:
+        conditions = "; ".join(asked_words(asked, language) for asked in other.asked)
+        return title, language.say("contrast.rule", conditions=conditions)
+    if other.strongest is not None and not other.hidden:
+        return title, language.say("contrast.score", label=other.strongest)
+    return title, language.say("contrast.hidden")
+
+
+def change_words(card: Card, language: Language) -> tuple[str, ...]:
+    """Write what would change it."""
+    way = card.way_out
+    if way is None:
+        return ()
+    if way.segment is None:
+        return (language.say("change.none" if way.proven else "change.not_found"),)
+    other = card.alternative
+    if other is not None and way.asked and (other.segment, other.asked) == (way.segment, way.asked):
+        return (language.say("change.enough"),)
+    changes = "; ".join(asked_words(asked, language) for asked in way.asked)
+    return (language.say("change.found", changes=changes, group=one_line(way.segment)),)
+
+
+def sure_words(card: Card, language: Language) -> tuple[str, ...]:
+    """Write how sure it is."""
+    sure = card.certainty
+    sentences = []
+    if sure.close:
+        closely = "sure.close_hidden" if sure.label is None else "sure.close"
+        sentences.append(language.say(closely, **({} if sure.label is None else {"label": sure.label})))
+    elif sure.distance is not None:
+        sentences.append(language.say("sure.clear"))
+    if card.unknown_matters:
+        sentences.append(language.say("sure.unknown"))
+    if card.original_agrees is not None:
+        key = {"yes": "original.same", "no": "original.other", "not known": "original.unknown"}[card.original_agrees]
+        sentences.append(language.say(key))
+    return tuple(sentences)
+
+
+def sum_words(card: Card, language: Language) -> tuple[str, ...]:
+    """Write how the points add up."""
+    if not card.reasons and card.hidden is None:
+        return ()
+    sentences = [*_base(card, language)]
+    if card.rest_points:
+        sentences.append(language.say("sum.rest", points=_signed(card.rest_points, language)))
+    sentences.extend(_hidden_words(card, language))
+    sentences.append(_total(card, language))
+    return tuple(sentences)
+
+
+def _hidden_words(card: Card, language: Language) -> list[str]:
+    if card.hidden is None:
+        return []
+    said = [language.say("sum.hidden", points=_signed(card.hidden.points, language))]
+    return [*said, language.say("sum.outweighs")] if card.hidden.outweighs else said
+
+
+def _base(card: Card, language: Language) -> list[str]:
+    if card.rival is None:
+        return [language.say("sum.nothing", base=language.number(card.base_points))]
+    way = "ahead" if card.base_points > 0 else "behind" if card.base_points < 0 else "level"
+    points = {} if way == "level" else {"points": _points(abs(card.base_points), language)}
+    return [language.say("sum.compared", group=one_line(card.rival)), language.say(f"sum.{way}", **points)]
+
+
+def _total(card: Card, language: Language) -> str:
+    if card.rival is None:
+        return language.say("sum.total")
+    if card.total_value == 0:
+        return language.say("sum.total_level")
+    if card.total_points == 0:
+        return language.say("sum.total_close")
+    return language.say("sum.total_ahead", points=_points(card.total_points, language))
+
+
+def _points(points: int, language: Language) -> str:
+    return language.count("sum.points", points)
+
+
+def _signed(points: int, language: Language) -> str:
+    """Write percentage points with a sign people read."""
+    sign = "+" if points > 0 else "\N{MINUS SIGN}" if points < 0 else ""
+    # Where lines run from right to left, a mark keeps the sign in front of its number.
+    mark = "\N{LEFT-TO-RIGHT MARK}" if sign and language.direction == "rtl" else ""
+    return f"{mark}{sign}{_points(abs(points), language)}"

@@ -1,0 +1,24 @@
+"""What cards and reports share to put facts before people: languages, words for quantities, pages without scripts."""
+
+from xseg.i18n._language import LOCALES, TONES, Language, Message, Tone, load_language, one_line
+from xseg.i18n._pages import get_environment
+from xseg.i18n._quantities import Quantity, Unit, condition_words, other_categories, range_words
+from xseg.i18n._word_lists import FlaggedWords, find_words
+
+__all__ = [
+    "LOCALES",
+    "TONES",
+    "FlaggedWords",
+    "Language",
+    "Message",
+    "Quantity",
+    "Tone",
+    "Unit",
+    "condition_words",
+    "find_words",
+    "get_environment",
+    "load_language",
+    "one_line",
+    "other_categories",
+    "range_words",
+]

@@ -8,7 +8,7 @@ import pytest
 import xseg
 from xseg.backends import MemoryBackend
 from xseg.exceptions import ParameterError
-from xseg.segmenters._alignment import align, choose_names
+from xseg.segmenters._names import align, choose_names
 
 KINDS = {
     "tree": lambda n: xseg.TreeSegmenter(n, effort="fast", random_state=0),

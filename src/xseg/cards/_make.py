@@ -19,7 +19,7 @@ from xseg.explanations import own_contributions
 from xseg.governance.consent import ConsentGate, Identities, Ledger
 from xseg.policy import Policy
 from xseg.segmenters import fold
-from xseg.segmenters._pipelines.route import route_of
+from xseg.segmenters._pipelines import route_of
 
 __all__ = ["Cards", "make_cards"]
 

@@ -17,7 +17,7 @@ from xseg.exceptions import DataError
 from xseg.export import approval_of, fingerprint
 from xseg.governance.consent import ConsentGate, Identities, Ledger
 from xseg.policy import Policy
-from xseg.segmenters._pipelines.route import route_of
+from xseg.segmenters._pipelines import route_of
 
 __all__ = ["MANIFEST", "close_folder", "describe_order", "open_folder"]
 

@@ -21,7 +21,7 @@ from xseg.exceptions import DataError, ParameterError
 from xseg.governance.consent import ConsentGate, Identities, Ledger
 from xseg.ink import language_of
 from xseg.policy import Policy
-from xseg.segmenters._pipelines.route import route_of
+from xseg.segmenters._pipelines import route_of
 
 __all__ = ["WrittenCards", "write_cards"]
 

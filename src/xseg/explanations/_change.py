@@ -15,7 +15,7 @@ from xseg.core.schema import suggestion
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, FeatureNamesError
 from xseg.explanations._explain import explainer_of, rows_for
-from xseg.segmenters._pipelines.route import Route, route_of
+from xseg.segmenters._pipelines import Route, route_of
 
 __all__ = ["Change", "change"]
 

@@ -17,7 +17,7 @@ from xseg.explanations._box_moves import BoxMoves
 from xseg.explanations._explain import explainer_of, rows_for
 from xseg.explanations._explained import NO_RIVAL
 from xseg.explanations._moves import Moves, values_of
-from xseg.segmenters._pipelines.route import route_of
+from xseg.segmenters._pipelines import route_of
 
 if TYPE_CHECKING:
     import shap

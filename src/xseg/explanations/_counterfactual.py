@@ -18,8 +18,8 @@ from xseg.explanations._box_moves import BoxMoves
 from xseg.explanations._changed import FeatureChange, changed_table, changes_of
 from xseg.explanations._explain import rows_for
 from xseg.explanations._moves import Found, Limits, Mover, Moves, Obstacle, values_of
-from xseg.segmenters._pipelines.folding import fold
-from xseg.segmenters._pipelines.route import is_segmenter
+from xseg.segmenters._folding import fold
+from xseg.segmenters._pipelines import is_segmenter
 
 if TYPE_CHECKING:
     import pandas as pd

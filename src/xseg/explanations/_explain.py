@@ -20,7 +20,7 @@ from xseg.explanations._agnostic import explain_agnostic
 from xseg.explanations._boxes import BoxExplainer, population_explainer
 from xseg.explanations._explained import Explainer
 from xseg.explanations._outputs import method_of
-from xseg.segmenters._pipelines.route import Route, is_segmenter, route_of
+from xseg.segmenters._pipelines import Route, is_segmenter, route_of
 
 if TYPE_CHECKING:
     import shap

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from xseg.core.schema import suggestion
 from xseg.exceptions import DataError, NotFittedError, ParameterError, SchemaError, UnsupportedModelError
-from xseg.segmenters._surrogates.originals import Partition, is_fitted, predicted
+from xseg.segmenters._surrogate_labels import Partition, is_fitted, predicted
 
 __all__ = ["Outputs", "method_of", "outputs_of"]
 

@@ -9,7 +9,7 @@ from xseg.core.tables import Table, raw_values, read_table
 from xseg.exceptions import UnsupportedModelError
 from xseg.explanations._explain import explainer_of, rows_for
 from xseg.explanations._explained import NO_RIVAL, Explained
-from xseg.segmenters._pipelines.route import route_of
+from xseg.segmenters._pipelines import route_of
 
 __all__ = ["RowExplanation", "explain_row", "own_contributions"]
 

@@ -16,8 +16,8 @@ from xseg.core.tables import read_table
 from xseg.exceptions import ParameterError
 from xseg.metrics._stability import stability
 from xseg.segmenters import Segmenter
-from xseg.segmenters._learning.preparation import SAMPLE_CAPACITY, Prepared, prepare
-from xseg.segmenters._learning.reference import reference_partition
+from xseg.segmenters._kmeans import reference_partition
+from xseg.segmenters._learning import SAMPLE_CAPACITY, Prepared, prepare
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,9 +12,8 @@ from xseg.backends.coded import CodedRows
 from xseg.core.embedding import Coding
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, ParameterError
-from xseg.segmenters._learning.kmeans import kmeans
-from xseg.segmenters._learning.preparation import prepare
-from xseg.segmenters._learning.space import Space
+from xseg.segmenters._kmeans import kmeans
+from xseg.segmenters._learning import Space, prepare
 
 __all__ = ["Structure", "structure"]
 

@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits, load_wine
 import naive
 import xseg
 from conftest import mixed_table
-from xseg._kernels import search as kernels
+from xseg._kernels import cut_kernels as kernels
 from xseg.backends import MemoryBackend
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.statistics import CodedBlock

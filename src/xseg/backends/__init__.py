@@ -3,9 +3,8 @@
 A segmenter learns by asking a backend for sums, so it never matters where the rows lie.
 """
 
-from xseg.backends.base import Backend, CodedBackend
+from xseg.backends.base import Backend, CodedBackend, Passes
 from xseg.backends.batches import BatchBackend
 from xseg.backends.memory import MemoryBackend
-from xseg.backends.passes import Passes
 
 __all__ = ["Backend", "BatchBackend", "CodedBackend", "MemoryBackend", "Passes"]

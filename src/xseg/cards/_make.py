@@ -7,7 +7,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.backends.workers import count_workers
+from xseg.backends.base import count_workers
 from xseg.cards._consent import asking_of
 from xseg.cards._edition import edition_of, moment_of
 from xseg.cards._fact_types import OriginalAgrees

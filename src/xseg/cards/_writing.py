@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xseg._files import remove_drafts
-from xseg.backends.workers import count_workers
+from xseg.backends.base import count_workers
 from xseg.cards._any_card import AnyCard
 from xseg.cards._gated import make_gated_cards
 from xseg.cards._make import make_cards

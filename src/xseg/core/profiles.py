@@ -7,11 +7,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.distances import add_code_counts
+from xseg._kernels.center_kernels import add_code_counts
 from xseg.core.bins import MISSING, N_CODES, Bins
+from xseg.core.boxes import ThresholdTree
 from xseg.core.schema import Kind
 from xseg.core.statistics import CodedBlock
-from xseg.core.tree import ThresholdTree
 
 __all__ = ["Profile", "ProfileCounts"]
 

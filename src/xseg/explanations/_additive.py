@@ -8,7 +8,7 @@ which therefore is its Shapley value. Features derived from one raw column are o
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.additive import explain_margins, explain_scores
+from xseg._kernels.score_kernels import explain_margins, explain_scores
 from xseg.core.additive import AdditiveModel, PartSums, Population
 from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Table

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xseg._optional import import_shap
-from xseg.core.fixed_point import check_weights
+from xseg.core.statistics import check_weights
 from xseg.core.tables import raw_values, read_table
 from xseg.exceptions import ParameterError
 from xseg.explanations._blends import Blends, as_fitted

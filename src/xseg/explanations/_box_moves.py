@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.moves import box_costs, nearest_boxes
+from xseg._kernels.box_kernels import box_costs, nearest_boxes
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.boxes import BoxModel, Tests
 from xseg.core.conditions import number_below

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xseg.backends.workers import count_workers
+from xseg.backends.base import count_workers
 from xseg.core.boxes import BoxModel
 from xseg.core.pairing import place_of_each
 from xseg.core.schema import suggestion

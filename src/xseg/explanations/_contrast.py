@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._optional import import_shap
-from xseg.backends.workers import count_workers
+from xseg.backends.base import count_workers
 from xseg.core.boxes import BoxModel
 from xseg.core.conditions import Condition, condition_of
 from xseg.core.schema import suggestion

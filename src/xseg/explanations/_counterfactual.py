@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.backends.workers import count_workers
+from xseg.backends.base import count_workers
 from xseg.core.additive import AdditiveModel
 from xseg.core.boxes import BoxModel
 from xseg.core.tables import Table

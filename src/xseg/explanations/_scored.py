@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.boxes import shapley_table
+from xseg._kernels.box_kernels import shapley_table
 from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING
 from xseg.core.boxes import Boxes, BoxModel

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.core.bins import N_CODES, Bins, FeatureBins
-from xseg.core.tree import LEAF, ThresholdTree
+from xseg.core.boxes import LEAF, ThresholdTree
 from xseg.exceptions import ModelFileError
 from xseg.export._document import Count, Finite, StrictDocument, check
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 from pydantic import Field
 
-from xseg.core.outcomes import Outcome
+from xseg.core.segments import Outcome
 from xseg.export._boxes import BoxDocument, build_box_model, build_profile, describe_boxes
 from xseg.export._columns import build_bins
 from xseg.export._document import Finite, StrictDocument, check

@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from xseg._sklearn import list_parameter_names
 from xseg.exceptions import ParameterError
 from xseg.export._document import check
 
@@ -30,7 +31,7 @@ def plain(value: Any) -> Any:
 def configured(segmenter: type[S], given: dict[str, Any]) -> S:
     """Make an unfitted segmenter with the parameters of a document."""
     kind: Any = segmenter
-    unknown = sorted(set(given) - set(kind._get_param_names()))
+    unknown = sorted(set(given) - set(list_parameter_names(kind)))
     check(not unknown, "parameters", f"unknown parameter(s) {', '.join(unknown)}")
     saved = {name: value for name, value in given.items() if not (isinstance(value, dict) and _NOT_SAVED in value)}
     made = kind(**saved)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xseg._kernels.distances import add_code_counts
+from xseg._kernels.center_kernels import add_code_counts
 from xseg.core.bins import MISSING
 from xseg.core.statistics import RawBlock
 from xseg.segmenters import Segmenter, check_segmenter

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 
 from xseg.core.bins import N_CODES
-from xseg.core.boxes import BoxModel
+from xseg.core.boxes import LEAF, BoxModel, ThresholdTree
 from xseg.core.conditions import condition_of
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
-from xseg.core.tree import LEAF, ThresholdTree
 from xseg.export import Approval
 from xseg.ink import Figure, Quantity, condition_words, figures_of, language_of, other_categories
 from xseg.policy import Policy

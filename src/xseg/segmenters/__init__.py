@@ -1,6 +1,6 @@
 """Interpretable segmenters behind the scikit-learn API: the model is the explanation."""
 
-from xseg.core.outcomes import Outcome
+from xseg.core.segments import Outcome
 from xseg.segmenters._base import AdditiveSegmenter, BoxSegmenter, Segmenter, check_segmenter, segmenter_of
 from xseg.segmenters._folding import fold
 from xseg.segmenters._kmeans import NumberChoice

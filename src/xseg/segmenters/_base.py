@@ -8,13 +8,12 @@ from warnings import warn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
-from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import validate_data
 
-from xseg._kernels.distances import add_code_counts
+from xseg._kernels.center_kernels import add_code_counts
+from xseg._sklearn import InvalidParameterError, validate_parameters
 from xseg.backends import Backend, BatchBackend, MemoryBackend
-from xseg.backends.base import CodedBackend
-from xseg.backends.workers import count_workers
+from xseg.backends.base import CodedBackend, count_workers
 from xseg.core.additive import AdditiveModel, PartSums, Scores
 from xseg.core.bins import N_CODES
 from xseg.core.boxes import BoxModel
@@ -142,7 +141,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def _check_parameters(self) -> None:
         try:
-            self._validate_params()
+            validate_parameters(self)
         except InvalidParameterError as error:
             raise ParameterError(str(error)) from error
         count_workers(self.n_jobs)

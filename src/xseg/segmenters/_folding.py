@@ -10,10 +10,9 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from xseg.core.bins import MISSING, N_CODES, Bins, FeatureBins
-from xseg.core.boxes import Boxes, BoxModel, Patterns
+from xseg.core.boxes import LEAF, Boxes, BoxModel, Patterns, ThresholdTree
 from xseg.core.embedding import Coding, Embedding
 from xseg.core.profiles import Profile
-from xseg.core.tree import LEAF, ThresholdTree
 from xseg.exceptions import UnsupportedModelError
 from xseg.segmenters._names import propose_names
 from xseg.segmenters._outcomes import OutcomeSegmenter

@@ -11,19 +11,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xseg._kernels.distances import add_group_sums, nearest, squared_distances
-from xseg._kernels.hashes import mix_columns
-from xseg.backends.base import Backend, CodedBackend
+from xseg._kernels.center_kernels import add_group_sums, nearest, squared_distances
+from xseg._kernels.encode_kernels import mix_columns
+from xseg.backends.base import Backend, CodedBackend, count_workers
 from xseg.backends.coded import CodedRows
-from xseg.backends.workers import count_workers
-from xseg.core.binning import choose_bins
-from xseg.core.bins import N_CODES, Bins, read_as
-from xseg.core.embedding import Centers, Coding, Embedding
-from xseg.core.fixed_point import fixed_unit
+from xseg.core.bins import N_CODES, Bins, choose_bins, read_as
+from xseg.core.embedding import Centers, Coding, Embedding, choose_embedding
 from xseg.core.reading import has_own_names, read_columns
-from xseg.core.scaling import choose_embedding
 from xseg.core.schema import Schema
-from xseg.core.statistics import CodedBlock
+from xseg.core.statistics import CodedBlock, fixed_unit
 from xseg.core.summaries import TableSummary
 from xseg.exceptions import DataError, ParameterError
 

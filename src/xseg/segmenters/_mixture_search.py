@@ -11,16 +11,14 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.additive import CURVATURE, KNOT, LEVEL
-from xseg._kernels.distances import nearest
-from xseg._kernels.mixtures import add_soft_sums, soften
+from xseg._kernels.center_kernels import add_soft_sums, nearest, soften
+from xseg._kernels.score_kernels import CURVATURE, KNOT, LEVEL
 from xseg.backends.base import CodedBackend
 from xseg.backends.coded import CodedRows
 from xseg.core.additive import Scores
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.embedding import Centers, Embedding
-from xseg.core.fixed_point import fixed_unit
-from xseg.core.statistics import CodedBlock
+from xseg.core.statistics import CodedBlock, fixed_unit
 from xseg.segmenters._kmeans import lloyd, seeded_means
 from xseg.segmenters._learning import Space, draw_rows, hash_block
 

@@ -9,11 +9,11 @@ from warnings import warn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from xseg._kernels.additive import CURVATURE, KNOT
-from xseg._kernels.mixtures import soften
-from xseg.core.totals import RowTotal
+from xseg._kernels.center_kernels import soften
+from xseg._kernels.score_kernels import CURVATURE, KNOT
+from xseg._sklearn import Interval, StrOptions
+from xseg.core.statistics import RowTotal
 from xseg.exceptions import XsegWarning
 from xseg.segmenters._base import AdditiveSegmenter
 from xseg.segmenters._learning import Prepared

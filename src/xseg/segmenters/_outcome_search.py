@@ -15,9 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2_contingency, f, norm, t
 
-from xseg._kernels.search import ENTROPY, SQUARES
+from xseg._kernels.cut_kernels import ENTROPY, SQUARES
 from xseg.core.numbers import MAX_NUMBER
-from xseg.core.outcomes import Outcome
+from xseg.core.segments import Outcome
 from xseg.exceptions import DataError
 from xseg.segmenters._learning import hash_numbers, hash_rows
 from xseg.segmenters._tree_cells import Cells, Cut, Values, Views

@@ -8,16 +8,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
 
+from xseg._sklearn import Interval
 from xseg.backends import Backend, MemoryBackend
 from xseg.core.bins import Bins
-from xseg.core.boxes import MAX_TESTS, BoxModel
+from xseg.core.boxes import MAX_TESTS, BoxModel, ThresholdTree
 from xseg.core.embedding import Coding, Embedding
-from xseg.core.outcomes import Outcome
 from xseg.core.profiles import Profile
-from xseg.core.segments import Segments
-from xseg.core.tree import ThresholdTree
+from xseg.core.segments import Outcome, Segments
 from xseg.exceptions import DataError, ParameterError
 from xseg.segmenters._learning import MIN_MEMBERS, learn_columns
 from xseg.segmenters._names import choose_names, warn_if_names_move

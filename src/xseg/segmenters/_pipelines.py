@@ -29,6 +29,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
+from xseg._sklearn import count_outputs_by_column
 from xseg.exceptions import UnsupportedModelError
 from xseg.segmenters._base import Segmenter
 
@@ -138,7 +139,7 @@ def _repeated(counts: Sequence[int]) -> Sources:
 
 def _one_hot(step: OneHotEncoder, name: str) -> Sources:
     del name
-    return _repeated(step._n_features_outs)
+    return _repeated(count_outputs_by_column(step))
 
 
 def _binned(step: KBinsDiscretizer, name: str) -> Sources:

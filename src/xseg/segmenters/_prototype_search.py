@@ -13,16 +13,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.additive import CURVATURE, KNOT, SLOPE, best_two
-from xseg._kernels.distances import add_code_counts, add_group_sums, nearest
-from xseg._kernels.prototypes import add_level_sums, swap_costs
+from xseg._kernels.center_kernels import add_code_counts, add_group_sums, add_level_sums, nearest, swap_costs
+from xseg._kernels.score_kernels import CURVATURE, KNOT, SLOPE, best_two
 from xseg.backends.base import CodedBackend
 from xseg.backends.coded import CodedRows
 from xseg.core.additive import Scores
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.embedding import Embedding
-from xseg.core.fixed_point import fixed_unit
-from xseg.core.statistics import CodedBlock
+from xseg.core.statistics import CodedBlock, fixed_unit
 from xseg.segmenters._learning import draw_rows, hash_block
 
 __all__ = ["METRICS", "Centres", "Found", "Levels", "NearestCounts", "PrototypeSpace", "alternate", "find", "settle"]

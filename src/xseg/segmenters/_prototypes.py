@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils import check_random_state
 
-from xseg._kernels.distances import add_code_counts
-from xseg._kernels.encode import add_to_cells
-from xseg._kernels.summaries import N_CELLS
+from xseg._kernels.center_kernels import add_code_counts
+from xseg._kernels.encode_kernels import N_CELLS, add_to_cells
+from xseg._sklearn import Interval, StrOptions, select_rows
 from xseg.backends.base import CodedBackend
 from xseg.core.additive import Scores
 from xseg.core.bins import N_CODES, FeatureBins
+from xseg.core.embedding import SCALINGS
 from xseg.core.numbers import cell_keys
 from xseg.core.profiles import Profile
 from xseg.core.rounding import roundest
-from xseg.core.scaling import SCALINGS
 from xseg.core.schema import Kind
-from xseg.core.statistics import CodedBlock
-from xseg.core.totals import RowTotal
+from xseg.core.statistics import CodedBlock, RowTotal
 from xseg.exceptions import PolicyError
 from xseg.policy import Policy
 from xseg.segmenters._base import AdditiveSegmenter
@@ -429,7 +427,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
                 "show prototypes_, which are summaries, or have the policy changed"
             )
             raise PolicyError(message)
-        return _safe_indexing(X, self.transform(X).argmin(axis=0))
+        return select_rows(X, self.transform(X).argmin(axis=0))
 
     def _search(self, prepared: Prepared, space: PrototypeSpace, min_weight: int, seed: int) -> Found:
         """Search on the sample, and settle on all rows."""

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.distances import add_code_counts
+from xseg._kernels.center_kernels import add_code_counts
 from xseg.backends import Backend
 from xseg.core.bins import MAX_BINS, N_CODES, Bins, FeatureBins
 from xseg.core.boxes import MAX_TESTS, Boxes, PatternCounts, Tests

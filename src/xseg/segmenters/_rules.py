@@ -8,8 +8,8 @@ from warnings import warn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClusterMixin
-from sklearn.utils._param_validation import Interval
 
+from xseg._sklearn import Interval
 from xseg.backends import Backend, MemoryBackend
 from xseg.core.bins import Bins
 from xseg.core.boxes import BoxModel, Tests

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.search import ENTROPY, NEAREST, SQUARES
+from xseg._kernels.cut_kernels import ENTROPY, NEAREST, SQUARES
+from xseg.core.boxes import ThresholdTree
 from xseg.core.statistics import CodedBlock
-from xseg.core.tree import ThresholdTree
 from xseg.segmenters._surrogate_labels import Labelled
 from xseg.segmenters._tree_cells import Cells, Values
 from xseg.segmenters._tree_moves import (

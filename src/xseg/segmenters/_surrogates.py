@@ -12,15 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClusterMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, get_tags
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from xseg._sklearn import HasMethods, Interval, StrOptions
 from xseg.backends import Backend
 from xseg.core.bins import Bins
-from xseg.core.boxes import MAX_TESTS, BoxModel
-from xseg.core.fixed_point import check_weights
+from xseg.core.boxes import MAX_TESTS, BoxModel, ThresholdTree
 from xseg.core.pairing import order_like
 from xseg.core.profiles import Profile
-from xseg.core.tree import ThresholdTree
+from xseg.core.statistics import check_weights
 from xseg.exceptions import DataError, UnsupportedModelError, XsegWarning
 from xseg.segmenters._learning import MIN_MEMBERS
 from xseg.segmenters._names import check_names, propose_names, warn_if_names_move

@@ -11,17 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClusterMixin
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from xseg._sklearn import HasMethods, Interval, StrOptions
 from xseg.backends import Backend
 from xseg.backends.base import CodedBackend
-from xseg.core.boxes import MAX_TESTS, BoxModel, PatternCounts
-from xseg.core.embedding import Centers, Coding
+from xseg.core.boxes import MAX_TESTS, BoxModel, PatternCounts, ThresholdTree
+from xseg.core.embedding import SCALINGS, Centers, Coding
 from xseg.core.profiles import Profile, ProfileCounts
-from xseg.core.scaling import SCALINGS
+from xseg.core.statistics import RowTotal
 from xseg.core.tables import Table
-from xseg.core.totals import RowTotal
-from xseg.core.tree import ThresholdTree
 from xseg.exceptions import DataError, ParameterError, UnsupportedModelError, XsegWarning
 from xseg.segmenters._base import BoxSegmenter
 from xseg.segmenters._kmeans import NumberChoice, choose_number, lloyd, reference_partition

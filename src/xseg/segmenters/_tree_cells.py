@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.search import cell_sums, group_cost
+from xseg._kernels.cut_kernels import cell_sums, group_cost
 from xseg.core.bins import MISSING, N_CODES, Bins
 
 __all__ = ["Cells", "Cut", "Values", "Views", "best_difference_cut", "roundness"]

@@ -12,9 +12,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.search import scan_cuts, scan_insertions, scan_recuts, view_totals
+from xseg._kernels.cut_kernels import scan_cuts, scan_insertions, scan_recuts, view_totals
 from xseg.core.bins import MISSING, N_CODES, Bins
-from xseg.core.tree import LEAF, ThresholdTree
+from xseg.core.boxes import LEAF, ThresholdTree
 from xseg.segmenters._tree_cells import Cells, Cut, Values
 
 __all__ = [

@@ -12,13 +12,13 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.distances import cost_differences
-from xseg._kernels.trees import add_cut_histogram, find_nodes
+from xseg._kernels.center_kernels import cost_differences
+from xseg._kernels.cut_kernels import add_cut_histogram, find_nodes
 from xseg.backends.base import CodedBackend
 from xseg.core.bins import N_CODES, Bins
+from xseg.core.boxes import LEAF, ThresholdTree
 from xseg.core.embedding import Centers
 from xseg.core.statistics import CodedBlock
-from xseg.core.tree import LEAF, ThresholdTree
 from xseg.segmenters._learning import GroupSums, NearestSums, Space
 from xseg.segmenters._tree_cells import best_difference_cut, roundness
 

@@ -17,13 +17,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.search import ENTROPY, NEAREST, SQUARES
+from xseg._kernels.cut_kernels import ENTROPY, NEAREST, SQUARES
 from xseg.backends.coded import CodedRows
 from xseg.core.bins import N_CODES
+from xseg.core.boxes import ThresholdTree
 from xseg.core.embedding import Centers
 from xseg.core.schema import Kind
 from xseg.core.statistics import CodedBlock
-from xseg.core.tree import ThresholdTree
 from xseg.segmenters._learning import Space
 from xseg.segmenters._tree_cells import Cells, Cut, Values
 from xseg.segmenters._tree_moves import (

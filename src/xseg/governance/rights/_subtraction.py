@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.distances import add_code_counts
+from xseg._kernels.center_kernels import add_code_counts
 from xseg.core.additive import AdditiveModel, PartSums, Population
 from xseg.core.boxes import BoxModel, PatternCounts, Patterns
 from xseg.core.profiles import Profile

@@ -1,8 +1,9 @@
-"""Moves in the search for a tree, each scored exactly over every cut of every feature.
+"""Scans over every cut of every feature in the search for a tree, and descents of rows through a tree.
 
 Rows have `values` (n_rows, n_values), weighted, the last one the weight itself. A feature's codes are *cells*, numbered
 through all features; a *view* lists the cells of one feature in an order in which a cut may send the first ones left.
-The `kind` says what a group of rows costs, given its summed values.
+The `kind` says what a group of rows costs, given its summed values. A finished tree is flat arrays over nodes:
+`feature` (-1 in a leaf), `goes_left[node, code]`, `left`, `right`.
 """
 
 import numpy as np
@@ -220,3 +221,44 @@ def scan_recuts(sums, whole, n_left, view_cells, view_start, kind, minimum, pena
             if swapped < best:
                 best, best_view, best_place, best_side = swapped, view, place, 1
     return best, best_view, best_place, best_side
+
+
+@kernel
+def find_nodes(codes, feature, goes_left, left, right, start, out):
+    """Write the leaf each row reaches from `start[i]`; a negative start stays as it is."""
+    for i in range(codes.shape[0]):
+        node = start[i]
+        if node >= 0:
+            while feature[node] >= 0:
+                node = left[node] if goes_left[node, codes[i, feature[node]]] else right[node]
+        out[i] = node
+
+
+@kernel
+def add_cut_histogram(codes, features, slots, values, histogram):
+    """Add `values[i, :]` to `histogram[slots[i], f, codes[i, features[f]], :]` for every feature; slot -1 is skipped.
+
+    Rows are visited slot by slot, so that the part of the histogram in use stays in the cache.
+    """
+    n_slots, n_values = histogram.shape[0], histogram.shape[3]
+    first = np.zeros(n_slots + 1, dtype=np.int64)
+    for i in range(slots.shape[0]):
+        if slots[i] >= 0:
+            first[slots[i] + 1] += 1
+    for slot in range(n_slots):
+        first[slot + 1] += first[slot]
+    order = np.empty(first[n_slots], dtype=np.int64)
+    place = first.copy()
+    for i in range(slots.shape[0]):
+        if slots[i] >= 0:
+            order[place[slots[i]]] = i
+            place[slots[i]] += 1
+    for slot in range(n_slots):
+        for f in range(features.shape[0]):
+            cells = histogram[slot, f]
+            feature = features[f]
+            for position in range(first[slot], first[slot + 1]):
+                i = order[position]
+                cell = cells[codes[i, feature]]
+                for v in range(n_values):
+                    cell[v] += values[i, v]

@@ -1,4 +1,7 @@
-"""From raw numbers to small integer codes."""
+"""From raw numbers to small integer codes, counts of numbers, and seeded hashes of rows of codes.
+
+The hashes are the only source of randomness in a fit.
+"""
 
 import numpy as np
 
@@ -135,3 +138,71 @@ def collect_distinct(values, weights, found, totals, n_found):
                 n_found += 1
         totals[last] += weights[i]
     return n_found
+
+
+N_CELLS = 65_536
+ALL_BUT_SIGN = np.int32(2**31 - 1)
+
+
+@kernel
+def count_numbers(values, weights, cells):
+    """Add each number's weight to its cell: the upper half of the order-preserving integer image of float32.
+
+    Gives the lowest and the highest number, the summed weight, whether all are whole, and the first row that holds an
+    infinity, or -1. NaN and rows of weight 0 do not count.
+    """
+    low, high, known, whole, infinite = np.inf, -np.inf, 0, True, -1
+    single = np.empty(STRETCH_ROWS, dtype=np.float32)
+    image = single.view(np.int32)
+    for start in range(0, values.shape[0], STRETCH_ROWS):
+        n_rows = min(STRETCH_ROWS, values.shape[0] - start)
+        for i in range(n_rows):
+            # Adding zero turns -0.0 into 0.0.
+            single[i] = values[start + i] + 0.0
+        for i in range(n_rows):
+            value, weight = values[start + i], weights[start + i]
+            if np.isinf(value) and infinite < 0:
+                infinite = start + i
+            if weight == 0 or np.isnan(value):
+                continue
+            low, high = min(low, value), max(high, value)
+            known += weight
+            whole = whole and value == np.rint(value)
+            bits = image[i] ^ ALL_BUT_SIGN if image[i] < 0 else image[i]
+            cells[(bits >> 16) + N_CELLS // 2] += weight
+    return low, high, known, whole, infinite
+
+
+@kernel
+def add_moments(values, weights, center, radius, unit):
+    """Return the weight of the known numbers, and the sums of their offsets from `center`, in radii, and squares.
+
+    Each row is rounded once to fixed point.
+    """
+    known, total, squares = 0, 0, 0
+    for i in range(values.shape[0]):
+        if weights[i] == 0 or np.isnan(values[i]):
+            continue
+        offset = (values[i] - center) / radius
+        known += weights[i]
+        total += np.int64(np.rint(offset * unit)) * weights[i]
+        squares += np.int64(np.rint(offset * offset * unit)) * weights[i]
+    return known, total, squares
+
+
+FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+STEP = np.uint64(0x9E3779B97F4A7C15)
+
+
+@kernel
+def mix_columns(hashes, columns):
+    """Mix the columns, shape (n_rows or 1, n_columns), into the hashes: SplitMix64 (Steele, Lea and Flood, 2014)."""
+    same = columns.shape[0] == 1
+    for start in range(0, hashes.shape[0], STRETCH_ROWS):
+        stop = min(start + STRETCH_ROWS, hashes.shape[0])
+        for j in range(columns.shape[1]):
+            for i in range(start, stop):
+                value = (hashes[i] ^ np.uint64(columns[0 if same else i, j])) + STEP
+                value = (value ^ (value >> np.uint64(30))) * FIRST
+                value = (value ^ (value >> np.uint64(27))) * SECOND
+                hashes[i] = value ^ (value >> np.uint64(31))

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing as select_rows
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
@@ -31,6 +29,6 @@ def list_parameter_names(kind: type[BaseEstimator]) -> list[str]:
     return names
 
 
-def count_outputs_by_column(encoder: Any) -> NDArray[np.int64]:
+def count_outputs_by_column(encoder: Any) -> list[int]:
     """Count the output columns that a fitted one-hot encoder makes of each input column."""
-    return np.asarray(encoder._n_features_outs, dtype=np.int64)
+    return [int(count) for count in encoder._n_features_outs]

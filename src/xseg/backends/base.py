@@ -41,12 +41,21 @@ S = TypeVar("S", bound=Statistic[Any])
 
 
 class CodedBackend(Protocol):
-    """Rows as codes and points."""
+    """Rows as codes and points, which `Backend.encode` makes.
+
+    Attributes
+    ----------
+    n_rows : int
+        Number of rows.
+    """
 
     n_rows: int
 
     def sum(self, statistic: S) -> S:
-        """Add `statistic` over all rows."""
+        """Return the sum of `statistic` over all rows; the argument itself stays as it is.
+
+        Each part of the rows is added to a copy that `statistic.empty()` makes; copies are merged in any order.
+        """
         ...
 
     def map(self, function: Callable[[CodedBlock], NDArray[Any]]) -> NDArray[Any]:
@@ -58,14 +67,24 @@ class CodedBackend(Protocol):
 class Backend(Protocol):
     """Rows as they came, wherever they are.
 
-    `fit` asks for sums and for nothing else, so one algorithm serves rows in memory, in files larger than memory and
-    on other people's machines.
+    A fit asks for sums of statistics and for arrays with one entry per row, so one algorithm serves rows in memory, in
+    files larger than memory and on other machines. Statistics, functions and codings that a backend is given can be
+    pickled; they hold parameters but neither rows nor fitted segmenters. `xseg.testing.check_backend` checks an
+    implementation.
+
+    Attributes
+    ----------
+    weight_unit : float
+        Integer weight that stands for a sample weight of 1; `check_weights` computes it.
     """
 
     weight_unit: float
 
     def sum(self, statistic: S) -> S:
-        """Add `statistic` over all rows."""
+        """Return the sum of `statistic` over all rows; the argument itself stays as it is.
+
+        Each part of the rows is added to a copy that `statistic.empty()` makes; copies are merged in any order.
+        """
         ...
 
     def map(self, function: Callable[[RawBlock], NDArray[Any]]) -> NDArray[Any]:

@@ -15,7 +15,7 @@ from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.summaries import CategoryCounts, CellSplit, TableSummary
 from xseg.core.tables import Column, Table
 from xseg.core.texts import TRUTHS, has_digit, is_blank, parse_numbers, parse_truths
-from xseg.exceptions import ColumnTypeError, RareCategoriesWarning, warn_caller
+from xseg.exceptions import ColumnTypeError, RareCategoriesWarning, SchemaError, warn_caller
 
 __all__ = [
     "MAX_BINS",
@@ -122,9 +122,18 @@ class Bins:
 
         Raises
         ------
+        SchemaError
+            There are other columns than in fit, or they come in another order.
         ColumnTypeError
             A column holds values of another kind.
         """
+        expected = self.schema.names
+        if len(table.columns) != len(expected):
+            message = f"rows must have the {len(expected)} columns of the fit, got {len(table.columns)}"
+            raise SchemaError(message)
+        if table.named and table.names != expected and set(table.names) == set(expected):
+            message = f"columns must come in the order of the fit ({', '.join(expected)}), got {', '.join(table.names)}"
+            raise SchemaError(message)
         return read_as(table, [bins.feature for bins in self.features])
 
 

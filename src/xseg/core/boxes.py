@@ -18,6 +18,7 @@ from xseg._kernels.encode_kernels import add_to_cells
 from xseg.core.bins import N_CODES, Bins, FeatureBins
 from xseg.core.conditions import Rule, condition_of
 from xseg.core.statistics import CodedBlock
+from xseg.core.tables import Table
 
 __all__ = ["LEAF", "BoxModel", "Boxes", "PatternCounts", "Patterns", "ThresholdTree"]
 
@@ -277,6 +278,16 @@ class BoxModel:
 
 
 LEAF = -1
+
+
+def predict_block(tree: "ThresholdTree", block: CodedBlock) -> NDArray[np.int32]:
+    """Predict the segment of each row of a block of codes."""
+    return tree.predict(block.codes)
+
+
+def predict_table(tree: "ThresholdTree", table: Table) -> NDArray[np.int32]:
+    """Predict the segment of each row of a table, coding only the columns that the tree tests."""
+    return tree.predict(tree.bins.encode(table, tree.used_features.tolist()))
 
 
 @dataclass(frozen=True, eq=False)

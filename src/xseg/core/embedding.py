@@ -17,12 +17,22 @@ from numpy.typing import NDArray
 from xseg.core.bins import N_CODES, Bins
 from xseg.core.numbers import NumberSummary
 from xseg.core.schema import Kind
-from xseg.core.statistics import RawBlock, RawStatistic
+from xseg.core.statistics import CodedBlock, RawBlock, RawStatistic
 from xseg.core.summaries import CategoryCounts, Moments, TableSummary
 from xseg.core.tables import Table
 from xseg.exceptions import DataError
 
-__all__ = ["MAX_COORDINATE", "SCALINGS", "Centers", "CodeCounts", "Coding", "Embedding", "choose_embedding", "too_far"]
+__all__ = [
+    "MAX_COORDINATE",
+    "SCALINGS",
+    "Centers",
+    "CodeCounts",
+    "Coding",
+    "Embedding",
+    "choose_embedding",
+    "embed_block",
+    "too_far",
+]
 
 
 # Coordinates are kept in single precision, which ends at 3.4e38.
@@ -135,6 +145,11 @@ class Coding:
         """Return the codes and points of a table."""
         table = self.bins.read(table)
         return self.bins.encode(table), self.embedding.points(table)
+
+
+def embed_block(embedding: Embedding, block: CodedBlock) -> NDArray[np.float64]:
+    """Compute the place of each row of a block in the metric space, shape (n_rows, n_dimensions)."""
+    return embedding.matrix(block.codes, block.points)
 
 
 SCALINGS = ("standard", "robust", "quantile", "none")

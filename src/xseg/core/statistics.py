@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, frexp, ldexp, log2
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ __all__ = [
     "RawStatistic",
     "RowTotal",
     "Statistic",
+    "apply_to_table",
     "check_weights",
     "fix_weights",
     "fixed_unit",
@@ -55,10 +56,15 @@ class CodedBlock:
 
 
 class Statistic(Protocol[B_contra]):
-    """A sum over rows, in the making."""
+    """A mergeable sum over rows: what a fit asks a backend for.
+
+    A statistic holds its parameters (arrays and small frozen data, never rows or an estimator) and what it has added up
+    so far, as integers. It can therefore be pickled and sent to where the rows are. Adding blocks to several empty
+    copies and merging them gives the same bits as adding all blocks to one, in whatever order.
+    """
 
     def empty(self) -> Self:
-        """Return a statistic of the same kind over no rows."""
+        """Return a statistic with the same parameters over no rows."""
         ...
 
     def add(self, block: B_contra, /) -> None:
@@ -66,12 +72,17 @@ class Statistic(Protocol[B_contra]):
         ...
 
     def merge(self, other: Self, /) -> None:
-        """Add everything that `other` has seen."""
+        """Add everything that `other` has added up."""
         ...
 
 
 RawStatistic = Statistic[RawBlock]
 CodedStatistic = Statistic[CodedBlock]
+
+
+def apply_to_table(function: Callable[[Table], NDArray[Any]], block: RawBlock) -> NDArray[Any]:
+    """Apply a function of tables to the columns of a block; a partial of this is what backends are given to map."""
+    return function(block.table)
 
 
 _WEIGHT_BITS = 16
@@ -146,7 +157,7 @@ class RowTotal:
     Parameters
     ----------
     value_of : callable
-        Gives the numbers of a table, shape (n_rows,).
+        Computes the numbers of a table, shape (n_rows,). It must be picklable: a function of a module, or a partial.
     """
 
     def __init__(self, value_of: Callable[[Table], NDArray[np.float64]]) -> None:

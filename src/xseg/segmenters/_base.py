@@ -1,7 +1,8 @@
 """Base classes of the segmenters: what every fitted segmenter can do, by boxes or by additive scores."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 from warnings import warn
 
@@ -23,7 +24,7 @@ from xseg.core.guards import check_allowed
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
 from xseg.core.segments import Segment, Segments
-from xseg.core.statistics import CodedBlock
+from xseg.core.statistics import CodedBlock, RawBlock, apply_to_table
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError, SchemaError, UnsupportedModelError, XsegWarning
 from xseg.segmenters._learning import Prepared, prepare
@@ -67,7 +68,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             The columns are not those it was fitted on.
         """
         self._check_fitted()
-        return self._backend(X).map(lambda block: self._predict_table(block.table))
+        return self._backend(X).map(partial(apply_to_table, self._make_predictor()))
 
     @property
     def excluded_columns_(self) -> tuple[str, ...]:
@@ -95,7 +96,8 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _predict_table(self, table: Table) -> NDArray[np.int32]:
+    def _make_predictor(self) -> Callable[[Table], NDArray[np.int32]]:
+        """Make a function that predicts the segments of a table: picklable, and without what the fit left here."""
         raise NotImplementedError
 
     def _restore_segments(
@@ -223,13 +225,13 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
     segment_names: Sequence[str] | None
     min_members: int
 
-    def _predict_table(self, table: Table) -> NDArray[np.int32]:
-        return np.asarray(self.model_.score(table).argmax(axis=1), dtype=np.int32)
+    def _make_predictor(self) -> Callable[[Table], NDArray[np.int32]]:
+        return partial(_predict_by_scores, self.model_)
 
     def _scores_of(self, X: Any) -> NDArray[np.float64]:
         """Return the scores of rows, wherever they are."""
         self._check_fitted()
-        return self._backend(X).map(lambda block: self.model_.score(block.table))
+        return self._backend(X).map(partial(_score_block, self.model_))
 
     def _prepare(
         self,
@@ -331,7 +333,19 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
 
 
 def _labels(backend: CodedBackend, scores: Scores) -> NDArray[np.int32]:
-    return backend.map(lambda block: scores.of(block.codes, block.points).argmax(axis=1).astype(np.int32))
+    return backend.map(partial(_predict_coded, scores))
+
+
+def _predict_coded(scores: Scores, block: CodedBlock) -> NDArray[np.int32]:
+    return np.asarray(scores.of(block.codes, block.points).argmax(axis=1), dtype=np.int32)
+
+
+def _predict_by_scores(model: AdditiveModel, table: Table) -> NDArray[np.int32]:
+    return np.asarray(model.score(table).argmax(axis=1), dtype=np.int32)
+
+
+def _score_block(model: AdditiveModel, block: RawBlock) -> NDArray[np.float64]:
+    return model.score(block.table)
 
 
 class SegmentCounts:

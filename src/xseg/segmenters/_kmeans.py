@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from math import log
 from typing import Any
 
@@ -13,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from xseg.backends.base import CodedBackend
 from xseg.backends.coded import CodedRows
-from xseg.core.embedding import Centers
+from xseg.core.embedding import Centers, embed_block
 from xseg.core.statistics import CodedBlock
 from xseg.exceptions import ParameterError
 from xseg.segmenters._learning import NearestSums, Prepared, Space, draw_rows, hash_block, hash_rows
@@ -111,7 +112,7 @@ def reference_partition(
     if not hasattr(reference, "fit_predict"):
         message = f"reference must be 'kmeans' or a clusterer with fit_predict, got {reference!r}"
         raise ParameterError(message)
-    matrix = backend.map(lambda block: space.embedding.matrix(block.codes, block.points))
+    matrix = backend.map(partial(embed_block, space.embedding))
     labels = np.asarray(clone(reference).fit_predict(matrix))
     found = [label for label in np.unique(labels) if label >= 0]
     if not found:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from warnings import warn
@@ -13,7 +14,9 @@ from sklearn.utils import check_random_state
 from xseg._kernels.center_kernels import soften
 from xseg._kernels.score_kernels import CURVATURE, KNOT
 from xseg._sklearn import Interval, StrOptions
+from xseg.core.additive import AdditiveModel
 from xseg.core.statistics import RowTotal
+from xseg.core.tables import Table
 from xseg.exceptions import XsegWarning
 from xseg.segmenters._base import AdditiveSegmenter
 from xseg.segmenters._learning import Prepared
@@ -415,7 +418,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         """Return the mean log-likelihood of some rows, and how many they are."""
         self._check_fitted()
         backend = self._backend(X, sample_weight)
-        judged = backend.sum(RowTotal(lambda table: _soft(self.model_.score(table))[1]))
+        judged = backend.sum(RowTotal(partial(_compute_log_likelihoods, self.model_)))
         return judged.mean, judged.weight / backend.weight_unit
 
     def _start(
@@ -471,3 +474,7 @@ def _soft(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
     shares, logs = np.empty_like(scores), np.empty(len(scores))
     soften(scores, shares, logs)
     return shares, logs
+
+
+def _compute_log_likelihoods(model: AdditiveModel, table: Table) -> NDArray[np.float64]:
+    return _soft(model.score(table))[1]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from warnings import warn
 
@@ -14,6 +15,7 @@ from xseg.backends import Backend
 from xseg.core.bins import MISSING, FeatureBins
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
+from xseg.core.statistics import apply_to_table
 from xseg.exceptions import NotFittedError, ParameterError, XsegError, XsegWarning
 
 __all__ = [
@@ -188,7 +190,7 @@ def align(previous: Any, backend: Backend, labels: NDArray[np.int32], n_segments
     except (AttributeError, NotFittedError):
         message = f"align_to must be a fitted segmenter, got {previous!r}"
         raise ParameterError(message) from None
-    earlier = backend.map(lambda block: previous._predict_table(block.table))
+    earlier = backend.map(partial(apply_to_table, previous._make_predictor()))
     shared = np.zeros((previous.n_segments_, n_segments))
     np.add.at(shared, (earlier, labels), 1)
     pairs = [(old, new) for old, new in zip(*linear_sum_assignment(-shared), strict=True) if shared[old, new]]

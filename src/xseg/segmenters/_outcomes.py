@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
+from operator import attrgetter
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -235,7 +236,7 @@ class OutcomeSegmenter(TreeBoxes):
         )
         bins = columns.bins
         coded = columns.backend.encode(Coding(bins, _no_space()))
-        codes = coded.map(lambda block: block.codes)
+        codes = coded.map(attrgetter("codes"))
         unit = backend.weight_unit
         weights = share_out_people(codes, target.values, backend.weights, unit, self.estimate_share, seed)
         if not weights[:, GROW].any():

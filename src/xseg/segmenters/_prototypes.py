@@ -4,6 +4,7 @@ A prototype shows the middle of the rows nearest to its centre, never one of the
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -15,7 +16,7 @@ from xseg._kernels.center_kernels import add_code_counts
 from xseg._kernels.encode_kernels import N_CELLS, add_to_cells
 from xseg._sklearn import Interval, StrOptions, select_rows
 from xseg.backends.base import CodedBackend
-from xseg.core.additive import Scores
+from xseg.core.additive import AdditiveModel, Scores
 from xseg.core.bins import N_CODES, FeatureBins
 from xseg.core.embedding import SCALINGS
 from xseg.core.numbers import cell_keys
@@ -23,6 +24,7 @@ from xseg.core.profiles import Profile
 from xseg.core.rounding import roundest
 from xseg.core.schema import Kind
 from xseg.core.statistics import CodedBlock, RowTotal
+from xseg.core.tables import Table
 from xseg.exceptions import PolicyError
 from xseg.policy import Policy
 from xseg.segmenters._base import AdditiveSegmenter
@@ -386,7 +388,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         del y
         self._check_fitted()
         backend = self._backend(X, sample_weight)
-        return backend.sum(RowTotal(lambda table: self.model_.score(table).max(axis=1))).total / backend.weight_unit
+        return backend.sum(RowTotal(partial(_highest_scores, self.model_))).total / backend.weight_unit
 
     def representatives(self, X: Any, *, policy: Any = None) -> Any:
         """Return the row of `X` nearest to each centre: real people, for those who may see them.
@@ -484,3 +486,7 @@ def _space_of(prepared: Prepared, *, squared: bool) -> PrototypeSpace:
         total_weight=total_weight,
     )
     return space.around(prepared.backend.sum(NearestCounts(space, nowhere)).moved())
+
+
+def _highest_scores(model: AdditiveModel, table: Table) -> NDArray[np.float64]:
+    return np.asarray(model.score(table).max(axis=1))

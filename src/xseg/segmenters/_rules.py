@@ -1,6 +1,7 @@
 """Segments defined by rules that people write."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar, Self
 from warnings import warn
@@ -15,6 +16,7 @@ from xseg.core.bins import Bins
 from xseg.core.boxes import BoxModel, Tests
 from xseg.core.profiles import Profile
 from xseg.core.schema import suggestion
+from xseg.core.statistics import apply_to_table
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import ParameterError, XsegWarning
 from xseg.segmenters._base import BoxSegmenter
@@ -264,7 +266,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
             model=BoxModel(layout.boxes, len(layout.names), tuple(counted.patterns.boxes)),
             profile=Profile(ground.bins, counted.counts, backend.weight_unit),
         )
-        self.labels_ = backend.map(lambda block: self._predict_table(block.table))
+        self.labels_ = backend.map(partial(apply_to_table, self._make_predictor()))
         return self
 
     def _lay_out(self, bins: Bins) -> tuple[tuple[NamedRule, ...], Layout]:
@@ -305,8 +307,8 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         self._restore_boxes(model=model, profile=profile, names=layout.names, named=named)
         return self
 
-    def _predict_table(self, table: Table) -> NDArray[np.int32]:
-        return box_segments(self.model_.boxes, self._tests, table)
+    def _make_predictor(self) -> Callable[[Table], NDArray[np.int32]]:
+        return partial(box_segments, self.model_.boxes, self._tests)
 
 
 def lint_rules(

@@ -8,6 +8,7 @@ distances to centres serves disagreement as well.
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from typing import Any, TypeAlias
 
@@ -25,6 +26,7 @@ from xseg.backends.coded import CodedRows
 from xseg.core.bins import N_CODES, Bins, FeatureBins
 from xseg.core.embedding import Coding, Embedding
 from xseg.core.schema import Feature, Kind
+from xseg.core.statistics import RawBlock
 from xseg.core.tables import Column, Table
 from xseg.exceptions import DataError, ParameterError
 from xseg.segmenters._learning import SAMPLE_CAPACITY, RowSample, Space, learn_columns
@@ -402,15 +404,21 @@ def show_backend(estimator: Any, rows: Backend, *, noise_label: Label) -> Shown:
         raise ParameterError(message)
     labels = said_of(estimator, rows)
     partition = Partition.of(labels, len(labels), noise_label)
-
-    def places(table: Table) -> NDArray[np.int64]:
-        return partition.groups.place_of(predicted(estimator, frame_of(table)), noise_label)
-
+    places = partial(_find_places, estimator, partition.groups, noise_label)
     return Shown(rows, None, Original.of(labels, estimator), partition, places)
+
+
+def _find_places(estimator: Any, groups: Groups, noise_label: Label, table: Table) -> NDArray[np.int64]:
+    """Find the group that the original gives each row of a table, by its place among the groups."""
+    return groups.place_of(predicted(estimator, frame_of(table)), noise_label)
 
 
 def said_of(estimator: Any, X: Any) -> NDArray[Any]:
     """Return what a fitted original says of a table or backend."""
     if isinstance(X, Backend):
-        return X.map(lambda block: predicted(estimator, frame_of(block.table)))
+        return X.map(partial(_predict_by_original, estimator))
     return predicted(estimator, X)
+
+
+def _predict_by_original(estimator: Any, block: RawBlock) -> NDArray[Any]:
+    return predicted(estimator, frame_of(block.table))

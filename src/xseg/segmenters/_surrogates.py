@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 from warnings import warn
@@ -16,7 +17,7 @@ from sklearn.utils import check_random_state, get_tags
 from xseg._sklearn import HasMethods, Interval, StrOptions
 from xseg.backends import Backend
 from xseg.core.bins import Bins
-from xseg.core.boxes import MAX_TESTS, BoxModel, ThresholdTree
+from xseg.core.boxes import MAX_TESTS, BoxModel, ThresholdTree, predict_block
 from xseg.core.pairing import order_like
 from xseg.core.profiles import Profile
 from xseg.core.statistics import check_weights
@@ -428,7 +429,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
             mean_depth=float(np.average(tree.node_depth[tree.leaves], weights=mass)),
         )
         self._warn_of_missing([label for group, label in enumerate(groups.labels) if group not in stands_for])
-        self.labels_ = labelled.backend.map(lambda block: tree.predict(block.codes))
+        self.labels_ = labelled.backend.map(partial(predict_block, tree))
 
     def _warn_of_missing(self, labels: Sequence[Label]) -> None:
         if labels:

@@ -1,7 +1,8 @@
 """Segments as the leaves of one threshold tree."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -15,7 +16,7 @@ from sklearn.utils import check_random_state
 from xseg._sklearn import HasMethods, Interval, StrOptions
 from xseg.backends import Backend
 from xseg.backends.base import CodedBackend
-from xseg.core.boxes import MAX_TESTS, BoxModel, PatternCounts, ThresholdTree
+from xseg.core.boxes import MAX_TESTS, BoxModel, PatternCounts, ThresholdTree, predict_block, predict_table
 from xseg.core.embedding import SCALINGS, Centers, Coding
 from xseg.core.profiles import Profile, ProfileCounts
 from xseg.core.statistics import RowTotal
@@ -37,9 +38,8 @@ class TreeBoxes(BoxSegmenter):
     tree_: ThresholdTree
     mean_depth_: float
 
-    def _predict_table(self, table: Table) -> NDArray[np.int32]:
-        tree = self.tree_
-        return tree.predict(tree.bins.encode(table, tree.used_features.tolist()))
+    def _make_predictor(self) -> Callable[[Table], NDArray[np.int32]]:
+        return partial(predict_table, self.tree_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -324,7 +324,8 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         del y
         self._check_has_distances("score")
         backend = self._backend(X, sample_weight)
-        return -backend.sum(RowTotal(self._distances)).total / backend.weight_unit
+        distances = partial(_distances_to_means, self.coding_, self.means_, self.tree_)
+        return -backend.sum(RowTotal(distances)).total / backend.weight_unit
 
     def _check_has_distances(self, asked: str) -> None:
         """Raise an error if the segmenter is not fitted, or was folded, so that it has no means in raw units."""
@@ -336,12 +337,6 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
                 "other steps transformed (pipeline[-1] and pipeline[:-1].transform(X))"
             )
             raise UnsupportedModelError(message)
-
-    def _distances(self, table: Table) -> NDArray[np.float64]:
-        """Return the squared distance of each row to the mean of its segment."""
-        codes, points = self.coding_.code(table)
-        offsets = self.coding_.embedding.matrix(codes, points) - self.means_[self._predict_table(table)]
-        return np.asarray(np.einsum("nd,nd->n", offsets, offsets))
 
     def _check_sizes(self) -> None:
         """Check the parameters against each other."""
@@ -429,7 +424,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         order = _largest_first(tree, mass)
         inherited: tuple[str | None, ...] = ()
         tree = _renumbered(tree, order)
-        labels = backend.map(lambda block: tree.predict(block.codes))
+        labels = backend.map(partial(predict_block, tree))
         if align_to is not None:
             aligned = align(align_to, raw, labels, len(order))
             tree, order, inherited = _renumbered(tree, aligned.order), order[aligned.order], aligned.names
@@ -499,3 +494,12 @@ def _ratio(cost: float, reference: float) -> float:
     if reference > 0:
         return cost / reference
     return 1.0 if cost <= 0 else float("inf")
+
+
+def _distances_to_means(
+    coding: Coding, means: NDArray[np.float64], tree: ThresholdTree, table: Table
+) -> NDArray[np.float64]:
+    """Compute the squared distance of each row to the mean of its segment."""
+    codes, points = coding.code(table)
+    offsets = coding.embedding.matrix(codes, points) - means[predict_table(tree, table)]
+    return np.asarray(np.einsum("nd,nd->n", offsets, offsets))

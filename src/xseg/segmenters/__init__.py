@@ -7,6 +7,7 @@ from xseg.segmenters._kmeans import NumberChoice
 from xseg.segmenters._mixtures import MixtureChoice, MixtureSegmenter
 from xseg.segmenters._names import propose_names
 from xseg.segmenters._outcomes import OutcomeSegmenter
+from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._prototypes import PrototypeSegmenter
 from xseg.segmenters._rule_lint import FindingKind, RuleCoverage, RuleFinding, RuleReview
 from xseg.segmenters._rules import RuleSegmenter, lint_rules
@@ -17,6 +18,7 @@ __all__ = [
     "AdditiveSegmenter",
     "BoxSegmenter",
     "FindingKind",
+    "FittedSegmenter",
     "MixtureChoice",
     "MixtureSegmenter",
     "NumberChoice",

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from warnings import warn
 
 import numpy as np
@@ -29,11 +29,14 @@ from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError, SchemaError, UnsupportedModelError, XsegWarning
 from xseg.segmenters._learning import Prepared, prepare
 from xseg.segmenters._names import align, choose_names, warn_if_names_move
+from xseg.segmenters._protocols import FittedSegmenter
 
 __all__ = ["AdditiveSegmenter", "BoxSegmenter", "SegmentCounts", "Segmenter", "check_segmenter", "segmenter_of"]
 
 
 _log = logging.getLogger("xseg")
+
+S = TypeVar("S")
 
 
 class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -291,7 +294,9 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
             )
             warn(message, XsegWarning, stacklevel=4)
 
-    def _learn(self, prepared: Prepared, scores: Scores, raw: Backend, align_to: Any) -> NDArray[np.intp]:
+    def _learn(
+        self, prepared: Prepared, scores: Scores, raw: Backend, align_to: FittedSegmenter | None
+    ) -> NDArray[np.intp]:
         """Keep what the fitted segmenter needs: scores, largest segment first, and sums over the population.
 
         Returns
@@ -383,7 +388,7 @@ def segmenter_of(model: Any) -> Any:
     return model.segmenter_
 
 
-def check_segmenter(segmenter: Any) -> Any:
+def check_segmenter(segmenter: S) -> S:
     """Return a fitted segmenter, or raise.
 
     Raises

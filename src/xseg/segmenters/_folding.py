@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from xseg.exceptions import UnsupportedModelError
 from xseg.segmenters._names import propose_names
 from xseg.segmenters._outcomes import OutcomeSegmenter
 from xseg.segmenters._pipelines import Form, Way, forms_of, route_of
+from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._raw_columns import Probe, RawColumn, raw_columns
 from xseg.segmenters._surrogates import SurrogateSegmenter
 from xseg.segmenters._tree import TreeSegmenter
@@ -25,6 +26,8 @@ __all__ = ["fold"]
 
 
 _MIN_CHECKED = 512
+
+Foldable: TypeAlias = TreeSegmenter | OutcomeSegmenter | SurrogateSegmenter
 
 
 def fold(model: Any) -> Any:
@@ -70,7 +73,7 @@ def fold(model: Any) -> Any:
     if not isinstance(model, Pipeline) or route.sources is None:
         return segmenter
     segmenter._check_fitted()
-    if not isinstance(segmenter, TreeSegmenter | OutcomeSegmenter | SurrogateSegmenter):
+    if not isinstance(segmenter, Foldable):
         message = (
             f"{type(segmenter).__name__} behind steps that transform (first: {route.steps[0][0]!r}) has no equal over "
             "raw columns; give the segmenter the raw table, which it scales by itself, or a tree in its place"
@@ -89,7 +92,7 @@ def fold(model: Any) -> Any:
             raise
         message = f"a step refuses values that were asked about to tell rules in raw units: {error}"
         raise UnsupportedModelError(message) from error
-    folded = _Folding(segmenter, columns, route.sources).made(named=named)
+    folded = _Folding(segmenter, columns, route.sources).build(named=named)
     _check_alike(folded, segmenter, probe, columns)
     return folded
 
@@ -103,7 +106,9 @@ def _tested_codes(tree: ThresholdTree, bins: Bins) -> dict[int, set[int]]:
     }
 
 
-def _check_alike(folded: Any, segmenter: Any, probe: Probe, columns: Sequence[RawColumn]) -> None:
+def _check_alike(
+    folded: FittedSegmenter, segmenter: FittedSegmenter, probe: Probe, columns: Sequence[RawColumn]
+) -> None:
     """Compare both on made-up rows that hold every value at which anything could change."""
     draw = np.random.default_rng(0)
     n_rows = max(_MIN_CHECKED, *(len(column.values) for column in columns))
@@ -143,18 +148,20 @@ def _usual(column: int, forms: Sequence[Form], bins: Bins) -> float | str:
 class _Folding:
     """Rebuilds a tree, its boxes and its counts over raw columns."""
 
-    def __init__(self, segmenter: Any, columns: Sequence[RawColumn], sources: NDArray[np.int64]) -> None:
+    def __init__(self, segmenter: Foldable, columns: Sequence[RawColumn], sources: NDArray[np.int64]) -> None:
         self.segmenter, self.columns, self.sources = segmenter, columns, sources
         self.bins = Bins(tuple(column.bins for column in columns))
-        self.profile = Profile(self.bins, np.stack([column.counts for column in columns], axis=1), _unit(segmenter))
+        self.profile = Profile(
+            self.bins, np.stack([column.counts for column in columns], axis=1), segmenter.profile_.unit
+        )
         self._nodes: list[tuple[int, NDArray[np.bool_], int, int, int]] = []
 
-    def made(self, *, named: bool) -> Any:
-        """Return the fitted segmenter."""
+    def build(self, *, named: bool) -> Foldable:
+        """Build the fitted segmenter."""
         tree = self._tree()
         boxes = tree.boxes().merged()
         model = BoxModel(boxes, self.segmenter.n_segments_, self._population(boxes))
-        folded = clone(self.segmenter)
+        folded: Any = clone(self.segmenter)
         folded._restore(
             tree=tree,
             model=model,
@@ -166,7 +173,8 @@ class _Folding:
         )
         if isinstance(folded, SurrogateSegmenter):
             folded.estimator_, folded.original_name_ = None, self.segmenter.original_name_
-        return folded
+        result: Foldable = folded
+        return result
 
     def _names(self, used: NDArray[np.int64]) -> tuple[str, ...]:
         """Keep names that were given; propose the others again, of raw columns."""
@@ -289,11 +297,6 @@ def _key(inside: NDArray[np.bool_]) -> bytes:
     return np.packbits(inside).tobytes()
 
 
-def _unit(segmenter: Any) -> float:
-    unit: float = segmenter.profile_.unit
-    return unit
-
-
 def _reduced_codes(full: FeatureBins, reduced: FeatureBins) -> NDArray[np.intp]:
     """Return the code over fewer thresholds of each code over all of them."""
     if not full.feature.kind.is_numeric:
@@ -337,7 +340,7 @@ def _patterns(counts: "Counter[frozenset[int]]", inside: NDArray[np.bool_]) -> P
     )
 
 
-def _particulars(segmenter: Any, bins: Bins) -> dict[str, Any]:
+def _particulars(segmenter: Foldable, bins: Bins) -> dict[str, Any]:
     """Return what a segmenter of each kind knows beside its tree."""
     if isinstance(segmenter, TreeSegmenter):
         nothing = np.empty(0)

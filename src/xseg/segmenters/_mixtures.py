@@ -21,6 +21,7 @@ from xseg.exceptions import XsegWarning
 from xseg.segmenters._base import AdditiveSegmenter
 from xseg.segmenters._learning import Prepared
 from xseg.segmenters._mixture_search import Estimate, SoftSums, Spread, estimate_on, find_start
+from xseg.segmenters._protocols import FittedSegmenter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -202,7 +203,14 @@ class MixtureSegmenter(AdditiveSegmenter):
 
     selection_: tuple[MixtureChoice, ...]
 
-    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None, *, align_to: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        align_to: FittedSegmenter | None = None,
+    ) -> Self:
         """Fit the segmenter to `X`.
 
         Parameters

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Protocol
 from warnings import warn
 
 import numpy as np
@@ -15,8 +14,8 @@ from xseg.backends import Backend
 from xseg.core.bins import MISSING, FeatureBins
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
-from xseg.core.statistics import apply_to_table
-from xseg.exceptions import NotFittedError, ParameterError, XsegError, XsegWarning
+from xseg.exceptions import ParameterError, XsegError, XsegWarning
+from xseg.segmenters._protocols import FittedSegmenter
 
 __all__ = [
     "Alignment",
@@ -144,6 +143,17 @@ def check_names(names: Sequence[str], n_segments: int) -> tuple[str, ...]:
     return chosen[:n_segments]
 
 
+class NamedSegmenter(FittedSegmenter, Protocol):
+    """A segmenter whose names may have been given, and which may not be fitted yet."""
+
+    @property
+    def segment_names(self) -> Sequence[str] | None:
+        """Names that were given, if any."""
+        ...
+
+    def __sklearn_is_fitted__(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
     """An order of new segments in which they follow earlier ones.
@@ -160,7 +170,7 @@ class Alignment:
     names: tuple[str | None, ...]
 
 
-def align(previous: Any, backend: Backend, labels: NDArray[np.int32], n_segments: int) -> Alignment:
+def align(previous: FittedSegmenter, backend: Backend, labels: NDArray[np.int32], n_segments: int) -> Alignment:
     """Match new segments with those of an earlier model so that as many people as possible stay where they are.
 
     The matched come first, in the order of the earlier segments; the others follow, the largest first.
@@ -185,12 +195,10 @@ def align(previous: Any, backend: Backend, labels: NDArray[np.int32], n_segments
     ----------
     Kuhn, "The Hungarian method for the assignment problem", 1955.
     """
-    try:
-        previous._check_fitted()
-    except (AttributeError, NotFittedError):
+    if not isinstance(previous, FittedSegmenter):
         message = f"align_to must be a fitted segmenter, got {previous!r}"
-        raise ParameterError(message) from None
-    earlier = backend.map(partial(apply_to_table, previous._make_predictor()))
+        raise ParameterError(message)
+    earlier = previous.predict(backend)
     shared = np.zeros((previous.n_segments_, n_segments))
     np.add.at(shared, (earlier, labels), 1)
     pairs = [(old, new) for old, new in zip(*linear_sum_assignment(-shared), strict=True) if shared[old, new]]
@@ -222,7 +230,7 @@ def choose_names(
 
 
 def warn_if_names_move(
-    segmenter: Any, backend: Backend, labels: NDArray[np.int32], n_segments: int, *, stacklevel: int
+    segmenter: NamedSegmenter, backend: Backend, labels: NDArray[np.int32], n_segments: int, *, stacklevel: int
 ) -> None:
     """Warn if names that were given go to other people than they did when the segmenter was fitted before.
 

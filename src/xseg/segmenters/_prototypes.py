@@ -29,6 +29,7 @@ from xseg.exceptions import PolicyError
 from xseg.policy import Policy
 from xseg.segmenters._base import AdditiveSegmenter
 from xseg.segmenters._learning import Prepared
+from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._prototype_search import (
     METRICS,
     Centres,
@@ -305,7 +306,14 @@ class PrototypeSegmenter(AdditiveSegmenter):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None, *, align_to: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        align_to: FittedSegmenter | None = None,
+    ) -> Self:
         """Fit the segmenter to `X`.
 
         Parameters

@@ -11,6 +11,7 @@ from xseg.core.boxes import Boxes, BoxModel
 from xseg.core.conditions import Condition, Rule, condition_of
 from xseg.core.schema import Kind
 from xseg.exceptions import RuleError, UnsupportedModelError
+from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._rule_language import Expression, Source, parse, write_column, write_literal
 
 __all__ = ["NamedRule", "condition_text", "read_rules", "rules_of"]
@@ -173,7 +174,7 @@ def _bracketed(text: str) -> str:
     return f"({text})" if " or " in text else text
 
 
-def rules_of(segmenter: Any) -> dict[str, str]:
+def rules_of(segmenter: FittedSegmenter) -> dict[str, str]:
     """Write the boxes of a fitted segmenter as one rule for each segment."""
     model = getattr(segmenter, "model_", None)
     if model is None and hasattr(segmenter, "_check_fitted"):

@@ -21,6 +21,7 @@ from xseg.core.tables import Table, read_table
 from xseg.exceptions import ParameterError, XsegWarning
 from xseg.segmenters._base import BoxSegmenter
 from xseg.segmenters._learning import MIN_MEMBERS
+from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._rfm_rules import rfm_rules
 from xseg.segmenters._rule_counts import (
     BoxCounts,
@@ -139,7 +140,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
     rules_: tuple[tuple[str, str], ...]
 
     @classmethod
-    def from_tree(cls, segmenter: Any) -> Self:
+    def from_tree(cls, segmenter: FittedSegmenter) -> Self:
         """Write the boxes of a fitted segmenter down as rules, to be edited.
 
         Parameters

@@ -26,6 +26,7 @@ from xseg.segmenters._base import BoxSegmenter
 from xseg.segmenters._kmeans import NumberChoice, choose_number, lloyd, reference_partition
 from xseg.segmenters._learning import MIN_MEMBERS, Prepared, prepare
 from xseg.segmenters._names import align, choose_names, warn_if_names_move
+from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._tree_refinement import Candidate, Problem, evaluate, merge_twins, refine
 from xseg.segmenters._tree_search import EFFORTS, search
 
@@ -237,7 +238,14 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
 
     selection_: tuple[NumberChoice, ...]
 
-    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None, *, align_to: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        align_to: FittedSegmenter | None = None,
+    ) -> Self:
         """Fit the segmenter to `X`.
 
         Parameters
@@ -416,7 +424,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         n_segments: int,
         reference_cost: float,
         raw: Backend,
-        align_to: Any,
+        align_to: FittedSegmenter | None,
     ) -> None:
         """Keep what the fitted segmenter needs: the tree, and counts over the population."""
         backend, space, weight_unit = prepared.backend, prepared.space, raw.weight_unit

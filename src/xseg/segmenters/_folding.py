@@ -169,7 +169,7 @@ class _Folding:
             names=self._names(model.used_features),
             mean_depth=self.segmenter.mean_depth_,
             named=named,
-            **_particulars(self.segmenter, self.bins),
+            **_get_state(self.segmenter, self.bins),
         )
         if isinstance(folded, SurrogateSegmenter):
             folded.estimator_, folded.original_name_ = None, self.segmenter.original_name_
@@ -189,7 +189,7 @@ class _Folding:
         d = int(tree.feature[node])
         column = self.columns[self.sources[d]]
         codes = column.codes[:, column.derived.index(d)]
-        reduced = _reduced_codes(self.segmenter.profile_.bins[d], tree.bins[d])
+        reduced = _reduce_codes(self.segmenter.profile_.bins[d], tree.bins[d])
         left = tree.goes_left[node, reduced[codes]]
         return int(self.sources[d]), np.where(self._possible(int(self.sources[d])), left, False)
 
@@ -256,15 +256,17 @@ class _Folding:
         grouped = old.boxes.grouped(old.population, self.sources)
         players = old.boxes.tests(self.sources).players
         inside = np.array([self._inside(box, wanted.bins) for box in range(len(old.boxes))])
-        possible = np.array([_codes_of(bins) for bins in wanted.bins.features])
+        possible = np.array([_find_codes(bins) for bins in wanted.bins.features])
+        # Boxes without a possible raw value in some column hold no row.
         real = np.flatnonzero((inside & possible).any(axis=2).all(axis=1))
         boxes = Boxes(wanted.bins, inside[real], old.boxes.segment[real])
-        counts = [_by_columns(grouped[box], players[box]) for box in real]
+        counts = [_count_by_columns(grouped[box], players[box]) for box in real]
+        # Counts are joined in the order in which `merged` joins the boxes, so that both lists stay parallel.
         for first, second, feature in boxes.merges():
-            counts[first] = _joined(counts[first], counts.pop(second), feature)
-        found = {_key(boxes_inside): place for place, boxes_inside in enumerate(boxes.merged().inside & possible)}
+            counts[first] = _join_counts(counts[first], counts.pop(second), feature)
+        found = {_pack_box(boxes_inside): place for place, boxes_inside in enumerate(boxes.merged().inside & possible)}
         try:
-            places = [found[_key(box)] for box in wanted.inside & possible]
+            places = [found[_pack_box(box)] for box in wanted.inside & possible]
         except KeyError:
             message = "the boxes of this tree join differently over raw columns, so its counts cannot be carried over"
             raise UnsupportedModelError(message) from None
@@ -277,27 +279,29 @@ class _Folding:
         for j, column in enumerate(self.columns):
             full = np.ones(N_CODES, dtype=bool)
             for place, d in enumerate(column.derived):
-                reduced = _reduced_codes(self.segmenter.profile_.bins[d], old.bins[d])
+                reduced = _reduce_codes(self.segmenter.profile_.bins[d], old.bins[d])
                 full &= old.inside[box, d, reduced[column.codes[:, place]]]
             inside[j] = full
             if bins[j].feature.kind.is_numeric:
                 first = np.append(0, np.searchsorted(column.bins.thresholds, bins[j].thresholds) + 1)
                 inside[j, : len(first)] = full[first]
-        inside |= ~np.array([_codes_of(one) for one in bins.features])
+        inside |= ~np.array([_find_codes(one) for one in bins.features])
         return inside
 
 
-def _codes_of(bins: FeatureBins) -> NDArray[np.bool_]:
+def _find_codes(bins: FeatureBins) -> NDArray[np.bool_]:
+    """Return which codes a column can have; missing values have the last one."""
     codes = np.zeros(N_CODES, dtype=bool)
     codes[: bins.n_codes] = codes[MISSING] = True
     return codes
 
 
-def _key(inside: NDArray[np.bool_]) -> bytes:
+def _pack_box(inside: NDArray[np.bool_]) -> bytes:
+    """Return a box as bytes, which can be a key."""
     return np.packbits(inside).tobytes()
 
 
-def _reduced_codes(full: FeatureBins, reduced: FeatureBins) -> NDArray[np.intp]:
+def _reduce_codes(full: FeatureBins, reduced: FeatureBins) -> NDArray[np.intp]:
     """Return the code over fewer thresholds of each code over all of them."""
     if not full.feature.kind.is_numeric:
         return np.arange(N_CODES)
@@ -307,8 +311,8 @@ def _reduced_codes(full: FeatureBins, reduced: FeatureBins) -> NDArray[np.intp]:
     return codes
 
 
-def _by_columns(patterns: Patterns, players: NDArray[np.int64]) -> "Counter[frozenset[int]]":
-    """Return how many people fail which columns of a box."""
+def _count_by_columns(patterns: Patterns, players: NDArray[np.int64]) -> "Counter[frozenset[int]]":
+    """Return the weight of the rows that fail each set of columns of a box."""
     counts: Counter[frozenset[int]] = Counter()
     for pattern, weight in zip(patterns.pattern.tolist(), patterns.weight.tolist(), strict=True):
         failed = frozenset(int(player) for bit, player in enumerate(players) if pattern >> bit & 1)
@@ -316,10 +320,12 @@ def _by_columns(patterns: Patterns, players: NDArray[np.int64]) -> "Counter[froz
     return counts
 
 
-def _joined(
+def _join_counts(
     one: "Counter[frozenset[int]]", other: "Counter[frozenset[int]]", feature: int
 ) -> "Counter[frozenset[int]]":
-    """Return the same for the union of two boxes that differ in one column: nobody is in both."""
+    """Return the same counts for the union of two disjoint boxes that differ in one column, `feature`."""
+    # A row within `feature` of the other box fails it in `one`, but no longer in the union: its weight moves from the
+    # set with `feature` to the set without. Rows that fail `feature` in both boxes are counted the same by both.
     joined = Counter(one)
     for failed, weight in other.items():
         if feature not in failed:
@@ -329,6 +335,7 @@ def _joined(
 
 
 def _patterns(counts: "Counter[frozenset[int]]", inside: NDArray[np.bool_]) -> Patterns:
+    """Return counts by sets of failed columns as patterns, one bit for each column that the box tests."""
     tested = np.flatnonzero(~inside.all(axis=1)).tolist()
     bits = {column: 1 << bit for bit, column in enumerate(tested)}
     by_pattern: Counter[int] = Counter()
@@ -340,8 +347,8 @@ def _patterns(counts: "Counter[frozenset[int]]", inside: NDArray[np.bool_]) -> P
     )
 
 
-def _particulars(segmenter: Foldable, bins: Bins) -> dict[str, Any]:
-    """Return what a segmenter of each kind knows beside its tree."""
+def _get_state(segmenter: Foldable, bins: Bins) -> dict[str, Any]:
+    """Return the state that a segmenter of each kind has beside its tree, as arguments of its `_restore`."""
     if isinstance(segmenter, TreeSegmenter):
         nothing = np.empty(0)
         nowhere = Embedding(np.empty(0, np.int64), nothing, nothing, nothing, np.empty(0, np.int64), ())

@@ -429,13 +429,15 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         """Keep what the fitted segmenter needs: the tree, and counts over the population."""
         backend, space, weight_unit = prepared.backend, prepared.space, raw.weight_unit
         tree, mass = merge_twins(found.tree, found.mass)
-        order = _largest_first(tree, mass)
+        # order[new] is the earlier number of segment `new`: of the search here, and composed with the alignment below.
+        order = _sort_by_size(tree, mass)
         inherited: tuple[str | None, ...] = ()
-        tree = _renumbered(tree, order)
+        tree = _renumber_segments(tree, order)
         labels = backend.map(partial(predict_block, tree))
         if align_to is not None:
             aligned = align(align_to, raw, labels, len(order))
-            tree, order, inherited = _renumbered(tree, aligned.order), order[aligned.order], aligned.names
+            tree, order, inherited = _renumber_segments(tree, aligned.order), order[aligned.order], aligned.names
+            # argsort inverts the permutation: it maps the earlier number of a label to the new one.
             labels = np.argsort(aligned.order)[labels].astype(np.int32)
         else:
             warn_if_names_move(self, raw, labels, len(order), stacklevel=4)
@@ -481,8 +483,11 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         return self
 
 
-def _largest_first(tree: ThresholdTree, leaf_mass: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Return the segments by size, so that their numbers do not depend on the random seed."""
+def _sort_by_size(tree: ThresholdTree, leaf_mass: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return the segments in order of size, so that their numbers do not depend on the random seed.
+
+    Among segments of one size, the one with the leftmost leaf comes first.
+    """
     labels = tree.segment[tree.leaves]
     used = np.unique(labels)
     mass = np.array([leaf_mass[labels == label].sum() for label in used])
@@ -490,8 +495,8 @@ def _largest_first(tree: ThresholdTree, leaf_mass: NDArray[np.int64]) -> NDArray
     return used[np.lexsort((first, -mass))]
 
 
-def _renumbered(tree: ThresholdTree, order: NDArray[np.signedinteger[Any]]) -> ThresholdTree:
-    """Return the segments the numbers of their places in `order`."""
+def _renumber_segments(tree: ThresholdTree, order: NDArray[np.signedinteger[Any]]) -> ThresholdTree:
+    """Return the tree with each segment numbered by its place in `order`."""
     place = np.full(int(order.max()) + 1, -1, dtype=np.int32)
     place[order] = np.arange(len(order))
     segment = np.where(tree.segment >= 0, place[tree.segment], -1).astype(np.int32)

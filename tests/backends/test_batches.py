@@ -67,7 +67,7 @@ def test_a_fit_outlives_its_source(table, tmp_path):
     path.unlink()
     second = fit(backend)
     assert fingerprint(first) == fingerprint(second)
-    assert (backend.map(lambda block: second._predict_table(block.table)) == first.labels_).all()
+    assert (second.predict(backend) == first.labels_).all()
 
 
 def test_predicting_writes_nothing(table, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import sys
 from harness import cpu_seconds, inside, mixture, peak_mib, resident_mib, show
 
 import xseg
-from xseg.segmenters._trees import segmenter as stages
+from xseg.segmenters import _tree as stages
 
 N_ROWS, N_COLUMNS = 1_000_000, 20
 

@@ -15,7 +15,7 @@ from harness import mixture, peak_mib, resident_mib, show
 
 import xseg
 from xseg.core.tables import read_table
-from xseg.segmenters._prototypes.space import code_distances
+from xseg.segmenters._prototype_search import code_distances
 
 METRICS = ("gower", "manhattan", "squared")
 

@@ -16,7 +16,7 @@ from peers import PeerMissingError, exkmc
 from sklearn.cluster import KMeans
 
 import xseg
-from xseg.segmenters._trees import segmenter as stages
+from xseg.segmenters import _tree as stages
 
 PEER = """
 import resource, sys, time

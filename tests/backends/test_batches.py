@@ -17,9 +17,8 @@ import xseg
 from conftest import mixed_table
 from xseg.backends import Passes
 from xseg.backends.base import ahead, apply_in_order, map_blocks
-from xseg.backends.files import room_for
-from xseg.backends.parquet import parquet_tables
-from xseg.backends.typed import narrow
+from xseg.backends.batches import narrow, room_for
+from xseg.backends.sources import parquet_tables
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError, SchemaError
 from xseg.export import fingerprint
@@ -68,7 +67,7 @@ def test_a_fit_outlives_its_source(table, tmp_path):
     path.unlink()
     second = fit(backend)
     assert fingerprint(first) == fingerprint(second)
-    assert (backend.map(lambda block: second._predict_table(block.table)) == first.labels_).all()
+    assert (second.predict(backend) == first.labels_).all()
 
 
 def test_predicting_writes_nothing(table, tmp_path, monkeypatch):

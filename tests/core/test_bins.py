@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xseg._kernels.summaries import N_CELLS, count_numbers
+from xseg._kernels.encode_kernels import N_CELLS, count_numbers
 from xseg.backends import MemoryBackend
-from xseg.core.binning import choose_bins
-from xseg.core.bins import MISSING
+from xseg.core.bins import MISSING, choose_bins
 from xseg.core.numbers import cell_edges, cell_keys
 from xseg.core.summaries import TableSummary
 from xseg.core.tables import read_table

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 import xseg
 from xseg.backends import MemoryBackend
-from xseg.core.statistics import RawBlock
+from xseg.core.statistics import RawBlock, RowTotal
 from xseg.core.tables import read_table
-from xseg.core.totals import RowTotal
 from xseg.exceptions import ParameterError
 
 numbers = st.floats(-1e300, 1e300, allow_nan=False, allow_infinity=False)

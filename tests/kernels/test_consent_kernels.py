@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import naive
-from xseg._kernels import consent
+from xseg._kernels import consent_kernels
 
 NEVER = 2**63 - 1
 
@@ -28,21 +28,21 @@ def test_the_deciding_entry_is_that_of_reading_all(run, seed):
         "order": np.minimum(at, recorded),
         "at": at,
         "until": at + rng.integers(1, 4, n),
-        "state": (10 * (effect == consent.GRANTS)).astype(np.uint8),
+        "state": (10 * (effect == consent_kernels.GRANTS)).astype(np.uint8),
     }
     subject = rng.integers(0, 3, n).astype(np.int32)
     last, previous = np.full(3, -1), np.empty(n, np.int64)
-    run(consent.chain_by_subject)(subject, last, previous, 0)
+    run(consent_kernels.chain_by_subject)(subject, last, previous, 0)
     words = {
-        consent.IGNORED: ("given", "business"),
-        consent.DENIES: ("refused", "account"),
-        consent.GRANTS: ("given", "account"),
+        consent_kernels.IGNORED: ("given", "business"),
+        consent_kernels.DENIES: ("refused", "account"),
+        consent_kernels.GRANTS: ("given", "account"),
     }
     for now in range(7):
         for purpose in range(2):
             asked = np.array([0, 1, 2, -1])
             purposes = np.array([purpose, 2], np.int32)
-            entries = run(consent.deciding_entries)(
+            entries = run(consent_kernels.deciding_entries)(
                 asked, last, previous, **columns, purposes=purposes, about=0, now=now
             )
             for who, entry in zip(asked, entries, strict=True):
@@ -60,7 +60,7 @@ def test_the_deciding_entry_is_that_of_reading_all(run, seed):
                     }
                     for i in range(n)
                 ]
-                allows = entry >= 0 and effect[entry] == consent.GRANTS and now < columns["until"][entry]
+                allows = entry >= 0 and effect[entry] == consent_kernels.GRANTS and now < columns["until"][entry]
                 assert allows == bool(naive.consent(statements, int(who), purpose, 0, now))
 
 
@@ -77,14 +77,14 @@ def test_denials_spread_as_following_each_of_them_shows(run, seed):
     ends = np.where(rng.random(n_spells) < 0.5, NEVER, begins + rng.integers(1, 6, n_spells))
     over = ends <= now
     kinds = np.repeat(
-        np.array([consent.SPELL_ENDS, consent.SPELL_BEGINS, consent.LINK_BEGINS], np.int8),
+        np.array([consent_kernels.SPELL_ENDS, consent_kernels.SPELL_BEGINS, consent_kernels.LINK_BEGINS], np.int8),
         [over.sum(), n_spells, n_links],
     )
     moments = np.concatenate([ends[over], begins, since])
     items = np.concatenate([who[over], who, np.arange(n_links)])
     order = np.lexsort((kinds, moments))
-    first, arcs = run(consent.arcs_by_node)(left, right, nodes)
-    origins, times = run(consent.spread_denials)(
+    first, arcs = run(consent_kernels.arcs_by_node)(left, right, nodes)
+    origins, times = run(consent_kernels.spread_denials)(
         kinds[order], moments[order], items[order], left, right, since, until, first, arcs
     )
     elsewhere = (origins >= 0) & (origins != np.arange(nodes)[:, None])
@@ -106,4 +106,4 @@ def test_a_spell_ends_with_the_next_grant_of_ones_own(run, seed):
     for i in range(n):
         later = [int(begins[j]) for j in range(i + 1, n) if subject[j] == subject[i] and grants[j]]
         expected.append(max(min(later, default=NEVER), int(order[i])))
-    assert run(consent.spell_ends)(subject, grants, order, begins, NEVER).tolist() == expected
+    assert run(consent_kernels.spell_ends)(subject, grants, order, begins, NEVER).tolist() == expected

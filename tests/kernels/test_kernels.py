@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import naive
-from xseg._kernels import boxes, distances, encode, hashes, search, summaries, trees
+from xseg._kernels import box_kernels, center_kernels, cut_kernels, encode_kernels
 
 
 @pytest.fixture(params=["compiled", "interpreted"])
@@ -28,7 +28,7 @@ def test_codes_count_the_thresholds_at_most_the_value(run, n_thresholds):
     thresholds = np.array([-1.0, 0.0, 2.5])[:n_thresholds]
     values = np.tile([-5, -1, -0.0, 0.0, 2.4999, 2.5, 9, np.nan], 100)
     codes = np.empty(len(values), dtype=np.uint8)
-    run(encode.encode_numbers)(values, thresholds, codes)
+    run(encode_kernels.encode_numbers)(values, thresholds, codes)
     assert codes.tolist() == naive.encode(values, thresholds)
 
 
@@ -36,9 +36,9 @@ def test_the_first_infinite_value_is_found(run):
     values = np.zeros(1_500)
     codes = np.empty(1_500, dtype=np.uint8)
     for thresholds in (np.array([0.5]), np.arange(20) / 10):
-        assert run(encode.encode_numbers)(values, thresholds, codes) == -1
+        assert run(encode_kernels.encode_numbers)(values, thresholds, codes) == -1
         values[[700, 1_400]] = np.inf, -np.inf
-        assert run(encode.encode_numbers)(values, thresholds, codes) == 700
+        assert run(encode_kernels.encode_numbers)(values, thresholds, codes) == 700
         values[:] = 0
 
 
@@ -56,7 +56,7 @@ def test_codes_of_crowded_columns(run, spread):
     values = np.concatenate([values, rng.normal(size=200), [0.0, -0.0, np.nan]])
     codes = np.empty(len(values), dtype=np.uint8)
     with np.errstate(over="ignore"):
-        assert run(encode.encode_numbers)(values, thresholds, codes) == -1
+        assert run(encode_kernels.encode_numbers)(values, thresholds, codes) == -1
     expected = np.searchsorted(thresholds, values, side="right")
     assert_array_equal(codes, np.where(np.isnan(values), 255, expected))
 
@@ -64,9 +64,9 @@ def test_codes_of_crowded_columns(run, spread):
 def test_distinct_values_are_all_found_or_overflow(run):
     values, weights = np.array([3.0, 3.0, 1.0, np.nan, 2.0, 7.0]), np.array([1, 1, 1, 1, 1, 0])
     found, totals = np.empty(3), np.empty(3, dtype=np.int64)
-    assert run(encode.collect_distinct)(values, weights, found, totals, 0) == 3
+    assert run(encode_kernels.collect_distinct)(values, weights, found, totals, 0) == 3
     assert dict(zip(found.tolist(), totals.tolist(), strict=True)) == {3.0: 2, 1.0: 1, 2.0: 1}
-    assert run(encode.collect_distinct)(np.array([9.0]), np.array([1]), found, totals, 3) == -1
+    assert run(encode_kernels.collect_distinct)(np.array([9.0]), np.array([1]), found, totals, 3) == -1
 
 
 def test_numbers_are_counted_as_numpy_counts_them(run):
@@ -74,9 +74,9 @@ def test_numbers_are_counted_as_numpy_counts_them(run):
     values = np.concatenate([rng.integers(-5, 5, 400), [np.nan, 1e300, -0.0]]).astype(np.float64)
     weights = rng.integers(0, 3, len(values))
     values[weights == 0] = 7e9
-    cells = np.zeros(summaries.N_CELLS, dtype=np.int64)
+    cells = np.zeros(encode_kernels.N_CELLS, dtype=np.int64)
     with np.errstate(over="ignore"):
-        low, high, known, whole, infinite = run(summaries.count_numbers)(values, weights, cells)
+        low, high, known, whole, infinite = run(encode_kernels.count_numbers)(values, weights, cells)
     seen = ~np.isnan(values) & (weights > 0)
     assert (low, high, known, whole, infinite) == (
         values[seen].min(),
@@ -86,17 +86,17 @@ def test_numbers_are_counted_as_numpy_counts_them(run):
         -1,
     )
     assert cells.sum() == known
-    assert cells[summaries.N_CELLS // 2] == weights[values == 0].sum()
+    assert cells[encode_kernels.N_CELLS // 2] == weights[values == 0].sum()
     values[[3, 9]] = 0.5, -np.inf
     with np.errstate(over="ignore"):
-        assert run(summaries.count_numbers)(values, weights, cells)[3:] == (weights[3] == 0, 9)
+        assert run(encode_kernels.count_numbers)(values, weights, cells)[3:] == (weights[3] == 0, 9)
 
 
 def test_moments_add_up(run):
     rng = np.random.default_rng(5)
     values, weights = rng.normal(3, 2, 200), rng.integers(0, 4, 200)
     values[::7] = np.nan
-    known, total, squares = run(summaries.add_moments)(values, weights, 3.0, 10.0, 2.0**40)
+    known, total, squares = run(encode_kernels.add_moments)(values, weights, 3.0, 10.0, 2.0**40)
     seen = ~np.isnan(values)
     offsets, weights = (values[seen] - 3) / 10, weights[seen]
     assert known == weights.sum()
@@ -107,9 +107,9 @@ def test_hashes_mix_one_column_after_the_other(run):
     columns = np.random.default_rng(6).integers(0, 256, (600, 3)).astype(np.uint8)
     with np.errstate(over="ignore"):
         mixed = np.arange(600, dtype=np.uint64)
-        run(hashes.mix_columns)(mixed, columns)
+        run(encode_kernels.mix_columns)(mixed, columns)
         single = np.arange(600, dtype=np.uint64)
-        run(hashes.mix_columns)(single, np.array([[5]], dtype=np.uint8))
+        run(encode_kernels.mix_columns)(single, np.array([[5]], dtype=np.uint8))
     for i in (0, 1, 599):
         assert mixed[i] == naive.mixed(i, columns[i].tolist())
         assert single[i] == naive.mixed(i, [5])
@@ -118,12 +118,12 @@ def test_hashes_mix_one_column_after_the_other(run):
 @pytest.mark.parametrize("size", range(10))
 def test_squared_norms(run, size):
     values = np.random.default_rng(7).normal(size=10)
-    assert run(search.squared_norm)(values, size) == pytest.approx(values[:size] @ values[:size])
+    assert run(cut_kernels.squared_norm)(values, size) == pytest.approx(values[:size] @ values[:size])
 
 
 def test_cells_add_up_weights(run):
     cells = np.zeros(4, dtype=np.int64)
-    run(encode.add_to_cells)(cells, np.array([0, 3, 3]), np.array([1, 2, 5]))
+    run(encode_kernels.add_to_cells)(cells, np.array([0, 3, 3]), np.array([1, 2, 5]))
     assert cells.tolist() == [1, 0, 0, 7]
 
 
@@ -133,10 +133,10 @@ def test_distances_and_nearest(run, rows):
     looked_up, centers_t = np.array([1, 4]), rng.normal(size=(3, 4))
     tables = rng.random((2, 256, 4))
     out = np.empty((60, 4))
-    run(distances.squared_distances)(points, codes, looked_up, centers_t, tables, out)
+    run(center_kernels.squared_distances)(points, codes, looked_up, centers_t, tables, out)
     assert_allclose(out, naive.squared_distances(points, codes, looked_up, centers_t, tables), rtol=1e-12)
     labels, best = np.empty(60, dtype=np.int32), np.empty(60)
-    run(distances.nearest)(out, labels, best)
+    run(center_kernels.nearest)(out, labels, best)
     assert_array_equal(labels, out.argmin(axis=1))
     assert_array_equal(best, out.min(axis=1))
 
@@ -147,7 +147,7 @@ def test_group_sums(run, rows):
     looked_up = np.array([0, 2])
     sums, counts = np.zeros((3, 3), dtype=np.int64), np.zeros((3, 2, 256), dtype=np.int64)
     mass = np.zeros(3, dtype=np.int64)
-    run(distances.add_group_sums)(points, codes, looked_up, groups, weights, units, sums, counts, mass)
+    run(center_kernels.add_group_sums)(points, codes, looked_up, groups, weights, units, sums, counts, mass)
     expected = naive.group_sums(points, codes, looked_up, groups, weights, units, 3)
     for got, wanted in zip((sums, counts, mass), expected, strict=True):
         assert_array_equal(got, wanted)
@@ -160,7 +160,7 @@ def test_differences_of_costs(run, rows):
     costs = naive.squared_distances(points, codes, looked_up, means.T, tables)
     first, second = rng.integers(-1, 4, 60).astype(np.int32), rng.integers(0, 4, 60).astype(np.int32)
     pair = np.empty((60, 2), dtype=np.int64)
-    run(distances.cost_differences)(points, codes, looked_up, means, tables, first, second, weights, 2.0**20, pair)
+    run(center_kernels.cost_differences)(points, codes, looked_up, means, tables, first, second, weights, 2.0**20, pair)
     row = np.arange(60)
     expected = np.where(first >= 0, (costs[row, first] - costs[row, second]) * 2.0**20 * weights, 0)
     assert_allclose(pair[:, 0], expected, atol=3)
@@ -171,7 +171,7 @@ def test_code_counts(run, rows):
     codes, _, weights = rows
     groups = np.random.default_rng(4).integers(0, 2, 60).astype(np.int32)
     counts = np.zeros((2, 5, 256), dtype=np.int64)
-    run(distances.add_code_counts)(codes, groups, weights, counts)
+    run(center_kernels.add_code_counts)(codes, groups, weights, counts)
     for group in range(2):
         for j in range(5):
             expected = np.bincount(codes[groups == group, j], weights[groups == group], 256)
@@ -187,12 +187,12 @@ def test_walking_and_counting(run, rows, fitted, mixed):
     start = np.zeros(60, dtype=np.int32)
     start[::7] = -1
     out = np.empty(60, dtype=np.int32)
-    run(trees.find_nodes)(real, tree.feature, tree.goes_left, tree.left, tree.right, start, out)
+    run(cut_kernels.find_nodes)(real, tree.feature, tree.goes_left, tree.left, tree.right, start, out)
     assert out.tolist() == [-1 if s < 0 else naive.leaf(row, tree) for s, row in zip(start, real, strict=True)]
     slots = np.random.default_rng(5).integers(-1, 3, 60).astype(np.int32)
     values = np.random.default_rng(6).integers(-99, 99, (60, 2))
     features, histogram = np.array([0, 3, 4]), np.zeros((3, 3, 256, 2), dtype=np.int64)
-    run(trees.add_cut_histogram)(codes, features, slots, values, histogram)
+    run(cut_kernels.add_cut_histogram)(codes, features, slots, values, histogram)
     assert_array_equal(histogram, naive.cut_histogram(codes, features, slots, values, 3))
 
 
@@ -209,7 +209,7 @@ def test_failed_tests_and_tables(run):
     word, shift = np.zeros(2, dtype=np.int64), np.array([0, 3], dtype=np.uint64)
     mask = np.full(2, 7, dtype=np.uint64)
     every, targets = np.array([0, 2]), np.zeros(30, dtype=np.int64)
-    run(boxes.failed_tests)(codes, np.arange(3), packed, word, shift, mask, every, targets, patterns)
+    run(box_kernels.failed_tests)(codes, np.arange(3), packed, word, shift, mask, every, targets, patterns)
     for i in range(30):
         for box in range(2):
             assert patterns[i, box] == sum((not inside[box, j, codes[i, j]]) << j for j in range(3))
@@ -219,7 +219,7 @@ def test_failed_tests_and_tables(run):
     background = np.unique(patterns[:, 0])
     share = np.full(len(background), 1 / len(background))
     table = np.empty((8, 3))
-    run(boxes.shapley_table)(np.arange(8, dtype=np.uint32), background, share, *shapley_weights(3), table)
+    run(box_kernels.shapley_table)(np.arange(8, dtype=np.uint32), background, share, *shapley_weights(3), table)
     for pattern in range(8):
         row = np.array([(pattern >> j) & 1 for j in range(3)])
         others = np.array([[(int(b) >> j) & 1 for j in range(3)] for b in background])
@@ -232,8 +232,10 @@ def test_explaining_rows_adds_up_table_lines(run):
     tables, widths, starts = np.arange(8.0), np.array([2, 2]), np.array([0, 4])
     players, segment = np.array([[0, 2], [1, 2]]), np.array([0, 1])
     out = np.empty((2, 3, 2))
-    run(boxes.explain_segments)(places, segment, tables, widths, starts, players, out)
+    run(box_kernels.explain_segments)(places, segment, tables, widths, starts, players, out)
     assert_array_equal(out[0], [[0, 0], [0, 6], [1, 7]])
     own = np.empty((2, 3))
-    run(boxes.explain_targets)(places, np.array([0, 1, 2]), tables, widths, starts, players, np.array([1, 0]), own)
+    run(box_kernels.explain_targets)(
+        places, np.array([0, 1, 2]), tables, widths, starts, players, np.array([1, 0]), own
+    )
     assert_array_equal(own, [[0, 6, 7], [2, 0, 3]])

@@ -6,12 +6,11 @@ from numpy.testing import assert_allclose
 from scipy.optimize import linprog
 
 import naive
-from xseg._kernels.asked import Asked, Coding
-from xseg._kernels.ladder import limits, search, settle
-from xseg._kernels.margins import most_lead, value_alone, wins, write_parts
-from xseg._kernels.moves import explain_changes, nearest_boxes
-from xseg._kernels.rounding import snap
-from xseg._kernels.simplex import HOPELESS, SOLVED, cheapest_lift, cheapest_mix
+from xseg._kernels.box_kernels import explain_changes, nearest_boxes
+from xseg._kernels.linear_mix import HOPELESS, SOLVED, cheapest_lift, cheapest_mix
+from xseg._kernels.score_changes import snap
+from xseg._kernels.score_margins import Asked, Coding, most_lead, value_alone, wins, write_parts
+from xseg._kernels.step_search import limits, search, settle
 from xseg.explanations._box_shapley import shapley_weights
 
 EXACTLY = 1e-7

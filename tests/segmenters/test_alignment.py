@@ -8,7 +8,8 @@ import pytest
 import xseg
 from xseg.backends import MemoryBackend
 from xseg.exceptions import ParameterError
-from xseg.segmenters._alignment import align, choose_names
+from xseg.segmenters import FittedSegmenter
+from xseg.segmenters._names import align, choose_names
 
 KINDS = {
     "tree": lambda n: xseg.TreeSegmenter(n, effort="fast", random_state=0),
@@ -96,3 +97,14 @@ def test_only_fitted_segmenters_can_be_followed(wrong):
     X, _ = people((50, 50, 50, 50), 0)
     with pytest.raises(ParameterError, match="align_to must be a fitted segmenter"):
         xseg.TreeSegmenter(3, effort="fast", random_state=0).fit(X, align_to=wrong)
+
+
+def test_fitted_segmenters_meet_the_protocol():
+    table = xseg.make_customers(150, random_state=0)
+    for segmenter in (
+        xseg.TreeSegmenter(2, effort="fast", random_state=0),
+        xseg.PrototypeSegmenter(2, random_state=0),
+        xseg.RuleSegmenter({"Big": "spend_year > 500"}),
+    ):
+        assert not isinstance(segmenter, FittedSegmenter)
+        assert isinstance(segmenter.fit(table), FittedSegmenter)

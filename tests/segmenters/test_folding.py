@@ -31,7 +31,7 @@ import naive
 import xseg
 from conftest import mixed_table
 from xseg.exceptions import DataError, UnsupportedModelError
-from xseg.segmenters._pipelines.probe import first_number_at_least
+from xseg.segmenters._raw_columns import first_number_at_least
 
 pytestmark = pytest.mark.slow
 

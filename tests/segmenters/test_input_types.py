@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import xseg
-from xseg._kernels import encode, summaries
+from xseg._kernels import encode_kernels
 
 NUMBERS = np.random.default_rng(0).integers(0, 60, (400, 3)).astype(np.float64)
 
@@ -56,7 +56,12 @@ LAYOUTS = {
 def test_no_type_or_layout_compiles_a_kernel_anew(layout):
     segmenter = fit("tree", NUMBERS)
     segmenter.predict(NUMBERS)
-    kernels = (encode.encode_numbers, encode.collect_distinct, summaries.count_numbers, summaries.add_moments)
+    kernels = (
+        encode_kernels.encode_numbers,
+        encode_kernels.collect_distinct,
+        encode_kernels.count_numbers,
+        encode_kernels.add_moments,
+    )
     before = [len(kernel.signatures) for kernel in kernels]
     rows = LAYOUTS[layout](NUMBERS)
     if isinstance(rows, np.ndarray):

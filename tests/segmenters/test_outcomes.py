@@ -11,9 +11,7 @@ from sklearn.base import clone
 import xseg
 from conftest import arrays_inside
 from xseg.exceptions import DataError, ParameterError
-from xseg.segmenters._outcomes.parts import share_out_people
-from xseg.segmenters._outcomes.targets import read_target
-from xseg.segmenters._outcomes.testing import difference_test
+from xseg.segmenters._outcome_search import difference_test, read_target, share_out_people
 
 
 def shop(n_rows=4_000, seed=0):

@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xseg.segmenters._rules.regions import Regions, runs_of
+from xseg.segmenters._rule_geometry import Regions, runs_of
 
 WIDTHS = (4, 3, 5)
 EVERYTHING = tuple((1 << width) - 1 for width in WIDTHS)

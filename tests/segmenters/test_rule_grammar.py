@@ -13,11 +13,9 @@ from xseg.core.conditions import Condition, Rule
 from xseg.core.schema import Kind
 from xseg.core.tables import match_columns, read_table
 from xseg.exceptions import RuleError
-from xseg.segmenters._rules.axes import axes_of, schema_of
-from xseg.segmenters._rules.expressions import And, Comparison, Not, Or, write
-from xseg.segmenters._rules.given import read_rules
-from xseg.segmenters._rules.grammar import parse
-from xseg.segmenters._rules.tokens import Source
+from xseg.segmenters._rule_definitions import read_rules
+from xseg.segmenters._rule_geometry import axes_of, schema_of
+from xseg.segmenters._rule_language import And, Comparison, Not, Or, Source, parse, write
 
 
 def read(text):

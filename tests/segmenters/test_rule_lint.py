@@ -12,7 +12,7 @@ import naive
 import xseg
 from rule_cases import CATEGORIES, NUMBERS, TRUTHS, around, rows_of, rules, table_of, text_of
 from xseg.exceptions import ParameterError, RuleError
-from xseg.segmenters._rules.axes import OTHER
+from xseg.segmenters._rule_geometry import OTHER
 
 
 def columns_of(rule):

@@ -17,7 +17,7 @@ from conftest import arrays_inside, mixed_table
 from rule_cases import CATEGORIES, rows_of, rules, table_of, text_of
 from xseg.core.tables import read_table
 from xseg.exceptions import NotFittedError, ParameterError, RuleError, SchemaError, UnsupportedModelError
-from xseg.segmenters._rules.rfm import RFM_SEGMENTS
+from xseg.segmenters._rfm_rules import RFM_SEGMENTS
 
 
 @pytest.fixture(scope="module")

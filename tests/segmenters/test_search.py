@@ -12,15 +12,27 @@ from sklearn.datasets import load_digits, load_wine
 import naive
 import xseg
 from conftest import mixed_table
-from xseg._kernels import search as kernels
+from xseg._kernels import cut_kernels as kernels
 from xseg.backends import MemoryBackend
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.statistics import CodedBlock
-from xseg.segmenters._learning.preparation import prepare
-from xseg.segmenters._trees.cells import Cells, Cut, Values
-from xseg.segmenters._trees.moves import Budget, _best_insertion, _better_cut, best_cut, grow, improve, prune
-from xseg.segmenters._trees.nodes import Sample, inner_nodes, leaves, shape_of, to_tree
-from xseg.segmenters._trees.starts import STARTS, Reference
+from xseg.segmenters._learning import prepare
+from xseg.segmenters._tree_cells import Cells, Cut, Values
+from xseg.segmenters._tree_moves import (
+    Budget,
+    Sample,
+    _best_insertion,
+    _better_cut,
+    best_cut,
+    grow,
+    improve,
+    inner_nodes,
+    leaves,
+    prune,
+    shape_of,
+    to_tree,
+)
+from xseg.segmenters._tree_search import STARTS, Reference
 
 PLENTY = 1e12
 

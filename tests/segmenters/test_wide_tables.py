@@ -17,7 +17,7 @@ def test_parts_find_what_the_whole_finds(parameters, monkeypatch):
     table = mixed_table(500, 4)
     whole = xseg.TreeSegmenter(4, random_state=0, **parameters).fit(table)
     for most in (1, 900, 20_000):
-        monkeypatch.setattr("xseg.segmenters._trees.cells._MAX_SUMS", most)
+        monkeypatch.setattr("xseg.segmenters._tree_cells._MAX_SUMS", most)
         parts = xseg.TreeSegmenter(4, random_state=0, **parameters).fit(table)
         assert_array_equal(parts.labels_, whole.labels_)
         assert [segment.rule for segment in parts.segments_] == [segment.rule for segment in whole.segments_]

@@ -1,9 +1,12 @@
-"""The contract between learning and wherever the rows are."""
+"""The contract between fitting and the place of the rows, and what backends share: passes, threads, ordered maps."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import chain
+from numbers import Integral
 from threading import Lock
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -13,8 +16,21 @@ from numpy.typing import NDArray
 from xseg.core.embedding import Coding
 from xseg.core.statistics import CodedBlock, RawBlock, Statistic
 from xseg.core.tables import Table
+from xseg.exceptions import ParameterError
 
-__all__ = ["BLOCK_ROWS", "Backend", "CodedBackend", "add_blocks", "ahead", "apply_in_order", "map_blocks"]
+__all__ = [
+    "BLOCK_ROWS",
+    "Backend",
+    "CodedBackend",
+    "PassCounter",
+    "Passes",
+    "add_blocks",
+    "ahead",
+    "apply_in_order",
+    "count_workers",
+    "map_blocks",
+]
+
 
 BLOCK_ROWS = 16_384
 _END = object()
@@ -25,12 +41,21 @@ S = TypeVar("S", bound=Statistic[Any])
 
 
 class CodedBackend(Protocol):
-    """Rows as codes and points."""
+    """Rows as codes and points, which `Backend.encode` makes.
+
+    Attributes
+    ----------
+    n_rows : int
+        Number of rows.
+    """
 
     n_rows: int
 
     def sum(self, statistic: S) -> S:
-        """Add `statistic` over all rows."""
+        """Return the sum of `statistic` over all rows; the argument itself stays as it is.
+
+        Each part of the rows is added to a copy that `statistic.empty()` makes; copies are merged in any order.
+        """
         ...
 
     def map(self, function: Callable[[CodedBlock], NDArray[Any]]) -> NDArray[Any]:
@@ -42,14 +67,24 @@ class CodedBackend(Protocol):
 class Backend(Protocol):
     """Rows as they came, wherever they are.
 
-    `fit` asks for sums and for nothing else, so one algorithm serves rows in memory, in files larger than memory and
-    on other people's machines.
+    A fit asks for sums of statistics and for arrays with one entry per row, so one algorithm serves rows in memory, in
+    files larger than memory and on other machines. Statistics, functions and codings that a backend is given can be
+    pickled; they hold parameters but neither rows nor fitted segmenters. `xseg.testing.check_backend` checks an
+    implementation.
+
+    Attributes
+    ----------
+    weight_unit : float
+        Integer weight that stands for a sample weight of 1; `check_weights` computes it.
     """
 
     weight_unit: float
 
     def sum(self, statistic: S) -> S:
-        """Add `statistic` over all rows."""
+        """Return the sum of `statistic` over all rows; the argument itself stays as it is.
+
+        Each part of the rows is added to a copy that `statistic.empty()` makes; copies are merged in any order.
+        """
         ...
 
     def map(self, function: Callable[[RawBlock], NDArray[Any]]) -> NDArray[Any]:
@@ -133,3 +168,66 @@ def ahead(items: Iterator[B], depth: int = 2) -> Iterator[B]:
         while (item := pending.popleft().result()) is not _END:
             pending.append(pool.submit(next, items, _END))
             yield item  # type: ignore[misc]
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """How often the rows of a backend were read so far.
+
+    Attributes
+    ----------
+    decoded : int
+        Passes over the source: files decoded, tables read.
+    typed : int
+        Passes over its columns as numbers and codes of categories, from a temporary file.
+    coded : int
+        Passes over the rows as codes of one byte and coordinates.
+    """
+
+    decoded: int = 0
+    typed: int = 0
+    coded: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.decoded} decoded, {self.typed} typed, {self.coded} coded"
+
+
+class PassCounter:
+    """Counts passes by kind, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counts = {"decoded": 0, "typed": 0, "coded": 0}
+
+    def count(self, kind: str) -> None:
+        """Count one more pass."""
+        with self._lock:
+            self._counts[kind] += 1
+
+    def so_far(self) -> Passes:
+        """Return the counts."""
+        with self._lock:
+            return Passes(**self._counts)
+
+
+def count_workers(n_jobs: int | None) -> int:
+    """Return the number of threads that `n_jobs` asks for; None and -1 mean every core this process may use.
+
+    Raises
+    ------
+    ParameterError
+        It is no whole number, 0, or asks for more cores to be left free than the machine has.
+    """
+    # All but one core is one core where there is only one.
+    most_left_free = max(os.cpu_count() or 1, 2)
+    is_whole = isinstance(n_jobs, Integral) and not isinstance(n_jobs, bool)
+    if n_jobs is not None and (not is_whole or n_jobs == 0 or n_jobs < -most_left_free):
+        message = (
+            f"n_jobs must be None, a whole number from 1 on, or one from -{most_left_free} to -1 (every core), "
+            f"got {n_jobs!r}"
+        )
+        raise ParameterError(message)
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if n_jobs is None:
+        return available
+    return n_jobs if n_jobs > 0 else max(1, available + 1 + n_jobs)

@@ -8,8 +8,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from xseg.backends.base import BLOCK_ROWS, add_blocks, map_blocks
-from xseg.backends.passes import PassCounter
+from xseg.backends.base import BLOCK_ROWS, PassCounter, add_blocks, map_blocks
 from xseg.core.statistics import CodedBlock, Statistic
 
 __all__ = ["CodedRows", "FileArray", "Ones"]

@@ -150,7 +150,7 @@ class NeighbourFinder:
         nearest, possible = ways
         return Surroundings(
             self._by_score(rival, segment, points) if nearest is None else self._by_rule(nearest),
-            None if possible is None else self._way_out(possible),
+            None if possible is None else self._find_way(possible),
             self._lead(rival, segment, points) if nearest is None else self._distance(nearest),
         )
 
@@ -188,7 +188,7 @@ class NeighbourFinder:
             hidden=points.hidden is not None and points.hidden.outweighs,
         )
 
-    def _way_out(self, way: Way) -> CounterfactualFact | None:
+    def _find_way(self, way: Way) -> CounterfactualFact | None:
         if way.segment is None:
             return CounterfactualFact(segment=None, asked=(), proven=way.proven) if self.says_all else None
         if self._is_small(way.segment):

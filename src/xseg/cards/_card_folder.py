@@ -24,7 +24,7 @@ from xseg.core.tables import Table
 from xseg.exceptions import DataError
 from xseg.export import approval_of, fingerprint
 from xseg.policy import Policy
-from xseg.segmenters._pipelines.route import route_of
+from xseg.segmenters._pipelines import route_of
 
 __all__ = [
     "FORMS",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from xseg.backends.workers import count_workers
+from xseg.backends.base import count_workers
 from xseg.cards._card_record import AnyCard, Card, DecidedCard
 from xseg.cards._consent_facts import (
     ConsentGateLike,
@@ -28,7 +28,7 @@ from xseg.explanations import own_contributions
 from xseg.i18n import Language
 from xseg.policy import Policy
 from xseg.segmenters import fold
-from xseg.segmenters._pipelines.route import route_of
+from xseg.segmenters._pipelines import route_of
 
 __all__ = ["Cards", "GatedCards", "decided_card", "decided_cards", "make_cards", "make_gated_cards", "read_once"]
 

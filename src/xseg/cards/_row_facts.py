@@ -277,7 +277,7 @@ class CardBuilder:
         known = self.profile.known(j)
         if code == MISSING or known < self.policy.minimum_group_size:
             return None
-        below, same = self.profile.shares_around(j, code)
+        below, same = self.profile.window_shares(j, code)
         if self.profile.bins[j].feature.kind is Kind.NUMBER:
             return Comparison(share_below=below, share_same=same, group_size=known)
         if same * known < self.policy.minimum_group_size:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xseg._files import remove_drafts
-from xseg.backends.workers import count_workers
+from xseg.backends.base import count_workers
 from xseg.cards._card_folder import FORMS, PEOPLE_IN_A_PART, build_file_stems, describe_inputs, open_folder, open_sinks
 from xseg.cards._card_record import AnyCard
 from xseg.cards._consent_facts import ConsentLedger, IdentityLinks, is_consent_gate
@@ -18,7 +18,7 @@ from xseg.core.tables import read_table
 from xseg.exceptions import DataError, ParameterError
 from xseg.i18n import load_language
 from xseg.policy import Policy
-from xseg.segmenters._pipelines.route import route_of
+from xseg.segmenters._pipelines import route_of
 
 __all__ = ["WrittenCards", "write_cards"]
 

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.additive import (
+from xseg._kernels.score_kernels import (
     CURVATURE,
     KNOT,
     LEVEL,
@@ -20,8 +20,7 @@ from xseg._kernels.additive import (
 )
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.embedding import Coding, Embedding
-from xseg.core.fixed_point import fixed_unit
-from xseg.core.statistics import CodedBlock
+from xseg.core.statistics import CodedBlock, fixed_unit
 from xseg.core.tables import Table
 
 __all__ = ["AdditiveModel", "PartSums", "Population", "Scores"]

@@ -1,6 +1,6 @@
-"""Codes: each column as one byte a row, with round numbers between the codes."""
+"""Bins: each column as one byte per row, with round thresholds between the codes, chosen from counts alone."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.encode import MISSING, encode_numbers
+from xseg._kernels.encode_kernels import MISSING, encode_numbers
+from xseg.core.numbers import NumberSummary
 from xseg.core.rounding import middle, roundest
 from xseg.core.schema import Feature, Kind, Schema
+from xseg.core.summaries import CategoryCounts, CellSplit, TableSummary
 from xseg.core.tables import Column, Table
 from xseg.core.texts import TRUTHS, has_digit, is_blank, parse_numbers, parse_truths
-from xseg.exceptions import ColumnTypeError, RareCategoriesWarning, warn_caller
+from xseg.exceptions import ColumnTypeError, RareCategoriesWarning, SchemaError, warn_caller
 
 __all__ = [
     "MAX_BINS",
@@ -23,9 +25,11 @@ __all__ = [
     "FeatureBins",
     "as_kind",
     "category_bins",
+    "choose_bins",
     "number_bins",
     "read_as",
 ]
+
 
 MAX_BINS = 255
 N_CODES = 256
@@ -118,9 +122,18 @@ class Bins:
 
         Raises
         ------
+        SchemaError
+            There are other columns than in fit, or they come in another order.
         ColumnTypeError
             A column holds values of another kind.
         """
+        expected = self.schema.names
+        if len(table.columns) != len(expected):
+            message = f"rows must have the {len(expected)} columns of the fit, got {len(table.columns)}"
+            raise SchemaError(message)
+        if table.named and table.names != expected and set(table.names) == set(expected):
+            message = f"columns must come in the order of the fit ({', '.join(expected)}), got {', '.join(table.names)}"
+            raise SchemaError(message)
         return read_as(table, [bins.feature for bins in self.features])
 
 
@@ -304,3 +317,98 @@ def category_bins(
     folded = len(kept) < len(by_weight)
     kept_feature = replace(feature, categories=categories, has_missing=feature.has_missing or folded)
     return FeatureBins(kept_feature, np.empty(0), categories)
+
+
+_MAX_SPLIT_ROUNDS = 4
+_HEAVY_BINS = 2.0
+
+Cells = tuple[NDArray[np.float64], NDArray[np.int64]]
+
+
+def choose_bins(
+    summary: TableSummary,
+    schema: Schema,
+    max_bins: int,
+    split: Callable[[CellSplit], CellSplit],
+    *,
+    rounded: bool = True,
+    min_members: int = 1,
+    named: Mapping[str, Collection[str]] | None = None,
+    warns: bool = True,
+) -> Bins:
+    """Choose the bins of each column.
+
+    Parameters
+    ----------
+    summary : TableSummary
+        The counts of the columns.
+    schema : Schema
+        Their features.
+    max_bins : int
+        The number of codes a column may have.
+    split : callable
+        Sums a statistic over the rows, where a column needs a closer look.
+    rounded : bool, default=True
+        Whether thresholds are round numbers.
+    min_members : int, default=1
+        The number of rows that must share a category for it to be kept.
+    named : mapping of str to collection of str, default=None
+        Categories of columns that are kept however few rows have them.
+    warns : bool, default=True
+        Whether to warn of rare categories.
+    """
+    numbers = {j: column for j, column in enumerate(summary.columns) if isinstance(column, NumberSummary)}
+    crowded = {j: column.cells() for j, column in numbers.items() if not _keeps_all(column, max_bins)}
+    _split_heavy_cells(crowded, max_bins, split)
+    features = []
+    for j, feature in enumerate(schema):
+        column = summary.columns[j]
+        if isinstance(column, CategoryCounts):
+            kept = (named or {}).get(feature.name, ())
+            features.append(
+                category_bins(feature, column.counts, max_bins, column.rows, min_members, named=kept, warns=warns)
+            )
+        elif column is None or not column.known:
+            features.append(FeatureBins(feature, np.empty(0)))
+        else:
+            edges, masses = crowded.get(j, (np.empty(0), np.empty(0, dtype=np.int64)))
+            features.append(number_bins(feature, column.distinct, edges, masses, max_bins, rounded=rounded))
+    return Bins(tuple(features))
+
+
+def _keeps_all(column: NumberSummary, max_bins: int) -> bool:
+    return column.distinct is not None and len(column.distinct) <= max_bins
+
+
+def _split_heavy_cells(cells: dict[int, Cells], max_bins: int, split: Callable[[CellSplit], CellSplit]) -> None:
+    for _ in range(_MAX_SPLIT_ROUNDS):
+        heavy = {j: _heavy(*column, max_bins) for j, column in cells.items()}
+        heavy = {j: chosen for j, chosen in heavy.items() if len(chosen)}
+        if not heavy:
+            return
+        ends = {j: np.column_stack([cells[j][0][chosen], cells[j][0][chosen + 1]]) for j, chosen in heavy.items()}
+        counted = split(CellSplit(ends))
+        for j, chosen in heavy.items():
+            cells[j] = _refined(*cells[j], chosen, counted.counts[j])
+
+
+def _heavy(edges: NDArray[np.float64], masses: NDArray[np.int64], max_bins: int) -> NDArray[np.int64]:
+    width = np.diff(edges)
+    can_split = width > 1e-12 * np.maximum(np.abs(edges[1:]), np.abs(edges[:-1]))
+    return np.flatnonzero(can_split & (masses * max_bins > _HEAVY_BINS * masses.sum()))
+
+
+def _refined(
+    edges: NDArray[np.float64], masses: NDArray[np.int64], chosen: NDArray[np.int64], counts: NDArray[np.int64]
+) -> Cells:
+    starts, weights = [edges[:-1]], [masses.copy()]
+    weights[0][chosen] = 0
+    n_parts = counts.shape[1]
+    for cell, parts in zip(chosen, counts, strict=True):
+        starts.append(edges[cell] + (edges[cell + 1] - edges[cell]) * np.arange(n_parts) / n_parts)
+        weights.append(parts)
+    all_starts, all_weights = np.concatenate(starts), np.concatenate(weights)
+    used = all_weights > 0
+    order = np.argsort(all_starts[used], kind="stable")
+    kept_starts, kept_weights = all_starts[used][order], all_weights[used][order]
+    return np.append(kept_starts, edges[-1]), kept_weights

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.encode import collect_distinct
-from xseg._kernels.summaries import N_CELLS, count_numbers
+from xseg._kernels.encode_kernels import N_CELLS, collect_distinct, count_numbers
 from xseg.core.schema import Kind
 from xseg.core.tables import Column
 from xseg.exceptions import DataError

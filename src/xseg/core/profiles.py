@@ -7,11 +7,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.distances import add_code_counts
+from xseg._kernels.center_kernels import add_code_counts
 from xseg.core.bins import MISSING, N_CODES, Bins
+from xseg.core.boxes import ThresholdTree
 from xseg.core.schema import Kind
 from xseg.core.statistics import CodedBlock
-from xseg.core.tree import ThresholdTree
 
 __all__ = ["Profile", "ProfileCounts"]
 
@@ -52,7 +52,7 @@ class Profile:
         """Return the weight of the people whose value of a feature is known."""
         return float(self.population[feature, :MISSING].sum() / self.unit)
 
-    def shares_around(self, feature: int, code: int) -> tuple[float, float]:
+    def window_shares(self, feature: int, code: int) -> tuple[float, float]:
         """Return the shares of the people with a known value who have a lower code, and the same code."""
         counts = self.population[feature, :MISSING]
         total = counts.sum()

@@ -1,4 +1,4 @@
-"""Segments as people read them."""
+"""Segments as people read them, and the estimate of an outcome in a segment."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from xseg.core.conditions import Rule, condition_of
-from xseg.core.outcomes import Outcome
 from xseg.core.profiles import Profile
 from xseg.core.schema import suggestion
 from xseg.exceptions import FeatureNamesError, ParameterError
@@ -16,7 +15,37 @@ from xseg.exceptions import FeatureNamesError, ParameterError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Segment", "Segments"]
+__all__ = ["Outcome", "Segment", "Segments"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An estimate of an outcome in one segment, from people who had no part in choosing the segment.
+
+    Attributes
+    ----------
+    estimate : float
+        The mean, or the share of people with the value that is asked about.
+    low, high : float
+        The ends of its confidence interval.
+    n : float
+        How many people (or how much sample weight) it is estimated on.
+    value : str or None
+        The category whose share it is; None where the outcome is a number.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    n: float
+    value: str | None = None
+
+    def __str__(self) -> str:
+        """Return the estimate and its interval in one line."""
+        if self.value is None:
+            return f"{self.estimate:.4g} ({self.low:.4g} to {self.high:.4g})"
+        return f"{self.value} {self.estimate:.1%} ({self.low:.1%} to {self.high:.1%})"
+
 
 _MIN_OFFSET = 0.03
 _MAX_TYPICAL = 3

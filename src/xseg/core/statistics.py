@@ -1,19 +1,38 @@
-"""The contract of everything that is learned: statistics that can be added.
+"""Additive statistics: what every fit learns from rows, in exact integer arithmetic.
 
-`fit` never walks over rows. It hands a statistic to a backend, which makes an empty copy for each worker, adds blocks
-of rows to the copies wherever the rows are, and merges the copies. Sums are integers, so the result is the same bits
-whatever the blocks, the threads or the order.
+`fit` never walks over rows. It passes a statistic to a backend, which makes an empty copy for each worker, adds blocks
+of rows to the copies wherever the rows are, and merges the copies. Floating-point addition is not associative, so a
+sum over rows would depend on the number of threads, the size of a batch or the order of the rows. Therefore each
+contribution is rounded once to an integer multiple of a unit, and the integers are added exactly in int64.
 """
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, Self, TypeVar
+from fractions import Fraction
+from math import ceil, frexp, ldexp, log2
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xseg.core.tables import Table
+from xseg.exceptions import DataError
 
-__all__ = ["CodedBlock", "CodedStatistic", "RawBlock", "RawStatistic", "Statistic"]
+__all__ = [
+    "CodedBlock",
+    "CodedStatistic",
+    "RawBlock",
+    "RawStatistic",
+    "RowTotal",
+    "Statistic",
+    "apply_to_table",
+    "check_weights",
+    "fix_weights",
+    "fixed_unit",
+    "weight_unit",
+]
+
 
 B_contra = TypeVar("B_contra", contravariant=True)
 
@@ -37,10 +56,15 @@ class CodedBlock:
 
 
 class Statistic(Protocol[B_contra]):
-    """A sum over rows, in the making."""
+    """A mergeable sum over rows: what a fit asks a backend for.
+
+    A statistic holds its parameters (arrays and small frozen data, never rows or an estimator) and what it has added up
+    so far, as integers. It can therefore be pickled and sent to where the rows are. Adding blocks to several empty
+    copies and merging them gives the same bits as adding all blocks to one, in whatever order.
+    """
 
     def empty(self) -> Self:
-        """Return a statistic of the same kind over no rows."""
+        """Return a statistic with the same parameters over no rows."""
         ...
 
     def add(self, block: B_contra, /) -> None:
@@ -48,9 +72,128 @@ class Statistic(Protocol[B_contra]):
         ...
 
     def merge(self, other: Self, /) -> None:
-        """Add everything that `other` has seen."""
+        """Add everything that `other` has added up."""
         ...
 
 
 RawStatistic = Statistic[RawBlock]
 CodedStatistic = Statistic[CodedBlock]
+
+
+def apply_to_table(function: Callable[[Table], NDArray[Any]], block: RawBlock) -> NDArray[Any]:
+    """Apply a function of tables to the columns of a block; a partial of this is what backends are given to map."""
+    return function(block.table)
+
+
+_WEIGHT_BITS = 16
+_SUM_BITS = 62
+_LARGEST_WHOLE_WEIGHT = 2**20
+
+
+def fixed_unit(bound: float, total_weight: int) -> float:
+    """Return the power of two to multiply with, so that `total_weight` terms of size `bound` fit into 62 bits."""
+    _, exponent = frexp(max(bound, 1e-300))
+    return ldexp(1.0, min(_SUM_BITS - exponent - ceil(log2(max(total_weight, 1) + 1)), 900))
+
+
+def weight_unit(weights: NDArray[np.float64]) -> float:
+    """Return the power of two that turns `weights` into integers.
+
+    Whole weights stay as they are, so that a weight of 2 is exactly two rows; others keep 16 bits below the largest.
+    """
+    largest = float(weights.max())
+    if largest <= _LARGEST_WHOLE_WEIGHT and bool((weights == np.rint(weights)).all()):
+        return 1.0
+    return ldexp(1.0, _WEIGHT_BITS - frexp(largest)[1])
+
+
+def fix_weights(weights: NDArray[np.float64], unit: float) -> NDArray[np.int64]:
+    """Return weights as integers; positive ones stay positive, however small."""
+    wrong = ~np.isfinite(weights) | (weights < 0)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        message = f"sample_weight[{row}] is {weights[row]}; weights must be finite and not negative"
+        raise DataError(message)
+    fixed = np.rint(weights * unit).astype(np.int64)
+    fixed[(fixed == 0) & (weights > 0)] = 1
+    return fixed
+
+
+def check_weights(sample_weight: object, n_rows: int) -> tuple[NDArray[np.int64], float]:
+    """Turn sample weights into integers, and return the unit they are counted in."""
+    if sample_weight is None:
+        return np.ones(n_rows, dtype=np.int64), 1.0
+    weights = np.asarray(sample_weight)
+    try:
+        weights = weights.astype(np.float64)
+    except (TypeError, ValueError):
+        message = f"sample_weight must be numbers, got an array of {weights.dtype}"
+        raise DataError(message) from None
+    if weights.ndim == 0:
+        weights = np.full(n_rows, weights)
+    if weights.ndim != 1:
+        message = f"Sample weights must be 1D array or scalar, got {weights.ndim}D array"
+        raise DataError(message)
+    if len(weights) != n_rows:
+        message = f"sample_weight.shape == {weights.shape}, expected ({n_rows},): one weight for each row"
+        raise DataError(message)
+    if not weights.any():
+        message = "every sample_weight is zero; at least one row must count"
+        raise DataError(message)
+    unit = weight_unit(weights) if np.isfinite(weights).all() else 1.0
+    return fix_weights(weights, unit), unit
+
+
+_MANTISSA_BITS = 53
+_LOW_BITS = 27
+
+
+class RowTotal:
+    """A statistic over raw rows: the weighted total of a number that each row has.
+
+    A finite floating-point number is an integer times a power of two. The integers are added by power, so the total is
+    exact whatever the order of the rows, and rounded once when it is read.
+
+    Parameters
+    ----------
+    value_of : callable
+        Computes the numbers of a table, shape (n_rows,). It must be picklable: a function of a module, or a partial.
+    """
+
+    def __init__(self, value_of: Callable[[Table], NDArray[np.float64]]) -> None:
+        self.value_of = value_of
+        self.weight = 0
+        self._by_power: Counter[int] = Counter()
+
+    def empty(self) -> Self:
+        return type(self)(self.value_of)
+
+    def add(self, block: RawBlock) -> None:
+        mantissas, powers = np.frexp(self.value_of(block.table))
+        whole = np.ldexp(mantissas, _MANTISSA_BITS).astype(np.int64)
+        # In two parts, neither of which can overflow.
+        high, low = whole >> _LOW_BITS, whole & (2**_LOW_BITS - 1)
+        for power in np.unique(powers).tolist():
+            own = powers == power
+            weights = block.weights[own]
+            self._by_power[power] += (int(high[own] @ weights) << _LOW_BITS) + int(low[own] @ weights)
+        self.weight += int(block.weights.sum())
+
+    def merge(self, other: Self) -> None:
+        self._by_power.update(other._by_power)
+        self.weight += other.weight
+
+    @property
+    def total(self) -> float:
+        """The total, in units of weight."""
+        exact = (Fraction(whole) * Fraction(2) ** (power - _MANTISSA_BITS) for power, whole in self._by_power.items())
+        try:
+            return float(sum(exact, Fraction(0)))
+        except OverflowError as error:
+            message = "the rows add up to more than a number can hold; correct or leave out the extreme ones"
+            raise DataError(message) from error
+
+    @property
+    def mean(self) -> float:
+        """The weighted mean."""
+        return self.total / self.weight

@@ -8,12 +8,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels import encode
-from xseg._kernels.summaries import N_CELLS, add_moments
-from xseg.core.fixed_point import fixed_unit
+from xseg._kernels import encode_kernels
+from xseg._kernels.encode_kernels import N_CELLS, add_moments
 from xseg.core.numbers import NumberSummary
 from xseg.core.schema import Feature, Kind, Schema
-from xseg.core.statistics import RawBlock
+from xseg.core.statistics import RawBlock, fixed_unit
 from xseg.core.tables import Column
 from xseg.core.texts import TextFacts
 from xseg.exceptions import ColumnTypeError, SchemaError
@@ -233,7 +232,7 @@ class CellSplit:
             inside = (interval >= 0) & (values <= ends[interval, 1])
             values, interval, weights = values[inside], interval[inside], weights[inside]
             part = split_part(values, ends[interval, 0], ends[interval, 1])
-            encode.add_to_cells(self.counts[j].reshape(-1), interval * N_SPLITS + part, weights)
+            encode_kernels.add_to_cells(self.counts[j].reshape(-1), interval * N_SPLITS + part, weights)
 
     def merge(self, other: Self) -> None:
         for j, counts in other.counts.items():

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xseg._kernels.additive import explain_margins, explain_scores
+from xseg._kernels.score_kernels import explain_margins, explain_scores
 from xseg.core.additive import AdditiveModel, PartSums, Population
 from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Table, read_table

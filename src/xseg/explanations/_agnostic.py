@@ -18,12 +18,12 @@ from sklearn.base import OneToOneFeatureMixin, is_clusterer
 from sklearn.pipeline import Pipeline
 
 from xseg._optional import import_shap
-from xseg.core.fixed_point import check_weights
 from xseg.core.schema import suggestion
+from xseg.core.statistics import check_weights
 from xseg.core.tables import raw_values, read_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError, SchemaError, UnsupportedModelError
 from xseg.explanations._additive_shapley import Blends, as_fitted
-from xseg.segmenters._surrogates.originals import Partition, is_fitted, predicted
+from xseg.segmenters._surrogate_labels import Partition, is_fitted, predicted
 
 if TYPE_CHECKING:
     from xseg.explanations._sampled import SampledExplanation

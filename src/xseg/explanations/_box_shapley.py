@@ -11,8 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.boxes import explain_segments, explain_targets, shapley_table
-from xseg._kernels.moves import explain_changes
+from xseg._kernels.box_kernels import explain_changes, explain_segments, explain_targets, shapley_table
 from xseg.core.boxes import BoxModel, Patterns, Tests
 from xseg.core.tables import Table
 from xseg.explanations._explained import NO_RIVAL, Explained, in_chunks

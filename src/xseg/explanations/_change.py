@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xseg.backends.workers import count_workers
+from xseg.backends.base import count_workers
 from xseg.core.boxes import BoxModel
 from xseg.core.pairing import place_of_each
 from xseg.core.schema import suggestion
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, FeatureNamesError
 from xseg.explanations._explain import explainer_of, rows_for
-from xseg.segmenters._pipelines.route import Route, route_of
+from xseg.segmenters._pipelines import Route, route_of
 
 __all__ = ["Change", "change"]
 

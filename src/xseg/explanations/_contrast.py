@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._optional import import_shap
-from xseg.backends.workers import count_workers
+from xseg.backends.base import count_workers
 from xseg.core.boxes import BoxModel
 from xseg.core.conditions import Condition, condition_of
 from xseg.core.schema import suggestion
@@ -17,7 +17,7 @@ from xseg.explanations._change_costs import Moves, values_of
 from xseg.explanations._explain import explainer_of, rows_for
 from xseg.explanations._explained import NO_RIVAL
 from xseg.explanations._nearest_changes import BoxMoves
-from xseg.segmenters._pipelines.route import route_of
+from xseg.segmenters._pipelines import route_of
 
 if TYPE_CHECKING:
     import shap

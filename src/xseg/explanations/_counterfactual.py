@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.backends.workers import count_workers
+from xseg.backends.base import count_workers
 from xseg.core.additive import AdditiveModel
 from xseg.core.bins import FeatureBins
 from xseg.core.boxes import BoxModel
@@ -21,8 +21,8 @@ from xseg.explanations._changed_rows import FeatureChange, changed_table, change
 from xseg.explanations._explain import rows_for
 from xseg.explanations._nearest_changes import AdditiveMoves, BoxMoves
 from xseg.segmenters import check_segmenter
-from xseg.segmenters._pipelines.folding import fold
-from xseg.segmenters._pipelines.route import is_segmenter
+from xseg.segmenters._folding import fold
+from xseg.segmenters._pipelines import is_segmenter
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,19 +7,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xseg._optional import import_shap
-from xseg.backends.workers import count_workers
+from xseg.backends.base import count_workers
 from xseg.core.additive import AdditiveModel
 from xseg.core.boxes import BoxModel, PatternCounts
-from xseg.core.fixed_point import check_weights
 from xseg.core.schema import suggestion
-from xseg.core.statistics import CodedBlock
+from xseg.core.statistics import CodedBlock, check_weights
 from xseg.core.tables import Table, raw_values, read_table
 from xseg.exceptions import ParameterError, UnsupportedModelError
 from xseg.explanations._additive_shapley import AdditiveExplainer, population_of
 from xseg.explanations._agnostic import explain_agnostic, method_of
 from xseg.explanations._box_shapley import BoxExplainer, population_explainer
 from xseg.explanations._explained import Explainer
-from xseg.segmenters._pipelines.route import Route, is_segmenter, route_of
+from xseg.segmenters._pipelines import Route, is_segmenter, route_of
 
 if TYPE_CHECKING:
     import shap

@@ -12,7 +12,7 @@ from xseg.exceptions import ParameterError, UnsupportedModelError
 from xseg.explanations._changed_rows import changed_rows
 from xseg.explanations._explain import explainer_of, rows_for
 from xseg.explanations._explained import NO_RIVAL, Explained
-from xseg.segmenters._pipelines.route import route_of
+from xseg.segmenters._pipelines import route_of
 
 __all__ = ["RowExplanation", "comprehensiveness", "explain_row", "own_contributions"]
 

@@ -5,10 +5,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.additive import CURVATURE, KNOT, LEVEL, SLOPE
-from xseg._kernels.asked import Asked, Coding, Ladder
-from xseg._kernels.moves import box_costs, nearest_boxes
-from xseg._kernels.recourse import nearest_scores
+from xseg._kernels.box_kernels import box_costs, nearest_boxes
+from xseg._kernels.score_changes import nearest_scores
+from xseg._kernels.score_kernels import CURVATURE, KNOT, LEVEL, SLOPE
+from xseg._kernels.score_margins import Asked, Coding, Ladder
 from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.boxes import BoxModel, Tests

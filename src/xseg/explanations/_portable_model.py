@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.additive import CURVATURE, KNOT, LEVEL, SLOPE, UNKNOWN
-from xseg._kernels.boxes import shapley_table
+from xseg._kernels.box_kernels import shapley_table
+from xseg._kernels.score_kernels import CURVATURE, KNOT, LEVEL, SLOPE, UNKNOWN
 from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING, FeatureBins
 from xseg.core.boxes import BoxModel

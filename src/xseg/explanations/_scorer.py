@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.boxes import shapley_table
+from xseg._kernels.box_kernels import shapley_table
 from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING, FeatureBins
 from xseg.core.boxes import Boxes, BoxModel
@@ -373,5 +373,5 @@ def _strongest(contributions: list[float]) -> list[int]:
 
 def _shares(profile: Any, j: int) -> list[tuple[float | None, float]]:
     bins = profile.bins[j]
-    around = [profile.shares_around(j, code) for code in range(bins.n_codes)]
+    around = [profile.window_shares(j, code) for code in range(bins.n_codes)]
     return [(below if bins.is_ordered else None, same) for below, same in around]

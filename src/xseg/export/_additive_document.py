@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xseg._kernels.additive import N_CURVE_LINES
+from xseg._kernels.score_kernels import N_CURVE_LINES
 from xseg.core.additive import AdditiveModel, Population, Scores
 from xseg.core.bins import N_CODES, Bins
 from xseg.core.embedding import Coding, Embedding

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from xseg.core.embedding import Coding
-from xseg.core.outcomes import Outcome
+from xseg.core.segments import Outcome
 from xseg.exceptions import ModelFileError, RuleError
 from xseg.export._model_document import (
     BoxDocument,

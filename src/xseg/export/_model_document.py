@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from xseg._sklearn import list_parameter_names
 from xseg.core.bins import MAX_BINS, N_CODES, Bins, FeatureBins
-from xseg.core.boxes import Boxes, BoxModel, Patterns
+from xseg.core.boxes import LEAF, Boxes, BoxModel, Patterns, ThresholdTree
 from xseg.core.embedding import MAX_COORDINATE, Embedding
 from xseg.core.numbers import MAX_NUMBER
 from xseg.core.profiles import Profile
 from xseg.core.schema import Feature, Kind
-from xseg.core.tree import LEAF, ThresholdTree
 from xseg.exceptions import ModelFileError, ParameterError
 from xseg.segmenters import BoxSegmenter
 
@@ -401,7 +401,7 @@ def plain(value: Any) -> Any:
 def configured(segmenter: type[S], given: dict[str, Any]) -> S:
     """Make an unfitted segmenter with the parameters of a document."""
     kind: Any = segmenter
-    unknown = sorted(set(given) - set(kind._get_param_names()))
+    unknown = sorted(set(given) - set(list_parameter_names(kind)))
     check(not unknown, "parameters", f"unknown parameter(s) {', '.join(unknown)}")
     saved = {name: value for name, value in given.items() if not (isinstance(value, dict) and _NOT_SAVED in value)}
     made = kind(**saved)

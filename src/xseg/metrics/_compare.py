@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +13,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from xseg.backends import MemoryBackend
+from xseg.core.embedding import embed_block
 from xseg.core.tables import read_table
 from xseg.exceptions import ParameterError
 from xseg.metrics._stability import stability
 from xseg.segmenters import Segmenter
-from xseg.segmenters._learning.preparation import SAMPLE_CAPACITY, Prepared, prepare
-from xseg.segmenters._learning.reference import reference_partition
+from xseg.segmenters._kmeans import reference_partition
+from xseg.segmenters._learning import SAMPLE_CAPACITY, Prepared, prepare
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,7 +161,7 @@ def _fitted(segmenter: Segmenter, X: Any) -> tuple[Segmenter, float]:
 
 def _cost(space: Prepared, labels: NDArray[np.int32]) -> float:
     """Return the mean squared distance of the rows to the mean of their segment."""
-    matrix = space.backend.map(lambda block: space.space.embedding.matrix(block.codes, block.points))
+    matrix = space.backend.map(partial(embed_block, space.space.embedding))
     total = 0.0
     for label in np.unique(labels):
         rows = matrix[labels == label]

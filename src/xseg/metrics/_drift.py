@@ -1,6 +1,6 @@
 """Whether the people of today are still the people a segmenter was fitted on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Self
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xseg._kernels.distances import add_code_counts
-from xseg.core.bins import MISSING
+from xseg._kernels.center_kernels import add_code_counts
+from xseg.core.bins import MISSING, N_CODES, Bins
 from xseg.core.pairing import place_of_each
 from xseg.core.statistics import RawBlock
+from xseg.core.tables import Table
 from xseg.exceptions import DataError, ParameterError
 from xseg.segmenters import Segmenter, check_segmenter
 
@@ -143,7 +144,8 @@ def drift(segmenter: Segmenter, X: Any, sample_weight: ArrayLike | None = None) 
     check_segmenter(segmenter)
     backend = segmenter._backend(X, sample_weight)
     profile = segmenter.profile_
-    now, before = backend.sum(_SegmentCodes(segmenter)).counts, profile.counts
+    before = profile.counts
+    now = backend.sum(_SegmentCodes(profile.bins, segmenter._make_predictor(), len(before))).counts
     groups = _grouped(profile.population)
     names = profile.bins.schema.names
     features = sorted(
@@ -169,18 +171,18 @@ def drift(segmenter: Segmenter, X: Any, sample_weight: ArrayLike | None = None) 
 class _SegmentCodes:
     """A statistic over raw rows: the weight of every code of every feature in every segment."""
 
-    def __init__(self, segmenter: Segmenter) -> None:
-        self.segmenter = segmenter
-        self.counts = np.zeros_like(segmenter.profile_.counts)
+    def __init__(self, bins: Bins, predict: Callable[[Table], NDArray[np.int32]], n_segments: int) -> None:
+        self.bins = bins
+        self.predict = predict
+        self.counts = np.zeros((n_segments, len(bins), N_CODES), dtype=np.int64)
 
     def empty(self) -> Self:
         """Return one over no rows."""
-        return type(self)(self.segmenter)
+        return type(self)(self.bins, self.predict, len(self.counts))
 
     def add(self, block: RawBlock) -> None:
         """Add a block of rows."""
-        codes = self.segmenter.profile_.bins.encode(block.table)
-        add_code_counts(codes, self.segmenter._predict_table(block.table), block.weights, self.counts)
+        add_code_counts(self.bins.encode(block.table), self.predict(block.table), block.weights, self.counts)
 
     def merge(self, other: Self) -> None:
         """Add everything that `other` has seen."""

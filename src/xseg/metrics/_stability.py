@@ -15,9 +15,8 @@ from xseg.core.embedding import Coding
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, ParameterError
 from xseg.segmenters import Segmenter, check_segmenter
-from xseg.segmenters._learning.kmeans import kmeans
-from xseg.segmenters._learning.preparation import prepare
-from xseg.segmenters._learning.space import Space
+from xseg.segmenters._kmeans import kmeans
+from xseg.segmenters._learning import Space, prepare
 
 if TYPE_CHECKING:
     import pandas as pd

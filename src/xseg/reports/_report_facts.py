@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from xseg.core.bins import N_CODES
-from xseg.core.boxes import BoxModel
+from xseg.core.boxes import LEAF, BoxModel, ThresholdTree
 from xseg.core.conditions import condition_of
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
-from xseg.core.tree import LEAF, ThresholdTree
 from xseg.export import Approval, SignOff
 from xseg.i18n import Quantity, condition_words, find_words, load_language, one_line, other_categories
 from xseg.metrics import Stability, Structure, Tradeoff

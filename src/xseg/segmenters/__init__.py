@@ -1,25 +1,24 @@
 """Interpretable segmenters behind the scikit-learn API: the model is the explanation."""
 
-from xseg.core.outcomes import Outcome
-from xseg.segmenters._additive import AdditiveSegmenter
-from xseg.segmenters._base import BoxSegmenter, Segmenter
-from xseg.segmenters._checking import check_segmenter, segmenter_of
-from xseg.segmenters._mixtures.segmenter import MixtureChoice, MixtureSegmenter
+from xseg.core.segments import Outcome
+from xseg.segmenters._base import AdditiveSegmenter, BoxSegmenter, Segmenter, check_segmenter, segmenter_of
+from xseg.segmenters._folding import fold
+from xseg.segmenters._kmeans import NumberChoice
+from xseg.segmenters._mixtures import MixtureChoice, MixtureSegmenter
 from xseg.segmenters._names import propose_names
-from xseg.segmenters._outcomes.segmenter import OutcomeSegmenter
-from xseg.segmenters._pipelines.folding import fold
-from xseg.segmenters._prototypes.segmenter import PrototypeSegmenter
-from xseg.segmenters._rules.lint import FindingKind, RuleCoverage, RuleFinding, RuleReview
-from xseg.segmenters._rules.segmenter import RuleSegmenter, lint_rules
-from xseg.segmenters._surrogates.fidelity import SegmentFidelity
-from xseg.segmenters._surrogates.segmenter import SurrogateSegmenter
-from xseg.segmenters._trees.number import NumberChoice
-from xseg.segmenters._trees.segmenter import TreeSegmenter
+from xseg.segmenters._outcomes import OutcomeSegmenter
+from xseg.segmenters._protocols import FittedSegmenter
+from xseg.segmenters._prototypes import PrototypeSegmenter
+from xseg.segmenters._rule_lint import FindingKind, RuleCoverage, RuleFinding, RuleReview
+from xseg.segmenters._rules import RuleSegmenter, lint_rules
+from xseg.segmenters._surrogates import SegmentFidelity, SurrogateSegmenter
+from xseg.segmenters._tree import TreeSegmenter
 
 __all__ = [
     "AdditiveSegmenter",
     "BoxSegmenter",
     "FindingKind",
+    "FittedSegmenter",
     "MixtureChoice",
     "MixtureSegmenter",
     "NumberChoice",

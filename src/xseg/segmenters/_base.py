@@ -1,29 +1,42 @@
-"""What every segmenter can do once it is fitted, and what those made of boxes can."""
+"""Base classes of the segmenters: what every fitted segmenter can do, by boxes or by additive scores."""
 
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Self, TypeVar
+from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
+from xseg._kernels.center_kernels import add_code_counts
+from xseg._sklearn import InvalidParameterError, validate_parameters
 from xseg.backends import Backend, BatchBackend, MemoryBackend
-from xseg.backends.workers import count_workers
+from xseg.backends.base import CodedBackend, count_workers
+from xseg.core.additive import AdditiveModel, PartSums, Scores
+from xseg.core.bins import N_CODES
 from xseg.core.boxes import BoxModel
 from xseg.core.conditions import Rule
+from xseg.core.embedding import Coding
 from xseg.core.guards import check_allowed
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
 from xseg.core.segments import Segment, Segments
+from xseg.core.statistics import CodedBlock, RawBlock, apply_to_table
 from xseg.core.tables import Table, read_table
-from xseg.exceptions import NotFittedError, ParameterError, SchemaError
+from xseg.exceptions import DataError, NotFittedError, ParameterError, SchemaError, UnsupportedModelError, XsegWarning
+from xseg.segmenters._learning import Prepared, prepare
+from xseg.segmenters._names import align, choose_names, warn_if_names_move
+from xseg.segmenters._protocols import FittedSegmenter
 
-__all__ = ["BoxSegmenter", "Segmenter"]
+__all__ = ["AdditiveSegmenter", "BoxSegmenter", "SegmentCounts", "Segmenter", "check_segmenter", "segmenter_of"]
+
 
 _log = logging.getLogger("xseg")
+
+S = TypeVar("S")
 
 
 class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -58,7 +71,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             The columns are not those it was fitted on.
         """
         self._check_fitted()
-        return self._backend(X).map(lambda block: self._predict_table(block.table))
+        return self._backend(X).map(partial(apply_to_table, self._make_predictor()))
 
     @property
     def excluded_columns_(self) -> tuple[str, ...]:
@@ -86,7 +99,8 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _predict_table(self, table: Table) -> NDArray[np.int32]:
+    def _make_predictor(self) -> Callable[[Table], NDArray[np.int32]]:
+        """Make a function that predicts the segments of a table: picklable, and without what the fit left here."""
         raise NotImplementedError
 
     def _restore_segments(
@@ -132,7 +146,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def _check_parameters(self) -> None:
         try:
-            self._validate_params()
+            validate_parameters(self)
         except InvalidParameterError as error:
             raise ParameterError(str(error)) from error
         count_workers(self.n_jobs)
@@ -202,3 +216,196 @@ class BoxSegmenter(Segmenter):
             for index in range(model.n_segments)
         ]
         self._restore_segments(profile=profile, names=names, rules=rules, named=named)
+
+
+class AdditiveSegmenter(ClusterMixin, Segmenter):
+    """Base of the segmenters whose segments are where one of several additive scores is highest."""
+
+    model_: AdditiveModel
+    max_bins: int
+    forbid: Sequence[str]
+    include: Sequence[str]
+    segment_names: Sequence[str] | None
+    min_members: int
+
+    def _make_predictor(self) -> Callable[[Table], NDArray[np.int32]]:
+        return partial(_predict_by_scores, self.model_)
+
+    def _scores_of(self, X: Any) -> NDArray[np.float64]:
+        """Return the scores of rows, wherever they are."""
+        self._check_fitted()
+        return self._backend(X).map(partial(_score_block, self.model_))
+
+    def _prepare(
+        self,
+        X: Any,
+        backend: Backend,
+        *,
+        scaling: str,
+        feature_weights: Mapping[str, float] | ArrayLike | None,
+        seed: int,
+        power: int = 2,
+    ) -> Prepared:
+        """Code the rows, and refuse those that cannot be told apart or are too few."""
+        prepared = prepare(
+            backend,
+            max_bins=self.max_bins,
+            scaling=scaling,
+            feature_weights=feature_weights,
+            forbid=tuple(self.forbid),
+            include=tuple(self.include),
+            min_members=self.min_members,
+            seed=seed,
+            n_jobs=self.n_jobs,
+            power=power,
+        )
+        if isinstance(X, Backend):
+            self._remember_backend(prepared.bins.schema.names)
+        if prepared.whole and prepared.sample.n_rows == 1:
+            message = (
+                f"found 1 distinct row among n_samples={prepared.n_rows} (n_features={self.n_features_in_}): there is "
+                "nothing to tell people apart by; give more rows or columns that vary"
+            )
+            raise DataError(message)
+        if prepared.space.total_weight < self._min_weight(backend):
+            message = (
+                f"n_samples={prepared.n_rows} people (weight {prepared.space.total_weight / backend.weight_unit:g}) "
+                f"are fewer than min_members={self.min_members}; a segment would tell of single people. Give more "
+                "rows, or lower min_members"
+            )
+            raise DataError(message)
+        return prepared
+
+    def _min_weight(self, backend: Backend) -> int:
+        return max(1, round(self.min_members * backend.weight_unit))
+
+    def _count_possible(self, prepared: Prepared, wanted: int, min_weight: int) -> int:
+        """Return how many segments the rows can make: each needs people, and a distinct row."""
+        possible = prepared.space.total_weight // min_weight
+        if prepared.whole:
+            possible = min(possible, prepared.sample.n_rows)
+        return max(1, min(wanted, possible))
+
+    def _warn_of_fewer(self, wanted: int, found: int) -> None:
+        if found < wanted:
+            message = (
+                f"found only {found} of {wanted} segments with at least min_members={self.min_members} people each; "
+                "lower min_members or n_segments"
+            )
+            warn(message, XsegWarning, stacklevel=4)
+
+    def _learn(
+        self, prepared: Prepared, scores: Scores, raw: Backend, align_to: FittedSegmenter | None
+    ) -> NDArray[np.intp]:
+        """Keep what the fitted segmenter needs: scores, largest segment first, and sums over the population.
+
+        Returns
+        -------
+        ndarray of shape (n_segments,)
+            Where each segment was among the scores given.
+        """
+        backend = prepared.backend
+        order = np.arange(len(scores))
+        counted = backend.sum(SegmentCounts(scores, len(prepared.bins)))
+        for _ in range(len(scores)):
+            by_size = np.argsort(-counted.counts[:, 0].sum(axis=1), kind="stable")
+            if (by_size == np.arange(len(scores))).all():
+                break
+            # People as near to two segments belong to the first of them, so another order may count others.
+            order, scores = order[by_size], scores.reordered(by_size)
+            counted = backend.sum(SegmentCounts(scores, len(prepared.bins)))
+        inherited: tuple[str | None, ...] = ()
+        if align_to is not None:
+            aligned = align(align_to, raw, _labels(backend, scores), len(scores))
+            order, scores, inherited = order[aligned.order], scores.reordered(aligned.order), aligned.names
+            counted = backend.sum(SegmentCounts(scores, len(prepared.bins)))
+        else:
+            warn_if_names_move(self, raw, _labels(backend, scores), len(scores), stacklevel=4)
+        parts = backend.sum(PartSums(scores, prepared.space.total_weight))
+        profile = Profile(prepared.bins, counted.counts, raw.weight_unit)
+        model = AdditiveModel(Coding(prepared.bins, prepared.space.embedding), scores, parts.population())
+        names = choose_names(profile, model.used_features, self.segment_names, inherited)
+        self._restore_additive(model, profile, names)
+        self.labels_ = _labels(backend, scores)
+        return order
+
+    def _restore_additive(
+        self, model: AdditiveModel, profile: Profile, names: tuple[str, ...], named: bool | None = None
+    ) -> None:
+        """Set what every segmenter of additive scores holds, whether it was just learned or comes from a file."""
+        self.model_ = model
+        self._restore_segments(profile=profile, names=names, rules=[()] * model.n_segments, named=named)
+
+
+def _labels(backend: CodedBackend, scores: Scores) -> NDArray[np.int32]:
+    return backend.map(partial(_predict_coded, scores))
+
+
+def _predict_coded(scores: Scores, block: CodedBlock) -> NDArray[np.int32]:
+    return np.asarray(scores.of(block.codes, block.points).argmax(axis=1), dtype=np.int32)
+
+
+def _predict_by_scores(model: AdditiveModel, table: Table) -> NDArray[np.int32]:
+    return np.asarray(model.score(table).argmax(axis=1), dtype=np.int32)
+
+
+def _score_block(model: AdditiveModel, block: RawBlock) -> NDArray[np.float64]:
+    return model.score(block.table)
+
+
+class SegmentCounts:
+    """A statistic: the weight of every code of every feature among the people of each segment."""
+
+    def __init__(self, scores: Scores, n_features: int) -> None:
+        self.scores = scores
+        self.counts = np.zeros((len(scores), n_features, N_CODES), dtype=np.int64)
+
+    def empty(self) -> Self:
+        return type(self)(self.scores, self.counts.shape[1])
+
+    def add(self, block: CodedBlock) -> None:
+        labels = self.scores.of(block.codes, block.points).argmax(axis=1)
+        add_code_counts(block.codes, labels, block.weights, self.counts)
+
+    def merge(self, other: Self) -> None:
+        self.counts += other.counts
+
+
+def segmenter_of(model: Any) -> Any:
+    """Return the fitted segmenter inside a consent gate; anything else as it is.
+
+    Raises
+    ------
+    NotFittedError
+        The gate has not been fitted.
+    """
+    # A gate stands above segmenters, so that it is known by what it has and not by its class.
+    if not hasattr(model, "admit") or not hasattr(model, "purpose"):
+        return model
+    if not hasattr(model, "segmenter_"):
+        message = "This ConsentGate instance is not fitted yet. Call 'fit' with a table and subject_ids first."
+        raise NotFittedError(message)
+    return model.segmenter_
+
+
+def check_segmenter(segmenter: S) -> S:
+    """Return a fitted segmenter, or raise.
+
+    Raises
+    ------
+    UnsupportedModelError
+        It is no segmenter of xseg.
+    NotFittedError
+        It has not been fitted.
+    """
+    if not isinstance(segmenter, Segmenter):
+        kind = type(segmenter).__name__
+        advice = "fit one, or read one with xseg.load"
+        if hasattr(segmenter, "admit") and hasattr(segmenter, "purpose"):
+            advice = "give gate.segmenter_, and the rows of gate.admit(X, subject_ids=ids).X"
+        elif hasattr(segmenter, "steps"):
+            advice = "give xseg.fold(pipeline)"
+        message = f"segmenter must be a fitted segmenter of xseg, got {kind}; {advice}"
+        raise UnsupportedModelError(message)
+    segmenter._check_fitted()
+    return segmenter

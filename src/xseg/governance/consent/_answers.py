@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xseg._kernels.consent import GRANTS, deciding_entries
+from xseg._kernels.consent_kernels import GRANTS, deciding_entries
 from xseg.exceptions import ConsentError, UnknownPurposeWarning
 from xseg.governance.consent._entries import EVERY_PURPOSE, Entry, read_identifiers, read_text
 from xseg.governance.consent._record import Record

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, TransformerMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods, InvalidParameterError
 from sklearn.utils.metaestimators import available_if
 
+from xseg._sklearn import HasMethods, InvalidParameterError, validate_parameters
 from xseg.backends import Backend
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import ConsentError, DataError, NotFittedError, ParameterError, PurposeError
@@ -365,7 +365,7 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
 
     def _check_parameters(self) -> None:
         try:
-            self._validate_params()
+            validate_parameters(self)
         except InvalidParameterError as error:
             raise ParameterError(str(error)) from error
 

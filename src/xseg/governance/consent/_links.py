@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.consent import LINK_BEGINS, SPELL_BEGINS, SPELL_ENDS, arcs_by_node, spread_denials
+from xseg._kernels.consent_kernels import LINK_BEGINS, SPELL_BEGINS, SPELL_ENDS, arcs_by_node, spread_denials
 from xseg.governance.consent._spells import DenialSpells
 from xseg.governance.consent._store import Vocabulary, room_for
 from xseg.governance.consent._times import NEVER

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.consent import DENIES, GRANTS, IGNORED, spell_ends
+from xseg._kernels.consent_kernels import DENIES, GRANTS, IGNORED, spell_ends
 from xseg.governance.consent._store import STATES, Store
 from xseg.governance.consent._times import NEVER
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.consent import DENIES, GRANTS, IGNORED, chain_by_subject
+from xseg._kernels.consent_kernels import DENIES, GRANTS, IGNORED, chain_by_subject
 from xseg.governance.consent._states import ConsentSource, ConsentState
 
 __all__ = ["ROW", "SOURCES", "STATES", "TEXTS", "Columns", "Store", "Vocabulary", "room_for"]

@@ -144,7 +144,7 @@ def centres_of(known: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]
 
 def _rules(tree: TreeSegmenter) -> list[list[str]]:
     """Write each group of a tree as rules that hold only where every score is known."""
-    from xseg.segmenters._rules.given import condition_text
+    from xseg.segmenters._rule_definitions import condition_text
 
     return [
         [

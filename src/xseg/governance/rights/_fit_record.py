@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xseg._files import write_whole
-from xseg._kernels.distances import add_code_counts
+from xseg._kernels.center_kernels import add_code_counts
 from xseg.core.additive import AdditiveModel, PartSums, Population
 from xseg.core.boxes import BoxModel, PatternCounts, Patterns
 from xseg.core.profiles import Profile

@@ -1,0 +1,229 @@
+"""The cheapest change that makes one additive score the highest, with changed numbers rounded where possible."""
+
+import numpy as np
+
+from xseg._kernels.jit import kernel
+from xseg._kernels.linear_mix import change_by_mixing
+from xseg._kernels.score_margins import Candidates, Person, leads, least_lead, most_lead, value_alone, write_parts
+from xseg._kernels.step_search import change_by_steps, cheapest_bound, gather
+
+MAX_STEPS = 40
+
+
+@kernel
+def on_grid(value, places, way):
+    """Round a number to decimal places, up or down; dividing gives 0.3 where 3 * 0.1 would not."""
+    size = 10.0 ** abs(places)
+    steps = value * size if places > 0 else value / size
+    steps = np.ceil(steps - 1e-9) if way > 0 else np.floor(steps + 1e-9)
+    return steps / size if places > 0 else steps * size
+
+
+@kernel
+def moved_on_grid(value, places, steps, before, low, high):
+    """Return the number some steps of its grid away; itself where that would leave its range or pass where it was."""
+    size = 10.0 ** abs(places)
+    number = np.rint(value * size if places > 0 else value / size) + steps
+    other = number / size if places > 0 else number * size
+    passes = (other - before) * (value - before) <= 0
+    return value if passes or other < low or other > high else other
+
+
+@kernel
+def snap(before, after, codes, target, coding, asked, parts):
+    """Move changed numbers to multiples of a power of ten, outward first, and from there step by step until it does.
+
+    Nothing is moved if so many steps do not suffice.
+    """
+    trial, scores = after.copy(), np.empty(parts.shape[0])
+    for f in range(coding.n_coordinates):
+        if not asked.whole[f] and after[f] != before[f] and not np.isnan(before[f]):
+            rounded = on_grid(after[f], asked.places[f], after[f] - before[f])
+            trial[f] = min(max(rounded, asked.lowest[f]), asked.highest[f])
+    for _ in range(MAX_STEPS):
+        scores[:] = coding.bias
+        for f in range(trial.shape[0]):
+            write_parts(f, trial[f], codes[f], coding, parts)
+            scores += parts
+        lead, chosen, value = least_lead(scores, target), -1, 0.0
+        if lead > 0:
+            after[:] = trial
+            break
+        for f in range(coding.n_coordinates):
+            if asked.whole[f] or after[f] == before[f] or np.isnan(before[f]):
+                continue
+            for steps in (1, -1):
+                other = moved_on_grid(trial[f], asked.places[f], steps, before[f], asked.lowest[f], asked.highest[f])
+                changed = scores.copy()
+                write_parts(f, trial[f], codes[f], coding, parts)
+                changed -= parts
+                write_parts(f, other, codes[f], coding, parts)
+                changed += parts
+                if least_lead(changed, target) > lead:
+                    lead, chosen, value = least_lead(changed, target), f, other
+        if chosen < 0:
+            break
+        trial[chosen] = value
+
+
+WHOLE_SEARCH = 100
+SKETCH = 20
+
+
+@kernel
+def change_one(person, spare, target, coding, asked, ladder, candidates, best, moved, recoded, parts):
+    """Write the cheapest change of one feature alone, if it costs less than `best`; returns its cost.
+
+    Of a number on a coordinate it is the very first value that does, wherever it lies.
+    """
+    chosen, value, code = -1, 0.0, person.codes[0]
+    for f in range(coding.n_coordinates):
+        for way in range(2):
+            end = ladder.ends[f, way]
+            if np.isnan(person.values[f]):
+                continue
+            start = max(person.values[f], asked.lowest[f]) if way == 0 else min(person.values[f], asked.highest[f])
+            if not np.isfinite(end) or not (start <= end if way == 0 else start >= end) or end == person.values[f]:
+                continue
+            if abs(start - person.values[f]) / asked.scale[f] >= best:
+                continue
+            there = value_alone(f, start, end, asked.whole[f], spare, person.here[f], target, coding, parts)
+            if abs(there - person.values[f]) / asked.scale[f] < best:
+                best, chosen, value, code = abs(there - person.values[f]) / asked.scale[f], f, there, person.codes[f]
+    for f in range(coding.n_coordinates, person.values.shape[0]):
+        for c in range(candidates.offsets[f], candidates.offsets[f + 1]):
+            if candidates.costs[c] >= best:
+                break
+            if leads(spare, person.here[f], ladder.parts[f, candidates.side[c], candidates.which[c]], target):
+                best, chosen, value, code = (
+                    candidates.costs[c],
+                    f,
+                    ladder.stops[f, candidates.side[c], candidates.which[c]],
+                    candidates.which[c],
+                )
+                break
+    if chosen >= 0:
+        moved[:], recoded[:] = person.values, person.codes
+        moved[chosen], recoded[chosen] = value, code
+    return best
+
+
+@kernel
+def out_of_reach(person, spare, target, coding, ladder, candidates):
+    """Return whether no change whatever can make the target lead some rival."""
+    for s in range(spare.shape[0]):
+        if s == target:
+            continue
+        most = spare[s]
+        for f in range(person.values.shape[0]):
+            gain = 0.0
+            if np.isnan(person.values[f]):
+                continue
+            if f < coding.n_coordinates:
+                high = max(person.values[f], ladder.ends[f, 0]) if np.isfinite(ladder.ends[f, 0]) else person.values[f]
+                low = min(person.values[f], ladder.ends[f, 1]) if np.isfinite(ladder.ends[f, 1]) else person.values[f]
+                if low < high:
+                    low, high = (low - coding.shift[f]) * coding.factor[f], (high - coding.shift[f]) * coding.factor[f]
+                    gain = most_lead(coding.curves[f], target, s, low, high) - (
+                        person.here[f, target] - person.here[f, s]
+                    )
+            else:
+                for c in range(candidates.offsets[f], candidates.offsets[f + 1]):
+                    gain = max(gain, candidates.gains[c, s])
+            most += max(gain, 0.0)
+        if most < 0:
+            return True
+    return False
+
+
+@kernel
+def steepest_bound(person, spare, target, coding, asked, ladder, candidates):
+    """Bound from below what any change costs, by the most that a unit of cost can gain on each rival.
+
+    Leads must be linear between knots.
+    """
+    bound = 0.0
+    for s in range(spare.shape[0]):
+        if s == target or spare[s] >= 0:
+            continue
+        rate = 0.0
+        for f in range(coding.n_coordinates):
+            if np.isfinite(ladder.ends[f]).any() and not np.isnan(person.values[f]):
+                curve = coding.curves[f]
+                apart = 2 * curve[3, target] * (curve[1, s] - curve[1, target])
+                steepest = abs(curve[2, target]) + abs(curve[2, s]) + abs(apart)
+                rate = max(rate, steepest * coding.factor[f] * asked.scale[f])
+        for c in range(candidates.offsets[coding.n_coordinates], candidates.offsets[person.values.shape[0]]):
+            rate = max(rate, candidates.gains[c, s] / candidates.costs[c])
+        bound = max(bound, -spare[s] / rate if rate > 0 else np.inf)
+    return bound
+
+
+@kernel
+def nearest_scores(values, codes, coding, asked, ladder, exact, category_cost, own, targets, limit, out):
+    """Write the values of the used features after the cheapest change of each row, its target, cost and proof.
+
+    `exact` says that every lead is linear between the knots of a coordinate; `out` is (values, targets, costs, proven).
+    """
+    moved, reached, cost, proven = out
+    n_coordinates, bias = coding.n_coordinates, coding.bias
+    n_features, n_segments = values.shape[1], bias.shape[0]
+    here = np.empty((n_features, n_segments))
+    parts, scores, spare = np.empty(n_segments), np.empty(n_segments), np.empty(n_segments)
+    n_most = n_features * 2 * ladder.stops.shape[2]
+    offsets = np.zeros(n_features + 1, dtype=np.int64)
+    candidates = Candidates(
+        offsets,
+        np.empty(n_most),
+        np.empty(n_most, dtype=np.int64),
+        np.empty(n_most, dtype=np.int64),
+        np.empty((n_most, n_segments)),
+    )
+    recoded = np.empty(n_features, dtype=codes.dtype)
+    for i in range(values.shape[0]):
+        scores[:], recoded[:], moved[i] = bias, codes[i], values[i]
+        reached[i], cost[i], proven[i] = -1, np.inf, True
+        if own[i] == targets[i]:
+            reached[i], cost[i] = own[i], 0.0
+            continue
+        largest, n_free = 1.0, 0
+        for f in range(n_features):
+            write_parts(f, values[i, f], codes[i, f], coding, here[f])
+            n_free += not np.isnan(values[i, f]) and np.isfinite(ladder.stops[f]).any()
+            scores += here[f]
+            largest = max(largest, np.abs(here[f]).max())
+        person = Person(values[i], codes[i], here)
+        for target in np.argsort(-scores):
+            if target == own[i] or (targets[i] >= 0 and target != targets[i]):
+                continue
+            spare[:] = scores[target] - scores - 1e-9 * largest * n_features
+            if not exact and cost[i] <= cheapest_bound(
+                person, asked, ladder, category_cost, target, own[i], -spare[own[i]]
+            ):
+                continue
+            gather(n_coordinates if exact else 0, person, asked, ladder, category_cost, target, candidates)
+            if exact and cost[i] <= steepest_bound(person, spare, target, coding, asked, ladder, candidates):
+                continue
+            best = change_one(
+                person, spare, target, coding, asked, ladder, candidates, cost[i], moved[i], recoded, parts
+            )
+            proof = n_free <= 1
+            if not proof:
+                best, proof = change_by_mixing(
+                    person, spare, target, coding, asked, ladder, candidates, exact,
+                    WHOLE_SEARCH if exact else SKETCH, category_cost, best, moved[i], recoded, parts,
+                )  # fmt: skip
+            if not proof and (not exact or best == np.inf):
+                if exact:
+                    gather(0, person, asked, ladder, category_cost, target, candidates)
+                best, looked_at = change_by_steps(
+                    person, spare, target, coding, asked, ladder, candidates, limit, category_cost,
+                    best, moved[i], recoded, parts,
+                )  # fmt: skip
+                proof = looked_at and not exact and best < np.inf
+                proof |= best == np.inf and out_of_reach(person, spare, target, coding, ladder, candidates)
+            proven[i] &= proof
+            if best < cost[i]:
+                cost[i], reached[i] = best, target
+        if reached[i] >= 0:
+            snap(values[i], moved[i], recoded, reached[i], coding, asked, parts)

@@ -1,0 +1,440 @@
+"""What every learnt segmenter starts from: columns and their codes, a metric space, a sample of rows, and sums.
+
+The sample consists of distinct coded rows and depends neither on where the rows are nor on their order.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xseg._kernels.center_kernels import add_group_sums, nearest, squared_distances
+from xseg._kernels.encode_kernels import mix_columns
+from xseg.backends.base import Backend, CodedBackend, count_workers
+from xseg.backends.coded import CodedRows
+from xseg.core.bins import N_CODES, Bins, choose_bins, read_as
+from xseg.core.embedding import Centers, Coding, Embedding, choose_embedding
+from xseg.core.reading import has_own_names, read_columns
+from xseg.core.schema import Schema
+from xseg.core.statistics import CodedBlock, fixed_unit
+from xseg.core.summaries import TableSummary
+from xseg.exceptions import DataError, ParameterError
+
+__all__ = [
+    "MIN_MEMBERS",
+    "Columns",
+    "GroupSums",
+    "NearestSums",
+    "Prepared",
+    "RowSample",
+    "Space",
+    "draw_rows",
+    "hash_block",
+    "hash_numbers",
+    "hash_rows",
+    "learn_columns",
+    "names_given",
+    "prepare",
+]
+
+
+MIN_MEMBERS = 10
+"""The default of `min_members`: the rows behind any value of a category that a fitted object keeps."""
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The columns of some rows.
+
+    Attributes
+    ----------
+    backend : Backend
+        The rows as they are read: texts that state numbers as numbers.
+    summary : TableSummary
+        The counts of the columns as they are read.
+    schema : Schema
+        Their features.
+    bins : Bins
+        How they become codes.
+    """
+
+    backend: Backend
+    summary: TableSummary
+    schema: Schema
+    bins: Bins
+
+
+def learn_columns(
+    backend: Backend,
+    *,
+    max_bins: int,
+    min_members: int,
+    include: Sequence[str] = (),
+    asked: Collection[str] = (),
+    forbid: Sequence[str] = (),
+    as_numbers: Collection[str] = (),
+    as_texts: Collection[str] = (),
+    categories: Mapping[str, Collection[str]] | None = None,
+    round_thresholds: bool = True,
+    n_columns: int | None = None,
+    warns: bool = True,
+) -> Columns:
+    """Choose by sums which columns are used and how they become codes.
+
+    Parameters
+    ----------
+    backend : Backend
+        The rows.
+    max_bins : int
+        The number of codes a column may have.
+    min_members : int
+        The number of rows that must share a category for it to be kept.
+    include : sequence of str, default=()
+        Columns to use although they look like identifiers.
+    asked : collection of str, default=()
+        Columns, if the table has them, that the user has named and that are therefore used.
+    forbid : sequence of str, default=()
+        Columns that the model does not use.
+    as_numbers : collection of str, default=()
+        Columns of 0 and 1 to read as numbers.
+    as_texts : collection of str, default=()
+        Columns of texts to read as texts, even if those state numbers.
+    categories : mapping of str to collection of str, default=None
+        Categories of columns that are kept however few rows have them, because the user has named them.
+    round_thresholds : bool, default=True
+        Whether thresholds are round numbers.
+    n_columns : int, default=None
+        Of the columns only so many, from the first on, are read; None means all.
+    warns : bool, default=True
+        Whether to warn of columns that are not used or need attention.
+
+    Raises
+    ------
+    DataError
+        There are no rows, or no column is left to use.
+    """
+    summary = backend.sum(TableSummary(max_bins))
+    if summary.total_weight == 0:
+        message = "there are no rows with a positive weight to learn from"
+        raise DataError(message)
+    if n_columns is not None:
+        summary = summary.first(n_columns)
+    names = summary.names or ()
+    reading = read_columns(
+        summary,
+        named=has_own_names(names),
+        include=(*include, *(name for name in names if name in asked)),
+        forbid=forbid,
+        as_numbers=as_numbers,
+        as_texts=as_texts,
+    )
+    if warns:
+        reading.warn(quiet=forbid)
+    if reading.reads_texts:
+        backend = backend.reading(partial(read_as, features=reading.schema.features))
+    bins = choose_bins(
+        reading.summary,
+        reading.schema,
+        max_bins,
+        backend.sum,
+        rounded=round_thresholds,
+        min_members=min_members,
+        named=categories,
+        warns=warns,
+    )
+    return Columns(backend, reading.summary, bins.schema, bins)
+
+
+def names_given(feature_weights: Any) -> tuple[str, ...]:
+    """Return the columns that somebody has given a weight by name, and so wants to be used."""
+    if not isinstance(feature_weights, Mapping):
+        return ()
+    return tuple(name for name, weight in feature_weights.items() if weight)
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """The metric space, with the units in which sums over all rows fit into 62 bits."""
+
+    embedding: Embedding
+    total_weight: int
+    units: NDArray[np.float64]
+    cost_unit: float
+
+    @classmethod
+    def of(cls, embedding: Embedding, total_weight: int) -> Self:
+        """Choose the units for rows of this total weight."""
+        units = np.array([fixed_unit(float(bound), total_weight) for bound in embedding.bound])
+        return cls(embedding, total_weight, units, fixed_unit(embedding.largest_distance, total_weight))
+
+    def distances(self, block: CodedBlock, centers: Centers) -> NDArray[np.float64]:
+        """Return the squared distance of each row to each centre."""
+        out = np.empty((len(block.codes), len(centers)))
+        looked_up = self.embedding.looked_up
+        squared_distances(block.points, block.codes, looked_up, centers.transposed, centers.tables, out)
+        return out
+
+
+class GroupSums:
+    """Sums over rows in groups: weight, coordinates, and counts of looked-up codes."""
+
+    def __init__(self, space: Space, n_groups: int) -> None:
+        embedding = space.embedding
+        self.space = space
+        self.mass = np.zeros(n_groups, dtype=np.int64)
+        self.sums = np.zeros((n_groups, len(embedding.coordinates)), dtype=np.int64)
+        self.counts = np.zeros((n_groups, len(embedding.looked_up), N_CODES), dtype=np.int64)
+
+    def add_rows(self, block: CodedBlock, groups: NDArray[np.int32]) -> None:
+        """Add each row of a block to its group."""
+        looked_up, units = self.space.embedding.looked_up, self.space.units
+        add_group_sums(
+            block.points, block.codes, looked_up, groups, block.weights, units, self.sums, self.counts, self.mass
+        )
+
+    def merge(self, other: Self) -> None:
+        """Add the other sums."""
+        self.mass += other.mass
+        self.sums += other.sums
+        self.counts += other.counts
+
+    def means(self) -> NDArray[np.float64]:
+        """Return the mean of each group, shape (n_groups, n_dimensions)."""
+        return self.space.embedding.means(self.sums, self.space.units, self.counts, self.mass)
+
+
+class NearestSums:
+    """A statistic: the sums of the rows nearest to each centre, and their cost."""
+
+    def __init__(self, space: Space, centers: Centers) -> None:
+        self.space = space
+        self.centers = centers
+        self.groups = GroupSums(space, len(centers))
+        self.fixed_cost = 0
+
+    def empty(self) -> Self:
+        return type(self)(self.space, self.centers)
+
+    def add(self, block: CodedBlock) -> None:
+        labels = np.empty(len(block.codes), dtype=np.int32)
+        best = np.empty(len(block.codes))
+        nearest(self.space.distances(block, self.centers), labels, best)
+        self.groups.add_rows(block, labels)
+        self.fixed_cost += int(np.rint(best * self.space.cost_unit).astype(np.int64) @ block.weights)
+
+    def merge(self, other: Self) -> None:
+        self.groups.merge(other.groups)
+        self.fixed_cost += other.fixed_cost
+
+    @property
+    def cost(self) -> float:
+        """The summed squared distance of the rows to their nearest centre."""
+        return self.fixed_cost / self.space.cost_unit
+
+
+_ONE_ROW = np.zeros((1, 1), dtype=np.uint8)
+
+
+def hash_rows(codes: NDArray[np.uint8], seed: int) -> NDArray[np.uint64]:
+    """Return a seeded 64-bit hash of each row of codes: the only source of chance in a fit."""
+    start = hash_numbers(np.full(1, seed % 2**64, dtype=np.uint64), _ONE_ROW)
+    return hash_numbers(np.full(len(codes), start[0]), codes)
+
+
+def hash_numbers(hashes: NDArray[np.uint64], numbers: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.uint64]:
+    """Mix the columns of `numbers`, shape (n_rows or 1, n_columns), into the hashes of the rows."""
+    mixed = hashes.copy()
+    mix_columns(mixed, numbers)
+    return mixed
+
+
+def hash_block(block: CodedBlock, seed: int) -> NDArray[np.uint64]:
+    """Return a seeded hash of all there is of each row."""
+    return hash_numbers(hash_rows(block.codes, seed), block.points.view(np.uint32))
+
+
+def draw_rows(hashes: NDArray[np.uint64], odds: NDArray[np.float64], seed: int, n_draws: int) -> NDArray[np.intp]:
+    """Draw rows with probability proportional to `odds`: the first arrival of exponential clocks."""
+    drawn = np.empty(n_draws, dtype=np.intp)
+    with np.errstate(divide="ignore"):
+        for draw in range(n_draws):
+            mixed = hash_numbers(hashes, np.full((1, 1), seed * 31 + draw, dtype=np.uint64))
+            uniform = ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
+            drawn[draw] = np.argmin(-np.log(uniform) / odds)
+    return drawn
+
+
+class RowSample:
+    """A statistic: distinct rows whose hash is small, with their weights; at most `capacity` of them.
+
+    Whenever there are too many, the bound on the hash is halved, so the sample depends only on the set of rows
+    (distinct sampling, Gibbons, 2001). If there are no more than `capacity` distinct rows it holds them all.
+    """
+
+    def __init__(self, capacity: int, seed: int) -> None:
+        self.capacity = capacity
+        self.seed = seed
+        self.halvings = 0
+        self._parts: list[_Rows] = []
+
+    def empty(self) -> Self:
+        return type(self)(self.capacity, self.seed)
+
+    def add(self, block: CodedBlock) -> None:
+        hashes = hash_rows(block.codes, self.seed)
+        taken = (hashes <= self._bound) & (block.weights > 0)
+        # Adding zero turns -0.0 into 0.0, so that equal rows have equal bytes.
+        points = block.points[taken] + np.float32(0)
+        self._parts.append(_Rows(block.codes[taken], points, block.weights[taken], hashes[taken]))
+        if sum(len(part.hashes) for part in self._parts) > 2 * self.capacity:
+            self._settle()
+
+    def merge(self, other: Self) -> None:
+        self.halvings = max(self.halvings, other.halvings)
+        self._parts += other._parts
+        self._settle()
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether no distinct row was left out."""
+        return self.halvings == 0
+
+    @property
+    def _bound(self) -> np.uint64:
+        return np.uint64((2**64 - 1) >> self.halvings)
+
+    def _settle(self) -> None:
+        rows = _distinct(_joined(self._parts))
+        within = np.searchsorted(rows.hashes, self._bound, side="right")
+        while within > self.capacity:
+            self.halvings += 1
+            within = np.searchsorted(rows.hashes, self._bound, side="right")
+        self._parts = [rows.first(int(within))]
+
+    def coded(self, n_workers: int) -> CodedRows:
+        """Return the sample as rows to learn from."""
+        self._settle()
+        rows = self._parts[0]
+        return CodedRows(rows.codes, rows.points, rows.weights, len(rows.codes), n_workers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    codes: NDArray[np.uint8]
+    points: NDArray[np.float32]
+    weights: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
+
+    def first(self, count: int) -> "_Rows":
+        return _Rows(self.codes[:count], self.points[:count], self.weights[:count], self.hashes[:count])
+
+
+def _joined(parts: list[_Rows]) -> _Rows:
+    names = ("codes", "points", "weights", "hashes")
+    return _Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _distinct(rows: _Rows) -> _Rows:
+    """Sort rows by hash and add up the weights of equal ones."""
+    point_hashes = hash_numbers(np.zeros(len(rows.hashes), dtype=np.uint64), rows.points.view(np.uint32))
+    order = np.lexsort((point_hashes, rows.hashes))
+    codes, points, weights = rows.codes[order], rows.points[order], rows.weights[order]
+    if not len(codes):
+        return rows
+    differs = (codes[1:] != codes[:-1]).any(axis=1) | (points[1:] != points[:-1]).any(axis=1)
+    starts = np.flatnonzero(np.concatenate([[True], differs]))
+    return _Rows(codes[starts], points[starts], np.add.reduceat(weights, starts), rows.hashes[order][starts])
+
+
+SAMPLE_CAPACITY = 32_768
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Coded rows, a sample of them, and the space they lie in.
+
+    `features` are those that cuts may use; `whole` says that the sample holds every distinct row.
+    """
+
+    bins: Bins
+    space: Space
+    backend: CodedBackend
+    sample: CodedRows
+    whole: bool
+    features: NDArray[np.int64]
+    n_rows: int
+
+
+def prepare(
+    backend: Backend,
+    *,
+    max_bins: int,
+    round_thresholds: bool = True,
+    scaling: str,
+    feature_weights: Mapping[str, float] | ArrayLike | None,
+    forbid: Sequence[str],
+    seed: int,
+    n_jobs: int | None,
+    power: int = 2,
+    include: Sequence[str] = (),
+    min_members: int = MIN_MEMBERS,
+    warns: bool = True,
+) -> Prepared:
+    """Choose columns, bins and metric space by sums, code the rows, and draw the sample."""
+    columns = learn_columns(
+        backend,
+        max_bins=max_bins,
+        min_members=min_members,
+        include=include,
+        asked=names_given(feature_weights),
+        forbid=forbid,
+        round_thresholds=round_thresholds,
+        warns=warns,
+    )
+    summary, schema, bins = columns.summary, columns.schema, columns.bins
+    weights = feature_weights_of(feature_weights, forbid, schema)
+    min_weight = max(1, round(min_members * backend.weight_unit))
+    embedding = choose_embedding(summary, bins, scaling, weights, columns.backend.sum, power, min_weight)
+    coded = columns.backend.encode(Coding(bins, embedding))
+    sample = coded.sum(RowSample(SAMPLE_CAPACITY, seed))
+    can_cut = [feature.n_codes > 1 or feature.feature.has_missing for feature in bins.features]
+    allowed = [name not in set(forbid) for name in schema.names]
+    return Prepared(
+        bins=bins,
+        space=Space.of(embedding, summary.total_weight),
+        backend=coded,
+        sample=sample.coded(count_workers(n_jobs)),
+        whole=sample.is_everything,
+        features=np.flatnonzero(np.array(can_cut) & np.array(allowed)).astype(np.int64),
+        n_rows=summary.n_rows,
+    )
+
+
+def feature_weights_of(
+    given: Mapping[str, float] | ArrayLike | None, forbid: Sequence[str], schema: Schema
+) -> NDArray[np.float64]:
+    """Return the weight of each feature in a distance; forbidden features weigh nothing."""
+    if given is None:
+        weights = np.ones(len(schema))
+    elif isinstance(given, Mapping):
+        weights = np.ones(len(schema))
+        for name, weight in given.items():
+            weights[schema.index(name)] = weight
+    else:
+        weights = np.array(given, dtype=np.float64)
+    if weights.shape != (len(schema),) or not np.isfinite(weights).all() or (weights < 0).any():
+        message = (
+            f"feature_weights must hold {len(schema)} finite numbers that are not negative, one for each column, "
+            f"or be a dict of them by name; got {given!r}"
+        )
+        raise ParameterError(message)
+    for name in forbid:
+        weights[schema.index(name)] = 0.0
+    weights[[not feature.kind.has_values for feature in schema]] = 0.0
+    if not weights.any():
+        message = "every feature is forbidden or has weight 0; leave at least one to measure likeness by"
+        raise ParameterError(message)
+    return weights

@@ -1,1 +1,0 @@
-"""What every learnt segmenter starts from: codes, a metric space, sums, a sample, and a reference partition."""

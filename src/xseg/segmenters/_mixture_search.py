@@ -1,0 +1,343 @@
+"""Mixtures of products of univariate distributions, estimated by expectation-maximisation.
+
+Numbers have normal distributions and categories tables of probabilities. Many short runs on the sample are followed by
+a few long ones (Biernacki, Celeux and Govaert, 2003), and the best of them by a run on all rows.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg._kernels.center_kernels import add_soft_sums, nearest, soften
+from xseg._kernels.score_kernels import CURVATURE, KNOT, LEVEL
+from xseg.backends.base import CodedBackend
+from xseg.backends.coded import CodedRows
+from xseg.core.additive import Scores
+from xseg.core.bins import MISSING, N_CODES
+from xseg.core.embedding import Centers, Embedding
+from xseg.core.statistics import CodedBlock, fixed_unit
+from xseg.segmenters._kmeans import lloyd, seeded_means
+from xseg.segmenters._learning import Space, draw_rows, hash_block
+
+__all__ = ["Estimate", "Judge", "Mixture", "NearestCentre", "SoftSums", "Spread", "estimate_on", "find_start"]
+
+
+_MIN_PROBABILITY = 1e-6
+# A row's log-likelihood is added up as if it were at most this far from 0.
+_FARTHEST = 2.0**20
+_LOW_BITS = 28
+LOG_UNIT = 2.0**_LOW_BITS
+
+
+class Judge(Protocol):
+    """Says how much of each row belongs to each component."""
+
+    def __len__(self) -> int:
+        """Return the number of components."""
+        ...
+
+    def judge(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return shares, shape (n_rows, n_components), and the log-likelihood of each row."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """What the distributions are about, and how narrow they may become.
+
+    Attributes
+    ----------
+    embedding : Embedding
+        Numbers are coordinates, centred and scaled; the rest is looked up.
+    n_codes : tuple of int
+        How many categories each looked-up feature has.
+    variance_floor : float
+        The least variance of a coordinate.
+    """
+
+    embedding: Embedding
+    n_codes: tuple[int, ...]
+    variance_floor: float
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """The parameters.
+
+    Attributes
+    ----------
+    spread : Spread
+        What they are about.
+    weights : ndarray of shape (n_components,)
+        The share of everyone in each component.
+    means, variances : ndarray of shape (n_components, n_points)
+        Of the coordinates.
+    probabilities : ndarray of shape (n_components, n_looked_up, 256)
+        Of the codes; what is not a code has probability 0.
+    """
+
+    spread: Spread
+    weights: NDArray[np.float64]
+    means: NDArray[np.float64]
+    variances: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def keeping(self, kept: NDArray[np.intp]) -> "Mixture":
+        """Return the mixture of some of the components, in the order given."""
+        weights = self.weights[kept]
+        return replace(
+            self,
+            weights=weights / weights.sum(),
+            means=self.means[kept],
+            variances=self.variances[kept],
+            probabilities=self.probabilities[kept],
+        )
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers can be chosen freely."""
+        free = 2 * len(self.spread.embedding.coordinates) + sum(count - 1 for count in self.spread.n_codes)
+        return len(self) - 1 + len(self) * free
+
+    def scores(self) -> Scores:
+        """Return the log-density of each component, times its weight, as a sum over features, in raw units.
+
+        A value that is not known is integrated out, which leaves it without a part.
+        """
+        embedding = self.spread.embedding
+        scores = Scores.nothing(embedding, len(self))
+        scores.bias[:] = np.log(self.weights)
+        scores.curves[:, KNOT] = self.means.T
+        scores.curves[:, CURVATURE] = -0.5 / self.variances.T
+        scores.curves[:, LEVEL] = np.log(embedding.factor)[:, None] - 0.5 * np.log(2 * np.pi * self.variances.T)
+        for f, count in enumerate(self.spread.n_codes):
+            scores.tables[f, :count] = np.log(self.probabilities[:, f, :count].T)
+        return scores
+
+    def judge(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the posterior probability of each component for each row, and the log-likelihoods."""
+        scores = self.scores().of(block.codes, block.points)
+        shares, logs = np.empty_like(scores), np.empty(len(scores))
+        soften(scores, shares, logs)
+        return shares, logs
+
+
+@dataclass(frozen=True, eq=False)
+class NearestCentre:
+    """A judge that gives each row wholly to the nearest of some centres."""
+
+    space: Space
+    centers: Centers
+
+    def __len__(self) -> int:
+        return len(self.centers)
+
+    def judge(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return ones and zeros, and no log-likelihoods."""
+        labels, best = np.empty(len(block.codes), dtype=np.int32), np.empty(len(block.codes))
+        nearest(self.space.distances(block, self.centers), labels, best)
+        return np.eye(len(self))[labels], np.zeros(len(labels))
+
+
+class SoftSums:
+    """A statistic: sums over rows, each shared out among the components by a judge."""
+
+    def __init__(self, spread: Spread, total_weight: int, judge: Judge) -> None:
+        embedding, n_components = spread.embedding, len(judge)
+        shape = (n_components, len(embedding.coordinates))
+        self.spread = spread
+        self.total_weight = total_weight
+        self.judge = judge
+        self.unit = fixed_unit(1.0, total_weight)
+        self.units = np.array([fixed_unit(float(bound), total_weight) for bound in embedding.bound])
+        self.square_units = np.array([fixed_unit(float(bound) ** 2, total_weight) for bound in embedding.bound])
+        self.mass = np.zeros(n_components, dtype=np.int64)
+        self.known, self.sums, self.squares = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+        self.counts = np.zeros((n_components, len(embedding.looked_up), N_CODES), dtype=np.int64)
+        self.fixed_log_likelihood = 0
+
+    def empty(self) -> Self:
+        return type(self)(self.spread, self.total_weight, self.judge)
+
+    def add(self, block: CodedBlock) -> None:
+        embedding = self.spread.embedding
+        shares, logs = self.judge.judge(block)
+        add_soft_sums(
+            block.points,
+            block.codes,
+            embedding.coordinates,
+            embedding.looked_up,
+            shares,
+            block.weights,
+            self.unit,
+            self.units,
+            self.square_units,
+            self.mass,
+            self.known,
+            self.sums,
+            self.squares,
+            self.counts,
+        )
+        self.fixed_log_likelihood += exact_sum(logs, block.weights)
+
+    def merge(self, other: Self) -> None:
+        self.mass += other.mass
+        self.known += other.known
+        self.sums += other.sums
+        self.squares += other.squares
+        self.counts += other.counts
+        self.fixed_log_likelihood += other.fixed_log_likelihood
+
+    @property
+    def log_likelihood(self) -> float:
+        """The mean log-likelihood of the rows under the judge, if that is a mixture."""
+        return self.fixed_log_likelihood / LOG_UNIT / self.total_weight
+
+    def masses(self) -> NDArray[np.float64]:
+        """Return the weight of each component, shape (n_components,)."""
+        return self.mass / self.unit
+
+    def mixture(self) -> Mixture:
+        """Return the likeliest parameters for these shares."""
+        mass = np.maximum(self.masses(), np.finfo(float).tiny)
+        known = self.known / self.unit
+        seen = np.maximum(known, np.finfo(float).tiny)
+        means = np.where(known > 0, self.sums / self.units / seen, 0.0)
+        variances = np.where(known > 0, self.squares / self.square_units / seen - means**2, 1.0)
+        return Mixture(
+            self.spread,
+            mass / mass.sum(),
+            means,
+            np.maximum(variances, self.spread.variance_floor),
+            self._probabilities(),
+        )
+
+    def _probabilities(self) -> NDArray[np.float64]:
+        probabilities = np.zeros(self.counts.shape)
+        for f, count in enumerate(self.spread.n_codes):
+            found = self.counts[:, f, :count].astype(np.float64)
+            total = found.sum(axis=1, keepdims=True)
+            # Nobody in the component has a known value: what is true of everyone is the best guess.
+            found = np.where(total > 0, found, found.sum(axis=0))
+            shares = np.maximum(found / found.sum(axis=1, keepdims=True), _MIN_PROBABILITY)
+            probabilities[:, f, :count] = shares / shares.sum(axis=1, keepdims=True)
+        assert not probabilities[:, :, MISSING].any()
+        return probabilities
+
+
+def exact_sum(logs: NDArray[np.float64], weights: NDArray[np.int64]) -> int:
+    """Add log-likelihoods, each rounded once to a multiple of 1 / LOG_UNIT, times their weights."""
+    fixed = np.rint(np.clip(logs, -_FARTHEST, _FARTHEST) * LOG_UNIT).astype(np.int64)
+    # In two parts, neither of which can overflow.
+    high, low = fixed >> _LOW_BITS, fixed & (2**_LOW_BITS - 1)
+    return (int(high @ weights) << _LOW_BITS) + int(low @ weights)
+
+
+_SHORT = 20
+_LONG = 1_000
+_SAMPLE_TOLERANCE = 1e-7
+_KEPT = 10
+_LLOYD_TOLERANCE = 1e-2
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A mixture, the mean log-likelihood of the rows under it, and how it was reached."""
+
+    mixture: Mixture
+    log_likelihood: float
+    masses: NDArray[np.float64]
+    n_iter: int
+    converged: bool
+
+
+def run(backend: CodedBackend, total_weight: int, mixture: Mixture, max_iter: int, tolerance: float) -> Estimate:
+    """Iterate until the mean log-likelihood rises by less than the tolerance."""
+    before = -np.inf
+    for n_iter in range(1, max_iter + 1):
+        sums = backend.sum(SoftSums(mixture.spread, total_weight, mixture))
+        converged = sums.log_likelihood - before < tolerance
+        if converged or n_iter == max_iter:
+            return Estimate(mixture, sums.log_likelihood, sums.masses(), n_iter, converged)
+        before, mixture = sums.log_likelihood, sums.mixture()
+    raise AssertionError
+
+
+def estimate_on(
+    backend: CodedBackend, total_weight: int, mixture: Mixture, *, max_iter: int, tolerance: float, min_weight: float
+) -> Estimate:
+    """Iterate on these rows; a component with too few people goes, and its people are shared out anew."""
+    found = run(backend, total_weight, mixture, max_iter, tolerance)
+    while len(found.mixture) > 1 and found.masses.min() < min_weight:
+        kept = np.delete(np.arange(len(found.mixture)), found.masses.argmin())
+        found = run(backend, total_weight, found.mixture.keeping(kept), max_iter, tolerance)
+    return found
+
+
+def find_start(
+    spread: Spread, space: Space, sample: CodedRows, *, n_components: int, n_init: int, min_weight: float, seed: int
+) -> Estimate:
+    """Return the best mixture found on the sample."""
+    search = _Search(spread, space, sample, min_weight, seed)
+    n_starts = 1 if n_components == 1 else n_init
+    with ThreadPoolExecutor(sample.n_workers) as pool:
+        short = list(pool.map(lambda start: search.short(n_components, start), range(n_starts)))
+        short.sort(key=_rank)
+        long = list(pool.map(search.long, short[:_KEPT]))
+    return min(long, key=_rank)
+
+
+def _rank(found: Estimate) -> tuple[int, float]:
+    return -len(found.mixture), -found.log_likelihood
+
+
+class _Search:
+    """Runs on the sample, whose order and sums are the same everywhere."""
+
+    def __init__(self, spread: Spread, space: Space, sample: CodedRows, min_weight: float, seed: int) -> None:
+        everything = slice(0, sample.n_rows)
+        self.block = CodedBlock(sample.codes[everything], sample.points[everything], sample.weights[everything])
+        self.rows = CodedRows(sample.codes, sample.points, sample.weights, sample.n_rows, n_workers=1)
+        self.total_weight = int(self.block.weights.sum())
+        self.spread = spread
+        self.space = Space.of(space.embedding, self.total_weight)
+        self.min_weight = min_weight * self.total_weight / space.total_weight
+        self.hashes = hash_block(self.block, seed)
+        self.seed = seed * 1_000_003
+
+    def short(self, n_components: int, start: int) -> Estimate:
+        """Run for a few iterations; starts take turns between clusters and single rows."""
+        seed = self.seed + 7_919 * start
+        mixture = self._start_at_rows(n_components, seed) if start % 2 else self._clusters(n_components, seed)
+        return self._estimate(mixture, _SHORT, 0.0)
+
+    def long(self, found: Estimate) -> Estimate:
+        """Run until nothing changes."""
+        return self._estimate(found.mixture, _LONG, _SAMPLE_TOLERANCE)
+
+    def _estimate(self, mixture: Mixture, max_iter: int, tolerance: float) -> Estimate:
+        return estimate_on(
+            self.rows, self.total_weight, mixture, max_iter=max_iter, tolerance=tolerance, min_weight=self.min_weight
+        )
+
+    def _clusters(self, n_components: int, seed: int) -> Mixture:
+        """Start from clusters of k-means."""
+        means = seeded_means(self.rows, self.space, n_components, seed)
+        centers = lloyd(self.rows, self.space, means, _LLOYD_TOLERANCE).centers
+        return self._after(NearestCentre(self.space, centers))
+
+    def _start_at_rows(self, n_components: int, seed: int) -> Mixture:
+        """Start from the people nearest to each of a few rows drawn at random."""
+        rows = draw_rows(self.hashes, self.block.weights.astype(np.float64), seed, n_components)
+        embedding = self.spread.embedding
+        centers = embedding.centers(embedding.matrix(self.block.codes[rows], self.block.points[rows]))
+        return self._after(NearestCentre(self.space, centers))
+
+    def _after(self, judge: NearestCentre) -> Mixture:
+        return self.rows.sum(SoftSums(self.spread, self.total_weight, judge)).mixture()

@@ -1,1 +1,0 @@
-"""Segments as components of a mixture: how their distributions are estimated."""

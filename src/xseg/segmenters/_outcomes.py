@@ -1,0 +1,430 @@
+"""Segments that differ in an outcome, estimated honestly."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from numbers import Integral, Real
+from operator import attrgetter
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+
+from xseg._sklearn import Interval
+from xseg.backends import Backend, MemoryBackend
+from xseg.core.bins import Bins
+from xseg.core.boxes import MAX_TESTS, BoxModel, ThresholdTree
+from xseg.core.embedding import Coding, Embedding
+from xseg.core.profiles import Profile
+from xseg.core.segments import Outcome, Segments
+from xseg.exceptions import DataError, ParameterError
+from xseg.segmenters._learning import MIN_MEMBERS, learn_columns
+from xseg.segmenters._names import choose_names, warn_if_names_move
+from xseg.segmenters._outcome_search import (
+    CATEGORIES,
+    ESTIMATE,
+    GROW,
+    NUMBER,
+    Ground,
+    Target,
+    difference_test,
+    grow_and_prune,
+    read_target,
+    share_out_people,
+)
+from xseg.segmenters._tree import PeopleInTree, TreeBoxes, count_people
+from xseg.segmenters._tree_cells import Cells, roundness
+from xseg.segmenters._tree_moves import Sample, to_tree
+
+__all__ = ["OutcomeSegmenter"]
+
+
+_DIRECTIONS = {"up": 1, "down": -1}
+_TEST_LEVEL = 0.05
+
+
+class OutcomeSegmenter(TreeBoxes):
+    """Segment people by how they differ in an outcome: response, churn, spend.
+
+    A threshold tree is grown on some of the people, pruned by what it says about others, and its outcomes are
+    estimated, with intervals, on people who had no part in choosing it. So the intervals mean what they say, and where
+    nothing is found there is one segment.
+
+    Parameters
+    ----------
+    max_segments : int, default=8
+        The most segments to make.
+    max_depth : int, default=4
+        The most questions a person may be asked; at most 32.
+    min_segment_size : float or int, default=0.02
+        The least share (below 1) or number of people in a segment; as a share it holds in each part of the people.
+    estimate_share : float, default=0.4
+        The share of the people kept for estimating outcomes. Of the others, two thirds grow the tree and a third
+        prunes it.
+    confidence : float, default=0.95
+        The level of the intervals.
+    monotone : dict of str to {"up", "down"}, default=None
+        Columns with which the outcome may only rise or only fall: what the tree expects keeps to it everywhere.
+        Estimates from other people may differ by chance.
+    max_bins : int, default=255
+        How many codes a column may have.
+    segment_names : sequence of str, default=None
+        Names to use, in order; None proposes names. When the segmenter is fitted again, the order may change.
+    forbid : sequence of str, default=()
+        Columns that must not be asked about.
+    include : sequence of str, default=()
+        Columns to use although they look like identifiers; a warning names those. Other identifiers are accepted in
+        every table, and neither used nor stored.
+    min_members : int, default=10
+        The number of rows that must share a category for the fitted segmenter to keep it, so that no stored value
+        tells of single people. Rarer categories count as missing.
+    random_state : int, RandomState instance or None, default=None
+        Shares the people out.
+    n_jobs : int, default=None
+        How many threads to use; None and -1 mean every core.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_rows,)
+        The segment of each row.
+    segments_ : Segments
+        The segments, highest outcome first (the largest first where the outcome has several categories), each with
+        its `outcomes`.
+    outcome_kind_ : {"binary", "number", "categories"}
+        What the outcome is. Two values are binary, and the larger one is asked about; numbers with more values are
+        numbers.
+    classes_ : tuple
+        The categories of the outcome; empty for numbers.
+    gain_ : float
+        How much of the outcome the segments tell of the people kept for estimating: the share of its variance or of
+        its deviance. It can be below 0.
+    p_value_ : float
+        The chance of differences as large among those people if there were none: Welch's test for numbers, the
+        chi-squared test otherwise. 1 for a single segment.
+    structure_found_ : bool
+        Whether that is at most 0.05.
+    n_segments_ : int
+        How many segments there are.
+    tree_ : ThresholdTree
+        The tree.
+    mean_depth_ : float
+        How many questions a person is asked, on average.
+    profile_ : Profile
+        How values are spread over the segments.
+    model_ : BoxModel
+        What explanations read.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, if they were strings.
+
+    Notes
+    -----
+    People are shared out by a hash of what they say, so that their order does not matter; equal people are spread over
+    the parts. Among trees that say as much about the pruning people, within two standard errors, the smallest is
+    kept (after Breiman et al., 1984).
+
+    References
+    ----------
+    Kass, "An exploratory technique for investigating large quantities of categorical data", 1980 (CHAID).
+    Athey and Imbens, "Recursive partitioning for heterogeneous causal effects", PNAS 2016 (honest trees).
+    Breiman, Friedman, Olshen and Stone, "Classification and regression trees", 1984.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> customers = xseg.make_customers(2_000, random_state=0)
+    >>> spend = customers.pop("spend_year")
+    >>> segmenter = xseg.OutcomeSegmenter(4, random_state=0).fit(customers, spend)
+    >>> [one.outcomes[0].low < one.outcomes[0].estimate < one.outcomes[0].high for one in segmenter.segments_][:2]
+    [True, True]
+    >>> segmenter.structure_found_
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "max_segments": [Interval(Integral, 1, 255, closed="both")],
+        "max_depth": [Interval(Integral, 1, MAX_TESTS, closed="both")],
+        "min_segment_size": [Interval(Real, 0, 1, closed="neither"), Interval(Integral, 1, None, closed="left")],
+        "estimate_share": [Interval(Real, 0, 1, closed="neither")],
+        "confidence": [Interval(Real, 0, 1, closed="neither")],
+        "monotone": [None, dict],
+        "max_bins": [Interval(Integral, 2, 255, closed="both")],
+        "segment_names": [None, "array-like"],
+        "forbid": ["array-like", tuple],
+        "include": ["array-like", tuple],
+        "min_members": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "n_jobs": [None, Integral],
+    }
+
+    def __init__(
+        self,
+        max_segments: int = 8,
+        *,
+        max_depth: int = 4,
+        min_segment_size: float = 0.02,
+        estimate_share: float = 0.4,
+        confidence: float = 0.95,
+        monotone: Mapping[str, str] | None = None,
+        max_bins: int = 255,
+        segment_names: Sequence[str] | None = None,
+        forbid: Sequence[str] = (),
+        include: Sequence[str] = (),
+        min_members: int = MIN_MEMBERS,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.max_segments = max_segments
+        self.max_depth = max_depth
+        self.min_segment_size = min_segment_size
+        self.estimate_share = estimate_share
+        self.confidence = confidence
+        self.monotone = monotone
+        self.max_bins = max_bins
+        self.segment_names = segment_names
+        self.forbid = forbid
+        self.include = include
+        self.min_members = min_members
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    outcome_kind_: str
+    classes_: tuple[Any, ...]
+    gain_: float
+    p_value_: float
+
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the segmenter to `X`.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_features)
+            The people, one a row, in memory.
+        y : array-like of shape (n_rows,)
+            The outcome of each: a number, or a category; never missing.
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts; 2 is the same as two people.
+
+        Returns
+        -------
+        OutcomeSegmenter
+            The fitted segmenter.
+
+        Raises
+        ------
+        ParameterError
+            A parameter is not allowed, or `X` is a backend, which has no outcomes.
+        DataError, SchemaError, ColumnTypeError
+            The rows or outcomes cannot be used.
+        """
+        self._begin_fit()
+        if isinstance(X, Backend):
+            message = "outcomes come as an array beside rows in memory; give a table rather than a backend"
+            raise ParameterError(message)
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        table = self._read(X, reset=True)
+        backend = MemoryBackend(table, sample_weight, n_jobs=self.n_jobs)
+        target = read_target(y, len(table))
+        columns = learn_columns(
+            backend,
+            max_bins=self.max_bins,
+            min_members=self.min_members,
+            include=tuple(self.include),
+            asked=tuple(self.monotone or ()),
+            forbid=tuple(self.forbid),
+        )
+        bins = columns.bins
+        coded = columns.backend.encode(Coding(bins, _no_space()))
+        codes = coded.map(attrgetter("codes"))
+        unit = backend.weight_unit
+        weights = share_out_people(codes, target.values, backend.weights, unit, self.estimate_share, seed)
+        if not weights[:, GROW].any():
+            message = f"n_samples={len(table)} people with a weight are too few to grow a tree on; give more rows"
+            raise DataError(message)
+        ground = Ground(
+            cells=Cells.of(bins, self._askable(bins), codes),
+            target=target,
+            weights=weights,
+            least_share=self._least_share(int(backend.weights.sum()), unit),
+            directions=self._directions(bins, target),
+        )
+        shape = grow_and_prune(ground, self.max_segments, self.max_depth)
+        sample = Sample(ground.cells, ground.outcome_sums(), 0, self.max_depth)
+        root = sample.build(shape, np.arange(len(table)))
+        tree = _ordered(to_tree(root, ground.cells, bins, roundness(bins)), codes, ground)
+        labels = tree.predict(codes)
+        warn_if_names_move(self, backend, labels, tree.n_leaves, stacklevel=3)
+        self._learn(ground, tree, labels, unit, count_people(coded, tree, tree.n_leaves, unit))
+        self.labels_ = labels
+        return self
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Return how much of the outcome of some people the segments tell.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_features)
+            The people.
+        y : array-like of shape (n_rows,)
+            Their outcomes.
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts.
+
+        Returns
+        -------
+        float
+            The share of the variance (numbers) or of the deviance (categories) that is explained by the estimates of
+            the segments, against the estimate of everyone; 1 is all, and it can be below 0.
+        """
+        self._check_fitted()
+        backend = MemoryBackend(self._read(X), sample_weight, n_jobs=self.n_jobs)
+        target = read_target(y, len(backend.table))
+        known = self.outcome_kind_ == NUMBER or set(target.labels) <= set(self.classes_)
+        if (target.kind == NUMBER) != (self.outcome_kind_ == NUMBER) or not known:
+            message = f"these outcomes are {target.kind}, those of the fit were {self.outcome_kind_} {self.classes_}"
+            raise DataError(message)
+        labels = self.predict(X)
+        if self.outcome_kind_ != NUMBER:
+            place = [list(self.classes_).index(label) for label in target.labels]
+            values = np.zeros((len(labels), len(self.classes_)))
+            values[:, place] = target.values
+            target = replace(target, values=values)
+        return _explained(target, labels, self._expected, self._expected_of_all, backend.weights)
+
+    @property
+    def structure_found_(self) -> bool:
+        """Whether the outcome differs between segments, by people who had no part in choosing them."""
+        return self.p_value_ <= _TEST_LEVEL
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+    def _askable(self, bins: Bins) -> NDArray[np.int64]:
+        kept_out = {bins.schema.index(name) for name in self.forbid}
+        can_cut = [one.n_codes > 1 or one.feature.has_missing for one in bins.features]
+        return np.array([j for j, can in enumerate(can_cut) if can and j not in kept_out], dtype=np.int64)
+
+    def _least_share(self, total_weight: int, unit: float) -> float:
+        size = self.min_segment_size
+        return float(size) if size < 1 else min(1.0, size * unit / total_weight)
+
+    def _directions(self, bins: Bins, target: Target) -> dict[int, int]:
+        if not self.monotone:
+            return {}
+        if target.kind == CATEGORIES:
+            message = "an outcome of several categories neither rises nor falls; leave out monotone"
+            raise ParameterError(message)
+        found = {}
+        for name, direction in self.monotone.items():
+            j = bins.schema.index(name)
+            if direction not in _DIRECTIONS or not bins[j].is_ordered:
+                message = (
+                    f"monotone[{name!r}] is {direction!r}; it must be 'up' or 'down', and the column have an order"
+                )
+                raise ParameterError(message)
+            found[j] = _DIRECTIONS[direction]
+        return found
+
+    def _learn(
+        self, ground: Ground, tree: ThresholdTree, segment: NDArray[np.int32], unit: float, counted: PeopleInTree
+    ) -> None:
+        """Estimate outcomes on the people kept for it, and keep what the fitted segmenter needs."""
+        target, weights = ground.target, ground.weights[:, ESTIMATE] / unit
+        rows = ground.rows_of(ESTIMATE)
+        by_segment = [rows[segment[rows] == s] for s in range(tree.n_leaves)]
+        outcomes = [target.outcomes(own, weights, self.confidence) for own in by_segment]
+        expected = np.array([_mean_of(target, own, weights) for own in by_segment])
+        everyone = _mean_of(target, rows, weights)
+        mass = np.bincount(segment, ground.weights.sum(axis=1), tree.n_leaves)
+        depth = tree.node_depth[tree.leaves][np.argsort(tree.segment[tree.leaves])]
+        self._restore(
+            tree=counted.tree,
+            model=counted.model,
+            profile=counted.profile,
+            names=choose_names(counted.profile, counted.model.used_features, self.segment_names),
+            kind=target.kind,
+            classes=target.labels,
+            outcomes=outcomes,
+            expected=expected,
+            expected_of_all=everyone,
+            gain=_explained(
+                replace(target, values=target.values[rows]),
+                segment[rows],
+                expected,
+                everyone,
+                ground.weights[rows, ESTIMATE],
+            ),
+            p_value=difference_test(target, [own for own in by_segment if len(own)], weights),
+            mean_depth=float(np.average(depth, weights=mass)),
+        )
+
+    def _restore(
+        self,
+        *,
+        tree: ThresholdTree,
+        model: BoxModel,
+        profile: Profile,
+        names: tuple[str, ...],
+        kind: str,
+        classes: tuple[Any, ...],
+        outcomes: Sequence[tuple[Outcome, ...]],
+        expected: NDArray[np.float64],
+        expected_of_all: NDArray[np.float64],
+        gain: float,
+        p_value: float,
+        mean_depth: float,
+        named: bool | None = None,
+    ) -> Self:
+        """Set everything a fitted segmenter holds, whether it was just learned or comes from a file."""
+        self.tree_, self.mean_depth_ = tree, mean_depth
+        self.outcome_kind_, self.classes_ = kind, classes
+        self._expected, self._expected_of_all = expected, expected_of_all
+        self.gain_, self.p_value_ = gain, p_value
+        self._restore_boxes(model=model, profile=profile, names=names, named=named)
+        told = zip(self.segments_, outcomes, strict=True)
+        self.segments_ = Segments([replace(segment, outcomes=own) for segment, own in told])
+        return self
+
+
+def _no_space() -> Embedding:
+    """Return a metric space without dimensions: outcomes are all that counts."""
+    nothing = np.empty(0)
+    return Embedding(np.empty(0, np.int64), nothing, nothing, nothing, np.empty(0, np.int64), ())
+
+
+def _ordered(tree: ThresholdTree, codes: NDArray[np.uint8], ground: Ground) -> ThresholdTree:
+    """Return the leaves numbers by what their growing people lead to expect, the highest first, or by size."""
+    leaf = tree.predict(codes)
+    if ground.target.kind == CATEGORIES:
+        ranks = np.bincount(leaf, ground.weights.sum(axis=1), tree.n_leaves).astype(np.float64)
+    else:
+        own = ground.weights[:, GROW].astype(np.float64)
+        total = np.bincount(leaf, own * ground.target.values[:, -1], tree.n_leaves)
+        ranks = total / np.maximum(np.bincount(leaf, own, tree.n_leaves), 1e-300)
+    place = np.empty(tree.n_leaves, dtype=np.int32)
+    place[np.argsort(-ranks, kind="stable")] = np.arange(tree.n_leaves)
+    return replace(tree, segment=np.where(tree.segment >= 0, place[tree.segment], -1).astype(np.int32))
+
+
+def _mean_of(target: Target, rows: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    own = weights[rows]
+    return target.smoothed(np.append(own @ target.values[rows], own.sum()))
+
+
+def _explained(
+    target: Target,
+    labels: NDArray[np.int32],
+    expected: NDArray[np.float64],
+    expected_of_all: NDArray[np.float64],
+    weights: NDArray[np.int64],
+) -> float:
+    """Return the share of the loss that knowing the segments saves."""
+    whole, left = 0.0, 0.0
+    for segment in np.unique(labels):
+        rows = np.flatnonzero(labels == segment)
+        left += float(weights[rows] @ target.losses(rows, expected[segment]))
+        whole += float(weights[rows] @ target.losses(rows, expected_of_all))
+    return 1 - left / whole if whole > 0 else 0.0

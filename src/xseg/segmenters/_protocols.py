@@ -1,0 +1,64 @@
+"""What other packages may ask of a fitted segmenter."""
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.core.additive import AdditiveModel
+from xseg.core.boxes import BoxModel
+from xseg.core.profiles import Profile
+from xseg.core.segments import Segments
+
+__all__ = ["FittedSegmenter"]
+
+
+@runtime_checkable
+class FittedSegmenter(Protocol):
+    """A fitted segmenter, whatever its kind: what explanations, cards, metrics and exports are made of.
+
+    Every segmenter of xseg has these members once it is fitted or loaded, and ``isinstance(segmenter,
+    FittedSegmenter)`` is False before.
+    """
+
+    @property
+    def model_(self) -> BoxModel | AdditiveModel:
+        """The boxes or additive scores that assign rows to segments."""
+        ...
+
+    @property
+    def profile_(self) -> Profile:
+        """Counts of the codes of each feature by segment."""
+        ...
+
+    @property
+    def segments_(self) -> Segments:
+        """The segments, in order."""
+        ...
+
+    @property
+    def n_segments_(self) -> int:
+        """Number of segments."""
+        ...
+
+    @property
+    def segment_names_(self) -> tuple[str, ...]:
+        """Names of the segments, in order."""
+        ...
+
+    @property
+    def excluded_columns_(self) -> tuple[str, ...]:
+        """Columns that are accepted in every table and neither used nor stored."""
+        ...
+
+    def predict(self, X: Any) -> NDArray[np.int32]:
+        """Predict the segment index of each row of a table, array or backend."""
+        ...
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """Compute one column per segment: memberships, distances or probabilities."""
+        ...
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters of the estimator."""
+        ...

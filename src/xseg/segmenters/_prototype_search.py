@@ -1,0 +1,431 @@
+"""Search for prototypes: starts and exchanges on the sample, then updates on all rows.
+
+Centres move to the best place for their rows and rows to the nearest centre (Lloyd's alternation, with medians and
+modes). Between such runs a centre may be exchanged for a row drawn in proportion to its distance, the exchange being
+scored for all centres at once (Lattanzi and Sohler, 2019; Schubert and Rousseeuw, 2021). Distances are sums over
+features, in which a missing value has no part.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg._kernels.center_kernels import add_code_counts, add_group_sums, add_level_sums, nearest, swap_costs
+from xseg._kernels.score_kernels import CURVATURE, KNOT, SLOPE, best_two
+from xseg.backends.base import CodedBackend
+from xseg.backends.coded import CodedRows
+from xseg.core.additive import Scores
+from xseg.core.bins import MISSING, N_CODES
+from xseg.core.embedding import Embedding
+from xseg.core.statistics import CodedBlock, fixed_unit
+from xseg.segmenters._learning import draw_rows, hash_block
+
+__all__ = ["METRICS", "Centres", "Found", "Levels", "NearestCounts", "PrototypeSpace", "alternate", "find", "settle"]
+
+
+METRICS = {"gower": 1, "manhattan": 1, "squared": 2}
+
+
+@dataclass(frozen=True, eq=False)
+class Centres:
+    """Where the prototypes stand.
+
+    Attributes
+    ----------
+    numbers : ndarray of shape (n_centres, n_points)
+        Their coordinates.
+    codes : ndarray of shape (n_centres, n_looked_up)
+        Their codes of the features that are looked up.
+    """
+
+    numbers: NDArray[np.float64]
+    codes: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, which: NDArray[np.intp] | slice) -> "Centres":
+        return Centres(self.numbers[which], self.codes[which])
+
+    def with_one(self, place: int, other: "Centres", which: int) -> "Centres":
+        """Return the centres with one of them replaced by one of others."""
+        numbers, codes = self.numbers.copy(), self.codes.copy()
+        numbers[place], codes[place] = other.numbers[which], other.codes[which]
+        return Centres(numbers, codes)
+
+    def and_one(self, other: "Centres", which: int) -> "Centres":
+        """Return the centres and one more."""
+        chosen = slice(which, which + 1)
+        return Centres(np.vstack([self.numbers, other.numbers[chosen]]), np.vstack([self.codes, other.codes[chosen]]))
+
+
+@dataclass(frozen=True, eq=False)
+class PrototypeSpace:
+    """A distance that adds weighted differences (or their squares) over the features whose value is known.
+
+    Attributes
+    ----------
+    embedding : Embedding
+        Coordinates and looked-up features, weights included.
+    n_features : int
+        How many features there are, those without a part in the distance included.
+    squared : bool
+        Whether differences are squared.
+    levels : ndarray of shape (n_points, 256)
+        For each code of a coordinate, the mean point of the people who have it.
+    overall : Centres
+        One centre in the middle of everyone, for values that are not known.
+    pairs : tuple of ndarray of shape (256, 256)
+        For each looked-up feature, the distance between any two codes; a missing one is near all.
+    total_weight : int
+        The weight of the rows.
+    units : ndarray of shape (n_points,)
+        The fixed-point units of sums of coordinates.
+    cost_unit : float
+        That of sums of distances.
+    """
+
+    embedding: Embedding
+    n_features: int
+    squared: bool
+    levels: NDArray[np.float64]
+    overall: Centres
+    pairs: tuple[NDArray[np.float64], ...]
+    total_weight: int
+    units: NDArray[np.float64]
+    cost_unit: float
+
+    @classmethod
+    def of(
+        cls,
+        embedding: Embedding,
+        *,
+        n_features: int,
+        squared: bool,
+        levels: NDArray[np.float64],
+        overall: Centres,
+        total_weight: int,
+    ) -> Self:
+        """Choose the units for rows of this total weight."""
+        reach = 2 * embedding.bound
+        largest = float((reach**2 if squared else reach).sum())
+        pairs = code_distances(embedding, squared=squared)
+        largest += sum(float(pair.max()) for pair in pairs)
+        units = np.array([fixed_unit(float(bound), total_weight) for bound in embedding.bound])
+        return cls(
+            embedding,
+            n_features,
+            squared,
+            levels,
+            overall,
+            pairs,
+            total_weight,
+            units,
+            fixed_unit(largest, total_weight),
+        )
+
+    def scaled_to(self, total_weight: int) -> "PrototypeSpace":
+        """Return the same distance for other rows."""
+        return PrototypeSpace.of(
+            self.embedding,
+            n_features=self.n_features,
+            squared=self.squared,
+            levels=self.levels,
+            overall=self.overall,
+            total_weight=total_weight,
+        )
+
+    def around(self, overall: Centres) -> "PrototypeSpace":
+        """Return the same distance with another middle of everyone."""
+        return replace(self, overall=overall)
+
+    def scores(self, centres: Centres) -> Scores:
+        """Return minus the distance to each centre as a sum over features."""
+        scores = Scores.nothing(self.embedding, len(centres))
+        scores.curves[:, KNOT] = centres.numbers.T
+        scores.curves[:, CURVATURE if self.squared else SLOPE] = -1.0
+        for f, pair in enumerate(self.pairs):
+            scores.tables[f] = -pair[:, centres.codes[:, f]]
+        return scores
+
+    def distances(self, block: CodedBlock, centres: Centres) -> NDArray[np.float64]:
+        """Return the distance of each row to each centre, shape (n_rows, n_centres)."""
+        return -self.scores(centres).of(block.codes, block.points)
+
+    def at(self, block: CodedBlock, rows: NDArray[np.intp]) -> Centres:
+        """Return centres where some rows are, standing in the middle where a value is not known."""
+        coordinates, looked_up = self.embedding.coordinates, self.embedding.looked_up
+        codes = block.codes[rows]
+        numbers = np.where(codes[:, coordinates] == MISSING, self.overall.numbers, block.points[rows])
+        return Centres(
+            numbers.astype(np.float64),
+            np.where(codes[:, looked_up] == MISSING, self.overall.codes, codes[:, looked_up]),
+        )
+
+
+def code_distances(embedding: Embedding, *, squared: bool) -> tuple[NDArray[np.float64], ...]:
+    """Return, for each looked-up feature, the distance between any two codes, shape (256, 256)."""
+    distances = []
+    for vectors in embedding.vectors:
+        between = np.sqrt(((vectors[:, None, :] - vectors[None, :, :]) ** 2).sum(axis=2))
+        between[MISSING, :] = between[:, MISSING] = 0.0
+        distances.append(between**2 if squared else between)
+    return tuple(distances)
+
+
+class Levels:
+    """A statistic: the sum of the points that have each code of each coordinate, and their weight."""
+
+    def __init__(self, embedding: Embedding, total_weight: int) -> None:
+        self.embedding = embedding
+        self.total_weight = total_weight
+        self.units = np.array([fixed_unit(float(bound), total_weight) for bound in embedding.bound])
+        self.sums = np.zeros((len(embedding.coordinates), N_CODES), dtype=np.int64)
+        self.counts = np.zeros_like(self.sums)
+
+    def empty(self) -> Self:
+        return type(self)(self.embedding, self.total_weight)
+
+    def add(self, block: CodedBlock) -> None:
+        coordinates = self.embedding.coordinates
+        add_level_sums(block.points, block.codes, coordinates, block.weights, self.units, self.sums, self.counts)
+
+    def merge(self, other: Self) -> None:
+        self.sums += other.sums
+        self.counts += other.counts
+
+    def means(self) -> NDArray[np.float64]:
+        """Return the mean point of each code; rounded as points are, so that equal points stay what they are."""
+        means = self.sums / self.units[:, None] / np.maximum(self.counts, 1)
+        return np.asarray(means.astype(np.float32), dtype=np.float64)
+
+
+_NONE = np.empty(0, dtype=np.int64)
+
+
+class NearestCounts:
+    """A statistic: counts of codes and sums of points of the rows nearest to each centre, and their distance."""
+
+    def __init__(self, space: PrototypeSpace, centres: Centres) -> None:
+        self.space = space
+        self.centres = centres
+        self.scores = space.scores(centres)
+        self.counts = np.zeros((len(centres), space.n_features, N_CODES), dtype=np.int64)
+        self.sums = np.zeros((len(centres), len(space.embedding.coordinates)), dtype=np.int64)
+        self.mass = np.zeros(len(centres), dtype=np.int64)
+        self.fixed_cost = 0
+
+    def empty(self) -> Self:
+        return type(self)(self.space, self.centres)
+
+    def add(self, block: CodedBlock) -> None:
+        space = self.space
+        labels, best = np.empty(len(block.codes), dtype=np.int32), np.empty(len(block.codes))
+        nearest(-self.scores.of(block.codes, block.points), labels, best)
+        add_code_counts(block.codes, labels, block.weights, self.counts)
+        no_counts = self.counts[:, :0]
+        add_group_sums(
+            block.points, block.codes, _NONE, labels, block.weights, space.units, self.sums, no_counts, self.mass
+        )
+        self.fixed_cost += int(np.rint(best * space.cost_unit).astype(np.int64) @ block.weights)
+
+    def merge(self, other: Self) -> None:
+        self.counts += other.counts
+        self.sums += other.sums
+        self.mass += other.mass
+        self.fixed_cost += other.fixed_cost
+
+    @property
+    def cost(self) -> float:
+        """The summed distance of the rows to their nearest centre."""
+        return self.fixed_cost / self.space.cost_unit
+
+    def moved(self) -> Centres:
+        """Return the centres that the rows counted here would rather have, feature by feature."""
+        embedding = self.space.embedding
+        known = self.counts[:, embedding.coordinates, :MISSING]
+        if self.space.squared:
+            weight = known.sum(axis=2)
+            numbers = self.sums / self.space.units / np.maximum(weight, 1)
+            numbers = np.where(weight > 0, numbers, self.centres.numbers)
+        else:
+            numbers = _medians(known, self.space.levels, self.centres.numbers)
+        codes = _middle_codes(self.counts[:, embedding.looked_up, :MISSING], self.space, self.centres.codes)
+        return Centres(numbers, codes)
+
+
+def _medians(
+    known: NDArray[np.int64], levels: NDArray[np.float64], unknown: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the level of the middle person of each group in each coordinate, shape (n_groups, n_points)."""
+    reached = np.cumsum(known, axis=2)
+    total = reached[:, :, -1]
+    code = (2 * reached >= total[:, :, None]).argmax(axis=2)
+    return np.where(total > 0, levels[np.arange(len(levels)), code], unknown)
+
+
+def _middle_codes(known: NDArray[np.int64], space: PrototypeSpace, unknown: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the code nearest to the people of each group: the commonest category, the middle of an order."""
+    codes = unknown.copy()
+    for f, pair in enumerate(space.pairs):
+        seen = np.flatnonzero(known[:, f].any(axis=0))
+        if len(seen):
+            # No BLAS: its sums could depend on the number of threads.
+            distance = np.einsum("ga,ab->gb", known[:, f][:, seen].astype(np.float64), pair[np.ix_(seen, seen)])
+            codes[:, f] = np.where(known[:, f].any(axis=1), seen[distance.argmin(axis=1)], unknown[:, f])
+    return codes
+
+
+_N_CANDIDATES = 8
+_MAX_FAILURES = 10
+_N_TRIES = 6
+_START_ROUNDS = 12
+_EXCHANGES_PER_CENTRE = 8
+_WORTH_IT = 1e-4
+_SHORT = 3
+_MIN_GAIN = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Centres, the summed distance of the rows to the nearest of them, and how much weight each has."""
+
+    centres: Centres
+    cost: float
+    mass: NDArray[np.int64]
+    n_rounds: int = 0
+
+    def holds(self, min_weight: int) -> bool:
+        """Whether every centre has enough people."""
+        return int(self.mass.min()) >= min_weight
+
+
+def find(
+    space: PrototypeSpace, sample: CodedRows, *, n_centres: int, n_init: int, max_iter: int, min_weight: int, seed: int
+) -> Found:
+    """Return the best centres that several starts and exchanges lead to on the sample."""
+    hunt = _Hunt(space, sample, max_iter, min_weight, seed)
+    with ThreadPoolExecutor(sample.n_workers) as pool:
+        starts = list(pool.map(lambda start: hunt.start(n_centres, start), range(n_init)))
+    best = min(starts, key=lambda found: (-len(found.centres), found.cost))
+    return hunt.exchange(best)
+
+
+def alternate(backend: CodedBackend, space: PrototypeSpace, centres: Centres, max_iter: int, tolerance: float) -> Found:
+    """Move centres and people in turn until the cost stops falling."""
+    best: Found | None = None
+    for n_rounds in range(1, max_iter + 1):
+        counted = backend.sum(NearestCounts(space, centres))
+        gained = np.inf if best is None else best.cost - counted.cost
+        if gained > 0:
+            best = Found(centres, counted.cost, counted.mass, n_rounds)
+        if best is None or gained <= tolerance * best.cost:
+            break
+        centres = counted.moved()
+    assert best is not None
+    return best
+
+
+def settle(
+    backend: CodedBackend, space: PrototypeSpace, found: Found, max_iter: int, tolerance: float, min_weight: int
+) -> Found:
+    """Alternate on all rows; a centre with too few people goes, and its people go to the next nearest."""
+    settled = _largest_first(backend, space, alternate(backend, space, found.centres, max_iter, tolerance))
+    while not settled.holds(min_weight) and len(settled.centres) > 1:
+        kept = np.delete(np.arange(len(settled.centres)), settled.mass.argmin())
+        moved = alternate(backend, space, settled.centres[kept], max_iter, tolerance)
+        settled = _largest_first(backend, space, moved)
+    return settled
+
+
+def _largest_first(backend: CodedBackend, space: PrototypeSpace, found: Found) -> Found:
+    """Order the centres by how many people they have; people as near to two are with the first, so count again."""
+    for _ in range(len(found.centres)):
+        order = np.argsort(-found.mass, kind="stable")
+        if (order == np.arange(len(order))).all():
+            break
+        counted = backend.sum(NearestCounts(space, found.centres[order]))
+        found = Found(counted.centres, counted.cost, counted.mass, found.n_rounds)
+    return found
+
+
+class _Hunt:
+    """A search on the sample, whose order and sums are the same everywhere."""
+
+    def __init__(self, space: PrototypeSpace, sample: CodedRows, max_iter: int, min_weight: int, seed: int) -> None:
+        everything = slice(0, sample.n_rows)
+        self.block = CodedBlock(sample.codes[everything], sample.points[everything], sample.weights[everything])
+        self.rows = CodedRows(sample.codes, sample.points, sample.weights, sample.n_rows, n_workers=1)
+        self.space = space.scaled_to(int(self.block.weights.sum()))
+        self.weights = self.block.weights.astype(np.float64)
+        self.max_iter = max_iter
+        share = min_weight / space.total_weight
+        self.min_weight = max(1, int(np.ceil(share * self.space.total_weight - 1e-9)))
+        self.seed = seed * 1_000_003
+        self.hashes = hash_block(self.block, seed)
+
+    def start(self, n_centres: int, start: int) -> Found:
+        """Spread centres out, alternate, and return a centre with too few people another place."""
+        seed = self.seed + 7_919 * start
+        n_rounds = min(self.max_iter, _START_ROUNDS)
+        found = self._alternate(self._spread(n_centres, seed), n_rounds)
+        for attempt in range(1, _N_TRIES + 1):
+            if found.holds(self.min_weight):
+                break
+            large = found.centres[np.flatnonzero(found.mass >= self.min_weight)]
+            found = self._alternate(self._filled(large, n_centres, seed + 31 * attempt, near=True), n_rounds)
+        return settle(self.rows, self.space, found, n_rounds, _MIN_GAIN, self.min_weight)
+
+    def exchange(self, best: Found) -> Found:
+        """Exchange centres for rows as long as that helps."""
+        failures = 0
+        for attempt in range(_EXCHANGES_PER_CENTRE * len(best.centres)):
+            tried = self._best_exchange(best, self.seed + 104_729 * attempt)
+            helps = tried.cost < best.cost * (1 - _WORTH_IT) and tried.holds(self.min_weight)
+            best, failures = (tried, 0) if helps else (best, failures + 1)
+            if failures == _MAX_FAILURES:
+                break
+        return self._alternate(best.centres, self.max_iter)
+
+    def _best_exchange(self, found: Found, seed: int) -> Found:
+        distances = self.space.distances(self.block, found.centres)
+        nearest, second = np.empty(len(distances), dtype=np.int64), np.empty(len(distances), dtype=np.int64)
+        best_two(-distances, nearest, second)
+        row = np.arange(len(distances))
+        to_nearest = distances[row, nearest]
+        to_second = distances[row, second] if len(found.centres) > 1 else np.full(len(distances), np.inf)
+        candidates = self.space.at(self.block, draw_rows(self.hashes, self.weights * to_nearest, seed, _N_CANDIDATES))
+        costs = np.empty((_N_CANDIDATES, len(found.centres)))
+        to_candidates = self.space.distances(self.block, candidates)
+        swap_costs(to_candidates, nearest, to_nearest, to_second, self.weights, costs)
+        candidate, place = divmod(int(costs.argmin()), len(found.centres))
+        return self._alternate(found.centres.with_one(place, candidates, candidate), _SHORT)
+
+    def _spread(self, n_centres: int, seed: int) -> Centres:
+        """Choose rows far from each other."""
+        first = draw_rows(self.hashes, self.weights, seed, 1)
+        return self._filled(self.space.at(self.block, first), n_centres, seed, near=False)
+
+    def _filled(self, centres: Centres, n_centres: int, seed: int, *, near: bool) -> Centres:
+        """Add rows until there are enough centres; `near` looks among people like others, who gather more of them.
+
+        Each is the best of a few drawn at random, otherwise in proportion to their distance (Arthur and
+        Vassilvitskii, 2007).
+        """
+        if not len(centres):
+            return self._spread(n_centres, seed)
+        n_draws = 2 + int(np.log(n_centres))
+        closest = self.space.distances(self.block, centres).min(axis=1)
+        while len(centres) < n_centres:
+            odds = self.weights if near else self.weights * closest
+            candidates = self.space.at(self.block, draw_rows(self.hashes, odds, seed + len(centres), n_draws))
+            left = np.minimum(self.space.distances(self.block, candidates), closest[:, None])
+            chosen = int((left * self.weights[:, None]).sum(axis=0).argmin())
+            centres, closest = centres.and_one(candidates, chosen), left[:, chosen]
+        return centres
+
+    def _alternate(self, centres: Centres, max_iter: int) -> Found:
+        return alternate(self.rows, self.space, centres, max_iter, _MIN_GAIN)

@@ -1,0 +1,500 @@
+"""Segments around prototypes, and the summary that is shown as a prototype.
+
+A prototype shows the middle of the rows nearest to its centre, never one of the rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+
+from xseg._kernels.center_kernels import add_code_counts
+from xseg._kernels.encode_kernels import N_CELLS, add_to_cells
+from xseg._sklearn import Interval, StrOptions, select_rows
+from xseg.backends.base import CodedBackend
+from xseg.core.additive import AdditiveModel, Scores
+from xseg.core.bins import N_CODES, FeatureBins
+from xseg.core.embedding import SCALINGS
+from xseg.core.numbers import cell_keys
+from xseg.core.profiles import Profile
+from xseg.core.rounding import roundest
+from xseg.core.schema import Kind
+from xseg.core.statistics import CodedBlock, RowTotal
+from xseg.core.tables import Table
+from xseg.exceptions import PolicyError
+from xseg.policy import Policy
+from xseg.segmenters._base import AdditiveSegmenter
+from xseg.segmenters._learning import Prepared
+from xseg.segmenters._protocols import FittedSegmenter
+from xseg.segmenters._prototype_search import (
+    METRICS,
+    Centres,
+    Found,
+    Levels,
+    NearestCounts,
+    PrototypeSpace,
+    find,
+    settle,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PrototypeSegmenter", "core_counts", "typical_values"]
+
+
+_CORE_SHARE = 0.5
+
+
+class _DistanceCells:
+    """A statistic: how far from their own centre the people of each segment are, in cells of 0.8 % relative width."""
+
+    def __init__(self, scores: Scores) -> None:
+        self.scores = scores
+        self.counts = np.zeros((len(scores), N_CELLS), dtype=np.int64)
+
+    def empty(self) -> Self:
+        return type(self)(self.scores)
+
+    def add(self, block: CodedBlock) -> None:
+        labels, keys = _nearest_cells(self.scores, block)
+        add_to_cells(self.counts.reshape(-1), labels * N_CELLS + keys, block.weights)
+
+    def merge(self, other: Self) -> None:
+        self.counts += other.counts
+
+
+class _CoreCounts:
+    """A statistic: counts of codes among the people of each segment within a radius of its centre."""
+
+    def __init__(self, scores: Scores, n_features: int, last_cells: NDArray[np.int64]) -> None:
+        self.scores = scores
+        self.last_cells = last_cells
+        self.counts = np.zeros((len(scores), n_features, N_CODES), dtype=np.int64)
+
+    def empty(self) -> Self:
+        return type(self)(self.scores, self.counts.shape[1], self.last_cells)
+
+    def add(self, block: CodedBlock) -> None:
+        labels, keys = _nearest_cells(self.scores, block)
+        near = np.where(keys <= self.last_cells[labels], block.weights, 0)
+        add_code_counts(block.codes, labels, near, self.counts)
+
+    def merge(self, other: Self) -> None:
+        self.counts += other.counts
+
+
+def _nearest_cells(scores: Scores, block: CodedBlock) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    values = scores.of(block.codes, block.points)
+    labels = values.argmax(axis=1)
+    # Distances are never negative, but rounding may leave minus nothing.
+    distances = np.maximum(-values[np.arange(len(labels)), labels], 0.0)
+    return labels, cell_keys(distances).astype(np.int64)
+
+
+def core_counts(backend: CodedBackend, scores: Scores, n_features: int, min_weight: int) -> NDArray[np.int64]:
+    """Count the codes of the nearer half of each segment's people, and of at least `min_weight` of them.
+
+    Returns
+    -------
+    ndarray of shape (n_segments, n_features, 256)
+        The counts.
+    """
+    reached = np.cumsum(backend.sum(_DistanceCells(scores)).counts, axis=1)
+    total = reached[:, -1]
+    needed = np.minimum(np.maximum(np.ceil(_CORE_SHARE * total).astype(np.int64), min_weight), total)
+    last_cells = (reached >= needed[:, None]).argmax(axis=1)
+    return backend.sum(_CoreCounts(scores, n_features, last_cells)).counts
+
+
+def typical_values(core: Profile, levels: Mapping[int, NDArray[np.float64]]) -> list[list[Any]]:
+    """Return the middle or commonest value of each feature among the people counted, one list for each segment.
+
+    Parameters
+    ----------
+    core : Profile
+        Counts of the people to summarise.
+    levels : mapping of int to ndarray of shape (256,)
+        For the features that are coordinates, the mean of everyone with each code, in raw units.
+    """
+    return [
+        [_value(bins, core.typical(j, segment), levels.get(j)) for j, bins in enumerate(core.bins.features)]
+        for segment in range(len(core.counts))
+    ]
+
+
+def _value(bins: FeatureBins, code: int, levels: NDArray[np.float64] | None) -> Any:
+    kind = bins.feature.kind
+    if code >= bins.n_codes or kind is Kind.EMPTY:
+        return None
+    if not kind.is_numeric:
+        return bins.categories[code]
+    if kind is Kind.BOOLEAN:
+        return bool(code) if bins.n_codes > 1 else None
+    return _round_number(bins, code, None if levels is None else float(levels[code]))
+
+
+def _round_number(bins: FeatureBins, code: int, level: float | None) -> float | None:
+    """Return the roundest number near the middle of a code: one that nobody need have."""
+    lower = float(bins.thresholds[code - 1]) if code else None
+    upper = float(bins.thresholds[code]) if code < len(bins.thresholds) else None
+    if lower is None and upper is None:
+        return level
+    if level is None:
+        level = _inside(bins, lower, upper)
+    low = 2 * level - upper if lower is None and upper is not None else lower
+    high = 2 * level - lower if upper is None and lower is not None else upper
+    assert low is not None
+    assert high is not None
+    quarter = (high - low) / 4
+    start, stop = max(low, level - quarter), min(high, level + quarter)
+    return roundest(float(np.nextafter(start, -np.inf)), float(np.nextafter(stop, -np.inf))) if stop > start else level
+
+
+def _inside(bins: FeatureBins, lower: float | None, upper: float | None) -> float:
+    if lower is not None:
+        return lower
+    assert upper is not None
+    return float(np.ceil(upper) - 1) if bins.feature.integral else upper
+
+
+class PrototypeSegmenter(AdditiveSegmenter):
+    """Segment people by the prototype they are most like.
+
+    A prototype is a typical value of every feature, and a person belongs to the nearest one; the distance is a sum
+    over features, so what each feature has to do with it is exact. Results do not depend on the order of the rows, the
+    number of threads, or where the rows are.
+
+    Parameters
+    ----------
+    n_segments : int, default=5
+        How many segments to make.
+    metric : {"gower", "manhattan", "squared"}, default="gower"
+        How differences add up. "gower" adds differences of numbers as a share of the range (without the ends of it
+        that fewer than `min_members` people reach), of ordered categories as a share of the order, and 1 where
+        categories or booleans differ. "manhattan" scales numbers by `scaling` instead. "squared" adds squared
+        differences. Centres are medians and commonest categories, or with "squared" means of numbers.
+    min_members : int, default=10
+        The fewest people (or sample weight) a segment may have, and that what is shown as a prototype is a summary of.
+    scaling : {"standard", "robust", "quantile", "none"}, default="standard"
+        How numbers are made comparable, unless the metric is "gower".
+    feature_weights : dict or array-like of shape (n_features,), default=None
+        How much each feature counts in a distance; a dict names those that differ from 1.
+    n_init : int, default=10
+        How many starts to improve on.
+    max_iter : int, default=100
+        How often centres may move.
+    max_bins : int, default=255
+        How many codes a column may have.
+    segment_names : sequence of str, default=None
+        Names to use, largest segment first; None proposes names. Fitted again, another segment may be the largest:
+        ``fit(X, align_to=earlier)`` keeps names with their people.
+    forbid : sequence of str, default=()
+        Columns that must not count.
+    include : sequence of str, default=()
+        Columns to use although they look like identifiers; a warning names those. Other identifiers are accepted in
+        every table, and neither used nor stored.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the starts.
+    n_jobs : int, default=None
+        How many threads to use; None and -1 mean every core.
+    verbose : int, default=0
+        1 or more reports the stages of the fit through the ``xseg`` logger.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_rows,)
+        The segment of each row.
+    segments_ : Segments
+        The segments, largest first.
+    n_segments_ : int
+        How many were found.
+    prototypes_ : pandas.DataFrame of shape (n_segments, n_features)
+        The middle or commonest value of each feature among the nearer half of a segment's people, and among at least
+        `min_members` of them: a summary, and no person. Numbers are rounded.
+    prototype_sizes_ : ndarray of shape (n_segments,)
+        How many people each of them summarises.
+    cost_ : float
+        Summed distance of the rows to their nearest centre.
+    n_iter_ : int
+        How often centres moved in the last run over all rows.
+    profile_ : Profile
+        How values are spread over the segments.
+    model_ : AdditiveModel
+        What explanations read; a score is minus the distance.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, if they were strings.
+
+    Notes
+    -----
+    A value that is not known, of a person, has no part in their distance to any centre. Gower's coefficient divides a
+    distance by the weight of the features known of both; as centres have all values, that divisor is the same for all
+    centres, so the nearest centre is Gower's. In `cost_`, and so in where centres move, people weigh by how much is
+    known of them.
+
+    References
+    ----------
+    Gower, "A general coefficient of similarity and some of its properties", Biometrics 27, 1971.
+    Huang, "Extensions to the k-means algorithm for clustering large data sets with categorical values", 1998.
+    Lattanzi and Sohler, "A better k-means++ algorithm via local search", ICML 2019.
+    Schubert and Rousseeuw, "Fast and eager k-medoids clustering", Information Systems 101, 2021.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> customers = xseg.make_customers(2_000, random_state=0)
+    >>> segmenter = xseg.PrototypeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> segmenter.prototypes_.shape
+    (3, 12)
+    >>> bool(segmenter.prototype_sizes_.min() >= 10)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_segments": [Interval(Integral, 1, None, closed="left")],
+        "metric": [StrOptions(set(METRICS))],
+        "min_members": [Interval(Integral, 1, None, closed="left")],
+        "scaling": [StrOptions(set(SCALINGS))],
+        "feature_weights": [None, dict, "array-like"],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_bins": [Interval(Integral, 2, 255, closed="both")],
+        "segment_names": [None, "array-like"],
+        "forbid": ["array-like", tuple],
+        "include": ["array-like", tuple],
+        "random_state": ["random_state"],
+        "n_jobs": [None, Integral],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_segments: int = 5,
+        *,
+        metric: str = "gower",
+        min_members: int = 10,
+        scaling: str = "standard",
+        feature_weights: Mapping[str, float] | ArrayLike | None = None,
+        n_init: int = 10,
+        max_iter: int = 100,
+        max_bins: int = 255,
+        segment_names: Sequence[str] | None = None,
+        forbid: Sequence[str] = (),
+        include: Sequence[str] = (),
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_segments = n_segments
+        self.metric = metric
+        self.min_members = min_members
+        self.scaling = scaling
+        self.feature_weights = feature_weights
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.max_bins = max_bins
+        self.segment_names = segment_names
+        self.forbid = forbid
+        self.include = include
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: Any,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        align_to: FittedSegmenter | None = None,
+    ) -> Self:
+        """Fit the segmenter to `X`.
+
+        Parameters
+        ----------
+        X : table, array or Backend of shape (n_rows, n_features)
+            The people, one a row. Numbers, booleans, text and categories; values may be missing.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts; 2 is the same as the row twice. A backend brings its own.
+        align_to : fitted segmenter, default=None
+            An earlier model, whose numbers and names the new segments keep: they are matched so that as many people
+            as possible stay where they are.
+
+        Returns
+        -------
+        PrototypeSegmenter
+            The fitted segmenter.
+
+        Raises
+        ------
+        ParameterError
+            A parameter is not allowed.
+        DataError, SchemaError, ColumnTypeError
+            The rows cannot be segmented, or are fewer than `min_members`.
+        """
+        del y
+        self._begin_fit()
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        backend = self._backend(X, sample_weight, reset=True)
+        power = METRICS[self.metric]
+        scaling = "range" if self.metric == "gower" else self.scaling
+        prepared = self._prepare(
+            X, backend, scaling=scaling, feature_weights=self.feature_weights, seed=seed, power=power
+        )
+        min_weight = self._min_weight(backend)
+        self._report("coded %s rows in %d columns", f"{prepared.n_rows:,}", len(prepared.bins))
+        space = _space_of(prepared, squared=power == 2)
+        found = self._search(prepared, space, min_weight, seed)
+        self._warn_of_fewer(self.n_segments, len(found.centres))
+        self._report("%d centres cost %.6g", len(found.centres), found.cost)
+        self.cost_, self.n_iter_ = found.cost / backend.weight_unit, found.n_rounds
+        self._learn(prepared, space.scores(found.centres), backend, align_to)
+        self._summarise(prepared, space, min_weight, backend.weight_unit)
+        self._report_passes(backend)
+        return self
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """Return the distance of each row to each centre, in the metric: with "squared", the squared distance.
+
+        Parameters
+        ----------
+        X : table, array or Backend of shape (n_rows, n_features)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_segments)
+            Distances.
+        """
+        return np.maximum(-self._scores_of(X), 0.0)
+
+    def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return minus the summed distance of the rows to their nearest centre.
+
+        Parameters
+        ----------
+        X : table, array or Backend of shape (n_rows, n_features)
+            The rows.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts.
+
+        Returns
+        -------
+        float
+            Minus the cost: the higher, the better.
+        """
+        del y
+        self._check_fitted()
+        backend = self._backend(X, sample_weight)
+        return backend.sum(RowTotal(partial(_highest_scores, self.model_))).total / backend.weight_unit
+
+    def representatives(self, X: Any, *, policy: Any = None) -> Any:
+        """Return the row of `X` nearest to each centre: real people, for those who may see them.
+
+        The segmenter itself holds nobody; `prototypes_` are summaries. A policy that is given has the last word, and
+        forbids it unless it says ``real_people: true``.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_features)
+            The rows to choose from.
+        policy : Policy, path, mapping or None, default=None
+            What may be shown. None leaves it to the caller, who has the rows.
+
+        Returns
+        -------
+        table or array of shape (n_segments, n_features)
+            Rows of `X`, one for each segment, in order; of the kind that `X` is.
+
+        Raises
+        ------
+        NotFittedError
+            The segmenter has not been fitted.
+        PolicyError
+            The policy forbids it.
+
+        Examples
+        --------
+        >>> import xseg
+        >>> customers = xseg.make_customers(500, random_state=0)
+        >>> segmenter = xseg.PrototypeSegmenter(n_segments=3, random_state=0).fit(customers)
+        >>> len(segmenter.representatives(customers))
+        3
+        """
+        if policy is not None and not Policy.coerce(policy).real_people:
+            message = (
+                "the policy does not allow real people to be shown as examples of a segment (real_people is not true); "
+                "show prototypes_, which are summaries, or have the policy changed"
+            )
+            raise PolicyError(message)
+        return select_rows(X, self.transform(X).argmin(axis=0))
+
+    def _search(self, prepared: Prepared, space: PrototypeSpace, min_weight: int, seed: int) -> Found:
+        """Search on the sample, and settle on all rows."""
+        n_centres = self._count_possible(prepared, self.n_segments, min_weight)
+        found = find(
+            space,
+            prepared.sample,
+            n_centres=n_centres,
+            n_init=self.n_init,
+            max_iter=self.max_iter,
+            min_weight=min_weight,
+            seed=seed,
+        )
+        tolerance = 1e-9 if prepared.whole else 1e-4
+        return settle(prepared.backend, space, found, self.max_iter, tolerance, min_weight)
+
+    def _summarise(self, prepared: Prepared, space: PrototypeSpace, min_weight: int, weight_unit: float) -> None:
+        """Set what is shown as prototypes."""
+        counts = core_counts(prepared.backend, self.model_.scores, len(prepared.bins), min_weight)
+        core = Profile(prepared.bins, counts, weight_unit)
+        embedding = space.embedding
+        raw = space.levels / embedding.factor[:, None] + embedding.shift[:, None]
+        levels = dict(zip(embedding.coordinates.tolist(), raw, strict=True))
+        self._restore_prototypes(typical_values(core, levels), core.sizes)
+
+    def _restore_prototypes(self, values: Sequence[Sequence[Any]], sizes: NDArray[np.float64]) -> None:
+        self.prototype_sizes_ = sizes
+        self._prototypes = tuple(map(tuple, values))
+
+    @property
+    def prototypes_(self) -> "pd.DataFrame":
+        """The middle or commonest value of each feature among the nearer half of each segment's people."""
+        import pandas as pd
+
+        self._check_fitted()
+        frame = pd.DataFrame(self._prototypes, columns=list(self.profile_.bins.schema.names))
+        frame.index = pd.Index(self.segment_names_, name="segment")
+        return frame
+
+
+def _space_of(prepared: Prepared, *, squared: bool) -> PrototypeSpace:
+    """Return the distance, with the levels of its codes and the middle of everyone."""
+    embedding, total_weight = prepared.space.embedding, prepared.space.total_weight
+    levels = prepared.backend.sum(Levels(embedding, total_weight)).means()
+    nowhere = Centres(
+        np.zeros((1, len(embedding.coordinates))), np.zeros((1, len(embedding.looked_up)), dtype=np.uint8)
+    )
+    space = PrototypeSpace.of(
+        embedding,
+        n_features=len(prepared.bins),
+        squared=squared,
+        levels=levels,
+        overall=nowhere,
+        total_weight=total_weight,
+    )
+    return space.around(prepared.backend.sum(NearestCounts(space, nowhere)).moved())
+
+
+def _highest_scores(model: AdditiveModel, table: Table) -> NDArray[np.float64]:
+    return np.asarray(model.score(table).max(axis=1))

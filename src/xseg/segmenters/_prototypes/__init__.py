@@ -1,1 +1,0 @@
-"""Segments around prototypes: how centres are found, moved and summarised."""

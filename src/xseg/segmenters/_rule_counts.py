@@ -1,0 +1,312 @@
+"""Boxes that do not overlap from an ordered list of rules, and the counts of a population in them.
+
+The first rule that holds wins. Counts are sums over rows, wherever the rows are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg._kernels.center_kernels import add_code_counts
+from xseg.backends import Backend
+from xseg.core.bins import MAX_BINS, N_CODES, Bins, FeatureBins
+from xseg.core.boxes import MAX_TESTS, Boxes, PatternCounts, Tests
+from xseg.core.schema import Kind
+from xseg.core.statistics import CodedBlock, RawBlock
+from xseg.core.summaries import CategoryCounts
+from xseg.core.tables import Table
+from xseg.exceptions import RuleError
+from xseg.segmenters._learning import MIN_MEMBERS, learn_columns
+from xseg.segmenters._rule_definitions import NamedRule
+from xseg.segmenters._rule_geometry import MAX_BOXES, Axes, Box, Regions, axes_of, schema_of, values_of
+from xseg.segmenters._rule_language import Literal, questions
+
+__all__ = [
+    "BoxCounts",
+    "Ground",
+    "Layout",
+    "RuleCounts",
+    "axes_on",
+    "box_segments",
+    "lay_out",
+    "names_category",
+    "survey",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Who belongs where.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The segments, in the order of the rules, those that no rule describes last.
+    boxes : Boxes
+        Their boxes.
+    """
+
+    names: tuple[str, ...]
+    boxes: Boxes
+
+
+def lay_out(axes: Axes, rules: Sequence[NamedRule], default: str | None) -> Layout:
+    """Return each segment the boxes that its rules win.
+
+    Raises
+    ------
+    RuleError
+        A segment can never have anyone, nobody is to be left out but somebody would be, or there are too many boxes.
+    """
+    names = tuple(dict.fromkeys([*(rule.name for rule in rules), *([] if default is None else [default])]))
+    described = [(rule.name, axes.region(rule.expression)) for rule in rules]
+    _check_all_described(axes, described, default)
+    attempts = [_won(replace(axes.regions, order=order), names, described, default) for order in _orders(axes, rules)]
+    won = min(attempts, key=lambda attempt: sum(map(len, attempt.values())))
+    _check_reachable(axes, rules, won)
+    # A default that can have nobody is no segment.
+    kept = tuple(name for name in names if won[name])
+    pieces = [(segment, box) for segment, name in enumerate(kept) for box in won[name]]
+    _check_size(axes, pieces)
+    inside = np.ones((len(pieces), len(axes.bins), 256), dtype=bool)
+    for place, (_, box) in enumerate(pieces):
+        for j, cells in zip(axes.tested, box, strict=True):
+            inside[place, j] = axes.inside(cells, j)
+    return Layout(kept, Boxes(axes.bins, inside, np.array([segment for segment, _ in pieces], dtype=np.int32)))
+
+
+def _orders(axes: Axes, rules: Sequence[NamedRule]) -> list[tuple[int, ...]]:
+    """Return some orders in which to cut axes: as the columns stand, and by how often rules ask about them."""
+    asked = [question.column for rule in rules for question in questions(rule.expression)]
+    natural = tuple(range(len(axes.tested)))
+    often = tuple(sorted(natural, key=lambda axis: -asked.count(axes.bins[axes.tested[axis]].feature.name)))
+    return list(dict.fromkeys([natural, natural[::-1], often, often[::-1]]))
+
+
+def _won(
+    regions: Regions, names: Sequence[str], described: Sequence[tuple[str, list[Box]]], default: str | None
+) -> dict[str, list[Box]]:
+    """Return each segment what its rules win, as readable boxes."""
+    won: dict[str, list[Box]] = {name: [] for name in names}
+    taken: list[Box] = []
+    for name, region in described:
+        for box in region:
+            won[name] += regions.difference([box], taken)
+            taken.append(box)
+    if default is not None:
+        won[default] += regions.difference([regions.everything], taken)
+    return {name: regions.readable(boxes) for name, boxes in won.items()}
+
+
+def _check_all_described(axes: Axes, described: Sequence[tuple[str, list[Box]]], default: str | None) -> None:
+    if default is not None:
+        return
+    taken = [box for _, region in described for box in region]
+    rest = axes.regions.told([axes.regions.everything], taken)
+    if rest:
+        left_out = "; or ".join(str(axes.rule(box)) for box in rest[:3])
+        message = f"no rule describes those with {left_out}; add a rule, or name a default for them"
+        raise RuleError(message)
+
+
+def _check_reachable(axes: Axes, rules: Sequence[NamedRule], won: dict[str, list[Box]]) -> None:
+    for rule in rules:
+        if won[rule.name]:
+            continue
+        if axes.region(rule.expression):
+            problem = "everyone it describes is taken by rules before it; move it up, or leave it out"
+        else:
+            problem = "its conditions contradict each other, so nobody can meet it"
+        message = f"rule {rule.label}: {problem}: {rule.source.text}"
+        raise RuleError(message)
+
+
+def _check_size(axes: Axes, pieces: Sequence[tuple[int, Box]]) -> None:
+    if len(pieces) > MAX_BOXES:
+        message = f"the rules come to {len(pieces):,} boxes that do not overlap; the limit is {MAX_BOXES:,}"
+        raise RuleError(message)
+    everything = axes.regions.everything
+    for _, box in pieces:
+        n_tests = sum(cells != every for cells, every in zip(box, everything, strict=True))
+        if n_tests > MAX_TESTS:
+            message = f"a person would be asked about {n_tests} columns at once; the limit is {MAX_TESTS}"
+            raise RuleError(message)
+
+
+_NO_POINTS = np.empty((0, 0), dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """A table as rules see it.
+
+    Attributes
+    ----------
+    axes : Axes
+        Its features, cut where the rules ask.
+    bins : Bins
+        Its features, cut so that the spread of their values can be told.
+    strangers : tuple of (str, str)
+        Categories that rules name and no row has, with their columns.
+    backend : Backend
+        The rows, as the columns are read.
+    """
+
+    axes: Axes
+    bins: Bins
+    strangers: tuple[tuple[str, str], ...]
+    backend: Backend
+
+
+def survey(
+    backend: Backend,
+    rules: Sequence[NamedRule],
+    *,
+    include: Sequence[str] = (),
+    min_members: int = MIN_MEMBERS,
+    warns: bool = True,
+) -> Ground:
+    """Summarise the columns of a table. Columns that rules name are used whatever they look like.
+
+    Raises
+    ------
+    DataError
+        There are no rows.
+    RuleError
+        A rule asks for what the table does not have.
+    """
+    asked = _values_asked(rules)
+    named = {name: [value for value in values if isinstance(value, str)] for name, values in asked.items()}
+    columns = learn_columns(
+        backend,
+        max_bins=MAX_BINS,
+        min_members=min_members,
+        warns=warns,
+        include=include,
+        asked=tuple(asked),
+        as_numbers={name for name, values in asked.items() if any(type(value) is float for value in values)},
+        as_texts={name for name, values in named.items() if values},
+        categories=named,
+    )
+    bins = columns.bins
+    strangers = [
+        (name, category)
+        for name, counts in zip(bins.schema.names, columns.summary.columns, strict=True)
+        if isinstance(counts, CategoryCounts)
+        for category in named.get(name, ())
+        if category not in counts.counts
+    ]
+    columns_of_rules = _with_kinds(bins, rules)
+    told = Bins(tuple(_with_categories(column, named.get(column.feature.name, ())) for column in columns_of_rules))
+    return Ground(axes_on(told, rules), told, tuple(strangers), columns.backend)
+
+
+def axes_on(bins: Bins, rules: Sequence[NamedRule]) -> Axes:
+    """Cut the columns of a table that was surveyed where rules ask."""
+    return axes_of(rules, bins.schema)
+
+
+def _values_asked(rules: Sequence[NamedRule]) -> dict[str, list[Literal]]:
+    """Return the columns that rules ask about, each with the values that they name."""
+    asked: dict[str, dict[Literal, None]] = {}
+    for rule in rules:
+        for question in questions(rule.expression):
+            asked.setdefault(question.column, {}).update(dict.fromkeys(values_of(question)))
+    return {column: list(values) for column, values in asked.items()}
+
+
+def _with_categories(column: FeatureBins, named: Sequence[str]) -> FeatureBins:
+    """Return a code of its own to every category that a rule names, whether a row has it or not."""
+    if column.feature.kind.is_numeric or set(named) <= set(column.categories):
+        return column
+    room = MAX_BINS - len(named)
+    others = [category for category in column.categories if category not in named][:room]
+    kept = [category for category in column.categories if category in named or category in others]
+    categories = (*kept, *(category for category in named if category not in kept))
+    if column.feature.kind is Kind.CATEGORY:
+        categories = tuple(sorted(categories))
+    return FeatureBins(replace(column.feature, categories=categories), column.thresholds, categories)
+
+
+def _with_kinds(bins: Bins, rules: Sequence[NamedRule]) -> tuple[FeatureBins, ...]:
+    """Return the columns, those without any value as of the kind that the rules say they have."""
+    if all(column.feature.kind is not Kind.EMPTY for column in bins.features):
+        return bins.features
+    said = {feature.name: replace(feature, categories=()) for feature in schema_of(rules)}
+    return tuple(
+        FeatureBins(said.get(column.feature.name, column.feature), np.empty(0))
+        if column.feature.kind is Kind.EMPTY
+        else column
+        for column in bins.features
+    )
+
+
+def box_segments(boxes: Boxes, tests: Tests, table: Table) -> NDArray[np.int32]:
+    """Return the segment of each row: that of the one box it is in."""
+    return boxes.segment[tests.find(boxes.bins.encode(table, boxes.used_features.tolist()))]
+
+
+class BoxCounts:
+    """A statistic over raw rows: codes by segment, and patterns of failed tests by box."""
+
+    def __init__(self, bins: Bins, boxes: Boxes, n_segments: int) -> None:
+        self.bins = bins
+        self.boxes = boxes
+        self.counts = np.zeros((n_segments, len(bins), N_CODES), dtype=np.int64)
+        self.patterns = PatternCounts(boxes.tests())
+
+    def empty(self) -> Self:
+        """Return one over no rows."""
+        return type(self)(self.bins, self.boxes, len(self.counts))
+
+    def add(self, block: RawBlock) -> None:
+        """Add a block of rows."""
+        codes = self.boxes.bins.encode(block.table, self.boxes.used_features.tolist())
+        segments = self.boxes.segment[self.patterns.tests.find(codes)]
+        add_code_counts(self.bins.encode(block.table), segments, block.weights, self.counts)
+        self.patterns.add(CodedBlock(codes, _NO_POINTS, block.weights))
+
+    def merge(self, other: Self) -> None:
+        """Add everything that `other` has seen."""
+        self.counts += other.counts
+        self.patterns.merge(other.patterns)
+
+
+class RuleCounts:
+    """A statistic over raw rows: how many each rule describes, by the rule that wins them.
+
+    `won` has shape (n_rules, n_rules): ``won[rule, winner]``; `total` is the weight of all rows.
+    """
+
+    def __init__(self, axes: Axes, rules: Sequence[NamedRule]) -> None:
+        self.axes = axes
+        self.rules = rules
+        self.won = np.zeros((len(rules), len(rules)), dtype=np.int64)
+        self.total = 0
+
+    def empty(self) -> Self:
+        """Return one over no rows."""
+        return type(self)(self.axes, self.rules)
+
+    def add(self, block: RawBlock) -> None:
+        """Add a block of rows."""
+        codes = self.axes.bins.encode(block.table, list(self.axes.tested))
+        winner = np.full(len(codes), -1)
+        for place, rule in enumerate(self.rules):
+            held = self.axes.holds(rule.expression, codes)
+            winner[held & (winner < 0)] = place
+            np.add.at(self.won[place], winner[held], block.weights[held])
+        self.total += int(block.weights.sum())
+
+    def merge(self, other: Self) -> None:
+        """Add everything that `other` has seen."""
+        self.won += other.won
+        self.total += other.total
+
+
+def names_category(rule: NamedRule, column: str, category: str) -> bool:
+    """Return whether a rule asks for a category of a column."""
+    return any(question.column == column and category in values_of(question) for question in questions(rule.expression))

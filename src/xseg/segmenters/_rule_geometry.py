@@ -1,0 +1,421 @@
+"""The geometry of rules: exact operations on boxes over a few axes, without any rows.
+
+An axis is a feature divided into finitely many cells: the codes of its values, and one for missing. A box holds some
+cells of each axis, one bit per cell, so that intersections and differences of boxes are operations on integers.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+from math import inf, nextafter
+from operator import and_, eq, ge, gt, le, lt, ne, or_
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.core.bins import MAX_BINS, MISSING, N_CODES, Bins, FeatureBins
+from xseg.core.conditions import Rule, condition_of
+from xseg.core.schema import Feature, Kind, Schema, suggestion
+from xseg.exceptions import RuleError
+from xseg.segmenters._rule_definitions import NamedRule
+from xseg.segmenters._rule_language import (
+    And,
+    Comparison,
+    Expression,
+    Literal,
+    Not,
+    OneOf,
+    Or,
+    Presence,
+    Question,
+    questions,
+    write_literal,
+)
+
+__all__ = ["MAX_BOXES", "OTHER", "Axes", "Box", "Regions", "axes_of", "meet", "schema_of"]
+
+
+MAX_BOXES = 1_000
+_MAX_PIECES = 2 * MAX_BOXES
+
+Box: TypeAlias = tuple[int, ...]
+
+
+def meet(one: Box, other: Box) -> Box | None:
+    """Return what two boxes share; None if that is nothing."""
+    shared = tuple(a & b for a, b in zip(one, other, strict=True))
+    return shared if all(shared) else None
+
+
+def part(box: Box, taken: Box, order: Sequence[int]) -> list[Box]:
+    """Return what is left of a box without another one, as disjoint boxes, cut axis by axis in this order."""
+    if meet(box, taken) is None:
+        return [box]
+    left, rest = [], list(box)
+    for axis in order:
+        outside = box[axis] & ~taken[axis]
+        if outside:
+            left.append((*rest[:axis], outside, *rest[axis + 1 :]))
+            rest[axis] &= taken[axis]
+    return left
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Unions of boxes within everything there is.
+
+    Attributes
+    ----------
+    everything : tuple of int
+        The box of all cells.
+    ordered : tuple of bool
+        Whether the known cells of an axis have an order, so that people speak of ranges of them.
+    order : tuple of int
+        In which order axes are cut where a box is taken out of another; it decides which boxes are left, not where.
+    """
+
+    everything: Box
+    ordered: tuple[bool, ...]
+    order: tuple[int, ...]
+
+    def union(self, regions: Iterable[Sequence[Box]]) -> list[Box]:
+        """Return the boxes of several regions, without those that lie inside another."""
+        found: list[Box] = []
+        for box in (box for region in regions for box in region):
+            if any(meet(box, other) == box for other in found):
+                continue
+            found = [other for other in found if meet(box, other) != other]
+            found.append(box)
+            self._check(len(found))
+        return found
+
+    def intersection(self, regions: Iterable[Sequence[Box]]) -> list[Box]:
+        """Return what several regions share."""
+        found = [self.everything]
+        for region in regions:
+            shared = [meet(one, other) for one in found for other in region]
+            self._check(len(shared))
+            found = self.union([[box for box in shared if box is not None]])
+        return found
+
+    def difference(self, region: Sequence[Box], taken: Iterable[Box]) -> list[Box]:
+        """Return what is left of a region of boxes that do not overlap, as such boxes."""
+        left = list(region)
+        for box in taken:
+            left = [piece for one in left for piece in part(one, box, self.order)]
+            self._check(len(left))
+        return left
+
+    def disjoint(self, region: Sequence[Box]) -> list[Box]:
+        """Return a region as boxes that do not overlap."""
+        found: list[Box] = []
+        for place, box in enumerate(region):
+            found += self.difference([box], region[:place])
+            self._check(len(found))
+        return found
+
+    def covers(self, region: Sequence[Box], other: Sequence[Box]) -> bool:
+        """Return whether a region holds all of another."""
+        return not any(self.difference([box], region) for box in other)
+
+    def readable(self, region: Sequence[Box]) -> list[Box]:
+        """Return boxes that do not overlap as few boxes that can be said: a range, or a list of categories, an axis."""
+        pieces = [piece for box in region for piece in self._runs(box)]
+        self._check(len(pieces))
+        before: list[Box] = []
+        while pieces != before:
+            before = pieces
+            for axis in range(len(self.everything)):
+                pieces = self._joined(pieces, axis)
+            pieces.sort()
+        return pieces
+
+    def told(self, region: Sequence[Box], taken: Sequence[Box] = ()) -> list[Box]:
+        """Return a region without another as readable boxes: the fewest that two ways of cutting give."""
+        attempts = []
+        for order in (self.order, self.order[::-1]):
+            cutting = replace(self, order=order)
+            attempts.append(cutting.readable(cutting.difference(cutting.disjoint(region), taken)))
+        return min(attempts, key=len)
+
+    def _runs(self, box: Box) -> list[Box]:
+        """Cut a box where the known cells of an ordered axis have a gap; missing stays with the first run."""
+        pieces = [box]
+        for axis, is_ordered in enumerate(self.ordered):
+            if is_ordered:
+                runs = runs_of(box[axis], self._missing(axis))
+                pieces = [(*piece[:axis], run, *piece[axis + 1 :]) for piece in pieces for run in runs]
+        return pieces
+
+    def _joined(self, boxes: Sequence[Box], axis: int) -> list[Box]:
+        """Join boxes that differ on one axis only."""
+        alike: dict[Box, list[int]] = {}
+        for box in boxes:
+            alike.setdefault((*box[:axis], *box[axis + 1 :]), []).append(box[axis])
+        join = self._join_of(axis)
+        return [(*rest[:axis], cells, *rest[axis:]) for rest, group in alike.items() for cells in join(group)]
+
+    def _join_of(self, axis: int) -> Callable[[list[int]], list[int]]:
+        missing = self._missing(axis)
+
+        def join(group: list[int]) -> list[int]:
+            whole = 0
+            for cells in group:
+                whole |= cells
+            return runs_of(whole, missing) if self.ordered[axis] else [whole]
+
+        return join
+
+    def _missing(self, axis: int) -> int:
+        return 1 << (self.everything[axis].bit_length() - 1)
+
+    def _check(self, n_boxes: int) -> None:
+        if n_boxes > _MAX_PIECES:
+            message = (
+                f"the rules fall apart into more than {_MAX_PIECES:,} boxes; use fewer 'or' and fewer thresholds, or "
+                "put rules that exclude each other in an order in which they need not be cut up"
+            )
+            raise RuleError(message)
+
+
+def runs_of(cells: int, missing: int) -> list[int]:
+    """Return the runs of consecutive cells; missing stays with the first of them."""
+    known, runs = cells & ~missing, []
+    while known:
+        lowest = known & -known
+        run = known & ~(known + lowest)
+        runs.append(run)
+        known &= ~run
+    if cells & missing:
+        runs[:1] = [runs[0] | missing] if runs else [missing]
+    return runs
+
+
+OTHER = "any other"
+_SIGNS: dict[str, Callable[[Any, Any], Any]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne}
+_MAX_THRESHOLDS = MAX_BINS - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Axes:
+    """Every feature, cut where rules ask.
+
+    Attributes
+    ----------
+    bins : Bins
+        The thresholds are those of the rules, exactly.
+    tested : tuple of int
+        The features that rules ask about: the axes of boxes.
+    """
+
+    bins: Bins
+    tested: tuple[int, ...]
+
+    @cached_property
+    def regions(self) -> Regions:
+        """The geometry over the tested features."""
+        columns = [self.bins[j] for j in self.tested]
+        everything = tuple((2 << column.n_codes) - 1 for column in columns)
+        ordered = tuple(column.is_ordered for column in columns)
+        return Regions(everything, ordered, tuple(range(len(columns))))
+
+    @cached_property
+    def _axis(self) -> dict[str, int]:
+        return {self.bins[j].feature.name: axis for axis, j in enumerate(self.tested)}
+
+    def region(self, expression: Expression, *, negated: bool = False) -> list[Box]:
+        """Return where an expression holds."""
+        if isinstance(expression, Not):
+            return self.region(expression.part, negated=not negated)
+        if isinstance(expression, And | Or):
+            parts = (self.region(part, negated=negated) for part in expression.parts)
+            joined = isinstance(expression, And) == negated
+            return self.regions.union(parts) if joined else self.regions.intersection(parts)
+        axis = self._axis[expression.column]
+        cells = self.cells(expression)
+        everything = self.regions.everything
+        inside = everything[axis] & ~cells if negated else cells
+        return [(*everything[:axis], inside, *everything[axis + 1 :])] if inside else []
+
+    def cells(self, question: Question) -> int:
+        """Return the cells of its feature in which a question is answered by yes."""
+        column = self.bins[self.tested[self._axis[question.column]]]
+        missing = 1 << column.n_codes
+        if isinstance(question, Presence):
+            return missing - 1 if question.known else missing
+        held = [_holds(question, value) for value in _representatives(column)]
+        return sum(1 << code for code, holds in enumerate(held) if holds)
+
+    def holds(self, expression: Expression, codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Return for each row of codes whether an expression holds."""
+        if isinstance(expression, Not):
+            return ~self.holds(expression.part, codes)
+        if isinstance(expression, And | Or):
+            start = np.full(len(codes), isinstance(expression, And))
+            parts = (self.holds(part, codes) for part in expression.parts)
+            return reduce(and_ if isinstance(expression, And) else or_, parts, start)
+        j = self.tested[self._axis[expression.column]]
+        return np.asarray(self.inside(self.cells(expression), j)[codes[:, j]])
+
+    def inside(self, cells: int, j: int) -> NDArray[np.bool_]:
+        """Turn the cells of a feature into the codes they hold, shape (256,)."""
+        n_codes = self.bins[j].n_codes
+        inside = np.zeros(N_CODES, dtype=bool)
+        if cells == (2 << n_codes) - 1:
+            inside[:] = True
+        inside[:n_codes] = [bool(cells >> code & 1) for code in range(n_codes)]
+        inside[MISSING] = bool(cells >> n_codes & 1)
+        return inside
+
+    def rule(self, box: Box) -> Rule:
+        """Return a readable box as conditions on raw columns."""
+        tested = zip(self.tested, box, self.regions.everything, strict=True)
+        return Rule(
+            tuple(condition_of(self.bins[j], self.inside(cells, j)) for j, cells, every in tested if cells != every)
+        )
+
+    def witness(self, box: Box) -> dict[str, Any]:
+        """Return somebody in a box: a value for each feature it asks about; None where it must be missing."""
+        tested = zip(self.tested, box, self.regions.everything, strict=True)
+        return {
+            self.bins[j].feature.name: _witness(self.bins[j], cells) for j, cells, every in tested if cells != every
+        }
+
+
+def _representatives(column: FeatureBins) -> list[Literal]:
+    """Return a value in each known cell: the lowest, for numbers."""
+    if not column.feature.kind.is_numeric:
+        return list(column.categories)
+    if column.feature.kind is Kind.BOOLEAN:
+        return [0.0, 1.0]
+    return [-inf, *column.thresholds.tolist()]
+
+
+def _holds(question: Comparison | OneOf, value: Literal) -> bool:
+    if isinstance(question, OneOf):
+        return (value in question.values) != question.negated
+    return bool(_SIGNS[question.operator](value, question.value))
+
+
+def _witness(column: FeatureBins, cells: int) -> Any:
+    code = (cells & -cells).bit_length() - 1
+    if code == column.n_codes:
+        return None
+    if not column.feature.kind.is_numeric:
+        return column.categories[code]
+    if column.feature.kind is Kind.BOOLEAN:
+        return code == 1
+    return _number_between(-inf if code == 0 else float(column.thresholds[code - 1]), _next(column, code))
+
+
+def _next(column: FeatureBins, code: int) -> float:
+    return float(column.thresholds[code]) if code < len(column.thresholds) else inf
+
+
+def _number_between(low: float, high: float) -> float:
+    """Return a number from `low` on and below `high` that reads well."""
+    if low == -inf:
+        below = high - max(1.0, abs(high))
+        return 0.0 if high == inf else below if -inf < below < high else nextafter(high, -inf)
+    whole = float(np.ceil(low))
+    return whole if low <= whole < high else low
+
+
+def axes_of(rules: Sequence[NamedRule], schema: Schema) -> Axes:
+    """Cut the features of a table where rules ask.
+
+    Raises
+    ------
+    RuleError
+        A rule asks about a column that is not there, or compares it with a value of another kind.
+    """
+    asked: dict[int, list[tuple[NamedRule, Question]]] = {}
+    for rule in rules:
+        for question in questions(rule.expression):
+            asked.setdefault(_column(rule, question, schema.names), []).append((rule, question))
+    features = []
+    for j, feature in enumerate(schema):
+        for rule, question in asked.get(j, ()):
+            _check_kind(rule, question, feature)
+        features.append(_cut(feature, asked.get(j, ())))
+    return Axes(Bins(tuple(features)), tuple(sorted(asked)))
+
+
+def _column(rule: NamedRule, question: Question, names: Sequence[str]) -> int:
+    if question.column not in names:
+        hint = suggestion(question.column, names)
+        rule.source.refuse(question.position, f"there is no column {question.column!r}{hint}")
+    return names.index(question.column)
+
+
+def values_of(question: Question) -> tuple[Literal, ...]:
+    """Return the values a question names."""
+    if isinstance(question, OneOf):
+        return question.values
+    return (question.value,) if isinstance(question, Comparison) else ()
+
+
+def _check_kind(rule: NamedRule, question: Question, feature: Feature) -> None:
+    for value in values_of(question):
+        if isinstance(value, str) and feature.kind.is_numeric:
+            what = "truth values (true or false)" if feature.kind is Kind.BOOLEAN else "numbers"
+            rule.source.refuse(
+                question.position, f"column {feature.name!r} holds {what} and is compared with the text {value!r}"
+            )
+        if not isinstance(value, str) and not feature.kind.is_numeric:
+            known = ", ".join(map(repr, feature.categories[:6])) or "text"
+            rule.source.refuse(
+                question.position,
+                f"column {feature.name!r} holds text ({known}) and is compared with {write_literal(value)}; "
+                "give the text in quotes",
+            )
+
+
+def _cut(feature: Feature, asked: Sequence[tuple[NamedRule, Question]]) -> FeatureBins:
+    if not feature.kind.is_numeric:
+        return FeatureBins(feature, np.empty(0), feature.categories)
+    if feature.kind is Kind.BOOLEAN:
+        return FeatureBins(feature, np.array([1.0]) if asked else np.empty(0))
+    ends = sorted({end for _, question in asked for end in _ends(question)})
+    if len(ends) > _MAX_THRESHOLDS:
+        rule, question = asked[-1]
+        rule.source.refuse(
+            question.position,
+            f"the rules cut column {feature.name!r} at {len(ends)} places; the limit is {_MAX_THRESHOLDS}",
+        )
+    return FeatureBins(feature, np.array(ends, dtype=np.float64))
+
+
+def _ends(question: Question) -> list[float]:
+    """Return the numbers at which the answer to a question changes: the first one of each new cell."""
+    if isinstance(question, Comparison) and question.operator in {"<", ">="}:
+        return [float(question.value)]
+    if isinstance(question, Comparison) and question.operator in {"<=", ">"}:
+        return [nextafter(float(question.value), inf)]
+    return [end for value in values_of(question) for end in (float(value), nextafter(float(value), inf))]
+
+
+def schema_of(rules: Sequence[NamedRule], known: Mapping[str, Feature] | None = None) -> Schema:
+    """Return the columns that rules speak of, with the kinds their values say; `known` ones are as they are.
+
+    A category that no rule names stands for all others.
+    """
+    values: dict[str, list[Literal]] = {}
+    sources: dict[str, tuple[NamedRule, Question]] = {}
+    for rule in rules:
+        for question in questions(rule.expression):
+            values.setdefault(question.column, []).extend(values_of(question))
+            sources.setdefault(question.column, (rule, question))
+    known = known or {}
+    return Schema(tuple(known.get(name) or _guessed(name, found, *sources[name]) for name, found in values.items()))
+
+
+def _guessed(name: str, values: Sequence[Literal], rule: NamedRule, question: Question) -> Feature:
+    texts = sorted({value for value in values if isinstance(value, str)})
+    if texts and not all(isinstance(value, str) for value in values):
+        rule.source.refuse(question.position, f"column {name!r} is compared with text and with numbers; it holds one")
+    if texts:
+        return Feature(name, Kind.CATEGORY, (*texts, OTHER), has_missing=True)
+    is_truth = bool(values) and all(isinstance(value, bool) for value in values)
+    return Feature(name, Kind.BOOLEAN if is_truth else Kind.NUMBER, has_missing=True)

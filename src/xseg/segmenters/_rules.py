@@ -1,0 +1,374 @@
+"""Segments defined by rules that people write."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from numbers import Integral
+from typing import Any, ClassVar, Self
+from warnings import warn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClusterMixin
+
+from xseg._sklearn import Interval
+from xseg.backends import Backend, MemoryBackend
+from xseg.core.bins import Bins
+from xseg.core.boxes import BoxModel, Tests
+from xseg.core.profiles import Profile
+from xseg.core.schema import suggestion
+from xseg.core.statistics import apply_to_table
+from xseg.core.tables import Table, read_table
+from xseg.exceptions import ParameterError, XsegWarning
+from xseg.segmenters._base import BoxSegmenter
+from xseg.segmenters._learning import MIN_MEMBERS
+from xseg.segmenters._protocols import FittedSegmenter
+from xseg.segmenters._rfm_rules import rfm_rules
+from xseg.segmenters._rule_counts import (
+    BoxCounts,
+    Ground,
+    Layout,
+    RuleCounts,
+    axes_on,
+    box_segments,
+    lay_out,
+    names_category,
+    survey,
+)
+from xseg.segmenters._rule_definitions import NamedRule, read_rules, rules_of
+from xseg.segmenters._rule_geometry import axes_of, schema_of
+from xseg.segmenters._rule_lint import FindingKind, RuleFinding, RuleReview, coverage_of, find
+
+__all__ = ["RuleSegmenter", "lint_rules"]
+
+
+_DEFAULT = "Everyone else"
+
+
+class RuleSegmenter(ClusterMixin, BoxSegmenter):
+    """Segment people by rules that people wrote; the first rule that holds wins.
+
+    `fit` learns who the segments are made of, never where their borders lie: membership is exactly what the rules say,
+    to the last bit of a threshold, and explanations, cards and reports are exact as for any segmenter.
+
+    Parameters
+    ----------
+    rules : dict or list of (name, rule), default=()
+        The segments, in the order in which they are tried. A rule is a text such as
+        ``"recency_days <= 30 and orders > 5"``, a dict of columns such as ``{"orders": {">": 5}, "channel": "web"}``,
+        a `Condition`, or a list of those, any of which may hold. A name may come several times.
+    default : str or None, default="Everyone else"
+        The segment of those that no rule describes. None: every possible person must be described.
+    include : sequence of str, default=()
+        Columns to use although they look like identifiers; a warning names those. Other identifiers are accepted in
+        every table, and neither used nor stored.
+    min_members : int, default=10
+        The number of rows that must share a category for the fitted segmenter to keep it, so that no stored value
+        tells of single people. Rarer categories count as missing.
+    n_jobs : int, default=None
+        How many threads to use; None and -1 mean every core.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_rows,)
+        The segment of each row.
+    segments_ : Segments
+        The segments in the order of the rules, the default last. Their rules are boxes that do not overlap: what is
+        left of a rule after those before it.
+    n_segments_ : int
+        How many there are; the default counts if anybody can be in it.
+    rules_ : tuple of (str, str)
+        Name and text of each rule, as it was read.
+    profile_ : Profile
+        How values are spread over the segments.
+    model_ : BoxModel
+        What explanations read.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, if they were strings.
+
+    Notes
+    -----
+    Rules know comparisons (``<``, ``<=``, ``>``, ``>=``, ``==``, ``!=``, also chained: ``18 <= age < 30``),
+    ``in {"app", "web"}``, ``not in {...}``, ``is missing``, ``is known``, ``and``, ``or``, ``not``, brackets and
+    ``everyone``. Texts stand in quotes, columns with other names than words in backquotes, truth values are ``true``
+    and ``false``. A rule is read by a grammar of its own and never run as code.
+
+    A comparison with a missing value is false, ``!=`` and ``not in`` included. ``not`` turns that around:
+    ``not orders > 5`` holds for those whose orders are not known, ``orders <= 5`` does not. A category that neither a
+    rule names nor a row of the fit had counts as missing, as everywhere in xseg.
+
+    At most 1,000 boxes may be left when overlaps are cut away, and 254 thresholds in a column.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> customers = xseg.make_customers(2_000, random_state=0)
+    >>> segmenter = xseg.RuleSegmenter({
+    ...     "Regulars": "orders_90d >= 3 and spend_year > 250",
+    ...     "Gone quiet": "orders_90d < 1",
+    ... }).fit(customers)
+    >>> segmenter.segment_names_
+    ('Regulars', 'Gone quiet', 'Everyone else')
+    >>> segmenter.segments_["Gone quiet"].rule
+    'orders_90d < 1'
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "rules": [Mapping, list, tuple],
+        "default": [None, str],
+        "include": ["array-like", tuple],
+        "min_members": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [None, Integral],
+    }
+
+    def __init__(
+        self,
+        rules: Mapping[str, Any] | Sequence[tuple[str, Any]] = (),
+        default: str | None = _DEFAULT,
+        *,
+        include: Sequence[str] = (),
+        min_members: int = MIN_MEMBERS,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.rules = rules
+        self.default = default
+        self.include = include
+        self.min_members = min_members
+        self.n_jobs = n_jobs
+
+    rules_: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def from_tree(cls, segmenter: FittedSegmenter) -> Self:
+        """Write the boxes of a fitted segmenter down as rules, to be edited.
+
+        Parameters
+        ----------
+        segmenter : fitted segmenter made of boxes
+            Such as a `TreeSegmenter`.
+
+        Returns
+        -------
+        RuleSegmenter
+            Not fitted. Fitted on the same table it gives every row the same segment.
+
+        Raises
+        ------
+        NotFittedError
+            The segmenter has not been fitted.
+        UnsupportedModelError
+            It is not made of boxes.
+
+        Examples
+        --------
+        >>> import xseg
+        >>> customers = xseg.make_customers(500, random_state=0)
+        >>> tree = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+        >>> rules = xseg.RuleSegmenter.from_tree(tree)
+        >>> bool((rules.fit(customers).labels_ == tree.labels_).all())
+        True
+        """
+        return cls(rules_of(segmenter))
+
+    @classmethod
+    def rfm(
+        cls,
+        X: Any,
+        *,
+        recency: str = "recency_days",
+        frequency: str = "frequency",
+        monetary: str = "monetary",
+        default: str | None = _DEFAULT,
+    ) -> Self:
+        """Return the well-known segments of recency, frequency and monetary value.
+
+        Parameters
+        ----------
+        X : table of shape (n_customers, n_features)
+            Where the fifths are read off, such as the output of `rfm_table`. They become round numbers in the rules.
+        recency, frequency, monetary : str
+            The columns.
+        default : str or None, default="Everyone else"
+            The segment of those whose scores have no name.
+
+        Returns
+        -------
+        RuleSegmenter
+            Not fitted; its rules can be read and edited.
+
+        Raises
+        ------
+        FeatureNamesError
+            A column is not in the table.
+        RuleError, DataError
+            A column holds no numbers.
+
+        References
+        ----------
+        Hughes, "Strategic database marketing", 1994, for scores by fifths. The R package ``rfm``, version 0.2,
+        ``rfm_segment``, for names and ranges of scores.
+
+        Examples
+        --------
+        >>> import pandas as pd, xseg
+        >>> table = pd.DataFrame({"recency_days": range(1, 101), "frequency": [9, 4, 3, 1] * 25,
+        ...                       "monetary": [900.0, 30.0, 40.0, 10.0] * 25})
+        >>> xseg.RuleSegmenter.rfm(table).rules["Champions"]
+        'recency_days <= 40 and frequency > 4 and monetary > 40'
+        """
+        return cls(rfm_rules(read_table(X), recency, frequency, monetary), default)
+
+    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Count who the segments are made of.
+
+        Parameters
+        ----------
+        X : table, array or Backend of shape (n_rows, n_features)
+            The people, one a row. The columns of an array are called x0, x1, ...
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts; 2 is the same as the row twice. A backend brings its own.
+
+        Returns
+        -------
+        RuleSegmenter
+            The fitted segmenter.
+
+        Raises
+        ------
+        RuleError
+            A rule cannot be read, asks for what the table does not have, or can never win anyone.
+        ParameterError, DataError, SchemaError, ColumnTypeError
+            Another parameter is not allowed, or the rows cannot be used.
+
+        Warns
+        -----
+        XsegWarning
+            A rule names a category that no row has.
+        """
+        del y
+        self._begin_fit()
+        backend = self._backend(X, sample_weight, reset=True)
+        ground = survey(backend, read_rules(self.rules), include=tuple(self.include), min_members=self.min_members)
+        if isinstance(X, Backend):
+            self._remember_backend(ground.bins.schema.names)
+        for column, category in ground.strangers:
+            known = ground.bins[ground.bins.schema.index(column)].categories
+            hint = suggestion(category, [name for name in known if name != category])
+            warn(f"no row has the category {category!r} of column {column!r}{hint}", XsegWarning, stacklevel=2)
+        rules, layout = self._lay_out(ground.bins)
+        backend = ground.backend
+        counted = backend.sum(BoxCounts(ground.bins, layout.boxes, len(layout.names)))
+        self._restore(
+            rules=rules,
+            layout=layout,
+            model=BoxModel(layout.boxes, len(layout.names), tuple(counted.patterns.boxes)),
+            profile=Profile(ground.bins, counted.counts, backend.weight_unit),
+        )
+        self.labels_ = backend.map(partial(apply_to_table, self._make_predictor()))
+        return self
+
+    def _lay_out(self, bins: Bins) -> tuple[tuple[NamedRule, ...], Layout]:
+        """Read the rules, and return each segment its boxes over the columns of a table."""
+        rules = read_rules(self.rules)
+        return rules, lay_out(axes_on(bins, rules), rules, self.default)
+
+    def lint(self, X: Any = None, sample_weight: ArrayLike | None = None) -> RuleReview:
+        """Prove what the rules do to each other, and with a table, whom they describe.
+
+        Parameters
+        ----------
+        X : table, array or Backend, default=None
+            People to count. Without, everything is proven before any data is seen.
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts.
+
+        Returns
+        -------
+        RuleReview
+            As for `lint_rules`.
+        """
+        self._check_parameters()
+        return lint_rules(self.rules, X, default=self.default, sample_weight=sample_weight)
+
+    def _restore(
+        self,
+        *,
+        rules: Sequence[NamedRule],
+        layout: Layout,
+        model: BoxModel,
+        profile: Profile,
+        named: bool | None = None,
+    ) -> Self:
+        """Set everything a fitted segmenter holds, whether it was just counted or comes from a file."""
+        self.rules_ = tuple((rule.name, rule.source.text) for rule in rules)
+        self._tests: Tests = layout.boxes.tests()
+        self._restore_boxes(model=model, profile=profile, names=layout.names, named=named)
+        return self
+
+    def _make_predictor(self) -> Callable[[Table], NDArray[np.int32]]:
+        return partial(box_segments, self.model_.boxes, self._tests)
+
+
+def lint_rules(
+    rules: Any, X: Any = None, *, default: str | None = _DEFAULT, sample_weight: ArrayLike | None = None
+) -> RuleReview:
+    """Prove what rules do to each other: overlaps, rules that are never reached, contradictions, needless conditions.
+
+    Everything is worked out from the geometry of the rules, so nothing depends on who happens to be in a table.
+
+    Parameters
+    ----------
+    rules : dict or list of (name, rule)
+        As for `RuleSegmenter`.
+    X : table, array or Backend, default=None
+        People to count: whom each rule describes, wins, and loses to which other. Its columns also decide what the
+        rules' columns hold and which categories there are.
+    default : str or None, default="Everyone else"
+        The segment of those that no rule describes.
+    sample_weight : array-like of shape (n_rows,), default=None
+        How much each row counts.
+
+    Returns
+    -------
+    RuleReview
+        Findings, each with the region it is about as rules and with somebody in it; with a table, coverage.
+
+    Raises
+    ------
+    RuleError
+        A rule cannot be read, or asks for what the table does not have.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> review = xseg.lint_rules({
+    ...     "Regulars": "orders > 5 and orders >= 2",
+    ...     "Recent": "recency_days <= 30 and orders is known",
+    ...     "Both": "recency_days <= 10 and orders > 8",
+    ... })
+    >>> print(review)
+    redundant: 'Regulars' does not need the condition orders >= 2
+    overlap: 'Regulars' and 'Recent' overlap, and 'Regulars' wins: orders > 5 and recency_days <= 30
+    unreachable: 'Both' is never reached: everyone it describes is taken before by 'Regulars' and 'Recent'
+    default: left to 'Everyone else': orders <= 5 and (recency_days > 30 or missing); or orders is missing
+    """
+    named = read_rules(rules)
+    if X is None:
+        return RuleReview(find(axes_of(named, schema_of(named)), named, default))
+    if isinstance(X, Backend) and sample_weight is not None:
+        message = "a backend brings its own weights; give sample_weight or weight_column to the backend"
+        raise ParameterError(message)
+    backend = X if isinstance(X, Backend) else MemoryBackend(X, sample_weight)
+    ground: Ground = survey(backend, named, min_members=1, warns=False)
+    counts = ground.backend.sum(RuleCounts(ground.axes, named))
+    findings = find(ground.axes, named, default)
+    strangers = tuple(
+        RuleFinding(FindingKind.STRANGER, (rule.label,), condition=f"{column} {category!r}")
+        for column, category in ground.strangers
+        for rule in named
+        if names_category(rule, column, category)
+    )
+    return RuleReview(findings + strangers, coverage_of(counts, backend.weight_unit, default))

@@ -1,1 +1,0 @@
-"""Segments written by people: the language of rules, their geometry, and what can be proven about them."""

@@ -1,0 +1,424 @@
+"""Labels of the original clusterer for each row, and coded rows with the label as their last column.
+
+In the space of that column alone the groups are points one apart. So the squared distance of a row to the point of a
+group is 0 or 1, the distance of a leaf to its nearest point is its number of errors, and the search that serves
+distances to centres serves disagreement as well.
+"""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError as SklearnNotFittedError
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from xseg.backends import Backend, MemoryBackend
+from xseg.backends.base import CodedBackend, count_workers
+from xseg.backends.coded import CodedRows
+from xseg.core.bins import N_CODES, Bins, FeatureBins
+from xseg.core.embedding import Coding, Embedding
+from xseg.core.schema import Feature, Kind
+from xseg.core.statistics import RawBlock
+from xseg.core.tables import Column, Table
+from xseg.exceptions import DataError, ParameterError
+from xseg.segmenters._learning import SAMPLE_CAPACITY, RowSample, Space, learn_columns
+from xseg.segmenters._tree_refinement import Problem
+
+__all__ = [
+    "Groups",
+    "Label",
+    "Labelled",
+    "Original",
+    "Partition",
+    "Shown",
+    "can_be_asked",
+    "frame_of",
+    "given_places",
+    "is_fitted",
+    "label_rows",
+    "original_of",
+    "predicted",
+    "said_of",
+    "show_backend",
+    "show_table",
+    "with_places",
+]
+
+
+def frame_of(table: Table) -> Any:
+    """Return rows as a DataFrame, or as an array if their columns came without names."""
+    columns = {column.name: _series(column) for column in table.columns}
+    if table.named:
+        return pd.DataFrame(columns)
+    return np.column_stack([np.asarray(column) for column in columns.values()])
+
+
+def _series(column: Column) -> Any:
+    if column.kind is Kind.BOOLEAN:
+        numbers = column.numbers()
+        return numbers if np.isnan(numbers).any() else numbers == 1
+    if column.kind.is_numeric:
+        return column.values
+    codes = np.asarray(column.values, dtype=np.int64)
+    categories = pd.Categorical.from_codes(codes, pd.Index(column.categories), ordered=column.kind is Kind.ORDERED)
+    return categories if column.kind is Kind.ORDERED else categories.astype(object)
+
+
+Label: TypeAlias = "int | float | str | bool | None"
+_MAX_GROUPS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The groups that an original makes, in the order of their labels, those who belong to no group last.
+
+    Attributes
+    ----------
+    labels : tuple
+        The labels of the groups.
+    noise : int or None
+        The place of those without a group; None if everybody has one.
+    """
+
+    labels: tuple[Label, ...]
+    noise: int | None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def place_of(self, given: Any, noise_label: Label) -> NDArray[np.int64]:
+        """Return the place of each row's label; -1 for labels that are not there."""
+        said = Partition.of(given, len(given), noise_label)
+        known = {label: place for place, label in enumerate(self.labels) if place != self.noise}
+        places = [known.get(label, -1) for label in said.groups.labels]
+        if said.groups.noise is not None:
+            places[said.groups.noise] = -1 if self.noise is None else self.noise
+        return np.array(places, dtype=np.int64)[said.places]
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """The groups of an original, and the place of each row's group, shape (n_rows,)."""
+
+    groups: Groups
+    places: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, given: Any, n_rows: int, noise_label: Label) -> "Partition":
+        """Order labels; missing ones and the noise label are no group.
+
+        Raises
+        ------
+        DataError
+            There is not one label for each row, or there are too many groups.
+        """
+        labels = np.asarray(given)
+        if labels.shape != (n_rows,):
+            message = f"there are labels of shape {labels.shape} for {n_rows} rows; give one label for each row"
+            raise DataError(message)
+        is_noise = np.asarray(pd.isna(labels))
+        if noise_label is not None:
+            is_noise = is_noise | np.array([label == noise_label for label in labels.tolist()], dtype=bool)
+        groups, places = _in_order(labels[~is_noise])
+        n_groups = len(groups) + bool(is_noise.any())
+        if n_groups > _MAX_GROUPS:
+            message = (
+                f"the original makes {n_groups} groups, more than the {_MAX_GROUPS} that can be told apart; are these "
+                "labels, or numbers?"
+            )
+            raise DataError(message)
+        every = np.full(n_rows, len(groups), dtype=np.int64)
+        every[~is_noise] = places
+        if not is_noise.any():
+            return cls(Groups(groups, None), every)
+        return cls(Groups((*groups, noise_label), len(groups)), every)
+
+
+def _in_order(labels: NDArray[Any]) -> tuple[tuple[Label, ...], NDArray[np.int64]]:
+    if labels.dtype.kind == "f" and len(labels) and (labels == np.rint(labels)).all():
+        labels = labels.astype(np.int64)
+    try:
+        groups, places = np.unique(labels, return_inverse=True)
+    except TypeError as error:
+        message = f"the labels are of several types and have no order ({error}); convert them with astype(str)"
+        raise DataError(message) from None
+    return tuple(groups.tolist()), places.astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """Where labels came from.
+
+    Attributes
+    ----------
+    labels : array of shape (n_rows,)
+        What was said of each row.
+    estimator : estimator or None
+        Says the same of other rows; None if nothing can.
+    name : str
+        What to call it.
+    """
+
+    labels: Any
+    estimator: Any
+    name: str
+
+    @classmethod
+    def of(cls, labels: Any, estimator: Any) -> "Original":
+        """Record that an estimator gave these labels."""
+        return cls(labels, estimator if hasattr(estimator, "predict") else None, type(_last(estimator)).__name__)
+
+
+def original_of(estimator: Any, X: Any, y: Any, n_rows: int, sample_weight: Any) -> Original:
+    """Predict the rows with the original; one that is not fitted is fitted first, as a copy.
+
+    Raises
+    ------
+    ParameterError
+        There is neither a clusterer nor labels, or a fitted clusterer knows nothing of these rows.
+    """
+    if estimator is None:
+        if y is None:
+            message = "give an estimator, or the labels of the rows as y: there is nothing to stand in for"
+            raise ParameterError(message)
+        return Original(y, None, "labels")
+    if is_fitted(estimator):
+        return Original.of(_labels_of(estimator, X, n_rows), estimator)
+    copy = clone(estimator) if hasattr(estimator, "get_params") else deepcopy(estimator)
+    weights = {}
+    if sample_weight is not None and not isinstance(copy, Pipeline) and has_fit_parameter(copy, "sample_weight"):
+        weights = {"sample_weight": sample_weight}
+    if not hasattr(copy, "fit") or (hasattr(copy, "fit_predict") and not weights):
+        return Original.of(copy.fit_predict(X), copy)
+    copy.fit(X, **weights)
+    return Original.of(_labels_of(copy, X, n_rows), copy)
+
+
+def can_be_asked(estimator: Any) -> bool:
+    """Return whether an original is fitted and can predict."""
+    return estimator is not None and hasattr(estimator, "predict") and is_fitted(estimator)
+
+
+def predicted(estimator: Any, X: Any) -> NDArray[Any]:
+    """Predict rows with a fitted original."""
+    return np.asarray(estimator.predict(X))
+
+
+def _last(estimator: Any) -> Any:
+    return _last(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else estimator
+
+
+def is_fitted(estimator: Any) -> bool:
+    """Return whether an estimator of any kind, or the last step of a pipeline, has been fitted."""
+    last = _last(estimator)
+    if hasattr(last, "labels_"):
+        return True
+    try:
+        check_is_fitted(last)
+    except SklearnNotFittedError:
+        return False
+    except TypeError:
+        # No estimator in scikit-learn's sense: whoever cannot be fitted is ready.
+        return not hasattr(last, "fit") and not hasattr(last, "fit_predict")
+    return True
+
+
+def _labels_of(estimator: Any, X: Any, n_rows: int) -> Any:
+    if hasattr(estimator, "predict"):
+        return predicted(estimator, X)
+    labels: Sequence[Any] | None = getattr(_last(estimator), "labels_", None)
+    if labels is None or len(labels) != n_rows:
+        held = "no labels_" if labels is None else f"labels_ of {len(labels)} rows"
+        message = (
+            f"{type(_last(estimator)).__name__} cannot predict, and has {held} while X has {n_rows} rows; give the "
+            "table it was fitted on, or a clusterer that is not fitted yet"
+        )
+        raise ParameterError(message)
+    return labels
+
+
+_COLUMN = "group of the original"
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Coded rows whose last column is the label.
+
+    `sample` holds some of the distinct rows, or all of them if it is `whole`; `features` are those that cuts may use.
+    """
+
+    backend: CodedBackend
+    bins: Bins
+    space: Space
+    sample: CodedRows
+    whole: bool
+    features: NDArray[np.int64]
+    n_groups: int
+    weight_unit: float
+
+    @property
+    def own_bins(self) -> Bins:
+        """The columns that the rows came with."""
+        return Bins(self.bins.features[:-1])
+
+    def problem(self, max_leaves: int, max_depth: int, share: float) -> Problem:
+        """Return what is searched for; a leaf holds at least this share of the people."""
+        return Problem(
+            backend=self.backend,
+            space=self.space,
+            bins=self.bins,
+            features=self.features,
+            n_segments=self.n_groups,
+            max_leaves=max_leaves,
+            max_depth=max_depth,
+            min_weight=max(1, ceil((share - 1e-9) * self.space.total_weight)),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _LabelledCoding(Coding):
+    """Turns raw rows into codes, with their group as the last one."""
+
+    own: Bins
+    places: Callable[[Table], NDArray[np.int64]]
+
+    def code(self, table: Table) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Return codes and points of a table."""
+        columns = Table(table.columns[: len(self.own)], len(table), table.named)
+        codes = np.column_stack([self.own.encode(columns), self.places(table).astype(np.uint8)])
+        return np.ascontiguousarray(codes), np.empty((len(table), 0), dtype=np.float32)
+
+
+def with_places(table: Table, partition: Partition) -> Table:
+    """Return a table whose last column is the place of each row's group."""
+    names = _names(len(partition.groups))
+    return Table((*table.columns, Column(_COLUMN, Kind.CATEGORY, partition.places, names)), len(table), table.named)
+
+
+def given_places(table: Table) -> NDArray[np.int64]:
+    """Read that column."""
+    return np.asarray(table.columns[-1].values, dtype=np.int64)
+
+
+def label_rows(
+    rows: Backend,
+    n_columns: int | None,
+    n_groups: int,
+    places: Callable[[Table], NDArray[np.int64]],
+    *,
+    max_bins: int,
+    min_members: int,
+    include: Sequence[str],
+    forbid: Sequence[str],
+    seed: int,
+    n_jobs: int | None,
+) -> Labelled:
+    """Choose bins by sums, code rows and their groups, and draw the sample.
+
+    Only the first `n_columns` of the rows are looked at, or all; `places` says of a block of rows which group each is
+    in.
+    """
+    columns = learn_columns(
+        rows,
+        max_bins=max_bins,
+        min_members=min_members,
+        include=include,
+        forbid=forbid,
+        n_columns=n_columns,
+    )
+    bins = columns.bins
+    kept_out = {columns.schema.index(name) for name in forbid}
+    names = _names(n_groups)
+    label = FeatureBins(Feature(_COLUMN, Kind.CATEGORY, names), np.empty(0), names)
+    with_label, embedding = Bins((*bins.features, label)), _space_of_labels(len(bins), n_groups)
+    coded = rows.encode(_LabelledCoding(with_label, embedding, bins, places))
+    sample = coded.sum(RowSample(SAMPLE_CAPACITY, seed))
+    can_cut = [one.n_codes > 1 or one.feature.has_missing for one in bins.features]
+    allowed = [j for j, can in enumerate(can_cut) if can and j not in kept_out]
+    return Labelled(
+        backend=coded,
+        bins=with_label,
+        space=Space.of(embedding, columns.summary.total_weight),
+        sample=sample.coded(count_workers(n_jobs)),
+        whole=sample.is_everything,
+        features=np.array(allowed, dtype=np.int64),
+        n_groups=n_groups,
+        weight_unit=rows.weight_unit,
+    )
+
+
+def _names(n_groups: int) -> tuple[str, ...]:
+    return tuple(f"{place:03d}" for place in range(n_groups))
+
+
+def _space_of_labels(column: int, n_groups: int) -> Embedding:
+    """Return the space in which only the label counts, and different labels are one apart."""
+    vectors = np.zeros((N_CODES, n_groups))
+    vectors[:n_groups] = np.eye(n_groups) / np.sqrt(2)
+    nothing = np.empty(0)
+    return Embedding(np.empty(0, dtype=np.int64), nothing, nothing, nothing, np.array([column]), (vectors,))
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """Rows, the original, and the groups it makes; `places` says of a block of rows which group each is in."""
+
+    rows: Backend
+    n_columns: int | None
+    original: Original
+    partition: Partition
+    places: Callable[[Table], NDArray[np.int64]]
+
+
+def show_table(
+    estimator: Any, X: Any, table: Table, y: Any, sample_weight: Any, *, noise_label: Label, n_jobs: int | None
+) -> Shown:
+    """Show a table to the original, or take labels as they are."""
+    original = original_of(estimator, X, y, len(table), sample_weight)
+    partition = Partition.of(original.labels, len(table), noise_label)
+    rows = MemoryBackend(with_places(table, partition), sample_weight, n_jobs=n_jobs)
+    return Shown(rows, len(table.columns), original, partition, given_places)
+
+
+def show_backend(estimator: Any, rows: Backend, *, noise_label: Label) -> Shown:
+    """Show rows to a fitted original block by block, wherever they are.
+
+    Raises
+    ------
+    ParameterError
+        The original is not fitted, or cannot predict.
+    """
+    if not can_be_asked(estimator):
+        message = (
+            "a backend shows its rows block by block, so the original must be fitted and able to predict; "
+            f"got {estimator!r}. Fit it on a sample first, or give the table itself"
+        )
+        raise ParameterError(message)
+    labels = said_of(estimator, rows)
+    partition = Partition.of(labels, len(labels), noise_label)
+    places = partial(_find_places, estimator, partition.groups, noise_label)
+    return Shown(rows, None, Original.of(labels, estimator), partition, places)
+
+
+def _find_places(estimator: Any, groups: Groups, noise_label: Label, table: Table) -> NDArray[np.int64]:
+    """Find the group that the original gives each row of a table, by its place among the groups."""
+    return groups.place_of(predicted(estimator, frame_of(table)), noise_label)
+
+
+def said_of(estimator: Any, X: Any) -> NDArray[Any]:
+    """Return what a fitted original says of a table or backend."""
+    if isinstance(X, Backend):
+        return X.map(partial(_predict_by_original, estimator))
+    return predicted(estimator, X)
+
+
+def _predict_by_original(estimator: Any, block: RawBlock) -> NDArray[Any]:
+    return predicted(estimator, frame_of(block.table))

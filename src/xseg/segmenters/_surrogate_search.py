@@ -1,0 +1,130 @@
+"""Search for the tree that disagrees least with the original, by the moves of the tree search."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg._kernels.cut_kernels import ENTROPY, NEAREST, SQUARES
+from xseg.core.boxes import ThresholdTree
+from xseg.core.statistics import CodedBlock
+from xseg.segmenters._surrogate_labels import Labelled
+from xseg.segmenters._tree_cells import Cells, Values
+from xseg.segmenters._tree_moves import (
+    Budget,
+    Node,
+    Sample,
+    Shape,
+    allow,
+    grow,
+    improve,
+    leaves,
+    prune,
+    shape_of,
+    to_tree,
+)
+from xseg.segmenters._tree_refinement import Candidate, LeafSums, Problem, merge_twins, refine
+from xseg.segmenters._tree_search import EFFORTS
+
+__all__ = ["find_tree"]
+
+
+_PRICE_OF_A_QUESTION = 1e-5
+_ROUNDING = 1e-9
+
+
+def find_tree(labelled: Labelled, problem: Problem, effort: str) -> ThresholdTree:
+    """Return the best tree found; its leaves carry the commonest group of their rows, on all rows."""
+    how, sample = EFFORTS[effort], labelled.sample
+    block = CodedBlock(sample.codes[: sample.n_rows], sample.points[: sample.n_rows], sample.weights[: sample.n_rows])
+    some = min(how.n_rows, sample.n_rows)
+    part = CodedBlock(block.codes[:some], block.points[:some], block.weights[:some])
+    shape = _Search(labelled, problem, part).best(how.work)
+    whole = _Search(labelled, problem, block)
+    if some < sample.n_rows:
+        shape = whole.improved(shape, Budget(how.work / 4))
+    found = judge(problem, whole.tree(shape))
+    if not labelled.whole and effort != "fast":
+        found = refine(problem, found, judge)
+    return merge_twins(found.tree, found.mass)[0]
+
+
+def judge(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] | None = None) -> Candidate:
+    """Return each leaf the commonest group of its rows; the cost is the weight of all others."""
+    del means
+    sums = problem.backend.sum(LeafSums(problem.space, tree)).groups
+    counts = sums.counts[:, 0, : problem.n_segments]
+    segment = np.full(tree.n_nodes, -1, dtype=np.int32)
+    segment[tree.leaves] = counts.argmax(axis=1)
+    wrong = float(sums.mass.sum() - counts.max(axis=1).sum())
+    vertices = problem.space.embedding.vectors[0][: problem.n_segments]
+    return Candidate(replace(tree, segment=segment), vertices, wrong, sums.mass)
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """One search on some rows."""
+
+    labelled: Labelled
+    problem: Problem
+    block: CodedBlock
+
+    def best(self, work: float) -> Shape:
+        """Improve every start, and return the tree that is wrong about the fewest people."""
+        sample, starts = self._sample(NEAREST), self._starts()
+        budget = Budget(work)
+        found: list[Node] = []
+        for place, shape in enumerate(starts):
+            own = Budget(budget.left / (len(starts) - place))
+            before = own.left
+            found += [self._root(sample, shape), improve(sample, self._root(sample, shape), self._most, own)]
+            budget.left -= before - own.left
+        return shape_of(min(found, key=lambda root: (sample.price(root), len(leaves(root)))))
+
+    def improved(self, shape: Shape, budget: Budget) -> Shape:
+        """Improve a tree that was found on fewer rows."""
+        sample = self._sample(NEAREST)
+        return shape_of(improve(sample, self._root(sample, shape), self._most, budget))
+
+    def tree(self, shape: Shape) -> ThresholdTree:
+        """Convert a tree to arrays."""
+        root = self._root(self._sample(NEAREST), shape)
+        return to_tree(root, self._cells, self.problem.bins, self.problem.rounded)
+
+    @property
+    def _most(self) -> int:
+        return self.problem.max_leaves
+
+    @property
+    def _cells(self) -> Cells:
+        return Cells.of(self.problem.bins, self.problem.features, self.block.codes)
+
+    def _starts(self) -> list[Shape]:
+        """Grow classification trees as they are usually grown, and larger ones cut back by what they get wrong."""
+        target, shapes = self._sample(NEAREST), []
+        for kind in (SQUARES, ENTROPY, NEAREST):
+            grown = self._sample(kind)
+            for n_leaves in (self._most, 3 * self._most):
+                root = grown.root()
+                grow(grown, root, n_leaves)
+                pruned = target.build(shape_of(root), np.arange(grown.cells.n_rows))
+                prune(target, pruned, self._most)
+                shapes.append(shape_of(pruned))
+        return shapes
+
+    def _sample(self, kind: int) -> Sample:
+        weight = float(self.block.weights.sum())
+        own = np.eye(self.labelled.n_groups)[self.block.codes[:, -1]]
+        values = Values.weighted(1 - own if kind == NEAREST else own, self.block.weights, kind)
+        share = self.problem.min_weight / self.problem.space.total_weight
+        return Sample(
+            self._cells,
+            values,
+            max(1, int(np.ceil((share - 1e-9) * weight))),
+            self.problem.max_depth,
+            penalty=_PRICE_OF_A_QUESTION if kind == NEAREST else 0.0,
+            least_gain=_ROUNDING * weight,
+        )
+
+    def _root(self, sample: Sample, shape: Shape) -> Node:
+        return allow(sample, sample.build(shape, np.arange(sample.cells.n_rows)))

@@ -1,1 +1,0 @@
-"""Readable stand-ins for clusterers that cannot be read."""

@@ -1,0 +1,518 @@
+"""Segments as the leaves of one threshold tree."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from math import ceil
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+from warnings import warn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClusterMixin
+from sklearn.utils import check_random_state
+
+from xseg._sklearn import HasMethods, Interval, StrOptions
+from xseg.backends import Backend
+from xseg.backends.base import CodedBackend
+from xseg.core.boxes import MAX_TESTS, BoxModel, PatternCounts, ThresholdTree, predict_block, predict_table
+from xseg.core.embedding import SCALINGS, Centers, Coding
+from xseg.core.profiles import Profile, ProfileCounts
+from xseg.core.statistics import RowTotal
+from xseg.core.tables import Table
+from xseg.exceptions import DataError, ParameterError, UnsupportedModelError, XsegWarning
+from xseg.segmenters._base import BoxSegmenter
+from xseg.segmenters._kmeans import NumberChoice, choose_number, lloyd, reference_partition
+from xseg.segmenters._learning import MIN_MEMBERS, Prepared, prepare
+from xseg.segmenters._names import align, choose_names, warn_if_names_move
+from xseg.segmenters._protocols import FittedSegmenter
+from xseg.segmenters._tree_refinement import Candidate, Problem, evaluate, merge_twins, refine
+from xseg.segmenters._tree_search import EFFORTS, search
+
+__all__ = ["PeopleInTree", "TreeBoxes", "TreeSegmenter", "count_people"]
+
+
+class TreeBoxes(BoxSegmenter):
+    """Base of the segmenters whose boxes are the leaves of one tree."""
+
+    tree_: ThresholdTree
+    mean_depth_: float
+
+    def _make_predictor(self) -> Callable[[Table], NDArray[np.int32]]:
+        return partial(predict_table, self.tree_)
+
+
+@dataclass(frozen=True, eq=False)
+class PeopleInTree:
+    """A tree over the thresholds it uses, and the population as its leaves see it."""
+
+    tree: ThresholdTree
+    model: BoxModel
+    profile: Profile
+
+
+def count_people(backend: CodedBackend, tree: ThresholdTree, n_segments: int, weight_unit: float) -> PeopleInTree:
+    """Count the population of a tree by sums: what a fitted segmenter keeps of it."""
+    counted = backend.sum(ProfileCounts(tree, n_segments))
+    patterns = backend.sum(PatternCounts(tree.boxes().merged().tests()))
+    reduced = tree.reduced()
+    model = BoxModel(reduced.boxes().merged(), n_segments, tuple(patterns.boxes))
+    return PeopleInTree(reduced, model, Profile(tree.bins, counted.counts, weight_unit))
+
+
+_MAX_CHOSEN = 10
+
+
+class TreeSegmenter(ClusterMixin, TreeBoxes):
+    """Segment people by a few questions with round thresholds.
+
+    The segments are the leaves of a binary tree, chosen so that people in a segment are as alike as possible: the
+    k-means cost of the partition is minimised over trees of the given size. Results do not depend on the order of the
+    rows, the number of threads, or where the rows are.
+
+    Parameters
+    ----------
+    n_segments : int or "auto", default=5
+        How many segments to make. "auto" weighs 2 to 10 by how well they come back on other rows and how far apart
+        they lie; `selection_` says why.
+    max_leaves : int, default=None
+        How many leaves the tree may have; more than `n_segments` lets a segment be the union of several boxes.
+        None means as many as segments.
+    max_depth : int, default=6
+        The most questions a person may be asked; at most 32.
+    min_segment_size : float or int, default=0.005
+        The least share (below 1) or number of people in a leaf, and so in a segment.
+    effort : {"fast", "balanced", "thorough"}, default="balanced"
+        How hard to look for a cheap tree. Effort is counted in arithmetic, not in time, so results are the same on
+        every machine.
+    depth_weight : float, default=0.75
+        How much fewer questions count: a tree that asks a person 1 % fewer questions on average may cost this many
+        percent more of what trees cost beyond the reference. 0 takes the cheapest tree however deep. A tree that
+        costs more than the best of the trees the search starts from is never taken.
+    reference : "kmeans" or clusterer, default="kmeans"
+        The partition that the first tree follows, and whose cost the price of explainability compares with. A
+        clusterer needs ``fit_predict`` and is fitted on the metric space, in memory.
+    scaling : {"standard", "robust", "quantile", "none"}, default="standard"
+        How numbers are made comparable.
+    feature_weights : dict or array-like of shape (n_features,), default=None
+        How much each feature counts in a squared distance; a dict names those that differ from 1.
+    max_bins : int, default=255
+        How many codes a column may have.
+    round_thresholds : bool, default=True
+        Whether questions ask about the roundest number that parts the same values (150, not 148.7312), or about the
+        middle between them.
+    n_init : int, default=10
+        How many runs of k-means to choose the reference from.
+    segment_names : sequence of str, default=None
+        Names to use, largest segment first; None proposes names. Fitted again, another segment may be the largest:
+        ``fit(X, align_to=earlier)`` keeps names with their people.
+    forbid : sequence of str, default=()
+        Columns that must neither be asked about nor count in the distance.
+    include : sequence of str, default=()
+        Columns to use although they look like identifiers; a warning names those. Other identifiers are accepted in
+        every table, and neither used nor stored.
+    min_members : int, default=10
+        The number of rows that must share a category for the fitted segmenter to keep it, so that no stored value
+        tells of single people. Rarer categories count as missing.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the starts of the reference.
+    n_jobs : int, default=None
+        How many threads to use; None and -1 mean every core.
+    verbose : int, default=0
+        1 or more reports the stages of the fit through the ``xseg`` logger.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_rows,)
+        The segment of each row.
+    segments_ : Segments
+        The segments, largest first.
+    n_segments_ : int
+        How many were found.
+    tree_ : ThresholdTree
+        The tree.
+    selection_ : tuple of NumberChoice
+        With ``n_segments="auto"``: each number that was weighed, its stability, silhouette and score.
+    cost_ : float
+        Summed squared distance of the rows to the mean of their segment, in the metric space.
+    reference_cost_ : float
+        The same for the reference.
+    price_of_explainability_ : float
+        `cost_` over `reference_cost_`.
+    mean_depth_ : float
+        How many questions a person is asked, on average.
+    profile_ : Profile
+        How values are spread over the segments.
+    model_ : BoxModel
+        What explanations read.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, if they were strings.
+
+    References
+    ----------
+    Moshkovitz, Dasgupta, Rashtchian and Frost, "Explainable k-means and k-medians clustering", ICML 2020.
+    Frost, Moshkovitz and Rashtchian, "ExKMC: expanding explainable k-means clustering", 2020.
+    Carreira-Perpinan and Tavallali, "Alternating optimization of decision trees", NeurIPS 2018.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> customers = xseg.make_customers(2_000, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> segmenter.predict(customers).shape
+    (2000,)
+    >>> len(segmenter.segments_)
+    3
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_segments": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_leaves": [None, Interval(Integral, 1, None, closed="left")],
+        "max_depth": [Interval(Integral, 1, MAX_TESTS, closed="both")],
+        "min_segment_size": [
+            Interval(Real, 0, 1, closed="neither"),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "effort": [StrOptions(set(EFFORTS))],
+        "depth_weight": [Interval(Real, 0, None, closed="left")],
+        "reference": [StrOptions({"kmeans"}), HasMethods("fit_predict")],
+        "scaling": [StrOptions(set(SCALINGS))],
+        "feature_weights": [None, dict, "array-like"],
+        "max_bins": [Interval(Integral, 2, 255, closed="both")],
+        "round_thresholds": ["boolean"],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "segment_names": [None, "array-like"],
+        "forbid": ["array-like", tuple],
+        "include": ["array-like", tuple],
+        "min_members": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "n_jobs": [None, Integral],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_segments: int | str = 5,
+        *,
+        max_leaves: int | None = None,
+        max_depth: int = 6,
+        min_segment_size: float = 0.005,
+        effort: str = "balanced",
+        depth_weight: float = 0.75,
+        reference: Any = "kmeans",
+        scaling: str = "standard",
+        feature_weights: Mapping[str, float] | ArrayLike | None = None,
+        max_bins: int = 255,
+        round_thresholds: bool = True,
+        n_init: int = 10,
+        segment_names: Sequence[str] | None = None,
+        forbid: Sequence[str] = (),
+        include: Sequence[str] = (),
+        min_members: int = MIN_MEMBERS,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_segments = n_segments
+        self.max_leaves = max_leaves
+        self.max_depth = max_depth
+        self.min_segment_size = min_segment_size
+        self.effort = effort
+        self.depth_weight = depth_weight
+        self.reference = reference
+        self.scaling = scaling
+        self.feature_weights = feature_weights
+        self.max_bins = max_bins
+        self.round_thresholds = round_thresholds
+        self.n_init = n_init
+        self.segment_names = segment_names
+        self.forbid = forbid
+        self.include = include
+        self.min_members = min_members
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    selection_: tuple[NumberChoice, ...]
+
+    def fit(
+        self,
+        X: Any,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        align_to: FittedSegmenter | None = None,
+    ) -> Self:
+        """Fit the segmenter to `X`.
+
+        Parameters
+        ----------
+        X : table, array or Backend of shape (n_rows, n_features)
+            The people, one a row. Numbers, booleans, text and categories; values may be missing.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts; 2 is the same as the row twice. A backend brings its own.
+        align_to : fitted segmenter, default=None
+            An earlier model, whose numbers and names the new segments keep: they are matched so that as many people
+            as possible stay where they are.
+
+        Returns
+        -------
+        TreeSegmenter
+            The fitted segmenter.
+
+        Raises
+        ------
+        ParameterError
+            A parameter is not allowed, or parameters contradict each other.
+        DataError, SchemaError, ColumnTypeError
+            The rows cannot be segmented.
+        """
+        del y
+        self._begin_fit()
+        self._check_sizes()
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        backend = self._backend(X, sample_weight, reset=True)
+        prepared = prepare(
+            backend,
+            max_bins=self.max_bins,
+            round_thresholds=self.round_thresholds,
+            scaling=self.scaling,
+            feature_weights=self.feature_weights,
+            forbid=tuple(self.forbid),
+            include=tuple(self.include),
+            min_members=self.min_members,
+            seed=seed,
+            n_jobs=self.n_jobs,
+        )
+        if isinstance(X, Backend):
+            self._remember_backend(prepared.bins.schema.names)
+        n_segments = self._count_possible(prepared, self._number_of_segments(prepared, seed))
+        self._report("coded %s rows in %d columns", f"{prepared.n_rows:,}", len(prepared.bins))
+        effort = EFFORTS[self.effort]
+        reference = reference_partition(
+            self.reference, prepared, n_clusters=n_segments, n_init=self.n_init, n_rows=effort.n_rows, seed=seed
+        )
+        self._report("reference of %d clusters costs %.6g", len(reference.centers), reference.cost)
+        found = self._search(prepared, reference.centers, n_segments, backend.weight_unit)
+        self._report("tree of %d leaves costs %.6g", found.tree.n_leaves, found.cost)
+        if found.cost < reference.cost and isinstance(self.reference, str):
+            reference = lloyd(prepared.backend, prepared.space, found.means)
+            self._report("reference started from the tree costs %.6g", reference.cost)
+        self._learn(prepared, found, n_segments, reference.cost, backend, align_to)
+        self._report_passes(backend)
+        return self
+
+    def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return minus the summed squared distance of the rows to the means of their segments.
+
+        Parameters
+        ----------
+        X : table, array or Backend of shape (n_rows, n_features)
+            The rows.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts.
+
+        Returns
+        -------
+        float
+            Minus the cost: the higher, the better.
+
+        Raises
+        ------
+        UnsupportedModelError
+            The segmenter was made by `xseg.fold`, and knows no distances between raw rows.
+        """
+        del y
+        self._check_has_distances("score")
+        backend = self._backend(X, sample_weight)
+        distances = partial(_distances_to_means, self.coding_, self.means_, self.tree_)
+        return -backend.sum(RowTotal(distances)).total / backend.weight_unit
+
+    def _check_has_distances(self, asked: str) -> None:
+        """Raise an error if the segmenter is not fitted, or was folded, so that it has no means in raw units."""
+        self._check_fitted()
+        if not self.means_.shape[1]:
+            message = (
+                f"{asked} needs the distances of the fit, which are between transformed rows; what xseg.fold makes of "
+                "a pipeline has none. Use the pipeline itself (pipeline.score(X)), or its last step with rows that the "
+                "other steps transformed (pipeline[-1] and pipeline[:-1].transform(X))"
+            )
+            raise UnsupportedModelError(message)
+
+    def _check_sizes(self) -> None:
+        """Check the parameters against each other."""
+        if isinstance(self.n_segments, str):
+            return
+        if self.max_leaves is not None and self.max_leaves < self.n_segments:
+            message = (
+                f"max_leaves={self.max_leaves} is less than n_segments={self.n_segments}; each segment needs a leaf"
+            )
+            raise ParameterError(message)
+        if 2**self.max_depth < self.n_segments:
+            message = (
+                f"a tree of max_depth={self.max_depth} has at most {2**self.max_depth} leaves, too few for "
+                f"n_segments={self.n_segments}"
+            )
+            raise ParameterError(message)
+        if self.min_segment_size < 1 and self.min_segment_size * self.n_segments > 1:
+            message = (
+                f"{self.n_segments} segments of at least {self.min_segment_size:.0%} of the people each are more than "
+                "there are people; lower min_segment_size or n_segments"
+            )
+            raise ParameterError(message)
+
+    def _number_of_segments(self, prepared: Prepared, seed: int) -> int:
+        """Return the number asked for, or choose one."""
+        if not isinstance(self.n_segments, str):
+            return self.n_segments
+        bounds = [_MAX_CHOSEN, self.max_leaves or _MAX_CHOSEN, 2**self.max_depth]
+        if self.min_segment_size < 1:
+            bounds.append(int(1 / self.min_segment_size))
+        if prepared.whole:
+            bounds.append(prepared.sample.n_rows)
+        most = max(2, min(bounds))
+        self.selection_ = choose_number(prepared, range(2, most + 1), seed)
+        chosen = next(choice for choice in self.selection_ if choice.chosen)
+        self._report("%d segments chosen of 2 to %d", chosen.n_segments, most)
+        return chosen.n_segments
+
+    def _count_possible(self, prepared: Prepared, wanted: int) -> int:
+        """Return how many segments the rows can make: never more than there are distinct rows."""
+        distinct = prepared.sample.n_rows if prepared.whole else wanted
+        if distinct >= wanted:
+            return wanted
+        found = f"found {distinct} distinct rows among n_samples={prepared.n_rows} (n_features={self.n_features_in_})"
+        if distinct == 1:
+            message = f"{found}: there is nothing to tell people apart by; give more rows or columns that vary"
+            raise DataError(message)
+        warn(f"{found}, so there will be {distinct} segments instead of {wanted}", XsegWarning, stacklevel=3)
+        return distinct
+
+    def _search(self, prepared: Prepared, centers: Centers, n_segments: int, weight_unit: float) -> Candidate:
+        """Search on the sample; choose the cuts anew on all rows if the sample is not all of them."""
+        problem = self._problem(prepared, n_segments, weight_unit)
+        tree = search(problem, prepared.sample, centers, EFFORTS[self.effort], self.depth_weight)
+        found = evaluate(problem, tree)
+        return found if prepared.whole or self.effort == "fast" else refine(problem, found)
+
+    def _problem(self, prepared: Prepared, n_segments: int, weight_unit: float) -> Problem:
+        share = self.min_segment_size
+        if share >= 1:
+            share = min(1.0, share * weight_unit / prepared.space.total_weight)
+        return Problem(
+            backend=prepared.backend,
+            space=prepared.space,
+            bins=prepared.bins,
+            features=prepared.features,
+            n_segments=n_segments,
+            max_leaves=self.max_leaves or n_segments,
+            max_depth=self.max_depth,
+            min_weight=max(1, ceil((share - 1e-9) * prepared.space.total_weight)),
+        )
+
+    def _learn(
+        self,
+        prepared: Prepared,
+        found: Candidate,
+        n_segments: int,
+        reference_cost: float,
+        raw: Backend,
+        align_to: FittedSegmenter | None,
+    ) -> None:
+        """Keep what the fitted segmenter needs: the tree, and counts over the population."""
+        backend, space, weight_unit = prepared.backend, prepared.space, raw.weight_unit
+        tree, mass = merge_twins(found.tree, found.mass)
+        # order[new] is the earlier number of segment `new`: of the search here, and composed with the alignment below.
+        order = _sort_by_size(tree, mass)
+        inherited: tuple[str | None, ...] = ()
+        tree = _renumber_segments(tree, order)
+        labels = backend.map(partial(predict_block, tree))
+        if align_to is not None:
+            aligned = align(align_to, raw, labels, len(order))
+            tree, order, inherited = _renumber_segments(tree, aligned.order), order[aligned.order], aligned.names
+            # argsort inverts the permutation: it maps the earlier number of a label to the new one.
+            labels = np.argsort(aligned.order)[labels].astype(np.int32)
+        else:
+            warn_if_names_move(self, raw, labels, len(order), stacklevel=4)
+        self.n_segments_ = len(order)
+        if self.n_segments_ < n_segments:
+            message = (
+                f"found only {self.n_segments_} of {n_segments} segments within max_depth={self.max_depth} and "
+                f"min_segment_size={self.min_segment_size}"
+            )
+            warn(message, XsegWarning, stacklevel=3)
+        counted = count_people(backend, tree, len(order), weight_unit)
+        self._restore(
+            tree=counted.tree,
+            model=counted.model,
+            profile=counted.profile,
+            coding=Coding(prepared.bins, space.embedding),
+            means=found.means[order],
+            names=choose_names(counted.profile, counted.model.used_features, self.segment_names, inherited),
+            costs=(max(found.cost, 0.0) / weight_unit, reference_cost / weight_unit),
+            mean_depth=float(tree.node_depth[tree.leaves] @ mass / mass.sum()),
+        )
+        self.labels_ = labels
+
+    def _restore(
+        self,
+        *,
+        tree: ThresholdTree,
+        model: BoxModel,
+        profile: Profile,
+        coding: Coding,
+        means: NDArray[np.float64],
+        names: tuple[str, ...],
+        costs: tuple[float, float],
+        mean_depth: float,
+        named: bool | None = None,
+    ) -> Self:
+        """Set everything a fitted segmenter holds, whether it was just learned or comes from a file."""
+        self.tree_, self.coding_, self.means_ = tree, coding, means
+        self.cost_, self.reference_cost_ = costs
+        self.price_of_explainability_ = _ratio(*costs)
+        self.mean_depth_ = mean_depth
+        self._restore_boxes(model=model, profile=profile, names=names, named=named)
+        return self
+
+
+def _sort_by_size(tree: ThresholdTree, leaf_mass: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return the segments in order of size, so that their numbers do not depend on the random seed.
+
+    Among segments of one size, the one with the leftmost leaf comes first.
+    """
+    labels = tree.segment[tree.leaves]
+    used = np.unique(labels)
+    mass = np.array([leaf_mass[labels == label].sum() for label in used])
+    first = np.array([np.flatnonzero(labels == label)[0] for label in used])
+    return used[np.lexsort((first, -mass))]
+
+
+def _renumber_segments(tree: ThresholdTree, order: NDArray[np.signedinteger[Any]]) -> ThresholdTree:
+    """Return the tree with each segment numbered by its place in `order`."""
+    place = np.full(int(order.max()) + 1, -1, dtype=np.int32)
+    place[order] = np.arange(len(order))
+    segment = np.where(tree.segment >= 0, place[tree.segment], -1).astype(np.int32)
+    return replace(tree, segment=segment)
+
+
+def _ratio(cost: float, reference: float) -> float:
+    if reference > 0:
+        return cost / reference
+    return 1.0 if cost <= 0 else float("inf")
+
+
+def _distances_to_means(
+    coding: Coding, means: NDArray[np.float64], tree: ThresholdTree, table: Table
+) -> NDArray[np.float64]:
+    """Compute the squared distance of each row to the mean of its segment."""
+    codes, points = coding.code(table)
+    offsets = coding.embedding.matrix(codes, points) - means[predict_table(tree, table)]
+    return np.asarray(np.einsum("nd,nd->n", offsets, offsets))

@@ -1,1 +1,0 @@
-"""The threshold tree: starts, moves, and the search for the best."""

@@ -19,6 +19,7 @@ lint:  ## style, types and the import contract
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/check_english.py
 
 docs:  ## build the documentation, warnings as errors
 	python3 -m venv .venv && $(BIN)/pip install -q -e ".[docs]"

@@ -10,37 +10,22 @@ import warnings
 from sklearn.exceptions import NotFittedError as _SklearnNotFittedError
 
 __all__ = [
-    "AnswerError",
     "ApprovalError",
-    "ColumnTypeError",
     "ColumnWarning",
     "ConsentError",
     "DataError",
-    "EnvironmentFileError",
-    "FeatureNamesError",
+    "DefinitionError",
     "IdentifierWarning",
     "LargeComponentWarning",
-    "LedgerError",
     "ModelFileError",
     "NotFittedError",
     "OptionalDependencyError",
-    "OutsideEnvironmentError",
     "ParameterError",
-    "PolicyError",
-    "PurposeError",
     "RareCategoriesWarning",
-    "ReceiptError",
-    "ReviewFileError",
-    "RuleError",
     "RunningWorkersWarning",
-    "SchemaError",
-    "SignalError",
-    "SurveyError",
-    "TouchpointError",
     "UnknownPurposeWarning",
     "UnknownSegmentsWarning",
-    "UnsupportedModelError",
-    "UnsupportedTableError",
+    "UnsupportedTypeError",
     "XsegError",
     "XsegWarning",
 ]
@@ -67,46 +52,23 @@ class XsegError(_Advice):
 
 
 class ParameterError(XsegError, ValueError):
-    """A parameter has a value that is not allowed."""
-
-
-class RuleError(ParameterError):
-    """A rule cannot be read, can never hold, or asks a column for what it does not have."""
+    """An argument, parameter or rule has a value that is not allowed."""
 
 
 class DataError(XsegError, ValueError):
-    """The rows cannot be used: too few, infinite, badly weighted."""
-
-
-class SchemaError(DataError):
-    """The columns are not those the segmenter was fitted on, or cannot be told apart."""
-
-
-class FeatureNamesError(SchemaError, KeyError):
-    """A feature was named that the table or the segmenter does not have."""
-
-    def __str__(self) -> str:
-        return Exception.__str__(self)
-
-
-class ColumnTypeError(SchemaError, TypeError):
-    """A column holds values of a type that cannot be segmented."""
-
-
-class UnsupportedTableError(XsegError, TypeError):
-    """The object is not a table or array of a kind that xseg reads."""
+    """The rows, columns or answers cannot be used, or are not those that the segmenter was fitted on."""
 
 
 class NotFittedError(XsegError, _SklearnNotFittedError):
     """The segmenter has not been fitted yet."""
 
 
-class UnsupportedModelError(XsegError, TypeError):
-    """The model, or a step of the pipeline, cannot be explained exactly."""
+class UnsupportedTypeError(XsegError, TypeError):
+    """The object is no table that xseg reads, or no model that can be explained exactly."""
 
 
-class PolicyError(XsegError, ValueError):
-    """A policy file is malformed or contradicts itself."""
+class DefinitionError(XsegError, ValueError):
+    """A policy, survey or environment file is malformed or contradicts itself."""
 
 
 class ModelFileError(XsegError, ValueError):
@@ -114,16 +76,12 @@ class ModelFileError(XsegError, ValueError):
 
 
 class ConsentError(XsegError, ValueError):
-    """A record of consent, a link or an identifier cannot be read; nothing was taken from it."""
-
-
-class LedgerError(ConsentError):
-    """A ledger is not what was written: entries were edited, removed, added or moved.
+    """A consent record, signal or identifier cannot be used, or a feature would serve an undeclared purpose.
 
     Attributes
     ----------
     findings : tuple of xseg.governance.consent.Finding
-        What was found, by entry.
+        What was found in a ledger whose entries were edited, removed, added or moved.
     """
 
     def __init__(self, message: str, findings: tuple[object, ...] = ()) -> None:
@@ -131,44 +89,8 @@ class LedgerError(ConsentError):
         self.findings = findings
 
 
-class SignalError(ConsentError):
-    """A privacy signal is truncated, too long, or says what its standard does not allow; it grants nothing."""
-
-
-class PurposeError(ConsentError):
-    """A feature would be used for a purpose that the policy does not give it."""
-
-
-class SurveyError(XsegError, ValueError):
-    """A survey file is malformed or contradicts itself."""
-
-
-class AnswerError(DataError):
-    """An answer does not fit its question, or nobody knows whose it is."""
-
-
-class ReceiptError(DataError):
-    """A receipt of consent was altered, has expired, or belongs to another version of the survey."""
-
-
-class TouchpointError(ParameterError):
-    """A touchpoint is malformed, or people cannot be routed with what is known of them."""
-
-
 class ApprovalError(XsegError, ValueError):
-    """A model is not approved, or its approval is not its own, was altered or has expired."""
-
-
-class ReviewFileError(ApprovalError):
-    """The file of a review is malformed, or was altered after it was written."""
-
-
-class EnvironmentFileError(XsegError, ValueError):
-    """An environment file or a log of overrides is malformed, or was altered."""
-
-
-class OutsideEnvironmentError(XsegError, RuntimeError):
-    """Something was asked for that is allowed only in the approved environment, and this is not it."""
+    """A model, a review or the environment is not the approved one, or its approval was altered or has expired."""
 
 
 class OptionalDependencyError(XsegError, ImportError):

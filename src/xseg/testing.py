@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xseg.backends import Backend, CodedBackend, CodedBlock, Coding, MemoryBackend, RawBlock, Statistic, Table
 from xseg.core.statistics import RowTotal, apply_to_table
 from xseg.datasets import make_customers
-from xseg.exceptions import DataError, ParameterError, SchemaError
+from xseg.exceptions import DataError, ParameterError
 from xseg.export import fingerprint
 from xseg.segmenters import MixtureSegmenter, PrototypeSegmenter, TreeSegmenter
 
@@ -128,11 +128,11 @@ def _check_errors(make_backend: MakeBackend) -> None:
     )
     segmenter.fit(X)
     narrow = make_backend(X[:, :1], None)
-    _check_raises(SchemaError, partial(segmenter.predict, narrow), "rows without a column of the fit must be refused")
+    _check_raises(DataError, partial(segmenter.predict, narrow), "rows without a column of the fit must be refused")
     customers = make_customers(_N_ROWS, random_state=0)
     backwards = make_backend(customers[customers.columns[::-1]], None)
     segmenter.fit(customers)
-    _check_raises(SchemaError, partial(segmenter.predict, backwards), "columns in another order must be refused")
+    _check_raises(DataError, partial(segmenter.predict, backwards), "columns in another order must be refused")
 
 
 def _check_raises(error: type[Exception], call: Callable[[], object], why: str) -> None:
@@ -172,7 +172,7 @@ class _TaskPickler(pickle.Pickler):
     """Pickles what is sent to the rows, and refuses fitted estimators, which hold a label per row."""
 
     def reducer_override(self, value: Any) -> Any:
-        """Refuse an estimator with labels; everything else is pickled as usual."""
+        """Raise an error for an estimator with labels; pickle everything else as usual."""
         assert not hasattr(value, "labels_"), f"a task must not hold a fitted {type(value).__name__}"
         return NotImplemented
 

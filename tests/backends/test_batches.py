@@ -20,7 +20,7 @@ from xseg.backends.base import ahead, apply_in_order, map_blocks
 from xseg.backends.batches import narrow, room_for
 from xseg.backends.sources import parquet_tables
 from xseg.core.tables import read_table
-from xseg.exceptions import DataError, SchemaError
+from xseg.exceptions import DataError
 from xseg.export import fingerprint
 
 
@@ -192,7 +192,7 @@ def test_parquet_reads_only_what_is_wanted(tmp_path):
     assert found.names == ("spend", "weight")
     backend = xseg.BatchBackend(path, columns=["spend"], weight_column="weight")
     assert xseg.TreeSegmenter(2, random_state=0).fit(backend).labels_.tolist() == [0, 0, 1, 1]
-    with pytest.raises(SchemaError, match="'nope'"):
+    with pytest.raises(DataError, match="'nope'"):
         fit(xseg.BatchBackend(path, columns=["spend", "nope"], weight_column="weight"))
 
 
@@ -211,7 +211,7 @@ def test_csv_reads_only_what_is_wanted(tmp_path):
     path.write_text("day,spend\n2026-01-01,1\n2026-01-01,2\nnonsense,9\n2026-01-01,9.5\n")
     backend = xseg.BatchBackend(path, columns=["spend"], batch_rows=3)
     assert xseg.TreeSegmenter(2, random_state=0).fit(backend).labels_.tolist() == [0, 0, 1, 1]
-    with pytest.raises(SchemaError, match="'nope'"):
+    with pytest.raises(DataError, match="'nope'"):
         fit(xseg.BatchBackend(path, columns=["nope"]))
 
 

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 import xseg
 from xseg.cards._alternatives import round_points
 from xseg.cards._wording import build_card_words
-from xseg.exceptions import DataError, NotFittedError, PolicyError, UnsupportedModelError
+from xseg.exceptions import DataError, DefinitionError, NotFittedError, UnsupportedTypeError
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -243,10 +243,10 @@ def test_what_cannot_be_carded_is_refused(shop):
     customers, segmenter = shop
     numbers = customers[["orders_90d", "spend_year"]]
     pipeline = make_pipeline(StandardScaler(), xseg.PrototypeSegmenter(3, random_state=0)).fit(numbers)
-    with pytest.raises(UnsupportedModelError, match="standardscaler"):
+    with pytest.raises(UnsupportedTypeError, match="standardscaler"):
         xseg.make_cards(pipeline, numbers)
     assert len(xseg.make_cards(make_pipeline(segmenter), customers.head(2))) == 2
-    with pytest.raises(PolicyError, match="spend"):
+    with pytest.raises(DefinitionError, match="spend"):
         xseg.make_cards(segmenter, customers, policy={"features": {"spend_yaer": {"label": "x"}}})
     with pytest.raises(DataError, match="2 ids for 3 rows"):
         xseg.make_cards(segmenter, customers.head(3), ids=["a", "b"])

@@ -12,7 +12,7 @@ from sklearn.base import clone
 import xseg
 from consent_cases import Clock, day
 from xseg.cards import AnyCard, DecidedCard, decided_card, make_gated_cards, write_cards
-from xseg.exceptions import ConsentError, DataError, NotFittedError, ParameterError, UnsupportedModelError
+from xseg.exceptions import ConsentError, DataError, NotFittedError, ParameterError, UnsupportedTypeError
 from xseg.governance.consent import ConsentGate, ConsentState, Identities, Ledger
 from xseg.governance.rights import ActionLog
 from xseg.i18n import LOCALES, TONES
@@ -197,7 +197,7 @@ def test_behind_a_gate_everybody_gets_the_card_of_what_they_agreed_to(shop):
     assert POLICY.feature(used).label in cards[0].unknown
     assert cards[1].why == "no_consent"
     assert [card.reference for card in cards[398:402]] == ids[398:402]
-    with pytest.raises(UnsupportedModelError, match="make_gated_cards"):
+    with pytest.raises(UnsupportedTypeError, match="make_gated_cards"):
         xseg.make_cards(gate, customers)
     with pytest.raises(NotFittedError):
         make_gated_cards(ConsentGate(xseg.TreeSegmenter(4), ledger, "offers"), customers, ids=ids)

@@ -12,7 +12,7 @@ from babel.numbers import format_currency
 import xseg
 from xseg.cards import lint_words
 from xseg.cards._wording import build_card_words
-from xseg.exceptions import ParameterError, PolicyError
+from xseg.exceptions import DefinitionError, ParameterError
 from xseg.i18n import LOCALES, TONES, Quantity, find_words, load_language
 from xseg.policy import Policy
 
@@ -187,7 +187,7 @@ def test_a_company_words_sentences_anew_and_may_leave_out_no_fact(shop):
         ("card.title", "{group", "is no message"),
         ("sum.points", "{number} points", "a text for each plural form"),
     ]:
-        with pytest.raises(PolicyError, match=problem):
+        with pytest.raises(DefinitionError, match=problem):
             xseg.make_cards(segmenter, customers.head(1), policy={"wording": {"en": {key: text}}}, now=NOW)
 
 
@@ -221,7 +221,7 @@ def test_hints_and_pressure_do_not_reach_people(shop):
         assert "Expecting" not in card.json()
         assert "xpecting" not in card.html()
     for field, text in [("sentence", "You may be pregnant."), ("consequence", "Act now!"), ("shown_name", "VIP")]:
-        with pytest.raises(PolicyError, match=f"segments.Others.{field}"):
+        with pytest.raises(DefinitionError, match=f"segments.Others.{field}"):
             xseg.make_cards(named, customers.head(1), policy={"segments": {"Others": {field: text}}}, now=NOW)
     policy = Policy(translations={"de": {"segments": {"Others": {"sentence": "Nur für Schwangere"}}}})
     assert [str(one) for one in lint_words(policy, named.segment_names_)] == [

@@ -19,7 +19,7 @@ from sklearn.cluster import KMeans
 import xseg
 from conftest import mixed_table
 from xseg.cards._alternatives import allocate_points
-from xseg.exceptions import DataError, UnsupportedModelError
+from xseg.exceptions import DataError, UnsupportedTypeError
 from xseg.explanations import NO_RIVAL, Freedom, own_contributions, portable_model
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -193,7 +193,7 @@ def test_small_groups_and_rare_categories_stay_behind(shop):
     assert facts["model"]["base"][small] is None
     assert all(not box["lines"] for box in facts["model"]["boxes"] if box["segment"] == small)
     prototypes = xseg.PrototypeSegmenter(4, random_state=0).fit(customers)
-    with pytest.raises(UnsupportedModelError, match="minimum_group_size"):
+    with pytest.raises(UnsupportedTypeError, match="minimum_group_size"):
         xseg.make_cards(prototypes, customers, policy={"minimum_group_size": 10_000}, now=NOW)[0].html(interactive=True)
 
 

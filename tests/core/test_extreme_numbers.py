@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import xseg
-from xseg.exceptions import DataError, UnsupportedModelError
+from xseg.exceptions import DataError, UnsupportedTypeError
 
 ROW = np.arange(300)
 PLAIN = pd.DataFrame(
@@ -51,7 +51,7 @@ def use(segmenter, rows, tmp_path):
         json.loads(card.json(), parse_constant=refuse)
         assert card.text()
         # A small segment may not travel.
-        with contextlib.suppress(UnsupportedModelError):
+        with contextlib.suppress(UnsupportedTypeError):
             assert card.html(interactive=True)
     assert np.isfinite(xseg.explain(segmenter, rows).values).all()
     assert xseg.counterfactual(segmenter, rows).changes is not None

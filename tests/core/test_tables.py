@@ -11,7 +11,7 @@ from scipy import sparse
 import xseg
 from xseg.core.schema import Kind
 from xseg.core.tables import read_table
-from xseg.exceptions import ColumnTypeError, DataError, SchemaError, UnsupportedTableError
+from xseg.exceptions import DataError, UnsupportedTypeError
 
 
 def columns():
@@ -62,20 +62,20 @@ def test_categoricals_keep_their_order():
         (np.empty((0, 3)), DataError, "0 sample"),
         (np.empty((3, 0)), DataError, "0 feature"),
         (pd.DataFrame(), DataError, "0 feature"),
-        (sparse.csr_matrix(np.eye(3)), UnsupportedTableError, "Sparse"),
+        (sparse.csr_matrix(np.eye(3)), UnsupportedTypeError, "Sparse"),
         (np.eye(2) * 1j, DataError, "Complex data not supported"),
         (np.zeros((2, 2, 2)), DataError, "dim"),
-        ("a,b\n1,2", UnsupportedTableError, "got str"),
-        ({"a": [1]}, UnsupportedTableError, "got a dict; if it is one row"),
-        (pl.LazyFrame({"a": [1]}), UnsupportedTableError, "collect"),
-        (pd.DataFrame([[1, 2]], columns=["a", "a"]), SchemaError, "'a' is used more than once"),
-        (pd.DataFrame([[1, 2]], columns=["a", 1]), SchemaError, "string names"),
+        ("a,b\n1,2", UnsupportedTypeError, "got str"),
+        ({"a": [1]}, UnsupportedTypeError, "got a dict; if it is one row"),
+        (pl.LazyFrame({"a": [1]}), UnsupportedTypeError, "collect"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), DataError, "'a' is used more than once"),
+        (pd.DataFrame([[1, 2]], columns=["a", 1]), DataError, "string names"),
         (
             pd.DataFrame({"a": [1, "x"]}, dtype=object),
-            ColumnTypeError,
+            DataError,
             r"int \(first in row 0\), str \(first in row 1\)",
         ),
-        (pd.DataFrame({"a": [[1], [2]]}), ColumnTypeError, "'a'"),
+        (pd.DataFrame({"a": [[1], [2]]}), DataError, "'a'"),
         ([[1, 2], [3]], DataError, "list"),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from xseg import _optional
 from xseg.datasets import load_table
-from xseg.exceptions import DataError, OptionalDependencyError, UnsupportedTableError
+from xseg.exceptions import DataError, OptionalDependencyError, UnsupportedTypeError
 
 pyarrow = pytest.importorskip("pyarrow")
 
@@ -105,7 +105,7 @@ def test_files_that_are_refused(read, text, found):
 
 
 def test_unknown_absent_and_damaged_files(tmp_path, read):
-    with pytest.raises(UnsupportedTableError, match=r"'\.xlsx'.*\.parquet"):
+    with pytest.raises(UnsupportedTypeError, match=r"'\.xlsx'.*\.parquet"):
         load_table(tmp_path / "table.xlsx")
     with pytest.raises(DataError, match="cannot read the table"):
         load_table(tmp_path / "absent.csv")

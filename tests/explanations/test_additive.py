@@ -14,7 +14,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 import naive
 import xseg
 from conftest import mixed_table
-from xseg.exceptions import NotFittedError, UnsupportedModelError
+from xseg.exceptions import NotFittedError, UnsupportedTypeError
 from xseg.explanations import explain_row
 
 SEGMENTERS = {
@@ -185,5 +185,5 @@ def test_what_cannot_be_explained_is_refused(kind, mixed):
     with pytest.raises(NotFittedError):
         xseg.explain(kind(), mixed)
     X = np.random.default_rng(0).normal(size=(60, 4))
-    with pytest.raises(UnsupportedModelError, match="may mix columns"):
+    with pytest.raises(UnsupportedTypeError, match="may mix columns"):
         xseg.explain(make_pipeline(PCA(2), kind()).fit(X), X)

@@ -23,7 +23,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 import naive
 import xseg
 from conftest import mixed_table
-from xseg.exceptions import DataError, NotFittedError, ParameterError, SchemaError, UnsupportedModelError
+from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError
 from xseg.explanations import explain_agnostic
 
 
@@ -256,7 +256,7 @@ def test_progress_is_shown_when_asked_for(plain):
 def test_who_cannot_predict_is_sent_to_a_surrogate(plain, model):
     X, _ = plain
     for fitted in (model.fit(X), make_pipeline(StandardScaler(), model).fit(X)):
-        with pytest.raises(UnsupportedModelError, match="SurrogateSegmenter"):
+        with pytest.raises(UnsupportedTypeError, match="SurrogateSegmenter"):
             xseg.explain(fitted, X, background=X)
     stand_in = xseg.SurrogateSegmenter(model).fit(X)
     assert xseg.explain(stand_in, X).values.shape == X.shape
@@ -269,17 +269,17 @@ def test_what_cannot_be_explained_is_refused(plain):
         xseg.explain(kmeans, X)
     with pytest.raises(NotFittedError, match="KMeans"):
         xseg.explain(KMeans(), X, background=X)
-    with pytest.raises(UnsupportedModelError, match="numbers"):
+    with pytest.raises(UnsupportedTypeError, match="numbers"):
         xseg.explain(LinearRegression().fit(X, X[:, 0]), X, background=X)
-    with pytest.raises(UnsupportedModelError, match="one by one"):
+    with pytest.raises(UnsupportedTypeError, match="one by one"):
         xseg.explain(StandardScaler().fit(X), X, background=X)
-    with pytest.raises(UnsupportedModelError, match="no model"):
+    with pytest.raises(UnsupportedTypeError, match="no model"):
         xseg.explain("kmeans", X, background=X)
-    with pytest.raises(SchemaError, match="4"):
+    with pytest.raises(DataError, match="4"):
         xseg.explain(kmeans, X[:, :3], background=X)
-    with pytest.raises(SchemaError, match="lacks 'd'"):
+    with pytest.raises(DataError, match="lacks 'd'"):
         xseg.explain(KMeans(2, n_init=1).fit(table), table, background=table.drop(columns="d"))
-    with pytest.raises(SchemaError, match="refuses the rows"):
+    with pytest.raises(DataError, match="refuses the rows"):
         xseg.explain(kmeans, np.where(X > 1, np.nan, X), background=X)
     with pytest.raises(DataError, match="is zero"):
         xseg.explain(kmeans, X, background=X, background_weight=np.zeros(60))

@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 import xseg
 from conftest import mixed_table
-from xseg.exceptions import DataError, FeatureNamesError, UnsupportedModelError
+from xseg.exceptions import DataError, UnsupportedTypeError
 
 SEGMENTERS = {
     "tree": lambda: xseg.TreeSegmenter(4, max_leaves=8, random_state=0),
@@ -169,7 +169,7 @@ def test_what_cannot_be_aligned_is_refused(fitted, mixed):
     with pytest.raises(DataError, match="give ids"):
         xseg.change(fitted, mixed, mixed.head(3))
     named = mixed.assign(who=range(len(mixed)))
-    with pytest.raises(FeatureNamesError, match=r"no column or index called 'wo'.*'who'"):
+    with pytest.raises(DataError, match=r"no column or index called 'wo'.*'who'"):
         xseg.change(fitted, named, named, ids="wo")
     with pytest.raises(DataError, match="more than once"):
         xseg.change(fitted, named.assign(who=1), named, ids="who")
@@ -178,5 +178,5 @@ def test_what_cannot_be_aligned_is_refused(fitted, mixed):
     with pytest.raises(DataError, match="nobody is in both"):
         xseg.change(fitted, named, named.assign(who=named["who"].astype(str)), ids="who")
     X = np.random.default_rng(0).normal(size=(60, 4))
-    with pytest.raises(UnsupportedModelError, match="may mix columns"):
+    with pytest.raises(UnsupportedTypeError, match="may mix columns"):
         xseg.change(make_pipeline(PCA(2), xseg.TreeSegmenter(2)).fit(X), X, X)

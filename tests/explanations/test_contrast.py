@@ -11,7 +11,7 @@ from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 import xseg
 from xseg.core.boxes import BoxModel
 from xseg.core.tables import read_table
-from xseg.exceptions import NotFittedError, ParameterError, UnsupportedModelError
+from xseg.exceptions import NotFittedError, ParameterError, UnsupportedTypeError
 
 SEGMENTERS = {
     "tree": lambda: xseg.TreeSegmenter(4, max_leaves=8, random_state=0),
@@ -120,5 +120,5 @@ def test_what_cannot_be_contrasted_is_refused(fitted, mixed):
     with pytest.raises(NotFittedError):
         xseg.contrast(xseg.TreeSegmenter(2), mixed)
     X = np.random.default_rng(0).normal(size=(60, 4))
-    with pytest.raises(UnsupportedModelError, match="may mix columns"):
+    with pytest.raises(UnsupportedTypeError, match="may mix columns"):
         xseg.contrast(make_pipeline(PCA(2), xseg.TreeSegmenter(2)).fit(X), X)

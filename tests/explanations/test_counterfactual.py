@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 import xseg
 from conftest import mixed_table
-from xseg.exceptions import FeatureNamesError, NotFittedError, ParameterError, UnsupportedModelError
+from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError
 from xseg.explanations._change_costs import spread
 
 NUMBERS = ["orders", "spend", "balance"]
@@ -318,13 +318,13 @@ def test_obstacles_are_named(mixed):
 def test_what_cannot_be_asked_is_refused(fitted, mixed):
     for asked, error, told in (
         ({"frozen": "spend"}, ParameterError, "give a list"),
-        ({"frozen": ["spent"]}, FeatureNamesError, "did you mean 'spend'"),
+        ({"frozen": ["spent"]}, DataError, "did you mean 'spend'"),
         ({"bounds": {"channel": (1, 2)}}, ParameterError, "bounds are for numbers"),
         ({"bounds": {"spend": 3}}, ParameterError, "not a pair"),
         ({"bounds": {"spend": (3, 2)}}, ParameterError, "low <= high"),
         ({"direction": {"channel": "up"}}, ParameterError, "no order"),
         ({"direction": {"spend": "more"}}, ParameterError, "neither 'up' nor 'down'"),
-        ({"target": "nobody"}, FeatureNamesError, "no segment"),
+        ({"target": "nobody"}, DataError, "no segment"),
         ({"target": 9}, ParameterError, "numbered"),
         ({"cost": "l2"}, ParameterError, "scaled-l1"),
     ):
@@ -337,7 +337,7 @@ def test_what_cannot_be_asked_is_refused(fitted, mixed):
     answer = xseg.counterfactual(scaled, X)
     assert answer.found.all()
     assert (scaled.predict(answer.changed) == answer.target).all()
-    with pytest.raises(UnsupportedModelError, match="'standardscaler'"):
+    with pytest.raises(UnsupportedTypeError, match="'standardscaler'"):
         xseg.counterfactual(make_pipeline(StandardScaler(), xseg.PrototypeSegmenter(2)).fit(X), X)
     idle = make_pipeline("passthrough", xseg.TreeSegmenter(2)).fit(X)
     assert xseg.counterfactual(idle, X).found.all()

@@ -18,7 +18,7 @@ import naive
 import xseg
 from conftest import mixed_table
 from xseg.core.tables import read_table
-from xseg.exceptions import FeatureNamesError, NotFittedError, ParameterError, UnsupportedModelError
+from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError
 from xseg.explanations._box_shapley import BoxExplainer
 
 
@@ -103,10 +103,10 @@ def test_pipelines_fold_back_to_raw_columns(pipeline, output):
 def test_steps_that_mix_columns_are_named():
     X = np.random.default_rng(0).normal(size=(60, 4))
     pipeline = make_pipeline(PCA(2), xseg.TreeSegmenter(3, random_state=0)).fit(X)
-    with pytest.raises(UnsupportedModelError, match=r"step 'pca' \(PCA\) may mix columns"):
+    with pytest.raises(UnsupportedTypeError, match=r"step 'pca' \(PCA\) may mix columns"):
         xseg.explain(pipeline, X)
     pipeline = make_pipeline(FunctionTransformer(np.abs), xseg.TreeSegmenter(3, random_state=0)).fit(X)
-    with pytest.raises(UnsupportedModelError, match="feature_names_out='one-to-one'"):
+    with pytest.raises(UnsupportedTypeError, match="feature_names_out='one-to-one'"):
         xseg.explain(pipeline, X)
 
 
@@ -231,5 +231,5 @@ def test_what_cannot_be_explained_is_refused(mixed, fitted):
         xseg.explain(fitted, mixed, of=9)
     with pytest.raises(xseg.XsegError):
         xseg.explain(fitted, mixed.drop(columns="age"))
-    with pytest.raises(FeatureNamesError, match="no segment 'x'"):
+    with pytest.raises(DataError, match="no segment 'x'"):
         fitted.segments_["x"]

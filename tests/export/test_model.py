@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import xseg
-from xseg.exceptions import ModelFileError, NotFittedError, UnsupportedModelError
+from xseg.exceptions import ModelFileError, NotFittedError, UnsupportedTypeError
 from xseg.export import fingerprint
 from xseg.export._model_file import _digest
 
@@ -198,5 +198,5 @@ def test_stand_ins_that_contradict_themselves_are_refused(fitted, mixed, tmp_pat
 def test_only_fitted_segmenters_are_saved(tmp_path):
     with pytest.raises(NotFittedError):
         xseg.save(xseg.TreeSegmenter(), tmp_path / "model.json")
-    with pytest.raises(UnsupportedModelError, match="got dict"):
+    with pytest.raises(UnsupportedTypeError, match="got dict"):
         xseg.save({}, tmp_path / "model.json")

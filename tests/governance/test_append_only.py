@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xseg.exceptions import EnvironmentFileError, LedgerError
+from xseg.exceptions import ConsentError, DefinitionError
 from xseg.governance.append_only import SealedLines
 
 facts = st.dictionaries(st.sampled_from("abc"), st.none() | st.integers() | st.text(max_size=5), max_size=3)
@@ -61,7 +61,7 @@ def test_any_altered_character_is_found(place, letter, tmp_path_factory):
     if text[place] == letter:
         return
     path.write_text(text[:place] + letter + text[place + 1 :])
-    with pytest.raises(LedgerError):
+    with pytest.raises(ConsentError):
         SealedLines(path).verify(lines.head)
 
 
@@ -69,7 +69,7 @@ def test_what_is_moved_left_out_repeated_or_cut_is_found(path):
     lines, head = path.read_text().splitlines(), SealedLines(path).head
     for forged in (lines[1:], lines[:1] + lines[2:], lines[::-1], [*lines, lines[-1]], lines[:-1], []):
         path.write_text("".join(f"{line}\n" for line in forged))
-        with pytest.raises(LedgerError):
+        with pytest.raises(ConsentError):
             SealedLines(path).verify(head)
 
 
@@ -93,21 +93,21 @@ def test_equal_secrets_have_different_digests():
 def test_an_unfinished_line_is_refused_and_kept(path):
     whole = path.read_text()
     path.write_text(whole[:-20])
-    with pytest.raises(LedgerError, match="not whole"):
+    with pytest.raises(ConsentError, match="not whole"):
         SealedLines(path)
     assert path.read_text() == whole[:-20]
 
 
 def test_a_file_that_vanishes_or_cannot_be_written_is_said(path, tmp_path):
-    lines = SealedLines(path, name="list of overrides", error=EnvironmentFileError)
+    lines = SealedLines(path, name="list of overrides", error=DefinitionError)
     path.unlink()
-    with pytest.raises(EnvironmentFileError, match=r"list of overrides .* is gone"):
+    with pytest.raises(DefinitionError, match=r"list of overrides .* is gone"):
         len(lines)
-    with pytest.raises(LedgerError, match="cannot read or write"):
+    with pytest.raises(ConsentError, match="cannot read or write"):
         SealedLines(tmp_path / "none" / "log").append({})
     for text in ("[]\n", "no\n", "3\n"):
         path.write_text(text)
-        with pytest.raises(LedgerError, match="line 0"):
+        with pytest.raises(ConsentError, match="line 0"):
             SealedLines(path)
 
 
@@ -163,13 +163,13 @@ def test_who_saw_the_lines_finds_them_cut_replaced_or_edited_in_place(path, tmp_
         path.write_text(whole)
         lines = SealedLines(path)
         path.write_text(forged)
-        with pytest.raises(LedgerError):
+        with pytest.raises(ConsentError):
             lines.append({"who": "next"})
         assert path.read_text() == forged
     path.write_text(whole)
     lines = SealedLines(path)
     path.write_text(whole.replace('"bob"', '"Bob"'))
-    with pytest.raises(LedgerError):
+    with pytest.raises(ConsentError):
         lines.verify()
 
 
@@ -177,14 +177,14 @@ def test_a_private_part_is_gone_only_if_it_was_forgotten(path):
     lines = [json.loads(text) for text in path.read_text().splitlines()]
     del lines[1]["private"]
     path.write_text("".join(json.dumps(line, sort_keys=True) + "\n" for line in lines))
-    with pytest.raises(LedgerError, match="lost its private part"):
+    with pytest.raises(ConsentError, match="lost its private part"):
         SealedLines(path)
 
 
 def test_a_name_that_is_there_twice_is_refused(path):
     text = path.read_text()
     path.write_text(text.replace('{"hash"', '{"who": "zoe", "hash"', 1))
-    with pytest.raises(LedgerError, match="repeats"):
+    with pytest.raises(ConsentError, match="repeats"):
         SealedLines(path)
 
 
@@ -211,7 +211,7 @@ def test_a_platform_without_file_locks_is_refused(tmp_path, monkeypatch):
     SealedLines(path).append({"a": 1}, {"b": 2})
     monkeypatch.setitem(sys.modules, "fcntl", None)
     for call in (lambda lines: lines.append({"a": 2}), lambda lines: lines.forget(lambda _: True)):
-        with pytest.raises(LedgerError, match="cannot be locked"):
+        with pytest.raises(ConsentError, match="cannot be locked"):
             call(SealedLines(path))
     assert len(SealedLines(path)) == 1
     assert SealedLines().append({"a": 1})["number"] == 0

@@ -8,7 +8,7 @@ import naive
 import xseg
 from conftest import mixed_table
 from xseg.core.tables import read_table
-from xseg.exceptions import NotFittedError, ParameterError, UnsupportedModelError
+from xseg.exceptions import NotFittedError, ParameterError, UnsupportedTypeError
 from xseg.metrics import certify
 
 
@@ -75,7 +75,7 @@ def test_what_cannot_be_certified_is_refused():
     X = load_iris().data
     with pytest.raises(NotFittedError):
         certify(xseg.TreeSegmenter(), X)
-    with pytest.raises(UnsupportedModelError):
+    with pytest.raises(UnsupportedTypeError):
         certify(X, X)
     with pytest.raises(ParameterError):
         certify(fit(X, 2), X, seconds=0)

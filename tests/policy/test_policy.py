@@ -11,7 +11,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from xseg.exceptions import PolicyError, XsegError
+from xseg.exceptions import DefinitionError, XsegError
 from xseg.policy import FeaturePolicy, Policy, Purpose, RightLink
 
 FULL = """\
@@ -74,7 +74,7 @@ policies = st.builds(
 
 
 def message_of(text: str) -> str:
-    with pytest.raises(PolicyError) as caught:
+    with pytest.raises(DefinitionError) as caught:
         Policy.parse(text, source="p.yaml")
     return str(caught.value)
 
@@ -120,7 +120,7 @@ def test_schema_accepts_short_rights_and_refuses_unknown_keys():
 
 @given(st.text(max_size=60) | st.text(alphabet="&*!{}[]:- \n\t'\"#|>?%@a1", max_size=60))
 def test_any_text_gives_a_policy_or_a_policy_error(text):
-    with suppress(PolicyError):
+    with suppress(DefinitionError):
         assert isinstance(Policy.parse(text), Policy)
 
 
@@ -141,7 +141,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", refuse)
-    with pytest.raises(PolicyError, match="No space left"):
+    with pytest.raises(DefinitionError, match="No space left"):
         Policy().save(file)
     assert Policy.load(file).minimum_group_size == 7
     assert list(tmp_path.iterdir()) == [file]
@@ -152,9 +152,9 @@ def test_of_takes_what_people_have():
     assert Policy.coerce(policy) is policy
     assert Policy.coerce(None) == Policy()
     assert Policy.coerce({"minimum_group_size": 3}) == policy
-    with pytest.raises(PolicyError, match=r"Policy\.parse"):
+    with pytest.raises(DefinitionError, match=r"Policy\.parse"):
         Policy.coerce("version: 1\nfeatures: {}")
-    with pytest.raises(PolicyError, match="int"):
+    with pytest.raises(DefinitionError, match="int"):
         Policy.coerce(3)
 
 
@@ -189,11 +189,11 @@ def test_all_problems_are_listed_with_line_and_path():
 
 
 def test_constructing_reports_like_reading():
-    with pytest.raises(PolicyError, match=r"features\.a\.source: found 'me'"):
+    with pytest.raises(DefinitionError, match=r"features\.a\.source: found 'me'"):
         Policy(features={"a": {"source": "me"}})
-    with pytest.raises(PolicyError, match=r"features\.a\.purposes\.0: found 'x'"):
+    with pytest.raises(DefinitionError, match=r"features\.a\.purposes\.0: found 'x'"):
         Policy(features={"a": FeaturePolicy(purposes=["x"])})
-    assert issubclass(PolicyError, XsegError)
+    assert issubclass(DefinitionError, XsegError)
 
 
 def test_a_value_with_braces_is_quoted_as_it_is():
@@ -234,7 +234,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, content):
     file = tmp_path / "policy.yaml"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(PolicyError, match=re.escape(str(file))):
+    with pytest.raises(DefinitionError, match=re.escape(str(file))):
         Policy.load(file)
 
 
@@ -242,7 +242,7 @@ def test_a_large_file_is_not_read(tmp_path, monkeypatch):
     file = tmp_path / "policy.yaml"
     file.write_bytes(b"#" * ((1 << 20) + 1))
     monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("read"))
-    with pytest.raises(PolicyError, match="1 MiB"):
+    with pytest.raises(DefinitionError, match="1 MiB"):
         Policy.load(file)
 
 
@@ -262,7 +262,7 @@ def test_a_large_file_is_not_read(tmp_path, monkeypatch):
     ],
 )
 def test_links_that_are_refused(url):
-    with pytest.raises(PolicyError, match=r"rights\.object\.url"):
+    with pytest.raises(DefinitionError, match=r"rights\.object\.url"):
         Policy(rights={"object": url})
 
 
@@ -284,7 +284,7 @@ def test_origin(fields, origin):
 
 @pytest.mark.parametrize("source", ["zero-party", "first-party", None])
 def test_only_partners_are_vendors(source):
-    with pytest.raises(PolicyError, match=r"features\.a\.vendor: found 'GeoStat'"):
+    with pytest.raises(DefinitionError, match=r"features\.a\.vendor: found 'GeoStat'"):
         Policy(features={"a": {"source": source, "vendor": "GeoStat"}})
 
 
@@ -298,7 +298,7 @@ def test_feature_keeps_what_is_stated_and_fills_the_label():
 def test_check_columns():
     policy = Policy(features={"orders90d": {}, "spend": {}, "moon": {}})
     policy.check_columns(["spend", "moon", "orders90d", "more"])
-    with pytest.raises(PolicyError) as caught:
+    with pytest.raises(DefinitionError) as caught:
         policy.check_columns(["orders_90d", "spend"])
     lines = str(caught.value).splitlines()
     assert lines[1:] == [

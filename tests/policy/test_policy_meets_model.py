@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 import xseg
 from xseg.cards import decided_card, make_gated_cards, write_cards
 from xseg.cli import app
-from xseg.exceptions import PolicyError, UnknownSegmentsWarning
+from xseg.exceptions import DefinitionError, UnknownSegmentsWarning
 from xseg.governance.consent import ConsentGate, Ledger
 from xseg.policy import Policy
 
@@ -47,7 +47,7 @@ def test_segments_and_features_that_the_model_lacks_are_named_with_the_nearest(p
     wrong = Policy(segments={"Regular raeders": {"sentence": "You buy often."}})
     with pytest.warns(UnknownSegmentsWarning, match=r"no segment 'Regular raeders'\. Did you mean 'Regular readers'"):
         PLACES[place](customers, segmenter, wrong, tmp_path)
-    with pytest.raises(PolicyError, match=r"no column 'spend_yaer'\. Did you mean 'spend_year'"):
+    with pytest.raises(DefinitionError, match=r"no column 'spend_yaer'\. Did you mean 'spend_year'"):
         PLACES[place](customers, segmenter, Policy(features={"spend_yaer": {}}), tmp_path)
 
 
@@ -70,7 +70,7 @@ def test_a_policy_of_some_segments_of_the_model_is_no_matter(place, shop, tmp_pa
 def test_of_many_unknown_names_only_the_first_are_listed(shop):
     customers, segmenter = shop
     many = Policy(features={f"column_{number}": {} for number in range(60_000)})
-    with pytest.raises(PolicyError, match="and 59,980 more"):
+    with pytest.raises(DefinitionError, match="and 59,980 more"):
         xseg.make_cards(segmenter, customers, policy=many)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 import xseg
-from xseg.exceptions import NotFittedError, PolicyError
+from xseg.exceptions import DefinitionError, NotFittedError
 from xseg.export._sign_offs import remember
 
 
@@ -112,7 +112,7 @@ def test_what_was_altered_is_not_told_as_signed():
 def test_what_cannot_be_reported_is_refused(segmenter):
     with pytest.raises(NotFittedError):
         xseg.make_report(xseg.TreeSegmenter())
-    with pytest.raises(PolicyError):
+    with pytest.raises(DefinitionError):
         xseg.make_report(segmenter, policy={"features": {"nope": {"label": "x"}}})
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import xseg
-from xseg.exceptions import DataError, FeatureNamesError, NotFittedError
+from xseg.exceptions import DataError, NotFittedError
 from xseg.metrics import stability
 
 KINDS = {
@@ -76,7 +76,7 @@ def test_without_people_nothing_is_said_of_them(segmenter):
 
 
 def test_what_is_not_there_is_refused(segmenter, customers):
-    with pytest.raises(FeatureNamesError):
+    with pytest.raises(DataError):
         xseg.segment_card(segmenter, "nobody", customers)
     with pytest.raises(DataError, match="nobody in the table"):
         xseg.segment_card(segmenter, 0, customers[segmenter.labels_ == 1])

@@ -30,7 +30,7 @@ from sklearn.preprocessing import (
 import naive
 import xseg
 from conftest import mixed_table
-from xseg.exceptions import DataError, UnsupportedModelError
+from xseg.exceptions import DataError, UnsupportedTypeError
 from xseg.segmenters._raw_columns import first_number_at_least
 
 pytestmark = pytest.mark.slow
@@ -237,7 +237,7 @@ def test_a_folded_tree_refuses_what_needs_distances_between_raw_rows(tmp_path):
     xseg.save(pipeline, tmp_path / "folded.json")
     for equal in (xseg.fold(pipeline), xseg.load(tmp_path / "folded.json")):
         for ask in (equal.score, lambda rows, equal=equal: xseg.metrics.certify(equal, rows)):
-            with pytest.raises(UnsupportedModelError, match=r"distances of the fit.*pipeline\.score"):
+            with pytest.raises(UnsupportedTypeError, match=r"distances of the fit.*pipeline\.score"):
                 ask(numbers)
 
 
@@ -302,11 +302,11 @@ def test_one_hot_bins_fold_where_rules_have_no_gaps():
 def test_what_cannot_be_folded_is_named(steps, segmenter, sentence, tmp_path):
     X = np.random.default_rng(0).normal(size=(150, 3))
     pipeline = make_pipeline(*steps, segmenter).fit(X)
-    with pytest.raises(UnsupportedModelError, match=sentence):
+    with pytest.raises(UnsupportedTypeError, match=sentence):
         xseg.fold(pipeline)
-    with pytest.raises(UnsupportedModelError, match=sentence):
+    with pytest.raises(UnsupportedTypeError, match=sentence):
         xseg.make_cards(pipeline, X)
-    with pytest.raises(UnsupportedModelError, match=sentence):
+    with pytest.raises(UnsupportedTypeError, match=sentence):
         xseg.save(pipeline, tmp_path / "model.json")
 
 

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 import xseg
 from conftest import arrays_inside, mixed_table
 from xseg.core.tables import read_table
-from xseg.exceptions import DataError, NotFittedError, ParameterError, PolicyError
+from xseg.exceptions import DataError, DefinitionError, NotFittedError, ParameterError
 
 METRICS = ("gower", "manhattan", "squared")
 
@@ -235,7 +235,7 @@ def test_representatives_are_rows_and_only_by_leave(mixed):
     pd.testing.assert_frame_equal(rows, mixed.loc[rows.index])
     pd.testing.assert_frame_equal(segmenter.representatives(mixed, policy={"real_people": True}), rows)
     for policy in ({}, {"minimum_group_size": 5}, {"real_people": False}):
-        with pytest.raises(PolicyError, match="real_people"):
+        with pytest.raises(DefinitionError, match="real_people"):
             segmenter.representatives(mixed, policy=policy)
     with pytest.raises(NotFittedError):
         xseg.PrototypeSegmenter().representatives(mixed)

@@ -37,7 +37,7 @@ def test_operations_are_those_of_sets(one, other):
     assert points(left) == points(one) - points(other)
     assert count(left) == len(points(left))
     assert REGIONS.covers(one, other) == (points(other) <= points(one))
-    told = REGIONS.told(one, other)
+    told = REGIONS.simplify(one, other)
     assert points(told) == points(left)
     assert count(told) == len(points(left))
     assert len(told) <= len(REGIONS.readable(left))

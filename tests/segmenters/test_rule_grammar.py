@@ -12,7 +12,7 @@ from rule_cases import rows_of, rules, table_of, text_of
 from xseg.core.conditions import Condition, Rule
 from xseg.core.schema import Kind
 from xseg.core.tables import match_columns, read_table
-from xseg.exceptions import RuleError
+from xseg.exceptions import ParameterError
 from xseg.segmenters._rule_definitions import read_rules
 from xseg.segmenters._rule_geometry import axes_of, schema_of
 from xseg.segmenters._rule_language import And, Comparison, Not, Or, Source, parse, write
@@ -100,7 +100,7 @@ def test_odd_names_and_texts_survive():
     ],
 )
 def test_mistakes_are_pointed_at(text, pointed, problem):
-    with pytest.raises(RuleError, match=re.escape(problem)) as refused:
+    with pytest.raises(ParameterError, match=re.escape(problem)) as refused:
         read(text)
     *_, shown, caret = str(refused.value).split("\n")
     assert shown == f"    {text}"
@@ -116,7 +116,7 @@ def test_mistakes_are_pointed_at(text, pointed, problem):
 def test_any_text_is_read_or_refused(text):
     try:
         expression = read(text)
-    except RuleError:
+    except ParameterError:
         return
     assert read(write(expression)) == expression
 
@@ -191,5 +191,5 @@ def test_conditions_are_rules():
     ],
 )
 def test_forms_that_are_no_rules(given, problem):
-    with pytest.raises(RuleError, match=problem):
+    with pytest.raises(ParameterError, match=problem):
         read_rules(given)

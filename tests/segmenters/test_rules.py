@@ -16,7 +16,7 @@ import xseg
 from conftest import arrays_inside, mixed_table
 from rule_cases import CATEGORIES, rows_of, rules, table_of, text_of
 from xseg.core.tables import read_table
-from xseg.exceptions import NotFittedError, ParameterError, RuleError, SchemaError, UnsupportedModelError
+from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError
 from xseg.segmenters._rfm_rules import RFM_SEGMENTS
 
 
@@ -40,7 +40,7 @@ def test_membership_is_exactly_the_first_rule_that_holds(given, seed):
     named = [(f"S{place}", text_of(rule)) for place, rule in enumerate(given)]
     try:
         segmenter = xseg.RuleSegmenter(named, n_jobs=1).fit(table)
-    except RuleError:
+    except ParameterError:
         # Rules that each are the first for somebody are never refused.
         assert {naive.first_rule(given, row) for row in rows_of(table)} != set(range(len(given)))
         return
@@ -111,7 +111,7 @@ def test_ordered_categories_are_categories(mixed):
     expected = np.where(age.isin(["18-34", "55+"]), 0, np.where(orders > 2, 1, 2))
     assert (segmenter.labels_ == expected).all()
     assert segmenter.segments_["Ends"].rule == "age is 18-34; or age is 55+"
-    with pytest.raises(RuleError, match="compares numbers"):
+    with pytest.raises(ParameterError, match="compares numbers"):
         xseg.RuleSegmenter({"A": "age > '18-34'"}).fit(mixed)
 
 
@@ -157,7 +157,7 @@ def test_segments_stand_in_the_order_of_the_rules():
     ],
 )
 def test_rules_that_cannot_be_are_refused(parameters, problem):
-    with pytest.raises(RuleError, match=problem):
+    with pytest.raises(ParameterError, match=problem):
         xseg.RuleSegmenter(**parameters).fit(np.arange(12.0).reshape(6, 2))
 
 
@@ -165,7 +165,7 @@ def test_rules_that_cannot_be_are_refused(parameters, problem):
 def test_rules_that_fall_into_too_many_boxes_are_refused():
     X = np.zeros((3, 14))
     rule = " and ".join(f"(x{j} < 0 or x{j} in {{1, 3, 5}})" for j in range(14))
-    with pytest.raises(RuleError, match="boxes"):
+    with pytest.raises(ParameterError, match="boxes"):
         xseg.RuleSegmenter({"A": rule}).fit(X)
     either = " or ".join(f"x{j} > {j}" for j in range(14))
     assert len(xseg.RuleSegmenter({"A": either}).fit(X).model_.boxes) <= 15
@@ -176,15 +176,15 @@ def test_other_mistakes(shop):
     for parameters in ({"rules": "a > 5"}, {"rules": 5}, {"default": 5}, {"n_jobs": 0}):
         with pytest.raises(ParameterError):
             xseg.RuleSegmenter(**parameters).fit(customers)
-    with pytest.raises(RuleError, match="did you mean 'channel'"):
+    with pytest.raises(ParameterError, match="did you mean 'channel'"):
         xseg.RuleSegmenter({"A": "chanel == 'web'"}).fit(customers)
-    with pytest.raises(RuleError, match="give the text in quotes"):
+    with pytest.raises(ParameterError, match="give the text in quotes"):
         xseg.RuleSegmenter({"A": "channel == 5"}).fit(customers)
     with pytest.warns(xseg.XsegWarning, match="'wbe' of column 'channel'; did you mean 'web'"):
         xseg.RuleSegmenter({"A": "channel == 'wbe'"}).fit(customers)
     with pytest.raises(NotFittedError):
         xseg.RuleSegmenter({"A": "channel == 'web'"}).predict(customers)
-    with pytest.raises(SchemaError):
+    with pytest.raises(DataError):
         segmenter.predict(customers.drop(columns="channel"))
     with pytest.raises(ParameterError, match="brings its own weights"):
         xseg.RuleSegmenter().fit(xseg.MemoryBackend(customers), sample_weight=np.ones(len(customers)))
@@ -221,7 +221,7 @@ def test_a_tree_written_down_and_read_again_gives_the_same_labels(mixed, max_lea
 def test_only_boxes_become_rules():
     with pytest.raises(NotFittedError):
         xseg.RuleSegmenter.from_tree(xseg.TreeSegmenter())
-    with pytest.raises(UnsupportedModelError, match="dict"):
+    with pytest.raises(UnsupportedTypeError, match="dict"):
         xseg.RuleSegmenter.from_tree({})
 
 

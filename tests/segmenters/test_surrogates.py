@@ -29,7 +29,7 @@ from sklearn.tree import DecisionTreeClassifier
 import xseg
 from conftest import arrays_inside, mixed_table
 from xseg.core.tables import read_table
-from xseg.exceptions import DataError, ParameterError, SchemaError, UnsupportedModelError
+from xseg.exceptions import DataError, ParameterError, UnsupportedTypeError
 from xseg.explanations import explain_row
 
 
@@ -89,7 +89,7 @@ def test_any_clusterer_can_be_stood_in_for(iris, original, fitted_before):
         assert found.score(iris) == pytest.approx(found.fidelity_)
     else:
         assert set(said) == {"not known"}
-        with pytest.raises(UnsupportedModelError, match="cannot predict"):
+        with pytest.raises(UnsupportedTypeError, match="cannot predict"):
             found.score(iris)
     assert ((found.agreement(iris, labels) == "yes") == (own == labels)).all()
     assert not hasattr(original, "labels_")
@@ -317,7 +317,7 @@ def test_mistakes_are_refused(iris):
         xseg.SurrogateSegmenter(AgglomerativeClustering(3).fit(iris)).fit(iris.head(10))
     with pytest.raises(xseg.XsegError, match="petal"):
         xseg.SurrogateSegmenter(forbid=["petal"]).fit(iris, [0, 1] * 75)
-    with pytest.raises(SchemaError):
+    with pytest.raises(DataError):
         xseg.SurrogateSegmenter().fit(iris, [0, 1] * 75).agreement(iris.iloc[:, :2], [0] * 150)
 
 
@@ -335,7 +335,7 @@ def test_a_saved_stand_in_answers_the_same_and_forgets_the_original(iris, stand_
     labels = stand_in.estimator_.predict(iris)
     assert (again.agreement(iris, labels) == stand_in.agreement(iris)).all()
     assert (pickle.loads(pickle.dumps(stand_in)).agreement(iris) == stand_in.agreement(iris)).all()
-    with pytest.raises(UnsupportedModelError, match=r"KMeans.*cannot predict"):
+    with pytest.raises(UnsupportedTypeError, match=r"KMeans.*cannot predict"):
         again.score(iris)
 
 

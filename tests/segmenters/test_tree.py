@@ -16,7 +16,7 @@ import naive
 import xseg
 from conftest import arrays_inside, mixed_table
 from xseg.core.tables import read_table
-from xseg.exceptions import DataError, NotFittedError, ParameterError, SchemaError
+from xseg.exceptions import DataError, NotFittedError, ParameterError
 
 
 def same_model(one, other):
@@ -240,11 +240,11 @@ def test_bad_rows_are_refused_or_defined(mixed, fitted):
         mixed.assign(spend=mixed["spend"].astype(str)),
         mixed.assign(channel=1.0),
     ):
-        with pytest.raises(SchemaError):
+        with pytest.raises(DataError):
             fitted.predict(table)
     with pytest.raises(NotFittedError):
         xseg.TreeSegmenter().predict(mixed)
-    with pytest.raises(SchemaError, match="'310,50', row 1"):
+    with pytest.raises(DataError, match="'310,50', row 1"):
         fitted.predict(mixed.head(2).assign(spend=[None, "310,50"]))
 
 

@@ -157,7 +157,7 @@ class BatchBackend:
 
     Raises
     ------
-    DataError, SchemaError, ColumnTypeError, UnsupportedTableError
+    DataError, UnsupportedTypeError
         The rows cannot be used.
 
     Notes

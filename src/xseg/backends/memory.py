@@ -32,7 +32,7 @@ class MemoryBackend:
 
     Raises
     ------
-    DataError, SchemaError, ColumnTypeError, UnsupportedTableError
+    DataError, UnsupportedTypeError
         The rows or weights cannot be used.
 
     Examples

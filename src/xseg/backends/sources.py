@@ -12,7 +12,7 @@ from xseg.backends.base import ahead
 from xseg.backends.delimited import ENDINGS, DelimitedFile, ending_of
 from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table, read_table, text_column
-from xseg.exceptions import DataError, UnsupportedTableError
+from xseg.exceptions import DataError, UnsupportedTypeError
 
 __all__ = ["Tables", "parquet_tables", "tables_of"]
 
@@ -109,7 +109,7 @@ def _tables_of(
     if isinstance(source, Iterable) and not hasattr(source, "shape"):
         return lambda: map(_read, source)
     message = f"expected a path, an iterable of tables or a callable that gives one, got {type(source).__name__}"
-    raise UnsupportedTableError(message)
+    raise UnsupportedTypeError(message)
 
 
 def _read(batch: Any) -> Table:
@@ -130,4 +130,4 @@ def _file_tables(
         return lambda: map(_read, file.frames(batch_rows))
     known = ", ".join([*ENDINGS, ".parquet"])
     message = f"cannot tell how to read {path}: its name ends in {path.suffix!r}; the endings known are {known}"
-    raise UnsupportedTableError(message)
+    raise UnsupportedTypeError(message)

@@ -116,7 +116,7 @@ class Surroundings:
 
 
 class NeighbourFinder:
-    """Gives what lies surroundings any row of a table.
+    """Finder of what lies around any row of a table.
 
     Parameters
     ----------

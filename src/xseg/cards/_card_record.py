@@ -358,7 +358,7 @@ class Card(AnyCard):
         ------
         DataError
             The card was read from a file, and has no model to carry.
-        UnsupportedModelError
+        UnsupportedTypeError
             The model is too large to travel, or would describe a group of too few people.
         """
         return self._forms.interactive_page(self) if interactive else self._forms.render(self, "page.html.j2")

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from xseg.cards._card_record import Card
 from xseg.cards._fact_types import CheckedField, State
-from xseg.exceptions import PolicyError
+from xseg.exceptions import DefinitionError
 from xseg.i18n import find_words, load_language
 from xseg.policy import Policy, SegmentPolicy
 
@@ -86,7 +86,7 @@ def check_words(policy: Policy, locale: str) -> None:
 
     Raises
     ------
-    PolicyError
+    DefinitionError
         Listing what was found.
     """
     tag = load_language(locale).tag
@@ -96,7 +96,7 @@ def check_words(policy: Policy, locale: str) -> None:
     if found:
         listing = "\n".join(f"  {one}" for one in found)
         message = f"the policy says what may not stand on a card; say it otherwise:\n{listing}"
-        raise PolicyError(message)
+        raise DefinitionError(message)
 
 
 def hints_at_a_special_category(name: str, locale: str) -> bool:

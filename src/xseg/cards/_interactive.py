@@ -51,7 +51,7 @@ class WhatIf:
 
         Raises
         ------
-        UnsupportedModelError
+        UnsupportedTypeError
             The model is too large to travel, or would describe a group of too few people.
         """
         portable = portable_model(self.segmenter, self.naming.policy.minimum_group_size)

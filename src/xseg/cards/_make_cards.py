@@ -23,7 +23,7 @@ from xseg.cards._row_facts import CardBuilder
 from xseg.cards._shared_facts import CardLabels, collect_model_facts, prepare_settings, resolve_moment
 from xseg.core.pairing import order_like
 from xseg.core.tables import read_table
-from xseg.exceptions import DataError, ParameterError, UnsupportedModelError
+from xseg.exceptions import DataError, ParameterError, UnsupportedTypeError
 from xseg.explanations import own_contributions
 from xseg.i18n import Language
 from xseg.policy import Policy
@@ -132,13 +132,13 @@ def make_cards(
     ------
     NotFittedError
         The segmenter has not been fitted.
-    SchemaError, ColumnTypeError
+    DataError
         The columns are not those it was fitted on.
-    PolicyError
+    DefinitionError
         The policy cannot be read, names a column that is not there, or words a sentence anew without its facts.
     ParameterError
         There are no cards in this language, or no such tone.
-    UnsupportedModelError
+    UnsupportedTypeError
         The model is no segmenter, or a step of the pipeline cannot be folded. For a `ConsentGate` there is
         `xseg.cards.make_gated_cards`.
     DataError
@@ -162,7 +162,7 @@ def make_cards(
     """
     if is_consent_gate(segmenter):
         message = "cards behind a consent gate are made by xseg.cards.make_gated_cards, which asks who agreed"
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
     model, rows = fold(segmenter), X
     X = read_once(segmenter, X)
     table, explained = own_contributions(model, X, count_workers(getattr(model, "n_jobs", 1)))
@@ -256,7 +256,7 @@ def decided_card(
     ------
     ParameterError
         A segment was chosen and not given, or given and not chosen, or there is no such segment, language or tone.
-    PolicyError
+    DefinitionError
         The policy cannot be read.
     ConsentError
         There is a ledger, and no reference to ask it about.

@@ -128,7 +128,7 @@ class _Block:
 
 
 class CardBuilder:
-    """Gives the card of any row of a table.
+    """Builder of the card of any row of a table.
 
     Parameters
     ----------

@@ -273,7 +273,7 @@ def prepare_settings(segmenter: Any, policy: Policy, locale: str | None, tone: s
     ------
     ParameterError
         There are no cards in this language, or no such tone.
-    PolicyError
+    DefinitionError
         The policy has words that are not fit for a card, or words a sentence anew without its facts.
     """
     tag = policy.locale if locale is None else locale

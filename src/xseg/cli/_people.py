@@ -124,12 +124,12 @@ def profile(
 
 def _keep(ledger: "Ledger", path: Path) -> None:
     """Write a ledger over the file it came from, unless somebody else has added to that meanwhile."""
-    from xseg.exceptions import LedgerError
+    from xseg.exceptions import ConsentError
 
     there = type(ledger).load(path).head
     if there.size > len(ledger) or (there.size and ledger[there.size - 1].hash != there.hash):
         message = f"{path} was changed by somebody else meanwhile; nothing was written over it: start again"
-        raise LedgerError(message)
+        raise ConsentError(message)
     ledger.save(path)
 
 

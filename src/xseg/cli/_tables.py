@@ -26,7 +26,7 @@ def read(
     """
     from xseg.core.schema import suggestion
     from xseg.datasets import load_table
-    from xseg.exceptions import FeatureNamesError
+    from xseg.exceptions import DataError
 
     options = {name: value for name, value in text.items() if value is not None}
     if options.get("separator") == r"\t":
@@ -35,20 +35,20 @@ def read(
     for name in [*drop, *([id_column] if id_column else [])]:
         if name not in table.columns:
             message = f"{path} has no column {name!r}{suggestion(name, list(table.columns))}"
-            raise FeatureNamesError(message)
+            raise DataError(message)
     ids = table[id_column].tolist() if id_column else []
     return table.drop(columns=[*drop, *([id_column] if id_column else [])]), ids
 
 
 def columns_of(segmenter: Any, table: "pd.DataFrame") -> "pd.DataFrame":
     """Keep the columns the model was fitted on; those that it accepts and does not use may be absent."""
-    from xseg.exceptions import SchemaError
+    from xseg.exceptions import DataError
 
     names = list(segmenter.profile_.bins.schema.names)
     missing = [name for name in names if name not in table.columns and name not in segmenter.excluded_columns_]
     if missing:
         message = f"the table lacks the column(s) {', '.join(map(repr, missing))} that the model was fitted on"
-        raise SchemaError(message)
+        raise DataError(message)
     return table.reindex(columns=names)
 
 

@@ -15,7 +15,7 @@ from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.summaries import CategoryCounts, CellSplit, TableSummary
 from xseg.core.tables import Column, Table
 from xseg.core.texts import TRUTHS, has_digit, is_blank, parse_numbers, parse_truths
-from xseg.exceptions import ColumnTypeError, RareCategoriesWarning, SchemaError, warn_caller
+from xseg.exceptions import DataError, RareCategoriesWarning, warn_caller
 
 __all__ = [
     "MAX_BINS",
@@ -122,18 +122,18 @@ class Bins:
 
         Raises
         ------
-        SchemaError
+        DataError
             There are other columns than in fit, or they come in another order.
-        ColumnTypeError
+        DataError
             A column holds values of another kind.
         """
         expected = self.schema.names
         if len(table.columns) != len(expected):
             message = f"rows must have the {len(expected)} columns of the fit, got {len(table.columns)}"
-            raise SchemaError(message)
+            raise DataError(message)
         if table.named and table.names != expected and set(table.names) == set(expected):
             message = f"columns must come in the order of the fit ({', '.join(expected)}), got {', '.join(table.names)}"
-            raise SchemaError(message)
+            raise DataError(message)
         return read_as(table, [bins.feature for bins in self.features])
 
 
@@ -198,7 +198,7 @@ def _refuse(column: Column, feature: Feature) -> Column:
         message = (
             f"column {column.name!r} must hold {was} as in fit; it holds dates or times. Fit again, or leave them out"
         )
-        raise ColumnTypeError(message)
+        raise DataError(message)
     first = ""
     known = np.flatnonzero(column.values >= 0) if column.categories else np.flatnonzero(~np.isnan(column.values))
     if len(known):
@@ -208,7 +208,7 @@ def _refuse(column: Column, feature: Feature) -> Column:
     now = "text" if column.categories else "numbers"
     cures = {Kind.NUMBER: "pandas.to_numeric", Kind.BOOLEAN: "column == 'the word for true'"}
     message = f"column {column.name!r} must hold {was} as in fit; it holds {now}{first}."
-    raise ColumnTypeError(
+    raise DataError(
         message,
         in_python=f"Convert it with {cures.get(feature.kind, 'astype(str)')}, or fit again.",
         on_command_line="Correct the column, or fit again.",

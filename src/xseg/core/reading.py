@@ -16,10 +16,8 @@ from xseg.core.schema import Kind, Schema, suggestion
 from xseg.core.summaries import CategoryCounts, TableSummary
 from xseg.core.texts import MAX_NUMBERED_CATEGORIES, TextKind, parse_numbers, parse_truths
 from xseg.exceptions import (
-    ColumnTypeError,
     ColumnWarning,
     DataError,
-    FeatureNamesError,
     IdentifierWarning,
     warn_caller,
 )
@@ -185,9 +183,9 @@ def read_columns(
 
     Raises
     ------
-    FeatureNamesError
+    DataError
         `include` names a column that the table does not have.
-    ColumnTypeError
+    DataError
         `include` names a column of dates.
     DataError
         No column is left to use.
@@ -196,7 +194,7 @@ def read_columns(
     for name in include:
         if name not in given.names:
             message = f"include names {name!r}, which is no column of the table{suggestion(name, given.names)}"
-            raise FeatureNamesError(message)
+            raise DataError(message)
     read = [_read(summary, j, named=named, as_numbers=as_numbers, as_texts=as_texts) for j in range(len(given))]
     evidence = [
         _evidence(name, column) if named and name not in include else ""
@@ -206,7 +204,7 @@ def read_columns(
     for name, column, is_date in zip(given.names, read, dates, strict=True):
         if is_date and name in include:
             message = f"include names column {name!r}, which {column.problem}"
-            raise ColumnTypeError(message)
+            raise DataError(message)
     _keep_one(given.names, evidence, dates, forbid)
     kinds, columns = [], []
     for j, column in enumerate(read):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
-from xseg.exceptions import FeatureNamesError
+from xseg.exceptions import DataError
 
 __all__ = ["Feature", "Kind", "Schema", "suggestion"]
 
@@ -96,7 +96,7 @@ class Schema:
             return self.names.index(name)
         except ValueError:
             message = f"there is no feature {name!r} among the {len(self)} columns{suggestion(name, self.names)}"
-            raise FeatureNamesError(message) from None
+            raise DataError(message) from None
 
 
 def suggestion(name: object, names: Iterable[str], *, sentence: bool = False) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from xseg.core.conditions import Rule, condition_of
 from xseg.core.profiles import Profile
 from xseg.core.schema import suggestion
-from xseg.exceptions import FeatureNamesError, ParameterError
+from xseg.exceptions import DataError, ParameterError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +141,7 @@ class Segments(Sequence[Segment]):
         if isinstance(segment, str):
             if segment not in self.names:
                 message = f"there is no segment {segment!r}{suggestion(segment, self.names)}"
-                raise FeatureNamesError(message)
+                raise DataError(message)
             return self.names.index(segment)
         if not 0 <= segment < len(self):
             message = f"there is no segment {segment}; they are numbered 0 to {len(self) - 1}"

@@ -15,7 +15,7 @@ from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.statistics import RawBlock, fixed_unit
 from xseg.core.tables import Column
 from xseg.core.texts import TextFacts
-from xseg.exceptions import ColumnTypeError, SchemaError
+from xseg.exceptions import DataError
 
 __all__ = ["CategoryCounts", "CellSplit", "Moments", "TableSummary"]
 
@@ -100,7 +100,7 @@ class CategoryCounts:
     def _set_order(self, order: tuple[str, ...] | None) -> None:
         if self.order is not None and order is not None and self.order != order:
             message = f"an ordered category has another order in some batches: {self.order} and {order}"
-            raise SchemaError(message)
+            raise DataError(message)
         self.order = order if self.order is None else self.order
 
 
@@ -171,7 +171,7 @@ class TableSummary:
         """Return the schema of the rows seen."""
         if self.names is None:
             message = "there are no rows to learn from"
-            raise SchemaError(message)
+            raise DataError(message)
         return Schema(tuple(self._feature(j) for j in range(len(self.names))))
 
     def _feature(self, j: int) -> Feature:
@@ -191,7 +191,7 @@ class TableSummary:
             self.columns = [None] * len(names)
         elif self.names != names:
             message = f"the batches have different columns: {', '.join(self.names)} and {', '.join(names)}"
-            raise SchemaError(message)
+            raise DataError(message)
 
     def _set_kind(self, j: int, kind: Kind) -> None:
         if kind is Kind.EMPTY:
@@ -204,7 +204,7 @@ class TableSummary:
                 f"column {(self.names or ())[j]!r} holds values of kind {self.kinds[j]} in some batches and "
                 f"{kind} in others; give it one type"
             )
-            raise ColumnTypeError(message)
+            raise DataError(message)
 
     def _new_column(self, kind: Kind) -> NumberSummary | CategoryCounts:
         return NumberSummary(self.max_distinct) if kind.is_numeric else CategoryCounts()

@@ -13,7 +13,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import check_array
 
 from xseg.core.schema import Kind
-from xseg.exceptions import ColumnTypeError, DataError, SchemaError, UnsupportedTableError
+from xseg.exceptions import DataError, UnsupportedTypeError
 
 __all__ = [
     "Column",
@@ -113,11 +113,11 @@ def read_table(X: Any, *, needs_rows: bool = True, unread: Collection[str] = ())
 
     Raises
     ------
-    UnsupportedTableError
+    UnsupportedTypeError
         `X` is not a table: a sparse matrix, a lazy frame, a string, ...
-    SchemaError
+    DataError
         Column names are repeated, differ only by spaces, or are not strings.
-    ColumnTypeError
+    DataError
         A column holds nested values or values of several types.
     DataError
         There are no rows or no columns, or the array is not two-dimensional.
@@ -149,10 +149,10 @@ def _as_frame(X: Any) -> nw.DataFrame[Any] | None:
         frame = nw.from_native(X, pass_through=True)
     except Exception as error:
         message = f"the table could not be read: {error}"
-        raise SchemaError(message) from error
+        raise DataError(message) from error
     if isinstance(frame, nw.LazyFrame):
         message = "expected a table in memory, got a lazy one; call .collect() first"
-        raise UnsupportedTableError(message)
+        raise UnsupportedTypeError(message)
     return frame if isinstance(frame, nw.DataFrame) else None
 
 
@@ -160,10 +160,10 @@ def _check_pandas_names(X: pd.DataFrame) -> None:
     if X.columns.has_duplicates:
         repeated = X.columns[X.columns.duplicated()][0]
         message = f"column name {repeated!r} is used more than once; rename or drop one of them"
-        raise SchemaError(message)
+        raise DataError(message)
     if X.columns.nlevels > 1:
         message = "the column names have several levels; join them into one string each"
-        raise SchemaError(message)
+        raise DataError(message)
     are_text = [isinstance(name, str) for name in X.columns]
     if any(are_text) and not all(are_text):
         # scikit-learn's own sentence, so that whoever expects its error finds it.
@@ -173,7 +173,7 @@ def _check_pandas_names(X: pd.DataFrame) -> None:
             f"{types} as feature name / column name types. If you want feature names to be stored and validated, "
             "you must convert them all to strings, by using X.columns = X.columns.astype(str) for example."
         )
-        raise ColumnTypeError(message)
+        raise DataError(message)
 
 
 def _read_frame(frame: nw.DataFrame[Any], unread: Collection[str]) -> Table:
@@ -194,7 +194,7 @@ def check_alike_names(names: Sequence[str]) -> None:
     alike = [name for name in names if counts[" ".join(name.split())] > 1]
     if alike:
         message = f"the column names {', '.join(map(repr, alike))} differ only by spaces; rename or drop all but one"
-        raise SchemaError(message)
+        raise DataError(message)
 
 
 def _missing(name: str, kind: Kind, n_rows: int) -> Column:
@@ -295,7 +295,7 @@ def _from_objects(name: str, objects: NDArray[np.object_]) -> Column:
         return _dates(name, pd.isna(objects))
     if inferred == "complex":
         message = f"Complex data not supported: column {name!r} holds complex numbers"
-        raise ColumnTypeError(message)
+        raise DataError(message)
     raise _several_types(name, objects)
 
 
@@ -309,13 +309,13 @@ def _as_floats(name: str, values: NDArray[Any]) -> NDArray[np.float64]:
             raise _several_types(name, values) from None
 
 
-def _several_types(name: str, values: NDArray[Any]) -> ColumnTypeError:
+def _several_types(name: str, values: NDArray[Any]) -> DataError:
     seen: dict[str, int] = {}
     for row, value in enumerate(values):
         if not is_missing(value):
             seen.setdefault(type(value).__name__, row)
     found = ", ".join(f"{kind} (first in row {row})" for kind, row in seen.items())
-    return ColumnTypeError(
+    return DataError(
         f"column {name!r} must hold values of one type, all numbers or all text (argument must be a string or a "
         f"number); it holds {found}.",
         in_python="Convert it with pandas.to_numeric or astype(str).",
@@ -337,16 +337,16 @@ def _read_array(X: Any) -> Table:
         message = (
             f"Sparse data was passed ({type(X).__name__}), but dense data is required. Use '.toarray()' to convert it"
         )
-        raise UnsupportedTableError(message)
+        raise UnsupportedTypeError(message)
     if isinstance(X, Mapping):
         message = (
             "expected a table or a two-dimensional array, got a dict; if it is one row, pass pandas.DataFrame([row]), "
             "or let xseg.Scorer(segmenter) take it as it is"
         )
-        raise UnsupportedTableError(message)
+        raise UnsupportedTypeError(message)
     if isinstance(X, str | bytes) or callable(X):
         message = f"expected a table or a two-dimensional array, got {type(X).__name__}"
-        raise UnsupportedTableError(message)
+        raise UnsupportedTypeError(message)
     array = X if isinstance(X, np.ndarray) else _to_array(X)
     if array.dtype.kind in "fiub" and array.dtype.itemsize <= 8:
         checked = _usual(_checked(array))
@@ -380,7 +380,7 @@ def _checked(array: NDArray[Any]) -> NDArray[Any]:
             array, dtype=None, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0
         )
     except TypeError as error:
-        raise UnsupportedTableError(str(error)) from error
+        raise UnsupportedTypeError(str(error)) from error
     except ValueError as error:
         raise DataError(str(error)) from error
     return checked
@@ -392,7 +392,7 @@ def match_columns(table: Table, names: Sequence[str]) -> Table:
     missing = [name for name in names if name not in by_name]
     if missing:
         message = f"the table lacks the column(s) {', '.join(map(repr, missing))} that the segmenter was fitted on"
-        raise SchemaError(message)
+        raise DataError(message)
     return replace(table, columns=tuple(by_name[name] for name in names))
 
 

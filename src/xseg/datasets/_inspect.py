@@ -12,7 +12,7 @@ from xseg.backends import Backend, BatchBackend, MemoryBackend
 from xseg.core.bins import MAX_BINS
 from xseg.core.reading import ColumnReading, has_own_names, read_columns
 from xseg.core.summaries import TableSummary
-from xseg.exceptions import DataError, FeatureNamesError
+from xseg.exceptions import DataError
 
 __all__ = ["TableInspection", "inspect"]
 
@@ -49,7 +49,7 @@ class TableInspection(Sequence[ColumnReading]):
             if column.name == key:
                 return column
         message = f"there is no column {key!r}; there are {', '.join(repr(column.name) for column in self.columns)}"
-        raise FeatureNamesError(message)
+        raise DataError(message)
 
     @property
     def excluded(self) -> tuple[str, ...]:
@@ -154,7 +154,7 @@ def inspect(X: Any, *, include: Sequence[str] = ()) -> TableInspection:
 
     Raises
     ------
-    DataError, SchemaError, ColumnTypeError, UnsupportedTableError
+    DataError, UnsupportedTypeError
         The rows cannot be read.
 
     Examples

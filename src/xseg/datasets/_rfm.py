@@ -14,12 +14,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from xseg.exceptions import (
-    ColumnTypeError,
     DataError,
-    FeatureNamesError,
     ParameterError,
-    SchemaError,
-    UnsupportedTableError,
+    UnsupportedTypeError,
     XsegWarning,
 )
 
@@ -80,15 +77,15 @@ def rfm_table(
 
     Raises
     ------
-    FeatureNamesError
+    DataError
         If a column is not in the table.
-    ColumnTypeError
+    DataError
         If the dates are not dates or the amounts are not numbers.
     DataError
         If a date, an amount or an order is missing, an amount is infinite, or no row is left.
     ParameterError
         If `as_of` is not a date, or the values of `amount` are not as many as the rows.
-    UnsupportedTableError
+    UnsupportedTypeError
         If `transactions` is not a table.
 
     Warns
@@ -203,10 +200,10 @@ def _table(transactions: Any) -> "nw.DataFrame[Any]":
             f"transactions is a {type(transactions).__name__}; rfm_table reads pandas, polars and pyarrow tables "
             "(collect a lazy one first)"
         )
-        raise UnsupportedTableError(message) from error
+        raise UnsupportedTypeError(message) from error
     except nw.exceptions.DuplicateError as error:
         message = f"transactions names several columns alike: {error}; give each column a name of its own"
-        raise SchemaError(message) from error
+        raise DataError(message) from error
 
 
 def _named_amount(amount: Any) -> dict[str, str | None]:
@@ -219,7 +216,7 @@ def _check_columns(table: "nw.DataFrame[Any]", columns: dict[str, str | None]) -
             nearest = get_close_matches(str(name), [str(column) for column in table.columns], n=1)
             hint = f"did you mean {nearest[0]!r}?" if nearest else f"columns: {', '.join(map(str, table.columns))}"
             message = f"{role}={name!r} is not a column of transactions; {hint}"
-            raise FeatureNamesError(message)
+            raise DataError(message)
 
 
 def _is_missing(column: "nw.Series[Any]") -> npt.NDArray[np.bool_]:
@@ -256,7 +253,7 @@ def _moments(column: "nw.Series[Any]", rows: npt.NDArray[np.intp]) -> "pd.Series
     name = column.name
     if column.dtype.is_numeric() or column.dtype == nw.Boolean:
         message = f"column {name!r} must hold dates; it holds {column.dtype}, first {column[int(rows[0])]}."
-        raise ColumnTypeError(message, in_python=_advice_for_numbers(column))
+        raise DataError(message, in_python=_advice_for_numbers(column))
     given = column[rows].to_pandas().reset_index(drop=True)
     try:
         moments = _parsed(given)
@@ -265,7 +262,7 @@ def _moments(column: "nw.Series[Any]", rows: npt.NDArray[np.intp]) -> "pd.Series
             f"column {name!r} holds {column.dtype}, first {given.iloc[0]!r}, and is not a date in ISO 8601 "
             f"throughout ({error}); convert it with pandas.to_datetime(format=...)"
         )
-        raise ColumnTypeError(message) from error
+        raise DataError(message) from error
     if moments.isna().any():
         message = f"column {name!r} has no date in row {rows[int(moments.isna().argmax())]}; fill it in or drop the row"
         raise DataError(message)
@@ -342,9 +339,9 @@ def _amount_values(table: "nw.DataFrame[Any]", transactions: Any, amount: Any) -
         array = np.asarray(given)
         if array.dtype.kind not in "iuf":
             message = f"{name} holds {array.dtype}, not numbers; convert it with pandas.to_numeric"
-            raise ColumnTypeError(message)
+            raise DataError(message)
         return array.astype(np.float64)
     if not series.dtype.is_numeric():
         message = f"{name} holds {series.dtype}, not numbers; convert it with pandas.to_numeric"
-        raise ColumnTypeError(message)
+        raise DataError(message)
     return series.cast(nw.Float64).to_pandas().to_numpy(dtype=np.float64, na_value=np.nan)

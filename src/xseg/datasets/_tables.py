@@ -9,7 +9,7 @@ import pandas as pd
 from xseg._optional import require
 from xseg.backends.delimited import ENDINGS, DelimitedFile, check_column_names, ending_of, typed_cells
 from xseg.core.texts import MAX_NUMBERED_CATEGORIES, TextFacts, TextKind, TextReading
-from xseg.exceptions import DataError, UnsupportedTableError
+from xseg.exceptions import DataError, UnsupportedTypeError
 
 _BATCH_ROWS = 65_536
 
@@ -56,7 +56,7 @@ def load_table(
         name, or rows of different lengths. The message names the line.
     ParameterError
         If an option is not allowed.
-    UnsupportedTableError
+    UnsupportedTypeError
         If the file ends in something else.
     OptionalDependencyError
         If a Parquet file is read and pyarrow is not installed.
@@ -86,7 +86,7 @@ def load_table(
     if not ending_of(file):
         known = ", ".join([*ENDINGS, ".parquet"])
         message = f"cannot tell how to read {file}: its name ends in {file.suffix!r}; the endings known are {known}"
-        raise UnsupportedTableError(message)
+        raise UnsupportedTypeError(message)
     rows = DelimitedFile(file, separator=separator, decimal=decimal, encoding=encoding)
     return pd.concat(rows.frames(_BATCH_ROWS), ignore_index=True)
 

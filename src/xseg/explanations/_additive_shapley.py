@@ -17,7 +17,7 @@ from xseg._kernels.score_kernels import explain_margins, explain_scores
 from xseg.core.additive import AdditiveModel, PartSums, Population
 from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Table, read_table
-from xseg.exceptions import SchemaError
+from xseg.exceptions import DataError
 from xseg.explanations._explained import NO_RIVAL, Explained, in_chunks
 
 __all__ = ["AdditiveExplainer", "Blends", "as_fitted", "population_of"]
@@ -154,7 +154,7 @@ def as_fitted(model: Any, X: Any, what: str) -> Any:
     n_features = getattr(model, "n_features_in_", len(table.columns))
     if len(table.columns) != n_features and not table.named:
         message = f"{what} has {len(table.columns)} columns, and {type(model).__name__} was fitted on {n_features}"
-        raise SchemaError(message)
+        raise DataError(message)
     if table.named == (names is not None) or not hasattr(model, "n_features_in_"):
         return X if hasattr(X, "shape") or table.named else np.asarray(X)
     if names is not None:
@@ -193,6 +193,6 @@ def _pandas_taker(X: pd.DataFrame, background: pd.DataFrame) -> Callable[[NDArra
     )
 
 
-def _unlike(X: Any, background: Any, why: str) -> SchemaError:
+def _unlike(X: Any, background: Any, why: str) -> DataError:
     kinds = f"{type(X).__name__} and {type(background).__name__}"
-    return SchemaError(f"the background does not have the columns of the rows ({kinds}): {why}")
+    return DataError(f"the background does not have the columns of the rows ({kinds}): {why}")

@@ -21,7 +21,7 @@ from xseg._optional import import_shap
 from xseg.core.schema import suggestion
 from xseg.core.statistics import check_weights
 from xseg.core.tables import raw_values, read_table
-from xseg.exceptions import DataError, NotFittedError, ParameterError, SchemaError, UnsupportedModelError
+from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError
 from xseg.explanations._additive_shapley import Blends, as_fitted
 from xseg.segmenters._surrogate_labels import Partition, is_fitted, predicted
 
@@ -71,7 +71,7 @@ def method_of(model: Any) -> str:
 
     Raises
     ------
-    UnsupportedModelError
+    UnsupportedTypeError
         The model says nothing of rows it has not seen.
     NotFittedError
         It has not been fitted.
@@ -88,13 +88,13 @@ def method_of(model: Any) -> str:
             f"{type(last).__name__} is no model: explain takes a fitted segmenter, or anything fitted that has "
             "predict_proba, predict or transform"
         )
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
     message = (
         f"{type(last).__name__} cannot say where anybody else belongs (it has no predict_proba, predict or transform), "
         "so nothing can be explained of it; fit xseg.SurrogateSegmenter to it, whose rules stand in for it and are "
         "explained exactly"
     )
-    raise UnsupportedModelError(message)
+    raise UnsupportedTypeError(message)
 
 
 def outputs_of(model: Any, background: Any, X: Any) -> Outputs:
@@ -109,7 +109,7 @@ def outputs_of(model: Any, background: Any, X: Any) -> Outputs:
 
     Raises
     ------
-    UnsupportedModelError
+    UnsupportedTypeError
         The model says nothing of rows it has not seen, or nothing of groups.
     NotFittedError
         It has not been fitted.
@@ -129,7 +129,7 @@ def _probabilities(model: Any, seen: Sequence[Any]) -> Outputs:
     labels = tuple(np.asarray(getattr(model, "classes_", np.arange(n_groups))).tolist())
     if len(labels) != n_groups:
         message = f"{type(_last(model)).__name__}.predict_proba gives {n_groups} columns for {len(labels)} classes"
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
     return Outputs(labels, ask)
 
 
@@ -141,12 +141,12 @@ def _memberships(model: Any, seen: Sequence[Any]) -> Outputs:
             f"{type(_last(model)).__name__}.predict gives numbers ({given[0]:g}), not groups; explain tells why "
             "somebody is in a group, so give a clusterer or classifier"
         )
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
     try:
         groups = Partition.of(given, len(given), None).groups
     except DataError as error:
         message = f"{type(_last(model)).__name__}.predict: {error}"
-        raise UnsupportedModelError(message) from None
+        raise UnsupportedTypeError(message) from None
 
     def ask(rows: Any) -> NDArray[np.float64]:
         places = groups.place_of(_answer(model, "predict", rows), None)
@@ -164,7 +164,7 @@ def _scores(model: Any, seen: Sequence[Any]) -> Outputs:
             f"{type(last).__name__} transforms columns one by one and makes no groups, so there is no segment to "
             "explain; give a clusterer or classifier"
         )
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
     sign = -1.0 if is_clusterer(last) else 1.0
 
     def ask(rows: Any) -> NDArray[np.float64]:
@@ -185,7 +185,7 @@ def _answer(model: Any, method: str, rows: Any) -> NDArray[Any]:
         return predicted(model, rows) if method == "predict" else np.asarray(getattr(model, method)(rows))
     except (KeyError, TypeError, ValueError) as error:
         message = f"{type(_last(model)).__name__}.{method} refuses the rows: {error}"
-        raise SchemaError(message) from error
+        raise DataError(message) from error
 
 
 def _table_of_numbers(model: Any, method: str, rows: Any) -> NDArray[np.float64]:
@@ -195,7 +195,7 @@ def _table_of_numbers(model: Any, method: str, rows: Any) -> NDArray[np.float64]
             f"{type(_last(model)).__name__}.{method} gives no table of finite numbers, one column for each group "
             f"(found shape {answer.shape}, {answer.dtype})"
         )
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
     return answer.astype(np.float64)
 
 
@@ -257,11 +257,11 @@ def explain_agnostic(
 
     Raises
     ------
-    UnsupportedModelError
+    UnsupportedTypeError
         The model says nothing of rows it has not seen, or nothing of groups.
     NotFittedError
         It has not been fitted.
-    DataError, SchemaError, ColumnTypeError
+    DataError
         Rows or weights cannot be used, or the model refuses them.
     ParameterError
         There is no such group, or too few repeats.

@@ -13,7 +13,7 @@ from xseg.core.boxes import BoxModel
 from xseg.core.pairing import place_of_each
 from xseg.core.schema import suggestion
 from xseg.core.tables import Table, read_table
-from xseg.exceptions import DataError, FeatureNamesError
+from xseg.exceptions import DataError
 from xseg.explanations._explain import explainer_of, rows_for
 from xseg.segmenters._pipelines import Route, route_of
 
@@ -96,12 +96,12 @@ def change(segmenter: Any, before: Any, after: Any, *, ids: str | None = None) -
 
     Raises
     ------
-    NotFittedError, SchemaError, ColumnTypeError, UnsupportedModelError
+    NotFittedError, DataError, UnsupportedTypeError
         As for `explain`.
     DataError
         `ids` is None, and the tables are of different lengths or their indexes do not name the same people, each
         once; an id is missing or repeated; or nobody is in both.
-    FeatureNamesError
+    DataError
         There is no column or index called `ids`.
 
     References
@@ -197,7 +197,7 @@ def _without_ids(rows: Any, ids: str | None, side: str) -> tuple[Any, NDArray[An
         return rows, _checked(rows.index.to_numpy(dtype=object), ids, side)
     columns = [str(name) for name in getattr(frame, "columns", [])]
     message = f"`{side}` has no column or index called {ids!r}{suggestion(ids, columns)}"
-    raise FeatureNamesError(message)
+    raise DataError(message)
 
 
 def _checked(who: NDArray[Any], ids: str, side: str) -> NDArray[Any]:

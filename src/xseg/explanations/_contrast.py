@@ -101,9 +101,9 @@ def contrast(segmenter: Any, X: Any, versus: str | int = RUNNER_UP) -> Contrast:
 
     Raises
     ------
-    NotFittedError, SchemaError, ColumnTypeError, UnsupportedModelError
+    NotFittedError, DataError, UnsupportedTypeError
         As for `explain`.
-    FeatureNamesError, ParameterError
+    DataError, ParameterError
         There is no such segment.
 
     References

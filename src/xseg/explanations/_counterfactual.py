@@ -15,7 +15,7 @@ from xseg.core.boxes import BoxModel
 from xseg.core.conditions import Condition, condition_of
 from xseg.core.schema import Kind
 from xseg.core.tables import Table
-from xseg.exceptions import ParameterError, UnsupportedModelError
+from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.explanations._change_costs import Found, Limits, Mover, Moves, Obstacle, values_of
 from xseg.explanations._changed_rows import FeatureChange, changed_table, changes_of
 from xseg.explanations._explain import rows_for
@@ -194,11 +194,11 @@ def counterfactual(
 
     Raises
     ------
-    NotFittedError, SchemaError, ColumnTypeError
+    NotFittedError, DataError
         As for `explain`.
-    UnsupportedModelError
+    UnsupportedTypeError
         The model has no exact explanation, or a step of the pipeline would have to be undone.
-    FeatureNamesError, ParameterError
+    DataError, ParameterError
         There is no such segment or feature, or bounds or directions make no sense.
 
     Notes
@@ -244,7 +244,7 @@ def counterfactual(
     fitted = fold(segmenter)
     if not is_segmenter(fitted):
         message = f"{type(fitted).__name__} has neither boxes nor scores to find a change with; use a segmenter of xseg"
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
     table = rows_for(fitted, X)
     mover = mover_of(fitted, Moves.of(fitted.profile_, frozen, bounds, direction))
     position = ANY_OTHER if target is None else fitted.segments_.position(target)

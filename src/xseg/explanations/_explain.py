@@ -13,7 +13,7 @@ from xseg.core.boxes import BoxModel, PatternCounts
 from xseg.core.schema import suggestion
 from xseg.core.statistics import CodedBlock, check_weights
 from xseg.core.tables import Table, raw_values, read_table
-from xseg.exceptions import ParameterError, UnsupportedModelError
+from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.explanations._additive_shapley import AdditiveExplainer, population_of
 from xseg.explanations._agnostic import explain_agnostic, method_of
 from xseg.explanations._box_shapley import BoxExplainer, population_explainer
@@ -78,11 +78,11 @@ def explain(
     ------
     NotFittedError
         The model has not been fitted.
-    SchemaError, ColumnTypeError
+    DataError
         The columns are not those it was fitted on.
-    UnsupportedModelError
+    UnsupportedTypeError
         The model cannot say where new rows belong, or a step of the pipeline mixes columns.
-    FeatureNamesError, ParameterError
+    DataError, ParameterError
         There is no such segment, or no background for a model that needs one.
 
     References
@@ -199,7 +199,7 @@ def check_explainable(segmenter: Any) -> None:
             f"{type(segmenter).__name__} has no exact explanation; give a fitted xseg segmenter, or a Pipeline that "
             "ends in one"
         )
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
 
 
 def rows_for(segmenter: Any, X: Any) -> Table:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table, raw_values, read_table
-from xseg.exceptions import ParameterError, UnsupportedModelError
+from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.explanations._changed_rows import changed_rows
 from xseg.explanations._explain import explainer_of, rows_for
 from xseg.explanations._explained import NO_RIVAL, Explained
@@ -59,7 +59,7 @@ def own_contributions(model: Any, X: Any, n_workers: int) -> tuple[Table, Explai
             "the model explains a row by numbers that are not finite, or too large to be added, so its own numbers do "
             "not fit together (was its file altered?); fit it again"
         )
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
     return table, explained
 
 
@@ -80,7 +80,7 @@ def explain_row(model: Any, X: Any) -> RowExplanation:
 
     Raises
     ------
-    NotFittedError, SchemaError, UnsupportedModelError
+    NotFittedError, DataError, UnsupportedTypeError
         As for `explain`.
 
     Examples
@@ -129,7 +129,7 @@ def comprehensiveness(segmenter: Any, X: Any, n_reasons: int = 4) -> float:
 
     Raises
     ------
-    NotFittedError, SchemaError
+    NotFittedError, DataError
         As for `explain`.
     ParameterError
         No reasons are asked for.

@@ -19,7 +19,7 @@ from xseg._kernels.score_kernels import CURVATURE, KNOT, LEVEL, SLOPE, UNKNOWN
 from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING, FeatureBins
 from xseg.core.boxes import BoxModel
-from xseg.exceptions import UnsupportedModelError
+from xseg.exceptions import UnsupportedTypeError
 from xseg.explanations._additive_shapley import AdditiveExplainer
 from xseg.explanations._box_shapley import BoxExplainer, population_explainer, shapley_weights
 from xseg.segmenters import check_segmenter
@@ -55,7 +55,7 @@ class PortableModel(Protocol):
 
         Raises
         ------
-        UnsupportedModelError
+        UnsupportedTypeError
             The model is too large.
         """
         ...
@@ -74,7 +74,7 @@ def portable_model(segmenter: Any, least: float) -> PortableModel:
 
     Raises
     ------
-    UnsupportedModelError
+    UnsupportedTypeError
         The scores would describe a segment of fewer people.
     """
     check_segmenter(segmenter)
@@ -217,7 +217,7 @@ class _Scores:
                 f"scores describe each group, and {small[0]!r} has fewer people than the policy's "
                 f"minimum_group_size={least:g}; the model stays behind. Fit with fewer segments, or show plain cards"
             )
-            raise UnsupportedModelError(message)
+            raise UnsupportedTypeError(message)
         self.model: AdditiveModel = segmenter.model_
         scores, bins = self.model.scores, self.model.coding.bins
         embedding = scores.embedding
@@ -258,12 +258,12 @@ def _at(curve: NDArray[np.float64], point: float) -> NDArray[np.float64]:
     return np.asarray(curve[LEVEL] + curve[SLOPE] * np.abs(offset) + curve[CURVATURE] * offset * offset)
 
 
-def _too_large(size: int) -> UnsupportedModelError:
+def _too_large(size: int) -> UnsupportedTypeError:
     message = (
         f"the model is too large to travel inside a page: {size:,} numbers, of at most {_MAX_NUMBERS:,}; fit with "
         "fewer leaves or shorter rules, or show plain cards"
     )
-    return UnsupportedModelError(message)
+    return UnsupportedTypeError(message)
 
 
 _FAMILIES: dict[type, Callable[[Any, float], PortableModel]] = {BoxModel: _Boxes, AdditiveModel: _Scores}

@@ -18,7 +18,7 @@ from xseg.core.conditions import condition_of
 from xseg.core.embedding import MAX_COORDINATE, too_far
 from xseg.core.schema import Kind, suggestion
 from xseg.core.tables import is_missing
-from xseg.exceptions import ColumnTypeError, DataError, SchemaError, UnsupportedModelError
+from xseg.exceptions import DataError, UnsupportedTypeError
 from xseg.explanations._additive_shapley import AdditiveExplainer
 from xseg.explanations._box_shapley import BoxExplainer, population_explainer, shapley_weights
 from xseg.explanations._explain import check_explainable
@@ -43,7 +43,7 @@ def reader_of(bins: FeatureBins) -> Callable[[Any], int]:
                     f"column {name!r} held numbers when the segmenter was fitted, and holds {value!r} now; "
                     "convert it to a number, or give None if it is not known"
                 )
-                raise ColumnTypeError(message)
+                raise DataError(message)
             known = float(value)
             if isinf(known):
                 message = f"column {name!r} holds an infinite value; give None if it is not known"
@@ -60,7 +60,7 @@ def reader_of(bins: FeatureBins) -> Callable[[Any], int]:
             message = (
                 f"column {name!r} held text when the segmenter was fitted, and holds {value!r} now; convert it to text"
             )
-            raise ColumnTypeError(message)
+            raise DataError(message)
         return place.get(value, missing)
 
     return category
@@ -293,7 +293,7 @@ class Scorer:
     ------
     NotFittedError
         The segmenter has not been fitted.
-    UnsupportedModelError
+    UnsupportedTypeError
         The model has no exact explanation, or is a pipeline (whose steps take tables, not dicts).
 
     Examples
@@ -313,7 +313,7 @@ class Scorer:
                 "a Scorer takes a fitted segmenter, not a pipeline, whose steps take tables and not dicts; give it "
                 "xseg.fold(pipeline)"
             )
-            raise UnsupportedModelError(message)
+            raise UnsupportedTypeError(message)
         check_explainable(segmenter)
         profile = segmenter.profile_
         self._names: tuple[str, ...] = profile.bins.schema.names
@@ -338,9 +338,9 @@ class Scorer:
 
         Raises
         ------
-        SchemaError
+        DataError
             A column is missing.
-        ColumnTypeError, DataError
+        DataError
             A value is of another type than it was when the segmenter was fitted, or infinite.
         """
         values = self._values(row)
@@ -355,7 +355,7 @@ class Scorer:
         except KeyError as error:
             name = error.args[0]
             message = f"the row has no value for column {name!r}{suggestion(name, [str(key) for key in row])}"
-            raise SchemaError(message) from None
+            raise DataError(message) from None
         return [None if is_missing(value) else value for value in given]
 
     def _reason(self, j: int, value: Any, contribution: float, rule: str | None) -> ScoredReason:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from xseg.core.embedding import Coding
 from xseg.core.segments import Outcome
-from xseg.exceptions import ModelFileError, RuleError
+from xseg.exceptions import ModelFileError, ParameterError
 from xseg.export._model_document import (
     BoxDocument,
     CoordinateDocument,
@@ -127,7 +127,7 @@ def build_rule_segmenter(document: RuleDocument) -> RuleSegmenter:
     bins = build_bins(document.columns)
     try:
         rules, layout = segmenter._lay_out(bins)
-    except RuleError as error:
+    except ParameterError as error:
         message = f"rules: {error}"
         raise ModelFileError(message) from None
     check(list(layout.names) == document.segment_names, "segment_names", "are not those of the rules")

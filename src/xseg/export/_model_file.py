@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from xseg import __version__
 from xseg._files import write_whole
 from xseg.core.guards import check_allowed
-from xseg.exceptions import ApprovalError, ModelFileError, UnsupportedModelError
+from xseg.exceptions import ApprovalError, ModelFileError, UnsupportedTypeError
 from xseg.export._kinds import KINDS, SavedKind
 from xseg.export._model_document import FORMAT, VERSION, plain
 from xseg.export._review_basis import basis_of, check_basis
@@ -54,11 +54,11 @@ def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
     ------
     NotFittedError
         The segmenter has not been fitted.
-    UnsupportedModelError
+    UnsupportedTypeError
         The object is not a segmenter that can be saved, or a step of the pipeline cannot be folded.
     ModelFileError
         The file cannot be written.
-    OutsideEnvironmentError, EnvironmentFileError
+    ApprovalError, DefinitionError
         An environment that is active forbids it: see `xseg.governance.environments.require_environment`.
 
     Examples
@@ -202,9 +202,9 @@ def approve(
         There is no name, no digest of a review or no such state; it would be over already, or before what was signed
         last; the review is of another model, too old, of the future, or found what forbids an approval; or the model
         was not reviewed by this review before, or has been reviewed or taken back since.
-    ReviewFileError
+    ApprovalError
         The bytes are those of a review that was altered.
-    NotFittedError, UnsupportedModelError
+    NotFittedError, UnsupportedTypeError
         As for `save`.
 
     Notes
@@ -253,7 +253,7 @@ def approval_of(segmenter: Any, *, now: date | None = None) -> Approval:
 
     Raises
     ------
-    NotFittedError, UnsupportedModelError
+    NotFittedError, UnsupportedTypeError
         As for `save`.
 
     Examples
@@ -279,7 +279,7 @@ def require_state(segmenter: Any, require: State | None, *, now: date | None = N
     ------
     ApprovalError
         It is less than that, there is no such state, or something signed for it was altered.
-    NotFittedError, UnsupportedModelError
+    NotFittedError, UnsupportedTypeError
         As for `save`.
 
     Examples
@@ -416,7 +416,7 @@ def _describe(segmenter: Any) -> dict[str, Any]:
     kind = KINDS.get(name)
     if kind is None or not isinstance(segmenter, kind.segmenter):
         message = f"only a fitted {', '.join(KINDS)} can be saved, got {name}"
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
     fitted: Any = segmenter
     fitted._check_fitted()
     return {

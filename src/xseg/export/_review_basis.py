@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from xseg.exceptions import ApprovalError, ReviewFileError
+from xseg.exceptions import ApprovalError
 
 __all__ = ["Basis", "ReviewRecord", "basis_of", "check_basis", "read_review"]
 
@@ -93,7 +93,7 @@ def read_review(path: str | os.PathLike[str]) -> ReviewRecord:
 
     Raises
     ------
-    ReviewFileError
+    ApprovalError
         The file is missing or too large, is not a review in JSON, or was altered after it was written.
 
     Examples
@@ -111,18 +111,18 @@ def read_review(path: str | os.PathLike[str]) -> ReviewRecord:
     try:
         if Path(path).stat().st_size > _MAX_BYTES:
             message = f"{path}: larger than {_MAX_BYTES // 2**20} MiB, which no review is"
-            raise ReviewFileError(message)
+            raise ApprovalError(message)
         content = Path(path).read_bytes()
     except OSError as error:
         message = f"cannot read the review {path}: {error.strerror}"
-        raise ReviewFileError(message) from error
+        raise ApprovalError(message) from error
     said = _object_in(content)
     if said is None or said.get("format") != _FORMAT:
         message = f"{path}: not a review in JSON; `xseg review --out review.json` writes one"
-        raise ReviewFileError(message)
+        raise ApprovalError(message)
     if "digest" not in said:
         message = f"{path}: the review has no digest, so whether it was altered cannot be told"
-        raise ReviewFileError(message)
+        raise ApprovalError(message)
     return _record_of(said, str(path))
 
 
@@ -189,14 +189,14 @@ def _record_of(said: dict[str, Any], source: str) -> ReviewRecord:
     digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
     if said.get("digest", digest) != digest:
         message = f"{source}: the review was altered after it was written: its digest does not fit what it says"
-        raise ReviewFileError(message)
+        raise ApprovalError(message)
     try:
         return ReviewRecord.model_validate({**content, "digest": digest})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         message = f"{source}: {where}: {first['msg']}; it is not a review that this version of xseg can read"
-        raise ReviewFileError(message) from error
+        raise ApprovalError(message) from error
 
 
 def _object_in(content: bytes) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from threading import RLock
 from typing import IO, Any, Final
 
 from xseg._files import write_whole
-from xseg.exceptions import LedgerError, XsegError
+from xseg.exceptions import ConsentError, XsegError
 
 __all__ = ["SealedLines"]
 
@@ -48,7 +48,7 @@ class SealedLines:
         path: str | os.PathLike[str] | None = None,
         *,
         name: str = "log",
-        error: Callable[[str], XsegError] = LedgerError,
+        error: Callable[[str], XsegError] = ConsentError,
     ) -> None:
         self.path = None if path is None else Path(path).resolve()
         self._name = name if path is None else f"{name} {path}"

@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from xseg.core.schema import suggestion
-from xseg.exceptions import ParameterError, PolicyError
+from xseg.exceptions import DefinitionError, ParameterError
 
 if TYPE_CHECKING:
     from babel import Locale
@@ -163,7 +163,7 @@ def load_language(locale: str = "en", tone: str = "plain", wording: Mapping[str,
     ------
     ParameterError
         There are no messages in this language, or no such tone.
-    PolicyError
+    DefinitionError
         A wording has an unknown key, or leaves out a fact that ours states.
 
     Examples
@@ -174,7 +174,7 @@ def load_language(locale: str = "en", tone: str = "plain", wording: Mapping[str,
     'Hello! This is your group: A'
     >>> load_language("en", wording={"card.title": "Hello!"})
     Traceback (most recent call last):
-    xseg.exceptions.PolicyError: the wording of 'card.title' leaves out {group}; ours is 'You are in “{group}”'
+    xseg.exceptions.DefinitionError: the wording of 'card.title' leaves out {group}; ours is 'You are in “{group}”'
     """
     if not wording:
         return _language(locale, tone)
@@ -254,13 +254,13 @@ def _load_reworded(
 def _check_wording(ours: Mapping[str, Message], key: str, message: Message) -> None:
     if key not in ours:
         problem = f"there is no message {key!r} to word anew{suggestion(key, list(ours))}"
-        raise PolicyError(problem)
+        raise DefinitionError(problem)
     if isinstance(ours[key], str) != isinstance(message, str) or (
         not isinstance(message, str) and "other" not in message
     ):
         forms = "one text" if isinstance(ours[key], str) else "a text for each plural form, 'other' at least"
         problem = f"the wording of {key!r} must be {forms}"
-        raise PolicyError(problem)
+        raise DefinitionError(problem)
     # Some languages say one or two of a thing without a number.
     optional = frozenset() if isinstance(message, str) else {"number"}
     needed = find_slots(ours[key])
@@ -269,13 +269,13 @@ def _check_wording(ours: Mapping[str, Message], key: str, message: Message) -> N
             found = find_slots(text)
         except ValueError as error:
             problem = f"the wording of {key!r} is no message: {error}"
-            raise PolicyError(problem) from error
+            raise DefinitionError(problem) from error
         missing, unknown = sorted(needed - found - optional), sorted(found - needed)
         if missing or unknown:
             what = "leaves out" if missing else "fills in"
             names = ", ".join(f"{{{name}}}" for name in missing or unknown)
             problem = f"the wording of {key!r} {what} {names}; ours is {ours[key]!r}"
-            raise PolicyError(problem)
+            raise DefinitionError(problem)
 
 
 _MAX_LENGTH = 120

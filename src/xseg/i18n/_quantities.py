@@ -282,7 +282,7 @@ def range_words(
 
 
 class _Writer:
-    """Says conditions in the language of a quantity."""
+    """Writer of conditions in the language of a quantity."""
 
     def __init__(self, quantity: Quantity) -> None:
         self.quantity = quantity

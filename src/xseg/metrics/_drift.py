@@ -120,7 +120,7 @@ def drift(segmenter: Segmenter, X: Any, sample_weight: ArrayLike | None = None) 
     ------
     NotFittedError
         The segmenter has not been fitted.
-    SchemaError, ColumnTypeError
+    DataError
         The columns are not those it was fitted on.
 
     Notes

@@ -102,7 +102,7 @@ def stability(segmenter: Segmenter, X: Any, *, n_resamples: int = 20, random_sta
         The segmenter has not been fitted.
     ParameterError
         There is nothing to resample.
-    SchemaError, ColumnTypeError
+    DataError
         The columns are not those it was fitted on.
 
     References
@@ -220,7 +220,7 @@ def structure(
     ------
     ParameterError
         There are fewer than two groups to look for, or no copies.
-    DataError, SchemaError, ColumnTypeError
+    DataError
         The rows cannot be used.
 
     Notes

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.core.tables import read_table
-from xseg.exceptions import ParameterError, UnsupportedModelError
+from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.segmenters import TreeSegmenter
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def tradeoff(X: Any, segments: int, leaves: Sequence[int] | None = None, **param
     ------
     ParameterError
         `leaves` is empty, or asks for fewer leaves than segments.
-    DataError, SchemaError, ColumnTypeError
+    DataError
         The rows cannot be segmented.
 
     References
@@ -229,11 +229,11 @@ def certify(
     ------
     NotFittedError
         The segmenter has not been fitted.
-    UnsupportedModelError
+    UnsupportedTypeError
         The model is not a TreeSegmenter, or was made by `xseg.fold` and knows no distances between raw rows.
     ParameterError
         `seconds` is not positive.
-    SchemaError, ColumnTypeError
+    DataError
         The columns are not those it was fitted on.
 
     References
@@ -251,7 +251,7 @@ def certify(
     """
     if not isinstance(segmenter, TreeSegmenter):
         message = f"certify takes a fitted TreeSegmenter, got {type(segmenter).__name__}"
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
     if not seconds > 0:
         message = f"seconds must be positive, got {seconds!r}"
         raise ParameterError(message)

@@ -8,7 +8,7 @@ from warnings import warn
 from pydantic import BaseModel, Field, ValidationError
 
 from xseg.core.schema import suggestion
-from xseg.exceptions import PolicyError, UnknownSegmentsWarning
+from xseg.exceptions import DefinitionError, UnknownSegmentsWarning
 from xseg.policy._feature_policy import FeaturePolicy, FeatureWords, SegmentPolicy, Translation
 from xseg.policy._policy_parts import (
     DECLARED_PURPOSES,
@@ -167,7 +167,7 @@ class Policy(YamlFile):
 
     Raises
     ------
-    PolicyError
+    DefinitionError
         If a field is unknown, missing or not allowed; all problems are listed, one a line.
 
     Examples
@@ -209,7 +209,7 @@ class Policy(YamlFile):
         try:
             self.__pydantic_validator__.validate_python(data, self_instance=self, context={DECLARED_PURPOSES: declared})
         except ValidationError as error:
-            raise PolicyError(describe_errors(error, source, lines, _keys_at)) from error
+            raise DefinitionError(describe_errors(error, source, lines, _keys_at)) from error
 
     @classmethod
     def coerce(cls, policy: "Policy | str | os.PathLike[str] | Mapping[str, Any] | None") -> "Policy":
@@ -227,7 +227,7 @@ class Policy(YamlFile):
 
         Raises
         ------
-        PolicyError
+        DefinitionError
             If it is none of these, or is not a valid policy.
 
         Examples
@@ -244,11 +244,11 @@ class Policy(YamlFile):
             return cls(**policy)
         if isinstance(policy, str) and "\n" in policy:
             message = "policy holds several lines of text where a path was expected; use Policy.parse for YAML text"
-            raise PolicyError(message)
+            raise DefinitionError(message)
         if isinstance(policy, str | os.PathLike):
             return cls.load(policy)
         message = f"policy is a {type(policy).__name__}; give a Policy, the path of a YAML file, a mapping or None"
-        raise PolicyError(message)
+        raise DefinitionError(message)
 
     def to_yaml(self) -> str:
         """Write the policy as YAML; `parse` reads it back equal.
@@ -380,7 +380,7 @@ class Policy(YamlFile):
 
         Raises
         ------
-        PolicyError
+        DefinitionError
             If the policy names a feature that is not among them; the nearest column is suggested.
 
         Examples
@@ -392,7 +392,7 @@ class Policy(YamlFile):
         absent = [name for name in self.features if name not in columns]
         if absent:
             heading = "the policy names features that the table does not have; rename or remove them:"
-            raise PolicyError("\n".join([heading, *_listed("features", absent, "column", columns)]))
+            raise DefinitionError("\n".join([heading, *_listed("features", absent, "column", columns)]))
 
     def check_segments(self, names: Iterable[str]) -> None:
         """Check that the model has every segment that the policy, or one of its translations, describes.

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from xseg._files import write_whole
 from xseg.core.schema import suggestion
-from xseg.exceptions import PolicyError, XsegError
+from xseg.exceptions import DefinitionError, XsegError
 
 __all__ = [
     "MAX_BYTES",
@@ -58,7 +58,7 @@ class FileKind:
         return f"{self.article} {self.name}"
 
 
-POLICY = FileKind("policy", PolicyError)
+POLICY = FileKind("policy", DefinitionError)
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -320,7 +320,7 @@ class YamlFile(Frozen):
 
         Raises
         ------
-        PolicyError, SurveyError or EnvironmentFileError
+        DefinitionError or DefinitionError
             The text is not YAML, repeats a key, or states something that is not allowed. The message names the source,
             the line and the path of every problem.
 
@@ -351,7 +351,7 @@ class YamlFile(Frozen):
 
         Raises
         ------
-        PolicyError, SurveyError or EnvironmentFileError
+        DefinitionError or DefinitionError
             The file cannot be read or states something that is not allowed, as for `parse`.
 
         Examples
@@ -387,7 +387,7 @@ class YamlFile(Frozen):
 
         Raises
         ------
-        PolicyError, SurveyError or EnvironmentFileError
+        DefinitionError or DefinitionError
             The file cannot be written; a file that was there is then unchanged.
 
         Examples

@@ -88,9 +88,9 @@ def make_report(
     ------
     NotFittedError
         The segmenter has not been fitted.
-    UnsupportedModelError
+    UnsupportedTypeError
         A step of the pipeline cannot be folded.
-    PolicyError
+    DefinitionError
         The policy cannot be read, or names a column that is not there.
 
     Examples

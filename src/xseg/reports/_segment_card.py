@@ -149,9 +149,9 @@ def segment_card(
     ------
     NotFittedError
         The segmenter has not been fitted.
-    FeatureNamesError, ParameterError
+    DataError, ParameterError
         There is no such segment.
-    PolicyError
+    DefinitionError
         The policy cannot be read, or names a column that is not there.
     DataError
         Nobody in the table is in the segment.

@@ -26,7 +26,7 @@ from xseg.core.schema import Kind
 from xseg.core.segments import Segment, Segments
 from xseg.core.statistics import CodedBlock, RawBlock, apply_to_table
 from xseg.core.tables import Table, read_table
-from xseg.exceptions import DataError, NotFittedError, ParameterError, SchemaError, UnsupportedModelError, XsegWarning
+from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError, XsegWarning
 from xseg.segmenters._learning import Prepared, prepare
 from xseg.segmenters._names import align, choose_names, warn_if_names_move
 from xseg.segmenters._protocols import FittedSegmenter
@@ -67,7 +67,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         ------
         NotFittedError
             The segmenter has not been fitted.
-        SchemaError, ColumnTypeError
+        DataError
             The columns are not those it was fitted on.
         """
         self._check_fitted()
@@ -169,7 +169,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         try:
             validate_data(self, shaped, reset=reset, skip_check_array=True)
         except (TypeError, ValueError) as error:
-            raise SchemaError(str(error)) from error
+            raise DataError(str(error)) from error
         return table if reset else self.profile_.bins.read(table)
 
     def _remember_backend(self, names: tuple[str, ...]) -> None:
@@ -393,7 +393,7 @@ def check_segmenter(segmenter: S) -> S:
 
     Raises
     ------
-    UnsupportedModelError
+    UnsupportedTypeError
         It is no segmenter of xseg.
     NotFittedError
         It has not been fitted.
@@ -406,6 +406,6 @@ def check_segmenter(segmenter: S) -> S:
         elif hasattr(segmenter, "steps"):
             advice = "give xseg.fold(pipeline)"
         message = f"segmenter must be a fitted segmenter of xseg, got {kind}; {advice}"
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
     segmenter._check_fitted()
     return segmenter

@@ -13,7 +13,7 @@ from xseg.core.bins import MISSING, N_CODES, Bins, FeatureBins
 from xseg.core.boxes import LEAF, Boxes, BoxModel, Patterns, ThresholdTree
 from xseg.core.embedding import Coding, Embedding
 from xseg.core.profiles import Profile
-from xseg.exceptions import UnsupportedModelError
+from xseg.exceptions import UnsupportedTypeError
 from xseg.segmenters._names import propose_names
 from xseg.segmenters._outcomes import OutcomeSegmenter
 from xseg.segmenters._pipelines import Form, Way, forms_of, route_of
@@ -53,7 +53,7 @@ def fold(model: Any) -> Any:
     ------
     NotFittedError
         The segmenter has not been fitted.
-    UnsupportedModelError
+    UnsupportedTypeError
         A step mixes columns or is not known to be one to one, a rule would have gaps in raw units, or the segmenter
         is of another kind.
 
@@ -78,7 +78,7 @@ def fold(model: Any) -> Any:
             f"{type(segmenter).__name__} behind steps that transform (first: {route.steps[0][0]!r}) has no equal over "
             "raw columns; give the segmenter the raw table, which it scales by itself, or a tree in its place"
         )
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
     names, named = _raw_names(model)
     forms = forms_of(list(route.steps), len(names))
     usual = [_usual(j, forms, segmenter.profile_.bins) for j in range(len(names))]
@@ -88,10 +88,10 @@ def fold(model: Any) -> Any:
         probe.codes({0: [usual[0]]})
         columns = raw_columns(probe, forms, profile, _tested_codes(segmenter.tree_, profile.bins))
     except (TypeError, ValueError) as error:
-        if isinstance(error, UnsupportedModelError):
+        if isinstance(error, UnsupportedTypeError):
             raise
         message = f"a step refuses values that were asked about to tell rules in raw units: {error}"
-        raise UnsupportedModelError(message) from error
+        raise UnsupportedTypeError(message) from error
     folded = _Folding(segmenter, columns, route.sources).build(named=named)
     _check_alike(folded, segmenter, probe, columns)
     return folded
@@ -120,7 +120,7 @@ def _check_alike(
             "the steps do not treat each column apart from the others, or answer differently when asked again, so the "
             "tree has no equal over raw columns"
         )
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
 
 
 def _raw_names(model: Pipeline) -> tuple[list[str], bool]:
@@ -244,7 +244,7 @@ class _Folding:
                 f"the segmenter asks whether {self.bins[column].feature.name!r} is in a bin, so that a rule would have "
                 "a gap in raw units; give KBinsDiscretizer encode='ordinal', or leave it out"
             )
-            raise UnsupportedModelError(message)
+            raise UnsupportedTypeError(message)
         end = int(upper[0]) if len(upper) else self.bins[column].n_codes
         goes = np.zeros(N_CODES, dtype=bool)
         goes[:end], goes[MISSING] = True, low[MISSING]
@@ -269,7 +269,7 @@ class _Folding:
             places = [found[_pack_box(box)] for box in wanted.inside & possible]
         except KeyError:
             message = "the boxes of this tree join differently over raw columns, so its counts cannot be carried over"
-            raise UnsupportedModelError(message) from None
+            raise UnsupportedTypeError(message) from None
         return tuple(_patterns(counts[place], wanted.inside[b]) for b, place in enumerate(places))
 
     def _inside(self, box: int, bins: Bins) -> NDArray[np.bool_]:

@@ -33,7 +33,7 @@ LOG_UNIT = 2.0**_LOW_BITS
 
 
 class Judge(Protocol):
-    """Says how much of each row belongs to each component."""
+    """Responsibilities (E-step): how much of each row belongs to each component."""
 
     def __len__(self) -> int:
         """Return the number of components."""

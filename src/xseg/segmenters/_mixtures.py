@@ -234,7 +234,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         ------
         ParameterError
             A parameter is not allowed.
-        DataError, SchemaError, ColumnTypeError
+        DataError
             The rows cannot be segmented, or are fewer than `min_members`.
 
         Warns

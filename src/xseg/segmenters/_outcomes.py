@@ -215,7 +215,7 @@ class OutcomeSegmenter(TreeBoxes):
         ------
         ParameterError
             A parameter is not allowed, or `X` is a backend, which has no outcomes.
-        DataError, SchemaError, ColumnTypeError
+        DataError
             The rows or outcomes cannot be used.
         """
         self._begin_fit()

@@ -30,7 +30,7 @@ from sklearn.preprocessing import (
 )
 
 from xseg._sklearn import count_outputs_by_column
-from xseg.exceptions import UnsupportedModelError
+from xseg.exceptions import UnsupportedTypeError
 from xseg.segmenters._base import Segmenter
 
 __all__ = ["Form", "Route", "Way", "column_parts", "forms_of", "is_segmenter", "route_of", "sources_of"]
@@ -82,7 +82,7 @@ def route_of(model: Any) -> Route:
 
     Raises
     ------
-    UnsupportedModelError
+    UnsupportedTypeError
         A step mixes columns, or is not known to leave them apart.
     """
     steps: list[tuple[str, Any]] = []
@@ -125,7 +125,7 @@ def sources_of(step: Any, name: str) -> Sources:
         f"exactly; use transformers that work column by column ({known}, imputers, one-hot, binning, selection, "
         "or a FunctionTransformer with feature_names_out='one-to-one'), or xseg.explanations.explain_agnostic"
     )
-    raise UnsupportedModelError(message)
+    raise UnsupportedTypeError(message)
 
 
 def _identity(step: Any, name: str) -> Sources:
@@ -173,7 +173,7 @@ def _function(step: FunctionTransformer, name: str) -> Sources:
         f"step {name!r} (FunctionTransformer) does not say which columns it makes of which; if it works column by "
         "column, say so with feature_names_out='one-to-one'"
     )
-    raise UnsupportedModelError(message)
+    raise UnsupportedTypeError(message)
 
 
 def column_parts(step: ColumnTransformer) -> Iterator[tuple[str, Any, slice, Sources]]:
@@ -275,7 +275,7 @@ def forms_of(steps: list[tuple[str, Any]], n_columns: int) -> list[Form]:
 
     Raises
     ------
-    UnsupportedModelError
+    UnsupportedTypeError
         A step leaves it open how a column is made.
     """
     forms = [Form(j) for j in range(n_columns)]
@@ -321,7 +321,7 @@ def _one_step(step: Any, name: str, given: list[Form]) -> list[Form]:
             f"step {name!r} (FunctionTransformer) does not say that it can be undone, so rules cannot be told in raw "
             "units; give its inverse_func"
         )
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
     keeps = hasattr(step, "get_support") or (isinstance(step, FunctionTransformer) and step.func is None)
     return [given[j] if keeps else replace(given[j], untouched=False) for j in sources]
 
@@ -350,9 +350,9 @@ def _follow_binning(form: Form, edges: NDArray[np.float64], name: str) -> Form:
     return Form(form.source, Way.PIECES, False, tuple(edges[1:-1].tolist()))
 
 
-def _on_top(name: str) -> UnsupportedModelError:
+def _on_top(name: str) -> UnsupportedTypeError:
     message = (
         f"step {name!r} makes pieces of columns that an earlier step has transformed, so its edges are not raw values; "
         "let it see raw columns, or leave the earlier step out"
     )
-    return UnsupportedModelError(message)
+    return UnsupportedTypeError(message)

@@ -138,7 +138,7 @@ class PrototypeSpace:
             total_weight=total_weight,
         )
 
-    def around(self, overall: Centres) -> "PrototypeSpace":
+    def recentred_on(self, overall: Centres) -> "PrototypeSpace":
         """Return the same distance with another middle of everyone."""
         return replace(self, overall=overall)
 

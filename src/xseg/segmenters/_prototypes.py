@@ -25,7 +25,7 @@ from xseg.core.rounding import roundest
 from xseg.core.schema import Kind
 from xseg.core.statistics import CodedBlock, RowTotal
 from xseg.core.tables import Table
-from xseg.exceptions import PolicyError
+from xseg.exceptions import DefinitionError
 from xseg.policy import Policy
 from xseg.segmenters._base import AdditiveSegmenter
 from xseg.segmenters._learning import Prepared
@@ -337,7 +337,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         ------
         ParameterError
             A parameter is not allowed.
-        DataError, SchemaError, ColumnTypeError
+        DataError
             The rows cannot be segmented, or are fewer than `min_members`.
         """
         del y
@@ -420,7 +420,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         ------
         NotFittedError
             The segmenter has not been fitted.
-        PolicyError
+        DefinitionError
             The policy forbids it.
 
         Examples
@@ -436,7 +436,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
                 "the policy does not allow real people to be shown as examples of a segment (real_people is not true); "
                 "show prototypes_, which are summaries, or have the policy changed"
             )
-            raise PolicyError(message)
+            raise DefinitionError(message)
         return select_rows(X, self.transform(X).argmin(axis=0))
 
     def _search(self, prepared: Prepared, space: PrototypeSpace, min_weight: int, seed: int) -> Found:
@@ -493,7 +493,7 @@ def _space_of(prepared: Prepared, *, squared: bool) -> PrototypeSpace:
         overall=nowhere,
         total_weight=total_weight,
     )
-    return space.around(prepared.backend.sum(NearestCounts(space, nowhere)).moved())
+    return space.recentred_on(prepared.backend.sum(NearestCounts(space, nowhere)).moved())
 
 
 def _highest_scores(model: AdditiveModel, table: Table) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from xseg.core.bins import MISSING, N_CODES, Bins, FeatureBins, as_kind
 from xseg.core.profiles import Profile
 from xseg.core.schema import Feature, Kind
 from xseg.core.tables import Column, Table, read_table
-from xseg.exceptions import UnsupportedModelError
+from xseg.exceptions import UnsupportedTypeError
 from xseg.segmenters._pipelines import Form, Route, Way
 
 __all__ = ["Probe", "RawColumn", "first_number_at_least", "raw_columns"]
@@ -27,7 +27,7 @@ _LARGEST = 1e30
 
 
 class Probe:
-    """Gives the codes that the segmenter sees of raw values.
+    """Finder of the codes that the segmenter sees of raw values.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def raw_columns(
 
     Raises
     ------
-    UnsupportedModelError
+    UnsupportedTypeError
         A column is made in a way in which raw values cannot be told from it.
     """
     columns = [_Column(j, probe, forms, profile, tested) for j in range(len(probe.names))]
@@ -352,7 +352,7 @@ class _Column:
                 f"column {self.profile.bins[d].feature.name!r} rises and falls with {self.name!r}, so rules cannot be "
                 "told in raw units; explain folds it all the same"
             )
-            raise UnsupportedModelError(message)
+            raise UnsupportedTypeError(message)
         return _Question(self.column, d, self.profile.bins[d].n_codes - 1, bool((steps < 0).any()), np.empty(0))
 
     def _edges_of_monotone(self, edges: dict[float, Any], tested: set[float]) -> None:
@@ -455,12 +455,12 @@ class _Column:
         sizes: NDArray[np.int64] = self.profile.counts[:, 0].sum(axis=1)
         return sizes
 
-    def _unknown(self) -> UnsupportedModelError:
+    def _unknown(self) -> UnsupportedTypeError:
         message = (
             f"the transformed columns do not tell how the raw values of {self.name!r} were spread, so cards could not "
             "compare with others; let one column of it be kept, scaled or encoded without leaving values out"
         )
-        return UnsupportedModelError(message)
+        return UnsupportedTypeError(message)
 
 
 def _starts(edges: NDArray[np.float64], first: float | None) -> NDArray[np.float64]:

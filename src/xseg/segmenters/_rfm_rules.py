@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from xseg.core.rounding import roundest
 from xseg.core.schema import Kind, suggestion
 from xseg.core.tables import Column, Table, match_columns
-from xseg.exceptions import DataError, FeatureNamesError, RuleError, XsegWarning, warn_caller
+from xseg.exceptions import DataError, ParameterError, XsegWarning, warn_caller
 from xseg.segmenters._rule_definitions import NamedRule, read_rules
 from xseg.segmenters._rule_geometry import axes_of, schema_of
 from xseg.segmenters._rule_language import write_column, write_literal
@@ -101,7 +101,7 @@ def _warn_of_ties(table: Table, fifths: Mapping[str, Sequence[float]], rules: Ma
 def _column(table: Table, name: str) -> Column:
     if name not in table.names:
         message = f"there is no column {name!r} in the table{suggestion(name, table.names)}"
-        raise FeatureNamesError(message)
+        raise DataError(message)
     return table.columns[table.names.index(name)]
 
 
@@ -112,7 +112,7 @@ def _fifths_of(column: Column) -> list[float]:
             f"column {column.name!r} must hold numbers, as recency, frequency and monetary value are; it holds values "
             f"of kind {column.kind}"
         )
-        raise RuleError(message)
+        raise ParameterError(message)
     values = np.sort(column.numbers())
     values = values[~np.isnan(values)]
     if not len(values):

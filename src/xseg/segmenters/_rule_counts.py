@@ -18,7 +18,7 @@ from xseg.core.schema import Kind
 from xseg.core.statistics import CodedBlock, RawBlock
 from xseg.core.summaries import CategoryCounts
 from xseg.core.tables import Table
-from xseg.exceptions import RuleError
+from xseg.exceptions import ParameterError
 from xseg.segmenters._learning import MIN_MEMBERS, learn_columns
 from xseg.segmenters._rule_definitions import NamedRule
 from xseg.segmenters._rule_geometry import MAX_BOXES, Axes, Box, Regions, axes_of, schema_of, values_of
@@ -58,7 +58,7 @@ def lay_out(axes: Axes, rules: Sequence[NamedRule], default: str | None) -> Layo
 
     Raises
     ------
-    RuleError
+    ParameterError
         A segment can never have anyone, nobody is to be left out but somebody would be, or there are too many boxes.
     """
     names = tuple(dict.fromkeys([*(rule.name for rule in rules), *([] if default is None else [default])]))
@@ -105,11 +105,11 @@ def _check_all_described(axes: Axes, described: Sequence[tuple[str, list[Box]]],
     if default is not None:
         return
     taken = [box for _, region in described for box in region]
-    rest = axes.regions.told([axes.regions.everything], taken)
+    rest = axes.regions.simplify([axes.regions.everything], taken)
     if rest:
         left_out = "; or ".join(str(axes.rule(box)) for box in rest[:3])
         message = f"no rule describes those with {left_out}; add a rule, or name a default for them"
-        raise RuleError(message)
+        raise ParameterError(message)
 
 
 def _check_reachable(axes: Axes, rules: Sequence[NamedRule], won: dict[str, list[Box]]) -> None:
@@ -121,19 +121,19 @@ def _check_reachable(axes: Axes, rules: Sequence[NamedRule], won: dict[str, list
         else:
             problem = "its conditions contradict each other, so nobody can meet it"
         message = f"rule {rule.label}: {problem}: {rule.source.text}"
-        raise RuleError(message)
+        raise ParameterError(message)
 
 
 def _check_size(axes: Axes, pieces: Sequence[tuple[int, Box]]) -> None:
     if len(pieces) > MAX_BOXES:
         message = f"the rules come to {len(pieces):,} boxes that do not overlap; the limit is {MAX_BOXES:,}"
-        raise RuleError(message)
+        raise ParameterError(message)
     everything = axes.regions.everything
     for _, box in pieces:
         n_tests = sum(cells != every for cells, every in zip(box, everything, strict=True))
         if n_tests > MAX_TESTS:
             message = f"a person would be asked about {n_tests} columns at once; the limit is {MAX_TESTS}"
-            raise RuleError(message)
+            raise ParameterError(message)
 
 
 _NO_POINTS = np.empty((0, 0), dtype=np.float32)
@@ -175,7 +175,7 @@ def survey(
     ------
     DataError
         There are no rows.
-    RuleError
+    ParameterError
         A rule asks for what the table does not have.
     """
     asked = _values_asked(rules)

@@ -10,7 +10,7 @@ from xseg.core.bins import FeatureBins
 from xseg.core.boxes import Boxes, BoxModel
 from xseg.core.conditions import Condition, Rule, condition_of
 from xseg.core.schema import Kind
-from xseg.exceptions import RuleError, UnsupportedModelError
+from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._rule_language import Expression, Source, parse, write_column, write_literal
 
@@ -54,7 +54,7 @@ def read_rules(given: Any) -> tuple[NamedRule, ...]:
 
     Raises
     ------
-    RuleError
+    ParameterError
         A rule cannot be read.
     """
     texts = [(name, text) for name, rule in _pairs(given) for text in _alternatives(name, rule)]
@@ -71,15 +71,15 @@ def read_rules(given: Any) -> tuple[NamedRule, ...]:
 def _pairs(given: Any) -> list[tuple[str, Any]]:
     if isinstance(given, str) or not isinstance(given, Mapping | Iterable):
         message = f"rules must be a dict of names and rules, or a list of (name, rule), got {given!r}"
-        raise RuleError(message)
+        raise ParameterError(message)
     pairs = list(given.items()) if isinstance(given, Mapping) else list(given)
     for place, pair in enumerate(pairs):
         if not (isinstance(pair, Sequence) and not isinstance(pair, str) and len(pair) == 2):
             message = f"rules[{place}] must be a pair (name, rule), got {pair!r}"
-            raise RuleError(message)
+            raise ParameterError(message)
         if not isinstance(pair[0], str) or not pair[0].strip():
             message = f"rules[{place}]: the name of a segment must be a text that is not empty, got {pair[0]!r}"
-            raise RuleError(message)
+            raise ParameterError(message)
     return [(str(name), rule) for name, rule in pairs]
 
 
@@ -87,7 +87,7 @@ def _alternatives(name: str, rule: Any) -> list[str]:
     if isinstance(rule, Sequence) and not isinstance(rule, str):
         if not rule:
             message = f"rule {name!r}: an empty list of rules describes nobody; leave the name out"
-            raise RuleError(message)
+            raise ParameterError(message)
         return [_text(name, one) for one in rule]
     return [_text(name, rule)]
 
@@ -103,20 +103,20 @@ def _text(name: str, rule: Any) -> str:
         parts = [text for column, asked in rule.items() for text in _asked(name, column, asked)]
         return " and ".join(parts) or "everyone"
     message = f"rule {name!r} must be a text, a dict of columns, a Condition or a list of those, got {rule!r}"
-    raise RuleError(message)
+    raise ParameterError(message)
 
 
 def _asked(name: str, column: Any, asked: Any) -> list[str]:
     """Return the texts of what a mapping asks of one column."""
     if not isinstance(column, str) or not column:
         message = f"rule {name!r}: a column must be named by a text, got {column!r}"
-        raise RuleError(message)
+        raise ParameterError(message)
     written = write_column(column)
     if isinstance(asked, Mapping):
         unknown = [operator for operator in asked if operator not in _OPERATORS]
         if unknown:
             message = f"rule {name!r}, column {column!r}: {unknown[0]!r} is none of {', '.join(_OPERATORS)}"
-            raise RuleError(message)
+            raise ParameterError(message)
         return [
             f"{written} is {value}"
             if operator == "is" and value in _STATES
@@ -141,7 +141,7 @@ def _value(name: str, column: str, value: Any) -> str:
         f"rule {name!r}, column {column!r}: {value!r} is no number, text or truth value; for what is not known write "
         "{'is': 'missing'}"
     )
-    raise RuleError(message)
+    raise ParameterError(message)
 
 
 def condition_text(condition: Condition) -> str:
@@ -181,7 +181,7 @@ def rules_of(segmenter: FittedSegmenter) -> dict[str, str]:
         segmenter._check_fitted()
     if not isinstance(model, BoxModel):
         message = f"{type(segmenter).__name__} is not made of boxes, so it has no rules to write down"
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
     boxes = model.boxes
     return {
         name: " or ".join(_several(_box_text(boxes, box) for box in np.flatnonzero(boxes.segment == segment).tolist()))

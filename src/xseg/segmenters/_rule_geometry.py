@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from xseg.core.bins import MAX_BINS, MISSING, N_CODES, Bins, FeatureBins
 from xseg.core.conditions import Rule, condition_of
 from xseg.core.schema import Feature, Kind, Schema, suggestion
-from xseg.exceptions import RuleError
+from xseg.exceptions import ParameterError
 from xseg.segmenters._rule_definitions import NamedRule
 from xseg.segmenters._rule_language import (
     And,
@@ -131,7 +131,7 @@ class Regions:
             pieces.sort()
         return pieces
 
-    def told(self, region: Sequence[Box], taken: Sequence[Box] = ()) -> list[Box]:
+    def simplify(self, region: Sequence[Box], taken: Sequence[Box] = ()) -> list[Box]:
         """Return a region without another as readable boxes: the fewest that two ways of cutting give."""
         attempts = []
         for order in (self.order, self.order[::-1]):
@@ -176,7 +176,7 @@ class Regions:
                 f"the rules fall apart into more than {_MAX_PIECES:,} boxes; use fewer 'or' and fewer thresholds, or "
                 "put rules that exclude each other in an order in which they need not be cut up"
             )
-            raise RuleError(message)
+            raise ParameterError(message)
 
 
 def runs_of(cells: int, missing: int) -> list[int]:
@@ -327,7 +327,7 @@ def axes_of(rules: Sequence[NamedRule], schema: Schema) -> Axes:
 
     Raises
     ------
-    RuleError
+    ParameterError
         A rule asks about a column that is not there, or compares it with a value of another kind.
     """
     asked: dict[int, list[tuple[NamedRule, Question]]] = {}

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from math import inf, nextafter
 from typing import NoReturn, TypeAlias
 
-from xseg.exceptions import RuleError
+from xseg.exceptions import ParameterError
 
 __all__ = [
     "EVERYONE",
@@ -181,7 +181,7 @@ class Source:
         """Raise an error that points at a place in the text."""
         shown = re.sub(r"\s", " ", self.text)
         message = f"rule {self.label}: {problem}\n    {shown}\n    {' ' * position}^"
-        raise RuleError(message)
+        raise ParameterError(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,7 @@ def parse(source: Source) -> Expression:
 
     Raises
     ------
-    RuleError
+    ParameterError
         The text is not a rule; the message points at the place.
     """
     return _Reader(source).rule()

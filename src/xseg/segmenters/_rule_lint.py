@@ -144,7 +144,7 @@ class _Linter:
         for place in range(len(self.rules)):
             yield from self._about(place)
         taken = [box for region in self.regions for box in region]
-        rest = self.axes.regions.told([self.axes.regions.everything], taken)
+        rest = self.axes.regions.simplify([self.axes.regions.everything], taken)
         if rest:
             name = "nobody" if default is None else repr(default)
             yield self._shown(RuleFinding(FindingKind.DEFAULT, (name,)), rest)
@@ -157,14 +157,14 @@ class _Linter:
         takers = self._takers(place)
         if geometry.covers([box for taker in takers for box in self.regions[taker]], region):
             labels = tuple(self.rules[taker].label for taker in takers)
-            yield self._shown(RuleFinding(FindingKind.UNREACHABLE, (rule.label, *labels)), geometry.told(region))
+            yield self._shown(RuleFinding(FindingKind.UNREACHABLE, (rule.label, *labels)), geometry.simplify(region))
             return
         for taker in takers:
             earlier = self.rules[taker]
             if earlier.name != rule.name:
                 shared = geometry.intersection([self.regions[taker], region])
                 overlap = RuleFinding(FindingKind.OVERLAP, (earlier.label, rule.label))
-                yield self._shown(overlap, geometry.told(shared))
+                yield self._shown(overlap, geometry.simplify(shared))
         yield from self._needless(place)
 
     def _takers(self, place: int) -> list[int]:

@@ -157,7 +157,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         ------
         NotFittedError
             The segmenter has not been fitted.
-        UnsupportedModelError
+        UnsupportedTypeError
             It is not made of boxes.
 
         Examples
@@ -199,9 +199,9 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
 
         Raises
         ------
-        FeatureNamesError
+        DataError
             A column is not in the table.
-        RuleError, DataError
+        ParameterError, DataError
             A column holds no numbers.
 
         References
@@ -238,9 +238,9 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
 
         Raises
         ------
-        RuleError
+        ParameterError
             A rule cannot be read, asks for what the table does not have, or can never win anyone.
-        ParameterError, DataError, SchemaError, ColumnTypeError
+        ParameterError, DataError
             Another parameter is not allowed, or the rows cannot be used.
 
         Warns
@@ -338,7 +338,7 @@ def lint_rules(
 
     Raises
     ------
-    RuleError
+    ParameterError
         A rule cannot be read, or asks for what the table does not have.
 
     Examples

@@ -21,7 +21,7 @@ from xseg.core.boxes import MAX_TESTS, BoxModel, ThresholdTree, predict_block
 from xseg.core.pairing import order_like
 from xseg.core.profiles import Profile
 from xseg.core.statistics import check_weights
-from xseg.exceptions import DataError, UnsupportedModelError, XsegWarning
+from xseg.exceptions import DataError, UnsupportedTypeError, XsegWarning
 from xseg.segmenters._learning import MIN_MEMBERS
 from xseg.segmenters._names import check_names, propose_names, warn_if_names_move
 from xseg.segmenters._surrogate_labels import (
@@ -257,7 +257,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         ------
         ParameterError
             A parameter is not allowed, there is nothing to stand in for, or a fitted original knows nothing of `X`.
-        DataError, SchemaError, ColumnTypeError
+        DataError
             The rows or labels cannot be used.
 
         Warns
@@ -327,7 +327,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
 
         Raises
         ------
-        NotFittedError, SchemaError, ColumnTypeError
+        NotFittedError, DataError
             As for `predict`.
         DataError
             There is not one label for each row.
@@ -371,13 +371,13 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
 
         Raises
         ------
-        UnsupportedModelError
+        UnsupportedTypeError
             The original cannot be asked, and `y` is not given.
         """
         self._check_fitted()
         if self.estimator_ is None and y is None:
             message = f"the original ({self.original_name_}) cannot predict; give its labels for these rows as y"
-            raise UnsupportedModelError(message)
+            raise UnsupportedTypeError(message)
         agrees = self.agreement(X, None if self.estimator_ is not None else y) == _YES
         weights, _ = check_weights(sample_weight, len(agrees))
         return float(np.average(agrees, weights=weights))

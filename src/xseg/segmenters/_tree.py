@@ -21,7 +21,7 @@ from xseg.core.embedding import SCALINGS, Centers, Coding
 from xseg.core.profiles import Profile, ProfileCounts
 from xseg.core.statistics import RowTotal
 from xseg.core.tables import Table
-from xseg.exceptions import DataError, ParameterError, UnsupportedModelError, XsegWarning
+from xseg.exceptions import DataError, ParameterError, UnsupportedTypeError, XsegWarning
 from xseg.segmenters._base import BoxSegmenter
 from xseg.segmenters._kmeans import NumberChoice, choose_number, lloyd, reference_partition
 from xseg.segmenters._learning import MIN_MEMBERS, Prepared, prepare
@@ -269,7 +269,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         ------
         ParameterError
             A parameter is not allowed, or parameters contradict each other.
-        DataError, SchemaError, ColumnTypeError
+        DataError
             The rows cannot be segmented.
         """
         del y
@@ -326,7 +326,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
 
         Raises
         ------
-        UnsupportedModelError
+        UnsupportedTypeError
             The segmenter was made by `xseg.fold`, and knows no distances between raw rows.
         """
         del y
@@ -344,7 +344,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
                 "a pipeline has none. Use the pipeline itself (pipeline.score(X)), or its last step with rows that the "
                 "other steps transformed (pipeline[-1] and pipeline[:-1].transform(X))"
             )
-            raise UnsupportedModelError(message)
+            raise UnsupportedTypeError(message)
 
     def _check_sizes(self) -> None:
         """Check the parameters against each other."""

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from consent_cases import Clock, day, full
-from xseg.exceptions import ConsentError, LedgerError
+from xseg.exceptions import ConsentError
 from xseg.governance.consent import Head, Identities, Ledger
 
 NAMES = ("ann", "nan", "None", "1", "1.0", "True", "<NA>", "NaT")
@@ -281,6 +281,6 @@ def test_what_is_no_head_does_not_pass_for_one(head):
 def test_another_ledger_s_head_is_found_out():
     ledger, other = full(), lookalikes()
     for head in (other.head, Head(len(ledger), other.head.hash), Head(len(ledger) + 1, ledger.head.hash)):
-        with pytest.raises(LedgerError):
+        with pytest.raises(ConsentError):
             ledger.verify(head)
     ledger.verify(Ledger().head)

@@ -9,7 +9,7 @@ import pytest
 
 import xseg
 from consent_cases import Clock, day
-from xseg.exceptions import ConsentError, SignalError, XsegError
+from xseg.exceptions import ConsentError, XsegError
 from xseg.governance.consent import ConsentGate, Identities, Ledger, Suppression, read_gpp, read_tcf, receipt
 
 # ------------------------------------------------------------------------------------------------------ identities
@@ -204,7 +204,7 @@ def test_a_gate_refuses_times_that_could_mean_another_moment(shop, at):
 @pytest.mark.parametrize("read", [read_tcf, read_gpp])
 @pytest.mark.parametrize("text", [np.nan, pd.NA, np.str_(""), ["C"], "C" * 10**6, "\ud800", "＠", "C\u200b", "DBAB"])
 def test_a_signal_that_cannot_be_read_grants_nothing(read, text):
-    with pytest.raises(SignalError):
+    with pytest.raises(ConsentError):
         read(text)
 
 

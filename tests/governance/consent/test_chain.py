@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent_cases import day, full
-from xseg.exceptions import LedgerError
+from xseg.exceptions import ConsentError
 from xseg.governance.consent import Ledger, receipt
 
 
@@ -42,7 +42,7 @@ CHANGES = {
 
 
 def findings(frame, head=None):
-    with pytest.raises(LedgerError) as caught:
+    with pytest.raises(ConsentError) as caught:
         Ledger.from_frame(frame, head=head)
     for found in caught.value.findings[:20]:
         assert found.message in str(caught.value)
@@ -148,7 +148,7 @@ def test_memory_is_checked_too():
     ledger = full()
     ledger.verify(ledger.head)
     ledger._store.rows["at"][4] += 1
-    with pytest.raises(LedgerError, match="entry 4 was edited"):
+    with pytest.raises(ConsentError, match="entry 4 was edited"):
         ledger.verify()
 
 

@@ -20,7 +20,6 @@ from xseg.exceptions import (
     DataError,
     NotFittedError,
     ParameterError,
-    PurposeError,
     UnknownPurposeWarning,
 )
 from xseg.governance.consent import ConsentGate, Identities, Ledger
@@ -158,12 +157,12 @@ def test_the_policy_decides_what_a_feature_may_be_used_for(customers):
     gate.fit(customers, subject_ids=IDS)
     barred = customers.columns[1]
     policy["features"][barred] = {"purposes": ["news"]}
-    with pytest.raises(PurposeError, match=f"'{barred}' to be used for 'offers'"):
+    with pytest.raises(ConsentError, match=f"'{barred}' to be used for 'offers'"):
         clone(gate).set_params(policy=Policy(**policy)).fit(customers, subject_ids=IDS)
     del policy["features"][barred]
-    with pytest.raises(PurposeError, match=f"'{barred}' to be used for 'offers'"):
+    with pytest.raises(ConsentError, match=f"'{barred}' to be used for 'offers'"):
         clone(gate).set_params(policy=policy).fit(customers, subject_ids=IDS)
-    with pytest.raises(PurposeError, match="purpose 'prices'"):
+    with pytest.raises(ConsentError, match="purpose 'prices'"):
         clone(gate).set_params(purpose="prices").fit(customers, subject_ids=IDS)
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import naive
 from consent_cases import ALLOWING, Clock, day, full, statement, write
-from xseg.exceptions import ConsentError, LedgerError, OptionalDependencyError, XsegError
+from xseg.exceptions import ConsentError, OptionalDependencyError, XsegError
 from xseg.governance.consent import ConsentSource, ConsentState, Ledger
 
 
@@ -341,10 +341,10 @@ def test_databases_only_ever_gain_entries(kind):
     assert ledger.to_sql("ledger", database) == 1
     assert len(Ledger.read_sql("ledger", database, head=ledger.head)) == len(ledger)
     other = write([statement("ann", "given", 1)])
-    with pytest.raises(LedgerError, match="beginning"):
+    with pytest.raises(ConsentError, match="beginning"):
         other.to_sql("ledger", database)
     pd.DataFrame({"a": [1]}).to_sql("else", database, index=False)
-    with pytest.raises(LedgerError, match="'else'"):
+    with pytest.raises(ConsentError, match="'else'"):
         other.to_sql("else", database)
     assert len(Ledger.read_sql("ledger", database)) == len(ledger)
     getattr(database, "dispose", getattr(database, "close", None))()

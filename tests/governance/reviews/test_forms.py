@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import xseg
 from review_cases import NOW, clean_case
 from xseg.cli import app
-from xseg.exceptions import DataError, LedgerError, NotFittedError, ParameterError, PolicyError, SchemaError, XsegError
+from xseg.exceptions import ConsentError, DataError, DefinitionError, NotFittedError, ParameterError, XsegError
 from xseg.governance import consent
 from xseg.governance.reviews import CHECKS, SEVERITIES
 from xseg.policy import Policy
@@ -185,7 +185,7 @@ class Ledger:
         ({"n_permutations": 2e3}, ParameterError, "2000"),
         ({"random_state": None}, ParameterError, "made again"),
         ({"now": datetime(2026, 1, 1)}, ParameterError, "time zone"),
-        ({"policy": {"featurez": {}}}, PolicyError, "features"),
+        ({"policy": {"featurez": {}}}, DefinitionError, "features"),
         ({"ledger": Ledger(np.ones)}, ParameterError, "give X"),
     ],
 )
@@ -198,7 +198,7 @@ def test_bad_people_are_refused(clean):
     def review(X, **given):
         return xseg.review(clean.segmenter, clean.policy, X, now=NOW, **given)
 
-    with pytest.raises(SchemaError, match="orders_90d"):
+    with pytest.raises(DataError, match="orders_90d"):
         review(clean.table.drop(columns="orders_90d"))
     with pytest.raises(DataError, match="0 sample"):
         review(clean.table.head(0))
@@ -324,5 +324,5 @@ def test_the_command_line_refuses_a_forged_ledger(files, ledger):
     frame.loc[3, "subject"] = "somebody else"
     frame.to_parquet(files / "ledger.parquet")
     given = ["--data", files / "table.csv", "--id-column", "customer_id", "--ledger", files / "ledger.parquet"]
-    with pytest.raises(LedgerError, match="entry 3 was edited"):
+    with pytest.raises(ConsentError, match="entry 3 was edited"):
         raise run(files / "model.json", "--policy", files / "policy.yaml", *given).exception

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 import xseg
 from xseg import Policy
-from xseg.exceptions import DataError, LedgerError, ParameterError, PolicyError, XsegError
+from xseg.exceptions import ConsentError, DataError, DefinitionError, ParameterError, XsegError
 from xseg.governance.consent import Ledger
 from xseg.governance.rights import ActionLog, Because, Why, entry_link, profile_app
 
@@ -101,7 +101,7 @@ def test_what_the_model_cannot_read_is_refused_also_while_it_is_switched_off(sho
 @pytest.mark.parametrize("part", ["facts", "private"])
 def test_a_log_takes_only_what_json_can_hold(value, part):
     log = ActionLog()
-    with pytest.raises(LedgerError, match="JSON"):
+    with pytest.raises(ConsentError, match="JSON"):
         log.append(
             {"action": "x", **({"v": value} if part == "facts" else {})}, {"v": value} if part == "private" else {}
         )
@@ -192,7 +192,7 @@ def test_bounds_are_finite_numbers_in_order():
         ("minimum: yes", "minimum"),
         ("minimum: 'ten'", "minimum"),
     ]:
-        with pytest.raises(PolicyError, match=words):
+        with pytest.raises(DefinitionError, match=words):
             Policy.parse(policy.replace("  orders_90d:\n", f"  orders_90d:\n    {bounds}\n", 1))
     good = Policy.parse(policy.replace("  orders_90d:\n", "  orders_90d:\n    minimum: 0\n    maximum: 99.5\n", 1))
     assert (good.feature("orders_90d").minimum, good.feature("orders_90d").maximum) == (0, 99.5)

@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 
 import xseg
 from xseg.cards import remove_cards, write_cards
-from xseg.exceptions import DataError, LedgerError, NotFittedError, ParameterError, UnsupportedModelError, XsegError
+from xseg.exceptions import ConsentError, DataError, NotFittedError, ParameterError, UnsupportedTypeError, XsegError
 from xseg.governance.consent import ConsentGate, Ledger
 from xseg.governance.rights import FitRecord, erase
 
@@ -206,7 +206,7 @@ def test_a_record_is_of_the_table_that_was_fitted_and_holds_nobody(segmenter, cu
     assert record == FitRecord.of(segmenter, customers.iloc[::-1], customers.index[::-1], key=KEY)
     for broken in ("", "[]", "{}", text.replace("xseg-fit-record", "x"), text.replace('"erased": []', '"erased": [1]')):
         (tmp_path / "broken.json").write_text(broken)
-        with pytest.raises(LedgerError):
+        with pytest.raises(ConsentError):
             FitRecord.load(tmp_path / "broken.json")
 
 
@@ -249,7 +249,7 @@ def test_what_is_no_fitted_segmenter_is_named_in_one_line(wrong):
         lambda: xseg.explanations.portable_model(wrong, 0.0),
     ]
     for call in calls:
-        with pytest.raises((UnsupportedModelError, NotFittedError)) as caught:
+        with pytest.raises((UnsupportedTypeError, NotFittedError)) as caught:
             call()
         assert isinstance(caught.value, XsegError)
         assert "\n" not in str(caught.value)
@@ -264,7 +264,7 @@ def test_what_cannot_be_taken_out_is_refused(customers):
         erase(weighted, customers.head(1), remaining=customers.iloc[1:])
     y = (customers["spend_year"] > 100).to_numpy()
     outcome = xseg.OutcomeSegmenter(3, random_state=0).fit(customers, y)
-    with pytest.raises(UnsupportedModelError, match="remaining"):
+    with pytest.raises(UnsupportedTypeError, match="remaining"):
         erase(outcome, customers.head(1))
     assert not erase(outcome, customers.head(1), remaining=customers.iloc[1:], y=y[1:]).refit_due
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import xseg
 from signal_cases import gpp, text_of, us_core
-from xseg.exceptions import LedgerError, SignalError
+from xseg.exceptions import ConsentError
 from xseg.governance.consent import ConsentGate, Ledger
 from xseg.governance.consent._signals._us_layouts import LAYOUTS
 from xseg.governance.rights import ActionLog, Because, Why
@@ -113,7 +113,7 @@ def test_the_header_counts_whatever_is_wrong_with_the_string(shop, text):
     assert details["scope"] == ["cross-context-advertising", "sale", "sharing"]
     assert details["gpp"]["problems"]
     other = opened(shop)
-    with pytest.raises(SignalError):
+    with pytest.raises(ConsentError):
         other.signal("0", gpp=text)
     assert other.why is Why.MODEL
 
@@ -292,7 +292,7 @@ def test_a_model_that_fails_keeps_no_no_from_being_heard(shop, monkeypatch, call
 
 def test_a_log_that_cannot_be_written_is_a_typed_error(shop, tmp_path):
     profile = opened(shop, log=ActionLog(tmp_path / "gone" / "log.jsonl"))
-    with pytest.raises(LedgerError):
+    with pytest.raises(ConsentError):
         profile.withdraw()
 
 

@@ -13,7 +13,7 @@ import xseg
 from signal_cases import gpp, text_of, us_core
 from xseg import Policy
 from xseg.cards import DecidedCard
-from xseg.exceptions import DataError, LedgerError, ParameterError, SignalError
+from xseg.exceptions import ConsentError, DataError, ParameterError
 from xseg.governance.consent import Identities, Ledger
 from xseg.governance.consent._signals._us_layouts import LAYOUTS
 from xseg.governance.rights import ActionLog, Because, Why
@@ -252,7 +252,7 @@ def test_a_browsers_signal_is_followed_to_the_letter_and_once(shop):
 
 def test_a_gpp_string_is_followed_where_it_opts_out_and_grants_nothing(shop):
     profile = opened(shop)
-    with pytest.raises(SignalError):
+    with pytest.raises(ConsentError):
         profile.signal(gpp="DBABBg~")
     california = LAYOUTS[8, 1]
     silent, opted_out = (
@@ -335,9 +335,9 @@ def test_a_log_that_was_altered_or_is_not_there_is_refused(shop, tmp_path):
     path = tmp_path / "log.jsonl"
     opened(shop, log=ActionLog(path)).object()
     path.write_text(path.read_text().replace('"object"', '"lift"'))
-    with pytest.raises(LedgerError, match="not what was written"):
+    with pytest.raises(ConsentError, match="not what was written"):
         ActionLog(path)
-    with pytest.raises(LedgerError, match="no log"):
+    with pytest.raises(ConsentError, match="no log"):
         ActionLog.load(tmp_path / "none")
 
 
@@ -492,7 +492,7 @@ def test_an_erasure_that_was_interrupted_is_finished(shop, tmp_path, monkeypatch
     monkeypatch.setattr(
         "xseg.governance.append_only.write_whole", lambda *_: (_ for _ in ()).throw(OSError(28, "no space"))
     )
-    with pytest.raises(LedgerError, match="no space"):
+    with pytest.raises(ConsentError, match="no space"):
         profile.erase()
     monkeypatch.undo()
     assert "my secret" in path.read_text()

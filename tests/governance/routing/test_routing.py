@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
 import xseg
-from xseg.exceptions import ApprovalError, DataError, TouchpointError
+from xseg.exceptions import ApprovalError, DataError, ParameterError
 from xseg.governance.personas import persona_policy, persona_rules
 from xseg.governance.personas._persona_survey import ARCHETYPES
 from xseg.governance.routing import Certification, Touchpoint
@@ -326,7 +326,7 @@ def test_segments_of_other_models_are_not_open_unless_somebody_says_so():
     assert {person.segment for person in some if person.automation} == {name}
     closed = xseg.route(tree, customers, guarded=[name], **asked)
     assert {person.touchpoint for person in closed if person.segment == name} == {"desk"}
-    with pytest.raises(TouchpointError, match="cannot be automated"):
+    with pytest.raises(ParameterError, match="cannot be automated"):
         xseg.route(tree, customers, automate=[name], guarded=[name], **asked)
 
 
@@ -347,7 +347,7 @@ def test_another_spelling_of_a_guarded_segment_is_no_way_round(crowd, name):
     scores, _ = crowd
     renamed = xseg.RuleSegmenter({name: "ai_use < 3"}, "Enthusiasts").fit(scores.dropna())
     asked = {"touchpoints": [BOT, SHOP, DESK], "policy": persona_policy(), "permitted": [True] * len(scores.dropna())}
-    with pytest.raises(TouchpointError, match="cannot be automated"):
+    with pytest.raises(ParameterError, match="cannot be automated"):
         xseg.route(renamed, scores.dropna(), automate=[name], now=DAY, **asked)
     routes = xseg.route(renamed, scores.dropna(), now=DAY, **asked)
     assert not any(person.automation for person in routes if person.segment == name)
@@ -396,7 +396,7 @@ BAD = [
 
 @pytest.mark.parametrize(("change", "said"), BAD)
 def test_bad_requests_are_refused(crowd, change, said):
-    with pytest.raises(TouchpointError, match=said):
+    with pytest.raises(ParameterError, match=said):
         routed(crowd, **change)
     with pytest.raises(DataError):
         routed(crowd, ids=["a", "b"])
@@ -422,7 +422,7 @@ def test_bad_requests_are_refused(crowd, change, said):
     ],
 )
 def test_malformed_touchpoints_are_refused(make):
-    with pytest.raises(TouchpointError):
+    with pytest.raises(ParameterError):
         make()
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from xseg._files import write_whole
 from xseg._optional import require
-from xseg.exceptions import ConsentError, LedgerError
+from xseg.exceptions import ConsentError
 from xseg.governance.consent._entries import check_texts, read_identifiers
 from xseg.governance.consent._rows import columns_of, read_sources, read_states
 from xseg.governance.consent._store import ROW, SOURCES, STATES, TEXTS, Columns, Store, Vocabulary
@@ -160,7 +160,7 @@ def write_sql(frame: pd.DataFrame, table: str, connection: Any) -> int:
     )
     if not same:
         message = f"the table {table!r} does not hold the beginning of this ledger; write to another table, or read it"
-        raise LedgerError(message)
+        raise ConsentError(message)
     _in_text(frame.iloc[size:]).to_sql(table, connection, index=False, if_exists="append")
     return len(frame) - size
 

@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from xseg._sklearn import HasMethods, InvalidParameterError, validate_parameters
 from xseg.backends import Backend
 from xseg.core.tables import Table, read_table
-from xseg.exceptions import ConsentError, DataError, NotFittedError, ParameterError, PurposeError
+from xseg.exceptions import ConsentError, DataError, NotFittedError, ParameterError
 from xseg.governance.consent._card_facts import CardFactsMixin
 from xseg.governance.consent._consents import Consents
 from xseg.governance.consent._entries import read_identifiers
@@ -174,7 +174,7 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
 
         Raises
         ------
-        PurposeError
+        ConsentError
             A feature would be used for a purpose that the policy does not give it.
         ConsentError
             There are no identifiers, or nobody agreed.
@@ -389,7 +389,7 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
         if self.purpose not in policy.purposes:
             known = ", ".join(policy.purposes) or "none"
             message = f"the policy does not have the purpose {self.purpose!r} (it has: {known}); declare it there"
-            raise PurposeError(message)
+            raise ConsentError(message)
         barred = [name for name in names if self.purpose not in policy.feature(name).purposes]
         if barred:
             listed = ", ".join(map(repr, barred))
@@ -397,7 +397,7 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
                 f"the policy does not allow {listed} to be used for {self.purpose!r}; drop these columns, or give them "
                 "the purpose in the policy if people were told so"
             )
-            raise PurposeError(message)
+            raise ConsentError(message)
 
     def _admit(self, X: Any, table: Table, subject_ids: ArrayLike | None, at: datetime | str | None = None) -> Admitted:
         subjects, names = self._subjects(len(table), subject_ids), table.names

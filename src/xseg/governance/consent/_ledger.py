@@ -69,7 +69,7 @@ class Ledger(Answers):
 
         Raises
         ------
-        LedgerError
+        ConsentError
             Entries were edited, removed, added or moved; `findings` names them.
         ConsentError
             It is no ledger: columns are missing, or values cannot be read.
@@ -156,7 +156,7 @@ class Ledger(Answers):
 
         Raises
         ------
-        LedgerError
+        ConsentError
             Entries were edited, removed, added or moved.
         ConsentError
             The file cannot be read, or is no ledger.
@@ -194,7 +194,7 @@ class Ledger(Answers):
 
         Raises
         ------
-        LedgerError
+        ConsentError
             What the table holds is not the beginning of this ledger; nothing was written.
 
         Examples
@@ -238,7 +238,7 @@ class Ledger(Answers):
 
         Raises
         ------
-        LedgerError
+        ConsentError
             Entries were edited, removed or added.
         ConsentError
             There is no such table, or it is no ledger.

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.exceptions import ConsentError, LedgerError
+from xseg.exceptions import ConsentError
 from xseg.governance.consent._chain import GENESIS, Head, contents, findings_in, link, summary
 from xseg.governance.consent._entries import Entry, read_identifiers, read_text
 from xseg.governance.consent._rows import check_rows, rows_of_statement, rows_of_table
@@ -194,7 +194,7 @@ class Record:
 
         Raises
         ------
-        LedgerError
+        ConsentError
             Entries were edited, removed, added or moved; `findings` names them.
 
         Examples
@@ -234,7 +234,7 @@ def check_chain(numbers: NDArray[np.int64], store: Store, head: Head | None) -> 
         _check_head(head)
     found = findings_in(numbers, store.rows, store.vocabularies, head)
     if found:
-        raise LedgerError(summary(found), tuple(found))
+        raise ConsentError(summary(found), tuple(found))
 
 
 def _check_head(head: Any) -> None:

@@ -18,7 +18,7 @@ from warnings import warn
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from xseg.exceptions import EnvironmentFileError, OutsideEnvironmentError, ParameterError, RunningWorkersWarning
+from xseg.exceptions import ApprovalError, DefinitionError, ParameterError, RunningWorkersWarning
 from xseg.policy.yaml_files import FileKind, KeyPath, Lines, Words, YamlFile, describe_errors
 
 __all__ = [
@@ -205,7 +205,7 @@ class Environment(YamlFile):
 
     Raises
     ------
-    EnvironmentFileError
+    DefinitionError
         A field is unknown, missing or not allowed; all problems are listed, one a line.
 
     Examples
@@ -217,7 +217,7 @@ class Environment(YamlFile):
     'this machine is called'
     """
 
-    file_kind: ClassVar[FileKind] = FileKind("environment", EnvironmentFileError, article="an")
+    file_kind: ClassVar[FileKind] = FileKind("environment", DefinitionError, article="an")
 
     name: Words
     hosts: Annotated[tuple[Words, ...], Field(min_length=1)]
@@ -233,7 +233,7 @@ class Environment(YamlFile):
         try:
             self.__pydantic_validator__.validate_python(data, self_instance=self)
         except ValidationError as error:
-            raise EnvironmentFileError(describe_errors(error, source, lines, _keys_at)) from error
+            raise DefinitionError(describe_errors(error, source, lines, _keys_at)) from error
 
     @classmethod
     def here(cls, name: str) -> Self:
@@ -272,13 +272,13 @@ class Environment(YamlFile):
 
         Raises
         ------
-        OutsideEnvironmentError
+        ApprovalError
             Something is not here as it is approved.
         """
         differences = self.differences()
         if differences:
             heading = f"this is not the environment {self.name!r}:"
-            raise OutsideEnvironmentError("\n  ".join([heading, *differences]))
+            raise ApprovalError("\n  ".join([heading, *differences]))
 
     def active(self) -> AbstractContextManager["Environment"]:
         """Allow `fit` and `save` to run nowhere else until the block ends.
@@ -299,7 +299,7 @@ class Environment(YamlFile):
         >>> with xseg.Environment(name="elsewhere", hosts=["no such machine"]).active():
         ...     try:
         ...         xseg.TreeSegmenter(3).fit(customers)
-        ...     except xseg.exceptions.OutsideEnvironmentError as error:
+        ...     except xseg.exceptions.ApprovalError as error:
         ...         print(str(error).splitlines()[0])
         fit is allowed only in the environment 'elsewhere', and here:
         """

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from xseg.exceptions import EnvironmentFileError, OutsideEnvironmentError
+from xseg.exceptions import ApprovalError, DefinitionError
 from xseg.governance.append_only import SealedLines
 from xseg.governance.environments._environment import ACTIVE, Environment, Place, standing
 
@@ -49,7 +49,7 @@ def append(path: Path, facts: dict[str, Any]) -> None:
 
     Raises
     ------
-    EnvironmentFileError
+    DefinitionError
         The log cannot be written, or was altered.
     """
     _opened(path, "; nothing is overridden without it").append(facts)
@@ -70,19 +70,19 @@ def read_overrides(path: str | os.PathLike[str]) -> tuple[Override, ...]:
 
     Raises
     ------
-    EnvironmentFileError
+    DefinitionError
         The log cannot be read, or a line was altered, left out or put in. Lines that are missing at the end cannot be
         told from lines that were never written; keep the digest of the last one elsewhere if that matters.
     """
     if not Path(path).is_file():
         message = f"cannot read the log of overrides {path}: there is no such file"
-        raise EnvironmentFileError(message)
+        raise DefinitionError(message)
     return tuple(_override(line, path) for line in _opened(path))
 
 
 def _opened(path: str | os.PathLike[str], consequence: str = "") -> SealedLines:
-    def error(message: str) -> EnvironmentFileError:
-        return EnvironmentFileError(f"{message}{consequence}")
+    def error(message: str) -> DefinitionError:
+        return DefinitionError(f"{message}{consequence}")
 
     return SealedLines(path, name="log of overrides", error=error)
 
@@ -91,7 +91,7 @@ def _override(line: Mapping[str, Any], path: str | os.PathLike[str]) -> Override
     names = [field.name for field in fields(Override)]
     if not set(names) <= line.keys():
         message = f"{path}, line {line['number']}: not an override: it needs {', '.join(names)}"
-        raise EnvironmentFileError(message)
+        raise DefinitionError(message)
     return Override(**{name: line[name] for name in names} | {"differences": tuple(line["differences"])})
 
 
@@ -108,10 +108,10 @@ def require_environment(action: str) -> None:
 
     Raises
     ------
-    OutsideEnvironmentError
+    ApprovalError
         This is not an environment that is active, in this process or by the variable ``XSEG_ENVIRONMENT``, and nobody
         answers for it.
-    EnvironmentFileError
+    DefinitionError
         The file that the variable names is no environment, or an override cannot be logged.
 
     Examples
@@ -128,7 +128,7 @@ def require_environment(action: str) -> None:
         waiver = next((one for one in reversed(waivers) if one.environment == environment.digest), None)
         if waiver is None:
             heading = f"{action} is allowed only in the environment {environment.name!r}, and here"
-            raise OutsideEnvironmentError("\n  ".join([f"{heading}:", *differences]))
+            raise ApprovalError("\n  ".join([f"{heading}:", *differences]))
         append(
             waiver.log,
             {
@@ -148,7 +148,7 @@ def _inherited() -> tuple[Place, ...]:
         return tuple(Environment.model_validate(one) for one in json.loads(os.environ.get(ACTIVE) or "[]"))
     except (TypeError, ValueError) as error:
         message = f"the variable {ACTIVE} is not what an active environment wrote: {error}; unset it"
-        raise EnvironmentFileError(message) from error
+        raise DefinitionError(message) from error
 
 
 def _named() -> tuple[Place, ...]:

@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from xseg.exceptions import DataError, FeatureNamesError
+from xseg.exceptions import DataError
 from xseg.governance.personas._persona_survey import ARCHETYPES, KNOWN, NOT_KNOWN, PERSONAS, SCORES, persona_rules
 from xseg.segmenters import RuleSegmenter, TreeSegmenter
 
@@ -69,7 +69,7 @@ def learn_personas(scores: Any, *, max_leaves: int = 6, random_state: Any = None
 
     Raises
     ------
-    FeatureNamesError
+    DataError
         A score is not in the table.
     DataError
         Fewer than four different people have all three scores.
@@ -121,7 +121,7 @@ def scores_in(table: Any) -> pd.DataFrame:
     lacking = [name for name in SCORES if name not in getattr(table, "columns", ())]
     if lacking:
         message = f"the table has no column {lacking[0]!r}; scores are {', '.join(SCORES)}"
-        raise FeatureNamesError(message)
+        raise DataError(message)
     return pd.DataFrame({name: pd.to_numeric(pd.Series(table[name])) for name in SCORES})
 
 
@@ -228,7 +228,7 @@ def persona_figures(
 
     Raises
     ------
-    FeatureNamesError
+    DataError
         A score is not in the table.
     DataError
         Nobody's scores are known, or all known people are one persona.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from xseg.exceptions import DataError, FeatureNamesError, ParameterError
+from xseg.exceptions import DataError, ParameterError
 from xseg.governance.surveys import Survey
 from xseg.policy import Policy, SegmentPolicy
 from xseg.segmenters import RuleSegmenter
@@ -246,7 +246,7 @@ def asked_first(asked: pd.DataFrame, worked_out: pd.DataFrame, *, permitted: Map
 
     Raises
     ------
-    FeatureNamesError
+    DataError
         A score was not asked, or nothing was worked out.
     DataError
         A person is there twice, or a score that was worked out is no number from 1 to 5.
@@ -264,11 +264,11 @@ def asked_first(asked: pd.DataFrame, worked_out: pd.DataFrame, *, permitted: Map
     lacking = [name for name in SCORES if name not in asked.columns]
     if lacking:
         message = f"asked has no column {lacking[0]!r}; scores are {', '.join(SCORES)}"
-        raise FeatureNamesError(message)
+        raise DataError(message)
     found = [name for name in SCORES if name in worked_out.columns]
     if not found:
         message = f"worked_out has none of the columns {', '.join(SCORES)}"
-        raise FeatureNamesError(message)
+        raise DataError(message)
     said = _by_name(asked, list(SCORES), "asked")
     others = _by_name(worked_out, found, "worked_out")
     strange = others.notna() & ~((others >= 1) & (others <= 5))

@@ -66,7 +66,7 @@ def write_notice(policy: Any, locale: str | None = None, *, form: NoticeForm = "
 
     Raises
     ------
-    PolicyError
+    DefinitionError
         The policy cannot be read.
     ParameterError
         There is no such language, tone or form.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.cards import lint_words, make_cards
-from xseg.exceptions import ParameterError, PolicyError
+from xseg.exceptions import DefinitionError, ParameterError
 from xseg.governance.consent import ConsentState
 from xseg.governance.reviews._findings import Found, Severity, percent
 from xseg.governance.reviews._review_subject import Subject
@@ -236,7 +236,7 @@ def card_completeness(subject: Subject) -> Iterator[Found]:
     agreement: list[Any] = ["not known"] * len(first)
     try:
         cards = list(make_cards(subject.segmenter, rows, policy=policy, now=subject.now, agreement=agreement))
-    except PolicyError as error:
+    except DefinitionError as error:
         yield Found("error", "cards", f"No card can be made: {error}.", "correct the policy's words first")
         return
     missing: dict[str, tuple[str, str, list[str]]] = {}

@@ -250,11 +250,11 @@ def review(
 
     Raises
     ------
-    NotFittedError, UnsupportedModelError
+    NotFittedError, UnsupportedTypeError
         The model has not been fitted, or a step of the pipeline cannot be folded.
-    PolicyError
+    DefinitionError
         The policy cannot be read.
-    DataError, SchemaError
+    DataError
         The table lacks columns of the model, or the notice cannot be read.
     ParameterError
         A parameter is not allowed, or the ledger does not answer yes or no of each person.

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.exceptions import LedgerError
+from xseg.exceptions import ConsentError
 from xseg.governance.append_only import SealedLines
 from xseg.governance.consent import ConsentState
 from xseg.governance.rights._person_record import is_json
@@ -201,7 +201,7 @@ class ActionLog(SealedLines):
 
     Raises
     ------
-    LedgerError
+    ConsentError
         The file cannot be read, or is not what was written.
 
     Examples
@@ -290,12 +290,12 @@ class ActionLog(SealedLines):
 
         Raises
         ------
-        LedgerError
+        ConsentError
             It is not there, cannot be read, or was changed.
         """
         if not Path(path).is_file():
             message = f"there is no log {path}"
-            raise LedgerError(message)
+            raise ConsentError(message)
         log = cls(path)
         log.verify(head)
         return log

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from xseg.core.additive import Population
 from xseg.core.boxes import BoxModel
 from xseg.core.tables import read_table
-from xseg.exceptions import ParameterError, UnsupportedModelError
+from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.governance.consent import ConsentGate
 from xseg.governance.rights._fit_record import FitRecord, check_that_nobody_is_left, digests, model_of, subtracted
 from xseg.segmenters import OutcomeSegmenter, propose_names
@@ -102,14 +102,14 @@ def erase(
 
     Raises
     ------
-    NotFittedError, SchemaError
+    NotFittedError, DataError
         As for `predict`.
     DataError
         Somebody was not in the table that was fitted, was taken out before, or had other values.
     ParameterError
         Neither the remaining people nor a record with ids and key were given, or the model was fitted with weights, so
         that a person's part is not known.
-    UnsupportedModelError
+    UnsupportedTypeError
         The model keeps estimates besides counts (`OutcomeSegmenter`), and the remaining people were not given.
 
     References
@@ -137,7 +137,7 @@ def erase(
     table = read_table(rows)
     if isinstance(segmenter, OutcomeSegmenter) and remaining is None:
         message = "OutcomeSegmenter keeps estimates of an outcome besides counts; give the remaining people and their y"
-        raise UnsupportedModelError(message)
+        raise UnsupportedTypeError(message)
     if segmenter.profile_.unit != 1.0:
         message = "the model was fitted with weights, so that a person's part in it is not known; fit it again"
         raise ParameterError(message)

@@ -21,7 +21,7 @@ from xseg.core.profiles import Profile
 from xseg.core.segments import Segments
 from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Column, Table, read_table
-from xseg.exceptions import DataError, LedgerError, ParameterError
+from xseg.exceptions import ConsentError, DataError, ParameterError
 from xseg.export import fingerprint
 from xseg.governance.consent._entries import read_identifiers
 from xseg.segmenters import check_segmenter, segmenter_of
@@ -36,7 +36,7 @@ def model_of(segmenter: Any) -> Any:
 
     Raises
     ------
-    UnsupportedModelError
+    UnsupportedTypeError
         It is none of xseg.
     NotFittedError
         It has not been fitted.
@@ -215,7 +215,7 @@ class FitRecord:
 
         Raises
         ------
-        LedgerError
+        ConsentError
             The file cannot be written.
         """
         told = {"format": _FORMAT, "version": _VERSION, "model": self.model}
@@ -224,7 +224,7 @@ class FitRecord:
             write_whole(path, json.dumps(told, indent=1, allow_nan=False) + "\n")
         except OSError as error:
             message = f"cannot write the fit record {path}: {error.strerror}; check the folder and its permissions"
-            raise LedgerError(message) from error
+            raise ConsentError(message) from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "FitRecord":
@@ -232,14 +232,14 @@ class FitRecord:
 
         Raises
         ------
-        LedgerError
+        ConsentError
             The file cannot be read, or is no such record.
         """
         try:
             told = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             message = f"cannot read the fit record {path}: {error}"
-            raise LedgerError(message) from error
+            raise ConsentError(message) from error
         facts: dict[str, Any] = told if isinstance(told, dict) else {}
         people: Any = facts.get("people")
         erased: Any = facts.get("erased")
@@ -251,7 +251,7 @@ class FitRecord:
         )
         if not sound:
             message = f"{path} is no fit record of version {_VERSION}; give a file that FitRecord.save wrote"
-            raise LedgerError(message)
+            raise ConsentError(message)
         return cls(facts["model"], MappingProxyType(people), frozenset(erased))
 
     def check(self, model: Any, people: list[tuple[str, str]]) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from xseg.core.bins import FeatureBins
 from xseg.core.schema import suggestion
-from xseg.exceptions import DataError, FeatureNamesError
+from xseg.exceptions import DataError
 from xseg.policy import FeaturePolicy, Policy
 
 __all__ = [
@@ -59,7 +59,7 @@ class Held:
         """Raise an error for a column that is not there."""
         if feature not in self.names:
             message = f"nothing called {feature!r} is held about this person{suggestion(feature, self.names)}"
-            raise FeatureNamesError(message)
+            raise DataError(message)
 
     def seen(self, corrections: Mapping[str, Any], withheld: Iterable[str]) -> pd.DataFrame:
         """Return the row with corrections, and without what is withheld."""

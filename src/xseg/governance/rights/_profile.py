@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from xseg.cards import AnyCard
 from xseg.core.schema import suggestion
-from xseg.exceptions import ParameterError, PolicyError
+from xseg.exceptions import DefinitionError, ParameterError
 from xseg.governance.consent import Entry
 from xseg.governance.rights._action_log import Why
 from xseg.governance.rights._person_record import Case, check_range, check_value, is_usual, open_cases, plain_all
@@ -53,11 +53,11 @@ class Profile(Desk):
 
     Raises
     ------
-    PolicyError
+    DefinitionError
         The policy does not declare the purpose.
     DataError
         There is not exactly one row.
-    LedgerError
+    ConsentError
         The log is not what was written.
 
     References
@@ -111,13 +111,13 @@ class Profile(Desk):
 
         Raises
         ------
-        PolicyError
+        DefinitionError
             The policy does not name the recipient.
         """
         if recipient not in self.policy.recipients:
             known = list(self.policy.recipients)
             message = f"the policy names no recipient {recipient!r}{suggestion(recipient, known)}"
-            raise PolicyError(message)
+            raise DefinitionError(message)
         given = self.segment
         if given is not None:
             if self.identities is not None:
@@ -162,7 +162,7 @@ class Profile(Desk):
         ------
         DataError
             The value lies outside the declared range, or is none that can be kept or read.
-        FeatureNamesError
+        DataError
             Nothing of that name is held.
         """
         self._held.check(feature)
@@ -211,7 +211,7 @@ class Profile(Desk):
 
         Raises
         ------
-        SignalError
+        ConsentError
             Nothing in the GPP string can be understood, and the header does not opt out either.
         """
         heard = read_signals(sec_gpc, gpp)

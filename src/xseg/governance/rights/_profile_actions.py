@@ -9,7 +9,7 @@ import pandas as pd
 from xseg.cards import AnyCard, decided_card, make_cards
 from xseg.cards._fact_types import AnswerFact
 from xseg.core.schema import suggestion
-from xseg.exceptions import DataError, PolicyError
+from xseg.exceptions import DataError, DefinitionError
 from xseg.export import fingerprint
 from xseg.governance.consent import ConsentState, Entry, Identities, Ledger, receipt
 from xseg.governance.consent._consents import Consents
@@ -68,7 +68,7 @@ class Desk:
         self._held = Held(data)
         if purpose not in self.policy.purposes:
             message = f"the policy declares no purpose {purpose!r}{suggestion(purpose, list(self.policy.purposes))}"
-            raise PolicyError(message)
+            raise DefinitionError(message)
         if self.standing.erased:
             self._forget()
 

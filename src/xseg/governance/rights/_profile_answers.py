@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from xseg.cards import AnyCard
-from xseg.exceptions import SignalError
+from xseg.exceptions import ConsentError
 from xseg.governance.consent import read_gpc, read_gpp
 from xseg.governance.rights._action_log import Because, Told, Why
 
@@ -84,7 +84,7 @@ def read_signals(sec_gpc: str | None, gpp: str | None) -> Heard:
 
     Raises
     ------
-    SignalError
+    ConsentError
         Nothing in the string can be understood, and the header does not opt out.
     """
     scope = read_gpc(sec_gpc)
@@ -92,7 +92,7 @@ def read_signals(sec_gpc: str | None, gpp: str | None) -> Heard:
         return Heard(scope)
     try:
         said = read_gpp(gpp)
-    except SignalError as error:
+    except ConsentError as error:
         if not scope:
             raise
         return Heard(scope, problems=(str(error),))

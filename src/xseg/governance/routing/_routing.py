@@ -10,7 +10,7 @@ from unicodedata import normalize
 
 from xseg.cards import make_cards
 from xseg.core.schema import suggestion
-from xseg.exceptions import TouchpointError
+from xseg.exceptions import ParameterError
 from xseg.export import State, require_state
 from xseg.governance.personas import NOT_KNOWN
 from xseg.governance.routing._touchpoints import (
@@ -288,12 +288,12 @@ def route(
 
     Raises
     ------
-    TouchpointError
+    ParameterError
         There is no touchpoint, two have one name, an id is missing or there twice, a sequence does not fit the rows,
         a segment is not one of the segmenter's, or is both automated and guarded.
     ApprovalError
         The model is less than what is required.
-    NotFittedError, SchemaError, PolicyError, UnsupportedModelError, DataError
+    NotFittedError, DataError, DefinitionError, UnsupportedTypeError
         As for `make_cards`.
 
     Notes
@@ -379,13 +379,13 @@ def _stances(segments: Sequence[str], automate: Collection[str] | None, guarded:
             message = (
                 f"{name!r} is none of the segments {', '.join(segments)}.{suggestion(name, segments, sentence=True)}"
             )
-            raise TouchpointError(message)
+            raise ParameterError(message)
     closed = {_plain(name) for name in (*_GUARDED, *guarded)}
     opened = {*(_OPEN if automate is None else automate)} - ({*guarded} if automate is None else set())
     both = sorted(name for name in opened if _plain(name) in {*closed, _plain(NOT_KNOWN)})
     if both:
         message = f"{both[0]!r} cannot be automated: its people have doubts about AI, avoid it, or are not known"
-        raise TouchpointError(message)
+        raise ParameterError(message)
     return ["guarded" if _plain(name) in closed else "open" if name in opened else "unknown" for name in segments]
 
 

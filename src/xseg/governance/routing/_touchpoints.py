@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xseg.exceptions import TouchpointError
+from xseg.exceptions import ParameterError
 
 __all__ = [
     "Certification",
@@ -37,7 +37,7 @@ class Certification:
 
     Raises
     ------
-    TouchpointError
+    ParameterError
         There is no name, or the days are none or in the wrong order.
 
     Examples
@@ -56,15 +56,15 @@ class Certification:
     def __post_init__(self) -> None:
         if not isinstance(self.by, str) or not self.by.strip():
             message = f"certified by {self.by!r}; write the name of a person"
-            raise TouchpointError(message)
+            raise ParameterError(message)
         for name in ("on", "expires"):
             day = getattr(self, name)
             if not isinstance(day, date) or isinstance(day, datetime):
                 message = f"certification by {self.by}: {name} is {day!r}; give a date without a time"
-                raise TouchpointError(message)
+                raise ParameterError(message)
         if self.expires <= self.on:
             message = f"certification by {self.by}: it expires on {self.expires}, not after {self.on}"
-            raise TouchpointError(message)
+            raise ParameterError(message)
 
     def holds(self, day: date) -> bool:
         """Return whether it counts on a day.
@@ -101,7 +101,7 @@ class Touchpoint:
 
     Raises
     ------
-    TouchpointError
+    ParameterError
         A field is not of its kind.
 
     Examples
@@ -122,7 +122,7 @@ class Touchpoint:
             said = getattr(self, field)
             if not isinstance(said, str) or not said.strip():
                 message = f"touchpoint {self.name!r}: {field} is {said!r}; write words"
-                raise TouchpointError(message)
+                raise ParameterError(message)
         # 0 and 1 are refused too: a truth value that was read from a table as a number may have lost a missing one.
         self._check("automated", self.automated, self.automated is None or isinstance(self.automated, bool), "a bool")
         self._check("capacity", self.capacity, self.capacity is None or _is_count(self.capacity), "a count")
@@ -132,7 +132,7 @@ class Touchpoint:
     def _check(self, field: str, value: Any, holds: bool, wanted: str) -> None:
         if not holds:
             message = f"touchpoint {self.name!r}: {field} is {value!r}; give {wanted} or None"
-            raise TouchpointError(message)
+            raise ParameterError(message)
 
 
 def _is_count(value: Any) -> bool:
@@ -144,12 +144,12 @@ def checked_touchpoints(touchpoints: Sequence[Touchpoint]) -> tuple[Touchpoint, 
     odd = next((place for place in places if not isinstance(place, Touchpoint)), None)
     if odd is not None or not places:
         message = "there is no touchpoint" if not places else f"{odd!r} is not a Touchpoint"
-        raise TouchpointError(message)
+        raise ParameterError(message)
     names = [place.name for place in places]
     twice = next((name for row, name in enumerate(names) if name in names[:row]), None)
     if twice is not None:
         message = f"two touchpoints are called {twice!r}; name each apart"
-        raise TouchpointError(message)
+        raise ParameterError(message)
     return places
 
 
@@ -161,10 +161,10 @@ def read_ids(given: Sequence[Any]) -> list[str]:
         name = "" if _is_open(value) else str(value)
         if not name.strip():
             message = f"row {row}: the id is {value!r}; everybody needs one"
-            raise TouchpointError(message)
+            raise ParameterError(message)
         if name in seen:
             message = f"row {row}: the id {name!r} is there already, in row {seen[name]}; a person has one place"
-            raise TouchpointError(message)
+            raise ParameterError(message)
         seen[name] = row
         names.append(name)
     return names
@@ -178,7 +178,7 @@ def number_rows(n_rows: int, touchpoints: Sequence[Touchpoint]) -> list[str]:
             f"touchpoint {limited.name!r} has room for {limited.capacity}, and without ids the order of the rows would "
             "decide who gets it; give ids"
         )
-        raise TouchpointError(message)
+        raise ParameterError(message)
     return [str(row) for row in range(n_rows)]
 
 
@@ -194,7 +194,7 @@ def read_answers(
         is_open = _is_open(value)
         if not is_open and not isinstance(value, bool | np.bool_):
             message = f"{name}, row {row}: {value!r} is neither True, False nor None"
-            raise TouchpointError(message)
+            raise ParameterError(message)
         read.append(None if is_open else bool(value))
     return read
 
@@ -205,10 +205,10 @@ def read_contacts(contacts: Sequence[int | None] | None, most: int | None, n_row
         return [True] * n_rows
     if isinstance(most, bool) or not isinstance(most, int) or most < 0:
         message = f"most_contacts is {most!r}; give a count or None"
-        raise TouchpointError(message)
+        raise ParameterError(message)
     if contacts is None:
         message = "most_contacts needs contacts: how often each person has been met lately"
-        raise TouchpointError(message)
+        raise ParameterError(message)
     _check_length("contacts", contacts, n_rows)
     # Comparing the other way round would let a number that is not known pass.
     return [_is_contact_count(n) and int(n) < most for n in contacts]  # type: ignore[arg-type]
@@ -230,7 +230,7 @@ def _is_contact_count(value: Any) -> bool:
 def _check_length(name: str, given: Sequence[Any], n_rows: int) -> None:
     if len(given) != n_rows:
         message = f"{name} has {len(given)} entries for {n_rows} rows; give one for each"
-        raise TouchpointError(message)
+        raise ParameterError(message)
 
 
 def read_day(now: date) -> date:
@@ -239,4 +239,4 @@ def read_day(now: date) -> date:
     if isinstance(now, date):
         return now
     message = f"now is {now!r}; give a date"
-    raise TouchpointError(message)
+    raise ParameterError(message)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from xseg.core.schema import suggestion
-from xseg.exceptions import AnswerError, ParameterError, ReceiptError, SurveyError
+from xseg.exceptions import DataError, DefinitionError, ParameterError
 from xseg.governance.surveys._questions import (
     Choice,
     Choices,
@@ -109,7 +109,7 @@ class Survey(YamlFile):
 
     Raises
     ------
-    SurveyError
+    DefinitionError
         A field is unknown, missing or not allowed, or two contradict each other; all problems are listed, one a line.
 
     Examples
@@ -125,7 +125,7 @@ class Survey(YamlFile):
     ['a little', nan]
     """
 
-    file_kind: ClassVar[FileKind] = FileKind("survey", SurveyError)
+    file_kind: ClassVar[FileKind] = FileKind("survey", DefinitionError)
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
     title: Words
@@ -141,10 +141,10 @@ class Survey(YamlFile):
         try:
             self.__pydantic_validator__.validate_python(data, self_instance=self)
         except ValidationError as error:
-            raise SurveyError(describe_errors(error, source, lines, keys_at, without_kind)) from error
+            raise DefinitionError(describe_errors(error, source, lines, keys_at, without_kind)) from error
         problems = [*contradictions(self.purposes, self.questions, self.scores)]
         if problems:
-            raise SurveyError(list_problems(problems, source, lines))
+            raise DefinitionError(list_problems(problems, source, lines))
 
     def to_yaml(self) -> str:
         """Write the survey as YAML; `parse` reads it back equal.
@@ -185,10 +185,10 @@ class Survey(YamlFile):
 
         Raises
         ------
-        AnswerError
+        DataError
             A column is no question, an answer does not fit its question, or a person is unknown or there twice; each
             with its row. Or the answers were read by another version of the survey.
-        UnsupportedTableError
+        UnsupportedTypeError
             `answers` is neither a table nor a list of dicts.
         """
         if not isinstance(answers, Answers):
@@ -198,7 +198,7 @@ class Survey(YamlFile):
                 f"the answers were given to version {answers.survey[:8]} of a survey, and this is {self.id} in version "
                 f"{self.digest[:8]}; read them with the survey that was answered"
             )
-            raise AnswerError(message)
+            raise DataError(message)
         return answers
 
     def features(self, answers: Any, *, purpose: str | None = None) -> "pd.DataFrame":
@@ -220,7 +220,7 @@ class Survey(YamlFile):
 
         Raises
         ------
-        AnswerError, UnsupportedTableError
+        DataError, UnsupportedTypeError
             As for `read`.
         ParameterError
             The survey has no such purpose.
@@ -251,7 +251,7 @@ class Survey(YamlFile):
 
         Raises
         ------
-        AnswerError, UnsupportedTableError, ParameterError
+        DataError, UnsupportedTypeError, ParameterError
             As for `features`.
         """
         import pandas as pd
@@ -327,9 +327,9 @@ class Survey(YamlFile):
 
         Raises
         ------
-        AnswerError, UnsupportedTableError
+        DataError, UnsupportedTypeError
             As for `read`.
-        ReceiptError
+        DataError
             There is no such column, a time is missing or has no time zone, or there are not as many times as people.
         """
         answers, times = times_of(answers, at)
@@ -337,7 +337,7 @@ class Survey(YamlFile):
         moments = [times] * len(read) if isinstance(times, datetime) else times
         if len(moments) != len(read):
             message = f"at has {len(moments)} times for {len(read)} people; give one for each"
-            raise ReceiptError(message)
+            raise DataError(message)
         return tuple(
             issue(self, who, question.purpose, read_moment(moments[row], f"at, row {row}"))
             for row, who in enumerate(read.respondents)

@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from xseg.core.schema import suggestion
-from xseg.exceptions import AnswerError, UnsupportedTableError
+from xseg.exceptions import DataError, UnsupportedTypeError
 from xseg.governance.surveys._questions import Likert, Number, UnfitAnswer
 from xseg.policy.yaml_files import Frozen, Words, format_value
 
@@ -80,7 +80,7 @@ def read_answers(
                 problems.append((row, f"row {row}, question {name!r}: {error}"))
         values[name] = tuple(said)
     if problems:
-        raise AnswerError(_list_problems(problems))
+        raise DataError(_list_problems(problems))
     return Answers(digest, tuple(who), values)
 
 
@@ -90,16 +90,16 @@ def _records(given: Any) -> list[Mapping[str, Any]]:
         odd = next((row for row, record in enumerate(rows) if not isinstance(record, Mapping)), None)
         if odd is not None:
             message = f"row {odd} is a {type(rows[odd]).__name__}; each row is a dict of questions and answers"
-            raise AnswerError(message)
+            raise DataError(message)
         return rows
     try:
         frame = nw.from_native(given, eager_only=True)
     except TypeError as error:
         message = f"answers are a {type(given).__name__}; give a table or a list of dicts"
-        raise UnsupportedTableError(message) from error
+        raise UnsupportedTypeError(message) from error
     except nw.exceptions.DuplicateError as error:
         message = f"two columns have one name, so it is not clear which answer counts: {str(error)[:200]}"
-        raise AnswerError(message) from error
+        raise DataError(message) from error
     return list(frame.iter_rows(named=True))
 
 

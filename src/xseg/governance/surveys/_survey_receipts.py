@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 import pandas as pd
 
-from xseg.exceptions import ReceiptError
+from xseg.exceptions import DataError
 from xseg.policy.yaml_files import format_value
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class ConsentReceipt:
 
         Raises
         ------
-        ReceiptError
+        DataError
             It was altered, belongs to another survey, version or purpose, has expired, or comes from the future.
         """
         _check(self, survey, _moment(now))
@@ -112,7 +112,7 @@ def _end(moment: datetime, days: int) -> datetime:
         return moment + timedelta(days=days)
     except OverflowError as error:
         message = f"{days:,} days after {moment.date()} is outside the calendar; shorten the purpose's retention_days"
-        raise ReceiptError(message) from error
+        raise DataError(message) from error
 
 
 def _check(receipt: ConsentReceipt, survey: "Survey", now: datetime) -> None:
@@ -130,7 +130,7 @@ def _check(receipt: ConsentReceipt, survey: "Survey", now: datetime) -> None:
         problem = _out_of_time(receipt, now)
     if problem is not None:
         message = f"the receipt of {receipt.respondent!r} does not hold: {problem}"
-        raise ReceiptError(message)
+        raise DataError(message)
 
 
 def _out_of_time(receipt: ConsentReceipt, now: datetime) -> str | None:
@@ -151,15 +151,15 @@ def _moment(at: datetime | None) -> datetime:
         return datetime.now(UTC)
     if not isinstance(at, datetime):
         message = f"{format_value(at)} is no time; give one with a time zone, such as datetime.now(UTC)"
-        raise ReceiptError(message)
+        raise DataError(message)
     if at.tzinfo is None:
         message = f"{at.isoformat()} has no time zone; give one, such as datetime.now(UTC)"
-        raise ReceiptError(message)
+        raise DataError(message)
     try:
         return at.astimezone(UTC)
     except OverflowError as error:
         message = f"{at.isoformat()} is outside the calendar"
-        raise ReceiptError(message) from error
+        raise DataError(message) from error
 
 
 def _digest(facts: dict[str, Any]) -> str:
@@ -176,20 +176,20 @@ def times_of(answers: Any, at: Any) -> tuple[Any, Any]:
                 "at must be a column of the answers, a time with a time zone, or one for each person, "
                 f"got {format_value(at)}"
             )
-            raise ReceiptError(message)
+            raise DataError(message)
         return answers, list(at)
     if _looks_like_time(at):
         return answers, read_moment(at, "at")
     if isinstance(answers, list):
         if not any(isinstance(row, Mapping) and at in row for row in answers):
             message = f"the answers have no column {at!r}; name the one that says when they came in"
-            raise ReceiptError(message)
+            raise DataError(message)
         rows = [{name: value for name, value in row.items() if name != at} for row in answers]
         return rows, [row.get(at) for row in answers]
     frame = nw.from_native(answers, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame) or at not in frame.columns:
         message = f"the answers have no column {at!r}; name the one that says when they came in"
-        raise ReceiptError(message)
+        raise DataError(message)
     return nw.to_native(frame.drop(at)), frame.get_column(at).to_list()
 
 
@@ -209,5 +209,5 @@ def read_moment(value: Any, where: str) -> datetime:
         message = (
             f"{where} is {format_value(value)}, which is no time; give one with a time zone, as 2026-05-03T12:00:00Z"
         )
-        raise ReceiptError(message)
+        raise DataError(message)
     return _moment(found)

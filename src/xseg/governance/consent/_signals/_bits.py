@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NoReturn
 
-from xseg.exceptions import SignalError
+from xseg.exceptions import ConsentError
 
 __all__ = ["Bits", "parts_of"]
 
@@ -17,10 +17,10 @@ def parts_of(text: object, separator: str, what: str) -> list[str]:
     """Split a signal, after checking that it is text of a sane length."""
     if not isinstance(text, str):
         message = f"{what} is a {type(text).__name__}; give its text"
-        raise SignalError(message)
+        raise ConsentError(message)
     if not 0 < len(text) <= _LONGEST:
         message = f"{what} has {len(text)} characters; it has 1 to {_LONGEST}"
-        raise SignalError(message)
+        raise ConsentError(message)
     return text.split(separator)
 
 
@@ -40,7 +40,7 @@ class Bits:
     def refuse(self, found: str) -> NoReturn:
         """Raise the error that says what was found."""
         message = f"{self.what} {found}; nothing is granted by it"
-        raise SignalError(message)
+        raise ConsentError(message)
 
     def take(self, width: int) -> str:
         """Return the next bits."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from xseg.exceptions import SignalError
+from xseg.exceptions import ConsentError
 from xseg.governance.consent._signals._bits import Bits, parts_of
 from xseg.governance.consent._signals._tcf import TcfString, read_tcf
 from xseg.governance.consent._signals._us_layouts import CHILD_DENIALS, DENY_ONLY, LAYOUTS, Layout
@@ -154,7 +154,7 @@ def read_gpp(text: str, *, tcf_version: Literal["2.2", "2.3"] | None = None) -> 
 
     Raises
     ------
-    SignalError
+    ConsentError
         Nothing can be understood: the header cannot be read, or it lists sections of which each has an error and none
         denies anything. Whether a segment with the Global Privacy Control was cut off at its dot cannot be seen; ask
         for the header as well (`read_gpc`).
@@ -194,13 +194,13 @@ def read_gpp(text: str, *, tcf_version: Literal["2.2", "2.3"] | None = None) -> 
                 denials[denial.name] = denial
             else:
                 unread.append(number)
-        except SignalError as error:
+        except ConsentError as error:
             problems.append(str(error))
             denial = _denial(number, section)
             if denial is not None and (denial.denied or denial.limits_sensitive):
                 denials[denial.name] = denial
     if problems and tcf is None and not us and not denials:
-        raise SignalError("; ".join(problems))
+        raise ConsentError("; ".join(problems))
     return GppString(MappingProxyType(us), tcf, tuple(unread), MappingProxyType(denials), tuple(problems))
 
 
@@ -264,7 +264,7 @@ def _denial(number: int, text: str) -> UsSection | None:
     try:
         bits = Bits(core, "")
         version = bits.integer(6)
-    except SignalError:
+    except ConsentError:
         return None
     layout = LAYOUTS.get((number, version)) or DENY_ONLY.get((number, version))
     if layout is None:
@@ -284,7 +284,7 @@ def _denying_fields(bits: Bits, layout: Layout) -> dict[str, tuple[int, ...]]:
     for name, count in layout.fields:
         try:
             values = tuple(bits.integer(2) for _ in range(count))
-        except SignalError:
+        except ConsentError:
             break
         if name in _DENIALS or name in {_CHILDREN, _SENSITIVE}:
             found |= _only_no(name, values)
@@ -295,7 +295,7 @@ def _denying_list(text: str) -> dict[str, tuple[int, ...]]:
     try:
         bits = Bits(text, "")
         return _only_no(_SENSITIVE, tuple(bits.integer(2) for _ in range(8)))
-    except SignalError:
+    except ConsentError:
         return {}
 
 
@@ -307,7 +307,7 @@ def _turns_gpc_on(text: str) -> bool:
     try:
         bits = Bits(text, "")
         return bits.integer(2) == 1 and bits.integer(1) == 1
-    except SignalError:
+    except ConsentError:
         return False
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from xseg.exceptions import SignalError
+from xseg.exceptions import ConsentError
 from xseg.governance.consent._signals._bits import Bits, parts_of
 from xseg.governance.consent._states import ConsentState
 
@@ -167,7 +167,7 @@ def read_tcf(text: str, *, version: Literal["2.2", "2.3"] | None = None) -> TcfS
 
     Raises
     ------
-    SignalError
+    ConsentError
         It is truncated, too long, of another version, or sets what its version does not have.
 
     References
@@ -181,11 +181,11 @@ def read_tcf(text: str, *, version: Literal["2.2", "2.3"] | None = None) -> TcfS
     >>> read_tcf("CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    xseg.exceptions.SignalError: the core of the TC string has policy version 2; allowed: 4 to 5; nothing is granted ...
+    xseg.exceptions.ConsentError: the core of the TC string has policy version 2; allowed: 4 to 5; nothing ...
     """
     if version not in {None, "2.2", "2.3"}:
         message = f"version is {version!r}; allowed: None, '2.2', '2.3'"
-        raise SignalError(message)
+        raise ConsentError(message)
     core, *others = parts_of(text, ".", "the TC string")
     found = _segments(others)
     disclosed, publisher = found.get(1), found.get(3)
@@ -199,7 +199,7 @@ def read_tcf(text: str, *, version: Literal["2.2", "2.3"] | None = None) -> TcfS
             "the TC string does not say which vendors were disclosed, as version 2.3 must; nothing is granted by it. "
             "Of a string from before 28 February 2026 that was stored whole, say version='2.2'"
         )
-        raise SignalError(message)
+        raise ConsentError(message)
     return said
 
 

@@ -103,9 +103,8 @@ BAD = [
 def test_what_is_refused_leaves_the_file_as_it_was(shop, prepare, words, said):
     prepare(shop)
     before = (shop / "model.json").read_bytes()
-    with pytest.raises(ApprovalError, match=said) as refused:
+    with pytest.raises(ApprovalError, match=said):
         sign(shop, *words)
-    assert isinstance(refused.value, ApprovalError) == (prepare in (edited, as_page, gone))
     assert (shop / "model.json").read_bytes() == before
 
 

@@ -142,6 +142,8 @@ def test_the_process_keeps_nothing_of_people_whose_cards_are_deleted(locale):
         xseg.Scorer(segmenter)(people.iloc[0].to_dict())
         return {line.strip() for line in said if any(name in line or "83" in line for name in names)}
 
+    # Digests that other tests left alive may hold any five digits.
+    before = {held for held in kept_by_the_process() if isinstance(held, str)}
     sentences = use(people)
     assert sentences
     written = [f"83{mark}{value - 83_000:.0f}" for value in map(int, values) for mark in (",", ".", "", "\u066c")]
@@ -151,6 +153,6 @@ def test_the_process_keeps_nothing_of_people_whose_cards_are_deleted(locale):
         if isinstance(held, str):
             assert "Quillfeather" not in held
             assert held.strip() not in sentences
-            assert not any(number in held for number in written)
+            assert held in before or not any(number in held for number in written)
         else:
             assert float(held) not in values

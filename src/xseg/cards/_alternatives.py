@@ -1,4 +1,4 @@
-"""What lies surroundings one person: contributions in whole points, the neighbour group, and what would lead there."""
+"""What lies around one person: contributions in whole points, the neighbour group, and what would lead there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The one verb: explain."""
+"""Exact explanations of membership, by the family of the model."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any

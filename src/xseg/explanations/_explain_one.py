@@ -1,4 +1,4 @@
-"""One person's explanation as plain data, without loading shap."""
+"""One person's explanation as plain data, without loading shap, and how comprehensive its reasons are."""
 
 from dataclasses import dataclass
 from typing import Any

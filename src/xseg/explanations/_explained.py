@@ -1,4 +1,4 @@
-"""What every explainer gives for one segment a row."""
+"""What every explainer returns for one segment a row, and explaining many rows in threads."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""The nearest box of a segment: a projection on each box, and the least of them."""
+"""Nearest changes: by projection on each box of a segment, and by search for additive scores."""
 
 from functools import cached_property
 

@@ -1,4 +1,4 @@
-"""`TreeSegmenter` as a document."""
+"""Segmenters whose segments are boxes, as documents: trees, rules, surrogates and outcomes."""
 
 from typing import Annotated, Any, Literal, TypeAlias
 

@@ -1,4 +1,4 @@
-"""One table to choose among segmenters by."""
+"""Comparison of segmenters on common metrics."""
 
 import time
 from collections.abc import Mapping, Sequence

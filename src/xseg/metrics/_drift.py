@@ -1,4 +1,4 @@
-"""Whether the people of today are still the people a segmenter was fitted on."""
+"""Drift since the fit, and migration between segments."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whether the same segments come back when other people are asked."""
+"""Stability of segments under resampling, and a test for cluster structure."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any

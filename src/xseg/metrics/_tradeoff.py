@@ -1,4 +1,4 @@
-"""Cost against leaves."""
+"""Cost against the number of leaves, and a lower bound on the cost of any tree."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -320,7 +320,7 @@ class YamlFile(Frozen):
 
         Raises
         ------
-        DefinitionError or DefinitionError
+        DefinitionError
             The text is not YAML, repeats a key, or states something that is not allowed. The message names the source,
             the line and the path of every problem.
 
@@ -351,7 +351,7 @@ class YamlFile(Frozen):
 
         Raises
         ------
-        DefinitionError or DefinitionError
+        DefinitionError
             The file cannot be read or states something that is not allowed, as for `parse`.
 
         Examples
@@ -387,7 +387,7 @@ class YamlFile(Frozen):
 
         Raises
         ------
-        DefinitionError or DefinitionError
+        DefinitionError
             The file cannot be written; a file that was there is then unchanged.
 
         Examples

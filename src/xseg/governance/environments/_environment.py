@@ -1,4 +1,4 @@
-"""The environment file as frozen data."""
+"""The environment file as frozen data, what this machine is, and which environments are active."""
 
 import hashlib
 import json

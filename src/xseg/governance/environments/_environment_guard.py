@@ -1,4 +1,4 @@
-"""What must hold before something is fitted or exported."""
+"""The guard that environments put before `fit` and `save`, and the log of overrides."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Personas found in the scores of people, under the names of the known ones."""
+"""Personas found in the scores of people under known names, and how well personas fit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

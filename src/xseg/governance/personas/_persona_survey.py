@@ -1,4 +1,4 @@
-"""The personas that are known in advance: their survey, their rules, and what people are told of them."""
+"""Predefined personas: their survey, rules and policy, and answers that come before what was inferred."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass

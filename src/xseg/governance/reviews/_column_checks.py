@@ -1,4 +1,4 @@
-"""How many of the columns that are asked about are needed."""
+"""Checks of columns: which of them are needed, and what depends on each supplier."""
 
 from collections import defaultdict
 from collections.abc import Iterator

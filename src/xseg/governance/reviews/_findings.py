@@ -1,4 +1,4 @@
-"""What a review finds, as data."""
+"""Findings of a review as data, and as SARIF."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

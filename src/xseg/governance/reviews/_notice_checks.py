@@ -1,4 +1,4 @@
-"""Whether the public notice names what is used. A match of texts, and no legal advice."""
+"""Checks of the public notice: what it names and what it promises. A match of texts, and no legal advice."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

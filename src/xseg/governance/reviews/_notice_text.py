@@ -1,4 +1,4 @@
-"""The words of a public notice, without its markup."""
+"""The words of a public notice without its markup, and how promises are worded in each language."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What the policy says of columns, purposes and recipients, beside what the model uses."""
+"""Checks of the policy against the model: columns, purposes, recipients, rights, cards and consent."""
 
 import re
 from collections.abc import Iterator

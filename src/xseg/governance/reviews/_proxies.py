@@ -1,4 +1,4 @@
-"""Whether columns that are used, or the segments themselves, stand in for sensitive ones."""
+"""Checks of sensitive groups: proxies among columns and segments, rates of groups, and small groups."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Everything a review looks at: the model, the policy, and what people, consent and the public notice add."""
+"""Everything that a review reads: model, policy, people, consent and notice, and refits on fewer columns."""
 
 import warnings
 from collections.abc import Sequence

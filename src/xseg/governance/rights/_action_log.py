@@ -1,4 +1,4 @@
-"""What people asked for and what was done, in a log that cannot be changed unseen."""
+"""The append-only log of what people asked for, and the standing of a person that follows from it."""
 
 import os
 from collections import defaultdict

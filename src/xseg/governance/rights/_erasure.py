@@ -1,4 +1,4 @@
-"""Taking people out of a fitted model: learning is adding, so what was added is subtracted."""
+"""Erasing people from a fitted model: its statistics are additive, so that their part is subtracted."""
 
 from collections.abc import Callable
 from copy import copy

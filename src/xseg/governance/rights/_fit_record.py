@@ -1,4 +1,4 @@
-"""Who was in a fit, in a form that shows it only to whoever holds the key: the evidence for an erasure."""
+"""Who was in a fit, shown only to the holder of a key, and subtracting people from what was counted."""
 
 import hmac
 import json

@@ -1,4 +1,4 @@
-"""What is held about one person, as the model may see it and as they may take it with them."""
+"""What is held about one person: their row, corrections that they made, and cases that wait for a human."""
 
 import math
 from calendar import monthrange

@@ -1,4 +1,4 @@
-"""My profile: the calls of a preference centre, each with its effect measured and a receipt."""
+"""A person's profile: the calls of a preference centre, each with its effect measured and a receipt."""
 
 from typing import Any, Final
 

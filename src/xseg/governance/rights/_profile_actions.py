@@ -1,4 +1,4 @@
-"""The desk of a preference centre: what is asked for is done, measured, told to others and written down."""
+"""How an action of a profile is carried out: logged, written to the ledger, measured and passed on."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime

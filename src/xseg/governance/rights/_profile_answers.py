@@ -1,4 +1,4 @@
-"""What a person gets back for what they ask."""
+"""Answers to a person, signals of browsers, and notifications of recipients."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

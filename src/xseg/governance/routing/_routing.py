@@ -1,4 +1,4 @@
-"""From people to touchpoints."""
+"""Routing of people to touchpoints: needs, allocation where capacity is short, and the result."""
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence

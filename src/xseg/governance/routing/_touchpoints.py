@@ -1,4 +1,4 @@
-"""Touchpoints, and who put their name to them."""
+"""Touchpoints and their certification, and reading the arguments of `route`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The kinds of questions, and what each takes for an answer."""
+"""The kinds of questions, the answers that each accepts, and the columns that they become."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite

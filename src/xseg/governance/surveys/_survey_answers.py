@@ -1,4 +1,4 @@
-"""Answers, checked one by one."""
+"""Answers, checked one by one, and scores computed from them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

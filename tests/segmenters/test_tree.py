@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 import naive
 import xseg
 from conftest import arrays_inside, mixed_table
+from xseg.core.schema import Kind
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError
 
@@ -297,6 +298,10 @@ def test_any_table_is_segmented_or_refused_clearly(n_rows, seed, n_segments, kin
     explanation = xseg.explain(segmenter, table, of="all")
     total = explanation.values.sum(axis=1) + explanation.base_values
     np.testing.assert_allclose(total, segmenter.transform(table), atol=1e-12)
+    # Categories that fewer than min_members rows share count as missing, in rules too.
+    for feature in segmenter.profile_.bins.schema:
+        if feature.kind is Kind.CATEGORY:
+            table[feature.name] = table[feature.name].where(table[feature.name].isin(feature.categories))
     columns = {column.name: column for column in read_table(table).columns}
     for segment in segmenter.segments_:
         held = np.any([rule.holds(columns, n_rows) for rule in segment.rules], axis=0)

@@ -14,7 +14,7 @@ from xseg.cards import write_cards
 
 def smoke(folder: Path) -> None:
     customers = xseg.make_customers(600, random_state=0)
-    policy = xseg.customers_policy()
+    policy = xseg.datasets.customers_policy()
     numbers = customers[["orders_90d", "spend_year", "recency_days"]]
     segmenters = [
         xseg.TreeSegmenter(4, random_state=0).fit(customers),

@@ -66,7 +66,7 @@ def speed(form: str, n_cards: int) -> tuple[str, ...]:
     """Write many cards on two processes, and say how many a second are done."""
     customers = xseg.make_customers(n_cards, random_state=0)
     segmenter = xseg.TreeSegmenter(5, effort="fast", random_state=0).fit(customers)
-    policy = xseg.customers_policy()
+    policy = xseg.datasets.customers_policy()
     ids = list(customers.index)
     with tempfile.TemporaryDirectory() as warm:
         write_cards(segmenter, customers.head(20_000), warm, ids=ids[:20_000], forms=["jsonl"], policy=policy, n_jobs=2)

@@ -15,7 +15,7 @@ TABLE = FOLDER.parents[1] / "shared" / "data" / "so2025_ai.csv.gz"
 
 
 def main():
-    survey = xseg.Survey.load(FOLDER / "so2025_ai.yaml")
+    survey = xseg.governance.surveys.Survey.load(FOLDER / "so2025_ai.yaml")
     table = pd.read_csv(TABLE)
     answers = survey.read(table[list(survey.questions)].assign(respondent=range(len(table))))
     scores = survey.score(answers)

@@ -20,7 +20,7 @@ for notebook in sorted((HERE.parent / "notebooks").glob("*.py")):
 
 # The schema of a card is published with the pages.
 (HERE / "_extra" / "api").mkdir(parents=True, exist_ok=True)
-(HERE / "_extra" / "api" / "card.schema.json").write_text(json.dumps(xseg.Card.json_schema(), indent=2))
+(HERE / "_extra" / "api" / "card.schema.json").write_text(json.dumps(xseg.cards.Card.json_schema(), indent=2))
 html_extra_path = ["_extra"]
 
 # So are the cards of the gallery; its page shows them in frames.

@@ -37,7 +37,7 @@ def write_gallery(folder: Path) -> str:
 
 def _sections() -> Iterator[tuple[str, str, list[tuple[str, str, AnyCard]]]]:
     customers = xseg.make_customers(3_000, random_state=0)
-    policy = xseg.customers_policy()
+    policy = xseg.datasets.customers_policy()
     tree = xseg.TreeSegmenter(5, max_leaves=8, segment_names=NAMES, random_state=0).fit(customers)
     cards = xseg.make_cards(tree, customers, policy=policy, ids=list(customers.index), now=NOW)
     close = next(card for card in cards if card.certainty.close)
@@ -87,21 +87,21 @@ def _sections() -> Iterator[tuple[str, str, list[tuple[str, str, AnyCard]]]]:
     yield "Kinds of models", "Rules, scores, and rules that stand in for another method.", _kinds(customers, policy)
 
 
-def _hidden(tree: xseg.TreeSegmenter, customers: pd.DataFrame) -> xseg.Card:
+def _hidden(tree: xseg.TreeSegmenter, customers: pd.DataFrame) -> xseg.cards.Card:
     strongest = xseg.make_cards(tree, customers, now=NOW)[0].reasons[0].feature
     return xseg.make_cards(tree, customers, policy={"features": {strongest: {"sensitive": True}}}, now=NOW)[0]
 
 
-def _fixed(tree: xseg.TreeSegmenter, customers: pd.DataFrame) -> xseg.Card:
+def _fixed(tree: xseg.TreeSegmenter, customers: pd.DataFrame) -> xseg.cards.Card:
     fixed = {"features": {name: {"mutable": False} for name in customers.columns}}
     return xseg.make_cards(tree, customers, policy=fixed, now=NOW)[0]
 
 
-def _small(tree: xseg.TreeSegmenter, customers: pd.DataFrame) -> xseg.Card:
+def _small(tree: xseg.TreeSegmenter, customers: pd.DataFrame) -> xseg.cards.Card:
     return xseg.make_cards(tree, customers, policy={"minimum_group_size": 10_000}, now=NOW)[0]
 
 
-def _long() -> xseg.Card:
+def _long() -> xseg.cards.Card:
     rng = np.random.default_rng(0)
     table = pd.DataFrame(
         {f"a column with a very long name indeed, number {j} of twelve": rng.normal(size=600) for j in range(12)}
@@ -112,12 +112,12 @@ def _long() -> xseg.Card:
     )[0]
 
 
-def _prototypes(customers: pd.DataFrame, policy: xseg.Policy) -> Sequence[xseg.Card]:
+def _prototypes(customers: pd.DataFrame, policy: xseg.Policy) -> Sequence[xseg.cards.Card]:
     segmenter = xseg.PrototypeSegmenter(4, random_state=0).fit(customers)
     return xseg.make_cards(segmenter, customers, policy=policy, now=NOW)
 
 
-def _kinds(customers: pd.DataFrame, policy: xseg.Policy) -> list[tuple[str, str, xseg.Card]]:
+def _kinds(customers: pd.DataFrame, policy: xseg.Policy) -> list[tuple[str, str, xseg.cards.Card]]:
     mixture = xseg.MixtureSegmenter(4, random_state=0).fit(customers)
     numbers = customers[["orders_90d", "spend_year", "recency_days"]]
     stand_in = xseg.SurrogateSegmenter(KMeans(4, n_init=3, random_state=0)).fit(numbers)
@@ -131,7 +131,7 @@ def _kinds(customers: pd.DataFrame, policy: xseg.Policy) -> list[tuple[str, str,
 def _other_forms(folder: Path) -> str:
     customers = xseg.make_customers(3_000, random_state=0)
     tree = xseg.TreeSegmenter(5, max_leaves=8, segment_names=NAMES, random_state=0).fit(customers)
-    card = xseg.make_cards(tree, customers, policy=xseg.customers_policy(), now=NOW)[0]
+    card = xseg.make_cards(tree, customers, policy=xseg.datasets.customers_policy(), now=NOW)[0]
     (folder / "card.email.html").write_text(card.email(), encoding="utf-8")
     (folder / "what-if.html").write_text(card.html(interactive=True), encoding="utf-8")
     (folder / "card.svg").write_bytes(card.svg())
@@ -139,10 +139,10 @@ def _other_forms(folder: Path) -> str:
     (folder / "card.pdf").write_bytes(card.pdf())
     (folder / "card.md").write_text(card.markdown(), encoding="utf-8")
     (folder / "segment.html").write_text(
-        xseg.segment_card(tree, 0, customers, policy=xseg.customers_policy()).html(), encoding="utf-8"
+        xseg.segment_card(tree, 0, customers, policy=xseg.datasets.customers_policy()).html(), encoding="utf-8"
     )
     (folder / "report.html").write_text(
-        xseg.make_report(tree, customers, policy=xseg.customers_policy()).html(), encoding="utf-8"
+        xseg.make_report(tree, customers, policy=xseg.datasets.customers_policy()).html(), encoding="utf-8"
     )
     return f"""
 ## Other forms

@@ -49,7 +49,7 @@ class Calendar:
 calendar = Calendar()
 customers = xseg.make_customers(2_000, random_state=0)
 ids = list(customers.index)
-policy = xseg.customers_policy()
+policy = xseg.datasets.customers_policy()
 
 # %% [markdown]
 # ## January: who agreed?
@@ -79,7 +79,7 @@ segmenter.segments_
 admitted = gate.admit(customers, subject_ids=ids).X
 with_more = admitted[["orders_90d", "spend_year"]].assign(pages_read=np.where(np.arange(len(admitted)) % 2, 900, 100))
 first_draft = xseg.TreeSegmenter(5, random_state=0).fit(with_more)
-first_review = xseg.review(first_draft, policy, with_more, now=calendar())
+first_review = xseg.governance.reviews.review(first_draft, policy, with_more, now=calendar())
 for finding in first_review.at_least("error"):
     print(finding.message)
 
@@ -87,9 +87,9 @@ for finding in first_review.at_least("error"):
 # With such findings nobody can approve it.
 
 # %%
-xseg.approve(first_draft, by="the privacy officer", review=first_review, state="reviewed", now=calendar())
+xseg.export.approve(first_draft, by="the privacy officer", review=first_review, state="reviewed", now=calendar())
 try:
-    xseg.approve(first_draft, by="the privacy officer", review=first_review, now=calendar())
+    xseg.export.approve(first_draft, by="the privacy officer", review=first_review, now=calendar())
 except ApprovalError as refused:
     print(str(refused).splitlines()[0].rstrip(":"))
 
@@ -111,15 +111,17 @@ except ApprovalError as refused:
 # the end of the year.
 
 # %%
-review = xseg.review(segmenter, policy, admitted, ledger, xseg.write_notice(policy, "en"), now=calendar())
+review = xseg.governance.reviews.review(
+    segmenter, policy, admitted, ledger, xseg.governance.reviews.write_notice(policy, "en"), now=calendar()
+)
 try:
-    xseg.approve(segmenter, by="the privacy officer", review=first_review, now=calendar())
+    xseg.export.approve(segmenter, by="the privacy officer", review=first_review, now=calendar())
 except ApprovalError as refused:
     print(refused)
 print(len(review.at_least("error")), "errors in its own review")
 ends = date(2027, 1, 1)
 for state, name in (("reviewed", "the privacy officer"), ("approved", "the head of marketing")):
-    signed = xseg.approve(segmenter, by=name, review=review, state=state, expires=ends, now=calendar())
+    signed = xseg.export.approve(segmenter, by=name, review=review, state=state, expires=ends, now=calendar())
     print(f"{signed.state} by {signed.by} on {signed.day}, on review {signed.review[:8]}")
 xseg.save(segmenter, path)
 segmenter = xseg.load(path, require="approved", now=calendar.now)
@@ -142,7 +144,7 @@ def tell(notice):
     return "done"
 
 
-profile = xseg.Profile(
+profile = xseg.governance.rights.Profile(
     segmenter, policy, ledger, me, customers.iloc[[0]], purpose="offers", log=log, send=tell, now=calendar
 )
 print("before:", profile.segment, f"({profile.why})")
@@ -214,7 +216,7 @@ places = [
 ]
 may_help = ledger.mask(scores.index, "assistance", at=calendar()).tolist()
 asked = {"policy": persona_policy(survey), "ids": scores.index, "now": calendar.now}
-routes = xseg.route(personas, scores, touchpoints=places, permitted=may_help, **asked)
+routes = xseg.governance.routing.route(personas, scores, touchpoints=places, permitted=may_help, **asked)
 routes.to_frame()[["segment", "touchpoint", "reasons"]]
 
 # %% [markdown]

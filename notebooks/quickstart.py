@@ -83,7 +83,7 @@ print(f"largest difference from 1: {abs(sums - 1).max():.1e}")
 # each column stands in a policy, a file that people who are not programmers can read.
 
 # %%
-cards = xseg.make_cards(segmenter, customers.head(3), policy=xseg.customers_policy())
+cards = xseg.make_cards(segmenter, customers.head(3), policy=xseg.datasets.customers_policy())
 cards[0]
 
 # %% [markdown]

@@ -45,7 +45,9 @@ class Case:
 
     def review(self, *, with_people=True, **given):
         people = {"X": self.table, "ledger": self.ledger} if with_people else {}
-        return xseg.review(self.segmenter, self.policy, notice=self.notice, now=NOW, **people, **given)
+        return xseg.governance.reviews.review(
+            self.segmenter, self.policy, notice=self.notice, now=NOW, **people, **given
+        )
 
 
 def fitted(table, **parameters):
@@ -58,7 +60,7 @@ def fitted(table, **parameters):
 @cache
 def clean_case():
     customers = xseg.make_customers(1_500, random_state=0)
-    policy = yaml.safe_load(xseg.customers_policy(segments=True).to_yaml())
+    policy = yaml.safe_load(xseg.datasets.customers_policy(segments=True).to_yaml())
     policy["features"]["birth_region"] = {
         "label": "the region you were born in",
         "source": "zero-party",
@@ -69,5 +71,5 @@ def clean_case():
     table = customers.assign(birth_region=np.random.default_rng(1).choice(["north", "south", "west"], len(customers)))
     later = datetime(2028, 1, 1, tzinfo=UTC)
     ledger = Agreed({(subject, "offers"): later for subject in table.index})
-    notice = xseg.write_notice(Policy(**policy), form="html")
+    notice = xseg.governance.reviews.write_notice(Policy(**policy), form="html")
     return Case(fitted(customers), policy, table, notice, ledger)

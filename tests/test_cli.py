@@ -26,7 +26,7 @@ def shop(tmp_path):
     customers = xseg.make_customers(400, random_state=0)
     customers.to_csv(tmp_path / "customers.csv", index_label="customer_id")
     customers.reset_index().to_parquet(tmp_path / "customers.parquet")
-    xseg.customers_policy().save(tmp_path / "policy.yaml")
+    xseg.datasets.customers_policy().save(tmp_path / "policy.yaml")
     return tmp_path
 
 

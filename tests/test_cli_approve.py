@@ -12,7 +12,7 @@ from xseg.exceptions import ApprovalError
 from xseg.export._sign_offs import remember
 
 NOW = datetime.now(UTC)
-POLICY = xseg.customers_policy()
+POLICY = xseg.datasets.customers_policy()
 
 
 def call(*words):
@@ -29,7 +29,7 @@ def shop(tmp_path):
     POLICY.save(tmp_path / "policy.yaml")
     segmenter = xseg.TreeSegmenter(3, random_state=0).fit(customers)
     xseg.save(segmenter, tmp_path / "model.json")
-    xseg.review(segmenter, POLICY).save(tmp_path / "review.json")
+    xseg.governance.reviews.review(segmenter, POLICY).save(tmp_path / "review.json")
     return tmp_path
 
 
@@ -47,7 +47,7 @@ def test_a_model_is_reviewed_and_then_approved(shop):
     assert f"until {ends}" in said
     approved = xseg.load(model, require="approved")
     assert xseg.export.fingerprint(approved) == before
-    assert {one.review for one in xseg.approval_of(approved).sign_offs} == {
+    assert {one.review for one in xseg.export.approval_of(approved).sign_offs} == {
         json.loads((shop / "review.json").read_text())["digest"]
     }
     assert "is draft" in sign(shop, "--state", "draft").output
@@ -57,13 +57,15 @@ def test_a_model_is_reviewed_and_then_approved(shop):
 
 def other_model(shop):
     customers = xseg.make_customers(300, random_state=1)
-    xseg.review(xseg.TreeSegmenter(3, random_state=0).fit(customers), POLICY).save(shop / "review.json")
+    xseg.governance.reviews.review(xseg.TreeSegmenter(3, random_state=0).fit(customers), POLICY).save(
+        shop / "review.json"
+    )
 
 
 def review_of(days=0, policy=POLICY):
     def make(shop):
         segmenter = xseg.load(shop / "model.json")
-        xseg.review(segmenter, policy, now=NOW + timedelta(days=days)).save(shop / "review.json")
+        xseg.governance.reviews.review(segmenter, policy, now=NOW + timedelta(days=days)).save(shop / "review.json")
 
     return make
 
@@ -74,7 +76,7 @@ def edited(shop):
 
 
 def as_page(shop):
-    xseg.review(xseg.load(shop / "model.json"), POLICY).save(shop / "review.json", "html")
+    xseg.governance.reviews.review(xseg.load(shop / "model.json"), POLICY).save(shop / "review.json", "html")
 
 
 def gone(shop):
@@ -163,7 +165,7 @@ def test_commands_refuse_what_is_less_than_required(shop):
 
 def test_signing_is_exporting(shop, monkeypatch):
     place = shop / "place.yaml"
-    xseg.Environment(name="elsewhere", hosts=["no such machine"]).save(place)
+    xseg.governance.environments.Environment(name="elsewhere", hosts=["no such machine"]).save(place)
     monkeypatch.setenv("XSEG_ENVIRONMENT", str(place))
     before = (shop / "model.json").read_bytes()
     with pytest.raises(xseg.exceptions.ApprovalError, match="export is allowed only"):
@@ -174,8 +176,8 @@ def test_signing_is_exporting(shop, monkeypatch):
 def test_what_is_signed_in_the_file_stays(shop):
     segmenter = xseg.load(shop / "model.json")
     remember(segmenter, [])
-    xseg.approve(segmenter, by="Ben Holt", review=b"seen", state="reviewed", now=NOW - timedelta(days=3))
+    xseg.export.approve(segmenter, by="Ben Holt", review=b"seen", state="reviewed", now=NOW - timedelta(days=3))
     xseg.save(segmenter, shop / "model.json")
     sign(shop, "--state", "reviewed")
-    names = [one.by for one in xseg.approval_of(xseg.load(shop / "model.json")).sign_offs]
+    names = [one.by for one in xseg.export.approval_of(xseg.load(shop / "model.json")).sign_offs]
     assert names == ["Ben Holt", "Ada Marsh"]

@@ -35,6 +35,7 @@ def test_predicting_needs_neither_shap_nor_plots():
 
 def test_public_names():
     assert set(xseg.__all__) <= set(dir(xseg))
+    assert set(xseg.__all__) == set(xseg._HOMES)
     for name in xseg.__all__:
         assert getattr(xseg, name).__doc__
 

@@ -92,7 +92,7 @@ def test_batches_of_a_real_file_give_the_same_bits(shared_data, tmp_path, form):
         path = tmp_path / "bank.parquet"
         table.to_parquet(path, row_group_size=20_000)
     whole = xseg.TreeSegmenter(4, random_state=0).fit(table)
-    backend = xseg.BatchBackend(path, batch_rows=9_999)
+    backend = xseg.backends.BatchBackend(path, batch_rows=9_999)
     batched = xseg.TreeSegmenter(4, random_state=0).fit(backend)
     assert (whole.labels_ == batched.labels_).all()
     assert whole.cost_ == batched.cost_
@@ -162,7 +162,7 @@ def test_segments_made_by_scores_are_explained_to_everyone(shared_data, table_of
 def test_prototypes_of_a_file_in_batches_are_the_same_bits(shared_data):
     path = shared_data / "bank_full.csv.gz"
     whole = xseg.PrototypeSegmenter(4, random_state=0).fit(pd.read_csv(path))
-    batched = xseg.PrototypeSegmenter(4, random_state=0).fit(xseg.BatchBackend(path, batch_rows=9_999))
+    batched = xseg.PrototypeSegmenter(4, random_state=0).fit(xseg.backends.BatchBackend(path, batch_rows=9_999))
     assert (whole.labels_ == batched.labels_).all()
     assert whole.cost_ == batched.cost_
     assert whole.prototypes_.equals(batched.prototypes_)
@@ -232,8 +232,8 @@ def test_real_models_are_reviewed_with_the_notice_their_policy_writes(shared_dat
         "features": {name: said | {"label": f"your {name}"} for name in table}
         | {sensitive: said | {"sensitive": True}},
     }
-    notice = xseg.write_notice(policy)
-    review = xseg.review(model, policy, table, notice=notice, n_permutations=1_000)
+    notice = xseg.governance.reviews.write_notice(policy)
+    review = xseg.governance.reviews.review(model, policy, table, notice=notice, n_permutations=1_000)
     found = [finding for finding in review.at_least("warning") if finding.check != "card"]
     # Names that are proposed may say "low Income", which the check on names reports.
     expected = {"proxy", "group-rate", "minimisation", "small-group", "rule", "name"}
@@ -264,7 +264,7 @@ def test_what_real_people_say_is_what_the_model_does(shared_data, table_of, kind
     model, names = gate.segmenter_, list(table.columns)
     used = [names[j] for j in model.model_.used_features]
     for row in random.choice(np.flatnonzero(agreed), 6, replace=False):
-        profile = xseg.Profile(model, policy, ledger, ids[row], table.iloc[[row]], purpose="offers")
+        profile = xseg.governance.rights.Profile(model, policy, ledger, ids[row], table.iloc[[row]], purpose="offers")
         feature, other = used[int(random.integers(len(used)))], int(random.integers(len(table)))
         hidden, corrected = table.iloc[[row]].copy(), table.iloc[[row]].copy()
         hidden[feature] = pd.Series([None], index=hidden.index, dtype=object)

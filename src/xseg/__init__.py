@@ -11,17 +11,11 @@ from typing import TYPE_CHECKING, Any
 from xseg.core.guards import register_guard
 
 if TYPE_CHECKING:
-    from xseg.backends import Backend, BatchBackend, MemoryBackend
-    from xseg.cards import Card, make_cards, verify_card, verify_cards
-    from xseg.datasets import customers_policy, inspect, load_table, make_customers, rfm_table
+    from xseg.cards import make_cards, verify_card, verify_cards
+    from xseg.datasets import inspect, load_table, make_customers, rfm_table
     from xseg.exceptions import XsegError, XsegWarning
-    from xseg.explanations import Scorer, change, contrast, counterfactual, explain
-    from xseg.export import approval_of, approve, load, save
-    from xseg.governance.environments import Environment
-    from xseg.governance.reviews import review, write_notice
-    from xseg.governance.rights import Profile
-    from xseg.governance.routing import route
-    from xseg.governance.surveys import Survey
+    from xseg.explanations import Scorer, change, contrast, counterfactual, explain, explain_agnostic
+    from xseg.export import load, save
     from xseg.metrics import compare
     from xseg.policy import Policy
     from xseg.reports import make_report, segment_card
@@ -33,47 +27,33 @@ if TYPE_CHECKING:
         SurrogateSegmenter,
         TreeSegmenter,
         fold,
-        lint_rules,
     )
 
 _HOMES = {
-    "Backend": "backends",
-    "BatchBackend": "backends",
-    "Card": "cards",
-    "Environment": "governance.environments",
-    "MemoryBackend": "backends",
     "MixtureSegmenter": "segmenters",
     "OutcomeSegmenter": "segmenters",
     "Policy": "policy",
-    "Profile": "governance.rights",
     "PrototypeSegmenter": "segmenters",
     "RuleSegmenter": "segmenters",
     "Scorer": "explanations",
     "SurrogateSegmenter": "segmenters",
-    "Survey": "governance.surveys",
     "TreeSegmenter": "segmenters",
     "XsegError": "exceptions",
     "XsegWarning": "exceptions",
-    "approval_of": "export",
-    "approve": "export",
     "change": "explanations",
     "compare": "metrics",
     "contrast": "explanations",
     "counterfactual": "explanations",
-    "customers_policy": "datasets",
     "explain": "explanations",
+    "explain_agnostic": "explanations",
     "fold": "segmenters",
     "inspect": "datasets",
-    "lint_rules": "segmenters",
     "load": "export",
     "load_table": "datasets",
     "make_cards": "cards",
     "make_customers": "datasets",
     "make_report": "reports",
-    "review": "governance.reviews",
-    "write_notice": "governance.reviews",
     "rfm_table": "datasets",
-    "route": "governance.routing",
     "save": "export",
     "segment_card": "reports",
     "verify_card": "cards",
@@ -81,47 +61,34 @@ _HOMES = {
 }
 
 __all__ = [
-    "Backend",
-    "BatchBackend",
-    "Card",
-    "Environment",
-    "MemoryBackend",
     "MixtureSegmenter",
     "OutcomeSegmenter",
     "Policy",
-    "Profile",
     "PrototypeSegmenter",
     "RuleSegmenter",
     "Scorer",
     "SurrogateSegmenter",
-    "Survey",
     "TreeSegmenter",
     "XsegError",
     "XsegWarning",
-    "approval_of",
-    "approve",
     "change",
     "compare",
     "contrast",
     "counterfactual",
-    "customers_policy",
     "explain",
+    "explain_agnostic",
     "fold",
     "inspect",
-    "lint_rules",
     "load",
     "load_table",
     "make_cards",
     "make_customers",
     "make_report",
-    "review",
     "rfm_table",
-    "route",
     "save",
     "segment_card",
     "verify_card",
     "verify_cards",
-    "write_notice",
 ]
 __version__ = "0.1.0"
 _PACKAGES = (

@@ -44,7 +44,7 @@ def check_backend(make_backend: MakeBackend) -> None:
 
     Examples
     --------
-    >>> from xseg import MemoryBackend
+    >>> from xseg.backends import MemoryBackend
     >>> from xseg.testing import check_backend
     >>> check_backend(MemoryBackend)  # doctest: +SKIP
     """

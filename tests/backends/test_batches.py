@@ -47,7 +47,7 @@ def test_only_the_first_pass_decodes(table):
         next(starts)
         return iter([table.iloc[:150], table.iloc[150:]])
 
-    backend = xseg.BatchBackend(batches)
+    backend = xseg.backends.BatchBackend(batches)
     assert backend.passes == Passes(0, 0, 0)
     fit(backend)
     passes = backend.passes
@@ -62,7 +62,7 @@ def test_only_the_first_pass_decodes(table):
 def test_a_fit_outlives_its_source(table, tmp_path):
     path = tmp_path / "table.parquet"
     table.to_parquet(path)
-    backend = xseg.BatchBackend(path)
+    backend = xseg.backends.BatchBackend(path)
     first = fit(backend)
     path.unlink()
     second = fit(backend)
@@ -73,7 +73,7 @@ def test_a_fit_outlives_its_source(table, tmp_path):
 def test_predicting_writes_nothing(table, tmp_path, monkeypatch):
     segmenter = fit(table)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    backend = xseg.BatchBackend([table.iloc[:9], table.iloc[9:]])
+    backend = xseg.backends.BatchBackend([table.iloc[:9], table.iloc[9:]])
     assert (segmenter.predict(backend) == segmenter.labels_).all()
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     assert backend.passes == Passes(decoded=1)
@@ -81,7 +81,7 @@ def test_predicting_writes_nothing(table, tmp_path, monkeypatch):
 
 def test_passes_are_reported(table, caplog):
     with caplog.at_level("INFO", logger="xseg"):
-        backend = xseg.BatchBackend([table])
+        backend = xseg.backends.BatchBackend([table])
         xseg.TreeSegmenter(3, random_state=0, n_init=2, verbose=1).fit(backend)
     assert str(backend.passes) in caplog.text
 
@@ -104,8 +104,8 @@ def test_an_error_on_the_way_leaves_no_file_and_the_next_pass_begins_anew(table,
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     line = Line(table)
     with pytest.raises(ConnectionError):
-        xseg.BatchBackend(line())
-    backend = xseg.BatchBackend(line)
+        xseg.backends.BatchBackend(line())
+    backend = xseg.backends.BatchBackend(line)
     with pytest.raises(ConnectionError):
         fit(backend)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
@@ -190,10 +190,10 @@ def test_parquet_reads_only_what_is_wanted(tmp_path):
     dates.to_parquet(path)
     (found,) = parquet_tables(path, 10, {"spend", "weight"}, use_threads=False)
     assert found.names == ("spend", "weight")
-    backend = xseg.BatchBackend(path, columns=["spend"], weight_column="weight")
+    backend = xseg.backends.BatchBackend(path, columns=["spend"], weight_column="weight")
     assert xseg.TreeSegmenter(2, random_state=0).fit(backend).labels_.tolist() == [0, 0, 1, 1]
     with pytest.raises(DataError, match="'nope'"):
-        fit(xseg.BatchBackend(path, columns=["spend", "nope"], weight_column="weight"))
+        fit(xseg.backends.BatchBackend(path, columns=["spend", "nope"], weight_column="weight"))
 
 
 def test_memory_does_not_grow_with_a_parquet_file(tmp_path):
@@ -209,10 +209,10 @@ def test_memory_does_not_grow_with_a_parquet_file(tmp_path):
 def test_csv_reads_only_what_is_wanted(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("day,spend\n2026-01-01,1\n2026-01-01,2\nnonsense,9\n2026-01-01,9.5\n")
-    backend = xseg.BatchBackend(path, columns=["spend"], batch_rows=3)
+    backend = xseg.backends.BatchBackend(path, columns=["spend"], batch_rows=3)
     assert xseg.TreeSegmenter(2, random_state=0).fit(backend).labels_.tolist() == [0, 0, 1, 1]
     with pytest.raises(DataError, match="'nope'"):
-        fit(xseg.BatchBackend(path, columns=["nope"]))
+        fit(xseg.backends.BatchBackend(path, columns=["nope"]))
 
 
 def test_an_index_of_pandas_is_no_column(tmp_path):

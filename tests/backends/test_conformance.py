@@ -60,7 +60,7 @@ class ChunkCodes(Chunks):
         self.chunks = [pickle.dumps(CodedBlock(*coding.code(block.table), block.weights)) for block in blocks]
 
 
-@pytest.mark.parametrize("make", [xseg.MemoryBackend, ChunkBackend])
+@pytest.mark.parametrize("make", [xseg.backends.MemoryBackend, ChunkBackend])
 def test_the_backends_conform(make):
     check_backend(make)
 

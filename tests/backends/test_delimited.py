@@ -84,7 +84,7 @@ def test_encodings(put):
     for encoding in ("utf-8", "utf-8-sig", "utf-16"):
         assert assert_alike(put(text, encoding=encoding))["name"].tolist() == ["M\u00fcller", "Meier"]
     path = put(text, encoding="cp1252")
-    for read in (xseg.load_table, xseg.BatchBackend):
+    for read in (xseg.load_table, xseg.backends.BatchBackend):
         with pytest.raises(DataError, match=r"is not UTF-8 text: byte 10 \(line 2\) is 0xfc") as found:
             read(path)
         assert "--encoding cp1252" in found.value.on_command_line
@@ -105,7 +105,7 @@ def test_encodings(put):
 )
 def test_both_ways_refuse_the_same_files_in_the_same_words(put, text, found):
     path, said = put(text), []
-    for read in (xseg.load_table, xseg.BatchBackend):
+    for read in (xseg.load_table, xseg.backends.BatchBackend):
         with pytest.raises(DataError, match=found) as error:
             read(path)
         said.append(str(error.value))
@@ -117,7 +117,7 @@ def test_both_ways_refuse_the_same_files_in_the_same_words(put, text, found):
 )
 def test_options_are_checked(put, options):
     path = put("a,b\n1,2\n")
-    for read in (xseg.load_table, xseg.BatchBackend):
+    for read in (xseg.load_table, xseg.backends.BatchBackend):
         with pytest.raises(ParameterError):
             read(path, **options)
 
@@ -166,7 +166,7 @@ def test_a_model_of_a_file_is_the_model_of_its_table(form, tmp_path):
     path = tmp_path / f"customers.{form}"
     customers.to_parquet(path) if form == "parquet" else customers.to_csv(path, index=False)
     whole = xseg.TreeSegmenter(4, random_state=0).fit(xseg.load_table(path))
-    apart = xseg.TreeSegmenter(4, random_state=0).fit(xseg.BatchBackend(path, batch_rows=37))
+    apart = xseg.TreeSegmenter(4, random_state=0).fit(xseg.backends.BatchBackend(path, batch_rows=37))
     assert xseg.export.fingerprint(whole) == xseg.export.fingerprint(apart)
     assert xseg.inspect(path).columns == xseg.inspect(xseg.load_table(path)).columns
     np.testing.assert_array_equal(whole.labels_, apart.labels_)

@@ -43,7 +43,7 @@ OVERLAPS = """() => {
 def cards():
     customers = xseg.make_customers(1_500, random_state=0)
     segmenter = xseg.TreeSegmenter(5, max_leaves=8, segment_names=NAMES, random_state=0).fit(customers)
-    policy = xseg.customers_policy()
+    policy = xseg.datasets.customers_policy()
     told = xseg.make_cards(segmenter, customers, policy=policy, ids=list(customers.index), now=NOW)
     long = {name: {"label": f"a label that is long enough to need more than a line, {name}"} for name in customers}
     arabic = xseg.make_cards(segmenter, customers, policy=policy, now=NOW, locale="ar")[0]

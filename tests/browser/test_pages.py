@@ -24,7 +24,7 @@ def shop():
 @pytest.fixture(scope="module")
 def pages(shop):
     customers, segmenter = shop
-    policy = xseg.customers_policy()
+    policy = xseg.datasets.customers_policy()
     cards = xseg.make_cards(segmenter, customers, policy=policy, ids=list(customers.index), now=NOW)
     close = next(card for card in cards if card.certainty.close)
     against = next(card for card in cards if any(reason.points < 0 for reason in card.reasons))
@@ -104,7 +104,7 @@ def test_all_choices_weigh_the_same(look, pages):
 
 def test_the_page_around_a_card_cannot_break_it_nor_it_the_page(look, shop):
     customers, segmenter = shop
-    card = xseg.make_cards(segmenter, customers, policy=xseg.customers_policy(), now=NOW)[0]
+    card = xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), now=NOW)[0]
     rude = (
         "<style>* { letter-spacing: 3px } h1 { font-size: 90px; color: red } ol { padding: 90px }"
         "li { list-style: square; margin: 40px } p { text-transform: uppercase }</style>"
@@ -143,7 +143,7 @@ def test_every_rule_of_the_style_is_about_cards_only(pages):
 
 def test_what_if_answers_clicks_as_the_model_does(look, shop):
     customers, segmenter = shop
-    policy = xseg.customers_policy()
+    policy = xseg.datasets.customers_policy()
     cards = xseg.make_cards(segmenter, customers, policy=policy, now=NOW)
     moved = 0
     for row in range(6):

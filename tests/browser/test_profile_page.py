@@ -23,7 +23,9 @@ def served():
     segmenter = xseg.TreeSegmenter(4, max_leaves=6, random_state=0).fit(customers)
     ledger = Ledger()
     ledger.append("ann", "offers", "given", source="account")
-    profile = xseg.Profile(segmenter, xseg.customers_policy(), ledger, "ann", customers.head(1), purpose="offers")
+    profile = xseg.governance.rights.Profile(
+        segmenter, xseg.datasets.customers_policy(), ledger, "ann", customers.head(1), purpose="offers"
+    )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

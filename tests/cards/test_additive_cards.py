@@ -28,7 +28,7 @@ def shop(request):
 @pytest.fixture(scope="module")
 def cards(shop):
     customers, segmenter = shop
-    policy = xseg.customers_policy()
+    policy = xseg.datasets.customers_policy()
     return list(xseg.make_cards(segmenter, customers, policy=policy, ids=list(customers.index), now=NOW))
 
 
@@ -121,10 +121,10 @@ def test_small_groups_have_nothing_typical(shop):
 
 @pytest.mark.slow
 def test_records_round_trip_and_every_form_says_the_same(cards):
-    schema = xseg.Card.json_schema()
+    schema = xseg.cards.Card.json_schema()
     for card in cards[:20]:
         jsonschema.validate(json.loads(card.json()), schema)
-        assert xseg.Card.from_json(card.json()) == card
+        assert xseg.cards.Card.from_json(card.json()) == card
         for sentence in build_card_words(card).sum:
             assert sentence in " ".join(card.text().split())
 
@@ -143,7 +143,7 @@ def test_ties_are_said_to_be_ties():
 
 def test_reports_and_the_command_lines_figures(shop):
     _, segmenter = shop
-    page = xseg.make_report(segmenter, policy=xseg.customers_policy()).html()
+    page = xseg.make_report(segmenter, policy=xseg.datasets.customers_policy()).html()
     assert "each person in the one that fits best" in page
     assert "typically" in page
     assert "How people are placed" not in page

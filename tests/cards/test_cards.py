@@ -30,7 +30,7 @@ def shop():
 @pytest.fixture(scope="module")
 def cards(shop):
     customers, segmenter = shop
-    policy = xseg.customers_policy()
+    policy = xseg.datasets.customers_policy()
     return list(xseg.make_cards(segmenter, customers, policy=policy, ids=list(customers.index), now=NOW))
 
 
@@ -202,16 +202,16 @@ def test_every_form_says_the_same_sentences(cards):
 
 @pytest.mark.slow
 def test_records_round_trip_and_fit_the_schema(cards):
-    schema = xseg.Card.json_schema()
+    schema = xseg.cards.Card.json_schema()
     for card in cards[:50]:
         jsonschema.validate(json.loads(card.json()), schema)
-        assert xseg.Card.from_json(card.json()) == card
+        assert xseg.cards.Card.from_json(card.json()) == card
     for text in ("{", "{}", "[]", cards[0].json().replace('"version":3', '"version":4')):
         with pytest.raises(DataError, match="not a card"):
-            xseg.Card.from_json(text)
+            xseg.cards.Card.from_json(text)
     extra = {**json.loads(cards[0].json()), "more": 1}
     with pytest.raises(DataError, match="more"):
-        xseg.Card.from_json(json.dumps(extra))
+        xseg.cards.Card.from_json(json.dumps(extra))
 
 
 def test_one_segment_needs_no_reasons():
@@ -230,7 +230,9 @@ def test_without_a_policy_nothing_is_claimed(shop):
 
 def test_sequences_of_cards(shop, cards):
     customers, segmenter = shop
-    lazy = xseg.make_cards(segmenter, customers, policy=xseg.customers_policy(), ids=list(customers.index), now=NOW)
+    lazy = xseg.make_cards(
+        segmenter, customers, policy=xseg.datasets.customers_policy(), ids=list(customers.index), now=NOW
+    )
     assert len(lazy) == len(customers)
     assert lazy[-1] == cards[-1]
     assert list(lazy[5:8]) == cards[5:8]

@@ -18,7 +18,7 @@ from xseg.governance.rights import ActionLog
 from xseg.i18n import LOCALES, TONES
 
 NOW = day(50)
-POLICY = xseg.customers_policy()
+POLICY = xseg.datasets.customers_policy()
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +238,7 @@ def test_a_decided_card_has_every_form_and_survives_the_way(shop, why, segment):
     with pytest.raises(DataError):
         DecidedCard.from_json(card.json().replace("ann", "bob"))
     with pytest.raises(DataError):
-        xseg.Card.from_json(card.json())
+        xseg.cards.Card.from_json(card.json())
     assert isinstance(card, AnyCard)
     assert not any(word in card.text() for word in ("Why\n", "How sure", "{"))
 
@@ -264,7 +264,10 @@ def test_who_objected_is_segmented_by_no_gate_and_reads_why(shop):
     asked = {"object": "objected", "restrict": "restricted", "leave": "not_profiled"}
     for row, call in enumerate(asked):
         known = {"purpose": "offers", "log": log, "now": Clock(50)}
-        getattr(xseg.Profile(gate.segmenter_, POLICY, ledger, ids[row], customers.iloc[[row]], **known), call)()
+        getattr(
+            xseg.governance.rights.Profile(gate.segmenter_, POLICY, ledger, ids[row], customers.iloc[[row]], **known),
+            call,
+        )()
     labels = clone(gate).fit(customers, subject_ids=ids).labels_
     assert (labels[:3] == -1).all()
     assert (labels[3:] >= 0).all()

@@ -69,7 +69,7 @@ def test_the_formal_tone_differs_and_our_own_words_are_fit_for_a_card(locale):
 @pytest.mark.parametrize("locale", LOCALES)
 def test_cards_in_every_language_are_short_and_say_what_the_facts_say(shop, locale):
     customers, segmenter = shop
-    policy = xseg.customers_policy(segments=True)
+    policy = xseg.datasets.customers_policy(segments=True)
     english = xseg.make_cards(segmenter, customers.head(60), policy=policy, now=NOW)
     for tone in TONES:
         cards = xseg.make_cards(segmenter, customers.head(60), policy=policy, now=NOW, locale=locale, tone=tone)
@@ -79,7 +79,7 @@ def test_cards_in_every_language_are_short_and_say_what_the_facts_say(shop, loca
             assert [reason.points for reason in card.reasons] == [reason.points for reason in same.reasons]
             assert f'<html lang="{locale}" dir="{"rtl" if locale == "ar" else "ltr"}">' in card.html()
             assert words.body()[0] in card.text()
-            assert xseg.Card.from_json(card.json()) == card
+            assert xseg.cards.Card.from_json(card.json()) == card
     assert xseg.verify_cards(cards, segmenter, customers.head(60), policy=policy)[0].holds
 
 
@@ -100,7 +100,9 @@ def grade_of(text):
 def test_english_cards_are_plain(shop):
     customers, segmenter = shop
     for tone in TONES:
-        for card in xseg.make_cards(segmenter, customers.head(200), policy=xseg.customers_policy(), now=NOW, tone=tone):
+        for card in xseg.make_cards(
+            segmenter, customers.head(200), policy=xseg.datasets.customers_policy(), now=NOW, tone=tone
+        ):
             words = build_card_words(card)
             assert grade_of("\n".join(words.body())) <= 8
             for sentence in words.body():
@@ -179,7 +181,7 @@ def test_a_company_words_sentences_anew_and_may_leave_out_no_fact(shop):
     card = xseg.make_cards(segmenter, customers.head(1), policy={"wording": wording}, now=NOW)[0]
     assert card.text().startswith("Hello! Your group is ")
     assert " pts" in card.text()
-    assert xseg.Card.from_json(card.json()).text() == card.text()
+    assert xseg.cards.Card.from_json(card.json()).text() == card.text()
     for key, text, problem in [
         ("card.title", "Hello!", r"leaves out \{group\}"),
         ("card.title", "{group} {group.__class__}", r"fills in \{group.__class__\}"),

@@ -22,7 +22,7 @@ def shop():
 
 def card_in(shop, locale="en", row=0):
     customers, segmenter = shop
-    return xseg.make_cards(segmenter, customers, policy=xseg.customers_policy(), now=NOW, locale=locale)[row]
+    return xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), now=NOW, locale=locale)[row]
 
 
 @pytest.mark.slow

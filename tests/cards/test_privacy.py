@@ -21,7 +21,7 @@ KINDS = {
 def shop(request):
     customers = xseg.make_customers(100_000, random_state=5)
     segmenter = KINDS[request.param].fit(customers)
-    return customers, list(xseg.make_cards(segmenter, customers, policy=xseg.customers_policy(), now=NOW))
+    return customers, list(xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), now=NOW))
 
 
 def holds(limits, column):

@@ -38,7 +38,7 @@ def test_a_card_is_right_when_another_thread_makes_one_between_any_two_lines(sho
     customers, segmenter = shop
 
     def make():
-        return xseg.make_cards(segmenter, customers, policy=xseg.customers_policy(), now=NOW, ids=range(ROWS))
+        return xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), now=NOW, ids=range(ROWS))
 
     alone = record(make(), row)
     together = make()
@@ -63,7 +63,7 @@ def test_a_card_is_right_when_another_thread_makes_one_between_any_two_lines(sho
 @pytest.mark.slow
 def test_many_threads_read_cards_of_all_blocks_at_once(shop):
     customers, segmenter = shop
-    policy, rows = xseg.customers_policy(), range(0, ROWS, 65)
+    policy, rows = xseg.datasets.customers_policy(), range(0, ROWS, 65)
     alone = [record(xseg.make_cards(segmenter, customers, policy=policy, now=NOW), row) for row in rows]
     cards, start = xseg.make_cards(segmenter, customers, policy=policy, now=NOW), Barrier(4)
 
@@ -130,7 +130,9 @@ def test_the_process_keeps_nothing_of_people_whose_cards_are_deleted(locale):
     names = [f"Whoever-{row}-Quillfeather" for row in range(12)]
 
     def use(people):
-        cards = xseg.make_cards(segmenter, people, ids=names, policy=xseg.customers_policy(), locale=locale, now=NOW)
+        cards = xseg.make_cards(
+            segmenter, people, ids=names, policy=xseg.datasets.customers_policy(), locale=locale, now=NOW
+        )
         said = []
         for card in cards:
             said += [card.text(), card.markdown(), card.html(), card.email(), card.html(interactive=True)]

@@ -22,7 +22,7 @@ def shop():
 @pytest.mark.slow
 def test_every_fact_of_every_card_is_proven(shop):
     customers, segmenter = shop
-    policy = xseg.customers_policy()
+    policy = xseg.datasets.customers_policy()
     cards = xseg.make_cards(segmenter, customers, policy=policy, ids=list(customers.index), now=NOW)
     checks = xseg.verify_cards([card.json() for card in cards], segmenter, customers, policy=policy)
     assert all(check.holds for check in checks)
@@ -50,7 +50,7 @@ def altered(value):
 @pytest.mark.slow
 def test_any_altered_fact_fails(shop):
     customers, segmenter = shop
-    policy = xseg.customers_policy()
+    policy = xseg.datasets.customers_policy()
     card = xseg.make_cards(segmenter, customers.head(1), policy=policy, ids=["A17"], now=NOW)[0]
     record = json.loads(card.json())
     # These are true of another card as well: its day, language and owner are for the checksum to prove.
@@ -63,13 +63,13 @@ def test_any_altered_fact_fails(shop):
             place = place[key]
         place[path[-1]] = altered(place[path[-1]])
         with pytest.raises(DataError, match="not"):
-            xseg.Card.from_json(json.dumps(forged))
+            xseg.cards.Card.from_json(json.dumps(forged))
         assert not xseg.verify_card(json.dumps(forged), segmenter, customers.head(1), policy=policy).holds
         if path in theirs:
             continue
         forged.pop("checksum")
         try:
-            trusted = xseg.Card.from_facts(forged)
+            trusted = xseg.cards.Card.from_facts(forged)
         except DataError:
             continue
         assert not xseg.verify_card(trusted, segmenter, customers.head(1), policy=policy).holds, path
@@ -124,7 +124,7 @@ def test_what_cannot_be_verified_is_refused(shop):
 def test_the_checklist_says_what_the_policy_lacks(shop):
     customers, segmenter = shop
     bare = {field.key: field for field in xseg.make_cards(segmenter, customers.head(1), now=NOW)[0].completeness()}
-    policy = xseg.customers_policy()
+    policy = xseg.datasets.customers_policy()
     said = {name: {"sentence": "x", "consequence": "y"} for name in segmenter.segment_names_}
     named = {**policy.model_dump(exclude_defaults=True), "segments": said}
     full = xseg.make_cards(segmenter, customers.head(1), policy=named, now=NOW)[0]

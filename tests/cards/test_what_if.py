@@ -136,7 +136,7 @@ def carried_by(page):
 
 def test_without_script_it_is_the_plain_card_and_nothing_is_asked_of_the_network(shop):
     customers, segmenter = shop
-    card = xseg.make_cards(segmenter, customers, policy=xseg.customers_policy(), now=NOW)[0]
+    card = xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), now=NOW)[0]
     page, plain_page = card.html(interactive=True), card.html()
     without = re.sub(r'<section class="what-if".*?</section>\s*', "", page, flags=re.S)
     without = re.sub(r"<script>.*?</script>\s*", "", without, flags=re.S)
@@ -200,7 +200,7 @@ def test_small_groups_and_rare_categories_stay_behind(shop):
 def test_a_stored_card_is_its_facts_and_has_no_model_to_carry(shop):
     customers, segmenter = shop
     card = xseg.make_cards(segmenter, customers, now=NOW)[0]
-    read = xseg.Card.from_json(card.json())
+    read = xseg.cards.Card.from_json(card.json())
     assert read == card
     for stored in (read, pickle.loads(pickle.dumps(card))):
         assert stored == card
@@ -213,7 +213,7 @@ def test_a_stored_card_is_its_facts_and_has_no_model_to_carry(shop):
 @pytest.mark.parametrize("locale", ["de", "ar", "pl"])
 def test_the_page_speaks_the_cards_language(shop, locale):
     customers, segmenter = shop
-    cards = xseg.make_cards(segmenter, customers, policy=xseg.customers_policy(), now=NOW, locale=locale)
+    cards = xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), now=NOW, locale=locale)
     facts = carried_by(cards[0].html(interactive=True))
     assert facts["locale"].split("-")[0] == locale
     assert "What if?" not in facts["say"].values()

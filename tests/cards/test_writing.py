@@ -122,7 +122,7 @@ def test_what_is_taken_up_keeps_the_day_and_refuses_other_people(shop, tmp_path)
     (tmp_path / f".{ids[3]}.json.{'0' * 32}").write_text("half a ca")
     again = write_cards(segmenter, some, tmp_path, ids=ids, forms=["json"], now=NOW + timedelta(days=9))
     assert (again.n_written, again.n_kept) == (1, 19)
-    assert xseg.Card.from_json((tmp_path / f"{ids[3]}.json").read_text()).issued == NOW.date()
+    assert xseg.cards.Card.from_json((tmp_path / f"{ids[3]}.json").read_text()).issued == NOW.date()
     assert not list(tmp_path.glob(".*"))
     for changed in ({"policy": {"minimum_group_size": 7}}, {"locale": "de"}, {"tone": "formal"}):
         with pytest.raises(DataError, match="holds cards of another"):
@@ -150,7 +150,9 @@ def test_forms_languages_and_ids_that_make_no_sense_are_refused(shop, tmp_path):
 @pytest.mark.slow
 def test_every_form_is_written(shop, tmp_path):
     customers, segmenter, _ = shop
-    write_cards(segmenter, customers.head(1), tmp_path, ids=["a"], forms=FORMS, policy=xseg.customers_policy(), now=NOW)
+    write_cards(
+        segmenter, customers.head(1), tmp_path, ids=["a"], forms=FORMS, policy=xseg.datasets.customers_policy(), now=NOW
+    )
     starts = {"a.png": b"\x89PNG", "a.pdf": b"%PDF", "a.svg": b"<?xml", "a.email.html": b"<!doctype html>"}
     written = contents(tmp_path)
     assert len(written) == len(FORMS) + 1
@@ -165,7 +167,7 @@ def changed_orders(customers, segmenter):
     ledger.append(ids[0], "offers", "given", source="account")
     links.link(ids[0], "a telephone", kind="login")
     other = xseg.TreeSegmenter(3, random_state=0, effort="fast").fit(customers)
-    same = {"ids": ids, "ledger": ledger, "identities": links, "policy": xseg.customers_policy()}
+    same = {"ids": ids, "ledger": ledger, "identities": links, "policy": xseg.datasets.customers_policy()}
     later = Ledger()
     later.append(ids[0], "offers", "refused", source="account")
     more = Identities()
@@ -239,7 +241,9 @@ def test_the_gate_and_what_people_asked_of_it_count(shop, tmp_path):
     gate = ConsentGate(segmenter, ledger, "offers", log=log).fit(some, subject_ids=some.index)
     write_cards(gate, some, tmp_path, ids=some.index, forms=["json"], now=NOW)
     person = some.index[0]
-    xseg.Profile(segmenter, xseg.customers_policy(), ledger, person, some.head(1), purpose="offers", log=log).object()
+    xseg.governance.rights.Profile(
+        segmenter, xseg.datasets.customers_policy(), ledger, person, some.head(1), purpose="offers", log=log
+    ).object()
     with pytest.raises(DataError, match="receipts in the log of the gate"):
         write_cards(gate, some, tmp_path, ids=some.index, forms=["json"], now=NOW)
 

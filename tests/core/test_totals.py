@@ -47,6 +47,8 @@ def test_scores_do_not_depend_on_order_threads_or_batches(kind):
     segmenter = KINDS[kind].fit(customers)
     score = segmenter.score(customers)
     assert segmenter.score(customers.sample(frac=1, random_state=1)) == score
-    assert segmenter.score(xseg.BatchBackend([customers.head(1_111), customers.tail(1_889)], n_jobs=1)) == score
+    assert (
+        segmenter.score(xseg.backends.BatchBackend([customers.head(1_111), customers.tail(1_889)], n_jobs=1)) == score
+    )
     with pytest.raises(ParameterError, match="brings its own weights"):
         segmenter.score(MemoryBackend(customers), sample_weight=np.ones(3_000))

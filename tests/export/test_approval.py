@@ -33,8 +33,8 @@ def tree():
 
 def approved(segmenter, **changes):
     asked = {"by": "Ada Marsh", "review": REVIEW, "now": NOW, **changes}
-    xseg.approve(segmenter, state="reviewed", **asked)
-    return xseg.approve(segmenter, **asked)
+    xseg.export.approve(segmenter, state="reviewed", **asked)
+    return xseg.export.approve(segmenter, **asked)
 
 
 def test_from_draft_to_approved_and_back(tree, tmp_path):
@@ -42,12 +42,12 @@ def test_from_draft_to_approved_and_back(tree, tmp_path):
     path, before = tmp_path / "m.json", fingerprint(segmenter)
     for state, least in (("draft", "reviewed"), ("reviewed", "approved"), ("approved", None), ("draft", "reviewed")):
         if not (state == "draft" and least and not path.exists()):
-            xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, state=state, now=NOW)
+            xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state=state, now=NOW)
         xseg.save(segmenter, path)
         assert fingerprint(segmenter) == before
         again = xseg.load(path, require=state, now=DAY)
-        assert xseg.approval_of(again, now=DAY).state == state
-        assert xseg.approval_of(again, now=DAY) == xseg.approval_of(segmenter, now=DAY)
+        assert xseg.export.approval_of(again, now=DAY).state == state
+        assert xseg.export.approval_of(again, now=DAY) == xseg.export.approval_of(segmenter, now=DAY)
         if least:
             with pytest.raises(ApprovalError, match=f"{least} is required"):
                 xseg.load(path, require=least, now=DAY)
@@ -57,7 +57,7 @@ def test_who_on_which_review_and_when_is_kept(tree, tmp_path):
     _, segmenter = tree
     approved(segmenter, expires=DAY + timedelta(90), review=b"what was found")
     xseg.save(segmenter, tmp_path / "m.json")
-    found = xseg.approval_of(xseg.load(tmp_path / "m.json"), now=DAY)
+    found = xseg.export.approval_of(xseg.load(tmp_path / "m.json"), now=DAY)
     reviewed, last = found.sign_offs
     assert (reviewed.state, last.state, last.by) == ("reviewed", "approved", "Ada Marsh")
     assert last.at == NOW.isoformat()
@@ -88,16 +88,16 @@ def test_models_without_sign_offs_are_saved_as_ever(tree, tmp_path):
 def test_an_approval_does_not_outlive_the_model(tree, tmp_path):
     customers, segmenter = tree
     approved(segmenter)
-    assert xseg.approval_of(clone(segmenter).fit(customers), now=DAY).state == "draft"
+    assert xseg.export.approval_of(clone(segmenter).fit(customers), now=DAY).state == "draft"
     segmenter.fit(customers.head(300))
-    assert xseg.approval_of(segmenter, now=DAY).state == "draft"
+    assert xseg.export.approval_of(segmenter, now=DAY).state == "draft"
     xseg.save(segmenter, tmp_path / "m.json")
     assert "sign_offs" not in json.loads((tmp_path / "m.json").read_text())
     with pytest.raises(ApprovalError, match="was not reviewed by review"):
-        xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW)
+        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW)
     # The same rows give the same model, and what was signed for it holds again.
     segmenter.fit(customers)
-    assert xseg.approval_of(segmenter, now=DAY).state == "approved"
+    assert xseg.export.approval_of(segmenter, now=DAY).state == "approved"
 
 
 def test_an_approval_moved_to_another_model_is_refused(tree, tmp_path):
@@ -105,7 +105,7 @@ def test_an_approval_moved_to_another_model_is_refused(tree, tmp_path):
     approved(segmenter)
     other = xseg.TreeSegmenter(4, random_state=0).fit(customers)
     remember(other, segmenter.sign_offs_)
-    assert xseg.approval_of(other, now=DAY).state == "draft"
+    assert xseg.export.approval_of(other, now=DAY).state == "draft"
     assert xseg.make_cards(other, customers.head(1), now=NOW)[0].approval == "draft"
     for name, model in (("a", segmenter), ("b", xseg.TreeSegmenter(4, random_state=0).fit(customers))):
         xseg.save(model, tmp_path / name)
@@ -137,7 +137,7 @@ def test_every_altered_field_is_found(tree, tmp_path):
         with pytest.raises(ApprovalError):
             xseg.load(path, now=DAY)
         remember(segmenter, [segmenter.sign_offs_[0], replace(segmenter.sign_offs_[1], **{name: value})])
-        assert xseg.approval_of(segmenter, now=DAY).state != "approved"
+        assert xseg.export.approval_of(segmenter, now=DAY).state != "approved"
         remember(segmenter, [])
         approved(segmenter, expires=DAY + timedelta(30))
     for name, value in (("state", "final"), ("by", ""), ("by", 3), ("review", "x"), ("at", None), ("extra", 1)):
@@ -170,7 +170,7 @@ def written(path, segmenter, *sign_offs):
 def test_an_approval_that_was_taken_back_cannot_be_put_in_again(tree, tmp_path):
     _, segmenter = tree
     approved(segmenter, key=b"secret")
-    xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, state="draft", now=NOW + HOUR, key=b"secret")
+    xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="draft", now=NOW + HOUR, key=b"secret")
     reviewed, last, draft = segmenter.sign_offs_
     for replayed in ([reviewed, last, draft, last], [reviewed, last, draft, reviewed, last]):
         path = written(tmp_path / "m.json", segmenter, *replayed)
@@ -189,40 +189,40 @@ def test_an_approval_that_was_taken_back_cannot_be_put_in_again(tree, tmp_path):
 def test_what_was_taken_back_is_reviewed_anew(tree):
     _, segmenter = tree
     approved(segmenter)
-    xseg.approve(segmenter, by="Ada Marsh", review=b"a complaint", state="draft", now=NOW + HOUR)
+    xseg.export.approve(segmenter, by="Ada Marsh", review=b"a complaint", state="draft", now=NOW + HOUR)
     again = {"by": "Ada Marsh", "now": NOW + 2 * HOUR}
     with pytest.raises(ApprovalError, match="has been reviewed or taken back since"):
-        xseg.approve(segmenter, review=REVIEW, **again)
+        xseg.export.approve(segmenter, review=REVIEW, **again)
     assert approved(segmenter, **again, review=b"a new review").state == "approved"
 
 
 def test_the_latest_review_is_the_one_that_counts(tree):
     _, segmenter = tree
     for number, review in enumerate((REVIEW, b"a later review")):
-        xseg.approve(segmenter, by="Ada Marsh", review=review, state="reviewed", now=NOW + number * HOUR)
+        xseg.export.approve(segmenter, by="Ada Marsh", review=review, state="reviewed", now=NOW + number * HOUR)
     with pytest.raises(ApprovalError, match="reviewed by review abababab before, or has been reviewed"):
-        xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW + 2 * HOUR)
-    xseg.approve(segmenter, by="Ada Marsh", review=b"a later review", now=NOW + 2 * HOUR)
-    assert xseg.approval_of(segmenter, now=DAY).state == "approved"
+        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW + 2 * HOUR)
+    xseg.export.approve(segmenter, by="Ada Marsh", review=b"a later review", now=NOW + 2 * HOUR)
+    assert xseg.export.approval_of(segmenter, now=DAY).state == "approved"
 
 
 def test_a_review_that_has_ended_carries_no_approval(tree):
     _, segmenter = tree
     asked = {"by": "Ada Marsh", "review": REVIEW}
-    xseg.approve(segmenter, **asked, state="reviewed", expires=DAY + timedelta(2), now=NOW)
+    xseg.export.approve(segmenter, **asked, state="reviewed", expires=DAY + timedelta(2), now=NOW)
     with pytest.raises(ApprovalError, match="or that has ended"):
-        xseg.approve(segmenter, **asked, now=NOW + timedelta(2))
-    xseg.approve(segmenter, **asked, now=NOW + timedelta(1))
+        xseg.export.approve(segmenter, **asked, now=NOW + timedelta(2))
+    xseg.export.approve(segmenter, **asked, now=NOW + timedelta(1))
 
 
 def test_a_clock_that_goes_back_approves_nothing_and_takes_back_all_the_same(tree, tmp_path):
     _, segmenter = tree
-    xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", now=NOW)
+    xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", now=NOW)
     with pytest.raises(ApprovalError, match="check the clock"):
-        xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW - HOUR)
-    xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW)
-    xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, state="draft", now=NOW - HOUR)
-    assert xseg.approval_of(segmenter, now=DAY).state == "draft"
+        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW - HOUR)
+    xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW)
+    xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="draft", now=NOW - HOUR)
+    assert xseg.export.approval_of(segmenter, now=DAY).state == "draft"
     xseg.save(segmenter, tmp_path / "m.json")
     with pytest.raises(ApprovalError, match="a draft, and approved is required"):
         xseg.load(tmp_path / "m.json", require="approved", now=DAY)
@@ -233,7 +233,10 @@ def test_a_seal_is_asked_for_where_there_is_a_key(tree, tmp_path):
     path = tmp_path / "m.json"
     approved(segmenter, key=b"secret")
     xseg.save(segmenter, path)
-    assert xseg.approval_of(xseg.load(path, require="approved", key=b"secret", now=DAY), now=DAY).state == "approved"
+    assert (
+        xseg.export.approval_of(xseg.load(path, require="approved", key=b"secret", now=DAY), now=DAY).state
+        == "approved"
+    )
     assert "secret" not in path.read_text()
     with pytest.raises(ApprovalError, match="no seal under this key"):
         xseg.load(path, require="approved", key=b"other", now=DAY)
@@ -252,7 +255,7 @@ def test_an_approval_ends_and_begins(tree, tmp_path):
     xseg.save(segmenter, tmp_path / "m.json")
     for days, holds in ((-1, False), (0, True), (1, True), (2, False), (300, False)):
         day = DAY + timedelta(days)
-        assert (xseg.approval_of(segmenter, now=day).state == "approved") == holds
+        assert (xseg.export.approval_of(segmenter, now=day).state == "approved") == holds
         if holds:
             xseg.load(tmp_path / "m.json", require="approved", now=day)
         else:
@@ -283,10 +286,12 @@ BAD = [
 def test_bad_sign_offs_are_refused(tree, change):
     _, segmenter = tree
     if "review" in change:
-        xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", now=NOW)
+        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", now=NOW)
     with pytest.raises(ApprovalError):
-        xseg.approve(segmenter, **{"by": "Ada Marsh", "review": REVIEW, "state": "reviewed", "now": NOW, **change})
-    assert xseg.approval_of(segmenter, now=DAY).state != "approved"
+        xseg.export.approve(
+            segmenter, **{"by": "Ada Marsh", "review": REVIEW, "state": "reviewed", "now": NOW, **change}
+        )
+    assert xseg.export.approval_of(segmenter, now=DAY).state != "approved"
 
 
 @pytest.mark.slow
@@ -296,20 +301,20 @@ def test_what_is_malformed_makes_a_draft(tree, change):
     _, segmenter = tree
     approved(segmenter)
     remember(segmenter, [replace(sign_off, **change) for sign_off in segmenter.sign_offs_])
-    assert xseg.approval_of(segmenter, now=NOW).state == "draft"
+    assert xseg.export.approval_of(segmenter, now=NOW).state == "draft"
 
 
 def test_the_day_may_have_a_time_and_must_be_one(tree):
     _, segmenter = tree
     approved(segmenter)
-    assert xseg.approval_of(segmenter, now=NOW).state == "approved"
+    assert xseg.export.approval_of(segmenter, now=NOW).state == "approved"
     with pytest.raises(ApprovalError, match="now is 'today'"):
-        xseg.approval_of(segmenter, now="today")
+        xseg.export.approval_of(segmenter, now="today")
 
 
 def test_what_is_not_a_model_cannot_be_signed(tmp_path, tree):
     with pytest.raises(NotFittedError):
-        xseg.approve(xseg.TreeSegmenter(), by="a", review=REVIEW)
+        xseg.export.approve(xseg.TreeSegmenter(), by="a", review=REVIEW)
     xseg.save(tree[1], tmp_path / "m.json")
     with pytest.raises(ApprovalError, match="require is 'final'"):
         xseg.load(tmp_path / "m.json", require="final")
@@ -334,16 +339,16 @@ def test_cards_say_that_a_draft_is_not_approved(tree):
         card = xseg.make_cards(segmenter, customers.head(1), locale=locale, now=NOW)[0]
         assert card.approval == "draft"
         assert all(words in form for form in (card.text(), card.html(), card.markdown(), card.email()))
-        xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", now=NOW)
+        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", now=NOW)
         assert words in xseg.make_cards(segmenter, customers.head(1), locale=locale, now=NOW)[0].text()
-        xseg.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW)
+        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW)
         card = xseg.make_cards(segmenter, customers.head(1), locale=locale, now=NOW)[0]
         assert card.approval == "approved"
         assert words not in card.text()
     record_without = json.loads(card.json())
     record_without.pop("checksum")
     record_without.pop("approval")
-    assert xseg.Card.from_facts(record_without).approval == "draft"
+    assert xseg.cards.Card.from_facts(record_without).approval == "draft"
 
 
 def test_pages_about_segments_say_so_too_and_a_folder_of_cards_is_of_one_state(tree, tmp_path):

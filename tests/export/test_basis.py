@@ -33,7 +33,9 @@ def segmenter(model):
 
 @pytest.fixture(scope="module")
 def review(model):
-    return xseg.review(model, xseg.customers_policy().model_copy(update={"recipients": ()}), now=NOW)
+    return xseg.governance.reviews.review(
+        model, xseg.datasets.customers_policy().model_copy(update={"recipients": ()}), now=NOW
+    )
 
 
 def test_severities_are_those_of_reviews():
@@ -42,7 +44,9 @@ def test_severities_are_those_of_reviews():
 
 def test_every_form_of_a_review_has_its_digest_and_is_checked(segmenter, review, tmp_path):
     review.save(tmp_path / "r.json")
-    other = xseg.review(xseg.TreeSegmenter(4, random_state=0).fit(CUSTOMERS), xseg.customers_policy(), now=NOW)
+    other = xseg.governance.reviews.review(
+        xseg.TreeSegmenter(4, random_state=0).fit(CUSTOMERS), xseg.datasets.customers_policy(), now=NOW
+    )
     other.save(tmp_path / "o.json")
     forms = {
         "itself": (review, other),
@@ -78,7 +82,7 @@ def test_a_review_is_of_these_days(segmenter, review, later, said):
                 approve(segmenter, state=state, **asked)
     # Nobody is kept from taking an approval back.
     approve(segmenter, state="draft", **asked)
-    assert xseg.approval_of(segmenter, now=NOW + later).state == "draft"
+    assert xseg.export.approval_of(segmenter, now=NOW + later).state == "draft"
 
 
 def test_a_review_without_a_time_zone_and_an_odd_age_are_refused(segmenter, review):
@@ -93,13 +97,13 @@ def test_a_review_without_a_time_zone_and_an_odd_age_are_refused(segmenter, revi
 
 
 def test_what_a_review_found_forbids_an_approval(segmenter):
-    found = xseg.review(segmenter, xseg.Policy(), now=NOW)
+    found = xseg.governance.reviews.review(segmenter, xseg.Policy(), now=NOW)
     assert found.at_least("error")
     for given_as in (found, found.canonical(), found.json().encode()):
         approve(segmenter, by="Ada Marsh", review=given_as, state="reviewed", now=NOW)
         with pytest.raises(ApprovalError, match=r"(?s)forbids an approval.*error: .*\[undeclared-feature:"):
             approve(segmenter, by="Ada Marsh", review=given_as, now=NOW)
-        assert xseg.approval_of(segmenter, now=NOW).state == "reviewed"
+        assert xseg.export.approval_of(segmenter, now=NOW).state == "reviewed"
         segmenter.sign_offs_ = ()
 
 

@@ -58,4 +58,4 @@ def test_weights_are_repetitions_and_batches_the_same(customers):
     weights = np.arange(500) % 3
     repeated = some.loc[some.index.repeat(weights)]
     assert drift(segmenter, some, sample_weight=weights) == drift(segmenter, repeated)
-    assert drift(segmenter, xseg.BatchBackend([some.head(200), some.tail(300)])) == drift(segmenter, some)
+    assert drift(segmenter, xseg.backends.BatchBackend([some.head(200), some.tail(300)])) == drift(segmenter, some)

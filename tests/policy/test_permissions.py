@@ -95,7 +95,7 @@ def test_taking_something_away_gives_a_subset(policy, data):
 
 
 def test_words_are_no_permissions():
-    policy = xseg.customers_policy()
+    policy = xseg.datasets.customers_policy()
     spoken = policy.translate("de")
     assert spoken.is_subset_of(policy)
     assert policy.is_subset_of(spoken)

@@ -23,7 +23,7 @@ def leaves(node):
 
 
 def test_everything_about_the_model_is_there(segmenter):
-    report = xseg.make_report(segmenter, policy=xseg.customers_policy())
+    report = xseg.make_report(segmenter, policy=xseg.datasets.customers_policy())
     html = report.html()
     for segment in segmenter.segments_:
         assert segment.name in html
@@ -70,7 +70,7 @@ def signed_by(segmenter, *states, by="Ada Marsh <b>", **changes):
             "now": now + timedelta(hours=hours),
             **changes,
         }
-        xseg.approve(segmenter, by=by, state=state, **asked)
+        xseg.export.approve(segmenter, by=by, state=state, **asked)
 
 
 def test_the_page_says_first_whether_the_model_is_approved_and_by_whom():

@@ -154,9 +154,9 @@ def test_order_threads_and_batches_change_nothing(mixed):
     assert same_model(one, other)
     assert (other.labels_ == one.labels_[order]).all()
     parts = [mixed.iloc[start : start + 77] for start in range(0, 600, 77)]
-    batched = xseg.MixtureSegmenter(3, random_state=0).fit(xseg.BatchBackend(parts))
+    batched = xseg.MixtureSegmenter(3, random_state=0).fit(xseg.backends.BatchBackend(parts))
     assert same_model(one, batched)
-    assert one.score(mixed) == batched.score(xseg.BatchBackend(parts))
+    assert one.score(mixed) == batched.score(xseg.backends.BatchBackend(parts))
 
 
 def test_order_and_batches_change_nothing_when_rows_are_sampled():
@@ -164,7 +164,7 @@ def test_order_and_batches_change_nothing_when_rows_are_sampled():
     X = rng.normal(size=(60_000, 4)) + 4 * rng.integers(0, 3, (60_000, 1))
     one = xseg.MixtureSegmenter(3, random_state=0, n_init=4, n_jobs=1).fit(X)
     assert same_model(one, xseg.MixtureSegmenter(3, random_state=0, n_init=4, n_jobs=2).fit(X[rng.permutation(60_000)]))
-    batched = xseg.BatchBackend(np.array_split(X, 7))
+    batched = xseg.backends.BatchBackend(np.array_split(X, 7))
     assert same_model(one, xseg.MixtureSegmenter(3, random_state=0, n_init=4).fit(batched))
 
 

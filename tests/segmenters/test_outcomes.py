@@ -195,7 +195,7 @@ def test_parameters_that_cannot_be_used():
     with pytest.raises(ParameterError, match="monotone"):
         xseg.OutcomeSegmenter(monotone={"age": "up"}).fit(X, X["city"])
     with pytest.raises(ParameterError, match="backend"):
-        xseg.OutcomeSegmenter().fit(xseg.MemoryBackend(X), y)
+        xseg.OutcomeSegmenter().fit(xseg.backends.MemoryBackend(X), y)
     with pytest.raises(DataError, match="those of the fit were"):
         xseg.OutcomeSegmenter(random_state=0).fit(X, y).score(X, np.arange(len(X)))
 

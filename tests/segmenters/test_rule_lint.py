@@ -74,7 +74,7 @@ lists_of_rules = (
 @given(lists_of_rules)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 def test_findings_are_those_of_trying_everybody(given):
-    review = xseg.lint_rules([(f"S{place}", text_of(rule)) for place, rule in enumerate(given)])
+    review = xseg.segmenters.lint_rules([(f"S{place}", text_of(rule)) for place, rule in enumerate(given)])
     people = everybody(everybody_columns(given))
     named = {value for name in CATEGORIES for value in CATEGORIES[name]}
     told_categories = {value for rule in given for value in texts_of(rule)}
@@ -133,7 +133,7 @@ def test_conditions_found_needless_are_needless(given):
     more = ("and", last, ("<=", "orders", 5))
     if len(everybody_columns([*before, more])) > 3:
         return
-    review = xseg.lint_rules([(f"S{place}", text_of(rule)) for place, rule in enumerate([*before, more])])
+    review = xseg.segmenters.lint_rules([(f"S{place}", text_of(rule)) for place, rule in enumerate([*before, more])])
     people = everybody(everybody_columns([*before, more]))
     taken = np.array([any(naive.rule_holds(rule, row) for rule in before) for row in people])
     wide, narrow = (np.array([naive.rule_holds(rule, row) for row in people]) for rule in (last, more))
@@ -150,7 +150,7 @@ def test_conditions_found_needless_are_needless(given):
 
 
 def test_a_review_reads_well():
-    review = xseg.lint_rules(
+    review = xseg.segmenters.lint_rules(
         {
             "A": "age >= 18 and age > 5",
             "B": "age > 10 and plan == 'gold'",
@@ -168,11 +168,11 @@ def test_a_review_reads_well():
         "default: left to 'Everyone else': 17 < age < 18 and (plan is any other or missing); or (age < 3 or missing)",
     ]
     assert review.of_kind("overlap")[0].witness == {"age": 18.0, "plan": "gold"}
-    assert str(xseg.lint_rules({"A": "everyone"})) == "nothing to remark"
+    assert str(xseg.segmenters.lint_rules({"A": "everyone"})) == "nothing to remark"
 
 
 def test_settled_conditions():
-    review = xseg.lint_rules({"Old": "age >= 60", "Middle": "30 <= age < 60"})
+    review = xseg.segmenters.lint_rules({"Old": "age >= 60", "Middle": "30 <= age < 60"})
     assert [(f.kind, f.condition) for f in review.findings if f.kind != "default"] == [("settled", "age < 60")]
 
 
@@ -183,7 +183,9 @@ def test_coverage_counts_who_matches_wins_and_loses(given, seed):
     table = table_of(120, seed)
     weight = np.random.default_rng(seed).integers(0, 3, len(table))
     weight[0] = 1
-    review = xseg.lint_rules([(f"S{p}", text_of(rule)) for p, rule in enumerate(given)], table, sample_weight=weight)
+    review = xseg.segmenters.lint_rules(
+        [(f"S{p}", text_of(rule)) for p, rule in enumerate(given)], table, sample_weight=weight
+    )
     rows = rows_of(table)
     first = [naive.first_rule(given, row) for row in rows]
     for place, rule in enumerate(given):
@@ -212,6 +214,6 @@ def test_lint_of_a_segmenter_and_its_mistakes():
         ("'Everyone else'", 1, 1),
     ]
     with pytest.raises(ParameterError, match="compared with text and with numbers"):
-        xseg.lint_rules({"A": "a > 1", "B": "a == 'x'"})
+        xseg.segmenters.lint_rules({"A": "a > 1", "B": "a == 'x'"})
     with pytest.raises(ParameterError, match="brings its own weights"):
-        xseg.lint_rules({"A": "a > 1"}, xseg.MemoryBackend(table), sample_weight=[1, 1, 1])
+        xseg.segmenters.lint_rules({"A": "a > 1"}, xseg.backends.MemoryBackend(table), sample_weight=[1, 1, 1])

@@ -83,7 +83,7 @@ def test_profile_and_sizes_are_counts(shop):
 def test_batches_threads_and_order_change_nothing(shop):
     customers, segmenter = shop
     parts = [customers.iloc[start:stop] for start, stop in pairwise([0, 1, 700, 1_500])]
-    batched = xseg.RuleSegmenter(segmenter.rules, n_jobs=2).fit(xseg.BatchBackend(parts))
+    batched = xseg.RuleSegmenter(segmenter.rules, n_jobs=2).fit(xseg.backends.BatchBackend(parts))
     mixed = xseg.RuleSegmenter(segmenter.rules).fit(customers.sample(frac=1, random_state=0))
     for other in (batched, mixed):
         assert np.array_equal(other.profile_.counts, segmenter.profile_.counts)
@@ -187,7 +187,7 @@ def test_other_mistakes(shop):
     with pytest.raises(DataError):
         segmenter.predict(customers.drop(columns="channel"))
     with pytest.raises(ParameterError, match="brings its own weights"):
-        xseg.RuleSegmenter().fit(xseg.MemoryBackend(customers), sample_weight=np.ones(len(customers)))
+        xseg.RuleSegmenter().fit(xseg.backends.MemoryBackend(customers), sample_weight=np.ones(len(customers)))
 
 
 def test_columns_without_any_value_take_the_kind_of_the_rules():
@@ -242,7 +242,7 @@ def test_saved_rules_answer_the_same(shop, tmp_path):
 
 def test_cards_reports_and_the_scorer_know_rules(shop):
     customers, segmenter = shop
-    cards = xseg.make_cards(segmenter, customers, policy=xseg.customers_policy())
+    cards = xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy())
     for card, label in zip(cards, segmenter.labels_, strict=True):
         assert card.segment.index == label
         for reason in card.reasons:

@@ -222,7 +222,7 @@ def test_batches_give_the_same_bits_as_the_table(mixed):
     original = make_pipeline(encoder(), KMeans(4, n_init=3, random_state=0)).fit(mixed)
     whole = xseg.SurrogateSegmenter(original, max_leaves=6, random_state=0).fit(mixed)
     parts = [mixed.iloc[start : start + 70] for start in range(0, len(mixed), 70)]
-    for backend in (xseg.MemoryBackend(mixed), xseg.BatchBackend(parts, n_jobs=2)):
+    for backend in (xseg.backends.MemoryBackend(mixed), xseg.backends.BatchBackend(parts, n_jobs=2)):
         batched = xseg.SurrogateSegmenter(original, max_leaves=6, random_state=0).fit(backend)
         assert np.array_equal(batched.profile_.counts, whole.profile_.counts)
         assert np.array_equal(batched.tree_.goes_left, whole.tree_.goes_left)
@@ -233,7 +233,7 @@ def test_batches_give_the_same_bits_as_the_table(mixed):
         assert list(batched.feature_names_in_) == list(mixed.columns)
     X = mixed[["orders", "spend"]].to_numpy()
     plain = KMeans(3, n_init=3, random_state=0).fit(X)
-    unnamed = xseg.SurrogateSegmenter(plain, random_state=0).fit(xseg.BatchBackend(np.array_split(X, 3)))
+    unnamed = xseg.SurrogateSegmenter(plain, random_state=0).fit(xseg.backends.BatchBackend(np.array_split(X, 3)))
     assert (unnamed.labels_ == xseg.SurrogateSegmenter(plain, random_state=0).fit(X).labels_).all()
 
 
@@ -312,7 +312,7 @@ def test_mistakes_are_refused(iris):
         xseg.SurrogateSegmenter().fit(np.arange(300.0)[:, None], np.arange(300))
     for original in (None, KMeans(3), AgglomerativeClustering(3).fit(iris)):
         with pytest.raises(ParameterError, match="fitted and able to predict"):
-            xseg.SurrogateSegmenter(original).fit(xseg.MemoryBackend(iris), [0] * 150)
+            xseg.SurrogateSegmenter(original).fit(xseg.backends.MemoryBackend(iris), [0] * 150)
     with pytest.raises(ParameterError, match="labels_ of 150 rows while X has 10"):
         xseg.SurrogateSegmenter(AgglomerativeClustering(3).fit(iris)).fit(iris.head(10))
     with pytest.raises(xseg.XsegError, match="petal"):
@@ -344,7 +344,7 @@ def test_cards_say_whether_the_original_agrees(iris, stand_in):
     assert {"yes", "no"} <= set(said)
     for card, agrees in zip(cards, said, strict=True):
         assert card.original_agrees == agrees
-        assert xseg.Card.from_json(card.json()) == card
+        assert xseg.cards.Card.from_json(card.json()) == card
         for form in (card.text(), card.markdown(), card.html()):
             assert ("puts you into the same group" in form) == (agrees == "yes")
             assert ("puts you into another group" in form) == (agrees == "no")

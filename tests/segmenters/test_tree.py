@@ -95,7 +95,7 @@ def test_order_and_threads_change_nothing_when_rows_are_sampled():
     order = rng.permutation(len(X))
     other = xseg.TreeSegmenter(3, random_state=0, n_jobs=3).fit(X[order])
     assert same_model(one, other)
-    assert same_model(one, xseg.TreeSegmenter(3, random_state=0).fit(xseg.BatchBackend(np.array_split(X, 7))))
+    assert same_model(one, xseg.TreeSegmenter(3, random_state=0).fit(xseg.backends.BatchBackend(np.array_split(X, 7))))
 
 
 def test_a_whole_weight_is_as_many_rows(mixed):

@@ -172,7 +172,7 @@ class BatchBackend:
     --------
     >>> import numpy as np, xseg
     >>> rows = np.array([[0.0], [0.1], [5.0], [5.2]])
-    >>> backend = xseg.BatchBackend([rows[:3], rows[3:]])
+    >>> backend = xseg.backends.BatchBackend([rows[:3], rows[3:]])
     >>> xseg.TreeSegmenter(n_segments=2, random_state=0).fit(backend).labels_
     array([0, 0, 1, 1], dtype=int32)
     """

@@ -38,7 +38,7 @@ class MemoryBackend:
     Examples
     --------
     >>> import xseg
-    >>> backend = xseg.MemoryBackend([[0.0], [0.1], [5.0], [5.2]])
+    >>> backend = xseg.backends.MemoryBackend([[0.0], [0.1], [5.0], [5.2]])
     >>> xseg.TreeSegmenter(n_segments=2, random_state=0).fit(backend).labels_
     array([0, 0, 1, 1], dtype=int32)
     """

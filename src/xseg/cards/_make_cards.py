@@ -156,7 +156,7 @@ def make_cards(
     >>> import xseg
     >>> customers = xseg.make_customers(2_000, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> cards = xseg.make_cards(segmenter, customers, policy=xseg.customers_policy())
+    >>> cards = xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy())
     >>> len(cards), bool(cards[0].segment.index == segmenter.labels_[0])
     (2000, True)
     """

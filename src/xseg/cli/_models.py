@@ -43,7 +43,7 @@ def demo(
         import xseg
         from xseg.cards import write_cards as write
 
-        customers, policy = xseg.make_customers(rows, random_state=seed), xseg.customers_policy()
+        customers, policy = xseg.make_customers(rows, random_state=seed), xseg.datasets.customers_policy()
         begin("finding segments")
         segmenter = xseg.TreeSegmenter(n_segments=5, random_state=seed).fit(customers)
         begin("writing cards")

@@ -97,11 +97,10 @@ def profile(
     """Serve the page of one person's preference centre on this machine, to try it."""
     import secrets
 
-    from xseg import Profile
     from xseg._optional import require as installed
     from xseg.export import load
     from xseg.governance.consent import Ledger
-    from xseg.governance.rights import ActionLog, entry_link, profile_app
+    from xseg.governance.rights import ActionLog, Profile, entry_link, profile_app
 
     server: Any = installed("uvicorn", extra="profile", purpose="serving the profile page")
     segmenter = load(model, require=require)  # type: ignore[arg-type]

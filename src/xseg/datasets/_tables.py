@@ -28,8 +28,8 @@ def load_table(
     with one currency, or with a percent sign. There ``NA``, ``n/a``, ``None``, ``null``, ``-`` and their like are
     missing as well, and so are a few words such as ``ERROR``, of which a warning tells. ``true`` and ``false`` become
     booleans. Everything else stays the text it is: ``yes`` and ``no``, dates, and codes with leading zeros or more than
-    15 digits. Blank lines are skipped, and spaces around names and cells are dropped. `xseg.BatchBackend` reads the
-    same file to the same columns.
+    15 digits. Blank lines are skipped, and spaces around names and cells are dropped. `xseg.backends.BatchBackend`
+    reads the same file to the same columns.
 
     Parameters
     ----------

@@ -176,8 +176,9 @@ def approve(
     by : str
         The name of who signs.
     review : review, bytes or str
-        The review it rests on: what `xseg.review` or `read_review` gave, its bytes, or its SHA-256 in hexadecimal. Of a
-        bare SHA-256, and of bytes that are no review of xseg, only the digest can be kept; everything else is checked.
+        The review it rests on: what `xseg.governance.reviews.review` or `read_review` gave, its bytes, or its SHA-256
+        in hexadecimal. Of a bare SHA-256, and of bytes that are no review of xseg, only the digest can be kept;
+        everything else is checked.
     state : {"reviewed", "approved", "draft"}, default="approved"
         What is said of the model.
     forbids : {"error", "warning", "note"}, default="error"
@@ -217,12 +218,12 @@ def approve(
     >>> import xseg
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> xseg.approval_of(segmenter).state
+    >>> xseg.export.approval_of(segmenter).state
     'draft'
-    >>> review = xseg.review(segmenter, xseg.customers_policy(), customers)
+    >>> review = xseg.governance.reviews.review(segmenter, xseg.datasets.customers_policy(), customers)
     >>> for state in ("reviewed", "approved"):
-    ...     sign_off = xseg.approve(segmenter, by="the privacy officer", review=review, state=state)
-    >>> xseg.approval_of(segmenter).state
+    ...     sign_off = xseg.export.approve(segmenter, by="the privacy officer", review=review, state=state)
+    >>> xseg.export.approval_of(segmenter).state
     'approved'
     """
     own = fingerprint(segmenter)

@@ -62,7 +62,7 @@ def make_report(
 ) -> Report:
     """Make a page about a model: who the groups are, how they are told apart, and what to look at.
 
-    It says first whether the model is approved (see `xseg.approve`), by whom and on which review.
+    It says first whether the model is approved (see `xseg.export.approve`), by whom and on which review.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def make_report(
     >>> import xseg
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> report = xseg.make_report(segmenter, policy=xseg.customers_policy())
+    >>> report = xseg.make_report(segmenter, policy=xseg.datasets.customers_policy())
     >>> report.html().startswith("<!doctype html>")
     True
     """

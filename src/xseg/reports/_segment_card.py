@@ -80,7 +80,7 @@ class SegmentCard:
     model : str
         Fingerprint of the model.
     approval : {"draft", "reviewed", "approved"}
-        What the model is (see `xseg.approve`).
+        What the model is (see `xseg.export.approve`).
     """
 
     facts: SegmentFacts
@@ -161,7 +161,7 @@ def segment_card(
     >>> import xseg
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> card = xseg.segment_card(segmenter, 0, customers, policy=xseg.customers_policy())
+    >>> card = xseg.segment_card(segmenter, 0, customers, policy=xseg.datasets.customers_policy())
     >>> round(sum(driver.share for driver in card.drivers), 6)
     1.0
     """

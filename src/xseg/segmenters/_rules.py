@@ -344,7 +344,7 @@ def lint_rules(
     Examples
     --------
     >>> import xseg
-    >>> review = xseg.lint_rules({
+    >>> review = xseg.segmenters.lint_rules({
     ...     "Regulars": "orders > 5 and orders >= 2",
     ...     "Recent": "recency_days <= 30 and orders is known",
     ...     "Both": "recency_days <= 10 and orders > 8",

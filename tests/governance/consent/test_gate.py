@@ -234,7 +234,7 @@ def test_nothing_fails_open(customers):
     with pytest.raises(ConsentError, match="nobody"):
         gate.fit(customers, subject_ids=[f"d{row}" for row in range(600)])
     with pytest.raises(ParameterError, match="backend"):
-        gate.fit(xseg.MemoryBackend(customers), subject_ids=IDS)
+        gate.fit(xseg.backends.MemoryBackend(customers), subject_ids=IDS)
     for wrong in ({"ledger": {"c0": True}}, {"purpose": None}, {"segmenter": "tree"}, {"identities": []}, {"at": 3}):
         with pytest.raises(ParameterError):
             ConsentGate(TreeSegmenter(3), ledger, "offers").set_params(**wrong).fit(customers, subject_ids=IDS)

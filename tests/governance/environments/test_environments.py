@@ -283,24 +283,28 @@ def test_nothing_opens_a_socket(monkeypatch, tmp_path):
     customers = xseg.make_customers(300, random_state=0)
     with Environment.here("here").active():
         segmenter = xseg.TreeSegmenter(3, random_state=0).fit(customers)
-        xseg.approve(segmenter, by="Ada Marsh", review=b"x", state="reviewed")
+        xseg.export.approve(segmenter, by="Ada Marsh", review=b"x", state="reviewed")
         xseg.explain(segmenter, customers)
-        cards = xseg.make_cards(segmenter, customers.head(2), policy=xseg.customers_policy())
+        cards = xseg.make_cards(segmenter, customers.head(2), policy=xseg.datasets.customers_policy())
         for card in cards:
             card.html(), card.text(), card.json(), card.png()
-        xseg.verify_cards(cards, segmenter, customers.head(2), policy=xseg.customers_policy())
-        xseg.make_report(segmenter, customers, policy=xseg.customers_policy()).save(tmp_path / "report.html")
+        xseg.verify_cards(cards, segmenter, customers.head(2), policy=xseg.datasets.customers_policy())
+        xseg.make_report(segmenter, customers, policy=xseg.datasets.customers_policy()).save(tmp_path / "report.html")
         xseg.save(segmenter, tmp_path / "m.json")
         xseg.load(tmp_path / "m.json", require="reviewed")
-        notice = xseg.write_notice(xseg.customers_policy())
-        xseg.review(segmenter, xseg.customers_policy(), customers, notice=notice).save(tmp_path / "review.html")
+        notice = xseg.governance.reviews.write_notice(xseg.datasets.customers_policy())
+        xseg.governance.reviews.review(segmenter, xseg.datasets.customers_policy(), customers, notice=notice).save(
+            tmp_path / "review.html"
+        )
         survey = persona_survey()
         answers = survey.read([{"respondent": n, "shops_with_ai": n, "may_use": True} for n in range(1, 6)])
         survey.receipts(answers, at="2026-05-03T12:00:00Z")
         scores = survey.score(answers, purpose="assistance").fillna(3)
         people = persona_rules().fit(scores)
-        xseg.route(people, scores, touchpoints=[Touchpoint("assistant", "app", automated=True)])
-        xseg.Profile(segmenter, xseg.customers_policy(), Ledger(), "a", customers.head(1), purpose="offers").agree()
+        xseg.governance.routing.route(people, scores, touchpoints=[Touchpoint("assistant", "app", automated=True)])
+        xseg.governance.rights.Profile(
+            segmenter, xseg.datasets.customers_policy(), Ledger(), "a", customers.head(1), purpose="offers"
+        ).agree()
 
 
 @pytest.mark.slow

@@ -233,7 +233,7 @@ def test_too_few_people_and_missing_columns_are_refused():
 @pytest.mark.slow
 @pytest.mark.realdata
 def test_real_answers_fit_the_personas_only_roughly(shared_data):
-    survey = xseg.Survey.load(Path(__file__).resolve().parents[3] / "benchmarks" / "so2025_ai.yaml")
+    survey = xseg.governance.surveys.Survey.load(Path(__file__).resolve().parents[3] / "benchmarks" / "so2025_ai.yaml")
     table = pd.read_csv(shared_data / "so2025_ai.csv.gz")
     answers = survey.read(table[list(survey.questions)].assign(respondent=range(len(table))))
     scores = survey.score(answers)

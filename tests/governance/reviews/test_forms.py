@@ -29,7 +29,9 @@ def clean():
 @pytest.fixture(scope="module")
 def review(clean):
     policy = {**clean.policy, "recipients": []}
-    return xseg.review(clean.segmenter, policy, notice="We do not use your <b>income</b>.\n", now=NOW)
+    return xseg.governance.reviews.review(
+        clean.segmenter, policy, notice="We do not use your <b>income</b>.\n", now=NOW
+    )
 
 
 def test_what_is_signed_is_canonical_and_dated(clean, review):
@@ -48,7 +50,7 @@ def test_what_is_signed_is_canonical_and_dated(clean, review):
 @pytest.mark.slow
 def test_the_same_review_has_the_same_bytes_and_another_day_or_policy_has_others(clean):
     def made(policy=clean.policy, now=NOW, **given):
-        return xseg.review(clean.segmenter, policy, now=now, **given)
+        return xseg.governance.reviews.review(clean.segmenter, policy, now=now, **given)
 
     assert made().canonical() == made(now=NOW.astimezone(timezone(timedelta(hours=5)))).canonical()
     assert made().digest != made(now=NOW + timedelta(seconds=1)).digest
@@ -94,7 +96,7 @@ def test_sarif_fits_the_standard(clean, review, given, tmp_path):
     elif given == "an odd policy":
         policy = {**clean.policy, "features": {"x {0} [y](1) \\ <b>é</b>": {"source": "inferred"}}}
         Policy(**policy).save(tmp_path / "a policy, ünd more.yaml")
-        review = xseg.review(clean.segmenter, tmp_path / "a policy, ünd more.yaml")
+        review = xseg.governance.reviews.review(clean.segmenter, tmp_path / "a policy, ünd more.yaml")
     log = json.loads(review.sarif())
     checker = jsonschema.Draft202012Validator(SARIF, format_checker=jsonschema.FormatChecker())
     assert [error.message for error in checker.iter_errors(log)] == []
@@ -191,12 +193,12 @@ class Ledger:
 )
 def test_bad_input_is_refused(clean, given, error, found):
     with pytest.raises(error, match=found):
-        xseg.review(**{"segmenter": clean.segmenter, "policy": clean.policy} | given)
+        xseg.governance.reviews.review(**{"segmenter": clean.segmenter, "policy": clean.policy} | given)
 
 
 def test_bad_people_are_refused(clean):
     def review(X, **given):
-        return xseg.review(clean.segmenter, clean.policy, X, now=NOW, **given)
+        return xseg.governance.reviews.review(clean.segmenter, clean.policy, X, now=NOW, **given)
 
     with pytest.raises(DataError, match="orders_90d"):
         review(clean.table.drop(columns="orders_90d"))
@@ -215,21 +217,25 @@ def test_bad_people_are_refused(clean):
 
 def test_a_model_that_is_not_fitted_is_refused(clean):
     with pytest.raises(NotFittedError):
-        xseg.review(xseg.TreeSegmenter(), clean.policy)
+        xseg.governance.reviews.review(xseg.TreeSegmenter(), clean.policy)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 60])
 def test_few_people_are_no_trouble(clean, rows):
-    review = xseg.review(clean.segmenter, clean.policy, clean.table.head(rows), now=NOW, n_permutations=1_000)
+    review = xseg.governance.reviews.review(
+        clean.segmenter, clean.policy, clean.table.head(rows), now=NOW, n_permutations=1_000
+    )
     assert not [finding for finding in review.findings if finding.check in {"proxy", "group-rate"} and rows < 50]
 
 
 def test_a_policy_that_claims_nothing_and_one_of_another_table_are_reviewed(clean):
-    review = xseg.review(clean.segmenter, Policy(), clean.table, now=NOW)
+    review = xseg.governance.reviews.review(clean.segmenter, Policy(), clean.table, now=NOW)
     assert {"undeclared-feature", "source", "purpose-missing", "controller", "recipients"} <= {
         finding.check for finding in review.at_least("warning")
     }
-    other = xseg.review(clean.segmenter, {"features": {"height": {"source": "inferred"}}}, clean.table, now=NOW)
+    other = xseg.governance.reviews.review(
+        clean.segmenter, {"features": {"height": {"source": "inferred"}}}, clean.table, now=NOW
+    )
     assert "unused-feature:features.height" in {finding.id for finding in other.at_least("warning")}
 
 

@@ -30,7 +30,9 @@ def prototypes(table, weight=0.05, **parameters):
 
 def finding(model, X, policy=None, **given):
     [found] = [
-        one for one in xseg.review(model, policy or {}, X, now=NOW, **given).findings if one.check == "minimisation"
+        one
+        for one in xseg.governance.reviews.review(model, policy or {}, X, now=NOW, **given).findings
+        if one.check == "minimisation"
     ]
     return found
 
@@ -73,7 +75,7 @@ def test_rules_that_people_wrote_are_imitated():
     model = xseg.RuleSegmenter(
         {"Big": "spend_year >= 200 and tenure_months >= 1 and orders_90d >= 0 and basket_mean >= 1"}
     ).fit(customers)
-    found = finding(model, customers, xseg.customers_policy())
+    found = finding(model, customers, xseg.datasets.customers_policy())
     assert found.severity == "warning"
     assert found.evidence["columns"] == ["spend_year"]
     assert found.evidence["agreement"] >= 0.95

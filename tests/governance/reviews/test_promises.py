@@ -34,7 +34,7 @@ def shop():
 
 def promises(notice, **given):
     segmenter, policy = shop()
-    review = xseg.review(segmenter, policy, notice=notice, now=NOW, **given)
+    review = xseg.governance.reviews.review(segmenter, policy, notice=notice, now=NOW, **given)
     return [finding for finding in review.findings if finding.check == "notice-promise"]
 
 
@@ -53,7 +53,7 @@ def test_every_kind_is_tried_in_every_language():
 @pytest.mark.parametrize("locale", LOCALES)
 def test_what_the_policy_writes_promises_nothing_untrue(locale, tone):
     for form in ("markdown", "html", "text"):
-        assert promises(xseg.write_notice(shop()[1], locale, form=form, tone=tone)) == []
+        assert promises(xseg.governance.reviews.write_notice(shop()[1], locale, form=form, tone=tone)) == []
 
 
 @pytest.mark.slow
@@ -62,7 +62,7 @@ def test_a_broken_promise_is_found_by_what_was_said_declared_or_told(locale, sen
     where = BROKEN[locale][sentence]
     assert broken(f"{sentence}\n", notice_locale=locale) == {where}
     assert broken(f"<p lang='{locale}'>{sentence}</p>") >= {where}
-    own = xseg.write_notice(shop()[1], locale, form="text")
+    own = xseg.governance.reviews.write_notice(shop()[1], locale, form="text")
     assert broken(f"{own}\n\n{sentence}\n") == {where}
 
 
@@ -71,7 +71,7 @@ def test_promises_are_found_wherever_they_stand_and_however_they_are_set(locale)
     """Every promise in one notice, in any order, between its own sentences, in capitals and over lines."""
     source = random.Random(locale)
     for _ in range(4):
-        lines = xseg.write_notice(shop()[1], locale, form="text").splitlines()
+        lines = xseg.governance.reviews.write_notice(shop()[1], locale, form="text").splitlines()
         for sentence in source.sample(sorted(BROKEN[locale]), len(BROKEN[locale])):
             said = source.choice([sentence, sentence.upper(), sentence.replace(" ", "\u00a0 "), f"**{sentence}**"])
             lines.insert(source.randrange(len(lines)), f"\n{said}\n")
@@ -82,7 +82,7 @@ def test_promises_are_found_wherever_they_stand_and_however_they_are_set(locale)
 @pytest.mark.parametrize(("locale", "sentence"), EACH_INNOCENT)
 def test_what_promises_less_is_left_alone(locale, sentence):
     assert promises(f"{sentence}\n", notice_locale=locale) == []
-    assert promises(xseg.write_notice(shop()[1], locale, form="text") + f"\n{sentence}\n") == []
+    assert promises(xseg.governance.reviews.write_notice(shop()[1], locale, form="text") + f"\n{sentence}\n") == []
 
 
 @pytest.mark.parametrize("locale", LOCALES)
@@ -103,7 +103,9 @@ def test_a_kept_promise_is_no_finding(locale):
     kept = policy.model_copy(update={"recipients": ()})
     for sentence, where in BROKEN[locale].items():
         if where == "sharing":
-            review = xseg.review(segmenter, kept, notice=f"{sentence}\n", notice_locale=locale, now=NOW)
+            review = xseg.governance.reviews.review(
+                segmenter, kept, notice=f"{sentence}\n", notice_locale=locale, now=NOW
+            )
             assert "notice sharing" not in {finding.location for finding in review.findings}
 
 

@@ -32,12 +32,14 @@ def opened(shop, log=None, policy=None, ledger=None):
     if ledger is None:
         ledger = Ledger()
         ledger.append("ann", "offers", "given", source="account")
-    policy = xseg.customers_policy() if policy is None else policy
-    return xseg.Profile(segmenter, policy, ledger, "ann", customers.head(1), purpose="offers", log=log)
+    policy = xseg.datasets.customers_policy() if policy is None else policy
+    return xseg.governance.rights.Profile(
+        segmenter, policy, ledger, "ann", customers.head(1), purpose="offers", log=log
+    )
 
 
 def with_range(feature, **bounds):
-    policy = xseg.customers_policy()
+    policy = xseg.datasets.customers_policy()
     stated = policy.feature(feature).model_copy(update=bounds)
     return Policy.coerce(
         policy.model_dump() | {"features": {**policy.model_dump()["features"], feature: stated.model_dump()}}
@@ -156,7 +158,9 @@ def test_whatever_is_held_can_be_exported(shop):
     row["list"] = [[1, float("nan")]]
     ledger = Ledger()
     ledger.append("ann", "offers", "given", source="account")
-    profile = xseg.Profile(segmenter, xseg.customers_policy(), ledger, "ann", row, purpose="offers")
+    profile = xseg.governance.rights.Profile(
+        segmenter, xseg.datasets.customers_policy(), ledger, "ann", row, purpose="offers"
+    )
     client = page(profile)
     for place in ("/data.json", "/port.json"):
         assert client.get(place).status_code == 200
@@ -184,7 +188,7 @@ def test_a_declared_range_is_kept(shop, bounds, value):
 
 
 def test_bounds_are_finite_numbers_in_order():
-    policy = xseg.customers_policy().to_yaml()
+    policy = xseg.datasets.customers_policy().to_yaml()
     for bounds, words in [
         ("minimum: 5\n    maximum: 4", "at least minimum"),
         ("minimum: .inf", "minimum"),
@@ -248,7 +252,7 @@ def test_values_that_people_have_count_at_once(shop):
 @pytest.mark.parametrize("locale", ["en", "de"])
 def test_a_corrected_value_is_the_persons_own_word(shop, locale):
     feature = "spend_year"
-    policy = xseg.customers_policy()
+    policy = xseg.datasets.customers_policy()
     stated = policy.feature(feature).model_copy(
         update={"source": "third-party", "vendor": "GeoStat Ltd", "collected_from": None}
     )

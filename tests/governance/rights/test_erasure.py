@@ -227,7 +227,9 @@ def test_a_person_of_a_gate_is_taken_out_of_the_model_inside():
         erase(gate, customers.iloc[[399]], remaining=inside)
     record = FitRecord.of(gate, inside, ids[:350], key=KEY)
     assert erase(gate, inside.head(1), ids=["c0"], record=record, key=KEY).n_erased == 1
-    reviewed = xseg.review(gate, xseg.customers_policy(), customers, subjects=ids, n_permutations=1_000)
+    reviewed = xseg.governance.reviews.review(
+        gate, xseg.datasets.customers_policy(), customers, subjects=ids, n_permutations=1_000
+    )
     assert reviewed.model == xseg.export.fingerprint(gate.segmenter_)
     assert "consent" in reviewed.checked
 
@@ -235,13 +237,13 @@ def test_a_person_of_a_gate_is_taken_out_of_the_model_inside():
 @pytest.mark.parametrize("wrong", [None, "tree", 7, KMeans(2), xseg.TreeSegmenter(3)], ids=repr)
 def test_what_is_no_fitted_segmenter_is_named_in_one_line(wrong):
     customers = xseg.make_customers(100, random_state=0)
-    policy = xseg.customers_policy()
+    policy = xseg.datasets.customers_policy()
     ledger = Ledger()
     calls = [
         lambda: erase(wrong, customers.head(1), remaining=customers.iloc[1:]),
-        lambda: xseg.review(wrong, policy),
+        lambda: xseg.governance.reviews.review(wrong, policy),
         lambda: xseg.segment_card(wrong, 0),
-        lambda: xseg.Profile(wrong, policy, ledger, "ann", customers.head(1), purpose="offers"),
+        lambda: xseg.governance.rights.Profile(wrong, policy, ledger, "ann", customers.head(1), purpose="offers"),
         lambda: FitRecord.of(wrong, customers, customers.index, key=KEY),
         lambda: xseg.metrics.drift(wrong, customers),
         lambda: xseg.metrics.stability(wrong, customers),

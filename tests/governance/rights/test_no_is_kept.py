@@ -41,8 +41,10 @@ def opened(shop, ledger=None, log=None, *, now=None, agrees=True, purpose="offer
         ledger = Ledger(now=now)
         if agrees:
             ledger.append("ann", purpose, "given", source="account", at=now())
-    policy = xseg.customers_policy()
-    return xseg.Profile(segmenter, policy, ledger, "ann", customers.head(1), purpose=purpose, log=log, now=now, **more)
+    policy = xseg.datasets.customers_policy()
+    return xseg.governance.rights.Profile(
+        segmenter, policy, ledger, "ann", customers.head(1), purpose=purpose, log=log, now=now, **more
+    )
 
 
 # ------------------------------------------------------------------------------- taking back one thing at a time
@@ -305,8 +307,14 @@ def test_receipts_cases_and_days_are_of_the_clock_that_was_given(shop):
     ledger = Ledger()
     ledger.append("ann", "offers", "given", source="account", at="2026-01-02T00:00:00Z")
     then = datetime(2026, 3, 10, 12, tzinfo=UTC)
-    profile = xseg.Profile(
-        segmenter, xseg.customers_policy(), ledger, "ann", customers.head(1), purpose="offers", now=lambda: then
+    profile = xseg.governance.rights.Profile(
+        segmenter,
+        xseg.datasets.customers_policy(),
+        ledger,
+        "ann",
+        customers.head(1),
+        purpose="offers",
+        now=lambda: then,
     )
     profile.contest("wrong")
     profile.withdraw()

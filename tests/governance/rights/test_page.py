@@ -28,8 +28,8 @@ def profiles(shop):
     made = {}
     for row, subject in enumerate(("ann", "bob")):
         ledger.append(subject, "offers", "given", source="account")
-        made[subject] = xseg.Profile(
-            segmenter, xseg.customers_policy(), ledger, subject, customers.iloc[[row]], purpose="offers"
+        made[subject] = xseg.governance.rights.Profile(
+            segmenter, xseg.datasets.customers_policy(), ledger, subject, customers.iloc[[row]], purpose="offers"
         )
     return made
 

@@ -41,8 +41,8 @@ def make(shop):
         ledger = Ledger(now=clock)
         if agrees:
             ledger.append("ann", "offers", "given", source="account", at=clock())
-        policy = xseg.customers_policy()
-        return xseg.Profile(
+        policy = xseg.datasets.customers_policy()
+        return xseg.governance.rights.Profile(
             segmenter, policy, ledger, "ann", customers.iloc[[row]], purpose="offers", now=clock, **more
         )
 
@@ -228,8 +228,14 @@ ACTIONS = ("withdraw", "agree", *UNDOES, *UNDOES.values())
 def test_nothing_fails_open_whatever_is_said_in_whatever_order(shop, said):
     customers, segmenter = shop
     clock = Clock()
-    profile = xseg.Profile(
-        segmenter, xseg.customers_policy(), Ledger(now=clock), "ann", customers.head(1), purpose="offers", now=clock
+    profile = xseg.governance.rights.Profile(
+        segmenter,
+        xseg.datasets.customers_policy(),
+        Ledger(now=clock),
+        "ann",
+        customers.head(1),
+        purpose="offers",
+        now=clock,
     )
     agrees, stopped = False, set()
     for action in said:
@@ -251,7 +257,11 @@ def test_what_makes_no_sense_is_refused(make, shop):
     with pytest.raises(DefinitionError, match="names no recipient"):
         profile.release("somebody else")
     with pytest.raises(DefinitionError, match="no purpose 'ofers'"):
-        xseg.Profile(segmenter, xseg.customers_policy(), Ledger(), "ann", customers.head(1), purpose="ofers")
+        xseg.governance.rights.Profile(
+            segmenter, xseg.datasets.customers_policy(), Ledger(), "ann", customers.head(1), purpose="ofers"
+        )
     with pytest.raises(DataError, match="2 rows"):
-        xseg.Profile(segmenter, xseg.customers_policy(), Ledger(), "ann", customers.head(2), purpose="offers")
+        xseg.governance.rights.Profile(
+            segmenter, xseg.datasets.customers_policy(), Ledger(), "ann", customers.head(2), purpose="offers"
+        )
     assert len(profile.log) == 0

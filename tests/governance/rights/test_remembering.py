@@ -44,8 +44,8 @@ def opened(shop, ledger=None, log=None, *, purpose="offers", agrees=True, policy
         ledger = Ledger(now=clock)
         if agrees:
             ledger.append("ann", purpose, "given", source="account", at=clock())
-    policy = xseg.customers_policy() if policy is None else policy
-    return xseg.Profile(
+    policy = xseg.datasets.customers_policy() if policy is None else policy
+    return xseg.governance.rights.Profile(
         segmenter, policy, ledger, "ann", customers.head(1), purpose=purpose, log=log, now=clock, **more
     )
 
@@ -170,7 +170,7 @@ class Partner:
 
 
 def with_recipients(*names):
-    policy = xseg.customers_policy()
+    policy = xseg.datasets.customers_policy()
     return Policy.parse(policy.to_yaml().replace("- Parcel Post Ltd", "\n".join(f"- {name}" for name in names)))
 
 
@@ -265,12 +265,16 @@ def test_a_gpp_string_is_followed_where_it_opts_out_and_grants_nothing(shop):
 
 def test_a_person_is_told_where_to_complain(shop):
     assert opened(shop).complain() == "Data Protection Commission"
-    text = xseg.customers_policy().to_yaml().replace("rights:\n", "rights:\n  complain: https://dpc.example/form\n", 1)
+    text = (
+        xseg.datasets.customers_policy()
+        .to_yaml()
+        .replace("rights:\n", "rights:\n  complain: https://dpc.example/form\n", 1)
+    )
     assert opened(shop, policy=Policy.parse(text)).complain() == "https://dpc.example/form"
 
 
 def test_what_is_sensitive_can_be_switched_off_at_once(shop):
-    text = xseg.customers_policy().to_yaml().replace("  age_band:", "  age_band:\n    sensitive: true", 1)
+    text = xseg.datasets.customers_policy().to_yaml().replace("  age_band:", "  age_band:\n    sensitive: true", 1)
     profile = opened(shop, policy=Policy.parse(text))
     answer = profile.limit_sensitive()
     assert profile.withheld() == ("age_band",)
@@ -318,7 +322,7 @@ def test_a_choice_that_a_later_model_does_not_have_is_void(shop):
     profile = opened(shop)
     profile.choose(1)
     later = xseg.TreeSegmenter(2, random_state=1).fit(customers[["orders_90d", "spend_year"]])
-    moved = xseg.Profile(
+    moved = xseg.governance.rights.Profile(
         later,
         profile.policy,
         profile.ledger,
@@ -391,7 +395,9 @@ def test_a_no_is_heard_although_the_model_cannot_read_the_row(shop):
         ledger = Ledger(now=Clock())
         ledger.append("ann", "offers", "given", source="account", at=START)
         row = customers.head(1).drop(columns="orders_90d")
-        profile = xseg.Profile(segmenter, xseg.customers_policy(), ledger, "ann", row, purpose="offers", now=Clock())
+        profile = xseg.governance.rights.Profile(
+            segmenter, xseg.datasets.customers_policy(), ledger, "ann", row, purpose="offers", now=Clock()
+        )
         assert (profile.why, profile.segment, profile.card().why) == (Why.UNKNOWN, None, "unknown")
         answer = getattr(profile, call)(*CALLS[call])
         assert answer.effect.why in {Why.NO_CONSENT, Why.OBJECTED, Why.RESTRICTED, Why.NOT_PROFILED, Why.ERASED}
@@ -421,7 +427,7 @@ def test_who_could_not_be_reached_or_lost_it_another_way_is_told_later(shop):
 def test_an_objection_to_marketing_reaches_every_such_purpose_also_one_declared_later(shop):
     partner = Partner()
     text = (
-        xseg.customers_policy()
+        xseg.datasets.customers_policy()
         .to_yaml()
         .replace(
             "purposes:\n",
@@ -505,7 +511,9 @@ def test_people_may_be_called_by_numbers(shop):
     customers, segmenter = shop
     ledger = Ledger()
     ledger.append(7, "offers", "given", source="account")
-    profile = xseg.Profile(segmenter, xseg.customers_policy(), ledger, 7, customers.head(1), purpose="offers")
+    profile = xseg.governance.rights.Profile(
+        segmenter, xseg.datasets.customers_policy(), ledger, 7, customers.head(1), purpose="offers"
+    )
     profile.release("Parcel Post Ltd")
     profile.object()
     assert (profile.why, profile.recipients()) == (Why.OBJECTED, ("Parcel Post Ltd",))

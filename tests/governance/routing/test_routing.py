@@ -181,7 +181,7 @@ def routed(crowd, **changes):
         "now": DAY,
         **changes,
     }
-    return xseg.route(people, scores, **asked)
+    return xseg.governance.routing.route(people, scores, **asked)
 
 
 def test_people_are_met_where_their_persona_lets_them(crowd):
@@ -212,7 +212,7 @@ def test_every_persona_and_every_touchpoint_through_the_whole_of_it(crowd):
     close = [card.certainty.close for card in xseg.make_cards(people, table)]
     stances = ["open", "open", "guarded", "guarded", "unknown"]
     for touchpoint in STATES:
-        routes = xseg.route(
+        routes = xseg.governance.routing.route(
             people,
             table,
             touchpoints=[touchpoint],
@@ -272,7 +272,7 @@ def test_contests_sensitive_features_and_silence_on_them_need_people(crowd):
 def test_a_stand_in_that_the_original_does_not_confirm_needs_people(crowd):
     scores = crowd[0].dropna()
     standing_in = xseg.SurrogateSegmenter(KMeans(6, n_init=1, random_state=0), max_leaves=6, random_state=0).fit(scores)
-    routes = xseg.route(
+    routes = xseg.governance.routing.route(
         standing_in,
         scores,
         touchpoints=[BOT, SHOP, DESK],
@@ -318,16 +318,16 @@ def test_rows_in_any_order_are_routed_the_same(crowd):
 def test_segments_of_other_models_are_not_open_unless_somebody_says_so():
     customers = xseg.make_customers(400, random_state=0)
     tree = xseg.TreeSegmenter(3, random_state=0).fit(customers)
-    asked = {"touchpoints": [BOT, SHOP, DESK], "ids": customers.index, "policy": xseg.customers_policy(),
+    asked = {"touchpoints": [BOT, SHOP, DESK], "ids": customers.index, "policy": xseg.datasets.customers_policy(),
              "permitted": [True] * 400, "now": DAY}  # fmt: skip
-    assert not any(person.automation for person in xseg.route(tree, customers, **asked))
+    assert not any(person.automation for person in xseg.governance.routing.route(tree, customers, **asked))
     name = tree.segment_names_[0]
-    some = xseg.route(tree, customers, automate=[name], **asked)
+    some = xseg.governance.routing.route(tree, customers, automate=[name], **asked)
     assert {person.segment for person in some if person.automation} == {name}
-    closed = xseg.route(tree, customers, guarded=[name], **asked)
+    closed = xseg.governance.routing.route(tree, customers, guarded=[name], **asked)
     assert {person.touchpoint for person in closed if person.segment == name} == {"desk"}
     with pytest.raises(ParameterError, match="cannot be automated"):
-        xseg.route(tree, customers, automate=[name], guarded=[name], **asked)
+        xseg.governance.routing.route(tree, customers, automate=[name], guarded=[name], **asked)
 
 
 def test_whoever_says_the_most_is_no_close_call(crowd):
@@ -348,8 +348,8 @@ def test_another_spelling_of_a_guarded_segment_is_no_way_round(crowd, name):
     renamed = xseg.RuleSegmenter({name: "ai_use < 3"}, "Enthusiasts").fit(scores.dropna())
     asked = {"touchpoints": [BOT, SHOP, DESK], "policy": persona_policy(), "permitted": [True] * len(scores.dropna())}
     with pytest.raises(ParameterError, match="cannot be automated"):
-        xseg.route(renamed, scores.dropna(), automate=[name], now=DAY, **asked)
-    routes = xseg.route(renamed, scores.dropna(), now=DAY, **asked)
+        xseg.governance.routing.route(renamed, scores.dropna(), automate=[name], now=DAY, **asked)
+    routes = xseg.governance.routing.route(renamed, scores.dropna(), now=DAY, **asked)
     assert not any(person.automation for person in routes if person.segment == name)
 
 
@@ -363,7 +363,7 @@ def test_a_draft_routes_nobody_where_an_approval_is_required(crowd):
     with pytest.raises(ApprovalError, match="require is 'final'"):
         routed((scores, people), require="final")
     for state in ("reviewed", "approved"):
-        xseg.approve(people, by="Ada Marsh", review=b"seen", state=state, expires=DAY + timedelta(9), now=now)
+        xseg.export.approve(people, by="Ada Marsh", review=b"seen", state=state, expires=DAY + timedelta(9), now=now)
     assert list(routed((scores, people), require="approved")) == list(routed((scores, people)))
     with pytest.raises(ApprovalError, match="ended on"):
         routed((scores, people), require="approved", now=DAY + timedelta(9))

@@ -211,9 +211,9 @@ class Environment(YamlFile):
     Examples
     --------
     >>> import xseg
-    >>> here = xseg.Environment.here("this machine")
+    >>> here = xseg.governance.environments.Environment.here("this machine")
     >>> here.check()
-    >>> xseg.Environment(name="elsewhere", hosts=["no such machine"]).differences()[0][:22]
+    >>> xseg.governance.environments.Environment(name="elsewhere", hosts=["no such machine"]).differences()[0][:22]
     'this machine is called'
     """
 
@@ -296,7 +296,7 @@ class Environment(YamlFile):
         --------
         >>> import xseg
         >>> customers = xseg.make_customers(200, random_state=0)
-        >>> with xseg.Environment(name="elsewhere", hosts=["no such machine"]).active():
+        >>> with xseg.governance.environments.Environment(name="elsewhere", hosts=["no such machine"]).active():
         ...     try:
         ...         xseg.TreeSegmenter(3).fit(customers)
         ...     except xseg.exceptions.ApprovalError as error:

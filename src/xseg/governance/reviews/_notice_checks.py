@@ -43,7 +43,9 @@ def notice_features(subject: Subject) -> Iterator[Found]:
         labels = [feature.label or name for feature in _in_every_language(subject.policy, name)]
         if not _says(subject, labels):
             message = f"{_notice(subject)} does not name {subject.label(name)}, which places people."
-            yield Found("error", f"features.{name}", message, "name it in the notice; see xseg.write_notice")
+            yield Found(
+                "error", f"features.{name}", message, "name it in the notice; see xseg.governance.reviews.write_notice"
+            )
 
 
 def notice_sources(subject: Subject) -> Iterator[Found]:

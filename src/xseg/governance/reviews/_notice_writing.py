@@ -74,7 +74,7 @@ def write_notice(policy: Any, locale: str | None = None, *, form: NoticeForm = "
     Examples
     --------
     >>> import xseg
-    >>> print(xseg.write_notice(xseg.customers_policy()).splitlines()[0])
+    >>> print(xseg.governance.reviews.write_notice(xseg.datasets.customers_policy()).splitlines()[0])
     ## How we place you in groups
     """
     if form not in _TEMPLATES:

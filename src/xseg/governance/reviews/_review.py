@@ -269,8 +269,8 @@ def review(
     >>> import xseg
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> policy = xseg.customers_policy().model_copy(update={"recipients": ()})
-    >>> print(xseg.review(segmenter, policy).findings[0])
+    >>> policy = xseg.datasets.customers_policy().model_copy(update={"recipients": ()})
+    >>> print(xseg.governance.reviews.review(segmenter, policy).findings[0])
     warning: It is not stated who receives the segments. [recipients:recipients]
     """
     _check_parameters(n_permutations, random_state, now)

@@ -73,8 +73,8 @@ class Profile(Desk):
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
     >>> ledger = Ledger()
     >>> _ = ledger.append("ann", "offers", "given", source="account")
-    >>> policy = xseg.customers_policy()
-    >>> profile = xseg.Profile(segmenter, policy, ledger, "ann", customers.head(1), purpose="offers")
+    >>> policy = xseg.datasets.customers_policy()
+    >>> profile = xseg.governance.rights.Profile(segmenter, policy, ledger, "ann", customers.head(1), purpose="offers")
     >>> profile.segment == segmenter.segment_names_[segmenter.labels_[0]]
     True
     >>> profile.withdraw().effect.after is None

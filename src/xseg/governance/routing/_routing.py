@@ -277,7 +277,7 @@ def route(
     draw : str, default=""
         Names the draw of lots: another word, another order among equals.
     require : {"draft", "reviewed", "approved"}, default=None
-        The least that the model must be (see `xseg.approve`); None asks for nothing.
+        The least that the model must be (see `xseg.export.approve`); None asks for nothing.
     now : date, default=None
         The day on which certifications and approvals must hold; None means today (UTC).
 
@@ -315,9 +315,9 @@ def route(
     >>> seen = Certification("the head of service", date(2026, 1, 1), date(2027, 1, 1))
     >>> desk = Touchpoint("desk", "phone", automated=False, certified=seen)
     >>> places = [Touchpoint("assistant", "app", automated=True), desk]
-    >>> routes = xseg.route(people, scores, touchpoints=places, ids=["A", "B", "C"], policy=persona_policy(),
-    ...                     permitted=[True, True, None], now=date(2026, 6, 1))
-    >>> [(route.touchpoint, route.reasons) for route in routes]  # doctest: +NORMALIZE_WHITESPACE
+    >>> routes = route(people, scores, touchpoints=places, ids=["A", "B", "C"], policy=persona_policy(),
+    ...                permitted=[True, True, None], now=date(2026, 6, 1))
+    >>> [(met.touchpoint, met.reasons) for met in routes]  # doctest: +NORMALIZE_WHITESPACE
     [('assistant', ()), ('desk', ('persona',)), ('desk', ('persona not known', 'no permission'))]
     """
     day = datetime.now(UTC).date() if now is None else read_day(now)

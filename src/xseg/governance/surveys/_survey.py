@@ -115,7 +115,7 @@ class Survey(YamlFile):
     Examples
     --------
     >>> import xseg
-    >>> survey = xseg.Survey.parse('''
+    >>> survey = xseg.governance.surveys.Survey.parse('''
     ... id: reading
     ... title: our survey on reading
     ... questions:

@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.cluster import KMeans
 
 import xseg
-from xseg.cards import AnyCard, decided_card
+from xseg.cards import AnyCard, make_decided_card
 from xseg.i18n import LOCALES
 
 __all__ = ["write_gallery"]
@@ -76,7 +76,7 @@ def _sections() -> Iterator[tuple[str, str, list[tuple[str, str, AnyCard]]]]:
         "Decided by the person",
         "Whoever is placed by no model gets a card too: no reasons, but why, and what can be done.",
         [
-            (f"decided-{why}", caption, decided_card(tree, why, segment=segment, policy=policy, now=NOW))
+            (f"decided-{why}", caption, make_decided_card(tree, why, segment=segment, policy=policy, now=NOW))
             for why, segment, caption in (
                 ("chosen", "Collectors", "A group of one's own choice"),
                 ("no_consent", None, "No consent"),

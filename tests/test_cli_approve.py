@@ -47,7 +47,7 @@ def test_a_model_is_reviewed_and_then_approved(shop):
     assert f"until {ends}" in said
     approved = xseg.load(model, require="approved")
     assert xseg.export.fingerprint(approved) == before
-    assert {one.review for one in xseg.export.approval_of(approved).sign_offs} == {
+    assert {one.review for one in xseg.export.get_approval(approved).sign_offs} == {
         json.loads((shop / "review.json").read_text())["digest"]
     }
     assert "is draft" in sign(shop, "--state", "draft").output
@@ -179,5 +179,5 @@ def test_what_is_signed_in_the_file_stays(shop):
     xseg.export.approve(segmenter, by="Ben Holt", review=b"seen", state="reviewed", now=NOW - timedelta(days=3))
     xseg.save(segmenter, shop / "model.json")
     sign(shop, "--state", "reviewed")
-    names = [one.by for one in xseg.export.approval_of(xseg.load(shop / "model.json")).sign_offs]
+    names = [one.by for one in xseg.export.get_approval(xseg.load(shop / "model.json")).sign_offs]
     assert names == ["Ben Holt", "Ada Marsh"]

@@ -8,7 +8,7 @@ import pytest
 
 import xseg
 from xseg.governance.consent import Ledger
-from xseg.governance.rights import Why, entry_link, profile_app
+from xseg.governance.rights import Why, make_entry_link, make_profile_app
 
 pytestmark = pytest.mark.browser
 
@@ -29,7 +29,7 @@ def served():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    page = profile_app({"ann": profile}.get, secret=SECRET, https=False)
+    page = make_profile_app({"ann": profile}.get, secret=SECRET, https=False)
     server = uvicorn.Server(uvicorn.Config(page, host="127.0.0.1", port=port, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -45,7 +45,7 @@ def test_the_page_is_used_by_clicks_and_closed_to_others(chromium, served):
     own = profile.segment
     window, stranger = chromium.new_context(), chromium.new_context()
     page = window.new_page()
-    page.goto(address + entry_link("ann", SECRET))
+    page.goto(address + make_entry_link("ann", SECRET))
     page.wait_for_url(f"{address}/")
     assert own in page.locator("h1").first.inner_text()
     page.get_by_role("button", name="Withdraw your consent").click()
@@ -68,7 +68,7 @@ def test_axe_finds_nothing_on_the_page(chromium, served, scheme):
     address, _ = served
     window = chromium.new_context(color_scheme=scheme, bypass_csp=True, viewport={"width": 360, "height": 800})
     page = window.new_page()
-    page.goto(address + entry_link("ann", SECRET))
+    page.goto(address + make_entry_link("ann", SECRET))
     page.wait_for_url(f"{address}/")
     found = axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}}).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"][:120]) for one in found] == []

@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 import xseg
 from consent_cases import Clock, day
-from xseg.cards import AnyCard, DecidedCard, decided_card, make_gated_cards, write_cards
+from xseg.cards import AnyCard, DecidedCard, make_decided_card, make_gated_cards, write_cards
 from xseg.exceptions import ConsentError, DataError, NotFittedError, ParameterError, UnsupportedTypeError
 from xseg.governance.consent import ConsentGate, ConsentState, Identities, Ledger
 from xseg.governance.rights import ActionLog
@@ -148,7 +148,7 @@ def test_any_altered_word_about_consent_is_found(shop):
     silent = card.model_copy(update={"consent": None})
     assert [one.fact for one in xseg.verify_card(silent, segmenter, customers.head(1), **known).failures] == ["consent"]
     with pytest.raises(DataError, match="no reasons to prove"):
-        xseg.verify_card(decided_card(segmenter, "objected"), segmenter, customers.head(1))
+        xseg.verify_card(make_decided_card(segmenter, "objected"), segmenter, customers.head(1))
     somebody = card.model_copy(update={"reference": None})
     assert not xseg.verify_card(somebody, segmenter, customers.head(1), **known).holds
 
@@ -229,7 +229,7 @@ def test_cards_behind_a_gate_are_written_too(shop, tmp_path):
 @pytest.mark.parametrize(("why", "segment"), [("chosen", 1), ("no_consent", None), ("erased", None)])
 def test_a_decided_card_has_every_form_and_survives_the_way(shop, why, segment):
     _, segmenter = shop
-    card = decided_card(segmenter, why, segment=segment, reference="ann", policy=POLICY, ledger=Ledger())
+    card = make_decided_card(segmenter, why, segment=segment, reference="ann", policy=POLICY, ledger=Ledger())
     assert DecidedCard.from_json(card.json()) == card
     title = "You are in no group." if card.segment is None else f"You chose the group “{card.segment.name}” yourself."
     for form in (card.html(), card.email(), card.text(), card.markdown(), card._repr_html_()):
@@ -247,8 +247,8 @@ def test_a_group_is_there_if_and_only_if_it_was_chosen(shop):
     _, segmenter = shop
     for why, segment in (("chosen", None), ("objected", 1)):
         with pytest.raises(ParameterError, match="only then"):
-            decided_card(segmenter, why, segment=segment)
-    facts = json.loads(decided_card(segmenter, "chosen", segment=0).model_dump_json())
+            make_decided_card(segmenter, why, segment=segment)
+    facts = json.loads(make_decided_card(segmenter, "chosen", segment=0).model_dump_json())
     with pytest.raises(DataError, match="if, and only if"):
         DecidedCard.from_facts({**facts, "segment": None})
 

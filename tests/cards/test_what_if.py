@@ -20,7 +20,7 @@ import xseg
 from conftest import mixed_table
 from xseg.cards._alternatives import allocate_points
 from xseg.exceptions import DataError, UnsupportedTypeError
-from xseg.explanations import NO_RIVAL, Freedom, own_contributions, portable_model
+from xseg.explanations import NO_RIVAL, Freedom, build_portable_model, compute_own_contributions
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 NODE = shutil.which("node")
@@ -75,7 +75,7 @@ def plain(value):
 
 def agree(segmenter, rows, folder):
     """Let node and Python answer the same rows, and compare segments, parts, order and points."""
-    portable = portable_model(segmenter, 0)
+    portable = build_portable_model(segmenter, 0)
     told = rows.astype(object).to_numpy().tolist()
     values = [[plain(line[j]) for j in portable.used] for line in told]
     first = {j: plain(told[0][j]) for j in portable.used}
@@ -84,7 +84,7 @@ def agree(segmenter, rows, folder):
     script = str(files("xseg.cards").joinpath("scripts", "model.js"))
     command = [NODE, str(Path(__file__).parent / "scripts" / "answers.js"), script, str(folder / "case.json")]
     answers = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    _, explained = own_contributions(segmenter, rows, 1)
+    _, explained = compute_own_contributions(segmenter, rows, 1)
     assert [answer["segment"] for answer in answers] == segmenter.predict(rows).tolist()
     np.testing.assert_allclose(
         [answer["parts"] for answer in answers], explained.values[:, list(portable.used)], atol=1e-9

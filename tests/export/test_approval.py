@@ -46,8 +46,8 @@ def test_from_draft_to_approved_and_back(tree, tmp_path):
         xseg.save(segmenter, path)
         assert fingerprint(segmenter) == before
         again = xseg.load(path, require=state, now=DAY)
-        assert xseg.export.approval_of(again, now=DAY).state == state
-        assert xseg.export.approval_of(again, now=DAY) == xseg.export.approval_of(segmenter, now=DAY)
+        assert xseg.export.get_approval(again, now=DAY).state == state
+        assert xseg.export.get_approval(again, now=DAY) == xseg.export.get_approval(segmenter, now=DAY)
         if least:
             with pytest.raises(ApprovalError, match=f"{least} is required"):
                 xseg.load(path, require=least, now=DAY)
@@ -57,7 +57,7 @@ def test_who_on_which_review_and_when_is_kept(tree, tmp_path):
     _, segmenter = tree
     approved(segmenter, expires=DAY + timedelta(90), review=b"what was found")
     xseg.save(segmenter, tmp_path / "m.json")
-    found = xseg.export.approval_of(xseg.load(tmp_path / "m.json"), now=DAY)
+    found = xseg.export.get_approval(xseg.load(tmp_path / "m.json"), now=DAY)
     reviewed, last = found.sign_offs
     assert (reviewed.state, last.state, last.by) == ("reviewed", "approved", "Ada Marsh")
     assert last.at == NOW.isoformat()
@@ -88,16 +88,16 @@ def test_models_without_sign_offs_are_saved_as_ever(tree, tmp_path):
 def test_an_approval_does_not_outlive_the_model(tree, tmp_path):
     customers, segmenter = tree
     approved(segmenter)
-    assert xseg.export.approval_of(clone(segmenter).fit(customers), now=DAY).state == "draft"
+    assert xseg.export.get_approval(clone(segmenter).fit(customers), now=DAY).state == "draft"
     segmenter.fit(customers.head(300))
-    assert xseg.export.approval_of(segmenter, now=DAY).state == "draft"
+    assert xseg.export.get_approval(segmenter, now=DAY).state == "draft"
     xseg.save(segmenter, tmp_path / "m.json")
     assert "sign_offs" not in json.loads((tmp_path / "m.json").read_text())
     with pytest.raises(ApprovalError, match="was not reviewed by review"):
         xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW)
     # The same rows give the same model, and what was signed for it holds again.
     segmenter.fit(customers)
-    assert xseg.export.approval_of(segmenter, now=DAY).state == "approved"
+    assert xseg.export.get_approval(segmenter, now=DAY).state == "approved"
 
 
 def test_an_approval_moved_to_another_model_is_refused(tree, tmp_path):
@@ -105,7 +105,7 @@ def test_an_approval_moved_to_another_model_is_refused(tree, tmp_path):
     approved(segmenter)
     other = xseg.TreeSegmenter(4, random_state=0).fit(customers)
     remember(other, segmenter.sign_offs_)
-    assert xseg.export.approval_of(other, now=DAY).state == "draft"
+    assert xseg.export.get_approval(other, now=DAY).state == "draft"
     assert xseg.make_cards(other, customers.head(1), now=NOW)[0].approval == "draft"
     for name, model in (("a", segmenter), ("b", xseg.TreeSegmenter(4, random_state=0).fit(customers))):
         xseg.save(model, tmp_path / name)
@@ -137,7 +137,7 @@ def test_every_altered_field_is_found(tree, tmp_path):
         with pytest.raises(ApprovalError):
             xseg.load(path, now=DAY)
         remember(segmenter, [segmenter.sign_offs_[0], replace(segmenter.sign_offs_[1], **{name: value})])
-        assert xseg.export.approval_of(segmenter, now=DAY).state != "approved"
+        assert xseg.export.get_approval(segmenter, now=DAY).state != "approved"
         remember(segmenter, [])
         approved(segmenter, expires=DAY + timedelta(30))
     for name, value in (("state", "final"), ("by", ""), ("by", 3), ("review", "x"), ("at", None), ("extra", 1)):
@@ -203,7 +203,7 @@ def test_the_latest_review_is_the_one_that_counts(tree):
     with pytest.raises(ApprovalError, match="reviewed by review abababab before, or has been reviewed"):
         xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW + 2 * HOUR)
     xseg.export.approve(segmenter, by="Ada Marsh", review=b"a later review", now=NOW + 2 * HOUR)
-    assert xseg.export.approval_of(segmenter, now=DAY).state == "approved"
+    assert xseg.export.get_approval(segmenter, now=DAY).state == "approved"
 
 
 def test_a_review_that_has_ended_carries_no_approval(tree):
@@ -222,7 +222,7 @@ def test_a_clock_that_goes_back_approves_nothing_and_takes_back_all_the_same(tre
         xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW - HOUR)
     xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW)
     xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="draft", now=NOW - HOUR)
-    assert xseg.export.approval_of(segmenter, now=DAY).state == "draft"
+    assert xseg.export.get_approval(segmenter, now=DAY).state == "draft"
     xseg.save(segmenter, tmp_path / "m.json")
     with pytest.raises(ApprovalError, match="a draft, and approved is required"):
         xseg.load(tmp_path / "m.json", require="approved", now=DAY)
@@ -234,7 +234,7 @@ def test_a_seal_is_asked_for_where_there_is_a_key(tree, tmp_path):
     approved(segmenter, key=b"secret")
     xseg.save(segmenter, path)
     assert (
-        xseg.export.approval_of(xseg.load(path, require="approved", key=b"secret", now=DAY), now=DAY).state
+        xseg.export.get_approval(xseg.load(path, require="approved", key=b"secret", now=DAY), now=DAY).state
         == "approved"
     )
     assert "secret" not in path.read_text()
@@ -255,7 +255,7 @@ def test_an_approval_ends_and_begins(tree, tmp_path):
     xseg.save(segmenter, tmp_path / "m.json")
     for days, holds in ((-1, False), (0, True), (1, True), (2, False), (300, False)):
         day = DAY + timedelta(days)
-        assert (xseg.export.approval_of(segmenter, now=day).state == "approved") == holds
+        assert (xseg.export.get_approval(segmenter, now=day).state == "approved") == holds
         if holds:
             xseg.load(tmp_path / "m.json", require="approved", now=day)
         else:
@@ -291,7 +291,7 @@ def test_bad_sign_offs_are_refused(tree, change):
         xseg.export.approve(
             segmenter, **{"by": "Ada Marsh", "review": REVIEW, "state": "reviewed", "now": NOW, **change}
         )
-    assert xseg.export.approval_of(segmenter, now=DAY).state != "approved"
+    assert xseg.export.get_approval(segmenter, now=DAY).state != "approved"
 
 
 @pytest.mark.slow
@@ -301,15 +301,15 @@ def test_what_is_malformed_makes_a_draft(tree, change):
     _, segmenter = tree
     approved(segmenter)
     remember(segmenter, [replace(sign_off, **change) for sign_off in segmenter.sign_offs_])
-    assert xseg.export.approval_of(segmenter, now=NOW).state == "draft"
+    assert xseg.export.get_approval(segmenter, now=NOW).state == "draft"
 
 
 def test_the_day_may_have_a_time_and_must_be_one(tree):
     _, segmenter = tree
     approved(segmenter)
-    assert xseg.export.approval_of(segmenter, now=NOW).state == "approved"
+    assert xseg.export.get_approval(segmenter, now=NOW).state == "approved"
     with pytest.raises(ApprovalError, match="now is 'today'"):
-        xseg.export.approval_of(segmenter, now="today")
+        xseg.export.get_approval(segmenter, now="today")
 
 
 def test_what_is_not_a_model_cannot_be_signed(tmp_path, tree):

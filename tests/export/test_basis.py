@@ -82,7 +82,7 @@ def test_a_review_is_of_these_days(segmenter, review, later, said):
                 approve(segmenter, state=state, **asked)
     # Nobody is kept from taking an approval back.
     approve(segmenter, state="draft", **asked)
-    assert xseg.export.approval_of(segmenter, now=NOW + later).state == "draft"
+    assert xseg.export.get_approval(segmenter, now=NOW + later).state == "draft"
 
 
 def test_a_review_without_a_time_zone_and_an_odd_age_are_refused(segmenter, review):
@@ -103,7 +103,7 @@ def test_what_a_review_found_forbids_an_approval(segmenter):
         approve(segmenter, by="Ada Marsh", review=given_as, state="reviewed", now=NOW)
         with pytest.raises(ApprovalError, match=r"(?s)forbids an approval.*error: .*\[undeclared-feature:"):
             approve(segmenter, by="Ada Marsh", review=given_as, now=NOW)
-        assert xseg.export.approval_of(segmenter, now=NOW).state == "reviewed"
+        assert xseg.export.get_approval(segmenter, now=NOW).state == "reviewed"
         segmenter.sign_offs_ = ()
 
 

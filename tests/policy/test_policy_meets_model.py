@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 import xseg
-from xseg.cards import decided_card, make_gated_cards, write_cards
+from xseg.cards import make_decided_card, make_gated_cards, write_cards
 from xseg.cli import app
 from xseg.exceptions import DefinitionError, UnknownSegmentsWarning
 from xseg.governance.consent import ConsentGate, Ledger
@@ -34,7 +34,7 @@ PLACES = {
     "write_cards": lambda customers, segmenter, policy, folder: write_cards(
         segmenter, customers.head(2), folder / "cards", ids=[1, 2], policy=policy
     ),
-    "decided_card": lambda _, segmenter, policy, __: decided_card(segmenter, "objected", policy=policy),
+    "make_decided_card": lambda _, segmenter, policy, __: make_decided_card(segmenter, "objected", policy=policy),
     "gated cards": lambda customers, segmenter, policy, _: make_gate(customers, segmenter, policy),
     "segment_card": lambda _, segmenter, policy, __: xseg.segment_card(segmenter, 0, policy=policy),
     "make_report": lambda _, segmenter, policy, __: xseg.make_report(segmenter, policy=policy),

@@ -11,8 +11,8 @@ from xseg.cards._consent_facts import (
 )
 from xseg.cards._content_checks import UnfitWords, lint_words
 from xseg.cards._fact_types import DecisionBasis
-from xseg.cards._make_cards import Cards, GatedCards, decided_card, make_cards, make_gated_cards
-from xseg.cards._rendering import card_article
+from xseg.cards._make_cards import Cards, GatedCards, make_cards, make_decided_card, make_gated_cards
+from xseg.cards._rendering import render_article
 from xseg.cards._verify_cards import CardCheck, Failure, verify_card, verify_cards
 from xseg.cards._write_cards import WrittenCards, write_cards
 
@@ -33,12 +33,12 @@ __all__ = [
     "IdentityLinks",
     "UnfitWords",
     "WrittenCards",
-    "card_article",
-    "decided_card",
     "lint_words",
     "make_cards",
+    "make_decided_card",
     "make_gated_cards",
     "remove_cards",
+    "render_article",
     "verify_card",
     "verify_cards",
     "write_cards",

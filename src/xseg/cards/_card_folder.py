@@ -22,7 +22,7 @@ from xseg.cards._fact_types import SegmentFact
 from xseg.core.digests import digest_parts
 from xseg.core.tables import Table
 from xseg.exceptions import DataError
-from xseg.export import approval_of, fingerprint
+from xseg.export import fingerprint, get_approval
 from xseg.policy import Policy
 from xseg.segmenters._pipelines import route_of
 
@@ -251,7 +251,7 @@ def describe_inputs(
         "written_by": version("xseg"),
         "model": fingerprint(model),
         "original": None if original is None else type(original).__name__,
-        "approval": approval_of(model, now=now.date()).state,
+        "approval": get_approval(model, now=now.date()).state,
         "policy": digest_parts(policy.to_yaml()),
         "people": digest_parts(*names),
         "rows": _digest_of_rows(table),

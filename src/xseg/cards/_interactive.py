@@ -15,7 +15,7 @@ from xseg.cards._card_record import Card
 from xseg.cards._sentences import quantity_of
 from xseg.cards._shared_facts import CardLabels
 from xseg.core.schema import Kind
-from xseg.explanations import Freedom, portable_model
+from xseg.explanations import Freedom, build_portable_model
 from xseg.i18n import Language, one_line
 
 __all__ = ["WhatIf", "interactive_parts"]
@@ -54,7 +54,7 @@ class WhatIf:
         UnsupportedTypeError
             The model is too large to travel, or would describe a group of too few people.
         """
-        portable = portable_model(self.segmenter, self.naming.policy.minimum_group_size)
+        portable = build_portable_model(self.segmenter, self.naming.policy.minimum_group_size)
         freedom = {j: self._freedom(j) for j in portable.used}
         model = portable.narrowed(values, freedom)
         for j, feature in zip(portable.used, model["features"], strict=True):

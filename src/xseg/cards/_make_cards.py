@@ -24,13 +24,13 @@ from xseg.cards._shared_facts import CardLabels, collect_model_facts, prepare_se
 from xseg.core.pairing import order_like
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError, ParameterError, UnsupportedTypeError
-from xseg.explanations import own_contributions
+from xseg.explanations import compute_own_contributions
 from xseg.i18n import Language
 from xseg.policy import Policy
 from xseg.segmenters import fold
 from xseg.segmenters._pipelines import route_of
 
-__all__ = ["Cards", "GatedCards", "decided_card", "decided_cards", "make_cards", "make_gated_cards", "read_once"]
+__all__ = ["Cards", "GatedCards", "decided_cards", "make_cards", "make_decided_card", "make_gated_cards", "read_once"]
 
 _SHOWN = 3
 
@@ -165,7 +165,7 @@ def make_cards(
         raise UnsupportedTypeError(message)
     model, rows = fold(segmenter), X
     X = read_once(segmenter, X)
-    table, explained = own_contributions(model, X, count_workers(getattr(model, "n_jobs", 1)))
+    table, explained = compute_own_contributions(model, X, count_workers(getattr(model, "n_jobs", 1)))
     if model is not segmenter:
         _check_alike(segmenter, explained.segments, X)
     # Only what was given has an index, by which a Series is matched.
@@ -219,7 +219,7 @@ def _check_alike(pipeline: Any, segments: NDArray[np.int64], X: Any) -> None:
         raise DataError(message)
 
 
-def decided_card(
+def make_decided_card(
     segmenter: Any,
     why: DecisionBasis,
     *,
@@ -264,10 +264,10 @@ def decided_card(
     Examples
     --------
     >>> import xseg
-    >>> from xseg.cards import decided_card
+    >>> from xseg.cards import make_decided_card
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> print(decided_card(segmenter, "objected").text()[:46])
+    >>> print(make_decided_card(segmenter, "objected").text()[:46])
     You are in no group.
     You objected to this use.
     """

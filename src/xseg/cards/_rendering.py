@@ -15,7 +15,7 @@ from xseg.cards._wording import build_card_words, consent_words
 from xseg.exceptions import DataError, ParameterError
 from xseg.i18n import get_environment
 
-__all__ = ["card_article", "document", "interactive_page", "picture", "render"]
+__all__ = ["document", "interactive_page", "picture", "render", "render_article"]
 
 _WIDTH, _MARGIN, _DPI = 640.0, 44.0, 72
 _TEXT, _SOFT, _LINE = "#1d2430", "#566070", "#d9dce2"
@@ -228,7 +228,7 @@ def interactive_page(card: Card) -> str:
     return render(card, "page.html.j2", more=interactive_parts(card))
 
 
-def card_article(card: AnyCard, *, choices: bool = True) -> Any:
+def render_article(card: AnyCard, *, choices: bool = True) -> Any:
     """Return the card as a piece of a page, with its style, to be put into another page as it is.
 
     Parameters
@@ -246,10 +246,10 @@ def card_article(card: AnyCard, *, choices: bool = True) -> Any:
     Examples
     --------
     >>> import xseg
-    >>> from xseg.cards import card_article
+    >>> from xseg.cards import render_article
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> "<article" in card_article(xseg.make_cards(segmenter, customers)[0])
+    >>> "<article" in render_article(xseg.make_cards(segmenter, customers)[0])
     True
     """
     from markupsafe import Markup

@@ -22,7 +22,7 @@ from xseg.core.bins import FeatureBins
 from xseg.core.conditions import Condition
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
-from xseg.export import Approval, approval_of
+from xseg.export import Approval, get_approval
 from xseg.i18n import Language, Message, load_language, one_line, other_categories
 from xseg.policy import STATEMENTS, FeaturePolicy, Policy, derive_rights
 
@@ -282,7 +282,7 @@ def prepare_settings(segmenter: Any, policy: Policy, locale: str | None, tone: s
     check_words(policy, tag)
     language = load_language(tag, tone, policy.wording.get(catalogue))
     issued = now.date()
-    return CardSettings(policy.translate(tag), language, tone, issued, approval_of(segmenter, now=issued))
+    return CardSettings(policy.translate(tag), language, tone, issued, get_approval(segmenter, now=issued))
 
 
 def resolve_moment(now: datetime | None) -> datetime:

@@ -17,7 +17,7 @@ from xseg.core.pairing import order_like, take_rows
 from xseg.core.schema import Kind
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError
-from xseg.explanations import changed_rows
+from xseg.explanations import apply_changes
 from xseg.export._sign_offs import signed, states_on
 from xseg.policy import Policy
 
@@ -319,7 +319,7 @@ def _check_changes(
         if not rows:
             continue
         changes = [{asked.feature: asked for asked in change.asked} for change in rows.values()]
-        after = changed_rows(table, list(rows), changes, _find_nearest_allowed)
+        after = apply_changes(table, list(rows), changes, _find_nearest_allowed)
         for (row, change), segment in zip(rows.items(), segmenter.predict(after).tolist(), strict=True):
             reached = maker.name(segment, cards[row])  # type: ignore[arg-type]
             if reached != change.segment:

@@ -100,7 +100,7 @@ def profile(
     from xseg._optional import require as installed
     from xseg.export import load
     from xseg.governance.consent import Ledger
-    from xseg.governance.rights import ActionLog, Profile, entry_link, profile_app
+    from xseg.governance.rights import ActionLog, Profile, make_entry_link, make_profile_app
 
     server: Any = installed("uvicorn", extra="profile", purpose="serving the profile page")
     segmenter = load(model, require=require)  # type: ignore[arg-type]
@@ -116,8 +116,8 @@ def profile(
     mine = Profile(segmenter, policy, agreed, subject, row, purpose=purpose, log=actions, locale=locale)
     secret = secrets.token_urlsafe(32)
     keep = None if ledger is None else partial(_keep, agreed, ledger)
-    page = profile_app({subject: mine}.get, secret=secret, locale=locale, https=False, keep=keep)
-    console.print(f"Open http://127.0.0.1:{port}{entry_link(subject, secret)}", markup=False)
+    page = make_profile_app({subject: mine}.get, secret=secret, locale=locale, https=False, keep=keep)
+    console.print(f"Open http://127.0.0.1:{port}{make_entry_link(subject, secret)}", markup=False)
     server.run(page, host="127.0.0.1", port=port, log_level="warning")
 
 

@@ -112,8 +112,8 @@ def approve(
     ] = None,
 ) -> None:
     """Sign for a model: that it was reviewed, and then that it is approved; what is signed is kept in its file."""
-    from xseg.export import approval_of, load, read_review, save
     from xseg.export import approve as sign
+    from xseg.export import get_approval, load, read_review, save
 
     segmenter = load(model)
     sign_off = sign(
@@ -128,7 +128,7 @@ def approve(
     save(segmenter, model)
     until = "" if sign_off.expires is None else f", until {sign_off.expires}"
     console.print(
-        f"{model} is {approval_of(segmenter).state}: signed by {sign_off.by} on {sign_off.day}{until}, "
+        f"{model} is {get_approval(segmenter).state}: signed by {sign_off.by} on {sign_off.day}{until}, "
         f"on review {sign_off.review[:8]}.",
         markup=False,
         highlight=False,

@@ -3,13 +3,13 @@
 from xseg.explanations._agnostic import explain_agnostic
 from xseg.explanations._change import Change, change
 from xseg.explanations._change_costs import Obstacle
-from xseg.explanations._changed_rows import FeatureChange, changed_rows
+from xseg.explanations._changed_rows import FeatureChange, apply_changes
 from xseg.explanations._contrast import Contrast, contrast
 from xseg.explanations._counterfactual import Counterfactuals, Recourse, Way, WayFinder, counterfactual
 from xseg.explanations._explain import explain
-from xseg.explanations._explain_one import RowExplanation, comprehensiveness, explain_row, own_contributions
+from xseg.explanations._explain_one import RowExplanation, comprehensiveness, compute_own_contributions, explain_row
 from xseg.explanations._explained import NO_RIVAL, Explained
-from xseg.explanations._portable_model import Freedom, PortableModel, portable_model
+from xseg.explanations._portable_model import Freedom, PortableModel, build_portable_model
 from xseg.explanations._scorer import ScoredReason, ScoredRow, Scorer
 
 __all__ = [
@@ -29,14 +29,14 @@ __all__ = [
     "Scorer",
     "Way",
     "WayFinder",
+    "apply_changes",
+    "build_portable_model",
     "change",
-    "changed_rows",
     "comprehensiveness",
+    "compute_own_contributions",
     "contrast",
     "counterfactual",
     "explain",
     "explain_agnostic",
     "explain_row",
-    "own_contributions",
-    "portable_model",
 ]

@@ -16,7 +16,7 @@ from xseg.core.texts import parse_numbers, parse_truths
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FeatureChange", "changed_rows", "changed_table", "changes_of"]
+__all__ = ["FeatureChange", "apply_changes", "changed_table", "changes_of"]
 
 Asked = TypeVar("Asked")
 
@@ -73,7 +73,7 @@ def changed_table(X: Any, table: Table, bins: Bins, before: NDArray[np.float64],
     return frame
 
 
-def changed_rows(
+def apply_changes(
     table: Table, rows: Sequence[int], changes: Sequence[Mapping[str, Asked]], meeting: Callable[[Asked, Any], Any]
 ) -> "pd.DataFrame":
     """Copy some rows, each with values of its own changed.

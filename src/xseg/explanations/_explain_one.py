@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table, raw_values, read_table
 from xseg.exceptions import ParameterError, UnsupportedTypeError
-from xseg.explanations._changed_rows import changed_rows
+from xseg.explanations._changed_rows import apply_changes
 from xseg.explanations._explain import explainer_of, rows_for
 from xseg.explanations._explained import NO_RIVAL, Explained
 from xseg.segmenters._pipelines import route_of
 
-__all__ = ["RowExplanation", "comprehensiveness", "explain_row", "own_contributions"]
+__all__ = ["RowExplanation", "comprehensiveness", "compute_own_contributions", "explain_row"]
 
 # Squares of distances of rows stay far below this.
 _MAX_PART = 1e150
@@ -46,7 +46,7 @@ class RowExplanation:
     original_agrees: str | None = None
 
 
-def own_contributions(model: Any, X: Any, n_workers: int) -> tuple[Table, Explained]:
+def compute_own_contributions(model: Any, X: Any, n_workers: int) -> tuple[Table, Explained]:
     """Return the raw rows, and the explanation of each one's own segment, as plain arrays."""
     route = route_of(model)
     table = read_table(X)
@@ -93,7 +93,7 @@ def explain_row(model: Any, X: Any) -> RowExplanation:
     >>> round(found.base_value + sum(contribution for *_, contribution in found.reasons), 9)
     1.0
     """
-    table, explained = own_contributions(model, X, 1)
+    table, explained = compute_own_contributions(model, X, 1)
     values, segment = explained.values[0], int(explained.segments[0])
     data = raw_values(table.rows(0, 1))[0]
     order = sorted((j for j, value in enumerate(values) if value), key=lambda j: -abs(values[j]))
@@ -150,7 +150,7 @@ def comprehensiveness(segmenter: Any, X: Any, n_reasons: int = 4) -> float:
     if n_reasons < 1:
         message = f"n_reasons={n_reasons!r} must be at least 1"
         raise ParameterError(message)
-    table, explained = own_contributions(segmenter, X, 1)
+    table, explained = compute_own_contributions(segmenter, X, 1)
     own = np.asarray(segmenter.predict(X))
     segments = np.unique(own)
     if len(segments) < 2:
@@ -161,7 +161,7 @@ def comprehensiveness(segmenter: Any, X: Any, n_reasons: int = 4) -> float:
         {table.names[j]: typical[segment][j] for j in reasons if abs(values[j]) > _NEGLIGIBLE}
         for segment, reasons, values in zip(own.tolist(), strongest.tolist(), explained.values, strict=True)
     ]
-    moved = changed_rows(read_table(X), range(len(table)), changes, lambda told, _: told)
+    moved = apply_changes(read_table(X), range(len(table)), changes, lambda told, _: told)
     return float(np.mean(np.asarray(segmenter.predict(moved)) != own))
 
 

@@ -24,7 +24,7 @@ from xseg.explanations._additive_shapley import AdditiveExplainer
 from xseg.explanations._box_shapley import BoxExplainer, population_explainer, shapley_weights
 from xseg.segmenters import check_segmenter
 
-__all__ = ["Freedom", "PortableModel", "Value", "portable_model"]
+__all__ = ["Freedom", "PortableModel", "Value", "build_portable_model"]
 
 Value = bool | float | str | None
 _MAX_NUMBERS = 60_000
@@ -61,7 +61,7 @@ class PortableModel(Protocol):
         ...
 
 
-def portable_model(segmenter: Any, least: float) -> PortableModel:
+def build_portable_model(segmenter: Any, least: float) -> PortableModel:
     """Prepare a fitted segmenter for travelling.
 
     Parameters

@@ -1,6 +1,6 @@
 """What other machines read: saved models, and who signed for them."""
 
-from xseg.export._model_file import approval_of, approve, fingerprint, load, require_state, save
+from xseg.export._model_file import approve, fingerprint, get_approval, load, require_state, save
 from xseg.export._review_basis import ReviewRecord, read_review
 from xseg.export._sign_offs import Approval, SignOff, State
 
@@ -9,9 +9,9 @@ __all__ = [
     "ReviewRecord",
     "SignOff",
     "State",
-    "approval_of",
     "approve",
     "fingerprint",
+    "get_approval",
     "load",
     "read_review",
     "require_state",

@@ -32,7 +32,7 @@ from xseg.export._sign_offs import (
 )
 from xseg.segmenters import fold
 
-__all__ = ["approval_of", "approve", "fingerprint", "load", "require_state", "save"]
+__all__ = ["approve", "fingerprint", "get_approval", "load", "require_state", "save"]
 
 _MAX_DIGITS = 100
 _MAX_BYTES = 256 * 2**20
@@ -218,12 +218,12 @@ def approve(
     >>> import xseg
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> xseg.export.approval_of(segmenter).state
+    >>> xseg.export.get_approval(segmenter).state
     'draft'
     >>> review = xseg.governance.reviews.review(segmenter, xseg.datasets.customers_policy(), customers)
     >>> for state in ("reviewed", "approved"):
     ...     sign_off = xseg.export.approve(segmenter, by="the privacy officer", review=review, state=state)
-    >>> xseg.export.approval_of(segmenter).state
+    >>> xseg.export.get_approval(segmenter).state
     'approved'
     """
     own = fingerprint(segmenter)
@@ -237,7 +237,7 @@ def approve(
     return sign_off
 
 
-def approval_of(segmenter: Any, *, now: date | None = None) -> Approval:
+def get_approval(segmenter: Any, *, now: date | None = None) -> Approval:
     """Return whether a model is a draft, reviewed or approved.
 
     Parameters

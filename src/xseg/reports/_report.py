@@ -7,7 +7,7 @@ from typing import Any
 from xseg._files import write_whole
 from xseg.core.tables import match_columns, read_table
 from xseg.exceptions import XsegError
-from xseg.export import approval_of
+from xseg.export import get_approval
 from xseg.i18n import get_environment
 from xseg.metrics import Stability, Tradeoff, structure
 from xseg.policy import Policy
@@ -102,7 +102,7 @@ def make_report(
     >>> report.html().startswith("<!doctype html>")
     True
     """
-    approval = approval_of(segmenter, now=now)
+    approval = get_approval(segmenter, now=now)
     segmenter = fold(segmenter)
     segmenter._check_fitted()
     policy = Policy.coerce(policy)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from xseg._files import write_whole
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, XsegError
-from xseg.explanations import NO_RIVAL, Explained, WayFinder, own_contributions
-from xseg.export import approval_of
+from xseg.explanations import NO_RIVAL, Explained, WayFinder, compute_own_contributions
+from xseg.export import get_approval
 from xseg.i18n import find_words, get_environment, load_language
 from xseg.metrics import Stability
 from xseg.policy import Policy
@@ -174,7 +174,7 @@ def segment_card(
     facts, said = segment_facts(folded, policy, index), policy.segments.get(folded.segment_names_[index])
     drivers, neighbours, close = ((), (), None) if X is None else _from_people(folded, X, policy, index)
     returns = None if stability is None else stability.segments[index].jaccard
-    approval = approval_of(segmenter)
+    approval = get_approval(segmenter)
     return SegmentCard(
         facts=facts,
         sentence=None if said is None else said.sentence,
@@ -199,7 +199,7 @@ def _from_people(
         message = f"nobody in the table is in {segmenter.segment_names_[index]!r}; give the people it was fitted on"
         raise DataError(message)
     rows = read_table(X).take(mine)
-    _, explained = own_contributions(segmenter, rows, 1)
+    _, explained = compute_own_contributions(segmenter, rows, 1)
     nearest, near = _find_neighbours(segmenter, rows, explained)
     counts = np.bincount(nearest[nearest >= 0], minlength=segmenter.n_segments_)
     order = [other for other in np.argsort(-counts, kind="stable").tolist() if counts[other]][:_MAX_NEIGHBOURS]

@@ -1,7 +1,7 @@
 """Interpretable segmenters behind the scikit-learn API: the model is the explanation."""
 
 from xseg.core.segments import Outcome
-from xseg.segmenters._base import AdditiveSegmenter, BoxSegmenter, Segmenter, check_segmenter, segmenter_of
+from xseg.segmenters._base import AdditiveSegmenter, BoxSegmenter, Segmenter, check_segmenter, get_segmenter
 from xseg.segmenters._folding import fold
 from xseg.segmenters._kmeans import NumberChoice
 from xseg.segmenters._mixtures import MixtureChoice, MixtureSegmenter
@@ -35,7 +35,7 @@ __all__ = [
     "TreeSegmenter",
     "check_segmenter",
     "fold",
+    "get_segmenter",
     "lint_rules",
     "propose_names",
-    "segmenter_of",
 ]

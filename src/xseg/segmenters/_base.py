@@ -31,7 +31,7 @@ from xseg.segmenters._learning import Prepared, prepare
 from xseg.segmenters._names import align, choose_names, warn_if_names_move
 from xseg.segmenters._protocols import FittedSegmenter
 
-__all__ = ["AdditiveSegmenter", "BoxSegmenter", "SegmentCounts", "Segmenter", "check_segmenter", "segmenter_of"]
+__all__ = ["AdditiveSegmenter", "BoxSegmenter", "SegmentCounts", "Segmenter", "check_segmenter", "get_segmenter"]
 
 
 _log = logging.getLogger("xseg")
@@ -371,7 +371,7 @@ class SegmentCounts:
         self.counts += other.counts
 
 
-def segmenter_of(model: Any) -> Any:
+def get_segmenter(model: Any) -> Any:
     """Return the fitted segmenter inside a consent gate; anything else as it is.
 
     Raises

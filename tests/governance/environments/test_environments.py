@@ -20,7 +20,7 @@ from xseg.exceptions import (
 )
 from xseg.export._kinds import KINDS
 from xseg.governance.consent import Ledger
-from xseg.governance.environments import Environment, packages_digest, read_overrides, require_environment
+from xseg.governance.environments import Environment, compute_packages_digest, read_overrides, require_environment
 from xseg.governance.personas import persona_rules, persona_survey
 from xseg.governance.routing import Touchpoint
 
@@ -87,7 +87,7 @@ def test_everything_stated_is_compared(tmp_path, monkeypatch):
     Environment(**(here | {"locks": {str(lock): digest}})).check()
     with pytest.raises(ApprovalError, match="installed packages have digest"):
         Environment(**(here | {"locks": {}, "packages": "0" * 64})).check()
-    assert packages_digest() == packages_digest()
+    assert compute_packages_digest() == compute_packages_digest()
 
 
 def test_the_variable_counts_for_the_whole_run(tmp_path, monkeypatch):

@@ -15,9 +15,9 @@ from xseg.governance.personas import (
     NOT_KNOWN,
     PERSONAS,
     SCORES,
-    asked_first,
+    combine_scores,
+    compare_personas,
     learn_personas,
-    persona_figures,
     persona_policy,
     persona_rules,
     persona_survey,
@@ -123,7 +123,7 @@ CLICKS = pd.DataFrame([[1, 1], [2, 4], [1, 2], [3, 3], [1, 2]], columns=["ai_use
 
 
 def test_what_people_said_comes_before_what_was_worked_out():
-    people = asked_first(ASKED, CLICKS, permitted=dict.fromkeys(CLICKS.index, True))
+    people = combine_scores(ASKED, CLICKS, permitted=dict.fromkeys(CLICKS.index, True))
     assert people.scores.index.tolist() == ["a", "b", "c", "d", "7"]
     # What was said is never replaced, not even by something that makes more sense.
     said = ASKED.notna()
@@ -137,13 +137,13 @@ def test_what_people_said_comes_before_what_was_worked_out():
 @pytest.mark.parametrize("answer", [None, False, 1, "yes", np.nan, 1.0])
 def test_nothing_is_worked_out_of_who_has_not_said_yes(answer):
     for permitted in ({}, dict.fromkeys(CLICKS.index, answer)):
-        people = asked_first(ASKED, CLICKS, permitted=permitted)
+        people = combine_scores(ASKED, CLICKS, permitted=permitted)
         assert people.scores.equals(ASKED.astype(float).rename_axis("person"))
         assert not people.inferred.to_numpy().any()
 
 
 def test_each_card_says_what_was_worked_out_of_that_very_person():
-    people = asked_first(ASKED, CLICKS, permitted={"b": np.True_})
+    people = combine_scores(ASKED, CLICKS, permitted={"b": np.True_})
     segmenter = persona_rules().fit(made_up()[0])
     told = {}
     for rows, policy in people.by_scores("your clicks"):
@@ -159,16 +159,16 @@ def test_each_card_says_what_was_worked_out_of_that_very_person():
 def test_what_cannot_be_put_together_is_refused():
     everybody = dict.fromkeys(CLICKS.index, True)
     with pytest.raises(DataError, match="asked has no column 'ai_trust'"):
-        asked_first(ASKED.drop(columns="ai_trust"), CLICKS, permitted=everybody)
+        combine_scores(ASKED.drop(columns="ai_trust"), CLICKS, permitted=everybody)
     with pytest.raises(DataError, match="worked_out has none"):
-        asked_first(ASKED, CLICKS[[]], permitted=everybody)
+        combine_scores(ASKED, CLICKS[[]], permitted=everybody)
     with pytest.raises(DataError, match="asked: 'a' is there twice"):
-        asked_first(pd.concat([ASKED, ASKED]), CLICKS, permitted=everybody)
+        combine_scores(pd.concat([ASKED, ASKED]), CLICKS, permitted=everybody)
     with pytest.raises(DataError, match="worked_out: '7' is there twice"):
-        asked_first(ASKED, pd.concat([CLICKS, CLICKS.rename(index={7: "7"}).tail(1)]), permitted=everybody)
+        combine_scores(ASKED, pd.concat([CLICKS, CLICKS.rename(index={7: "7"}).tail(1)]), permitted=everybody)
     for bad in (0, 5.5, np.inf, -1):
         with pytest.raises(DataError, match=r"worked_out, 'a': ai_use is .*; scores are 1 to 5"):
-            asked_first(ASKED, CLICKS.assign(ai_use=bad), permitted=everybody)
+            combine_scores(ASKED, CLICKS.assign(ai_use=bad), permitted=everybody)
 
 
 def test_learned_personas_find_those_that_were_put_in():
@@ -182,7 +182,7 @@ def test_learned_personas_find_those_that_were_put_in():
     # The rules are the tree.
     groups = pd.crosstab(said[known], learned.tree.predict(scores[known]))
     assert ((groups > 0).sum(axis=1) == 1).all()
-    figures = persona_figures(persona_rules().fit(scores), learned, scores)
+    figures = compare_personas(persona_rules().fit(scores), learned, scores)
     assert figures.unknown == pytest.approx(1 / 20)
     assert figures.price["learned"] >= 1
     assert figures.agreement > 0.85
@@ -227,7 +227,7 @@ def test_too_few_people_and_missing_columns_are_refused():
         learn_personas(pd.concat([scores.iloc[1:2]] * 50))
     learned = learn_personas(scores, random_state=0)
     with pytest.raises(DataError, match="fewer than two personas"):
-        persona_figures(persona_rules().fit(scores), learned, scores.iloc[1:2])
+        compare_personas(persona_rules().fit(scores), learned, scores.iloc[1:2])
 
 
 @pytest.mark.slow
@@ -241,7 +241,7 @@ def test_real_answers_fit_the_personas_only_roughly(shared_data):
     assert scores["ai_use"].notna().all()
     assert (scores["ai_feeling"].isna().to_numpy() == (table["AISent"] == "Unsure").to_numpy()).all()
     preset, learned = persona_rules().fit(scores), learn_personas(scores, random_state=0)
-    figures = persona_figures(preset, learned, scores)
+    figures = compare_personas(preset, learned, scores)
     assert (names(preset, scores) == NOT_KNOWN).sum() == (table["AISent"] == "Unsure").sum()
     assert figures.n_people == 30_482
     assert figures.unknown == pytest.approx(621 / 30_482)

@@ -16,7 +16,7 @@ import xseg
 from xseg import Policy
 from xseg.exceptions import ConsentError, DataError, DefinitionError, ParameterError, XsegError
 from xseg.governance.consent import Ledger
-from xseg.governance.rights import ActionLog, Because, Why, entry_link, profile_app
+from xseg.governance.rights import ActionLog, Because, Why, make_entry_link, make_profile_app
 
 SECRET = "correct horse battery staple " * 2
 
@@ -47,9 +47,9 @@ def with_range(feature, **bounds):
 
 
 def page(profile):
-    app = profile_app({"ann": profile}.get, secret=SECRET, https=False)
+    app = make_profile_app({"ann": profile}.get, secret=SECRET, https=False)
     client = TestClient(app)
-    client.get(entry_link("ann", SECRET))
+    client.get(make_entry_link("ann", SECRET))
     return client
 
 

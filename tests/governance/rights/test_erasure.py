@@ -248,7 +248,7 @@ def test_what_is_no_fitted_segmenter_is_named_in_one_line(wrong):
         lambda: xseg.metrics.drift(wrong, customers),
         lambda: xseg.metrics.stability(wrong, customers),
         lambda: xseg.explanations.WayFinder(wrong),
-        lambda: xseg.explanations.portable_model(wrong, 0.0),
+        lambda: xseg.explanations.build_portable_model(wrong, 0.0),
     ]
     for call in calls:
         with pytest.raises((UnsupportedTypeError, NotFittedError)) as caught:

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 import xseg
 from xseg.exceptions import ParameterError
 from xseg.governance.consent import Ledger
-from xseg.governance.rights import Why, entry_link, profile_app
+from xseg.governance.rights import Why, make_entry_link, make_profile_app
 
 SECRET = "a secret of more than thirty-two characters"
 HOSTILE = '<script>alert(1)</script>" onload="x\' --'
@@ -35,13 +35,13 @@ def profiles(shop):
 
 
 def browser(profiles, **more):
-    return TestClient(profile_app(profiles.get, secret=SECRET, **more), base_url="https://shop.example")
+    return TestClient(make_profile_app(profiles.get, secret=SECRET, **more), base_url="https://shop.example")
 
 
 @pytest.fixture
 def ann(profiles):
     client = browser(profiles)
-    assert client.get(entry_link("ann", SECRET)).status_code == 200
+    assert client.get(make_entry_link("ann", SECRET)).status_code == 200
     return client
 
 
@@ -128,11 +128,11 @@ def test_nobody_is_told_done_before_it_is_kept(profiles):
 
     kept = []
     client = browser(profiles, keep=lambda: kept.append(1))
-    client.get(entry_link("ann", SECRET))
+    client.get(make_entry_link("ann", SECRET))
     act(client, action="withhold", feature="area_income")
     assert kept == [1]
     client = browser(profiles, keep=broken)
-    client.get(entry_link("ann", SECRET))
+    client.get(make_entry_link("ann", SECRET))
     with pytest.raises(OSError, match="disk is full"):
         act(client, action="withdraw")
 
@@ -143,21 +143,26 @@ def test_without_a_link_there_is_nothing_to_see(profiles, path):
 
 
 def test_links_and_cookies_cannot_be_forged_or_made_for_another(ann, profiles):
-    good = entry_link("ann", SECRET)
-    for forged in (good[:-2], good.replace("token=", "token=x"), entry_link("ann", "another secret " * 3), "/enter"):
+    good = make_entry_link("ann", SECRET)
+    for forged in (
+        good[:-2],
+        good.replace("token=", "token=x"),
+        make_entry_link("ann", "another secret " * 3),
+        "/enter",
+    ):
         assert browser(profiles).get(forged).status_code == 403
     stranger = browser(profiles)
     stranger.cookies.set("xseg_profile", ann.cookies["xseg_profile"][:-4] + "AAAA")
     assert stranger.get("/").status_code == 403
-    assert browser(profiles).get(entry_link("nobody", SECRET)).status_code == 200
+    assert browser(profiles).get(make_entry_link("nobody", SECRET)).status_code == 200
     lost = browser(profiles)
-    lost.get(entry_link("nobody", SECRET))
+    lost.get(make_entry_link("nobody", SECRET))
     assert lost.get("/").status_code == 403
 
 
 def test_forged_forms_change_nothing(ann, profiles):
     bob = browser(profiles)
-    bob.get(entry_link("bob", SECRET))
+    bob.get(make_entry_link("bob", SECRET))
     for token in ("", "x", token_of(bob)):
         assert ann.post("/act", data={"token": token, "action": "withdraw"}).status_code == 403
     assert ann.post("/act", data={"action": "withdraw"}).status_code == 403
@@ -174,7 +179,7 @@ def test_another_persons_id_in_a_form_reaches_nobody_else(ann, profiles):
 
 def test_a_new_link_ends_the_old_session(ann, profiles):
     old = token_of(ann)
-    ann.get(entry_link("bob", SECRET))
+    ann.get(make_entry_link("bob", SECRET))
     assert ann.post("/act", data={"token": old, "action": "withdraw"}).status_code == 403
     assert {profile.why for profile in profiles.values()} == {Why.MODEL}
 
@@ -218,7 +223,7 @@ def test_answers_are_kept_by_nobody_and_framed_by_nobody(ann):
         assert headers["cache-control"] == "no-store"
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert "script-src" not in headers["content-security-policy"]
-    cookie = ann.get(entry_link("ann", SECRET)).headers["set-cookie"].casefold()
+    cookie = ann.get(make_entry_link("ann", SECRET)).headers["set-cookie"].casefold()
     assert "samesite=strict" in cookie
     assert "httponly" in cookie
     assert "secure" in cookie
@@ -227,7 +232,7 @@ def test_answers_are_kept_by_nobody_and_framed_by_nobody(ann):
 @pytest.mark.parametrize("locale", ["de", "ar", "ja"])
 def test_the_page_speaks_the_persons_language(profiles, locale):
     client = browser(profiles, locale=locale)
-    client.get(entry_link("ann", SECRET))
+    client.get(make_entry_link("ann", SECRET))
     page = client.get("/").text
     assert f'<html lang="{locale}"' in page
     assert "What we use" not in page
@@ -235,12 +240,12 @@ def test_the_page_speaks_the_persons_language(profiles, locale):
 
 def test_a_short_secret_is_refused():
     with pytest.raises(ParameterError, match="32"):
-        profile_app(lambda subject: None, secret="short")
+        make_profile_app(lambda subject: None, secret="short")
 
 
 def test_too_many_requests_are_told_so_and_nothing_is_lost(profiles):
     client = browser(profiles, max_requests=6)
-    client.get(entry_link("ann", SECRET))
+    client.get(make_entry_link("ann", SECRET))
     token = token_of(client)
     answers = [client.post("/act", data={"token": token, "action": "agree"}, follow_redirects=False) for _ in range(9)]
     assert [answer.status_code for answer in answers] == [303] * 5 + [429] * 4
@@ -251,13 +256,13 @@ def test_too_many_requests_are_told_so_and_nothing_is_lost(profiles):
     assert (withdrawn.status_code, profiles["ann"].why) == (303, Why.NO_CONSENT)
     client.get("/", headers={"Sec-GPC": "1"})
     assert profiles["ann"].log.about("ann")[-1]["action"] == "signal"
-    client.get(entry_link("bob", SECRET))
+    client.get(make_entry_link("bob", SECRET))
     assert client.get("/").status_code == 200
 
 
 def test_open_cases_are_bounded_and_an_objection_is_still_taken(profiles):
     client = browser(profiles, max_open_cases=3)
-    client.get(entry_link("ann", SECRET))
+    client.get(make_entry_link("ann", SECRET))
     codes = [act(client, action="ask", text=f"Question {number}?").status_code for number in range(5)]
     assert codes == [200] * 3 + [429] * 2
     assert len(profiles["ann"].cases()) == 3
@@ -271,7 +276,7 @@ def test_open_cases_are_bounded_and_an_objection_is_still_taken(profiles):
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, "9", None])
 def test_limits_are_counts(profiles, name, value):
     with pytest.raises(ParameterError, match=name):
-        profile_app(profiles.get, secret=SECRET, **{name: value})
+        make_profile_app(profiles.get, secret=SECRET, **{name: value})
 
 
 def test_leaving_ends_the_session(ann):

@@ -290,11 +290,11 @@ def test_a_stand_in_that_the_original_does_not_confirm_needs_people(crowd):
 
 def test_people_are_not_met_too_often(crowd):
     contacts = [0, 1, 2, None, np.nan, "0", True, -1] * 50
-    routes = routed(crowd, contacts=contacts, most_contacts=2)
+    routes = routed(crowd, contacts=contacts, max_contacts=2)
     for n, person in zip(contacts, routes, strict=True):
         assert (person.touchpoint is not None) == (n in (0, 1) and not isinstance(n, bool | str))
         assert (person.none_because == "met often enough") == (person.touchpoint is None)
-    assert not any(person.touchpoint for person in routed(crowd, contacts=[0] * 400, most_contacts=0))
+    assert not any(person.touchpoint for person in routed(crowd, contacts=[0] * 400, max_contacts=0))
 
 
 def test_without_capacities_nobody_needs_an_id(crowd):
@@ -381,10 +381,10 @@ BAD = [
     ({"permitted": [1] * 400}, "permitted, row 0: 1 is neither True, False nor None"),
     ({"permitted": ["yes"] * 400}, "neither True, False nor None"),
     ({"contested": ["no"] * 400}, "contested, row 0"),
-    ({"contacts": [1], "most_contacts": 1}, "contacts has 1 entries"),
-    ({"most_contacts": 1}, "needs contacts"),
-    ({"contacts": [1] * 400, "most_contacts": -1}, "most_contacts is -1"),
-    ({"contacts": [1] * 400, "most_contacts": True}, "most_contacts is True"),
+    ({"contacts": [1], "max_contacts": 1}, "contacts has 1 entries"),
+    ({"max_contacts": 1}, "needs contacts"),
+    ({"contacts": [1] * 400, "max_contacts": -1}, "max_contacts is -1"),
+    ({"contacts": [1] * 400, "max_contacts": True}, "max_contacts is True"),
     ({"automate": ["Skeptics"]}, "'Skeptics' cannot be automated"),
     ({"automate": ["Avoiders", "Enthusiasts"]}, "'Avoiders' cannot be automated"),
     ({"automate": ["Not known"]}, "'Not known' cannot be automated"),

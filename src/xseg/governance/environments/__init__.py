@@ -5,9 +5,9 @@ refuse to run anywhere else.
 """
 
 from xseg.core.guards import register_guard
-from xseg.governance.environments._environment import Environment, packages_digest
+from xseg.governance.environments._environment import Environment, compute_packages_digest
 from xseg.governance.environments._environment_guard import Override, read_overrides, require_environment
 
 register_guard("environment", require_environment)
 
-__all__ = ["Environment", "Override", "packages_digest", "read_overrides", "require_environment"]
+__all__ = ["Environment", "Override", "compute_packages_digest", "read_overrides", "require_environment"]

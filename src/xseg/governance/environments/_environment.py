@@ -28,10 +28,10 @@ __all__ = [
     "Place",
     "Waiver",
     "active",
+    "compute_packages_digest",
     "data_region",
     "file_digest",
     "host",
-    "packages_digest",
     "standing",
     "waived",
 ]
@@ -49,7 +49,7 @@ def data_region() -> str | None:
     return os.environ.get(REGION, "").strip() or None
 
 
-def packages_digest() -> str:
+def compute_packages_digest() -> str:
     """Return the SHA-256 of the names and versions of all installed packages, in hexadecimal.
 
     Returns
@@ -59,8 +59,8 @@ def packages_digest() -> str:
 
     Examples
     --------
-    >>> from xseg.governance.environments import packages_digest
-    >>> len(packages_digest())
+    >>> from xseg.governance.environments import compute_packages_digest
+    >>> len(compute_packages_digest())
     64
     """
     found = {(_normal(str(one.metadata["Name"])), one.version) for one in distributions()}
@@ -197,7 +197,7 @@ class Environment(YamlFile):
     hosts : sequence of str
         The machines that belong to it, by name.
     packages : str, optional
-        What `packages_digest` gives there; None leaves it open.
+        What `compute_packages_digest` gives there; None leaves it open.
     locks : mapping of str to str
         SHA-256 of lock files, by path.
     data_region : str, optional
@@ -249,7 +249,7 @@ class Environment(YamlFile):
         Environment
             This machine, with the packages that are installed and the region that is set.
         """
-        return cls(name=name, hosts=[host()], packages=packages_digest(), data_region=data_region())
+        return cls(name=name, hosts=[host()], packages=compute_packages_digest(), data_region=data_region())
 
     @cached_property
     def digest(self) -> str:
@@ -330,7 +330,7 @@ class Environment(YamlFile):
     def _found(self) -> Iterator[str]:
         if host() not in self.hosts:
             yield f"this machine is called {host()!r}, not {' or '.join(map(repr, self.hosts))}"
-        if self.packages is not None and (installed := packages_digest()) != self.packages:
+        if self.packages is not None and (installed := compute_packages_digest()) != self.packages:
             yield f"the installed packages have digest {installed[:8]}, not {self.packages[:8]}"
         for path, digest in self.locks.items():
             found = file_digest(path)

@@ -4,13 +4,18 @@ Enthusiasts, AI-Assisted Shoppers, Skeptics and Avoiders are told apart by what 
 enough is "Not known", and nobody is guessed into a persona.
 """
 
-from xseg.governance.personas._persona_learning import LearnedPersonas, PersonaFigures, learn_personas, persona_figures
+from xseg.governance.personas._persona_learning import (
+    LearnedPersonas,
+    PersonaComparison,
+    compare_personas,
+    learn_personas,
+)
 from xseg.governance.personas._persona_survey import (
     NOT_KNOWN,
     PERSONAS,
     SCORES,
-    AskedFirst,
-    asked_first,
+    CombinedScores,
+    combine_scores,
     persona_policy,
     persona_rules,
     persona_survey,
@@ -20,12 +25,12 @@ __all__ = [
     "NOT_KNOWN",
     "PERSONAS",
     "SCORES",
-    "AskedFirst",
+    "CombinedScores",
     "LearnedPersonas",
-    "PersonaFigures",
-    "asked_first",
+    "PersonaComparison",
+    "combine_scores",
+    "compare_personas",
     "learn_personas",
-    "persona_figures",
     "persona_policy",
     "persona_rules",
     "persona_survey",

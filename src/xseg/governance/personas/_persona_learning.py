@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LearnedPersonas",
-    "PersonaFigures",
+    "PersonaComparison",
     "centres_of",
+    "compare_personas",
     "known_scores",
     "learn_personas",
-    "persona_figures",
 ]
 
 
@@ -159,7 +159,7 @@ _MAX_COMPARED = 5_000
 
 
 @dataclass(frozen=True)
-class PersonaFigures:
+class PersonaComparison:
     """How the preset and the learned personas fit some people.
 
     Attributes
@@ -205,9 +205,9 @@ class PersonaFigures:
         return pd.DataFrame(columns)
 
 
-def persona_figures(
+def compare_personas(
     preset: RuleSegmenter, learned: LearnedPersonas, scores: Any, *, random_state: int = 0
-) -> PersonaFigures:
+) -> PersonaComparison:
     """Measure how well the preset and the learned personas fit people, and how far they agree.
 
     Parameters
@@ -223,7 +223,7 @@ def persona_figures(
 
     Returns
     -------
-    PersonaFigures
+    PersonaComparison
         The figures.
 
     Raises
@@ -250,7 +250,7 @@ def persona_figures(
     drawn = np.random.default_rng(random_state).permutation(len(known))[:_MAX_COMPARED]
     points = known.to_numpy()
     best = KMeans(len(PERSONAS), n_init=10, random_state=random_state).fit(points).inertia_
-    return PersonaFigures(
+    return PersonaComparison(
         n_people=len(table),
         unknown=float(1 - mask.mean()),
         silhouette={which: float(silhouette_score(points[drawn], said[drawn])) for which, said in names.items()},

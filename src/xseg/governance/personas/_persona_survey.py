@@ -25,8 +25,8 @@ __all__ = [
     "NOT_KNOWN",
     "PERSONAS",
     "SCORES",
-    "AskedFirst",
-    "asked_first",
+    "CombinedScores",
+    "combine_scores",
     "persona_policy",
     "persona_rules",
     "persona_survey",
@@ -187,7 +187,7 @@ def persona_policy(
 
 
 @dataclass(frozen=True, eq=False)
-class AskedFirst:
+class CombinedScores:
     """Scores of people, and which of them nobody asked for.
 
     Attributes
@@ -227,7 +227,7 @@ class AskedFirst:
             yield rows, persona_policy(survey, inferred=inferred, base=base)
 
 
-def asked_first(asked: pd.DataFrame, worked_out: pd.DataFrame, *, permitted: Mapping[Any, Any]) -> AskedFirst:
+def combine_scores(asked: pd.DataFrame, worked_out: pd.DataFrame, *, permitted: Mapping[Any, Any]) -> CombinedScores:
     """Return what people said, and where they said nothing what was worked out, if they let it be.
 
     Parameters
@@ -241,7 +241,7 @@ def asked_first(asked: pd.DataFrame, worked_out: pd.DataFrame, *, permitted: Map
 
     Returns
     -------
-    AskedFirst
+    CombinedScores
         Of everybody in `asked`, and then of the others who let it be; people are known by their name as text.
 
     Raises
@@ -254,10 +254,10 @@ def asked_first(asked: pd.DataFrame, worked_out: pd.DataFrame, *, permitted: Map
     Examples
     --------
     >>> import pandas as pd
-    >>> from xseg.governance.personas import asked_first
+    >>> from xseg.governance.personas import combine_scores
     >>> asked = pd.DataFrame({"ai_use": [5, 4], "ai_trust": [4, None], "ai_feeling": [5, 4]}, index=["A", "B"])
     >>> clicks = pd.DataFrame({"ai_trust": [1, 4, 2]}, index=["A", "B", "C"])
-    >>> people = asked_first(asked, clicks, permitted={"A": True, "B": True})
+    >>> people = combine_scores(asked, clicks, permitted={"A": True, "B": True})
     >>> people.scores["ai_trust"].tolist(), people.inferred["ai_trust"].tolist()
     ([4.0, 4.0], [False, True])
     """
@@ -283,7 +283,7 @@ def asked_first(asked: pd.DataFrame, worked_out: pd.DataFrame, *, permitted: Map
     before = said.reindex(everybody)
     filling = others.reindex(index=everybody, columns=list(SCORES))
     inferred = before.isna() & filling.notna()
-    return AskedFirst(before.where(~inferred, filling), inferred)
+    return CombinedScores(before.where(~inferred, filling), inferred)
 
 
 def _by_name(table: pd.DataFrame, columns: list[str], what: str) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from xseg.governance.reviews._registry import CHECKS, Check
 from xseg.governance.reviews._review_subject import ConsentLedger, Subject
 from xseg.i18n import get_environment
 from xseg.policy import Policy
-from xseg.segmenters import check_segmenter, fold, segmenter_of
+from xseg.segmenters import check_segmenter, fold, get_segmenter
 
 __all__ = ["Review", "review"]
 
@@ -277,7 +277,7 @@ def review(
     check_locale(notice_locale)
     # A gate brings the ledger that it asks; whoever gives another one means that one.
     ledger = getattr(segmenter, "ledger", None) if ledger is None and X is not None else ledger
-    segmenter = check_segmenter(fold(segmenter_of(segmenter)))
+    segmenter = check_segmenter(fold(get_segmenter(segmenter)))
     told = Policy.coerce(policy)
     told.check_segments(segmenter.segment_names_)
     table = None if X is None else _table(X, segmenter)

@@ -17,7 +17,7 @@ from xseg.backends import MemoryBackend
 from xseg.core.bins import MISSING
 from xseg.core.tables import Column, Table, match_columns
 from xseg.exceptions import XsegError, XsegWarning
-from xseg.explanations import own_contributions
+from xseg.explanations import compute_own_contributions
 from xseg.governance.reviews._notice_text import NoticeText
 from xseg.policy import FeaturePolicy, Policy, Purpose
 from xseg.segmenters import OutcomeSegmenter, RuleSegmenter, SurrogateSegmenter
@@ -138,7 +138,7 @@ class Subject:
     @cached_property
     def shares(self) -> dict[str, float]:
         """The part of each used column in all that is weighed, by the mean size of exact contributions."""
-        _, explained = own_contributions(self.segmenter, self.rows, 1)
+        _, explained = compute_own_contributions(self.segmenter, self.rows, 1)
         weight = np.abs(explained.values).mean(axis=0)
         total = float(weight.sum()) or 1.0
         return {name: float(weight[self.names.index(name)]) / total for name in self.used}

@@ -6,7 +6,7 @@ from xseg.governance.rights._fit_record import FitRecord
 from xseg.governance.rights._person_record import Case
 from xseg.governance.rights._profile import Profile
 from xseg.governance.rights._profile_answers import Answer, Effect, Notice
-from xseg.governance.rights._profile_page import entry_link, profile_app
+from xseg.governance.rights._profile_page import make_entry_link, make_profile_app
 
 __all__ = [
     "ActionLog",
@@ -20,7 +20,7 @@ __all__ = [
     "Profile",
     "Standing",
     "Why",
-    "entry_link",
     "erase",
-    "profile_app",
+    "make_entry_link",
+    "make_profile_app",
 ]

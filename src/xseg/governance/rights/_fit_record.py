@@ -24,7 +24,7 @@ from xseg.core.tables import Column, Table, read_table
 from xseg.exceptions import ConsentError, DataError, ParameterError
 from xseg.export import fingerprint
 from xseg.governance.consent._entries import read_identifiers
-from xseg.segmenters import check_segmenter, segmenter_of
+from xseg.segmenters import check_segmenter, get_segmenter
 
 __all__ = ["FitRecord", "check_that_nobody_is_left", "model_of", "subtracted"]
 
@@ -41,7 +41,7 @@ def model_of(segmenter: Any) -> Any:
     NotFittedError
         It has not been fitted.
     """
-    return check_segmenter(segmenter_of(segmenter))
+    return check_segmenter(get_segmenter(segmenter))
 
 
 def check_that_nobody_is_left(segmenter: Any, table: Table, name: str) -> None:

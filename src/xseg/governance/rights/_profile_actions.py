@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from xseg.cards import AnyCard, decided_card, make_cards
+from xseg.cards import AnyCard, make_cards, make_decided_card
 from xseg.cards._fact_types import AnswerFact
 from xseg.core.schema import suggestion
 from xseg.exceptions import DataError, DefinitionError
@@ -18,7 +18,7 @@ from xseg.governance.rights._action_log import INTENT, ActionLog, Because, Spoke
 from xseg.governance.rights._person_record import Held, with_own_words
 from xseg.governance.rights._profile_answers import Answer, Effect, Notice, Place, Send, due, notify
 from xseg.policy import RIGHTS, Policy, is_marketing
-from xseg.segmenters import check_segmenter, segmenter_of
+from xseg.segmenters import check_segmenter, get_segmenter
 
 __all__ = ["Desk", "Saying"]
 
@@ -54,7 +54,7 @@ class Desk:
         locale: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.segmenter = check_segmenter(segmenter_of(segmenter))
+        self.segmenter = check_segmenter(get_segmenter(segmenter))
         self.policy = Policy.coerce(policy)
         self.ledger = ledger
         self.identities = identities
@@ -191,7 +191,7 @@ class Desk:
         if place.why is Why.MODEL:
             return make_cards(self.segmenter, self._seen(standing), ids=[self.subject], **same)[0]
         ground: Any = place.why.value
-        return decided_card(self.segmenter, ground, segment=place.segment, reference=self.subject, **same)
+        return make_decided_card(self.segmenter, ground, segment=place.segment, reference=self.subject, **same)
 
     def _act(
         self,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xseg._optional import require
-from xseg.cards import card_article
+from xseg.cards import render_article
 from xseg.cards._wording import answer_words
 from xseg.core.schema import Kind
 from xseg.exceptions import ParameterError, XsegError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["RequestLimit", "entry_link", "profile_app"]
+__all__ = ["RequestLimit", "make_entry_link", "make_profile_app"]
 
 _MINUTE: Final = 60.0
 _MAX_PEOPLE: Final = 10_000
@@ -119,7 +119,7 @@ _ENTERED: Final = (
 )
 
 
-def entry_link(subject: str, secret: str) -> str:
+def make_entry_link(subject: str, secret: str) -> str:
     """Return the path by which one person enters their page; it is signed, and lasts an hour.
 
     Parameters
@@ -127,7 +127,7 @@ def entry_link(subject: str, secret: str) -> str:
     subject : str
         Whose page it is.
     secret : str
-        The secret of `profile_app`.
+        The secret of `make_profile_app`.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def entry_link(subject: str, secret: str) -> str:
     return f"/enter?token={dangerous.URLSafeTimedSerializer(secret, salt=_SALT).dumps(subject)}"
 
 
-def profile_app(
+def make_profile_app(
     profile_of: Callable[[str], Profile | None],
     *,
     secret: str,
@@ -191,8 +191,8 @@ def profile_app(
 
     Examples
     --------
-    >>> from xseg.governance.rights import profile_app
-    >>> app = profile_app(lambda subject: None, secret="x" * 32)
+    >>> from xseg.governance.rights import make_profile_app
+    >>> app = make_profile_app(lambda subject: None, secret="x" * 32)
     >>> sorted(route.path for route in app.routes)
     ['/', '/act', '/data.json', '/enter', '/leave', '/port.json']
     """
@@ -365,7 +365,7 @@ class _Page:
             .render(
                 language=self.language,
                 say=self.language.say,
-                card=card_article(profile.card(self.language.locale), choices=False),
+                card=render_article(profile.card(self.language.locale), choices=False),
                 features=[] if erased else _features(profile, withheld, self.language),
                 segments=profile.segmenter.segment_names_,
                 cases=[self._case(case) for case in profile.cases()],

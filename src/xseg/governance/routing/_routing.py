@@ -240,7 +240,7 @@ def route(
     permitted: Sequence[bool | None] | None = None,
     contested: Sequence[bool | None] | None = None,
     contacts: Sequence[int | None] | None = None,
-    most_contacts: int | None = None,
+    max_contacts: int | None = None,
     automate: Collection[str] | None = None,
     guarded: Collection[str] = (),
     draw: str = "",
@@ -268,7 +268,7 @@ def route(
         Whether each person contests their segment; in the sequence None counts as yes. None in its place: nobody does.
     contacts : sequence of int or None, of shape (n_rows,), default=None
         How often each person has been met lately; None is not known, and counts as often enough.
-    most_contacts : int, default=None
+    max_contacts : int, default=None
         Who has been met that often is left alone; None sets no limit.
     automate : collection of str, default=None
         The segments whose people a program may help; None means "Enthusiasts" and "AI-Assisted Shoppers".
@@ -347,7 +347,7 @@ def route(
         for row, card in enumerate(cards)
     ]
     needs = [need_of(person) for person in people]
-    rested = read_contacts(contacts, most_contacts, len(names))
+    rested = read_contacts(contacts, max_contacts, len(names))
     given = allocate([need for need, _ in needs], names, rested, places, day, draw)
     return Routes(
         [

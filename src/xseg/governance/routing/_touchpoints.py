@@ -204,10 +204,10 @@ def read_contacts(contacts: Sequence[int | None] | None, most: int | None, n_row
     if most is None:
         return [True] * n_rows
     if isinstance(most, bool) or not isinstance(most, int) or most < 0:
-        message = f"most_contacts is {most!r}; give a count or None"
+        message = f"max_contacts is {most!r}; give a count or None"
         raise ParameterError(message)
     if contacts is None:
-        message = "most_contacts needs contacts: how often each person has been met lately"
+        message = "max_contacts needs contacts: how often each person has been met lately"
         raise ParameterError(message)
     _check_length("contacts", contacts, n_rows)
     # Comparing the other way round would let a number that is not known pass.

@@ -34,8 +34,8 @@ def smoke(folder: Path) -> None:
         assert (xseg.load(path).predict(rows) == segmenter.predict(rows)).all()
     tree = segmenters[0]
     card = xseg.make_cards(tree, customers.head(1), policy=policy)[0]
-    assert xseg.verify_card(card, tree, customers.head(1), policy=policy).holds
-    write_cards(tree, customers.head(5), folder / "cards", ids=range(5), forms=["html", "json", "svg"])
+    assert xseg.verify_card(tree, customers.head(1), card=card, policy=policy).holds
+    write_cards(tree, customers.head(5), folder=folder / "cards", ids=range(5), forms=["html", "json", "svg"])
     assert xseg.make_report(tree, customers, policy=policy).html()
     assert xseg.counterfactual(tree, customers.head(5)) is not None
     assert xseg.inspect(customers.assign(customer_id=range(600))).excluded == ("customer_id",)

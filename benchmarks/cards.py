@@ -44,7 +44,7 @@ def truth() -> None:
         ):
             segmenter.fit(table)
             cards = list(xseg.make_cards(segmenter, table))
-            checks = xseg.verify_cards(cards, segmenter, table)
+            checks = xseg.verify_cards(segmenter, table, cards=cards)
             lengths = [sum(len(said.split()) for said in build_card_words(card).body()) for card in cards]
             rows.append(
                 (
@@ -69,9 +69,13 @@ def speed(form: str, n_cards: int) -> tuple[str, ...]:
     policy = xseg.datasets.customers_policy()
     ids = list(customers.index)
     with tempfile.TemporaryDirectory() as warm:
-        write_cards(segmenter, customers.head(20_000), warm, ids=ids[:20_000], forms=["jsonl"], policy=policy, n_jobs=2)
+        write_cards(
+            segmenter, customers.head(20_000), folder=warm, ids=ids[:20_000], forms=["jsonl"], policy=policy, n_jobs=2
+        )
     with tempfile.TemporaryDirectory() as folder:
-        taken = timed(lambda: write_cards(segmenter, customers, folder, ids=ids, forms=[form], policy=policy, n_jobs=2))
+        taken = timed(
+            lambda: write_cards(segmenter, customers, folder=folder, ids=ids, forms=[form], policy=policy, n_jobs=2)
+        )
         size = sum(path.stat().st_size for path in Path(folder).iterdir())
     return form, f"{n_cards:,}", f"{n_cards / taken:,.0f}", f"{size / n_cards:,.0f}"
 

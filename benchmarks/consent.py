@@ -38,7 +38,7 @@ def people(n: int) -> tuple[Identities, Ledger, np.ndarray]:
     pairs.append(np.column_stack([rng.choice(account, 20_000), np.repeat(device[:4], 5_000)]))
     links = np.concatenate(pairs)
     links = links[links[:, 0] != links[:, 1]]
-    identities = Identities(now=lambda: NOW, largest=n)
+    identities = Identities(clock=lambda: NOW, largest=n)
     days = pd.to_timedelta(rng.integers(0, 200, len(links)), unit="D")
     table = pd.DataFrame(
         {"left": links[:, 0], "right": links[:, 1], "kind": "login", "since": pd.Timestamp(START) + days}
@@ -46,7 +46,7 @@ def people(n: int) -> tuple[Identities, Ledger, np.ndarray]:
     identities.link_table(table)
     opted_out = rng.choice(device, n // 100, replace=False)
     said = pd.DataFrame({"subject": opted_out, "purpose": "offers", "state": "withdrawn", "source": "device"})
-    ledger = Ledger(now=lambda: NOW)
+    ledger = Ledger(clock=lambda: NOW)
     ledger.append_table(said.assign(at=pd.Timestamp(START) + pd.to_timedelta(100, unit="D")))
     ledger.append_table(
         pd.DataFrame({"subject": range(n), "purpose": "offers", "state": "given", "source": "account", "at": START})
@@ -85,7 +85,7 @@ def closing(n: int) -> None:
 def main() -> None:
     closing(1_000_000)
     table = statements(N_ENTRIES)
-    ledger = Ledger(now=lambda: NOW)
+    ledger = Ledger(clock=lambda: NOW)
     written = timed(lambda: ledger.append_table(table))
     asked = table["subject"].to_numpy()
     texts = asked.astype(str).astype(object)

@@ -33,7 +33,7 @@ def main() -> None:
             answers = []
             taken = timed(
                 lambda segmenter=segmenter, asked=asked, target=target, answers=answers: answers.append(
-                    xseg.counterfactual(segmenter, asked, target)
+                    xseg.counterfactual(segmenter, asked, target=target)
                 )
             )
             answer = answers[0]

@@ -73,7 +73,7 @@ def judge(seed: int, tally: Tally) -> None:
     customers = table.drop(columns="origin")
     segmenter = xseg.TreeSegmenter(8, effort="fast", n_init=2, max_bins=32, random_state=0).fit(customers)
     review = xseg.governance.reviews.review(
-        segmenter, {"features": {"origin": {"sensitive": True}}}, table, random_state=seed
+        segmenter, table, policy={"features": {"origin": {"sensitive": True}}}, random_state=seed
     )
     flagged = {finding.location for finding in review.findings if finding.check == "proxy"}
     names = [segmenter.profile_.bins.schema.names[j] for j in segmenter.model_.used_features]

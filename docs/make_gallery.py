@@ -39,7 +39,7 @@ def _sections() -> Iterator[tuple[str, str, list[tuple[str, str, AnyCard]]]]:
     customers = xseg.make_customers(3_000, random_state=0)
     policy = xseg.datasets.customers_policy()
     tree = xseg.TreeSegmenter(5, max_leaves=8, segment_names=NAMES, random_state=0).fit(customers)
-    cards = xseg.make_cards(tree, customers, policy=policy, ids=list(customers.index), now=NOW)
+    cards = xseg.make_cards(tree, customers, policy=policy, ids=list(customers.index), at=NOW)
     close = next(card for card in cards if card.certainty.close)
     clear = next(card for card in cards if not card.certainty.close and len(card.reasons) == 4)
     missing = next(card for card in _prototypes(customers, policy) if card.unknown_matters)
@@ -50,7 +50,7 @@ def _sections() -> Iterator[tuple[str, str, list[tuple[str, str, AnyCard]]]]:
             ("clear", "Clear", clear),
             ("close", "A close call", close),
             ("missing", "Something is not known", missing),
-            ("no-policy", "No policy: nothing is claimed", xseg.make_cards(tree, customers, now=NOW)[0]),
+            ("no-policy", "No policy: nothing is claimed", xseg.make_cards(tree, customers, at=NOW)[0]),
             ("hidden", "The strongest reason may not be named", _hidden(tree, customers)),
             ("fixed", "Nothing that the person can change", _fixed(tree, customers)),
             ("long", "Long names", _long()),
@@ -61,14 +61,14 @@ def _sections() -> Iterator[tuple[str, str, list[tuple[str, str, AnyCard]]]]:
         "Languages",
         "Numbers, currencies, dates and lists follow CLDR. What a policy does not translate keeps its words.",
         [
-            (f"locale-{locale}", locale, xseg.make_cards(tree, customers, policy=policy, now=NOW, locale=locale)[0])
+            (f"locale-{locale}", locale, xseg.make_cards(tree, customers, policy=policy, at=NOW, locale=locale)[0])
             for locale in LOCALES
         ]
         + [
             (
                 "formal-de",
                 "de, formal",
-                xseg.make_cards(tree, customers, policy=policy, now=NOW, locale="de", tone="formal")[0],
+                xseg.make_cards(tree, customers, policy=policy, at=NOW, locale="de", tone="formal")[0],
             )
         ],
     )
@@ -76,7 +76,7 @@ def _sections() -> Iterator[tuple[str, str, list[tuple[str, str, AnyCard]]]]:
         "Decided by the person",
         "Whoever is placed by no model gets a card too: no reasons, but why, and what can be done.",
         [
-            (f"decided-{why}", caption, make_decided_card(tree, why, segment=segment, policy=policy, now=NOW))
+            (f"decided-{why}", caption, make_decided_card(tree, why, segment=segment, policy=policy, at=NOW))
             for why, segment, caption in (
                 ("chosen", "Collectors", "A group of one's own choice"),
                 ("no_consent", None, "No consent"),
@@ -88,17 +88,17 @@ def _sections() -> Iterator[tuple[str, str, list[tuple[str, str, AnyCard]]]]:
 
 
 def _hidden(tree: xseg.TreeSegmenter, customers: pd.DataFrame) -> xseg.cards.Card:
-    strongest = xseg.make_cards(tree, customers, now=NOW)[0].reasons[0].feature
-    return xseg.make_cards(tree, customers, policy={"features": {strongest: {"sensitive": True}}}, now=NOW)[0]
+    strongest = xseg.make_cards(tree, customers, at=NOW)[0].reasons[0].feature
+    return xseg.make_cards(tree, customers, policy={"features": {strongest: {"sensitive": True}}}, at=NOW)[0]
 
 
 def _fixed(tree: xseg.TreeSegmenter, customers: pd.DataFrame) -> xseg.cards.Card:
     fixed = {"features": {name: {"mutable": False} for name in customers.columns}}
-    return xseg.make_cards(tree, customers, policy=fixed, now=NOW)[0]
+    return xseg.make_cards(tree, customers, policy=fixed, at=NOW)[0]
 
 
 def _small(tree: xseg.TreeSegmenter, customers: pd.DataFrame) -> xseg.cards.Card:
-    return xseg.make_cards(tree, customers, policy={"minimum_group_size": 10_000}, now=NOW)[0]
+    return xseg.make_cards(tree, customers, policy={"minimum_group_size": 10_000}, at=NOW)[0]
 
 
 def _long() -> xseg.cards.Card:
@@ -108,13 +108,13 @@ def _long() -> xseg.cards.Card:
     )
     names = tuple(f"A group that somebody gave a name which hardly fits on a line, number {k}" for k in range(6))
     return xseg.make_cards(
-        xseg.TreeSegmenter(6, max_leaves=12, segment_names=names, random_state=0).fit(table), table, now=NOW
+        xseg.TreeSegmenter(6, max_leaves=12, segment_names=names, random_state=0).fit(table), table, at=NOW
     )[0]
 
 
 def _prototypes(customers: pd.DataFrame, policy: xseg.Policy) -> Sequence[xseg.cards.Card]:
     segmenter = xseg.PrototypeSegmenter(4, random_state=0).fit(customers)
-    return xseg.make_cards(segmenter, customers, policy=policy, now=NOW)
+    return xseg.make_cards(segmenter, customers, policy=policy, at=NOW)
 
 
 def _kinds(customers: pd.DataFrame, policy: xseg.Policy) -> list[tuple[str, str, xseg.cards.Card]]:
@@ -123,15 +123,15 @@ def _kinds(customers: pd.DataFrame, policy: xseg.Policy) -> list[tuple[str, str,
     stand_in = xseg.SurrogateSegmenter(KMeans(4, n_init=3, random_state=0)).fit(numbers)
     return [
         ("prototypes", "Prototypes", _prototypes(customers, policy)[0]),
-        ("mixture", "A mixture", xseg.make_cards(mixture, customers, policy=policy, now=NOW)[0]),
-        ("stand-in", "Rules that stand in for k-means", xseg.make_cards(stand_in, numbers, now=NOW)[0]),
+        ("mixture", "A mixture", xseg.make_cards(mixture, customers, policy=policy, at=NOW)[0]),
+        ("stand-in", "Rules that stand in for k-means", xseg.make_cards(stand_in, numbers, at=NOW)[0]),
     ]
 
 
 def _other_forms(folder: Path) -> str:
     customers = xseg.make_customers(3_000, random_state=0)
     tree = xseg.TreeSegmenter(5, max_leaves=8, segment_names=NAMES, random_state=0).fit(customers)
-    card = xseg.make_cards(tree, customers, policy=xseg.datasets.customers_policy(), now=NOW)[0]
+    card = xseg.make_cards(tree, customers, policy=xseg.datasets.customers_policy(), at=NOW)[0]
     (folder / "card.email.html").write_text(card.email(), encoding="utf-8")
     (folder / "what-if.html").write_text(card.html(interactive=True), encoding="utf-8")
     (folder / "card.svg").write_bytes(card.svg())
@@ -139,7 +139,7 @@ def _other_forms(folder: Path) -> str:
     (folder / "card.pdf").write_bytes(card.pdf())
     (folder / "card.md").write_text(card.markdown(), encoding="utf-8")
     (folder / "segment.html").write_text(
-        xseg.segment_card(tree, 0, customers, policy=xseg.datasets.customers_policy()).html(), encoding="utf-8"
+        xseg.segment_card(tree, customers, segment=0, policy=xseg.datasets.customers_policy()).html(), encoding="utf-8"
     )
     (folder / "report.html").write_text(
         xseg.make_report(tree, customers, policy=xseg.datasets.customers_policy()).html(), encoding="utf-8"

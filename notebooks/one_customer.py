@@ -29,7 +29,7 @@ from xseg.exceptions import ApprovalError
 from xseg.governance.consent import ConsentGate, Identities, Ledger, read_gpc, receipt
 from xseg.governance.personas import persona_policy, persona_rules, persona_survey
 from xseg.governance.rights import ActionLog, erase
-from xseg.governance.routing import Certification, Touchpoint
+from xseg.governance.routing import Certification, PeopleFacts, Touchpoint, route
 
 
 class Calendar:
@@ -58,13 +58,13 @@ policy = xseg.datasets.customers_policy()
 # and they are not segmented. Our customer has said nothing yet.
 
 # %%
-ledger = Ledger(now=calendar)
+ledger = Ledger(clock=calendar)
 for number, customer in enumerate(ids[1:], 1):
     source = "business" if number % 7 == 0 else "account"
     ledger.append(customer, "offers", "given", source=source, at=calendar())
 me = ids[0]
-gate = ConsentGate(xseg.TreeSegmenter(5, random_state=0), ledger, "offers", policy=policy, at=calendar())
-gate.fit(customers, subject_ids=ids)
+gate = ConsentGate(xseg.TreeSegmenter(5, random_state=0), ledger, purpose="offers", policy=policy, at=calendar())
+gate.fit(customers, ids=ids)
 segmenter = gate.segmenter_
 print(f"{(gate.labels_ >= 0).sum():,} of {len(ids):,} are segmented")
 segmenter.segments_
@@ -76,10 +76,10 @@ segmenter.segments_
 # added to the table. The review puts the model beside the policy, and finds it.
 
 # %%
-admitted = gate.admit(customers, subject_ids=ids).X
+admitted = gate.admit(customers, ids=ids).X
 with_more = admitted[["orders_90d", "spend_year"]].assign(pages_read=np.where(np.arange(len(admitted)) % 2, 900, 100))
 first_draft = xseg.TreeSegmenter(5, random_state=0).fit(with_more)
-first_review = xseg.governance.reviews.review(first_draft, policy, with_more, now=calendar())
+first_review = xseg.governance.reviews.review(first_draft, with_more, policy=policy, at=calendar())
 for finding in first_review.at_least("error"):
     print(finding.message)
 
@@ -87,9 +87,9 @@ for finding in first_review.at_least("error"):
 # With such findings nobody can approve it.
 
 # %%
-xseg.export.approve(first_draft, by="the privacy officer", review=first_review, state="reviewed", now=calendar())
+xseg.export.approve(first_draft, by="the privacy officer", review=first_review, state="reviewed", at=calendar())
 try:
-    xseg.export.approve(first_draft, by="the privacy officer", review=first_review, now=calendar())
+    xseg.export.approve(first_draft, by="the privacy officer", review=first_review, at=calendar())
 except ApprovalError as refused:
     print(str(refused).splitlines()[0].rstrip(":"))
 
@@ -101,7 +101,7 @@ except ApprovalError as refused:
 path = Path(mkdtemp()) / "model.json"
 xseg.save(segmenter, path)
 try:
-    xseg.load(path, require="approved", now=calendar.now)
+    xseg.load(path, require="approved", at=calendar.now)
 except ApprovalError as refused:
     print(str(refused).removeprefix(f"{path}: "))
 
@@ -112,19 +112,24 @@ except ApprovalError as refused:
 
 # %%
 review = xseg.governance.reviews.review(
-    segmenter, policy, admitted, ledger, xseg.governance.reviews.write_notice(policy, "en"), now=calendar()
+    segmenter,
+    admitted,
+    policy=policy,
+    ledger=ledger,
+    notice=xseg.governance.reviews.write_notice(policy, locale="en"),
+    at=calendar(),
 )
 try:
-    xseg.export.approve(segmenter, by="the privacy officer", review=first_review, now=calendar())
+    xseg.export.approve(segmenter, by="the privacy officer", review=first_review, at=calendar())
 except ApprovalError as refused:
     print(refused)
 print(len(review.at_least("error")), "errors in its own review")
 ends = date(2027, 1, 1)
 for state, name in (("reviewed", "the privacy officer"), ("approved", "the head of marketing")):
-    signed = xseg.export.approve(segmenter, by=name, review=review, state=state, expires=ends, now=calendar())
+    signed = xseg.export.approve(segmenter, by=name, review=review, state=state, expires=ends, at=calendar())
     print(f"{signed.state} by {signed.by} on {signed.day}, on review {signed.review[:8]}")
 xseg.save(segmenter, path)
-segmenter = xseg.load(path, require="approved", now=calendar.now)
+segmenter = xseg.load(path, require="approved", at=calendar.now)
 
 # %% [markdown]
 # ## February: the customer agrees, and reads their card
@@ -145,7 +150,15 @@ def tell(notice):
 
 
 profile = xseg.governance.rights.Profile(
-    segmenter, policy, ledger, me, customers.iloc[[0]], purpose="offers", log=log, send=tell, now=calendar
+    segmenter,
+    customers.iloc[[0]],
+    policy=policy,
+    ledger=ledger,
+    subject=me,
+    purpose="offers",
+    log=log,
+    send=tell,
+    clock=calendar,
 )
 print("before:", profile.segment, f"({profile.why})")
 agreed = profile.agree()
@@ -162,7 +175,7 @@ receipt(ledger[-1], controller=policy.controller.name, concept=policy.purposes["
 # Is the card true? Every fact of it is proven anew, and the ledger is asked again.
 
 # %%
-print(xseg.verify_card(agreed.card, segmenter, profile.data(), policy=policy, ledger=ledger))
+print(xseg.verify_card(segmenter, profile.data(), card=agreed.card, policy=policy, ledger=ledger))
 
 # %% [markdown]
 # ## March: what do you think of AI?
@@ -195,7 +208,7 @@ scores
 
 # %%
 for agreed_to in survey.receipts(answers, at=calendar()):
-    agreed_to.check(survey, now=calendar())
+    agreed_to.check(survey, at=calendar())
     ledger.append(**agreed_to.statement())
     print(f"{agreed_to.respondent} agreed to {agreed_to.purpose!r} until {agreed_to.until[:10]}")
 
@@ -215,8 +228,8 @@ places = [
     Touchpoint("service desk", "phone", automated=False, certified=vouched),
 ]
 may_help = ledger.mask(scores.index, "assistance", at=calendar()).tolist()
-asked = {"policy": persona_policy(survey), "ids": scores.index, "now": calendar.now}
-routes = xseg.governance.routing.route(personas, scores, touchpoints=places, permitted=may_help, **asked)
+asked = {"policy": persona_policy(survey), "ids": scores.index, "at": calendar.now}
+routes = route(personas, scores, touchpoints=places, people=PeopleFacts(permitted=may_help), **asked)
 routes.to_frame()[["segment", "touchpoint", "reasons"]]
 
 # %% [markdown]
@@ -245,7 +258,7 @@ for answer in (profile.correct("orders_90d", 9), profile.withhold("area_income")
 # The change since January, shared out among what changed.
 
 # %%
-moved = xseg.change(segmenter, customers.iloc[[0]], profile.data())
+moved = xseg.change(segmenter, profile.data(), before=customers.iloc[[0]])
 shares = {name: round(float(value), 3) for name, value in zip(moved.feature_names, moved.values[0], strict=True)}
 print(f"from {moved.before_names[0]!r} to {moved.after_names[0]!r}:", {n: v for n, v in shares.items() if v})
 
@@ -255,7 +268,7 @@ print(f"from {moved.before_names[0]!r} to {moved.after_names[0]!r}:", {n: v for 
 # An objection to marketing needs no reason. Nothing more is given away, and the partner is told to stop.
 
 # %%
-devices = Identities(now=calendar)
+devices = Identities(clock=calendar)
 for device in ("phone", "laptop"):
     devices.link(device, me, kind="login")
 calendar.turn_to(7, 1)

@@ -35,7 +35,7 @@ def statement(subject, state, at, *, until=10**6, source="account", purpose="off
 
 def write(statements):
     clock = Clock()
-    ledger = Ledger(now=clock)
+    ledger = Ledger(clock=clock)
     for said in statements:
         clock.number = said["recorded"]
         ledger.append(

@@ -46,7 +46,7 @@ class Case:
     def review(self, *, with_people=True, **given):
         people = {"X": self.table, "ledger": self.ledger} if with_people else {}
         return xseg.governance.reviews.review(
-            self.segmenter, self.policy, notice=self.notice, now=NOW, **people, **given
+            self.segmenter, policy=self.policy, notice=self.notice, at=NOW, **people, **given
         )
 
 

@@ -125,11 +125,11 @@ def test_ids_must_name_people(run, shop):
     some = customers.head(2)
     for ids, problem in ((["a", "a"], "used in row 0 and again in row 1"), (["a", None], "row 1 has no id")):
         with pytest.raises(xseg.XsegError, match=problem):
-            write_cards(segmenter, some, shop / "c", ids=ids)
-    write_cards(segmenter, some, shop / "d", ids=["../../x", "a/b"])
+            write_cards(segmenter, some, folder=shop / "c", ids=ids)
+    write_cards(segmenter, some, folder=shop / "d", ids=["../../x", "a/b"])
     assert len(list((shop / "d").glob("*.html"))) == 2
     with pytest.raises(xseg.XsegError, match="forms must be"):
-        write_cards(segmenter, some, shop / "e", ids=["a", "b"], forms=["docx"])
+        write_cards(segmenter, some, folder=shop / "e", ids=["a", "b"], forms=["docx"])
 
 
 def test_the_profile_page_is_served_to_the_person_asked_for(run, shop, monkeypatch):

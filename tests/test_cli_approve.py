@@ -29,7 +29,7 @@ def shop(tmp_path):
     POLICY.save(tmp_path / "policy.yaml")
     segmenter = xseg.TreeSegmenter(3, random_state=0).fit(customers)
     xseg.save(segmenter, tmp_path / "model.json")
-    xseg.governance.reviews.review(segmenter, POLICY).save(tmp_path / "review.json")
+    xseg.governance.reviews.review(segmenter, policy=POLICY).save(tmp_path / "review.json")
     return tmp_path
 
 
@@ -57,7 +57,7 @@ def test_a_model_is_reviewed_and_then_approved(shop):
 
 def other_model(shop):
     customers = xseg.make_customers(300, random_state=1)
-    xseg.governance.reviews.review(xseg.TreeSegmenter(3, random_state=0).fit(customers), POLICY).save(
+    xseg.governance.reviews.review(xseg.TreeSegmenter(3, random_state=0).fit(customers), policy=POLICY).save(
         shop / "review.json"
     )
 
@@ -65,7 +65,9 @@ def other_model(shop):
 def review_of(days=0, policy=POLICY):
     def make(shop):
         segmenter = xseg.load(shop / "model.json")
-        xseg.governance.reviews.review(segmenter, policy, now=NOW + timedelta(days=days)).save(shop / "review.json")
+        xseg.governance.reviews.review(segmenter, policy=policy, at=NOW + timedelta(days=days)).save(
+            shop / "review.json"
+        )
 
     return make
 
@@ -76,7 +78,7 @@ def edited(shop):
 
 
 def as_page(shop):
-    xseg.governance.reviews.review(xseg.load(shop / "model.json"), POLICY).save(shop / "review.json", "html")
+    xseg.governance.reviews.review(xseg.load(shop / "model.json"), policy=POLICY).save(shop / "review.json", "html")
 
 
 def gone(shop):
@@ -176,7 +178,7 @@ def test_signing_is_exporting(shop, monkeypatch):
 def test_what_is_signed_in_the_file_stays(shop):
     segmenter = xseg.load(shop / "model.json")
     remember(segmenter, [])
-    xseg.export.approve(segmenter, by="Ben Holt", review=b"seen", state="reviewed", now=NOW - timedelta(days=3))
+    xseg.export.approve(segmenter, by="Ben Holt", review=b"seen", state="reviewed", at=NOW - timedelta(days=3))
     xseg.save(segmenter, shop / "model.json")
     sign(shop, "--state", "reviewed")
     names = [one.by for one in xseg.export.get_approval(xseg.load(shop / "model.json")).sign_offs]

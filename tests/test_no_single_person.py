@@ -131,7 +131,7 @@ def test_reports_and_pages_hold_no_value_of_single_people(fitted):
     if not isinstance(segmenter, xseg.RuleSegmenter):
         pages.append(xseg.make_report(segmenter, table).html())
     for index in range(segmenter.n_segments_):
-        pages.append(xseg.segment_card(segmenter, index, table).html())
+        pages.append(xseg.segment_card(segmenter, table, segment=index).html())
     for page in pages:
         assert_no_secret(page, table)
 

@@ -233,7 +233,7 @@ def test_real_models_are_reviewed_with_the_notice_their_policy_writes(shared_dat
         | {sensitive: said | {"sensitive": True}},
     }
     notice = xseg.governance.reviews.write_notice(policy)
-    review = xseg.governance.reviews.review(model, policy, table, notice=notice, n_permutations=1_000)
+    review = xseg.governance.reviews.review(model, table, policy=policy, notice=notice, n_permutations=1_000)
     found = [finding for finding in review.at_least("warning") if finding.check != "card"]
     # Names that are proposed may say "low Income", which the check on names reports.
     expected = {"proxy", "group-rate", "minimisation", "small-group", "rule", "name"}
@@ -259,22 +259,26 @@ def test_what_real_people_say_is_what_the_model_does(shared_data, table_of, kind
         purposes={"offers": {"label": "choosing offers", "legal_basis": "consent"}},
         features={name: {"purposes": ["offers"]} for name in table},
     )
-    gate = ConsentGate(make(4, random_state=0), ledger, "offers", policy=policy).fit(table, subject_ids=ids)
+    gate = ConsentGate(make(4, random_state=0), ledger, purpose="offers", policy=policy).fit(table, ids=ids)
     assert (gate.labels_ >= 0).tolist() == agreed.tolist()
     model, names = gate.segmenter_, list(table.columns)
     used = [names[j] for j in model.model_.used_features]
     for row in random.choice(np.flatnonzero(agreed), 6, replace=False):
-        profile = xseg.governance.rights.Profile(model, policy, ledger, ids[row], table.iloc[[row]], purpose="offers")
+        profile = xseg.governance.rights.Profile(
+            model, table.iloc[[row]], policy=policy, ledger=ledger, subject=ids[row], purpose="offers"
+        )
         feature, other = used[int(random.integers(len(used)))], int(random.integers(len(table)))
         hidden, corrected = table.iloc[[row]].copy(), table.iloc[[row]].copy()
         hidden[feature] = pd.Series([None], index=hidden.index, dtype=object)
         corrected[feature] = table[feature].iloc[[other]].set_axis(corrected.index)
         assert profile.withhold(feature).effect.after == model.segment_names_[model.predict(hidden)[0]]
-        assert gate.predict(hidden, subject_ids=[ids[row]])[0] == model.predict(hidden)[0]
+        assert gate.predict(hidden, ids=[ids[row]])[0] == model.predict(hidden)[0]
         profile.allow(feature)
         if not pd.isna(table[feature].iloc[other]):
             answer = profile.correct(feature, table[feature].iloc[other])
             assert answer.effect.after == model.segment_names_[model.predict(corrected)[0]]
-            assert xseg.verify_card(answer.card, model, profile.data(), policy=profile.card_policy, ledger=ledger).holds
+            assert xseg.verify_card(
+                model, profile.data(), card=answer.card, policy=profile.card_policy, ledger=ledger
+            ).holds
         assert profile.withdraw().card.why == "no_consent"
-        assert gate.predict(table.iloc[[row]], subject_ids=[ids[row]])[0] == -1
+        assert gate.predict(table.iloc[[row]], ids=[ids[row]])[0] == -1

@@ -32,7 +32,7 @@ def test_numbers_of_jobs_that_make_no_sense_are_refused_everywhere(n_jobs, tmp_p
     fitted.set_params(n_jobs=None)
     for ask in (
         lambda: xseg.backends.MemoryBackend(customers, n_jobs=n_jobs),
-        lambda: write_cards(fitted, customers, tmp_path, ids=range(60), n_jobs=n_jobs),
+        lambda: write_cards(fitted, customers, folder=tmp_path, ids=range(60), n_jobs=n_jobs),
     ):
         with pytest.raises(ParameterError, match="n_jobs must be"):
             ask()

@@ -44,16 +44,16 @@ def cards():
     customers = xseg.make_customers(1_500, random_state=0)
     segmenter = xseg.TreeSegmenter(5, max_leaves=8, segment_names=NAMES, random_state=0).fit(customers)
     policy = xseg.datasets.customers_policy()
-    told = xseg.make_cards(segmenter, customers, policy=policy, ids=list(customers.index), now=NOW)
+    told = xseg.make_cards(segmenter, customers, policy=policy, ids=list(customers.index), at=NOW)
     long = {name: {"label": f"a label that is long enough to need more than a line, {name}"} for name in customers}
-    arabic = xseg.make_cards(segmenter, customers, policy=policy, now=NOW, locale="ar")[0]
+    arabic = xseg.make_cards(segmenter, customers, policy=policy, at=NOW, locale="ar")[0]
     return {
         "clear": (told[0].html(), DESKTOP, "light"),
         "dark": (told[0].html(), DESKTOP, "dark"),
         "phone": (told[0].html(), PHONE, "light"),
         "close": (next(card for card in told if card.certainty.close).html(), PHONE, "light"),
-        "no-policy": (xseg.make_cards(segmenter, customers, now=NOW)[0].html(), PHONE, "light"),
-        "long": (xseg.make_cards(segmenter, customers, policy={"features": long}, now=NOW)[0].html(), PHONE, "light"),
+        "no-policy": (xseg.make_cards(segmenter, customers, at=NOW)[0].html(), PHONE, "light"),
+        "long": (xseg.make_cards(segmenter, customers, policy={"features": long}, at=NOW)[0].html(), PHONE, "light"),
         "arabic": (arabic.html(), PHONE, "light"),
         "what-if": (told[0].html(interactive=True), DESKTOP, "light"),
     }

@@ -25,7 +25,7 @@ def shop():
 def pages(shop):
     customers, segmenter = shop
     policy = xseg.datasets.customers_policy()
-    cards = xseg.make_cards(segmenter, customers, policy=policy, ids=list(customers.index), now=NOW)
+    cards = xseg.make_cards(segmenter, customers, policy=policy, ids=list(customers.index), at=NOW)
     close = next(card for card in cards if card.certainty.close)
     against = next(card for card in cards if any(reason.points < 0 for reason in card.reasons))
     long = {"features": {name: {"label": f"{LONG}, {name}"} for name in customers.columns}}
@@ -34,12 +34,12 @@ def pages(shop):
         "close": close.html(),
         "against": against.html(),
         "unfolded": cards[0].html().replace("<details>", "<details open>"),
-        "no policy": xseg.make_cards(segmenter, customers, now=NOW)[0].html(),
-        "long": xseg.make_cards(segmenter, customers, policy=long, now=NOW)[0].html(),
-        "arabic": xseg.make_cards(segmenter, customers, policy=policy, now=NOW, locale="ar")[0].html(),
+        "no policy": xseg.make_cards(segmenter, customers, at=NOW)[0].html(),
+        "long": xseg.make_cards(segmenter, customers, policy=long, at=NOW)[0].html(),
+        "arabic": xseg.make_cards(segmenter, customers, policy=policy, at=NOW, locale="ar")[0].html(),
         "what if": cards[0].html(interactive=True),
         "report": xseg.make_report(segmenter, policy=policy).html(),
-        "segment": xseg.segment_card(segmenter, 0, customers, policy=policy).html(),
+        "segment": xseg.segment_card(segmenter, customers, segment=0, policy=policy).html(),
     }
 
 
@@ -104,7 +104,7 @@ def test_all_choices_weigh_the_same(look, pages):
 
 def test_the_page_around_a_card_cannot_break_it_nor_it_the_page(look, shop):
     customers, segmenter = shop
-    card = xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), now=NOW)[0]
+    card = xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), at=NOW)[0]
     rude = (
         "<style>* { letter-spacing: 3px } h1 { font-size: 90px; color: red } ol { padding: 90px }"
         "li { list-style: square; margin: 40px } p { text-transform: uppercase }</style>"
@@ -144,7 +144,7 @@ def test_every_rule_of_the_style_is_about_cards_only(pages):
 def test_what_if_answers_clicks_as_the_model_does(look, shop):
     customers, segmenter = shop
     policy = xseg.datasets.customers_policy()
-    cards = xseg.make_cards(segmenter, customers, policy=policy, now=NOW)
+    cards = xseg.make_cards(segmenter, customers, policy=policy, at=NOW)
     moved = 0
     for row in range(6):
         page = look(cards[row].html(interactive=True))
@@ -157,7 +157,7 @@ def test_what_if_answers_clicks_as_the_model_does(look, shop):
             name = "orders_90d" if value == 9 else "spend_year"
             changed = customers.iloc[[row]].copy()
             changed[name] = value
-            expected = xseg.make_cards(segmenter, changed, policy=policy, now=NOW)[0]
+            expected = xseg.make_cards(segmenter, changed, policy=policy, at=NOW)[0]
             assert expected.segment.name in answer.inner_text()
             shown = page.locator(".what-if .points li").all_inner_texts()
             words = build_card_words(expected)

@@ -24,7 +24,12 @@ def served():
     ledger = Ledger()
     ledger.append("ann", "offers", "given", source="account")
     profile = xseg.governance.rights.Profile(
-        segmenter, xseg.datasets.customers_policy(), ledger, "ann", customers.head(1), purpose="offers"
+        segmenter,
+        customers.head(1),
+        policy=xseg.datasets.customers_policy(),
+        ledger=ledger,
+        subject="ann",
+        purpose="offers",
     )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -29,7 +29,7 @@ def shop(request):
 def cards(shop):
     customers, segmenter = shop
     policy = xseg.datasets.customers_policy()
-    return list(xseg.make_cards(segmenter, customers, policy=policy, ids=list(customers.index), now=NOW))
+    return list(xseg.make_cards(segmenter, customers, policy=policy, ids=list(customers.index), at=NOW))
 
 
 def test_points_and_values_add_up(shop, cards):
@@ -95,7 +95,7 @@ def test_hidden_features_never_appear_by_name_but_their_weight_does(shop):
     names = list(customers.columns)[:6]
     secret = {name: {"label": f"secret-{name}", "shown": False} for name in names}
     weighed = 0
-    for card in xseg.make_cards(segmenter, customers.head(100), policy={"features": secret}, now=NOW):
+    for card in xseg.make_cards(segmenter, customers.head(100), policy={"features": secret}, at=NOW):
         for form in (card.text(), card.markdown(), card.html(), card.json()):
             assert "secret-" not in form
             assert not any(f'"{name}"' in form for name in names)
@@ -106,7 +106,7 @@ def test_hidden_features_never_appear_by_name_but_their_weight_does(shop):
 def test_rivals_do_not_give_hidden_features_away(shop):
     customers, segmenter = shop
     features = {name: {"sensitive": True} for name in customers.columns}
-    for card in xseg.make_cards(segmenter, customers.head(50), policy={"features": features}, now=NOW):
+    for card in xseg.make_cards(segmenter, customers.head(50), policy={"features": features}, at=NOW):
         assert card.segment.name == f"Group {card.segment.index + 1}"
         assert card.rival.startswith("Group ")
         assert card.reasons == ()
@@ -114,7 +114,7 @@ def test_rivals_do_not_give_hidden_features_away(shop):
 
 def test_small_groups_have_nothing_typical(shop):
     customers, segmenter = shop
-    card = xseg.make_cards(segmenter, customers.head(1), policy={"minimum_group_size": 10_000}, now=NOW)[0]
+    card = xseg.make_cards(segmenter, customers.head(1), policy={"minimum_group_size": 10_000}, at=NOW)[0]
     assert card.segment.size is None
     assert all(reason.typical is None and reason.comparison is None for reason in card.reasons)
 
@@ -132,11 +132,11 @@ def test_records_round_trip_and_every_form_says_the_same(cards):
 def test_ties_are_said_to_be_ties():
     table = pd.DataFrame({"a": [0.0] * 20 + [1.0] * 20 + [np.nan], "b": [0.0] * 20 + [1.0] * 20 + [np.nan]})
     segmenter = xseg.PrototypeSegmenter(2, random_state=0).fit(table)
-    card = xseg.make_cards(segmenter, table.tail(1), now=NOW)[0]
+    card = xseg.make_cards(segmenter, table.tail(1), at=NOW)[0]
     assert card.total_value == pytest.approx(0, abs=1e-12)
     assert card.total_points == 0
     assert segmenter.labels_[-1] == 0
-    alone = xseg.make_cards(xseg.PrototypeSegmenter(1, random_state=0).fit(table), table, now=NOW)[0]
+    alone = xseg.make_cards(xseg.PrototypeSegmenter(1, random_state=0).fit(table), table, at=NOW)[0]
     assert alone.rival is None
     assert alone.reasons == ()
 

@@ -31,7 +31,7 @@ def shop():
 def cards(shop):
     customers, segmenter = shop
     policy = xseg.datasets.customers_policy()
-    return list(xseg.make_cards(segmenter, customers, policy=policy, ids=list(customers.index), now=NOW))
+    return list(xseg.make_cards(segmenter, customers, policy=policy, ids=list(customers.index), at=NOW))
 
 
 def hidden_points(card):
@@ -100,7 +100,7 @@ def test_hidden_features_never_appear_by_name_but_their_weight_does(shop):
     customers, segmenter = shop
     asked = [segmenter.tree_.bins.schema.names[j] for j in segmenter.model_.boxes.used_features]
     secret = {name: {"label": f"secret-{name}", "shown": False} for name in asked[:2]}
-    cards = xseg.make_cards(segmenter, customers.head(200), policy={"features": secret}, now=NOW)
+    cards = xseg.make_cards(segmenter, customers.head(200), policy={"features": secret}, at=NOW)
     weighed = 0
     for card in cards:
         for form in (card.text(), card.markdown(), card.html(), card.json()):
@@ -116,7 +116,7 @@ def test_hidden_features_never_appear_by_name_but_their_weight_does(shop):
 def test_names_of_groups_do_not_give_hidden_features_away(shop):
     customers, segmenter = shop
     features = {name: {"sensitive": True} for name in customers.columns}
-    for card in xseg.make_cards(segmenter, customers.head(100), policy={"features": features}, now=NOW):
+    for card in xseg.make_cards(segmenter, customers.head(100), policy={"features": features}, at=NOW):
         assert card.segment.name == f"Group {card.segment.index + 1}"
         assert card.reasons == ()
         assert card.base_points + card.rest_points + card.hidden.points == 100
@@ -126,7 +126,7 @@ def test_names_of_groups_do_not_give_hidden_features_away(shop):
 def test_small_groups_and_small_comparisons_are_withheld(shop):
     customers, segmenter = shop
     policy = {"minimum_group_size": 10_000}
-    card = xseg.make_cards(segmenter, customers.head(1), policy=policy, now=NOW)[0]
+    card = xseg.make_cards(segmenter, customers.head(1), policy=policy, at=NOW)[0]
     assert card.segment.size is None
     assert card.segment.share is None
     assert all(reason.comparison is None for reason in card.reasons)
@@ -165,7 +165,7 @@ def test_hostile_names_and_values_are_only_ever_text():
     table = pd.DataFrame({HOSTILE: rng.choice([HOSTILE, "b", "c"], 300), "n": rng.normal(size=300)})
     segmenter = xseg.TreeSegmenter(3, segment_names=[HOSTILE, "B", "C"], random_state=0).fit(table)
     policy = {"features": {HOSTILE: {"label": HOSTILE}}, "segments": {HOSTILE: {"sentence": HOSTILE}}}
-    for card in xseg.make_cards(segmenter, table.head(20), policy=policy, ids=[HOSTILE] * 20, now=NOW):
+    for card in xseg.make_cards(segmenter, table.head(20), policy=policy, ids=[HOSTILE] * 20, at=NOW):
         for html in (card.html(), card._repr_html_()):
             page = read(html)
             assert "script" not in page.tags
@@ -216,14 +216,14 @@ def test_records_round_trip_and_fit_the_schema(cards):
 
 def test_one_segment_needs_no_reasons():
     table = pd.DataFrame({"a": np.arange(60.0)})
-    card = xseg.make_cards(xseg.TreeSegmenter(1, random_state=0).fit(table), table, now=NOW)[0]
+    card = xseg.make_cards(xseg.TreeSegmenter(1, random_state=0).fit(table), table, at=NOW)[0]
     assert card.reasons == ()
     assert "Everyone is in this group." in card.text()
 
 
 def test_without_a_policy_nothing_is_claimed(shop):
     customers, segmenter = shop
-    text = xseg.make_cards(segmenter, customers.head(1), now=NOW)[0].text()
+    text = xseg.make_cards(segmenter, customers.head(1), at=NOW)[0].text()
     assert "It is not stated where this comes from." in text
     assert "It is not stated who answers for this." in text
 
@@ -231,7 +231,7 @@ def test_without_a_policy_nothing_is_claimed(shop):
 def test_sequences_of_cards(shop, cards):
     customers, segmenter = shop
     lazy = xseg.make_cards(
-        segmenter, customers, policy=xseg.datasets.customers_policy(), ids=list(customers.index), now=NOW
+        segmenter, customers, policy=xseg.datasets.customers_policy(), ids=list(customers.index), at=NOW
     )
     assert len(lazy) == len(customers)
     assert lazy[-1] == cards[-1]

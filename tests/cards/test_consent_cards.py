@@ -30,12 +30,12 @@ def shop():
 def said_by(shop, *statements, identities=None, subject="ann", **more):
     """Give the card of one person whose ledger holds some statements, each (purpose, state, source, day, until)."""
     customers, segmenter = shop
-    ledger = Ledger(now=Clock(50))
+    ledger = Ledger(clock=Clock(50))
     for purpose, state, source, at, *until in statements:
         ledger.append(subject, purpose, state, source=source, at=day(at), until=day(until[0]) if until else None)
     known = {"policy": POLICY, "ledger": ledger, "identities": identities}
-    card = xseg.make_cards(segmenter, customers.head(1), ids=["ann"], now=NOW, **known, **more)[0]
-    assert xseg.verify_card(card, segmenter, customers.head(1), **known).holds
+    card = xseg.make_cards(segmenter, customers.head(1), ids=["ann"], at=NOW, **known, **more)[0]
+    assert xseg.verify_card(segmenter, customers.head(1), card=card, **known).holds
     return card
 
 
@@ -84,25 +84,25 @@ statements = st.lists(
 @given(said=statements)
 def test_a_card_says_yes_exactly_where_the_ledger_does(shop, said):
     customers, segmenter = shop
-    ledger = Ledger(now=Clock(50))
+    ledger = Ledger(clock=Clock(50))
     for purpose, state, source, at in said:
         ledger.append("ann", purpose, state, source=source, at=day(at))
-    (card,) = xseg.make_cards(segmenter, customers.head(1), ids=["ann"], now=NOW, policy=POLICY, ledger=ledger)
+    (card,) = xseg.make_cards(segmenter, customers.head(1), ids=["ann"], at=NOW, policy=POLICY, ledger=ledger)
     for fact in card.consent.said:
         assert (fact.answer == "given") == bool(ledger.mask(["ann"], fact.purpose, at=NOW)[0])
 
 
 def test_a_denial_that_came_over_a_link_is_told(shop):
-    identities = Identities(now=Clock(50))
+    identities = Identities(clock=Clock(50))
     identities.link("phone", "ann", kind="login", since=day(1))
     card = said_by(shop, ("offers", "refused", "signal", 10), subject="phone", identities=identities)
     assert card.consent.said[0].answer == "denied_by_link"
     assert "another of your devices or accounts said no" in card.text()
-    ledger = Ledger(now=Clock(50))
+    ledger = Ledger(clock=Clock(50))
     for subject in ("phone", "ann"):
         ledger.append(subject, "offers", "refused", source="device", at=day(10))
     known = {"policy": POLICY, "ledger": ledger, "identities": identities}
-    own = xseg.make_cards(shop[1], shop[0].head(1), ids=["ann"], now=NOW, **known)[0]
+    own = xseg.make_cards(shop[1], shop[0].head(1), ids=["ann"], at=NOW, **known)[0]
     assert own.consent.said[0].answer == "denied"
 
 
@@ -122,10 +122,10 @@ def test_the_checklist_asks_for_a_ledger_and_no_card_speaks_of_consent_without_o
 
 def test_any_altered_word_about_consent_is_found(shop):
     customers, segmenter = shop
-    ledger = Ledger(now=Clock(50))
+    ledger = Ledger(clock=Clock(50))
     ledger.append("ann", "offers", "given", source="account", at=day(10), until=day(60))
     known = {"policy": POLICY, "ledger": ledger}
-    card = xseg.make_cards(segmenter, customers.head(1), ids=["ann"], now=NOW, **known)[0]
+    card = xseg.make_cards(segmenter, customers.head(1), ids=["ann"], at=NOW, **known)[0]
     said = card.consent.said[0]
     changes = {
         "answer": "denied",
@@ -139,18 +139,22 @@ def test_any_altered_word_about_consent_is_found(shop):
     for name, value in changes.items():
         forged = said.model_copy(update={name: value})
         consent = card.consent.model_copy(update={"said": (forged, *card.consent.said[1:])})
-        check = xseg.verify_card(card.model_copy(update={"consent": consent}), segmenter, customers.head(1), **known)
+        check = xseg.verify_card(
+            segmenter, customers.head(1), card=card.model_copy(update={"consent": consent}), **known
+        )
         assert [failure.fact for failure in check.failures] == [f"consent.said.0.{name}"]
     earlier = card.consent.model_copy(update={"asked": day(5)})
     backdated = card.model_copy(update={"consent": earlier})
-    assert not xseg.verify_card(backdated, segmenter, customers.head(1), **known).holds
-    assert not xseg.verify_card(card, segmenter, customers.head(1), policy=POLICY).holds
+    assert not xseg.verify_card(segmenter, customers.head(1), card=backdated, **known).holds
+    assert not xseg.verify_card(segmenter, customers.head(1), card=card, policy=POLICY).holds
     silent = card.model_copy(update={"consent": None})
-    assert [one.fact for one in xseg.verify_card(silent, segmenter, customers.head(1), **known).failures] == ["consent"]
+    assert [one.fact for one in xseg.verify_card(segmenter, customers.head(1), card=silent, **known).failures] == [
+        "consent"
+    ]
     with pytest.raises(DataError, match="no reasons to prove"):
-        xseg.verify_card(make_decided_card(segmenter, "objected"), segmenter, customers.head(1))
+        xseg.verify_card(segmenter, customers.head(1), card=make_decided_card(segmenter, "objected"))
     somebody = card.model_copy(update={"reference": None})
-    assert not xseg.verify_card(somebody, segmenter, customers.head(1), **known).holds
+    assert not xseg.verify_card(segmenter, customers.head(1), card=somebody, **known).holds
 
 
 @pytest.mark.slow
@@ -177,16 +181,16 @@ def test_every_answer_is_a_sentence_in_every_language(shop, locale, tone):
 def test_behind_a_gate_everybody_gets_the_card_of_what_they_agreed_to(shop):
     customers, _ = shop
     ids = list(customers.index)
-    ledger = Ledger(now=Clock(50))
+    ledger = Ledger(clock=Clock(50))
     for name in ids[:400]:
         ledger.append(name, "offers", "given", source="account", at=day(2))
-    gate = ConsentGate(xseg.TreeSegmenter(4, random_state=0), ledger, "offers", policy=POLICY, at=NOW)
-    gate.fit(customers, subject_ids=ids)
+    gate = ConsentGate(xseg.TreeSegmenter(4, random_state=0), ledger, purpose="offers", policy=POLICY, at=NOW)
+    gate.fit(customers, ids=ids)
     used = gate.segmenter_.profile_.bins.schema.names[int(gate.segmenter_.model_.used_features[0])]
     ledger.append(ids[0], "offers", "withdrawn", source="account", at=day(3), feature=used)
     ledger.append(ids[1], "offers", "withdrawn", source="account", at=day(3))
-    labels = gate.predict(customers, subject_ids=ids)
-    cards = make_gated_cards(gate, customers, ids=ids, now=NOW)
+    labels = gate.predict(customers, ids=ids)
+    cards = make_gated_cards(gate, customers, ids=ids, at=NOW)
     assert len(cards) == len(ids)
     for row in (0, 1, 2, 399, 400, 599, -1):
         card = cards[row]
@@ -200,30 +204,30 @@ def test_behind_a_gate_everybody_gets_the_card_of_what_they_agreed_to(shop):
     with pytest.raises(UnsupportedTypeError, match="make_gated_cards"):
         xseg.make_cards(gate, customers)
     with pytest.raises(NotFittedError):
-        make_gated_cards(ConsentGate(xseg.TreeSegmenter(4), ledger, "offers"), customers, ids=ids)
-    nobody = make_gated_cards(gate, customers.head(2), ids=["x", "y"], now=NOW)
+        make_gated_cards(ConsentGate(xseg.TreeSegmenter(4), ledger, purpose="offers"), customers, ids=ids)
+    nobody = make_gated_cards(gate, customers.head(2), ids=["x", "y"], at=NOW)
     assert {type(card) for card in nobody} == {DecidedCard}
 
 
 def test_cards_behind_a_gate_are_written_too(shop, tmp_path):
     customers, _ = shop
     ids = list(customers.index)
-    ledger = Ledger(now=Clock(50))
+    ledger = Ledger(clock=Clock(50))
     for name in ids[:300]:
         ledger.append(name, "offers", "given", source="account", at=day(2))
-    gate = ConsentGate(xseg.TreeSegmenter(4, random_state=0), ledger, "offers", policy=POLICY, at=NOW)
-    gate.fit(customers, subject_ids=ids)
+    gate = ConsentGate(xseg.TreeSegmenter(4, random_state=0), ledger, purpose="offers", policy=POLICY, at=NOW)
+    gate.fit(customers, ids=ids)
     some, names = customers.iloc[295:305], ids[295:305]
     forms = ["html", "jsonl", "parquet"]
-    assert write_cards(gate, some, tmp_path, ids=names, forms=forms, now=NOW).n_written == 10
-    assert write_cards(gate, some, tmp_path, ids=names, forms=forms, now=NOW).n_kept == 10
+    assert write_cards(gate, some, folder=tmp_path, ids=names, forms=forms, at=NOW).n_written == 10
+    assert write_cards(gate, some, folder=tmp_path, ids=names, forms=forms, at=NOW).n_kept == 10
     table = pyarrow.parquet.read_table(tmp_path / "cards-00000.parquet").to_pydict()
     assert [segment is None for segment in table["segment"]] == [False] * 5 + [True] * 5
     lines = (tmp_path / "cards-00000.jsonl").read_text().splitlines()
     assert ["why" in json.loads(line) for line in lines] == [False] * 5 + [True] * 5
     assert len(list(tmp_path.glob("*.html"))) == 10
     with pytest.raises(DataError, match="another"):
-        write_cards(gate.segmenter_, some, tmp_path, ids=names, policy=POLICY, forms=forms, now=NOW)
+        write_cards(gate.segmenter_, some, folder=tmp_path, ids=names, policy=POLICY, forms=forms, at=NOW)
 
 
 @pytest.mark.parametrize(("why", "segment"), [("chosen", 1), ("no_consent", None), ("erased", None)])
@@ -256,19 +260,21 @@ def test_a_group_is_there_if_and_only_if_it_was_chosen(shop):
 def test_who_objected_is_segmented_by_no_gate_and_reads_why(shop):
     customers, _ = shop
     ids = list(customers.index)
-    ledger, log = Ledger(now=Clock(50)), ActionLog()
+    ledger, log = Ledger(clock=Clock(50)), ActionLog()
     for name in ids:
         ledger.append(name, "offers", "given", source="account", at=day(2))
-    gate = ConsentGate(xseg.TreeSegmenter(4, random_state=0), ledger, "offers", policy=POLICY, log=log, at=NOW)
-    gate.fit(customers, subject_ids=ids)
+    gate = ConsentGate(xseg.TreeSegmenter(4, random_state=0), ledger, purpose="offers", policy=POLICY, log=log, at=NOW)
+    gate.fit(customers, ids=ids)
     asked = {"object": "objected", "restrict": "restricted", "leave": "not_profiled"}
     for row, call in enumerate(asked):
-        known = {"purpose": "offers", "log": log, "now": Clock(50)}
+        known = {"purpose": "offers", "log": log, "clock": Clock(50)}
         getattr(
-            xseg.governance.rights.Profile(gate.segmenter_, POLICY, ledger, ids[row], customers.iloc[[row]], **known),
+            xseg.governance.rights.Profile(
+                gate.segmenter_, customers.iloc[[row]], policy=POLICY, ledger=ledger, subject=ids[row], **known
+            ),
             call,
         )()
-    labels = clone(gate).fit(customers, subject_ids=ids).labels_
+    labels = clone(gate).fit(customers, ids=ids).labels_
     assert (labels[:3] == -1).all()
     assert (labels[3:] >= 0).all()
     assert [card.why for card in make_gated_cards(gate, customers.head(3), ids=ids[:3])] == list(asked.values())
@@ -277,25 +283,25 @@ def test_who_objected_is_segmented_by_no_gate_and_reads_why(shop):
 def test_behind_a_gate_people_are_admitted_and_told_as_of_one_moment(shop):
     customers, _ = shop
     ids = list(customers.index)
-    ledger = Ledger(now=Clock(50))
+    ledger = Ledger(clock=Clock(50))
     for name in ids:
         ledger.append(name, "offers", "given", source="account", at=day(1))
-    gate = ConsentGate(xseg.TreeSegmenter(4, random_state=0), ledger, "offers", policy=POLICY)
-    gate.fit(customers, subject_ids=ids)
+    gate = ConsentGate(xseg.TreeSegmenter(4, random_state=0), ledger, purpose="offers", policy=POLICY)
+    gate.fit(customers, ids=ids)
     ledger.append(ids[0], "offers", "withdrawn", source="account", at=day(10))
     ledger.append(ids[0], "offers", "given", source="account", at=day(20))
     for at, kind in ((5, "placed"), (15, "decided"), (25, "placed")):
-        card = make_gated_cards(gate, customers.head(1), ids=ids[:1], now=day(at))[0]
+        card = make_gated_cards(gate, customers.head(1), ids=ids[:1], at=day(at))[0]
         assert (card.kind, card.consent.said[0].answer) == (kind, "given" if kind == "placed" else "denied")
 
 
 def test_cards_of_before_somebody_said_no_are_not_kept_as_cards_of_after(shop, tmp_path):
     customers, segmenter = shop
-    ledger = Ledger(now=Clock(50))
+    ledger = Ledger(clock=Clock(50))
     ledger.append("ann", "offers", "given", source="account", at=day(2))
-    known = {"ids": ["ann"], "policy": POLICY, "forms": ["json"], "now": NOW, "ledger": ledger}
-    assert write_cards(segmenter, customers.head(1), tmp_path, **known).n_written == 1
-    assert write_cards(segmenter, customers.head(1), tmp_path, **known).n_kept == 1
+    known = {"ids": ["ann"], "policy": POLICY, "forms": ["json"], "at": NOW, "ledger": ledger}
+    assert write_cards(segmenter, customers.head(1), folder=tmp_path, **known).n_written == 1
+    assert write_cards(segmenter, customers.head(1), folder=tmp_path, **known).n_kept == 1
     ledger.append("ann", "offers", "withdrawn", source="account", at=day(3))
     with pytest.raises(DataError, match="differs in: state of the ledger"):
-        write_cards(segmenter, customers.head(1), tmp_path, **known)
+        write_cards(segmenter, customers.head(1), folder=tmp_path, **known)

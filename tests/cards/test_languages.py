@@ -70,9 +70,9 @@ def test_the_formal_tone_differs_and_our_own_words_are_fit_for_a_card(locale):
 def test_cards_in_every_language_are_short_and_say_what_the_facts_say(shop, locale):
     customers, segmenter = shop
     policy = xseg.datasets.customers_policy(segments=True)
-    english = xseg.make_cards(segmenter, customers.head(60), policy=policy, now=NOW)
+    english = xseg.make_cards(segmenter, customers.head(60), policy=policy, at=NOW)
     for tone in TONES:
-        cards = xseg.make_cards(segmenter, customers.head(60), policy=policy, now=NOW, locale=locale, tone=tone)
+        cards = xseg.make_cards(segmenter, customers.head(60), policy=policy, at=NOW, locale=locale, tone=tone)
         for card, same in zip(cards, english, strict=True):
             words = build_card_words(card)
             assert sum(len(sentence.split()) for sentence in words.body()) <= 120
@@ -80,7 +80,7 @@ def test_cards_in_every_language_are_short_and_say_what_the_facts_say(shop, loca
             assert f'<html lang="{locale}" dir="{"rtl" if locale == "ar" else "ltr"}">' in card.html()
             assert words.body()[0] in card.text()
             assert xseg.cards.Card.from_json(card.json()) == card
-    assert xseg.verify_cards(cards, segmenter, customers.head(60), policy=policy)[0].holds
+    assert xseg.verify_cards(segmenter, customers.head(60), cards=cards, policy=policy)[0].holds
 
 
 def syllables(word):
@@ -101,7 +101,7 @@ def test_english_cards_are_plain(shop):
     customers, segmenter = shop
     for tone in TONES:
         for card in xseg.make_cards(
-            segmenter, customers.head(200), policy=xseg.datasets.customers_policy(), now=NOW, tone=tone
+            segmenter, customers.head(200), policy=xseg.datasets.customers_policy(), at=NOW, tone=tone
         ):
             words = build_card_words(card)
             assert grade_of("\n".join(words.body())) <= 8
@@ -160,14 +160,14 @@ def test_what_the_policy_translates_is_said_in_the_language(shop):
             }
         },
     }
-    cards = xseg.make_cards(segmenter, customers.head(40), policy=policy, now=NOW, locale="de-AT")
+    cards = xseg.make_cards(segmenter, customers.head(40), policy=policy, at=NOW, locale="de-AT")
     text = "\n".join(card.text() for card in cards)
     assert "Deine Gruppe: „Gruppe " in text
     assert "Du kaufst." in text
     assert "Bestellungen" in text
     assert "orders" not in text
     assert all(card.translated for card in cards)
-    assert not xseg.make_cards(segmenter, customers.head(1), policy=policy, now=NOW, locale="fr")[0].translated
+    assert not xseg.make_cards(segmenter, customers.head(1), policy=policy, at=NOW, locale="fr")[0].translated
 
 
 def test_a_company_words_sentences_anew_and_may_leave_out_no_fact(shop):
@@ -178,7 +178,7 @@ def test_a_company_words_sentences_anew_and_may_leave_out_no_fact(shop):
             "sum.points": {"one": "{number} pt", "other": "{number} pts"},
         }
     }
-    card = xseg.make_cards(segmenter, customers.head(1), policy={"wording": wording}, now=NOW)[0]
+    card = xseg.make_cards(segmenter, customers.head(1), policy={"wording": wording}, at=NOW)[0]
     assert card.text().startswith("Hello! Your group is ")
     assert " pts" in card.text()
     assert xseg.cards.Card.from_json(card.json()).text() == card.text()
@@ -190,14 +190,14 @@ def test_a_company_words_sentences_anew_and_may_leave_out_no_fact(shop):
         ("sum.points", "{number} points", "a text for each plural form"),
     ]:
         with pytest.raises(DefinitionError, match=problem):
-            xseg.make_cards(segmenter, customers.head(1), policy={"wording": {"en": {key: text}}}, now=NOW)
+            xseg.make_cards(segmenter, customers.head(1), policy={"wording": {"en": {key: text}}}, at=NOW)
 
 
 @pytest.mark.parametrize(("locale", "tone"), [("xx", "plain"), ("", "plain"), ("en", "rude")])
 def test_languages_and_tones_that_are_not_there_are_refused(shop, locale, tone):
     customers, segmenter = shop
     with pytest.raises(ParameterError, match=r"locale|tone"):
-        xseg.make_cards(segmenter, customers.head(1), now=NOW, locale=locale, tone=tone)
+        xseg.make_cards(segmenter, customers.head(1), at=NOW, locale=locale, tone=tone)
 
 
 @pytest.mark.parametrize(
@@ -219,12 +219,12 @@ def test_hints_at_special_categories_are_found(locale, text, special):
 def test_hints_and_pressure_do_not_reach_people(shop):
     customers, _ = shop
     named = xseg.TreeSegmenter(2, segment_names=("Expecting parents", "Others"), random_state=0).fit(customers)
-    for card in xseg.make_cards(named, customers.head(50), now=NOW):
+    for card in xseg.make_cards(named, customers.head(50), at=NOW):
         assert "Expecting" not in card.json()
         assert "xpecting" not in card.html()
     for field, text in [("sentence", "You may be pregnant."), ("consequence", "Act now!"), ("shown_name", "VIP")]:
         with pytest.raises(DefinitionError, match=f"segments.Others.{field}"):
-            xseg.make_cards(named, customers.head(1), policy={"segments": {"Others": {field: text}}}, now=NOW)
+            xseg.make_cards(named, customers.head(1), policy={"segments": {"Others": {field: text}}}, at=NOW)
     policy = Policy(translations={"de": {"segments": {"Others": {"sentence": "Nur für Schwangere"}}}})
     assert [str(one) for one in lint_words(policy, named.segment_names_)] == [
         "segments.Expecting parents (en): 'expecting' (special category)",

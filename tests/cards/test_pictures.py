@@ -22,7 +22,7 @@ def shop():
 
 def card_in(shop, locale="en", row=0):
     customers, segmenter = shop
-    return xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), now=NOW, locale=locale)[row]
+    return xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), at=NOW, locale=locale)[row]
 
 
 @pytest.mark.slow
@@ -46,8 +46,8 @@ def test_longer_words_make_a_longer_picture_and_are_never_cut(shop):
     customers, segmenter = shop
     label = "w" * 300
     policy = {"features": {name: {"label": label} for name in customers.columns}}
-    long = xseg.make_cards(segmenter, customers, policy=policy, now=NOW)[0]
-    short = xseg.make_cards(segmenter, customers, now=NOW)[0]
+    long = xseg.make_cards(segmenter, customers, policy=policy, at=NOW)[0]
+    short = xseg.make_cards(segmenter, customers, at=NOW)[0]
     heights = [float(re.search(rb'height="([\d.]+)pt"', card.svg())[1]) for card in (short, long)]
     assert heights[1] > heights[0] + 100
 

@@ -21,7 +21,7 @@ KINDS = {
 def shop(request):
     customers = xseg.make_customers(100_000, random_state=5)
     segmenter = KINDS[request.param].fit(customers)
-    return customers, list(xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), now=NOW))
+    return customers, list(xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), at=NOW))
 
 
 def holds(limits, column):
@@ -101,7 +101,7 @@ def test_small_groups_are_neither_sized_nor_described(shop):
     }
     small = next(segment for segment in segmenter.segments_ if segment.size == sizes[0])
     next_to_it = 0
-    for card in xseg.make_cards(segmenter, customers.head(2_000), policy=policy, now=NOW):
+    for card in xseg.make_cards(segmenter, customers.head(2_000), policy=policy, at=NOW):
         if card.segment.index == small.index:
             assert card.segment.size is card.segment.share is None
             assert "because it is small" in card.text()
@@ -118,5 +118,5 @@ def test_somebody_with_a_value_of_their_own_is_compared_with_nobody_by_it():
     customers["favourite_category"] = customers["favourite_category"].astype(object)
     customers.iloc[0, customers.columns.get_loc("favourite_category")] = "falconry"
     segmenter = xseg.PrototypeSegmenter(3, random_state=0).fit(customers)
-    for card in list(xseg.make_cards(segmenter, customers, now=NOW))[1:]:
+    for card in list(xseg.make_cards(segmenter, customers, at=NOW))[1:]:
         assert "falconry" not in card.json()

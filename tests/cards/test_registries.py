@@ -19,8 +19,8 @@ def test_a_statement_reaches_every_form_and_is_verified_without_further_code():
     card = xseg.make_cards(segmenter, customers, policy=policy)[0]
     for text in (card.text(), card.markdown(), card.html()):
         assert all(f"of {name}" in text.replace("\\_", "_") for name in STATEMENTS)
-    assert xseg.verify_card(card, segmenter, customers.head(1), policy=policy).holds
+    assert xseg.verify_card(segmenter, customers.head(1), card=card, policy=policy).holds
     for name in STATEMENTS:
         altered = Card.from_facts({**card.model_dump(mode="json"), name: "something else"})
-        (failure,) = xseg.verify_card(altered, segmenter, customers.head(1), policy=policy).failures
+        (failure,) = xseg.verify_card(segmenter, customers.head(1), card=altered, policy=policy).failures
         assert failure.fact == name

@@ -38,7 +38,7 @@ def test_a_card_is_right_when_another_thread_makes_one_between_any_two_lines(sho
     customers, segmenter = shop
 
     def make():
-        return xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), now=NOW, ids=range(ROWS))
+        return xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), at=NOW, ids=range(ROWS))
 
     alone = record(make(), row)
     together = make()
@@ -64,8 +64,8 @@ def test_a_card_is_right_when_another_thread_makes_one_between_any_two_lines(sho
 def test_many_threads_read_cards_of_all_blocks_at_once(shop):
     customers, segmenter = shop
     policy, rows = xseg.datasets.customers_policy(), range(0, ROWS, 65)
-    alone = [record(xseg.make_cards(segmenter, customers, policy=policy, now=NOW), row) for row in rows]
-    cards, start = xseg.make_cards(segmenter, customers, policy=policy, now=NOW), Barrier(4)
+    alone = [record(xseg.make_cards(segmenter, customers, policy=policy, at=NOW), row) for row in rows]
+    cards, start = xseg.make_cards(segmenter, customers, policy=policy, at=NOW), Barrier(4)
 
     def read(offset):
         start.wait()
@@ -131,7 +131,7 @@ def test_the_process_keeps_nothing_of_people_whose_cards_are_deleted(locale):
 
     def use(people):
         cards = xseg.make_cards(
-            segmenter, people, ids=names, policy=xseg.datasets.customers_policy(), locale=locale, now=NOW
+            segmenter, people, ids=names, policy=xseg.datasets.customers_policy(), locale=locale, at=NOW
         )
         said = []
         for card in cards:

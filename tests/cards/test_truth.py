@@ -100,7 +100,7 @@ def shop():
 @pytest.fixture(scope="module")
 def cards(shop):
     customers, segmenter = shop
-    return list(xseg.make_cards(segmenter, customers, policy=POLICY, now=NOW))
+    return list(xseg.make_cards(segmenter, customers, policy=POLICY, at=NOW))
 
 
 @pytest.mark.slow
@@ -199,10 +199,10 @@ def moves_nearby(segmenter, one, steps):
 def test_nothing_to_change_is_said_only_where_it_is_proven(shop):
     customers, segmenter = shop
     fixed = {"features": {name: {"mutable": False} for name in customers.columns}}
-    for card in xseg.make_cards(segmenter, customers.head(50), policy=fixed, now=NOW):
+    for card in xseg.make_cards(segmenter, customers.head(50), policy=fixed, at=NOW):
         assert build_card_words(card).change == ("Nothing you can change would move you to another group.",)
     unstated = {"features": {"age_band": {"mutable": False}}}
-    for card in xseg.make_cards(segmenter, customers.head(50), policy=unstated, now=NOW):
+    for card in xseg.make_cards(segmenter, customers.head(50), policy=unstated, at=NOW):
         assert build_card_words(card).change == ()
 
 
@@ -215,7 +215,7 @@ def test_no_hidden_feature_outweighs_a_named_one_unsaid(shop):
         policy = {"features": {name: {"sensitive": True}}}
         j = list(customers.columns).index(name)
         for card, line in zip(
-            xseg.make_cards(segmenter, customers.head(100), policy=policy, now=NOW), values, strict=False
+            xseg.make_cards(segmenter, customers.head(100), policy=policy, at=NOW), values, strict=False
         ):
             weakest = min((abs(reason.contribution) for reason in card.reasons), default=np.inf)
             if abs(line[j]) > max(weakest, 1e-12) or (abs(line[j]) > 1e-12 and not card.reasons):

@@ -75,7 +75,7 @@ def plain(value):
 
 def agree(segmenter, rows, folder):
     """Let node and Python answer the same rows, and compare segments, parts, order and points."""
-    portable = build_portable_model(segmenter, 0)
+    portable = build_portable_model(segmenter, minimum_group_size=0)
     told = rows.astype(object).to_numpy().tolist()
     values = [[plain(line[j]) for j in portable.used] for line in told]
     first = {j: plain(told[0][j]) for j in portable.used}
@@ -84,7 +84,7 @@ def agree(segmenter, rows, folder):
     script = str(files("xseg.cards").joinpath("scripts", "model.js"))
     command = [NODE, str(Path(__file__).parent / "scripts" / "answers.js"), script, str(folder / "case.json")]
     answers = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    _, explained = compute_own_contributions(segmenter, rows, 1)
+    _, explained = compute_own_contributions(segmenter, rows, n_jobs=1)
     assert [answer["segment"] for answer in answers] == segmenter.predict(rows).tolist()
     np.testing.assert_allclose(
         [answer["parts"] for answer in answers], explained.values[:, list(portable.used)], atol=1e-9
@@ -136,7 +136,7 @@ def carried_by(page):
 
 def test_without_script_it_is_the_plain_card_and_nothing_is_asked_of_the_network(shop):
     customers, segmenter = shop
-    card = xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), now=NOW)[0]
+    card = xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), at=NOW)[0]
     page, plain_page = card.html(interactive=True), card.html()
     without = re.sub(r'<section class="what-if".*?</section>\s*', "", page, flags=re.S)
     without = re.sub(r"<script>.*?</script>\s*", "", without, flags=re.S)
@@ -159,7 +159,7 @@ def test_the_page_names_nothing_hidden_and_lets_nobody_change_what_is_fixed(shop
             used[2]: {"label": "Free", "mutable": True},
         }
     }
-    page = xseg.make_cards(segmenter, customers, policy=policy, now=NOW)[0].html(interactive=True)
+    page = xseg.make_cards(segmenter, customers, policy=policy, at=NOW)[0].html(interactive=True)
     assert "SECRET" not in page
     facts = carried_by(page)
     fields = dict(zip(used, facts["fields"], strict=True))
@@ -177,7 +177,7 @@ def test_hostile_names_cannot_break_out_of_the_page():
     rng = np.random.default_rng(0)
     table = pd.DataFrame({hostile: rng.choice([hostile, "b", "c"], 300), "n": rng.normal(size=300)})
     segmenter = xseg.TreeSegmenter(3, segment_names=[hostile, "B", "C"], random_state=0).fit(table)
-    page = xseg.make_cards(segmenter, table, now=NOW)[0].html(interactive=True)
+    page = xseg.make_cards(segmenter, table, at=NOW)[0].html(interactive=True)
     assert page.count("<script") == 2
     assert page.count("</script>") == 2
     facts = carried_by(page)
@@ -188,18 +188,18 @@ def test_small_groups_and_rare_categories_stay_behind(shop):
     customers, segmenter = shop
     sizes = sorted(segment.size for segment in segmenter.segments_)
     policy = {"minimum_group_size": int(sizes[0]) + 1}
-    facts = carried_by(xseg.make_cards(segmenter, customers, policy=policy, now=NOW)[0].html(interactive=True))
+    facts = carried_by(xseg.make_cards(segmenter, customers, policy=policy, at=NOW)[0].html(interactive=True))
     small = next(segment.index for segment in segmenter.segments_ if segment.size == sizes[0])
     assert facts["model"]["base"][small] is None
     assert all(not box["lines"] for box in facts["model"]["boxes"] if box["segment"] == small)
     prototypes = xseg.PrototypeSegmenter(4, random_state=0).fit(customers)
     with pytest.raises(UnsupportedTypeError, match="minimum_group_size"):
-        xseg.make_cards(prototypes, customers, policy={"minimum_group_size": 10_000}, now=NOW)[0].html(interactive=True)
+        xseg.make_cards(prototypes, customers, policy={"minimum_group_size": 10_000}, at=NOW)[0].html(interactive=True)
 
 
 def test_a_stored_card_is_its_facts_and_has_no_model_to_carry(shop):
     customers, segmenter = shop
-    card = xseg.make_cards(segmenter, customers, now=NOW)[0]
+    card = xseg.make_cards(segmenter, customers, at=NOW)[0]
     read = xseg.cards.Card.from_json(card.json())
     assert read == card
     for stored in (read, pickle.loads(pickle.dumps(card))):
@@ -213,7 +213,7 @@ def test_a_stored_card_is_its_facts_and_has_no_model_to_carry(shop):
 @pytest.mark.parametrize("locale", ["de", "ar", "pl"])
 def test_the_page_speaks_the_cards_language(shop, locale):
     customers, segmenter = shop
-    cards = xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), now=NOW, locale=locale)
+    cards = xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy(), at=NOW, locale=locale)
     facts = carried_by(cards[0].html(interactive=True))
     assert facts["locale"].split("-")[0] == locale
     assert "What if?" not in facts["say"].values()

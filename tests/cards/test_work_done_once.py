@@ -38,9 +38,9 @@ def counted(monkeypatch):
 
 def test_a_model_is_serialised_once_for_all_its_cards(segmenter, customers, counted):
     calls = counted(xseg.export._model_file, "_describe")
-    first = xseg.make_cards(segmenter, customers, now=NOW)[0]
-    second = xseg.make_cards(segmenter, customers.head(3), now=NOW, locale="de")[0]
-    assert xseg.verify_card(first, segmenter, customers.head(1)).holds
+    first = xseg.make_cards(segmenter, customers, at=NOW)[0]
+    second = xseg.make_cards(segmenter, customers.head(3), at=NOW, locale="de")[0]
+    assert xseg.verify_card(segmenter, customers.head(1), card=first).holds
     assert first.model == second.model == xseg.export.fingerprint(segmenter)
     assert len(calls) == 1
 
@@ -55,10 +55,10 @@ def test_a_model_that_is_fitted_again_or_has_other_parameters_has_another_finger
 
 def test_cards_read_their_table_once(segmenter, customers, counted):
     calls = counted(xseg.core.tables, "_read_frame")
-    card = xseg.make_cards(segmenter, customers.head(5), now=NOW)[0]
+    card = xseg.make_cards(segmenter, customers.head(5), at=NOW)[0]
     assert len(calls) == 1
     calls.clear()
-    assert xseg.verify_card(card, segmenter, customers.head(1)).holds
+    assert xseg.verify_card(segmenter, customers.head(1), card=card).holds
     # The other reads are of rows that are not the person's: those with a change that the card speaks of.
     n_changes = sum(change is not None and bool(change.asked) for change in (card.alternative, card.way_out))
     assert len(calls) == 1 + n_changes

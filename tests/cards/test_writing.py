@@ -49,10 +49,10 @@ def test_json_lines_and_parquet_hold_everybody_once_and_in_order(shop, tmp_path)
     written = write_cards(
         segmenter,
         customers,
-        tmp_path,
+        folder=tmp_path,
         ids=list(customers.index),
         forms=["jsonl", "parquet"],
-        now=NOW,
+        at=NOW,
         progress=done.append,
     )
     assert (written.n_written, written.n_kept) == (12_000, 0)
@@ -62,7 +62,7 @@ def test_json_lines_and_parquet_hold_everybody_once_and_in_order(shop, tmp_path)
     table = pd.read_parquet(sorted(tmp_path.glob("*.parquet")))
     assert table["card"].tolist() == lines
     assert table["segment"].tolist() == segmenter.labels_.tolist()
-    some = xseg.verify_cards(lines[:200], segmenter, customers.head(200))
+    some = xseg.verify_cards(segmenter, customers.head(200), cards=lines[:200])
     assert all(check.holds for check in some)
 
 
@@ -71,7 +71,7 @@ def test_processes_write_the_same_bytes(shop, tmp_path):
     customers, segmenter, _ = shop
     for jobs in (1, 2):
         ids = list(customers.index)
-        write_cards(segmenter, customers, tmp_path / str(jobs), ids=ids, forms=["jsonl"], now=NOW, n_jobs=jobs)
+        write_cards(segmenter, customers, folder=tmp_path / str(jobs), ids=ids, forms=["jsonl"], at=NOW, n_jobs=jobs)
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
 
 
@@ -84,9 +84,9 @@ customers = pd.read_parquet(shop + "/customers.parquet")
 segmenter = xseg.load(shop + "/model.json")
 now = datetime(2026, 11, 24, tzinfo=UTC)
 print("begun", flush=True)
-write_cards(segmenter, customers, out, ids=list(customers.index), forms=["jsonl"], now=now)
+write_cards(segmenter, customers, folder=out, ids=list(customers.index), forms=["jsonl"], at=now)
 some = customers.head(1500)
-write_cards(segmenter, some, out + "-html", ids=list(some.index), forms=["html"], now=now)
+write_cards(segmenter, some, folder=out + "-html", ids=list(some.index), forms=["html"], at=now)
 """
 
 
@@ -117,21 +117,21 @@ def test_what_is_taken_up_keeps_the_day_and_refuses_other_people(shop, tmp_path)
     customers, segmenter, _ = shop
     some = customers.head(20)
     ids = list(some.index)
-    write_cards(segmenter, some, tmp_path, ids=ids, forms=["json"], now=NOW)
+    write_cards(segmenter, some, folder=tmp_path, ids=ids, forms=["json"], at=NOW)
     (tmp_path / f"{ids[3]}.json").unlink()
     (tmp_path / f".{ids[3]}.json.{'0' * 32}").write_text("half a ca")
-    again = write_cards(segmenter, some, tmp_path, ids=ids, forms=["json"], now=NOW + timedelta(days=9))
+    again = write_cards(segmenter, some, folder=tmp_path, ids=ids, forms=["json"], at=NOW + timedelta(days=9))
     assert (again.n_written, again.n_kept) == (1, 19)
     assert xseg.cards.Card.from_json((tmp_path / f"{ids[3]}.json").read_text()).issued == NOW.date()
     assert not list(tmp_path.glob(".*"))
     for changed in ({"policy": {"minimum_group_size": 7}}, {"locale": "de"}, {"tone": "formal"}):
         with pytest.raises(DataError, match="holds cards of another"):
-            write_cards(segmenter, some, tmp_path, ids=ids, forms=["json"], **changed)
+            write_cards(segmenter, some, folder=tmp_path, ids=ids, forms=["json"], **changed)
     with pytest.raises(DataError, match="differs in: people, values of the people"):
-        write_cards(segmenter, some.tail(19), tmp_path, ids=ids[1:], forms=["json"])
+        write_cards(segmenter, some.tail(19), folder=tmp_path, ids=ids[1:], forms=["json"])
     (tmp_path / "xseg-cards.json").write_text("{}")
     with pytest.raises(DataError, match="another kind"):
-        write_cards(segmenter, some, tmp_path, ids=ids, forms=["json"])
+        write_cards(segmenter, some, folder=tmp_path, ids=ids, forms=["json"])
 
 
 def test_forms_languages_and_ids_that_make_no_sense_are_refused(shop, tmp_path):
@@ -139,19 +139,25 @@ def test_forms_languages_and_ids_that_make_no_sense_are_refused(shop, tmp_path):
     some = customers.head(2)
     for forms in ([], ["docx"], ["html", "doc"]):
         with pytest.raises(ParameterError, match="forms must be"):
-            write_cards(segmenter, some, tmp_path, ids=["a", "b"], forms=forms)
+            write_cards(segmenter, some, folder=tmp_path, ids=["a", "b"], forms=forms)
     with pytest.raises(ParameterError, match="locale"):
-        write_cards(segmenter, some, tmp_path, ids=["a", "b"], locale="xx")
+        write_cards(segmenter, some, folder=tmp_path, ids=["a", "b"], locale="xx")
     for ids, problem in [(["a"], "1 ids for 2 rows"), (["a", "a"], "used in row 0"), (["a", None], "no id")]:
         with pytest.raises(DataError, match=problem):
-            write_cards(segmenter, some, tmp_path, ids=ids)
+            write_cards(segmenter, some, folder=tmp_path, ids=ids)
 
 
 @pytest.mark.slow
 def test_every_form_is_written(shop, tmp_path):
     customers, segmenter, _ = shop
     write_cards(
-        segmenter, customers.head(1), tmp_path, ids=["a"], forms=FORMS, policy=xseg.datasets.customers_policy(), now=NOW
+        segmenter,
+        customers.head(1),
+        folder=tmp_path,
+        ids=["a"],
+        forms=FORMS,
+        policy=xseg.datasets.customers_policy(),
+        at=NOW,
     )
     starts = {"a.png": b"\x89PNG", "a.pdf": b"%PDF", "a.svg": b"<?xml", "a.email.html": b"<!doctype html>"}
     written = contents(tmp_path)
@@ -189,18 +195,18 @@ def test_cards_of_other_inputs_are_refused_by_name_and_overwritten_on_request(sh
     first, others = changed_orders(customers, segmenter)
     folder = tmp_path / "cards"
     forms = ["json", "text", "jsonl"]
-    write_cards(first[0], first[1], folder, forms=forms, now=NOW, **first[2])
-    again = write_cards(first[0], first[1].copy(), folder, forms=forms, now=NOW, **first[2])
+    write_cards(first[0], first[1], folder=folder, forms=forms, at=NOW, **first[2])
+    again = write_cards(first[0], first[1].copy(), folder=folder, forms=forms, at=NOW, **first[2])
     assert (again.n_written, again.n_kept) == (0, 12)
     kept = contents(folder)
     for what, (model, table, options) in others.items():
         with pytest.raises(DataError, match=rf"cards of another call, which differs in: .*{what}.*overwrite"):
-            write_cards(model, table, folder, forms=forms, now=NOW, **options)
+            write_cards(model, table, folder=folder, forms=forms, at=NOW, **options)
         assert contents(folder) == kept
     for model, table, options in others.values():
         new = tmp_path / "new"
-        written = write_cards(model, table, folder, forms=["json"], now=NOW, overwrite=True, **options)
-        write_cards(model, table, new, forms=["json"], now=NOW, overwrite=True, **options)
+        written = write_cards(model, table, folder=folder, forms=["json"], at=NOW, overwrite=True, **options)
+        write_cards(model, table, folder=new, forms=["json"], at=NOW, overwrite=True, **options)
         assert (written.n_written, written.n_kept) == (12, 0)
         assert contents(folder) == contents(new)
 
@@ -209,12 +215,12 @@ def test_nobody_keeps_the_card_of_last_month(shop, tmp_path):
     customers, segmenter, _ = shop
     ids = [str(number) for number in range(60)]
     may, june = customers.iloc[:60], customers.iloc[60:120]
-    write_cards(segmenter, may, tmp_path, ids=ids, forms=["json"])
+    write_cards(segmenter, may, folder=tmp_path, ids=ids, forms=["json"])
     with pytest.raises(DataError, match="values of the people"):
-        write_cards(segmenter, june, tmp_path, ids=ids, forms=["json"])
+        write_cards(segmenter, june, folder=tmp_path, ids=ids, forms=["json"])
     (tmp_path / "notes.md").write_text("mine")
     (tmp_path / "cards-of-mine.jsonl").write_text("mine")
-    fewer = write_cards(segmenter, june.head(50), tmp_path, ids=ids[:50], forms=["json"], overwrite=True)
+    fewer = write_cards(segmenter, june.head(50), folder=tmp_path, ids=ids[:50], forms=["json"], overwrite=True)
     assert fewer.n_written == 50
     assert len(list(tmp_path.glob("*.json"))) == 51
     assert (tmp_path / "notes.md").read_text() == (tmp_path / "cards-of-mine.jsonl").read_text() == "mine"
@@ -226,11 +232,11 @@ def test_nobody_keeps_the_card_of_last_month(shop, tmp_path):
 def test_the_same_table_from_another_container_is_the_same(shop, tmp_path):
     _, segmenter, folder = shop
     some = pd.read_parquet(folder / "customers.parquet").head(15)
-    write_cards(segmenter, some, tmp_path, ids=range(15), forms=["json"])
+    write_cards(segmenter, some, folder=tmp_path, ids=range(15), forms=["json"])
     shuffled = some["channel"].astype("category")
     shuffled = shuffled.cat.reorder_categories(shuffled.cat.categories[::-1])
     for same in (some.copy(), some.assign(channel=shuffled), some.assign(spend_year=some["spend_year"].astype(object))):
-        assert write_cards(segmenter, same, tmp_path, ids=range(15), forms=["json"]).n_kept == 15
+        assert write_cards(segmenter, same, folder=tmp_path, ids=range(15), forms=["json"]).n_kept == 15
 
 
 def test_the_gate_and_what_people_asked_of_it_count(shop, tmp_path):
@@ -238,25 +244,31 @@ def test_the_gate_and_what_people_asked_of_it_count(shop, tmp_path):
     some, log, ledger = customers.head(120), ActionLog(), Ledger()
     for name in some.index:
         ledger.append(name, "offers", "given", source="account")
-    gate = ConsentGate(segmenter, ledger, "offers", log=log).fit(some, subject_ids=some.index)
-    write_cards(gate, some, tmp_path, ids=some.index, forms=["json"], now=NOW)
+    gate = ConsentGate(segmenter, ledger, purpose="offers", log=log).fit(some, ids=some.index)
+    write_cards(gate, some, folder=tmp_path, ids=some.index, forms=["json"], at=NOW)
     person = some.index[0]
     xseg.governance.rights.Profile(
-        segmenter, xseg.datasets.customers_policy(), ledger, person, some.head(1), purpose="offers", log=log
+        segmenter,
+        some.head(1),
+        policy=xseg.datasets.customers_policy(),
+        ledger=ledger,
+        subject=person,
+        purpose="offers",
+        log=log,
     ).object()
     with pytest.raises(DataError, match="receipts in the log of the gate"):
-        write_cards(gate, some, tmp_path, ids=some.index, forms=["json"], now=NOW)
+        write_cards(gate, some, folder=tmp_path, ids=some.index, forms=["json"], at=NOW)
 
 
 def test_a_folder_whose_people_were_removed_is_not_overwritten(shop, tmp_path):
     customers, segmenter, _ = shop
     some = customers.head(4)
-    write_cards(segmenter, some, tmp_path, ids=some.index, forms=["json"])
+    write_cards(segmenter, some, folder=tmp_path, ids=some.index, forms=["json"])
     remove_cards(tmp_path, [some.index[0]])
     assert some.index[0] not in (tmp_path / "xseg-cards.json").read_text()
     for overwrite in (False, True):
         with pytest.raises(DataError, match="write to another folder, or empty"):
-            write_cards(segmenter, some, tmp_path, ids=some.index, forms=["json"], overwrite=overwrite)
+            write_cards(segmenter, some, folder=tmp_path, ids=some.index, forms=["json"], overwrite=overwrite)
 
 
 def test_the_command_line_refuses_other_inputs_and_overwrites_them(shop, tmp_path):
@@ -280,14 +292,14 @@ LONG = ["a" * 300, "ü" * 300, "ü" * 300 + "x", "人" * 400, "a" * 400 + "=", "
 def test_long_ids_get_short_names_that_differ_and_are_listed(shop, tmp_path):
     customers, segmenter, _ = shop
     some = customers.head(len(LONG))
-    write_cards(segmenter, some, tmp_path, ids=LONG, forms=["json", "email"])
+    write_cards(segmenter, some, folder=tmp_path, ids=LONG, forms=["json", "email"])
     listed = json.loads((tmp_path / "xseg-cards.json").read_text())
     assert len(listed["files"]) == len(set(listed["files"])) == len(LONG)
     for name, stem in zip(LONG, listed["files"], strict=True):
         assert listed["shortened"].get(stem, name) == name
         assert json.loads((tmp_path / f"{stem}.json").read_text())["reference"] == name
         assert (tmp_path / f"{stem}.email.html").exists()
-    assert write_cards(segmenter, some, tmp_path, ids=LONG, forms=["json"]).n_kept == len(LONG)
+    assert write_cards(segmenter, some, folder=tmp_path, ids=LONG, forms=["json"]).n_kept == len(LONG)
     assert remove_cards(tmp_path, LONG) == 2 * len(LONG)
     assert [path.name for path in tmp_path.iterdir()] == ["xseg-cards.json"]
 
@@ -303,7 +315,7 @@ def test_every_text_is_a_name_of_a_file_of_its_own(names):
 def test_ids_that_are_no_text_are_refused(shop, tmp_path):
     customers, segmenter, _ = shop
     with pytest.raises(DataError, match="row 1 holds half of a character"):
-        write_cards(segmenter, customers.head(2), tmp_path, ids=["a", "b\ud800"])
+        write_cards(segmenter, customers.head(2), folder=tmp_path, ids=["a", "b\ud800"])
 
 
 def test_a_full_disk_is_one_of_our_errors_and_leaves_no_half(shop, tmp_path, monkeypatch):
@@ -319,17 +331,17 @@ def test_a_full_disk_is_one_of_our_errors_and_leaves_no_half(shop, tmp_path, mon
 
     monkeypatch.setattr(Path, "replace", replace)
     with pytest.raises(DataError, match=r"cannot write the cards to .*No space left on device"):
-        write_cards(segmenter, some, tmp_path, ids=some.index, forms=["json"])
+        write_cards(segmenter, some, folder=tmp_path, ids=some.index, forms=["json"])
     monkeypatch.undo()
     assert not list(tmp_path.glob(".*"))
-    assert write_cards(segmenter, some, tmp_path, ids=some.index, forms=["json"]).n_kept == 2
+    assert write_cards(segmenter, some, folder=tmp_path, ids=some.index, forms=["json"]).n_kept == 2
 
 
 def test_a_folder_that_is_a_file_is_one_of_our_errors(shop, tmp_path):
     customers, segmenter, _ = shop
     (tmp_path / "cards").write_text("a file")
     with pytest.raises(DataError, match="cannot write the cards"):
-        write_cards(segmenter, customers.head(1), tmp_path / "cards", ids=["a"])
+        write_cards(segmenter, customers.head(1), folder=tmp_path / "cards", ids=["a"])
 
 
 def test_a_missing_library_of_the_system_is_said(shop, monkeypatch):

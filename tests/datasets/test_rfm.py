@@ -103,12 +103,10 @@ def test_identities(transactions):
 def test_the_future_is_unknown(transactions, as_of):
     past = transactions[transactions["day"] <= as_of]
     if past.empty:
-        with pytest.raises(DataError, match="as_of"):
-            rfm_table(transactions, **NAMES, as_of=as_of)
+        with pytest.raises(DataError, match="after at="):
+            rfm_table(transactions, **NAMES, at=as_of)
     else:
-        pd.testing.assert_frame_equal(
-            rfm_table(transactions, **NAMES, as_of=as_of), rfm_table(past, **NAMES, as_of=as_of)
-        )
+        pd.testing.assert_frame_equal(rfm_table(transactions, **NAMES, at=as_of), rfm_table(past, **NAMES, at=as_of))
 
 
 @pytest.mark.slow
@@ -116,9 +114,9 @@ def test_the_future_is_unknown(transactions, as_of):
 @given(tables)
 def test_who_you_are_beside_does_not_matter(transactions):
     as_of = dt.date(2026, 3, 2)
-    table = rfm_table(transactions, **NAMES, as_of=as_of)
+    table = rfm_table(transactions, **NAMES, at=as_of)
     for who, alone in transactions.groupby("who"):
-        pd.testing.assert_frame_equal(rfm_table(alone, **NAMES, as_of=as_of), table.loc[[who]])
+        pd.testing.assert_frame_equal(rfm_table(alone, **NAMES, at=as_of), table.loc[[who]])
 
 
 def test_a_worked_example(shop):
@@ -186,10 +184,10 @@ def test_amounts_by_column_function_and_values(shop, kind):
         ({"amount": [1.0]}, ParameterError, "one value for each row"),
         ({"amount": [1, np.inf, 2, 3]}, DataError, "row 1 is infinite"),
         ({"amount": [1, 1, np.nan, 3]}, DataError, "row 2 is missing"),
-        ({"as_of": "2025-12-31"}, DataError, "no transaction is left"),
-        ({"as_of": "31/12/2026"}, ParameterError, "not a date"),
-        ({"as_of": 2026}, ParameterError, "as_of is 2026"),
-        ({"as_of": pd.NaT}, ParameterError, "as_of"),
+        ({"at": "2025-12-31"}, DataError, "no transaction is left"),
+        ({"at": "31/12/2026"}, ParameterError, "not a date"),
+        ({"at": 2026}, ParameterError, "at is 2026"),
+        ({"at": pd.NaT}, ParameterError, "at is"),
     ],
 )
 def test_errors_say_what_to_do(shop, change, error, found):

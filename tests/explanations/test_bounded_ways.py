@@ -83,7 +83,7 @@ def test_no_point_of_a_grid_refutes_what_is_proven(kind, seed):
         found = xseg.counterfactual(
             segmenter,
             table.iloc[[at]],
-            target,
+            target=target,
             bounds=bounds,
             frozen=[name for name in FEATURES if name not in features],
         )

@@ -89,7 +89,7 @@ def what_is_explained(kind, segmenter, row, old, new):
 def test_equal_to_every_coalition(kind):
     then, now = two_dates()
     segmenter = SEGMENTERS[kind]().fit(then, outcome_of(then))
-    found = xseg.change(segmenter, then, now)
+    found = xseg.change(segmenter, now, before=then)
     assert found.moved.any()
     for i in range(0, 400, 23):
         explained = what_is_explained(kind, segmenter, now.iloc[[i]], found.before[i], found.after[i])
@@ -100,13 +100,13 @@ def test_equal_to_every_coalition(kind):
 def test_contributions_add_up_to_the_change(kind):
     then, now = two_dates()
     segmenter = SEGMENTERS[kind]().fit(then, outcome_of(then))
-    found = xseg.change(segmenter, then, now)
+    found = xseg.change(segmenter, now, before=then)
     assert_array_equal(found.before, segmenter.predict(then))
     assert_array_equal(found.after, segmenter.predict(now))
     assert_allclose(found.values.sum(axis=1), found.after_values - found.before_values, atol=1e-9)
     if kind in BOXES:
         assert_array_equal(found.after_values - found.before_values, found.moved.astype(float))
-    same = xseg.change(segmenter, then, then)
+    same = xseg.change(segmenter, then, before=then)
     assert not same.moved.any()
     assert not same.values.any()
 
@@ -114,14 +114,14 @@ def test_contributions_add_up_to_the_change(kind):
 def test_a_feature_that_did_not_change_has_no_part(kind):
     then, now = two_dates()
     segmenter = SEGMENTERS[kind]().fit(then, outcome_of(then))
-    found = xseg.change(segmenter, then, now.assign(spend=then["spend"]))
+    found = xseg.change(segmenter, now.assign(spend=then["spend"]), before=then)
     assert not found.values[:, found.feature_names.index("spend")].any()
 
 
 def test_going_back_turns_every_sign_of_a_pair_of_segments():
     then, now = two_dates()
     segmenter = xseg.TreeSegmenter(2, max_leaves=2, random_state=0).fit(then)
-    there, back = xseg.change(segmenter, then, now), xseg.change(segmenter, now, then)
+    there, back = xseg.change(segmenter, now, before=then), xseg.change(segmenter, then, before=now)
     assert_allclose(there.values[there.moved], back.values[back.moved], atol=1e-12)
 
 
@@ -130,7 +130,7 @@ def test_going_back_turns_every_sign_of_a_pair_of_segments():
 def test_people_are_found_by_their_ids(kind, form):
     then, now = two_dates()
     segmenter = SEGMENTERS[kind]().fit(then, outcome_of(then))
-    expected = xseg.change(segmenter, then, now)
+    expected = xseg.change(segmenter, now, before=then)
     order = np.random.default_rng(1).permutation(len(now))[:300]
     who = np.array([f"c{i}" for i in range(len(now))])
     first, second = then.assign(who=who).iloc[50:], now.assign(who=who).iloc[order]
@@ -138,7 +138,7 @@ def test_people_are_found_by_their_ids(kind, form):
         first, second = first.set_index("who"), second.set_index("who")
     if form == "polars":
         first, second = pl.from_pandas(first), pl.from_pandas(second)
-    found = xseg.change(segmenter, first, second, ids="who")
+    found = xseg.change(segmenter, second, before=first, id_column="who")
     kept = order[order >= 50]
     assert_array_equal(found.ids, who[kept])
     assert_array_equal(found.values, expected.values[kept])
@@ -157,7 +157,7 @@ def test_pipelines_fold_back_to_raw_columns():
         remainder="passthrough",
     )
     pipeline = make_pipeline(encode, xseg.TreeSegmenter(4, max_leaves=8, random_state=0)).fit(then)
-    found = xseg.change(pipeline, then, now)
+    found = xseg.change(pipeline, now, before=then)
     assert found.feature_names == tuple(then.columns)
     for i in range(0, 400, 40):
         new = found.after[i]
@@ -166,17 +166,17 @@ def test_pipelines_fold_back_to_raw_columns():
 
 
 def test_what_cannot_be_aligned_is_refused(fitted, mixed):
-    with pytest.raises(DataError, match="give ids"):
-        xseg.change(fitted, mixed, mixed.head(3))
+    with pytest.raises(DataError, match="give id_column"):
+        xseg.change(fitted, mixed.head(3), before=mixed)
     named = mixed.assign(who=range(len(mixed)))
     with pytest.raises(DataError, match=r"no column or index called 'wo'.*'who'"):
-        xseg.change(fitted, named, named, ids="wo")
+        xseg.change(fitted, named, before=named, id_column="wo")
     with pytest.raises(DataError, match="more than once"):
-        xseg.change(fitted, named.assign(who=1), named, ids="who")
+        xseg.change(fitted, named, before=named.assign(who=1), id_column="who")
     with pytest.raises(DataError, match="row 2"):
-        xseg.change(fitted, named, named.assign(who=named["who"].where(named["who"] != 2)), ids="who")
+        xseg.change(fitted, named.assign(who=named["who"].where(named["who"] != 2)), before=named, id_column="who")
     with pytest.raises(DataError, match="nobody is in both"):
-        xseg.change(fitted, named, named.assign(who=named["who"].astype(str)), ids="who")
+        xseg.change(fitted, named.assign(who=named["who"].astype(str)), before=named, id_column="who")
     X = np.random.default_rng(0).normal(size=(60, 4))
     with pytest.raises(UnsupportedTypeError, match="may mix columns"):
-        xseg.change(make_pipeline(PCA(2), xseg.TreeSegmenter(2)).fit(X), X, X)
+        xseg.change(make_pipeline(PCA(2), xseg.TreeSegmenter(2)).fit(X), X, before=X)

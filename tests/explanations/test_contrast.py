@@ -61,7 +61,7 @@ def test_own_less_versus_is_shared_out_exactly(segmenter, mixed):
 def test_a_named_segment_is_compared_with(segmenter, mixed):
     runner_up = xseg.contrast(segmenter, mixed)
     for versus in (0, segmenter.segment_names_[2]):
-        found = xseg.contrast(segmenter, mixed, versus)
+        found = xseg.contrast(segmenter, mixed, versus=versus)
         index = segmenter.segments_.position(versus)
         inside = found.own == index
         assert (found.versus[~inside] == index).all()
@@ -77,8 +77,8 @@ def test_the_runner_up_of_boxes_is_where_the_cheapest_change_leads(fitted, mixed
 
 def test_what_keeps_a_row_out_is_not_met_and_all_that_is_changed(fitted, mixed):
     columns = {column.name: column for column in read_table(mixed).columns}
-    found = xseg.contrast(fitted, mixed, 1)
-    nearest = xseg.counterfactual(fitted, mixed, 1)
+    found = xseg.contrast(fitted, mixed, versus=1)
+    nearest = xseg.counterfactual(fitted, mixed, target=1)
     for i in np.flatnonzero(found.own != 1).tolist():
         assert found.kept_out_by[i]
         assert not any(condition.holds(columns[condition.feature])[i] for condition in found.kept_out_by[i])
@@ -114,9 +114,9 @@ def test_pipelines_fold_back_to_raw_columns(kind, mixed):
 
 def test_what_cannot_be_contrasted_is_refused(fitted, mixed):
     with pytest.raises(ParameterError, match="neither 'runner-up' nor a segment"):
-        xseg.contrast(fitted, mixed, "runnerup")
+        xseg.contrast(fitted, mixed, versus="runnerup")
     with pytest.raises(ParameterError, match="numbered"):
-        xseg.contrast(fitted, mixed, 9)
+        xseg.contrast(fitted, mixed, versus=9)
     with pytest.raises(NotFittedError):
         xseg.contrast(xseg.TreeSegmenter(2), mixed)
     X = np.random.default_rng(0).normal(size=(60, 4))

@@ -145,7 +145,7 @@ def test_nothing_cheaper_exists_in_any_cell_and_no_way_means_none(kind, asked):
     segmenter = fit(kind, table)
     used = segmenter.model_.used_features.tolist()
     for target in range(segmenter.n_segments_):
-        answer = xseg.counterfactual(segmenter, table, target, **asked)
+        answer = xseg.counterfactual(segmenter, table, target=target, **asked)
         for i in range(target, 200, 25):
             least = cheapest_cell(segmenter, table.iloc[i], target, asked, used)
             assert answer.found[i] == np.isfinite(least)
@@ -217,7 +217,7 @@ def models():
 def test_what_is_asked_is_honoured_and_every_change_moves(models, kind, asked, target):
     table, fitted = models
     some = table.head(60)
-    answer = xseg.counterfactual(fitted[kind], some, target, **asked)
+    answer = xseg.counterfactual(fitted[kind], some, target=target, **asked)
     check(fitted[kind], some, answer, asked)
     if target is None:
         assert (answer.target != answer.own).all()
@@ -229,7 +229,7 @@ def test_no_combination_of_round_numbers_is_cheaper_for_scores(kind):
     segmenter = SCORED[kind]().fit(table)
     bins = segmenter.model_.coding.bins
     for target in range(3):
-        answer = xseg.counterfactual(segmenter, table, target)
+        answer = xseg.counterfactual(segmenter, table, target=target)
         for i in range(0, 200, 10):
             row = table.iloc[i]
             options = []
@@ -270,7 +270,7 @@ def test_one_number_alone_ends_at_the_very_boundary(kind):
 
 def test_whole_numbers_and_round_numbers(mixed):
     segmenter = xseg.RuleSegmenter({"loyal": "orders > 2.5 and spend < 150"}).fit(mixed)
-    answer = xseg.counterfactual(segmenter, mixed, "loyal")
+    answer = xseg.counterfactual(segmenter, mixed, target="loyal")
     ends = {(change.feature, change.after) for changes in answer.changes for change in changes}
     assert {name for name, _ in ends} == {"orders", "spend"}
     assert {end for name, end in ends if name == "orders"} == {3}
@@ -285,20 +285,20 @@ def test_whole_numbers_and_round_numbers(mixed):
 def test_forms_of_the_table_threads_and_rows_change_nothing(models, kind):
     table, fitted = models
     segmenter = fitted[kind]
-    expected = xseg.counterfactual(segmenter, table, 1)
-    assert xseg.counterfactual(segmenter, pl.from_pandas(table), 1).changes == expected.changes
-    part = xseg.counterfactual(segmenter, table.iloc[40:60], 1)
+    expected = xseg.counterfactual(segmenter, table, target=1)
+    assert xseg.counterfactual(segmenter, pl.from_pandas(table), target=1).changes == expected.changes
+    part = xseg.counterfactual(segmenter, table.iloc[40:60], target=1)
     assert part.changes == expected.changes[40:60]
     assert list(part.changed.index) == list(table.index[40:60])
     many = pd.concat([table] * 20, ignore_index=True)
     for n_jobs in (1, 3):
         assert_array_equal(
-            xseg.counterfactual(segmenter.set_params(n_jobs=n_jobs), many, 1).cost, np.tile(expected.cost, 20)
+            xseg.counterfactual(segmenter.set_params(n_jobs=n_jobs), many, target=1).cost, np.tile(expected.cost, 20)
         )
 
 
 def test_who_is_there_already_changes_nothing(fitted, mixed):
-    answer = xseg.counterfactual(fitted, mixed, 0)
+    answer = xseg.counterfactual(fitted, mixed, target=0)
     there = answer.own == 0
     assert not answer.cost[there].any()
     assert not any(changes for changes, inside in zip(answer.changes, there, strict=True) if inside)
@@ -308,10 +308,10 @@ def test_obstacles_are_named(mixed):
     segmenter = xseg.RuleSegmenter({"loyal": "orders >= 4 and spend < 150 and balance < 0"})
     segmenter.fit(mixed)
     row = mixed.head(1).assign(orders=1, spend=900.0, balance=np.nan)
-    answer = xseg.counterfactual(segmenter, row, "loyal", frozen=["spend"], bounds={"orders": (None, 3)})
+    answer = xseg.counterfactual(segmenter, row, target="loyal", frozen=["spend"], bounds={"orders": (None, 3)})
     (obstacle,) = answer.blocked_by[0]
     assert dict(obstacle.features) == {"orders": "bounds", "spend": "frozen", "balance": "missing"}
-    one_way = xseg.counterfactual(segmenter, row.assign(balance=-1.0), "loyal", direction={"orders": "down"})
+    one_way = xseg.counterfactual(segmenter, row.assign(balance=-1.0), target="loyal", direction={"orders": "down"})
     assert dict(one_way.blocked_by[0][0].features) == {"orders": "direction"}
 
 
@@ -370,7 +370,7 @@ def test_squared_prototypes_have_the_least_change_of_all_by_linear_programming(a
     segmenter = SCORED["squared"]().set_params(n_segments=5, max_bins=255).fit(table)
     coding, scores = segmenter.model_.coding, segmenter.model_.scores
     scales = np.array([scale_of(segmenter, name) for name in table])
-    answer = xseg.counterfactual(segmenter, table, 0, **asked)
+    answer = xseg.counterfactual(segmenter, table, target=0, **asked)
     assert answer.proven.all()
     several = 0
     for i in range(0, len(table), 8):
@@ -416,7 +416,7 @@ def test_scores_out_of_reach_are_proven_and_what_is_proven_is_true():
         segmenter = SCORED[kind]().set_params(max_bins=255).fit(table)
         line = np.linspace(table["x0"].min(), table["x0"].max(), 3_001)
         for target in range(3):
-            answer = xseg.counterfactual(segmenter, table, target, frozen=["x1"])
+            answer = xseg.counterfactual(segmenter, table, target=target, frozen=["x1"])
             assert answer.proven.all()
             unreached += (~answer.found).sum()
             for i in np.flatnonzero(~answer.found)[:10]:
@@ -435,7 +435,7 @@ def test_recourse_tells_one_person_the_facts(mixed):
     )
     segmenter.fit(mixed)
     row = mixed.head(1).assign(orders=1, spend=900.0, balance=40.0)
-    facts = xseg.counterfactual(segmenter, row, "loyal").recourse(0)
+    facts = xseg.counterfactual(segmenter, row, target="loyal").recourse(0)
     assert (facts.own, facts.target, facts.found, facts.proven) == ("rich", "loyal", True, True)
     told = {
         change.feature: (change.before, change.after, change.relation, change.threshold) for change in facts.changes
@@ -444,9 +444,9 @@ def test_recourse_tells_one_person_the_facts(mixed):
     assert told["balance"] == (40.0, 30.0, "<=", 30.0)
     assert told["spend"][2:] == ("<", 150.0)
     few = xseg.RuleSegmenter({"new": "orders < 2.5 and balance > 30"}).fit(mixed)
-    facts = xseg.counterfactual(few, row.assign(orders=7, balance=1.0), "new").recourse(0)
+    facts = xseg.counterfactual(few, row.assign(orders=7, balance=1.0), target="new").recourse(0)
     assert [(change.relation, change.threshold) for change in facts.changes] == [("<", 3), (">", 30.0)]
-    facts = xseg.counterfactual(segmenter, row, "loyal", frozen=["spend"]).recourse(0)
+    facts = xseg.counterfactual(segmenter, row, target="loyal", frozen=["spend"]).recourse(0)
     assert (facts.found, facts.proven, facts.changes, facts.cost) == (False, True, (), np.inf)
     assert facts.blocked_by[0].features == (("spend", "frozen"),)
     scored = SCORED["gower"]().fit(mixed)

@@ -32,7 +32,7 @@ def tree():
 
 
 def approved(segmenter, **changes):
-    asked = {"by": "Ada Marsh", "review": REVIEW, "now": NOW, **changes}
+    asked = {"by": "Ada Marsh", "review": REVIEW, "at": NOW, **changes}
     xseg.export.approve(segmenter, state="reviewed", **asked)
     return xseg.export.approve(segmenter, **asked)
 
@@ -42,22 +42,22 @@ def test_from_draft_to_approved_and_back(tree, tmp_path):
     path, before = tmp_path / "m.json", fingerprint(segmenter)
     for state, least in (("draft", "reviewed"), ("reviewed", "approved"), ("approved", None), ("draft", "reviewed")):
         if not (state == "draft" and least and not path.exists()):
-            xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state=state, now=NOW)
+            xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state=state, at=NOW)
         xseg.save(segmenter, path)
         assert fingerprint(segmenter) == before
-        again = xseg.load(path, require=state, now=DAY)
-        assert xseg.export.get_approval(again, now=DAY).state == state
-        assert xseg.export.get_approval(again, now=DAY) == xseg.export.get_approval(segmenter, now=DAY)
+        again = xseg.load(path, require=state, at=DAY)
+        assert xseg.export.get_approval(again, at=DAY).state == state
+        assert xseg.export.get_approval(again, at=DAY) == xseg.export.get_approval(segmenter, at=DAY)
         if least:
             with pytest.raises(ApprovalError, match=f"{least} is required"):
-                xseg.load(path, require=least, now=DAY)
+                xseg.load(path, require=least, at=DAY)
 
 
 def test_who_on_which_review_and_when_is_kept(tree, tmp_path):
     _, segmenter = tree
     approved(segmenter, expires=DAY + timedelta(90), review=b"what was found")
     xseg.save(segmenter, tmp_path / "m.json")
-    found = xseg.export.get_approval(xseg.load(tmp_path / "m.json"), now=DAY)
+    found = xseg.export.get_approval(xseg.load(tmp_path / "m.json"), at=DAY)
     reviewed, last = found.sign_offs
     assert (reviewed.state, last.state, last.by) == ("reviewed", "approved", "Ada Marsh")
     assert last.at == NOW.isoformat()
@@ -88,16 +88,16 @@ def test_models_without_sign_offs_are_saved_as_ever(tree, tmp_path):
 def test_an_approval_does_not_outlive_the_model(tree, tmp_path):
     customers, segmenter = tree
     approved(segmenter)
-    assert xseg.export.get_approval(clone(segmenter).fit(customers), now=DAY).state == "draft"
+    assert xseg.export.get_approval(clone(segmenter).fit(customers), at=DAY).state == "draft"
     segmenter.fit(customers.head(300))
-    assert xseg.export.get_approval(segmenter, now=DAY).state == "draft"
+    assert xseg.export.get_approval(segmenter, at=DAY).state == "draft"
     xseg.save(segmenter, tmp_path / "m.json")
     assert "sign_offs" not in json.loads((tmp_path / "m.json").read_text())
     with pytest.raises(ApprovalError, match="was not reviewed by review"):
-        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW)
+        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, at=NOW)
     # The same rows give the same model, and what was signed for it holds again.
     segmenter.fit(customers)
-    assert xseg.export.get_approval(segmenter, now=DAY).state == "approved"
+    assert xseg.export.get_approval(segmenter, at=DAY).state == "approved"
 
 
 def test_an_approval_moved_to_another_model_is_refused(tree, tmp_path):
@@ -105,8 +105,8 @@ def test_an_approval_moved_to_another_model_is_refused(tree, tmp_path):
     approved(segmenter)
     other = xseg.TreeSegmenter(4, random_state=0).fit(customers)
     remember(other, segmenter.sign_offs_)
-    assert xseg.export.get_approval(other, now=DAY).state == "draft"
-    assert xseg.make_cards(other, customers.head(1), now=NOW)[0].approval == "draft"
+    assert xseg.export.get_approval(other, at=DAY).state == "draft"
+    assert xseg.make_cards(other, customers.head(1), at=NOW)[0].approval == "draft"
     for name, model in (("a", segmenter), ("b", xseg.TreeSegmenter(4, random_state=0).fit(customers))):
         xseg.save(model, tmp_path / name)
     moved = json.loads((tmp_path / "b").read_text()) | {
@@ -115,11 +115,11 @@ def test_an_approval_moved_to_another_model_is_refused(tree, tmp_path):
     (tmp_path / "b").write_text(json.dumps(moved))
     for require in (None, "draft", "approved"):
         with pytest.raises(ApprovalError, match="it was given to model"):
-            xseg.load(tmp_path / "b", require=require, now=DAY)
+            xseg.load(tmp_path / "b", require=require, at=DAY)
     renamed = [sign_off | {"fingerprint": moved["fingerprint"]} for sign_off in moved["sign_offs"]]
     (tmp_path / "b").write_text(json.dumps(moved | {"sign_offs": renamed}))
     with pytest.raises(ApprovalError, match="altered"):
-        xseg.load(tmp_path / "b", now=DAY)
+        xseg.load(tmp_path / "b", at=DAY)
 
 
 def test_every_altered_field_is_found(tree, tmp_path):
@@ -135,9 +135,9 @@ def test_every_altered_field_is_found(tree, tmp_path):
         forged["sign_offs"][1][name] = value
         path.write_text(json.dumps(forged))
         with pytest.raises(ApprovalError):
-            xseg.load(path, now=DAY)
+            xseg.load(path, at=DAY)
         remember(segmenter, [segmenter.sign_offs_[0], replace(segmenter.sign_offs_[1], **{name: value})])
-        assert xseg.export.get_approval(segmenter, now=DAY).state != "approved"
+        assert xseg.export.get_approval(segmenter, at=DAY).state != "approved"
         remember(segmenter, [])
         approved(segmenter, expires=DAY + timedelta(30))
     for name, value in (("state", "final"), ("by", ""), ("by", 3), ("review", "x"), ("at", None), ("extra", 1)):
@@ -145,14 +145,14 @@ def test_every_altered_field_is_found(tree, tmp_path):
         forged["sign_offs"][0][name] = value
         path.write_text(json.dumps(forged))
         with pytest.raises(ModelFileError):
-            xseg.load(path, now=DAY)
+            xseg.load(path, at=DAY)
     path.write_text(json.dumps(document | {"sign_offs": document["sign_offs"][1:]}))
     with pytest.raises(ApprovalError, match="without having been reviewed"):
-        xseg.load(path, require="approved", now=DAY)
+        xseg.load(path, require="approved", at=DAY)
     path.write_text(json.dumps(document | {"sign_offs": document["sign_offs"][::-1]}))
     # Both were signed at one instant; that they are in another order makes the last word a smaller one.
     with pytest.raises(ApprovalError, match="approved is required"):
-        xseg.load(path, require="approved", now=DAY)
+        xseg.load(path, require="approved", at=DAY)
 
 
 HOUR = timedelta(hours=1)
@@ -170,27 +170,27 @@ def written(path, segmenter, *sign_offs):
 def test_an_approval_that_was_taken_back_cannot_be_put_in_again(tree, tmp_path):
     _, segmenter = tree
     approved(segmenter, key=b"secret")
-    xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="draft", now=NOW + HOUR, key=b"secret")
+    xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="draft", at=NOW + HOUR, key=b"secret")
     reviewed, last, draft = segmenter.sign_offs_
     for replayed in ([reviewed, last, draft, last], [reviewed, last, draft, reviewed, last]):
         path = written(tmp_path / "m.json", segmenter, *replayed)
         # Every one of them is sealed with the key, and still not in its place.
         for require in (None, "approved"):
             with pytest.raises(ApprovalError, match="put in again, or out of the order of time"):
-                xseg.load(path, require=require, key=b"secret", now=DAY)
+                xseg.load(path, require=require, key=b"secret", at=DAY)
         assert record(replayed, last.fingerprint, DAY).state == "draft"
     for moved in ([draft, reviewed, last], [reviewed, draft, last], [last, draft, reviewed]):
         path = written(tmp_path / "m.json", segmenter, *moved)
         with pytest.raises(ApprovalError):
-            xseg.load(path, require="approved", key=b"secret", now=DAY)
+            xseg.load(path, require="approved", key=b"secret", at=DAY)
         assert record(moved, last.fingerprint, DAY).state != "approved"
 
 
 def test_what_was_taken_back_is_reviewed_anew(tree):
     _, segmenter = tree
     approved(segmenter)
-    xseg.export.approve(segmenter, by="Ada Marsh", review=b"a complaint", state="draft", now=NOW + HOUR)
-    again = {"by": "Ada Marsh", "now": NOW + 2 * HOUR}
+    xseg.export.approve(segmenter, by="Ada Marsh", review=b"a complaint", state="draft", at=NOW + HOUR)
+    again = {"by": "Ada Marsh", "at": NOW + 2 * HOUR}
     with pytest.raises(ApprovalError, match="has been reviewed or taken back since"):
         xseg.export.approve(segmenter, review=REVIEW, **again)
     assert approved(segmenter, **again, review=b"a new review").state == "approved"
@@ -199,33 +199,33 @@ def test_what_was_taken_back_is_reviewed_anew(tree):
 def test_the_latest_review_is_the_one_that_counts(tree):
     _, segmenter = tree
     for number, review in enumerate((REVIEW, b"a later review")):
-        xseg.export.approve(segmenter, by="Ada Marsh", review=review, state="reviewed", now=NOW + number * HOUR)
+        xseg.export.approve(segmenter, by="Ada Marsh", review=review, state="reviewed", at=NOW + number * HOUR)
     with pytest.raises(ApprovalError, match="reviewed by review abababab before, or has been reviewed"):
-        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW + 2 * HOUR)
-    xseg.export.approve(segmenter, by="Ada Marsh", review=b"a later review", now=NOW + 2 * HOUR)
-    assert xseg.export.get_approval(segmenter, now=DAY).state == "approved"
+        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, at=NOW + 2 * HOUR)
+    xseg.export.approve(segmenter, by="Ada Marsh", review=b"a later review", at=NOW + 2 * HOUR)
+    assert xseg.export.get_approval(segmenter, at=DAY).state == "approved"
 
 
 def test_a_review_that_has_ended_carries_no_approval(tree):
     _, segmenter = tree
     asked = {"by": "Ada Marsh", "review": REVIEW}
-    xseg.export.approve(segmenter, **asked, state="reviewed", expires=DAY + timedelta(2), now=NOW)
+    xseg.export.approve(segmenter, **asked, state="reviewed", expires=DAY + timedelta(2), at=NOW)
     with pytest.raises(ApprovalError, match="or that has ended"):
-        xseg.export.approve(segmenter, **asked, now=NOW + timedelta(2))
-    xseg.export.approve(segmenter, **asked, now=NOW + timedelta(1))
+        xseg.export.approve(segmenter, **asked, at=NOW + timedelta(2))
+    xseg.export.approve(segmenter, **asked, at=NOW + timedelta(1))
 
 
 def test_a_clock_that_goes_back_approves_nothing_and_takes_back_all_the_same(tree, tmp_path):
     _, segmenter = tree
-    xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", now=NOW)
+    xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", at=NOW)
     with pytest.raises(ApprovalError, match="check the clock"):
-        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW - HOUR)
-    xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW)
-    xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="draft", now=NOW - HOUR)
-    assert xseg.export.get_approval(segmenter, now=DAY).state == "draft"
+        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, at=NOW - HOUR)
+    xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, at=NOW)
+    xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="draft", at=NOW - HOUR)
+    assert xseg.export.get_approval(segmenter, at=DAY).state == "draft"
     xseg.save(segmenter, tmp_path / "m.json")
     with pytest.raises(ApprovalError, match="a draft, and approved is required"):
-        xseg.load(tmp_path / "m.json", require="approved", now=DAY)
+        xseg.load(tmp_path / "m.json", require="approved", at=DAY)
 
 
 def test_a_seal_is_asked_for_where_there_is_a_key(tree, tmp_path):
@@ -234,19 +234,18 @@ def test_a_seal_is_asked_for_where_there_is_a_key(tree, tmp_path):
     approved(segmenter, key=b"secret")
     xseg.save(segmenter, path)
     assert (
-        xseg.export.get_approval(xseg.load(path, require="approved", key=b"secret", now=DAY), now=DAY).state
-        == "approved"
+        xseg.export.get_approval(xseg.load(path, require="approved", key=b"secret", at=DAY), at=DAY).state == "approved"
     )
     assert "secret" not in path.read_text()
     with pytest.raises(ApprovalError, match="no seal under this key"):
-        xseg.load(path, require="approved", key=b"other", now=DAY)
+        xseg.load(path, require="approved", key=b"other", at=DAY)
     # Whoever can write the file can sign in any name, and not with the key.
     remember(segmenter, [])
     approved(segmenter)
     xseg.save(segmenter, path)
-    xseg.load(path, require="approved", now=DAY)
+    xseg.load(path, require="approved", at=DAY)
     with pytest.raises(ApprovalError, match="no seal under this key"):
-        xseg.load(path, require="approved", key=b"secret", now=DAY)
+        xseg.load(path, require="approved", key=b"secret", at=DAY)
 
 
 def test_an_approval_ends_and_begins(tree, tmp_path):
@@ -255,12 +254,12 @@ def test_an_approval_ends_and_begins(tree, tmp_path):
     xseg.save(segmenter, tmp_path / "m.json")
     for days, holds in ((-1, False), (0, True), (1, True), (2, False), (300, False)):
         day = DAY + timedelta(days)
-        assert (xseg.export.get_approval(segmenter, now=day).state == "approved") == holds
+        assert (xseg.export.get_approval(segmenter, at=day).state == "approved") == holds
         if holds:
-            xseg.load(tmp_path / "m.json", require="approved", now=day)
+            xseg.load(tmp_path / "m.json", require="approved", at=day)
         else:
             with pytest.raises(ApprovalError, match=r"ended on 2026-11-26|counts from 2026-11-24 on"):
-                xseg.load(tmp_path / "m.json", require="approved", now=day)
+                xseg.load(tmp_path / "m.json", require="approved", at=day)
 
 
 BAD = [
@@ -271,8 +270,8 @@ BAD = [
     {"review": "AB" * 32},
     {"state": "final"},
     {"state": None},
-    {"now": datetime(2026, 11, 24)},
-    {"now": DAY},
+    {"at": datetime(2026, 11, 24)},
+    {"at": DAY},
     {"expires": DAY},
     {"expires": NOW + timedelta(9)},
     {"expires": "2030-01-01"},
@@ -286,12 +285,12 @@ BAD = [
 def test_bad_sign_offs_are_refused(tree, change):
     _, segmenter = tree
     if "review" in change:
-        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", now=NOW)
+        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", at=NOW)
     with pytest.raises(ApprovalError):
         xseg.export.approve(
-            segmenter, **{"by": "Ada Marsh", "review": REVIEW, "state": "reviewed", "now": NOW, **change}
+            segmenter, **{"by": "Ada Marsh", "review": REVIEW, "state": "reviewed", "at": NOW, **change}
         )
-    assert xseg.export.get_approval(segmenter, now=DAY).state != "approved"
+    assert xseg.export.get_approval(segmenter, at=DAY).state != "approved"
 
 
 @pytest.mark.slow
@@ -301,15 +300,15 @@ def test_what_is_malformed_makes_a_draft(tree, change):
     _, segmenter = tree
     approved(segmenter)
     remember(segmenter, [replace(sign_off, **change) for sign_off in segmenter.sign_offs_])
-    assert xseg.export.get_approval(segmenter, now=NOW).state == "draft"
+    assert xseg.export.get_approval(segmenter, at=NOW).state == "draft"
 
 
 def test_the_day_may_have_a_time_and_must_be_one(tree):
     _, segmenter = tree
     approved(segmenter)
-    assert xseg.export.get_approval(segmenter, now=NOW).state == "approved"
+    assert xseg.export.get_approval(segmenter, at=NOW).state == "approved"
     with pytest.raises(ApprovalError, match="now is 'today'"):
-        xseg.export.get_approval(segmenter, now="today")
+        xseg.export.get_approval(segmenter, at="today")
 
 
 def test_what_is_not_a_model_cannot_be_signed(tmp_path, tree):
@@ -326,9 +325,9 @@ def test_pipelines_carry_approvals_too(tmp_path):
     steps = make_column_transformer((StandardScaler(), ["a", "b"]), verbose_feature_names_out=False)
     pipeline = make_pipeline(steps.set_output(transform="pandas"), xseg.TreeSegmenter(3, random_state=0)).fit(X)
     approved(pipeline)
-    assert xseg.make_cards(pipeline, X.head(1), now=NOW)[0].approval == "approved"
+    assert xseg.make_cards(pipeline, X.head(1), at=NOW)[0].approval == "approved"
     xseg.save(pipeline, tmp_path / "m.json")
-    xseg.load(tmp_path / "m.json", require="approved", now=DAY)
+    xseg.load(tmp_path / "m.json", require="approved", at=DAY)
 
 
 def test_cards_say_that_a_draft_is_not_approved(tree):
@@ -336,13 +335,13 @@ def test_cards_say_that_a_draft_is_not_approved(tree):
     said = {"en": "This model is not approved.", "de": "Dieses Modell ist nicht freigegeben."}
     for locale, words in said.items():
         remember(segmenter, [])
-        card = xseg.make_cards(segmenter, customers.head(1), locale=locale, now=NOW)[0]
+        card = xseg.make_cards(segmenter, customers.head(1), locale=locale, at=NOW)[0]
         assert card.approval == "draft"
         assert all(words in form for form in (card.text(), card.html(), card.markdown(), card.email()))
-        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", now=NOW)
-        assert words in xseg.make_cards(segmenter, customers.head(1), locale=locale, now=NOW)[0].text()
-        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, now=NOW)
-        card = xseg.make_cards(segmenter, customers.head(1), locale=locale, now=NOW)[0]
+        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", at=NOW)
+        assert words in xseg.make_cards(segmenter, customers.head(1), locale=locale, at=NOW)[0].text()
+        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, at=NOW)
+        card = xseg.make_cards(segmenter, customers.head(1), locale=locale, at=NOW)[0]
         assert card.approval == "approved"
         assert words not in card.text()
     record_without = json.loads(card.json())
@@ -353,16 +352,16 @@ def test_cards_say_that_a_draft_is_not_approved(tree):
 
 def test_pages_about_segments_say_so_too_and_a_folder_of_cards_is_of_one_state(tree, tmp_path):
     customers, segmenter = tree
-    some = {"ids": ["a", "b"], "now": NOW}
-    page = xseg.segment_card(segmenter, 0)
+    some = {"ids": ["a", "b"], "at": NOW}
+    page = xseg.segment_card(segmenter, segment=0)
     assert "This model is not approved." in page.text()
     assert "This model is not approved." in page.html()
-    xseg.cards.write_cards(segmenter, customers.head(2), tmp_path, **some)
-    approved(segmenter, now=datetime(2026, 1, 1, tzinfo=UTC))
-    assert "not approved" not in xseg.segment_card(segmenter, 0).text()
+    xseg.cards.write_cards(segmenter, customers.head(2), folder=tmp_path, **some)
+    approved(segmenter, at=datetime(2026, 1, 1, tzinfo=UTC))
+    assert "not approved" not in xseg.segment_card(segmenter, segment=0).text()
     with pytest.raises(DataError, match="differs in: state of approval"):
-        xseg.cards.write_cards(segmenter, customers.head(2), tmp_path, **some)
-    xseg.cards.write_cards(segmenter, customers.head(2), tmp_path / "new", **some)
+        xseg.cards.write_cards(segmenter, customers.head(2), folder=tmp_path, **some)
+    xseg.cards.write_cards(segmenter, customers.head(2), folder=tmp_path / "new", **some)
     assert "not approved" not in (tmp_path / "new" / "a.html").read_text()
 
 
@@ -371,18 +370,18 @@ def test_cards_are_proven_with_what_the_model_was_when_they_were_made(tree):
     row = customers.dropna().head(1)
 
     def card_on(day):
-        return xseg.make_cards(segmenter, row, now=datetime(day.year, day.month, day.day, 12, tzinfo=UTC))[0]
+        return xseg.make_cards(segmenter, row, at=datetime(day.year, day.month, day.day, 12, tzinfo=UTC))[0]
 
     before, same_day = card_on(DAY - timedelta(1)), card_on(DAY)
     approved(segmenter, expires=DAY + timedelta(10))
     after, ended = card_on(DAY + timedelta(1)), card_on(DAY + timedelta(10))
     assert [card.approval for card in (before, same_day, after, ended)] == ["draft", "draft", "approved", "draft"]
     for card in (before, same_day, after, ended, card_on(DAY)):
-        assert xseg.verify_card(card, segmenter, row).holds
+        assert xseg.verify_card(segmenter, row, card=card).holds
         other = "draft" if card.approval == "approved" else "approved"
         if card.issued != DAY:
             forged = card.model_copy(update={"approval": other})
-            assert [failure.fact for failure in xseg.verify_card(forged, segmenter, row).failures] == ["approval"]
+            assert [failure.fact for failure in xseg.verify_card(segmenter, row, card=forged).failures] == ["approval"]
 
 
 @settings(max_examples=60, deadline=None)

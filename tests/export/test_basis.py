@@ -34,7 +34,7 @@ def segmenter(model):
 @pytest.fixture(scope="module")
 def review(model):
     return xseg.governance.reviews.review(
-        model, xseg.datasets.customers_policy().model_copy(update={"recipients": ()}), now=NOW
+        model, policy=xseg.datasets.customers_policy().model_copy(update={"recipients": ()}), at=NOW
     )
 
 
@@ -45,7 +45,7 @@ def test_severities_are_those_of_reviews():
 def test_every_form_of_a_review_has_its_digest_and_is_checked(segmenter, review, tmp_path):
     review.save(tmp_path / "r.json")
     other = xseg.governance.reviews.review(
-        xseg.TreeSegmenter(4, random_state=0).fit(CUSTOMERS), xseg.datasets.customers_policy(), now=NOW
+        xseg.TreeSegmenter(4, random_state=0).fit(CUSTOMERS), policy=xseg.datasets.customers_policy(), at=NOW
     )
     other.save(tmp_path / "o.json")
     forms = {
@@ -57,10 +57,10 @@ def test_every_form_of_a_review_has_its_digest_and_is_checked(segmenter, review,
     for own, strange in forms.values():
         segmenter.sign_offs_ = ()
         for state in ("reviewed", "approved"):
-            assert approve(segmenter, by="Ada Marsh", review=own, state=state, now=NOW).review == review.digest
+            assert approve(segmenter, by="Ada Marsh", review=own, state=state, at=NOW).review == review.digest
         for state in ("reviewed", "approved", "draft"):
             with pytest.raises(ApprovalError, match="the review is of model"):
-                approve(segmenter, by="Ada Marsh", review=strange, state=state, now=NOW)
+                approve(segmenter, by="Ada Marsh", review=strange, state=state, at=NOW)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_every_form_of_a_review_has_its_digest_and_is_checked(segmenter, review,
     ],
 )
 def test_a_review_is_of_these_days(segmenter, review, later, said):
-    asked = {"by": "Ada Marsh", "review": review, "now": NOW + later}
+    asked = {"by": "Ada Marsh", "review": review, "at": NOW + later}
     for state in ("reviewed", "approved"):
         if said is None:
             approve(segmenter, state=state, **asked)
@@ -82,11 +82,11 @@ def test_a_review_is_of_these_days(segmenter, review, later, said):
                 approve(segmenter, state=state, **asked)
     # Nobody is kept from taking an approval back.
     approve(segmenter, state="draft", **asked)
-    assert xseg.export.get_approval(segmenter, now=NOW + later).state == "draft"
+    assert xseg.export.get_approval(segmenter, at=NOW + later).state == "draft"
 
 
 def test_a_review_without_a_time_zone_and_an_odd_age_are_refused(segmenter, review):
-    asked = {"by": "Ada Marsh", "state": "reviewed", "now": NOW}
+    asked = {"by": "Ada Marsh", "state": "reviewed", "at": NOW}
     with pytest.raises(ApprovalError, match="without a time zone"):
         approve(segmenter, review=replace(review, made=NOW.replace(tzinfo=None)), **asked)
     for days in (-1, True, 1.5, None, "30"):
@@ -97,24 +97,24 @@ def test_a_review_without_a_time_zone_and_an_odd_age_are_refused(segmenter, revi
 
 
 def test_what_a_review_found_forbids_an_approval(segmenter):
-    found = xseg.governance.reviews.review(segmenter, xseg.Policy(), now=NOW)
+    found = xseg.governance.reviews.review(segmenter, policy=xseg.Policy(), at=NOW)
     assert found.at_least("error")
     for given_as in (found, found.canonical(), found.json().encode()):
-        approve(segmenter, by="Ada Marsh", review=given_as, state="reviewed", now=NOW)
+        approve(segmenter, by="Ada Marsh", review=given_as, state="reviewed", at=NOW)
         with pytest.raises(ApprovalError, match=r"(?s)forbids an approval.*error: .*\[undeclared-feature:"):
-            approve(segmenter, by="Ada Marsh", review=given_as, now=NOW)
-        assert xseg.export.get_approval(segmenter, now=NOW).state == "reviewed"
+            approve(segmenter, by="Ada Marsh", review=given_as, at=NOW)
+        assert xseg.export.get_approval(segmenter, at=NOW).state == "reviewed"
         segmenter.sign_offs_ = ()
 
 
 def test_a_company_may_ask_for_more_than_no_errors(segmenter, review):
     assert not review.at_least("error")
     assert review.at_least("warning")
-    approve(segmenter, by="Ada Marsh", review=review, state="reviewed", now=NOW)
+    approve(segmenter, by="Ada Marsh", review=review, state="reviewed", at=NOW)
     for forbids in ("warning", "note"):
         with pytest.raises(ApprovalError, match="forbids an approval"):
-            approve(segmenter, by="Ada Marsh", review=review, forbids=forbids, now=NOW)
-    approve(segmenter, by="Ada Marsh", review=review, forbids="error", now=NOW)
+            approve(segmenter, by="Ada Marsh", review=review, forbids=forbids, at=NOW)
+    approve(segmenter, by="Ada Marsh", review=review, forbids="error", at=NOW)
 
 
 def test_any_altered_character_is_found(review, tmp_path):
@@ -175,7 +175,7 @@ def test_a_review_that_lacks_something_is_refused_though_its_digest_fits(segment
     for change in ({"version": 2}, {"made": "yesterday"}, {"made": "2026-11-24T12:00:00"}, {"findings": [{"id": "a"}]}):
         said = review.record() | change
         with pytest.raises(ApprovalError, match=f"the review: {next(iter(change))}"):
-            approve(segmenter, by="Ada Marsh", review=json.dumps(said).encode(), state="reviewed", now=NOW)
+            approve(segmenter, by="Ada Marsh", review=json.dumps(said).encode(), state="reviewed", at=NOW)
 
 
 def test_missing_and_giant_files(tmp_path):

@@ -74,7 +74,7 @@ def use(model, table, folder):
         lambda: [(card.text(), card.html(), card.json()) for card in xseg.make_cards(model, rows, policy=policy)],
         lambda: xseg.make_cards(model, rows)[0].html(interactive=True),
         lambda: xseg.make_report(model).html(),
-        lambda: xseg.segment_card(model, 0, table).html(),
+        lambda: xseg.segment_card(model, table, segment=0).html(),
         lambda: xseg.explain(model, rows),
         lambda: xseg.counterfactual(model, rows).changes,
         lambda: xseg.Scorer(model)(rows.iloc[0].to_dict()),

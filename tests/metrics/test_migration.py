@@ -14,7 +14,7 @@ mpl.use("Agg")
 def test_rows_and_columns_add_up_to_the_sizes_of_the_segments():
     rng = np.random.default_rng(0)
     before, after, weights = rng.integers(0, 4, 300), rng.integers(0, 4, 300), rng.random(300)
-    moved = migration(before, after, names="ABCD", weights=weights)
+    moved = migration(before, after, names="ABCD", sample_weight=weights)
     np.testing.assert_allclose(moved.counts.sum(axis=1), np.bincount(before, weights, 4))
     np.testing.assert_allclose(moved.counts.sum(axis=0), np.bincount(after, weights, 4))
     np.testing.assert_allclose(moved.rates.sum(axis=1), 1)
@@ -59,7 +59,7 @@ def test_what_cannot_be_counted_is_refused(arguments, error, says):
 
 def test_weights_must_be_weights():
     with pytest.raises(ParameterError, match="2 finite numbers"):
-        migration([0, 1], [0, 1], weights=[1, -1])
+        migration([0, 1], [0, 1], sample_weight=[1, -1])
 
 
 def test_a_segmenter_gives_the_names():

@@ -27,7 +27,7 @@ def test_at_most_five_of_a_hundred_tables_of_noise_are_called_groups():
     claims, reported = 0, 0
     for seed in range(100):
         X = noise(seed)
-        found = structure(X, 3, random_state=seed)
+        found = structure(X, n_segments=3, random_state=seed)
         claims += found.found
         assert ("No structure found" in str(found)) == (not found.found)
         if seed < 10:
@@ -41,7 +41,7 @@ def test_at_most_five_of_a_hundred_tables_of_noise_are_called_groups():
 @pytest.mark.slow
 def test_groups_are_seen_and_told():
     customers = xseg.make_customers(3_000, random_state=0)
-    found = structure(customers, 4, random_state=0)
+    found = structure(customers, n_segments=4, random_state=0)
     assert found.found
     assert found.tightness < 0.95
     segmenter = xseg.TreeSegmenter(4, effort="fast", random_state=0).fit(customers)
@@ -51,7 +51,9 @@ def test_groups_are_seen_and_told():
 
 @pytest.mark.slow
 def test_p_values_of_noise_are_spread_evenly():
-    values = [structure(noise(seed, 60), 2, n_permutations=9, random_state=seed).p_value for seed in range(60)]
+    values = [
+        structure(noise(seed, 60), n_segments=2, n_permutations=9, random_state=seed).p_value for seed in range(60)
+    ]
     assert 0.4 < np.mean(values) < 0.7
     assert min(values) >= 0.1
 
@@ -67,6 +69,6 @@ def test_reports_of_outcomes_say_whether_they_differ():
 
 def test_what_cannot_be_tested():
     with pytest.raises(ParameterError, match="2 groups or more"):
-        structure(noise(0), 1)
+        structure(noise(0), n_segments=1)
     with pytest.raises(DataError, match="too few"):
-        structure(noise(0).head(3), 3)
+        structure(noise(0).head(3), n_segments=3)

@@ -9,7 +9,7 @@ from xseg.metrics import tradeoff
 
 def test_points_are_those_of_the_segmenters_they_stand_for():
     X = load_iris().data
-    curve = tradeoff(X, 3, leaves=[6, 3, 4], random_state=0)
+    curve = tradeoff(X, n_segments=3, max_leaves=[6, 3, 4], random_state=0)
     assert [point.leaves for point in curve.points] == [3, 4, 6]
     for point in curve.points:
         fitted = xseg.TreeSegmenter(3, max_leaves=point.leaves, random_state=0).fit(X)
@@ -25,13 +25,13 @@ def test_the_elbow_is_where_the_curve_bends():
     X = corner * 10 + rng.normal(size=(2_000, 2))
     own = corner[:, 0] ^ corner[:, 1]
     X = np.column_stack([X, 30 * own + rng.normal(size=2_000)])[:, :3]
-    curve = tradeoff(X, 2, leaves=[2, 3, 4, 5, 6], scaling="none", random_state=0)
+    curve = tradeoff(X, n_segments=2, max_leaves=[2, 3, 4, 5, 6], scaling="none", random_state=0)
     assert curve.elbow in {2, 3, 4}
     assert min(point.price for point in curve.points) <= curve.points[0].price
 
 
 def test_it_is_drawn(tmp_path):
-    ax = tradeoff(load_iris().data, 3, random_state=0, effort="fast").plot()
+    ax = tradeoff(load_iris().data, n_segments=3, random_state=0, effort="fast").plot()
     assert ax.get_xlabel()
     assert len(ax.lines) == 3
     ax.figure.savefig(tmp_path / "curve.png")
@@ -40,7 +40,7 @@ def test_it_is_drawn(tmp_path):
 @pytest.mark.parametrize("leaves", [[], [2], [3.5]])
 def test_sizes_that_make_no_sense_are_refused(leaves):
     with pytest.raises(ParameterError, match="leaves"):
-        tradeoff(load_iris().data, 3, leaves=leaves)
+        tradeoff(load_iris().data, n_segments=3, max_leaves=leaves)
 
 
 @pytest.mark.slow

@@ -25,18 +25,18 @@ def make_gate(customers, segmenter, policy):
     ledger = Ledger()
     for customer in range(300):
         ledger.append(customer, "offers", "given", source="account")
-    gate = ConsentGate(segmenter, ledger, "offers").fit(customers, subject_ids=range(300))
+    gate = ConsentGate(segmenter, ledger, purpose="offers").fit(customers, ids=range(300))
     make_gated_cards(gate, customers, ids=range(300), policy=policy)
 
 
 PLACES = {
     "make_cards": lambda customers, segmenter, policy, _: xseg.make_cards(segmenter, customers, policy=policy),
     "write_cards": lambda customers, segmenter, policy, folder: write_cards(
-        segmenter, customers.head(2), folder / "cards", ids=[1, 2], policy=policy
+        segmenter, customers.head(2), folder=folder / "cards", ids=[1, 2], policy=policy
     ),
     "make_decided_card": lambda _, segmenter, policy, __: make_decided_card(segmenter, "objected", policy=policy),
     "gated cards": lambda customers, segmenter, policy, _: make_gate(customers, segmenter, policy),
-    "segment_card": lambda _, segmenter, policy, __: xseg.segment_card(segmenter, 0, policy=policy),
+    "segment_card": lambda _, segmenter, policy, __: xseg.segment_card(segmenter, segment=0, policy=policy),
     "make_report": lambda _, segmenter, policy, __: xseg.make_report(segmenter, policy=policy),
 }
 

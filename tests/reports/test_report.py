@@ -67,7 +67,7 @@ def signed_by(segmenter, *states, by="Ada Marsh <b>", **changes):
         asked = {
             "review": b"what was found",
             "expires": date(2027, 6, 1),
-            "now": now + timedelta(hours=hours),
+            "at": now + timedelta(hours=hours),
             **changes,
         }
         xseg.export.approve(segmenter, by=by, state=state, **asked)
@@ -77,16 +77,16 @@ def test_the_page_says_first_whether_the_model_is_approved_and_by_whom():
     customers = xseg.make_customers(400, random_state=0)
     made = xseg.TreeSegmenter(3, random_state=0).fit(customers)
     day = date(2026, 11, 24)
-    page = xseg.make_report(made, now=day)
+    page = xseg.make_report(made, at=day)
     assert page.facts.standing == ("This model is not approved. It is a draft. Nobody has signed for it.",)
     assert page.html().index("not approved") < page.html().index("The groups")
     signed_by(made, "reviewed")
-    page = xseg.make_report(made, now=day)
+    page = xseg.make_report(made, at=day)
     review = hashlib.sha256(b"what was found").hexdigest()
     on = f"by Ada Marsh <b> on 24 November 2026, until 1 June 2027, on review {review[:4]}-{review[4:8]}."
     assert page.facts.standing == ("This model is not approved. It was reviewed.", f"Reviewed {on}")
     signed_by(made, "approved")
-    page = xseg.make_report(made, now=day)
+    page = xseg.make_report(made, at=day)
     assert page.facts.standing == ("This model is approved.", f"Approved {on}", f"Reviewed {on}")
     assert "not approved" not in page.html()
     assert "not approved" not in page._repr_html_()
@@ -94,17 +94,17 @@ def test_the_page_says_first_whether_the_model_is_approved_and_by_whom():
     # Before it was signed, after it ended, and fitted on others, it is a draft.
     for then in (day - timedelta(1), date(2027, 6, 1)):
         assert (
-            xseg.make_report(made, now=then).facts.standing[0].startswith("This model is not approved. It is a draft.")
+            xseg.make_report(made, at=then).facts.standing[0].startswith("This model is not approved. It is a draft.")
         )
     made.fit(customers.head(300))
-    assert "Nobody has signed for it" in xseg.make_report(made, now=day).html()
+    assert "Nobody has signed for it" in xseg.make_report(made, at=day).html()
 
 
 def test_what_was_altered_is_not_told_as_signed():
     made = xseg.TreeSegmenter(3, random_state=0).fit(xseg.make_customers(400, random_state=0))
     signed_by(made, "reviewed", "approved")
     remember(made, [replace(sign_off, by="Ben Holt") for sign_off in made.sign_offs_])
-    page = xseg.make_report(made, now=date(2026, 11, 24))
+    page = xseg.make_report(made, at=date(2026, 11, 24))
     assert page.facts.standing == ("This model is not approved. It is a draft. Nobody has signed for it.",)
     assert "Ben Holt" not in page.html()
 
@@ -121,7 +121,7 @@ def test_the_map_and_the_curve_show_what_was_measured(segmenter):
     from xseg.metrics import stability, tradeoff
 
     customers = xseg.make_customers(800, random_state=0)
-    curve = tradeoff(customers, 4, leaves=[4, 6, 8], random_state=0, effort="fast")
+    curve = tradeoff(customers, n_segments=4, max_leaves=[4, 6, 8], random_state=0, effort="fast")
     again = stability(segmenter, customers, n_resamples=2, random_state=0)
     report = xseg.make_report(segmenter, customers, stability=again, tradeoff=curve)
     ranks = segmenter.profile_.mean_ranks()

@@ -27,7 +27,7 @@ def segmenter(request, customers):
 def test_drivers_are_the_mean_sizes_of_exact_contributions(segmenter, customers):
     values = np.abs(xseg.explain(segmenter, customers).values)
     for index in range(segmenter.n_segments_):
-        card = xseg.segment_card(segmenter, index, customers)
+        card = xseg.segment_card(segmenter, customers, segment=index)
         mean = values[segmenter.labels_ == index].mean(axis=0)
         expected = dict(zip(customers.columns, mean / mean.sum(), strict=True))
         assert sum(driver.share for driver in card.drivers) == pytest.approx(1)
@@ -38,7 +38,7 @@ def test_drivers_are_the_mean_sizes_of_exact_contributions(segmenter, customers)
 
 def test_neighbours_are_other_groups_and_close_calls_are_those_of_the_cards(segmenter, customers):
     index = 1
-    card = xseg.segment_card(segmenter, index, customers)
+    card = xseg.segment_card(segmenter, customers, segment=index)
     mine = customers[segmenter.labels_ == index]
     cards = list(xseg.make_cards(segmenter, mine))
     names = [one.alternative.segment for one in cards]
@@ -54,7 +54,7 @@ def test_every_form_says_what_the_policy_says(segmenter, customers, tmp_path):
     told = {"sentence": "You read <a lot>.", "consequence": "You see new books.", "speak": "Warmly & briefly."}
     policy = {"segments": {name: told}, "minimum_group_size": 100_000}
     again = stability(segmenter, customers, n_resamples=2, random_state=0)
-    card = xseg.segment_card(segmenter, name, customers, policy=policy, stability=again)
+    card = xseg.segment_card(segmenter, customers, segment=name, policy=policy, stability=again)
     for text in told.values():
         assert text in card.text()
     assert "<a lot>" not in card.html()
@@ -69,7 +69,7 @@ def test_every_form_says_what_the_policy_says(segmenter, customers, tmp_path):
 
 
 def test_without_people_nothing_is_said_of_them(segmenter):
-    card = xseg.segment_card(segmenter, 0)
+    card = xseg.segment_card(segmenter, segment=0)
     assert card.drivers == card.neighbours == ()
     assert card.close is None
     assert "What puts people here" not in card.html()
@@ -77,8 +77,8 @@ def test_without_people_nothing_is_said_of_them(segmenter):
 
 def test_what_is_not_there_is_refused(segmenter, customers):
     with pytest.raises(DataError):
-        xseg.segment_card(segmenter, "nobody", customers)
+        xseg.segment_card(segmenter, customers, segment="nobody")
     with pytest.raises(DataError, match="nobody in the table"):
-        xseg.segment_card(segmenter, 0, customers[segmenter.labels_ == 1])
+        xseg.segment_card(segmenter, customers[segmenter.labels_ == 1], segment=0)
     with pytest.raises(NotFittedError):
-        xseg.segment_card(xseg.TreeSegmenter(), 0)
+        xseg.segment_card(xseg.TreeSegmenter(), segment=0)

@@ -136,13 +136,13 @@ class NeighbourFinder:
         self.says_all = all(mutable is not None for mutable in stated)
         # Where groups are compared by scores, the lead says how near the next one is.
         self._nearest = None if self.by_scores else WayFinder(segmenter)
-        self._open = WayFinder(segmenter, *self._asked_of_people()) if self.says_mutable else None
+        self._open = WayFinder(segmenter, **self._asked_of_people()) if self.says_mutable else None
         self._cached_requirement = cache(self._find)
 
     def find_changes(self, rows: Table) -> list[NearestChanges]:
         """Return the nearest way of each row, and the nearest that the person can take."""
         nothing: list[Way | None] = [None] * len(rows)
-        found = [nothing if finder is None else finder.of(rows) for finder in (self._nearest, self._open)]
+        found = [nothing if finder is None else finder.find(rows) for finder in (self._nearest, self._open)]
         return list(zip(*found, strict=True))
 
     def collect_facts(self, ways: NearestChanges, segment: int, rival: int, points: Points) -> Surroundings:
@@ -154,12 +154,13 @@ class NeighbourFinder:
             self._lead(rival, segment, points) if nearest is None else self._distance(nearest),
         )
 
-    def _asked_of_people(self) -> tuple[list[str], dict[str, str]]:
+    def _asked_of_people(self) -> dict[str, Any]:
         """Return what must stay as it is, and what can only rise or fall."""
         naming = self.naming
         pairs = list(zip(naming.names, naming.features, naming.hidden, strict=True))
         frozen = [name for name, feature, hidden in pairs if feature.mutable is not True or hidden]
-        return frozen, {name: feature.direction for name, feature, _ in pairs if feature.direction is not None}
+        direction = {name: feature.direction for name, feature, _ in pairs if feature.direction is not None}
+        return {"frozen": frozen, "direction": direction}
 
     def _by_rule(self, way: Way) -> Alternative | None:
         if way.segment is None:

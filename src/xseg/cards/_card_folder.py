@@ -238,7 +238,7 @@ def describe_inputs(
     tone: str,
     ledger: ConsentLedger | None,
     identities: IdentityLinks | None,
-    now: datetime,
+    at: datetime,
 ) -> dict[str, Any]:
     """Describe everything that a card depends on, by digests."""
     gate = segmenter if is_consent_gate(segmenter) else None
@@ -251,7 +251,7 @@ def describe_inputs(
         "written_by": version("xseg"),
         "model": fingerprint(model),
         "original": None if original is None else type(original).__name__,
-        "approval": get_approval(model, now=now.date()).state,
+        "approval": get_approval(model, at=at.date()).state,
         "policy": digest_parts(policy.to_yaml()),
         "people": digest_parts(*names),
         "rows": _digest_of_rows(table),
@@ -264,7 +264,7 @@ def describe_inputs(
 
 
 def open_folder(
-    folder: Path, about: Mapping[str, Any], people: Mapping[str, str], now: datetime, *, overwrite: bool
+    folder: Path, about: Mapping[str, Any], people: Mapping[str, str], at: datetime, *, overwrite: bool
 ) -> datetime:
     """Check that a folder holds the same cards, or note what it will hold; returns the day on the cards.
 
@@ -276,7 +276,7 @@ def open_folder(
         What the cards depend on.
     people : mapping of str to str
         The id of each person by the name of their files.
-    now : datetime
+    at : datetime
         The day, if the folder is new.
     overwrite : bool
         Whether other cards are removed first.
@@ -297,9 +297,9 @@ def open_folder(
         _remove_earlier(folder, found)
     # Ids are read from the names of files, except where a name had to be shortened.
     shortened = {stem: name for stem, name in people.items() if "=" in stem}
-    written = {**about, "issued": now.isoformat(), "files": list(people), "shortened": shortened}
+    written = {**about, "issued": at.isoformat(), "files": list(people), "shortened": shortened}
     write_whole(path, json.dumps(written, indent=1) + "\n")
-    return now
+    return at
 
 
 def close_folder(folder: Path, gone: Iterable[str]) -> None:
@@ -384,7 +384,7 @@ def remove_cards(folder: str | os.PathLike[str], ids: Iterable[Any]) -> int:
     >>> customers = xseg.make_customers(500, random_state=0).head(3)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(xseg.make_customers(500, random_state=0))
     >>> folder = tempfile.mkdtemp()
-    >>> _ = write_cards(segmenter, customers, folder, ids=list(customers.index), forms=["html", "jsonl"])
+    >>> _ = write_cards(segmenter, customers, folder=folder, ids=list(customers.index), forms=["html", "jsonl"])
     >>> remove_cards(folder, [customers.index[0]])
     2
     """

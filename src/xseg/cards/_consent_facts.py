@@ -109,10 +109,10 @@ class ConsentGateLike(Protocol):
     ledger: Any
     identities: Any
 
-    def admit(self, X: Any, *, subject_ids: Any, at: datetime) -> AdmittedRows:
+    def admit(self, X: Any, *, ids: Any, at: datetime) -> AdmittedRows:
         """Return the rows of those who agree."""
 
-    def resolve_time(self, now: datetime) -> datetime:
+    def resolve_time(self, at: datetime) -> datetime:
         """Return the time about which the gate asks, where `now` is the time of the call."""
 
     def find_decision_basis(self, subject: str) -> DecisionBasis:

@@ -54,7 +54,7 @@ class WhatIf:
         UnsupportedTypeError
             The model is too large to travel, or would describe a group of too few people.
         """
-        portable = build_portable_model(self.segmenter, self.naming.policy.minimum_group_size)
+        portable = build_portable_model(self.segmenter, minimum_group_size=self.naming.policy.minimum_group_size)
         freedom = {j: self._freedom(j) for j in portable.used}
         model = portable.narrowed(values, freedom)
         for j, feature in zip(portable.used, model["features"], strict=True):

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from xseg.backends.base import count_workers
 from xseg.cards._card_record import AnyCard, Card, DecidedCard
 from xseg.cards._consent_facts import (
     ConsentGateLike,
@@ -88,7 +87,7 @@ def make_cards(
     *,
     policy: Any = None,
     ids: Sequence[Any] | None = None,
-    now: datetime | None = None,
+    at: datetime | None = None,
     agreement: Sequence[OriginalAgrees] | None = None,
     locale: str | None = None,
     tone: str = "plain",
@@ -107,7 +106,7 @@ def make_cards(
         What they may be told. None claims nothing: column names, "source not stated".
     ids : sequence of shape (n_rows,), default=None
         A reference for each card. A pandas Series is matched with `X` by its index, as `agreement` is.
-    now : datetime, default=None
+    at : datetime, default=None
         The date on the cards; None means today (UTC).
     agreement : sequence of {"yes", "no", "not known"}, default=None
         For a stand-in: whether the original puts each person into the same group. None asks the segmenter, whose
@@ -165,7 +164,7 @@ def make_cards(
         raise UnsupportedTypeError(message)
     model, rows = fold(segmenter), X
     X = read_once(segmenter, X)
-    table, explained = compute_own_contributions(model, X, count_workers(getattr(model, "n_jobs", 1)))
+    table, explained = compute_own_contributions(model, X, n_jobs=getattr(model, "n_jobs", 1))
     if model is not segmenter:
         _check_alike(segmenter, explained.segments, X)
     # Only what was given has an index, by which a Series is matched.
@@ -177,7 +176,7 @@ def make_cards(
         message = f"there are {len(ids)} ids for {len(table)} rows; give one for each"
         raise DataError(message)
     agreed = _agreement(segmenter, X, len(table), agreement)
-    moment = resolve_moment(now)
+    moment = resolve_moment(at)
     settings = prepare_settings(segmenter, policy, locale, tone, moment)
     names = None if ids is None else [str(name) for name in ids]
     facts = CardBuilder(model, table, explained, settings, agreed, prepare_question(ledger, identities, names, moment))
@@ -226,7 +225,7 @@ def make_decided_card(
     segment: int | str | None = None,
     reference: str | None = None,
     policy: Any = None,
-    now: datetime | None = None,
+    at: datetime | None = None,
     locale: str | None = None,
     tone: str = "plain",
     ledger: ConsentLedger | None = None,
@@ -244,7 +243,7 @@ def make_decided_card(
         The segment that the person chose, where they chose one.
     reference : str, default=None
         Whose card it is, in the company's own terms.
-    policy, now, locale, tone, ledger, identities
+    policy, at, locale, tone, ledger, identities
         As for `make_cards`.
 
     Returns
@@ -275,7 +274,7 @@ def make_decided_card(
         message = f"why={why!r} and segment={segment!r}: give a segment if the person chose it, and only then"
         raise ParameterError(message)
     make = decided_cards(
-        segmenter, policy=policy, now=now, locale=locale, tone=tone, ledger=ledger, identities=identities
+        segmenter, policy=policy, at=at, locale=locale, tone=tone, ledger=ledger, identities=identities
     )
     return make(why, segment, reference)
 
@@ -284,14 +283,14 @@ def decided_cards(
     segmenter: Any,
     *,
     policy: Any,
-    now: datetime | None,
+    at: datetime | None,
     locale: str | None,
     tone: str,
     ledger: ConsentLedger | None,
     identities: IdentityLinks | None,
 ) -> Callable[[DecisionBasis, int | str | None, str | None], DecidedCard]:
     """Prepare what such cards have in common; returns a maker of ground, segment and reference."""
-    model, moment = fold(segmenter), resolve_moment(now)
+    model, moment = fold(segmenter), resolve_moment(at)
     policy = Policy.coerce(policy)
     policy.check_columns(model.profile_.bins.schema.names)
     policy.check_segments(model.segment_names_)
@@ -381,7 +380,7 @@ def make_gated_cards(
     *,
     ids: Sequence[Any],
     policy: Any = None,
-    now: datetime | None = None,
+    at: datetime | None = None,
     locale: str | None = None,
     tone: str = "plain",
 ) -> GatedCards:
@@ -400,7 +399,7 @@ def make_gated_cards(
         Whom each row is about, as the ledger calls them. A pandas Series is matched with `X` by its index.
     policy : Policy, path, mapping or None, default=None
         What the people may be told; None means the gate's own.
-    now, locale, tone
+    at, locale, tone
         As for `make_cards`; a gate that has a time of its own is asked about that.
 
     Returns
@@ -422,7 +421,8 @@ def make_gated_cards(
     >>> ledger = Ledger()
     >>> for customer in ids[:200]:
     ...     _ = ledger.append(customer, "offers", "given", source="account")
-    >>> gate = ConsentGate(xseg.TreeSegmenter(3, random_state=0), ledger, "offers").fit(customers, subject_ids=ids)
+    >>> gate = ConsentGate(xseg.TreeSegmenter(3, random_state=0), ledger, purpose="offers")
+    >>> gate = gate.fit(customers, ids=ids)
     >>> cards = make_gated_cards(gate, customers, ids=ids)
     >>> type(cards[0]).__name__, type(cards[299]).__name__
     ('Card', 'DecidedCard')
@@ -430,11 +430,11 @@ def make_gated_cards(
     ids = order_like(X, ids, "ids")
     stated, names = gate.policy if policy is None else policy, [str(name) for name in ids]
     # People are admitted, and their statements read, as of one moment.
-    moment = gate.resolve_time(resolve_moment(now))
-    admitted = gate.admit(X, subject_ids=ids, at=moment)
+    moment = gate.resolve_time(resolve_moment(at))
+    admitted = gate.admit(X, ids=ids, at=moment)
     same: dict[str, Any] = {
         "policy": stated,
-        "now": moment,
+        "at": moment,
         "locale": locale,
         "tone": tone,
         "ledger": gate.ledger,

@@ -266,7 +266,7 @@ class CardSettings:
         }
 
 
-def prepare_settings(segmenter: Any, policy: Policy, locale: str | None, tone: str, now: datetime) -> CardSettings:
+def prepare_settings(segmenter: Any, policy: Policy, locale: str | None, tone: str, at: datetime) -> CardSettings:
     """Prepare to make cards.
 
     Raises
@@ -281,15 +281,15 @@ def prepare_settings(segmenter: Any, policy: Policy, locale: str | None, tone: s
     check_words(policy, policy.locale)
     check_words(policy, tag)
     language = load_language(tag, tone, policy.wording.get(catalogue))
-    issued = now.date()
-    return CardSettings(policy.translate(tag), language, tone, issued, get_approval(segmenter, now=issued))
+    issued = at.date()
+    return CardSettings(policy.translate(tag), language, tone, issued, get_approval(segmenter, at=issued))
 
 
-def resolve_moment(now: datetime | None) -> datetime:
+def resolve_moment(at: datetime | None) -> datetime:
     """Return the time of cards; one without a zone is taken as UTC, as the dates on cards are."""
-    if now is None:
+    if at is None:
         return datetime.now(UTC)
-    return now if now.tzinfo is not None else now.replace(tzinfo=UTC)
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _plain(message: Message) -> str | dict[str, str]:

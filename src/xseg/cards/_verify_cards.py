@@ -66,10 +66,10 @@ class CardCheck:
 
 
 def verify_card(
-    card: Card | str | bytes,
     segmenter: Any,
-    row: Any,
+    X: Any,
     *,
+    card: Card | str | bytes,
     policy: Any = None,
     ledger: ConsentLedger | None = None,
     identities: IdentityLinks | None = None,
@@ -80,12 +80,12 @@ def verify_card(
 
     Parameters
     ----------
-    card : Card, str or bytes
-        The card, or its JSON.
     segmenter : fitted segmenter
         The model it was made with.
-    row : table or array of shape (1, n_features)
+    X : table or array of shape (1, n_features)
         The person's data.
+    card : Card, str or bytes
+        The card, or its JSON.
     policy : Policy, path, mapping or None, default=None
         The policy it was made with.
     ledger : Ledger, default=None
@@ -109,25 +109,25 @@ def verify_card(
     >>> customers = xseg.make_customers(1_000, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
     >>> card = xseg.make_cards(segmenter, customers)[0]
-    >>> bool(xseg.verify_card(card, segmenter, customers.head(1)).holds)
+    >>> bool(xseg.verify_card(segmenter, customers.head(1), card=card).holds)
     True
     >>> other = customers.iloc[[(segmenter.labels_ != card.segment.index).argmax()]]
-    >>> xseg.verify_card(card, segmenter, other).failures[0].fact
+    >>> xseg.verify_card(segmenter, other, card=card).failures[0].fact
     'segment.index'
     """
-    row = read_once(segmenter, row)
-    n_rows = len(read_table(row))
+    X = read_once(segmenter, X)
+    n_rows = len(read_table(X))
     if n_rows != 1:
         message = f"a card is about one person, and there are {n_rows} rows; give the person's own row"
         raise DataError(message)
-    return verify_cards([card], segmenter, row, policy=policy, ledger=ledger, identities=identities)[0]
+    return verify_cards(segmenter, X, cards=[card], policy=policy, ledger=ledger, identities=identities)[0]
 
 
 def verify_cards(
-    cards: Sequence[Card | str | bytes],
     segmenter: Any,
     X: Any,
     *,
+    cards: Sequence[Card | str | bytes],
     policy: Any = None,
     ledger: ConsentLedger | None = None,
     identities: IdentityLinks | None = None,
@@ -137,12 +137,14 @@ def verify_cards(
 
     Parameters
     ----------
-    cards : sequence of Card, str or bytes, of shape (n_rows,)
-        The cards, or their JSON.
-    segmenter, policy, ledger, identities
-        As for `verify_card`.
+    segmenter : fitted segmenter
+        The model they were made with.
     X : table or array of shape (n_rows, n_features)
         The people's data, in the order of the cards unless `ids` are given.
+    cards : sequence of Card, str or bytes, of shape (n_rows,)
+        The cards, or their JSON.
+    policy, ledger, identities
+        As for `verify_card`.
     ids : sequence of shape (n_rows,), default=None
         Whose each row is. The cards, in any order, are then matched with the rows by their references.
 
@@ -162,7 +164,7 @@ def verify_cards(
     >>> customers = xseg.make_customers(1_000, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
     >>> cards = xseg.make_cards(segmenter, customers.head(20))
-    >>> all(check.holds for check in xseg.verify_cards(cards, segmenter, customers.head(20)))
+    >>> all(check.holds for check in xseg.verify_cards(segmenter, customers.head(20), cards=cards))
     True
     """
     rows, X = X, read_once(segmenter, X)
@@ -258,7 +260,7 @@ class _CardRemaker:
                 self.X if asked is None else take_rows(self.X, np.array(self._known, dtype=np.intp)),
                 policy=self.policy,
                 ids=None if asked is None else [self.ids[row] for row in self._known],
-                now=datetime.combine(card.issued, time(), tzinfo=UTC) if asked is None else asked,
+                at=datetime.combine(card.issued, time(), tzinfo=UTC) if asked is None else asked,
                 locale=card.locale,
                 tone=card.tone,
                 ledger=None if asked is None else self.ledger,

@@ -61,7 +61,7 @@ class _WriteJob:
 
     def cards(self, rows: Any, ids: Sequence[str]) -> Sequence[AnyCard]:
         """Make the cards of some people."""
-        same: dict[str, Any] = {"policy": self.policy, "now": self.issued, "locale": self.locale, "tone": self.tone}
+        same: dict[str, Any] = {"policy": self.policy, "at": self.issued, "locale": self.locale, "tone": self.tone}
         if is_consent_gate(self.segmenter):
             return make_gated_cards(self.segmenter, rows, ids=ids, **same)
         return make_cards(self.segmenter, rows, ids=ids, ledger=self.ledger, identities=self.identities, **same)
@@ -70,12 +70,12 @@ class _WriteJob:
 def write_cards(
     segmenter: Any,
     X: Any,
-    folder: str | os.PathLike[str],
     *,
+    folder: str | os.PathLike[str],
     ids: Sequence[Any],
     policy: Any = None,
     forms: Sequence[str] = ("html",),
-    now: datetime | None = None,
+    at: datetime | None = None,
     locale: str | None = None,
     tone: str = "plain",
     ledger: ConsentLedger | None = None,
@@ -107,7 +107,7 @@ def write_cards(
     forms : sequence of {"html", "text", "markdown", "json", "email", "svg", "png", "pdf", "jsonl", "parquet"}, \
 default=("html",)
         What to write: a file for each person, or (JSON Lines and Parquet) files of 10,000 people each.
-    now : datetime, default=None
+    at : datetime, default=None
         The date on the cards; None means today (UTC).
     locale, tone, ledger, identities
         As for `make_cards`; a gate brings its own ledger.
@@ -142,9 +142,9 @@ default=("html",)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
     >>> some = customers.head(4)
     >>> folder = tempfile.mkdtemp()
-    >>> write_cards(segmenter, some, folder, ids=list(some.index)).n_written
+    >>> write_cards(segmenter, some, folder=folder, ids=list(some.index)).n_written
     4
-    >>> write_cards(segmenter, some, folder, ids=list(some.index)).n_kept
+    >>> write_cards(segmenter, some, folder=folder, ids=list(some.index)).n_kept
     4
     """
     count_workers(n_jobs)
@@ -162,7 +162,7 @@ default=("html",)
     policy.check_columns(read_table(X).names)
     policy.check_segments(route_of(model).segmenter.segment_names_)
     load_language(policy.locale if locale is None else locale, tone)
-    moment = datetime.now(UTC) if now is None else now
+    moment = datetime.now(UTC) if at is None else at
     about = describe_inputs(
         segmenter,
         read_table(X),
@@ -172,7 +172,7 @@ default=("html",)
         tone=tone,
         ledger=ledger,
         identities=identities,
-        now=moment,
+        at=moment,
     )
     n_written = 0
     try:

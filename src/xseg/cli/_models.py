@@ -50,7 +50,7 @@ def demo(
         shown = [int((segmenter.labels_ == segment.index).argmax()) for segment in segmenter.segments_]
         some = customers.iloc[shown]
         cards = out / "cards" / xseg.export.fingerprint(segmenter)[:12]
-        write(segmenter, some, cards, ids=list(some.index), policy=policy, forms=_DEMO_FORMS)
+        write(segmenter, some, folder=cards, ids=list(some.index), policy=policy, forms=_DEMO_FORMS)
         begin("writing the report")
         xseg.make_report(segmenter, customers, policy=policy).save(out / "report.html")
         begin("saving the model")

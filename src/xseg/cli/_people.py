@@ -61,7 +61,7 @@ def cards(
         written = write_cards(
             segmenter,
             columns_of(segmenter, customers),
-            out,
+            folder=out,
             ids=ids,
             policy=policy,
             forms=form or ["html"],
@@ -113,7 +113,9 @@ def profile(
     row = columns_of(segmenter, customers).iloc[rows]
     agreed = Ledger() if ledger is None else Ledger.load(ledger)
     actions = ActionLog(log)
-    mine = Profile(segmenter, policy, agreed, subject, row, purpose=purpose, log=actions, locale=locale)
+    mine = Profile(
+        segmenter, row, policy=policy, ledger=agreed, subject=subject, purpose=purpose, log=actions, locale=locale
+    )
     secret = secrets.token_urlsafe(32)
     keep = None if ledger is None else partial(_keep, agreed, ledger)
     page = make_profile_app({subject: mine}.get, secret=secret, locale=locale, https=False, keep=keep)

@@ -46,7 +46,7 @@ def review(
     """Check a model against what its policy and a notice declare; the exit code is 1 where they differ."""
     from xseg.export import load
     from xseg.governance.consent import Ledger
-    from xseg.governance.reviews import SEVERITIES
+    from xseg.governance.reviews import SEVERITIES, read_notice
     from xseg.governance.reviews import review as review_of
 
     allowed = (*SEVERITIES, "never")
@@ -59,12 +59,11 @@ def review(
     agreed, subjects = (None, None) if ledger is None else (Ledger.load(ledger), _known(ids, data, id_column))
     found = review_of(
         load(model),
-        policy,
         people,
-        agreed,
-        notice,
-        notice_locale=notice_locale,
-        subjects=subjects,
+        policy=policy,
+        ids=subjects,
+        ledger=agreed,
+        notice=None if notice is None else read_notice(notice, locale=notice_locale),
         held_out=held_out,
         random_state=seed,
     )

@@ -34,11 +34,11 @@ def rfm_table(
     date: str,
     amount: str | Callable[[Any], Any] | Any | None = None,
     order: str | None = None,
-    as_of: str | dt.date | dt.datetime | pd.Timestamp | None = None,
+    at: str | dt.date | dt.datetime | pd.Timestamp | None = None,
 ) -> pd.DataFrame:
     """Turn transactions into one row a customer: recency, frequency, monetary value and four columns more.
 
-    Only what was known at `as_of` counts: later transactions are ignored. Days are calendar days. Amounts below
+    Only what was known at `at` counts: later transactions are ignored. Days are calendar days. Amounts below
     zero are returns or cancellations. The order of the rows never changes a bit of the result.
 
     Parameters
@@ -56,7 +56,7 @@ def rfm_table(
         every row is a purchase, and there are no columns of value.
     order : str, optional
         Column that says which rows are one order. Without it, all that a customer bought on one day is one order.
-    as_of : str, date or datetime, optional
+    at : str, date or datetime, optional
         The moment from which we look back. Default: the start of the day after the last transaction.
 
     Returns
@@ -84,7 +84,7 @@ def rfm_table(
     DataError
         If a date, an amount or an order is missing, an amount is infinite, or no row is left.
     ParameterError
-        If `as_of` is not a date, or the values of `amount` are not as many as the rows.
+        If `at` is not a date, or the values of `amount` are not as many as the rows.
     UnsupportedTypeError
         If `transactions` is not a table.
 
@@ -121,10 +121,10 @@ def rfm_table(
     rows = np.flatnonzero(has_customer)
     moments = _moments(table.get_column(date), rows)
     amounts = np.ones(len(rows)) if amount is None else _amounts(table, transactions, amount, rows)
-    limit = _limit(as_of, moments)
+    limit = _limit(at, moments)
     is_known = (moments <= limit.to_datetime64()).to_numpy()
     if not is_known.any():
-        message = f"no transaction is left: the first is of {moments.min()}, after as_of={limit}; choose a later as_of"
+        message = f"no transaction is left: the first is of {moments.min()}, after at={limit}; choose a later at"
         raise DataError(message)
     lines = _Lines.sorted(
         _keys(table.get_column(customer), rows[is_known]),
@@ -300,16 +300,16 @@ def _advice_for_numbers(column: "nw.Series[Any]") -> str:
     return f"Convert it with pandas.to_datetime(table[{column.name!r}], unit='s'), with the unit that it counts."
 
 
-def _limit(as_of: Any, moments: "pd.Series[pd.Timestamp]") -> pd.Timestamp:
-    if as_of is None:
+def _limit(at: Any, moments: "pd.Series[pd.Timestamp]") -> pd.Timestamp:
+    if at is None:
         return moments.max().normalize() + pd.Timedelta(days=1)
     try:
-        limit = pd.Timestamp(dt.datetime.fromisoformat(as_of) if isinstance(as_of, str) else as_of)
+        limit = pd.Timestamp(dt.datetime.fromisoformat(at) if isinstance(at, str) else at)
     except (ValueError, TypeError) as error:
-        message = f"as_of is {as_of!r}, which is not a date; write it as '2026-12-31'"
+        message = f"at is {at!r}, which is not a date; write it as '2026-12-31'"
         raise ParameterError(message) from error
-    if pd.isna(limit) or limit.tzinfo is not None or isinstance(as_of, int | float):
-        message = f"as_of is {as_of!r}; give a date without a time zone, on the clock of the date column"
+    if pd.isna(limit) or limit.tzinfo is not None or isinstance(at, int | float):
+        message = f"at is {at!r}; give a date without a time zone, on the clock of the date column"
         raise ParameterError(message)
     return limit
 

@@ -212,17 +212,17 @@ def explain_agnostic(
     X: Any,
     *,
     background: Any,
-    background_weight: ArrayLike | None = None,
+    background_sample_weight: ArrayLike | None = None,
     of: str | int = "own",
     n_repeats: int = 10,
-    random_state: int = 0,
+    random_state: int | None = None,
     progress: bool | None = None,
 ) -> "SampledExplanation":
     """Explain any fitted model that puts people into groups, whatever it is made of.
 
-    `explain` comes here for models that have no exact explanation. What is explained is the probability of each group
-    (`predict_proba`), else membership, 0 or 1 (`predict`), else its score (`transform`; of a clusterer minus the
-    distance to its centre). The ids of groups are names; nothing is ever averaged over them.
+    For models that have no exact explanation; those of xseg have one, which `explain` computes. What is explained is
+    the probability of each group (`predict_proba`), else membership, 0 or 1 (`predict`), else its score (`transform`;
+    of a clusterer minus the distance to its centre). The ids of groups are names; nothing is ever averaged over them.
 
     With at most 10 features every coalition is enumerated, else permutations are sampled, forwards and backwards, one
     in each repeat. A background of more than 100 rows is sampled: a hundred rows, dealt out to the repeats, where
@@ -237,15 +237,16 @@ def explain_agnostic(
         The rows to explain, raw.
     background : table or array of shape (n_background, n_features)
         What "not known" is averaged over.
-    background_weight : array-like of shape (n_background,), default=None
+    background_sample_weight : array-like of shape (n_background,), default=None
         How much each of its rows counts.
     of : {"own", "all"} or group, default="own"
         Which group to explain, by its label (or by its number, where labels are text); a row's own is the one it has
         most of; "all" adds a last axis of length n_groups.
     n_repeats : int, default=10
         How many independent repeats standard errors are told from, at least 2.
-    random_state : int, default=0
-        Seeds what is sampled. A row has the same explanation whatever rows come with it.
+    random_state : int or None, default=None
+        Controls what is sampled. Pass an int for reproducible results; a row then has the same explanation whatever
+        rows come with it.
     progress : bool, default=None
         Whether to show a bar; None shows one on a terminal where explaining takes more than two seconds.
 
@@ -277,7 +278,7 @@ def explain_agnostic(
     >>> from sklearn.cluster import KMeans
     >>> customers = xseg.make_customers(300, random_state=0)[["orders_90d", "spend_year"]]
     >>> kmeans = KMeans(3, n_init=1, random_state=0).fit(customers)
-    >>> explanation = xseg.explain(kmeans, customers.head(3), background=customers.tail(80))
+    >>> explanation = xseg.explain_agnostic(kmeans, customers.head(3), background=customers.tail(80))
     >>> (explanation.base_values + explanation.values.sum(axis=1)).round(6)
     array([1., 1., 1.])
     >>> float(explanation.sampling_error.max())
@@ -290,7 +291,7 @@ def explain_agnostic(
     if n_repeats < 2:
         message = f"n_repeats={n_repeats}, but a standard error needs at least 2 repeats"
         raise ParameterError(message)
-    table, weights = read_table(X), check_weights(background_weight, len(read_table(background)))[0]
+    table, weights = read_table(X), check_weights(background_sample_weight, len(read_table(background)))[0]
     rows, known = as_fitted(model, X, "X"), as_fitted(model, background, "the background")
     blends, outputs = Blends(rows, known), outputs_of(model, known, rows)
     explained, of_background = outputs.ask(rows), outputs.ask(known)
@@ -346,7 +347,9 @@ class _Repeat:
     seed: int | None
 
 
-def _repeats(weights: NDArray[np.int64], n_repeats: int, random_state: int, *, enumerated: bool) -> Sequence[_Repeat]:
+def _repeats(
+    weights: NDArray[np.int64], n_repeats: int, random_state: int | None, *, enumerated: bool
+) -> Sequence[_Repeat]:
     """Plan the repeats: as few rows as will do, each repeat independent of the others."""
     counted = np.flatnonzero(weights)
     shares = weights[counted] / weights.sum()

@@ -20,7 +20,9 @@ from xseg.segmenters._pipelines import Route, route_of
 __all__ = ["Change", "change"]
 
 _INDEX = "index"
-_REMEDY = "name the column of ids (ids=...), or give both the same index if they have the same people in the same order"
+_REMEDY = (
+    "name the column of ids (id_column=...), or give both the same index if they have the same people in the same order"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +72,11 @@ class Change:
         return np.asarray(self.before != self.after)
 
 
-def change(segmenter: Any, before: Any, after: Any, *, ids: str | None = None) -> Change:
+def change(segmenter: Any, X: Any, *, before: Any, id_column: str | None = None) -> Change:
     """Explain why each row is in another segment than before.
 
     What is explained is belonging to the segment the row is in afterwards. A coalition of features takes their values
-    from `after` and the others from `before`; each feature gets its Shapley value, the mean over all orders in which
+    from `X` and the others from `before`; each feature gets its Shapley value, the mean over all orders in which
     the features could have changed. Of boxes it is membership, 0 or 1. Of scores it is the margin of the new segment's
     score over the old one's (over the runner-up's afterwards, for a row that stayed).
 
@@ -82,9 +84,11 @@ def change(segmenter: Any, before: Any, after: Any, *, ids: str | None = None) -
     ----------
     segmenter : fitted segmenter, or Pipeline that ends in one
         The model. Contributions of a pipeline are folded back to the raw columns.
-    before, after : table or array of shape (n_rows, n_features)
-        The rows at the two dates, raw.
-    ids : str, default=None
+    X : table or array of shape (n_rows, n_features)
+        The rows as they are after the change, raw.
+    before : table or array of shape (n_rows_before, n_features)
+        The rows as they were before it.
+    id_column : str, default=None
         The column that tells who a row is, or the name of the pandas index ("index" if it has none). By default two
         pandas tables have the same people, and are aligned by their indexes; other tables have the same people in the
         same order.
@@ -92,17 +96,17 @@ def change(segmenter: Any, before: Any, after: Any, *, ids: str | None = None) -
     Returns
     -------
     Change
-        Contributions and segments of everybody who is in both tables, in the order of `after`.
+        Contributions and segments of everybody who is in both tables, in the order of `X`.
 
     Raises
     ------
     NotFittedError, DataError, UnsupportedTypeError
         As for `explain`.
     DataError
-        `ids` is None, and the tables are of different lengths or their indexes do not name the same people, each
+        `id_column` is None, and the tables are of different lengths or their indexes do not name the same people, each
         once; an id is missing or repeated; or nobody is in both.
     DataError
-        There is no column or index called `ids`.
+        There is no column or index called `id_column`.
 
     References
     ----------
@@ -116,19 +120,19 @@ def change(segmenter: Any, before: Any, after: Any, *, ids: str | None = None) -
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
     >>> before = customers.head(50)
     >>> after = before.assign(spend_year=before["spend_year"] * 3).sample(frac=1, random_state=0)
-    >>> moved = xseg.change(segmenter, before, after)
+    >>> moved = xseg.change(segmenter, after, before=before)
     >>> gained = moved.after_values - moved.before_values
     >>> bool(abs(moved.values.sum(axis=1) - gained).max() < 1e-12)
     True
     """
     route = route_of(segmenter)
     fitted = route.segmenter
-    (then, were), (now, are) = (_without_ids(rows, ids, side) for rows, side in ((before, "before"), (after, "after")))
+    (then, were), (now, are) = (_without_ids(rows, id_column, side) for rows, side in ((before, "before"), (X, "X")))
     then_table, now_table = (rows_for(fitted, route.transform(rows)) for rows in (then, now))
     names = read_table(now).names
-    alike = ids is None and len(then_table) == len(now_table)
-    if alike and place_of_each(before, after, ("before", "after"), _REMEDY) is not None:
-        were, are = before.index.to_numpy(dtype=object), after.index.to_numpy(dtype=object)
+    alike = id_column is None and len(then_table) == len(now_table)
+    if alike and place_of_each(before, X, ("before", "X"), _REMEDY) is not None:
+        were, are = before.index.to_numpy(dtype=object), X.index.to_numpy(dtype=object)
     then_rows, now_rows = _aligned(were, are, len(then_table), len(now_table))
     explain = _box_changes if isinstance(fitted.model_, BoxModel) else _score_changes
     found = explain(
@@ -219,7 +223,7 @@ def _aligned(
     if were is None or are is None:
         if n_before != n_after:
             message = (
-                f"`before` has {n_before} rows and `after` has {n_after}; give ids, the column that tells who is who"
+                f"`before` has {n_before} rows and `X` has {n_after}; give id_column, the column that tells who is who"
             )
             raise DataError(message)
         every = np.arange(n_after)

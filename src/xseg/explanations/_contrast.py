@@ -76,7 +76,7 @@ class Contrast:
         )
 
 
-def contrast(segmenter: Any, X: Any, versus: str | int = RUNNER_UP) -> Contrast:
+def contrast(segmenter: Any, X: Any, *, versus: str | int = RUNNER_UP) -> Contrast:
     """Explain why each row is in its own segment and not in another.
 
     Where segments are made of scores, the difference of the two scores is shared out among the raw columns; where they

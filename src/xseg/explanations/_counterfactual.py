@@ -15,14 +15,13 @@ from xseg.core.boxes import BoxModel
 from xseg.core.conditions import Condition, condition_of
 from xseg.core.schema import Kind
 from xseg.core.tables import Table
-from xseg.exceptions import ParameterError, UnsupportedTypeError
+from xseg.exceptions import ParameterError
 from xseg.explanations._change_costs import Found, Limits, Mover, Moves, Obstacle, values_of
 from xseg.explanations._changed_rows import FeatureChange, changed_table, changes_of
 from xseg.explanations._explain import rows_for
 from xseg.explanations._nearest_changes import AdditiveMoves, BoxMoves
 from xseg.segmenters import check_segmenter
 from xseg.segmenters._folding import fold
-from xseg.segmenters._pipelines import is_segmenter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,8 +149,8 @@ class Counterfactuals:
 def counterfactual(
     segmenter: Any,
     X: Any,
-    target: str | int | None = None,
     *,
+    target: str | int | None = None,
     frozen: Iterable[str] = (),
     bounds: Limits | None = None,
     direction: Mapping[str, str] | None = None,
@@ -242,9 +241,6 @@ def counterfactual(
         message = f"cost={cost!r} is not known; the only one is 'scaled-l1'"
         raise ParameterError(message)
     fitted = fold(segmenter)
-    if not is_segmenter(fitted):
-        message = f"{type(fitted).__name__} has neither boxes nor scores to find a change with; use a segmenter of xseg"
-        raise UnsupportedTypeError(message)
     table = rows_for(fitted, X)
     mover = mover_of(fitted, Moves.of(fitted.profile_, frozen, bounds, direction))
     position = ANY_OTHER if target is None else fitted.segments_.position(target)
@@ -338,19 +334,21 @@ class WayFinder:
     >>> from xseg.explanations import WayFinder
     >>> customers = xseg.make_customers(2_000, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> [way.proven for way in WayFinder(segmenter).of(read_table(customers.head(2)))]
+    >>> [way.proven for way in WayFinder(segmenter).find(read_table(customers.head(2)))]
     [True, True]
     """
 
-    def __init__(self, segmenter: Any, frozen: Iterable[str] = (), direction: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, segmenter: Any, *, frozen: Iterable[str] = (), direction: Mapping[str, str] | None = None
+    ) -> None:
         schema = check_segmenter(segmenter).profile_.bins.schema
         ordered = {name: way for name, way in (direction or {}).items() if _has_order(schema[schema.index(name)].kind)}
         moves = Moves.of(segmenter.profile_, frozen, None, ordered)
         self._ways: _Ways = _CONDITION_FINDERS[type(segmenter.model_)](segmenter, moves)
 
-    def of(self, table: Table, n_workers: int = 1) -> list[Way]:
+    def find(self, table: Table, *, n_jobs: int | None = 1) -> list[Way]:
         """Return the way of each row of a table that has the columns the segmenter was fitted on."""
-        return self._ways.of(table, n_workers)
+        return self._ways.of(table, count_workers(n_jobs))
 
 
 def _has_order(kind: Kind) -> bool:

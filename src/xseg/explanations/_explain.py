@@ -13,28 +13,25 @@ from xseg.core.boxes import BoxModel, PatternCounts
 from xseg.core.schema import suggestion
 from xseg.core.statistics import CodedBlock, check_weights
 from xseg.core.tables import Table, raw_values, read_table
-from xseg.exceptions import ParameterError, UnsupportedTypeError
+from xseg.exceptions import ParameterError
 from xseg.explanations._additive_shapley import AdditiveExplainer, population_of
-from xseg.explanations._agnostic import explain_agnostic, method_of
 from xseg.explanations._box_shapley import BoxExplainer, population_explainer
 from xseg.explanations._explained import Explainer
-from xseg.segmenters._pipelines import Route, is_segmenter, route_of
+from xseg.segmenters._pipelines import Route, route_of
 
 if TYPE_CHECKING:
     import shap
 
-__all__ = ["check_explainable", "explain", "explainer_of", "rows_for"]
+__all__ = ["explain", "explainer_of", "rows_for"]
 
 
 def explain(
-    model: Any,
+    segmenter: Any,
     X: Any,
     *,
     of: str | int = "own",
     background: Any = None,
-    background_weight: ArrayLike | None = None,
-    random_state: int = 0,
-    progress: bool | None = None,
+    background_sample_weight: ArrayLike | None = None,
 ) -> "shap.Explanation":
     """Explain why each row is in its segment.
 
@@ -44,46 +41,37 @@ def explain(
     1. Where a segment's score is a sum over features it is the score; for the row's own segment it is the margin of
     that score over the runner-up's (0 where there is one segment only).
 
-    Any other fitted model, alone or at the end of a pipeline, is explained by shap's model-agnostic explainers, as
-    `xseg.explanations.explain_agnostic` does: probabilities, memberships or distances, and a standard error for every
-    value that was sampled.
+    Only segmenters of xseg have such an explanation. Any other fitted model is explained by `xseg.explain_agnostic`.
 
     Parameters
     ----------
-    model : fitted segmenter, or Pipeline that ends in one
-        The model. Explanations of a pipeline are folded back to the raw columns. Anything else needs predict_proba,
-        predict or transform.
+    segmenter : fitted segmenter, or Pipeline that ends in one
+        The model. Explanations of a pipeline are folded back to the raw columns.
     X : table or array of shape (n_rows, n_features)
         The rows to explain, raw.
     of : {"own", "all"} or segment name or index, default="own"
         Which membership or score to explain; "all" adds a last axis of length n_segments.
     background : table or array, default=None
-        What "not known" is averaged over; None means everyone the model was fitted on, whom only a segmenter of xseg
-        has counted.
-    background_weight : array-like of shape (n_background,), default=None
+        What "not known" is averaged over; None means everyone the segmenter was fitted on.
+    background_sample_weight : array-like of shape (n_background,), default=None
         How much each row of the background counts.
-    random_state : int, default=0
-        Seeds what is sampled for models that have no exact explanation.
-    progress : bool, default=None
-        Whether to show a bar for those; None shows one on a terminal where it takes more than two seconds.
 
     Returns
     -------
     shap.Explanation
         With values of shape (n_rows, n_features) or (n_rows, n_features, n_segments), base_values (the background's
-        mean of what is explained), data in raw units, feature and output names. Every shap plot takes it. Of a model
-        that has no exact explanation it also has `sampling_error`, of the shape of the values.
+        mean of what is explained), data in raw units, feature and output names. Every shap plot takes it.
 
     Raises
     ------
     NotFittedError
-        The model has not been fitted.
+        The segmenter has not been fitted.
     DataError
         The columns are not those it was fitted on.
     UnsupportedTypeError
-        The model cannot say where new rows belong, or a step of the pipeline mixes columns.
+        The model is no segmenter of xseg, or a step of the pipeline mixes columns.
     DataError, ParameterError
-        There is no such segment, or no background for a model that needs one.
+        There is no such segment, or weights were given and no background.
 
     References
     ----------
@@ -98,24 +86,14 @@ def explain(
     >>> (explanation.base_values + explanation.values.sum(axis=1)).round(6)
     array([1., 1., 1.])
     """
-    if not is_segmenter(model):
-        return _explain_agnostic(
-            model,
-            X,
-            of=of,
-            background=background,
-            background_weight=background_weight,
-            random_state=random_state,
-            progress=progress,
-        )
+    route = route_of(segmenter)
     import_shap()
     import shap
 
-    route = route_of(model)
     segmenter = route.segmenter
     table = read_table(X)
     transformed = rows_for(segmenter, route.transform(X))
-    explainer = explainer_of(segmenter, route, len(table.columns), background, background_weight)
+    explainer = explainer_of(segmenter, route, len(table.columns), background, background_sample_weight)
     n_workers = count_workers(segmenter.n_jobs)
     names = list(segmenter.segment_names_)
     output_names: str | list[str] | None = None
@@ -136,27 +114,20 @@ def explain(
     )
 
 
-def _explain_agnostic(model: Any, X: Any, *, background: Any, **options: Any) -> "shap.Explanation":
-    method_of(model)
-    if background is None:
-        message = (
-            f"{type(model).__name__} has counted nobody, so explain needs a background: the table it was fitted on, "
-            "or people to compare with (background=...)"
-        )
-        raise ParameterError(message)
-    return explain_agnostic(model, X, background=background, **options)
-
-
 def explainer_of(
-    segmenter: Any, route: Route, n_columns: int, background: Any = None, background_weight: ArrayLike | None = None
+    segmenter: Any,
+    route: Route,
+    n_columns: int,
+    background: Any = None,
+    background_sample_weight: ArrayLike | None = None,
 ) -> Explainer:
     """Prepare the explainer of a fitted segmenter, by the family of its model."""
     rows, weights = None, np.empty(0, dtype=np.int64)
     if background is not None:
         rows = rows_for(segmenter, route.transform(background))
-        weights = check_weights(background_weight, len(rows))[0]
-    elif background_weight is not None:
-        message = "background_weight weighs the rows of a background; give background=... too"
+        weights = check_weights(background_sample_weight, len(rows))[0]
+    elif background_sample_weight is not None:
+        message = "background_sample_weight weighs the rows of a background; give background=... too"
         raise ParameterError(message)
     return _FAMILIES[type(segmenter.model_)](segmenter.model_, route, n_columns, rows, weights)
 
@@ -189,22 +160,8 @@ _FAMILIES: dict[type, Callable[[Any, Route, int, Table | None, NDArray[np.int64]
 }
 
 
-def check_explainable(segmenter: Any) -> None:
-    """Raise an error for what is not fitted, and what has no exact explanation."""
-    model = getattr(segmenter, "model_", None)
-    if model is None and hasattr(segmenter, "_check_fitted"):
-        segmenter._check_fitted()
-    if type(model) not in _FAMILIES:
-        message = (
-            f"{type(segmenter).__name__} has no exact explanation; give a fitted xseg segmenter, or a Pipeline that "
-            "ends in one"
-        )
-        raise UnsupportedTypeError(message)
-
-
 def rows_for(segmenter: Any, X: Any) -> Table:
-    """Read the rows that a fitted segmenter is asked about, or say why it cannot be."""
-    check_explainable(segmenter)
+    """Read the rows that a fitted segmenter is asked about."""
     table: Table = segmenter._read(X)
     return table
 

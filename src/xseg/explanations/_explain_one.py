@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xseg.backends.base import count_workers
 from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table, raw_values, read_table
 from xseg.exceptions import ParameterError, UnsupportedTypeError
@@ -46,13 +47,13 @@ class RowExplanation:
     original_agrees: str | None = None
 
 
-def compute_own_contributions(model: Any, X: Any, n_workers: int) -> tuple[Table, Explained]:
+def compute_own_contributions(segmenter: Any, X: Any, *, n_jobs: int | None = 1) -> tuple[Table, Explained]:
     """Return the raw rows, and the explanation of each one's own segment, as plain arrays."""
-    route = route_of(model)
+    route = route_of(segmenter)
     table = read_table(X)
     rows = rows_for(route.segmenter, route.transform(X))
     explainer = explainer_of(route.segmenter, route, len(table.columns))
-    explained = explainer.explain_targets(rows, None, n_workers)
+    explained = explainer.explain_targets(rows, None, count_workers(n_jobs))
     parts = np.column_stack([explained.values, explained.base])
     if not (np.abs(parts) < _MAX_PART).all():
         message = (
@@ -63,12 +64,12 @@ def compute_own_contributions(model: Any, X: Any, n_workers: int) -> tuple[Table
     return table, explained
 
 
-def explain_row(model: Any, X: Any) -> RowExplanation:
+def explain_row(segmenter: Any, X: Any) -> RowExplanation:
     """Explain the first row of a table.
 
     Parameters
     ----------
-    model : fitted segmenter, or Pipeline that ends in one
+    segmenter : fitted segmenter, or Pipeline that ends in one
         The model.
     X : table or array of shape (n_rows, n_features)
         A table whose first row is explained.
@@ -93,13 +94,14 @@ def explain_row(model: Any, X: Any) -> RowExplanation:
     >>> round(found.base_value + sum(contribution for *_, contribution in found.reasons), 9)
     1.0
     """
-    table, explained = compute_own_contributions(model, X, 1)
+    table, explained = compute_own_contributions(segmenter, X)
     values, segment = explained.values[0], int(explained.segments[0])
     data = raw_values(table.rows(0, 1))[0]
     order = sorted((j for j, value in enumerate(values) if value), key=lambda j: -abs(values[j]))
     reasons = tuple((table.names[j], data[j], float(values[j])) for j in order)
-    segmenter = route_of(model).segmenter
-    agrees = str(segmenter.agreement(route_of(model).transform(X))[0]) if hasattr(segmenter, "agreement") else None
+    route = route_of(segmenter)
+    stands_in = hasattr(route.segmenter, "agreement")
+    agrees = str(route.segmenter.agreement(route.transform(X))[0]) if stands_in else None
     rival = None if explained.rivals[0] == NO_RIVAL else int(explained.rivals[0])
     return RowExplanation(segment, float(explained.base[0]), reasons, rival, agrees)
 
@@ -107,7 +109,7 @@ def explain_row(model: Any, X: Any) -> RowExplanation:
 _NEGLIGIBLE = 1e-12
 
 
-def comprehensiveness(segmenter: Any, X: Any, n_reasons: int = 4) -> float:
+def comprehensiveness(segmenter: Any, X: Any, *, n_reasons: int = 4) -> float:
     """Return the share of rows that leave their segment once their reasons are made what is typical of the others.
 
     A reason counts if the segment hangs on it: where the strongest features of a row are set to the middle (the
@@ -150,7 +152,7 @@ def comprehensiveness(segmenter: Any, X: Any, n_reasons: int = 4) -> float:
     if n_reasons < 1:
         message = f"n_reasons={n_reasons!r} must be at least 1"
         raise ParameterError(message)
-    table, explained = compute_own_contributions(segmenter, X, 1)
+    table, explained = compute_own_contributions(segmenter, X)
     own = np.asarray(segmenter.predict(X))
     segments = np.unique(own)
     if len(segments) < 2:

@@ -61,14 +61,14 @@ class PortableModel(Protocol):
         ...
 
 
-def build_portable_model(segmenter: Any, least: float) -> PortableModel:
+def build_portable_model(segmenter: Any, *, minimum_group_size: float) -> PortableModel:
     """Prepare a fitted segmenter for travelling.
 
     Parameters
     ----------
     segmenter : fitted segmenter
         The model.
-    least : float
+    minimum_group_size : float
         How many people a group must have before anything is told of it: the reasons for smaller segments, and
         categories that fewer people have, stay behind.
 
@@ -78,7 +78,7 @@ def build_portable_model(segmenter: Any, least: float) -> PortableModel:
         The scores would describe a segment of fewer people.
     """
     check_segmenter(segmenter)
-    return _FAMILIES[type(segmenter.model_)](segmenter, least)
+    return _FAMILIES[type(segmenter.model_)](segmenter, minimum_group_size)
 
 
 @dataclass(frozen=True, slots=True)

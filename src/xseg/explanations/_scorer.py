@@ -21,8 +21,8 @@ from xseg.core.tables import is_missing
 from xseg.exceptions import DataError, UnsupportedTypeError
 from xseg.explanations._additive_shapley import AdditiveExplainer
 from xseg.explanations._box_shapley import BoxExplainer, population_explainer, shapley_weights
-from xseg.explanations._explain import check_explainable
 from xseg.explanations._explained import NO_RIVAL
+from xseg.segmenters import check_segmenter
 
 __all__ = ["OnePerson", "Scored", "ScoredReason", "ScoredRow", "Scorer", "one_person_of", "reader_of"]
 
@@ -314,7 +314,7 @@ class Scorer:
                 "xseg.fold(pipeline)"
             )
             raise UnsupportedTypeError(message)
-        check_explainable(segmenter)
+        check_segmenter(segmenter)
         profile = segmenter.profile_
         self._names: tuple[str, ...] = profile.bins.schema.names
         self._segment_names = segmenter.segment_names_

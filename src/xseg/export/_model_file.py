@@ -91,7 +91,7 @@ def load(
     *,
     require: State | None = None,
     key: bytes | None = None,
-    now: date | None = None,
+    at: date | None = None,
 ) -> Any:
     """Read a segmenter that `save` wrote.
 
@@ -105,7 +105,7 @@ def load(
         The least that the model must be; None asks for nothing.
     key : bytes, default=None
         What sign-offs must be sealed with; None does not ask for a seal.
-    now : date, default=None
+    at : date, default=None
         The day on which they must count; None means today (UTC).
 
     Returns
@@ -139,7 +139,7 @@ def load(
         raise ModelFileError(message)
     sign_offs = [SignOff(**part.model_dump()) for part in model.sign_offs]
     try:
-        check_sign_offs(sign_offs, model.fingerprint, day_of(now), require, key)
+        check_sign_offs(sign_offs, model.fingerprint, day_of(at), require, key)
     except ApprovalError as error:
         message = f"{path}: {error}"
         raise ApprovalError(message) from None
@@ -162,7 +162,7 @@ def approve(
     max_age_days: int = 30,
     expires: date | None = None,
     key: bytes | None = None,
-    now: datetime | None = None,
+    at: datetime | None = None,
 ) -> SignOff:
     """Sign for a model: that it was reviewed, that it is approved, or that it is a draft again.
 
@@ -189,7 +189,7 @@ def approve(
         The first day on which it no longer counts; None means never.
     key : bytes, default=None
         Seals it, so that `load` with the same key can tell it from one that somebody else wrote.
-    now : datetime, default=None
+    at : datetime, default=None
         When, with a time zone; None means now.
 
     Returns
@@ -220,7 +220,7 @@ def approve(
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
     >>> xseg.export.get_approval(segmenter).state
     'draft'
-    >>> review = xseg.governance.reviews.review(segmenter, xseg.datasets.customers_policy(), customers)
+    >>> review = xseg.governance.reviews.review(segmenter, customers, policy=xseg.datasets.customers_policy())
     >>> for state in ("reviewed", "approved"):
     ...     sign_off = xseg.export.approve(segmenter, by="the privacy officer", review=review, state=state)
     >>> xseg.export.get_approval(segmenter).state
@@ -228,8 +228,8 @@ def approve(
     """
     own = fingerprint(segmenter)
     basis = basis_of(review, own, forbids)
-    at = datetime.now(UTC) if now is None else now
-    sign_off = sign(own, state, by=by, review=basis.digest, at=at, expires=expires, key=key)
+    moment = datetime.now(UTC) if at is None else at
+    sign_off = sign(own, state, by=by, review=basis.digest, at=moment, expires=expires, key=key)
     check_basis(basis, state, sign_off.moment, max_age_days)
     signed_before = [earlier for earlier in signed(segmenter) if earlier.fingerprint == own]
     check_next(sign_off, signed_before)
@@ -237,14 +237,14 @@ def approve(
     return sign_off
 
 
-def get_approval(segmenter: Any, *, now: date | None = None) -> Approval:
+def get_approval(segmenter: Any, *, at: date | None = None) -> Approval:
     """Return whether a model is a draft, reviewed or approved.
 
     Parameters
     ----------
     segmenter : fitted segmenter, or Pipeline that ends in one
         The model.
-    now : date, default=None
+    at : date, default=None
         The day; None means today (UTC).
 
     Returns
@@ -261,10 +261,10 @@ def get_approval(segmenter: Any, *, now: date | None = None) -> Approval:
     --------
     See `approve`.
     """
-    return record(signed(segmenter), fingerprint(segmenter), day_of(now))
+    return record(signed(segmenter), fingerprint(segmenter), day_of(at))
 
 
-def require_state(segmenter: Any, require: State | None, *, now: date | None = None) -> None:
+def require_state(segmenter: Any, require: State | None, *, at: date | None = None) -> None:
     """Raise an error for a model that is less than what is required, as `load` does.
 
     Parameters
@@ -273,7 +273,7 @@ def require_state(segmenter: Any, require: State | None, *, now: date | None = N
         The model.
     require : {"draft", "reviewed", "approved"} or None
         The least that it must be; None asks for nothing.
-    now : date, default=None
+    at : date, default=None
         The day on which sign-offs must count; None means today (UTC).
 
     Raises
@@ -294,7 +294,7 @@ def require_state(segmenter: Any, require: State | None, *, now: date | None = N
     if require is not None:
         own = fingerprint(segmenter)
         mine = [sign_off for sign_off in signed(segmenter) if sign_off.fingerprint == own]
-        check_sign_offs(mine, own, day_of(now), require, None)
+        check_sign_offs(mine, own, day_of(at), require, None)
 
 
 def fingerprint(segmenter: Any) -> str:

@@ -102,7 +102,7 @@ def read_review(path: str | os.PathLike[str]) -> ReviewRecord:
     >>> from xseg.export import read_review
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> review = xseg.governance.reviews.review(segmenter, xseg.datasets.customers_policy())
+    >>> review = xseg.governance.reviews.review(segmenter, policy=xseg.datasets.customers_policy())
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "review.json"
     >>> review.save(path)
     >>> read_review(path).digest == review.digest

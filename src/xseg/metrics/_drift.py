@@ -99,7 +99,7 @@ class Drift:
         return pd.DataFrame(rows, columns=["feature", "psi", "verdict"])
 
 
-def drift(segmenter: Segmenter, X: Any, sample_weight: ArrayLike | None = None) -> Drift:
+def drift(segmenter: Segmenter, X: Any, *, sample_weight: ArrayLike | None = None) -> Drift:
     """Compare people of today with those a segmenter was fitted on, by counts alone.
 
     Parameters
@@ -317,7 +317,9 @@ class Migration:
         ax.text(x, height, f"{name}\n{share:.0%}", ha=align, va="center", fontsize=9)
 
 
-def migration(before: ArrayLike, after: ArrayLike, *, names: Sequence[str] = (), weights: Any = None) -> Migration:
+def migration(
+    before: ArrayLike, after: ArrayLike, *, names: Sequence[str] = (), sample_weight: Any = None
+) -> Migration:
     """Count who moved from which segment to which.
 
     Parameters
@@ -328,7 +330,7 @@ def migration(before: ArrayLike, after: ArrayLike, *, names: Sequence[str] = (),
     names : sequence of str, default=()
         The names of the segments, in the order of their indices: `segment_names_`. Without them the labels that occur
         are the names.
-    weights : array-like of shape (n_rows,), default=None
+    sample_weight : array-like of shape (n_rows,), default=None
         How much each person counts, in the order of `after`; a Series is aligned by its index.
 
     Returns
@@ -341,7 +343,7 @@ def migration(before: ArrayLike, after: ArrayLike, *, names: Sequence[str] = (),
     DataError
         The labels are not of the same people, or there are none; or two indexes do not hold the same people, each once.
     ParameterError
-        A label has no name, or weights are negative.
+        A label has no name, or a weight is negative.
 
     Examples
     --------
@@ -353,16 +355,16 @@ def migration(before: ArrayLike, after: ArrayLike, *, names: Sequence[str] = (),
     if np.shape(before) == np.shape(after):
         places = place_of_each(before, after, ("before", "after"), _REMEDY)
         before = before if places is None else np.asarray(before)[places]
-    if weights is not None and np.shape(weights) == np.shape(after):
-        places = place_of_each(weights, after, ("weights", "after"), _REMEDY)
-        weights = weights if places is None else np.asarray(weights)[places]
+    if sample_weight is not None and np.shape(sample_weight) == np.shape(after):
+        places = place_of_each(sample_weight, after, ("sample_weight", "after"), _REMEDY)
+        sample_weight = sample_weight if places is None else np.asarray(sample_weight)[places]
     first, second = np.asarray(before), np.asarray(after)
     if first.shape != second.shape or first.ndim != 1 or not len(first):
         message = f"before has shape {first.shape} and after {second.shape}; give one label a person, in the same order"
         raise DataError(message)
-    weight = np.ones(len(first)) if weights is None else np.asarray(weights, dtype=np.float64)
+    weight = np.ones(len(first)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     if weight.shape != first.shape or not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
-        message = f"weights must be {len(first)} finite numbers of at least 0, and not all 0"
+        message = f"sample_weight must be {len(first)} finite numbers of at least 0, and not all 0"
         raise ParameterError(message)
     known = tuple(names) or tuple(map(str, np.unique(np.concatenate([first, second])).tolist()))
     counts = np.zeros((len(known), len(known)))

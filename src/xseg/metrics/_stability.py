@@ -190,7 +190,7 @@ class Structure:
 
 
 def structure(
-    X: Any, n_segments: int, *, scaling: str = "standard", n_permutations: int = 49, random_state: Any = None
+    X: Any, *, n_segments: int, scaling: str = "standard", n_permutations: int = 49, random_state: Any = None
 ) -> Structure:
     """Test whether the columns of a table hang together in groups.
 
@@ -237,9 +237,9 @@ def structure(
     --------
     >>> import numpy as np, xseg
     >>> noise = np.random.default_rng(0).normal(size=(200, 4))
-    >>> xseg.metrics.structure(noise, 3, random_state=0).found
+    >>> xseg.metrics.structure(noise, n_segments=3, random_state=0).found
     False
-    >>> xseg.metrics.structure(xseg.make_customers(400, random_state=0), 3, random_state=0).found
+    >>> xseg.metrics.structure(xseg.make_customers(400, random_state=0), n_segments=3, random_state=0).found
     True
     """
     if n_segments < 2 or n_permutations < 1:

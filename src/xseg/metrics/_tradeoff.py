@@ -100,17 +100,17 @@ class Tradeoff:
         return ax
 
 
-def tradeoff(X: Any, segments: int, leaves: Sequence[int] | None = None, **parameters: Any) -> Tradeoff:
+def tradeoff(X: Any, *, n_segments: int, max_leaves: Sequence[int] | None = None, **parameters: Any) -> Tradeoff:
     """Measure what more leaves buy: the price of explainability by the size of the tree.
 
     Parameters
     ----------
     X : table, array or Backend of shape (n_rows, n_features)
         The people.
-    segments : int
+    n_segments : int
         How many segments to make.
-    leaves : sequence of int, default=None
-        The sizes to try; None means from `segments` to three times as many.
+    max_leaves : sequence of int, default=None
+        The sizes to try; None means from `n_segments` to three times as many.
     **parameters
         Other parameters of `TreeSegmenter`.
 
@@ -122,7 +122,7 @@ def tradeoff(X: Any, segments: int, leaves: Sequence[int] | None = None, **param
     Raises
     ------
     ParameterError
-        `leaves` is empty, or asks for fewer leaves than segments.
+        `max_leaves` is empty, or asks for fewer leaves than segments.
     DataError
         The rows cannot be segmented.
 
@@ -134,17 +134,20 @@ def tradeoff(X: Any, segments: int, leaves: Sequence[int] | None = None, **param
     --------
     >>> import xseg
     >>> customers = xseg.make_customers(500, random_state=0)
-    >>> curve = xseg.metrics.tradeoff(customers, 3, leaves=[3, 4, 6], effort="fast", random_state=0)
+    >>> curve = xseg.metrics.tradeoff(customers, n_segments=3, max_leaves=[3, 4, 6], effort="fast", random_state=0)
     >>> [point.leaves for point in curve.points]
     [3, 4, 6]
     """
-    sizes = sorted(set(range(segments, 3 * segments + 1) if leaves is None else leaves))
-    if not sizes or not all(isinstance(size, Integral) for size in sizes) or sizes[0] < segments:
-        message = f"leaves must be one or more whole numbers of at least segments={segments}, got {leaves!r}"
+    sizes = sorted(set(range(n_segments, 3 * n_segments + 1) if max_leaves is None else max_leaves))
+    if not sizes or not all(isinstance(size, Integral) for size in sizes) or sizes[0] < n_segments:
+        message = (
+            f"max_leaves must be one or more whole numbers of at least n_segments={n_segments}, got {max_leaves!r}; "
+            "give numbers of leaves to try, such as [4, 6, 8]"
+        )
         raise ParameterError(message)
     points = []
     for size in sizes:
-        fitted = TreeSegmenter(segments, max_leaves=size, **parameters).fit(X)
+        fitted = TreeSegmenter(n_segments, max_leaves=size, **parameters).fit(X)
         points.append(TradeoffPoint(int(size), fitted.price_of_explainability_, fitted.mean_depth_))
     return Tradeoff(tuple(points), points[_farthest_below_chord(points)].leaves)
 

@@ -58,7 +58,7 @@ def make_report(
     policy: Any = None,
     stability: Stability | None = None,
     tradeoff: Tradeoff | None = None,
-    now: date | None = None,
+    at: date | None = None,
 ) -> Report:
     """Make a page about a model: who the groups are, how they are told apart, and what to look at.
 
@@ -76,7 +76,7 @@ def make_report(
         What `xseg.metrics.stability` measured.
     tradeoff : Tradeoff, default=None
         What `xseg.metrics.tradeoff` measured; it is drawn.
-    now : date, default=None
+    at : date, default=None
         The day on which an approval must count; None means today (UTC).
 
     Returns
@@ -102,7 +102,7 @@ def make_report(
     >>> report.html().startswith("<!doctype html>")
     True
     """
-    approval = get_approval(segmenter, now=now)
+    approval = get_approval(segmenter, at=at)
     segmenter = fold(segmenter)
     segmenter._check_fitted()
     policy = Policy.coerce(policy)
@@ -112,5 +112,5 @@ def make_report(
     if X is not None and segmenter.n_segments_ > 1:
         bins = segmenter.profile_.bins
         rows = bins.read(match_columns(read_table(X, unread=segmenter.excluded_columns_), bins.schema.names))
-        found = structure(rows, segmenter.n_segments_, random_state=0)
+        found = structure(rows, n_segments=segmenter.n_segments_, random_state=0)
     return Report(collect_report_facts(segmenter, policy, Measurements(found, stability, tradeoff), approval))

@@ -122,7 +122,7 @@ class SegmentCard:
 
 
 def segment_card(
-    segmenter: Any, segment: str | int, X: Any = None, *, policy: Any = None, stability: Stability | None = None
+    segmenter: Any, X: Any = None, *, segment: str | int, policy: Any = None, stability: Stability | None = None
 ) -> SegmentCard:
     """Make a page about one segment, for those who work with it.
 
@@ -130,11 +130,11 @@ def segment_card(
     ----------
     segmenter : fitted segmenter, or Pipeline that ends in a tree
         The model.
-    segment : str or int
-        Its name or its index.
     X : table or array of shape (n_rows, n_features), default=None
         People. With them the page says what puts them into the segment, where they would be next, and how many are
         close calls.
+    segment : str or int
+        Its name or its index.
     policy : Policy, path, mapping or None, default=None
         Labels, units, what people are policy, and how to speak to them.
     stability : Stability, default=None
@@ -161,7 +161,7 @@ def segment_card(
     >>> import xseg
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> card = xseg.segment_card(segmenter, 0, customers, policy=xseg.datasets.customers_policy())
+    >>> card = xseg.segment_card(segmenter, customers, segment=0, policy=xseg.datasets.customers_policy())
     >>> round(sum(driver.share for driver in card.drivers), 6)
     1.0
     """
@@ -199,7 +199,7 @@ def _from_people(
         message = f"nobody in the table is in {segmenter.segment_names_[index]!r}; give the people it was fitted on"
         raise DataError(message)
     rows = read_table(X).take(mine)
-    _, explained = compute_own_contributions(segmenter, rows, 1)
+    _, explained = compute_own_contributions(segmenter, rows)
     nearest, near = _find_neighbours(segmenter, rows, explained)
     counts = np.bincount(nearest[nearest >= 0], minlength=segmenter.n_segments_)
     order = [other for other in np.argsort(-counts, kind="stable").tolist() if counts[other]][:_MAX_NEIGHBOURS]
@@ -219,7 +219,7 @@ def _drivers(explained: Explained, rows: Table, policy: Policy) -> tuple[Driver,
 def _find_neighbours(segmenter: Any, rows: Table, explained: Explained) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the group next to each person, -1 where there is none, and whether it is a close call."""
     if hasattr(segmenter.model_, "boxes"):
-        ways = WayFinder(segmenter).of(rows)
+        ways = WayFinder(segmenter).find(rows)
         nearest = np.array([-1 if way.segment is None else way.segment for way in ways], dtype=np.int64)
         return nearest, np.array([way.cost < _CLOSE for way in ways])
     lead = explained.base + explained.values.sum(axis=1)

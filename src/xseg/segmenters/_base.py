@@ -383,13 +383,15 @@ def get_segmenter(model: Any) -> Any:
     if not hasattr(model, "admit") or not hasattr(model, "purpose"):
         return model
     if not hasattr(model, "segmenter_"):
-        message = "This ConsentGate instance is not fitted yet. Call 'fit' with a table and subject_ids first."
+        message = "This ConsentGate instance is not fitted yet. Call 'fit' with a table and ids first."
         raise NotFittedError(message)
     return model.segmenter_
 
 
 def check_segmenter(segmenter: S) -> S:
     """Return a fitted segmenter, or raise.
+
+    Every function that takes a segmenter comes here, so that a wrong first argument meets one error everywhere.
 
     Raises
     ------
@@ -399,12 +401,17 @@ def check_segmenter(segmenter: S) -> S:
         It has not been fitted.
     """
     if not isinstance(segmenter, Segmenter):
-        kind = type(segmenter).__name__
-        advice = "fit one, or read one with xseg.load"
+        given: object = segmenter
+        is_class = isinstance(given, type)
+        kind = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
         if hasattr(segmenter, "admit") and hasattr(segmenter, "purpose"):
-            advice = "give gate.segmenter_, and the rows of gate.admit(X, subject_ids=ids).X"
+            advice = "give gate.segmenter_, and the rows of gate.admit(X, ids=ids).X"
         elif hasattr(segmenter, "steps"):
             advice = "give xseg.fold(pipeline)"
+        elif hasattr(segmenter, "fit") and not is_class:
+            advice = "fit xseg.SurrogateSegmenter(model) to it, or explain it with xseg.explain_agnostic"
+        else:
+            advice = "fit one, or read one with xseg.load"
         message = f"segmenter must be a fitted segmenter of xseg, got {kind}; {advice}"
         raise UnsupportedTypeError(message)
     segmenter._check_fitted()

@@ -72,7 +72,6 @@ def fold(model: Any) -> Any:
     segmenter = route.segmenter
     if not isinstance(model, Pipeline) or route.sources is None:
         return segmenter
-    segmenter._check_fitted()
     if not isinstance(segmenter, Foldable):
         message = (
             f"{type(segmenter).__name__} behind steps that transform (first: {route.steps[0][0]!r}) has no equal over "

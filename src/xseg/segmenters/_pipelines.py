@@ -31,9 +31,9 @@ from sklearn.preprocessing import (
 
 from xseg._sklearn import count_outputs_by_column
 from xseg.exceptions import UnsupportedTypeError
-from xseg.segmenters._base import Segmenter
+from xseg.segmenters._base import check_segmenter
 
-__all__ = ["Form", "Route", "Way", "column_parts", "forms_of", "is_segmenter", "route_of", "sources_of"]
+__all__ = ["Form", "Route", "Way", "column_parts", "forms_of", "route_of", "sources_of"]
 
 
 Sources = NDArray[np.int64]
@@ -72,23 +72,21 @@ class Route:
     steps: tuple[tuple[str, Any], ...] = ()
 
 
-def is_segmenter(model: Any) -> bool:
-    """Return whether a model is, or ends in, a segmenter of ours."""
-    return is_segmenter(model.steps[-1][1]) if isinstance(model, Pipeline) else isinstance(model, Segmenter)
-
-
 def route_of(model: Any) -> Route:
-    """Find the segmenter in a model, and the way to it.
+    """Find the fitted segmenter in a model, and the way to it.
 
     Raises
     ------
     UnsupportedTypeError
-        A step mixes columns, or is not known to leave them apart.
+        The model is, or ends in, no segmenter of xseg; or a step mixes columns, or is not known to leave them apart.
+    NotFittedError
+        The segmenter has not been fitted.
     """
     steps: list[tuple[str, Any]] = []
     while isinstance(model, Pipeline):
         steps += [(name, step) for name, step in model.steps[:-1] if step not in (None, "passthrough")]
         model = model.steps[-1][1]
+    check_segmenter(model)
     if not steps:
         return Route(model, lambda X: X)
     sources = None
@@ -123,7 +121,7 @@ def sources_of(step: Any, name: str) -> Sources:
     message = (
         f"step {name!r} ({type(step).__name__}) may mix columns, so explanations cannot be folded back to raw columns "
         f"exactly; use transformers that work column by column ({known}, imputers, one-hot, binning, selection, "
-        "or a FunctionTransformer with feature_names_out='one-to-one'), or xseg.explanations.explain_agnostic"
+        "or a FunctionTransformer with feature_names_out='one-to-one'), or xseg.explain_agnostic"
     )
     raise UnsupportedTypeError(message)
 

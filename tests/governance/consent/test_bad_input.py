@@ -15,7 +15,7 @@ NAMES = ("ann", "nan", "None", "1", "1.0", "True", "<NA>", "NaT")
 
 def lookalikes():
     """People who are called as missing values and numbers are written."""
-    ledger = Ledger(now=Clock(100))
+    ledger = Ledger(clock=Clock(100))
     for name in NAMES:
         ledger.append(name, "offers", "given", source="account", at=day(1))
     return ledger
@@ -44,7 +44,7 @@ def test_who_is_not_known_has_not_agreed(name):
     ledger = lookalikes()
     assert not ledger.mask([name], "offers").any()
     assert ledger.mask([name, "ann"], "offers").tolist() == [False, True]
-    assert not Identities(now=Clock(100)).mask(ledger, [name], "offers").any()
+    assert not Identities(clock=Clock(100)).mask(ledger, [name], "offers").any()
 
 
 UNREADABLE = {
@@ -71,7 +71,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("kind", UNREADABLE)
 def test_identifiers_that_could_mean_somebody_else_are_refused(kind):
     ledger, who = lookalikes(), UNREADABLE[kind]
-    identities = Identities(now=Clock(100))
+    identities = Identities(clock=Clock(100))
     for ask in (
         lambda: ledger.mask(who, "offers"),
         lambda: ledger.states(who, "offers"),
@@ -117,7 +117,7 @@ WRONG_TIMES = [
 
 @pytest.mark.parametrize("at", WRONG_TIMES, ids=lambda at: repr(at)[:30])
 def test_times_that_could_mean_another_moment_are_refused(at):
-    ledger, identities = lookalikes(), Identities(now=Clock(100))
+    ledger, identities = lookalikes(), Identities(clock=Clock(100))
     identities.link("phone", "ann", kind="login", since=day(1))
     size = len(ledger)
     for ask in (
@@ -143,7 +143,7 @@ def test_zones_are_moments_and_not_words():
     for rows in (said, said[::-1]):
         table = pd.DataFrame(rows, columns=["state", "at"]).assign(subject="ann", purpose="offers", source="account")
         for times in (table["at"], [pd.Timestamp(at) for at in table["at"]], pd.to_datetime(table["at"], utc=True)):
-            ledger = Ledger(now=Clock(100))
+            ledger = Ledger(clock=Clock(100))
             ledger.append_table(table.assign(at=times))
             assert not ledger.mask(["ann"], "offers").any()
             assert ledger.mask(["ann"], "offers", at="2026-03-01T03:30:00Z").all()
@@ -151,7 +151,7 @@ def test_zones_are_moments_and_not_words():
 
 @pytest.mark.parametrize("now", [lambda: datetime(2026, 1, 1), lambda: None, lambda: "now", lambda: 0, lambda: pd.NaT])
 def test_a_clock_that_tells_no_time_answers_nothing(now):
-    ledger, identities = Ledger(now=now), Identities(now=now)
+    ledger, identities = Ledger(clock=now), Identities(clock=now)
     for ask in (
         lambda: ledger.mask(["ann"], "offers"),
         lambda: ledger.append("ann", "offers", "given", source="account", at=day(1)),
@@ -207,11 +207,11 @@ def test_a_table_with_one_bad_cell_writes_nothing(column, cells):
 @pytest.mark.parametrize("cells", [[1.0, 0.0], [1, 0], ["true", "false"], ["yes", "no"], [[True], [False]]])
 def test_only_truths_grant(cells):
     with pytest.raises(ConsentError, match="row 0: granted"):
-        Ledger(now=Clock()).append_table(ROWS.drop(columns="state").assign(granted=cells))
+        Ledger(clock=Clock()).append_table(ROWS.drop(columns="state").assign(granted=cells))
 
 
 def test_a_replayed_table_changes_no_answer_and_is_seen_in_the_record():
-    ledger = Ledger(now=Clock(100))
+    ledger = Ledger(clock=Clock(100))
     ledger.append_table(ROWS)
     ledger.append("a", "offers", "withdrawn", source="account", at=day(5))
     before = ledger.mask(["a", "b"], "offers")

@@ -56,7 +56,7 @@ def test_parameters_that_would_let_denials_go_nowhere_are_refused(wrong):
 )
 def test_a_malformed_link_draws_nothing(change):
     drawn = {"left": "phone", "right": "ann", "kind": "login", "confidence": 1.0, "since": day(1)} | change
-    identities = Identities(now=Clock(100))
+    identities = Identities(clock=Clock(100))
     with pytest.raises(ConsentError):
         identities.link(**drawn)
     with pytest.raises(ConsentError):
@@ -65,16 +65,16 @@ def test_a_malformed_link_draws_nothing(change):
 
 
 def test_links_that_are_doubled_turned_or_late_carry_the_same_denials():
-    ledger = Ledger(now=Clock(100))
+    ledger = Ledger(clock=Clock(100))
     ledger.append("ann", "offers", "given", source="account", at=day(1))
     ledger.append("phone", "offers", "withdrawn", source="device", at=day(5))
-    once, often = Identities(now=Clock(100)), Identities(now=Clock(100))
+    once, often = Identities(clock=Clock(100)), Identities(clock=Clock(100))
     once.link("phone", "ann", kind="login", since=day(1))
     for left, right in [("ann", "phone"), ("phone", "ann"), ("ann", "phone")]:
         often.link(left, right, kind="login", since=day(1))
     for identities in (once, often):
         assert identities.reached(ledger, "offers") == {"ann": day(5)}
-    future = Identities(now=Clock(100))
+    future = Identities(clock=Clock(100))
     future.link("phone", "ann", kind="login", since=day(200))
     assert future.mask(ledger, ["ann"], "offers").all()
     assert not future.mask(ledger, ["ann"], "offers", at=day(201)).any()
@@ -85,7 +85,7 @@ def test_links_that_are_doubled_turned_or_late_carry_the_same_denials():
 
 @pytest.mark.parametrize("name", [np.nan, None, "", 1.5, ["a"], b"a", " ann", "\ud800"])
 def test_nobody_is_recalled_by_a_name_that_cannot_be_read(name):
-    identities = Identities(now=Clock(100))
+    identities = Identities(clock=Clock(100))
     for ask in (
         lambda: identities.handed_over(name, "Parcel Post", at=day(2)),
         lambda: identities.handed_over("ann", name, at=day(2)),
@@ -98,26 +98,26 @@ def test_nobody_is_recalled_by_a_name_that_cannot_be_read(name):
 
 @pytest.mark.parametrize("send", [None, "post", 5])
 def test_a_recall_without_a_way_to_deliver_is_no_recall(send):
-    identities = Identities(now=Clock(100))
+    identities = Identities(clock=Clock(100))
     identities.handed_over("ann", "Parcel Post", at=day(2))
     with pytest.raises(ConsentError, match="send"):
-        identities.recall(Ledger(now=Clock(100)), "ann", "offers", send)
+        identities.recall(Ledger(clock=Clock(100)), "ann", "offers", send)
 
 
 @pytest.mark.parametrize("answer", [None, "", 0, True, b"done", ["done"]])
 def test_what_is_no_answer_is_not_delivered(answer):
-    identities = Identities(now=Clock(100))
+    identities = Identities(clock=Clock(100))
     identities.handed_over("ann", "Parcel Post", at=day(2))
-    [told] = identities.recall(Ledger(now=Clock(100)), "ann", "offers", lambda order: answer)
+    [told] = identities.recall(Ledger(clock=Clock(100)), "ann", "offers", lambda order: answer)
     assert not told.delivered
 
 
 def test_a_recall_told_twice_is_the_same_order_and_one_forged_is_another():
-    identities = Identities(now=Clock(100))
+    identities = Identities(clock=Clock(100))
     for number in (9, 2, 200):
         identities.handed_over("ann", "Parcel Post", at=day(number))
     orders = [
-        identities.recall(Ledger(now=Clock(100)), "ann", "offers", lambda order: "done")[0].suppression
+        identities.recall(Ledger(clock=Clock(100)), "ann", "offers", lambda order: "done")[0].suppression
         for _ in range(2)
     ]
     assert orders[0] == orders[1]
@@ -148,7 +148,7 @@ def test_a_receipt_states_texts(said):
 
 
 def test_receipts_of_a_replayed_statement_are_told_apart():
-    ledger = Ledger(now=Clock(100))
+    ledger = Ledger(clock=Clock(100))
     for _ in range(3):
         ledger.append("ann", "offers", "given", source="account", at=day(1))
     written = [json.dumps(receipt(entry), allow_nan=False) for entry in ledger]
@@ -162,19 +162,19 @@ def test_receipts_of_a_replayed_statement_are_told_apart():
 def shop():
     customers = xseg.make_customers(300, random_state=0)
     ids = [f"c{row}" for row in range(300)]
-    ledger = Ledger(now=Clock(100))
+    ledger = Ledger(clock=Clock(100))
     ledger.append_table(
         pd.DataFrame({"subject": ids, "purpose": "offers", "state": "given", "source": "account", "at": day(1)})
     )
-    gate = ConsentGate(xseg.TreeSegmenter(3, random_state=0, effort="fast"), ledger, "offers")
-    return customers, ids, gate.fit(customers, subject_ids=ids)
+    gate = ConsentGate(xseg.TreeSegmenter(3, random_state=0, effort="fast"), ledger, purpose="offers")
+    return customers, ids, gate.fit(customers, ids=ids)
 
 
 @pytest.mark.parametrize("kind", ["missing", "blank", "unknown"])
 def test_a_gate_lets_nobody_through_who_cannot_be_named(shop, kind):
     customers, ids, gate = shop
     name = {"missing": np.nan, "blank": "", "unknown": "c300"}[kind]
-    labels = gate.predict(customers, subject_ids=[name] * 5 + ids[5:])
+    labels = gate.predict(customers, ids=[name] * 5 + ids[5:])
     assert (labels[:5] == -1).all()
     assert (labels[5:] >= 0).all()
 
@@ -187,15 +187,15 @@ def test_a_gate_lets_nobody_through_who_cannot_be_named(shop, kind):
 def test_a_gate_refuses_names_that_could_mean_somebody_else(shop, ids):
     customers, _, gate = shop
     with pytest.raises(ConsentError):
-        gate.predict(customers, subject_ids=ids)
+        gate.predict(customers, ids=ids)
 
 
 @pytest.mark.parametrize("at", [datetime(2026, 1, 1), pd.NaT, "2026-06-01", 3])
 def test_a_gate_refuses_times_that_could_mean_another_moment(shop, at):
     customers, ids, gate = shop
-    again = ConsentGate(gate.segmenter, gate.ledger, "offers", at=at)
+    again = ConsentGate(gate.segmenter, gate.ledger, purpose="offers", at=at)
     with pytest.raises(XsegError):
-        again.fit(customers, subject_ids=ids)
+        again.fit(customers, ids=ids)
 
 
 # --------------------------------------------------------------------------------------------------------- signals
@@ -209,7 +209,7 @@ def test_a_signal_that_cannot_be_read_grants_nothing(read, text):
 
 
 def test_a_signal_from_the_future_waits_like_any_statement():
-    ledger = Ledger(now=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    ledger = Ledger(clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
     ledger.append("phone", "offers", "given", source="signal", at="2027-01-01T00:00:00Z")
     assert not ledger.mask(["phone"], "offers").any()
     ledger.append("phone", "offers", "refused", source="signal", at="2028-01-01T00:00:00Z")

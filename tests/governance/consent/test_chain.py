@@ -73,9 +73,9 @@ def test_an_edited_entry_with_a_hash_to_fit_breaks_the_next():
 
 
 def full_but(ledger, changed):
-    again = Ledger(now=ledger._now)
+    again = Ledger(clock=ledger._clock)
     for entry in ledger:
-        again._now = lambda entry=entry: entry.recorded
+        again._clock = lambda entry=entry: entry.recorded
         again.append(
             entry.subject if entry.number != changed else "forged",
             entry.purpose,

@@ -19,7 +19,7 @@ FOREVER = 10**6
 
 def ledger_of(statements):
     """Statements are (subject, state, day); all were recorded on day 100."""
-    ledger = Ledger(now=Clock(100))
+    ledger = Ledger(clock=Clock(100))
     for subject, state, at in statements:
         ledger.append(subject, "offers", state, source="account", at=day(at))
     return ledger
@@ -27,7 +27,7 @@ def ledger_of(statements):
 
 def graph(links, **options):
     """Links are (left, right, since, until)."""
-    identities = Identities(now=Clock(100), **options)
+    identities = Identities(clock=Clock(100), **options)
     for left, right, since, until in links:
         identities.link(left, right, kind="login", since=day(since), until=None if until == FOREVER else day(until))
     return identities
@@ -114,7 +114,7 @@ def test_links_come_back_from_their_table(statements, links):
     identities.unlink("a", "b")
     identities.link("e", "f", kind="later", since=day(200))
     identities.unlink("e", "f")
-    again = Identities(now=Clock(100))
+    again = Identities(clock=Clock(100))
     again.link_table(identities.to_frame())
     for now in (3, 20, 300):
         there, here = (one.mask(ledger, list(NAMES), "offers", at=day(now)) for one in (identities, again))
@@ -181,7 +181,7 @@ def test_only_links_that_the_business_uses_carry_denials():
         ({"used_kinds": ["guess"]}, True),
         ({"used_kinds": []}, False),
     ]:
-        identities = Identities(now=Clock(100), **options)
+        identities = Identities(clock=Clock(100), **options)
         identities.link("phone", "ann", kind="guess", confidence=0.5, since=day(1))
         assert identities.mask(ledger, ["ann"], "offers").all() == (not carried)
 
@@ -210,7 +210,7 @@ def test_what_is_withheld_spreads_too():
 def test_a_shared_device_raises_an_alarm_and_misses_nobody():
     n = 3_000
     table = pd.DataFrame({"left": range(1, n), "right": 0, "kind": "login", "since": day(1)})
-    identities = Identities(now=Clock(100), largest=500)
+    identities = Identities(clock=Clock(100), largest=500)
     assert identities.link_table(table) == n - 1
     assert [(one.size, one.hub, one.links) for one in identities.components()] == [(n, "0", n - 1)]
     ledger = ledger_of([(str(one), "given", 1) for one in range(n)] + [("17", "withdrawn", 5)])
@@ -218,7 +218,7 @@ def test_a_shared_device_raises_an_alarm_and_misses_nobody():
         assert not identities.mask(ledger, range(n), "offers").any()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert not Identities(now=Clock(100)).mask(ledger, ["17"], "offers").any()
+        assert not Identities(clock=Clock(100)).mask(ledger, ["17"], "offers").any()
 
 
 def test_everybody_who_was_ever_given_an_identifier_is_told():
@@ -278,7 +278,7 @@ def test_everybody_who_was_ever_given_an_identifier_is_told():
 )
 def test_malformed_links_are_refused(change):
     drawn = {"left": "phone", "right": "ann", "kind": "login", "confidence": 1.0, "since": day(1), "until": day(9)}
-    identities = Identities(now=Clock(100))
+    identities = Identities(clock=Clock(100))
     with pytest.raises(ConsentError):
         identities.link(**(drawn | change))
     with pytest.raises(ConsentError, match=r"row 1|column"):

@@ -88,7 +88,7 @@ def test_a_table_says_what_its_rows_say(statements):
     table = pd.DataFrame(past, columns=list(statement("a", "given", 0)))
     table["at"] = [day(number) for number in table["at"]] if len(table) else pd.to_datetime([], utc=True)
     table["until"] = [None if number == 10**6 else day(number) for number in table["until"]]
-    ledger = Ledger(now=Clock(50))
+    ledger = Ledger(clock=Clock(50))
     ledger.append_table(table.drop(columns="recorded"))
     assert ledger.head == write(past).head
 
@@ -151,7 +151,7 @@ def test_a_grant_from_the_future_does_not_outlive_a_withdrawal_however_often_it_
 
 def test_a_clock_that_goes_back_does_not_reorder_the_ledger():
     clock = Clock(50)
-    ledger = Ledger(now=clock)
+    ledger = Ledger(clock=clock)
     ledger.append("ann", "offers", "withdrawn", source="account")
     clock.number = 40
     entry = ledger.append("bob", "offers", "given", source="account")
@@ -180,7 +180,7 @@ def test_a_feature_is_given_back_only_by_the_person():
 
 
 def test_identifiers_of_every_kind():
-    ledger = Ledger(now=Clock())
+    ledger = Ledger(clock=Clock())
     ledger.append(7, "offers", "given", source="account")
     for asked in (
         [7, 8],
@@ -232,7 +232,7 @@ def test_identifiers_of_every_kind():
 )
 def test_malformed_statements_are_refused_whole(change):
     said = {"subject": "ann", "purpose": "offers", "state": "given", "source": "account", "at": day(1)}
-    ledger = Ledger(now=Clock())
+    ledger = Ledger(clock=Clock())
     with pytest.raises(ConsentError):
         ledger.append(**(said | change))
     assert len(ledger) == 0
@@ -246,7 +246,7 @@ def test_malformed_statements_are_refused_whole(change):
 
 def test_tables_must_say_what_they_mean():
     table = pd.DataFrame({"subject": ["a"], "purpose": ["offers"], "at": ["2026-01-01T00:00:00Z"], "granted": [True]})
-    ledger = Ledger(now=Clock())
+    ledger = Ledger(clock=Clock())
     for wrong, kind in [
         (table, "source"),
         (table.assign(untill="2026-02-01T00:00:00Z"), "Did you mean 'until'"),
@@ -265,13 +265,13 @@ def test_tables_must_say_what_they_mean():
     assert len(ledger) == 0
     granted = pd.DataFrame({"subject": list("abc"), "purpose": "offers", "at": day(1), "granted": [True, False, None]})
     for made in (granted, pl.from_pandas(granted), pa.Table.from_pandas(granted)):
-        ledger = Ledger(now=Clock())
+        ledger = Ledger(clock=Clock())
         assert ledger.append_table(made, source="account") == 3
         assert ledger.states(list("abcd"), "offers") == ["given", "refused", "unknown", "unknown"]
 
 
 def test_a_clock_without_a_zone_stops_everything():
-    ledger = Ledger(now=lambda: datetime(2026, 1, 1))
+    ledger = Ledger(clock=lambda: datetime(2026, 1, 1))
     with pytest.raises(XsegError, match="zone"):
         ledger.append("ann", "offers", "given", source="account")
     with pytest.raises(XsegError, match="zone"):
@@ -301,7 +301,7 @@ def test_a_ledger_comes_back_from_every_store(tmp_path):
     for again in back:
         assert list(again) == list(ledger)
         assert (again.mask(["p0", "p1", "p2"], "offers") == ledger.mask(["p0", "p1", "p2"], "offers")).all()
-        again._now = ledger._now
+        again._clock = ledger._clock
         assert again.append("p0", "offers", "given", source="account", at=day(1)) is not None
         again.verify(again.head)
 

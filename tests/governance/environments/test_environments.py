@@ -288,14 +288,14 @@ def test_nothing_opens_a_socket(monkeypatch, tmp_path):
         cards = xseg.make_cards(segmenter, customers.head(2), policy=xseg.datasets.customers_policy())
         for card in cards:
             card.html(), card.text(), card.json(), card.png()
-        xseg.verify_cards(cards, segmenter, customers.head(2), policy=xseg.datasets.customers_policy())
+        xseg.verify_cards(segmenter, customers.head(2), cards=cards, policy=xseg.datasets.customers_policy())
         xseg.make_report(segmenter, customers, policy=xseg.datasets.customers_policy()).save(tmp_path / "report.html")
         xseg.save(segmenter, tmp_path / "m.json")
         xseg.load(tmp_path / "m.json", require="reviewed")
         notice = xseg.governance.reviews.write_notice(xseg.datasets.customers_policy())
-        xseg.governance.reviews.review(segmenter, xseg.datasets.customers_policy(), customers, notice=notice).save(
-            tmp_path / "review.html"
-        )
+        xseg.governance.reviews.review(
+            segmenter, customers, policy=xseg.datasets.customers_policy(), notice=notice
+        ).save(tmp_path / "review.html")
         survey = persona_survey()
         answers = survey.read([{"respondent": n, "shops_with_ai": n, "may_use": True} for n in range(1, 6)])
         survey.receipts(answers, at="2026-05-03T12:00:00Z")
@@ -303,7 +303,12 @@ def test_nothing_opens_a_socket(monkeypatch, tmp_path):
         people = persona_rules().fit(scores)
         xseg.governance.routing.route(people, scores, touchpoints=[Touchpoint("assistant", "app", automated=True)])
         xseg.governance.rights.Profile(
-            segmenter, xseg.datasets.customers_policy(), Ledger(), "a", customers.head(1), purpose="offers"
+            segmenter,
+            customers.head(1),
+            policy=xseg.datasets.customers_policy(),
+            ledger=Ledger(),
+            subject="a",
+            purpose="offers",
         ).agree()
 
 

@@ -97,9 +97,9 @@ def test_a_card_says_whether_a_score_was_asked_or_inferred():
         card = xseg.make_cards(segmenter, scores.iloc[1:2], policy=policy)[0]
         assert {reason.origin.source for reason in card.reasons} == {source}
         assert ("worked this out" in card.text()) == bool(inferred)
-        assert xseg.verify_card(card, segmenter, scores.iloc[1:2], policy=policy).holds
+        assert xseg.verify_card(segmenter, scores.iloc[1:2], card=card, policy=policy).holds
         other = persona_policy(inferred=() if inferred else SCORES)
-        assert not xseg.verify_card(card, segmenter, scores.iloc[1:2], policy=other).holds
+        assert not xseg.verify_card(segmenter, scores.iloc[1:2], card=card, policy=other).holds
 
 
 def test_no_policy_passes_an_inferred_score_off_as_asked():
@@ -182,7 +182,7 @@ def test_learned_personas_find_those_that_were_put_in():
     # The rules are the tree.
     groups = pd.crosstab(said[known], learned.tree.predict(scores[known]))
     assert ((groups > 0).sum(axis=1) == 1).all()
-    figures = compare_personas(persona_rules().fit(scores), learned, scores)
+    figures = compare_personas(learned, scores, preset=persona_rules().fit(scores))
     assert figures.unknown == pytest.approx(1 / 20)
     assert figures.price["learned"] >= 1
     assert figures.agreement > 0.85
@@ -205,7 +205,7 @@ def test_learned_personas_have_exact_reasons_and_cards_and_are_saved(tmp_path):
     total = explanation.values.sum(axis=1) + explanation.base_values
     np.testing.assert_allclose(total, segmenter.transform(scores), atol=1e-12)
     cards = xseg.make_cards(segmenter, scores, policy=persona_policy())
-    assert all(check.holds for check in xseg.verify_cards(cards, segmenter, scores, policy=persona_policy()))
+    assert all(check.holds for check in xseg.verify_cards(segmenter, scores, cards=cards, policy=persona_policy()))
     xseg.save(segmenter, tmp_path / "p.json")
     assert (xseg.load(tmp_path / "p.json").predict(scores) == segmenter.labels_).all()
 
@@ -227,7 +227,7 @@ def test_too_few_people_and_missing_columns_are_refused():
         learn_personas(pd.concat([scores.iloc[1:2]] * 50))
     learned = learn_personas(scores, random_state=0)
     with pytest.raises(DataError, match="fewer than two personas"):
-        compare_personas(persona_rules().fit(scores), learned, scores.iloc[1:2])
+        compare_personas(learned, scores.iloc[1:2], preset=persona_rules().fit(scores))
 
 
 @pytest.mark.slow
@@ -241,7 +241,7 @@ def test_real_answers_fit_the_personas_only_roughly(shared_data):
     assert scores["ai_use"].notna().all()
     assert (scores["ai_feeling"].isna().to_numpy() == (table["AISent"] == "Unsure").to_numpy()).all()
     preset, learned = persona_rules().fit(scores), learn_personas(scores, random_state=0)
-    figures = compare_personas(preset, learned, scores)
+    figures = compare_personas(learned, scores, preset=preset)
     assert (names(preset, scores) == NOT_KNOWN).sum() == (table["AISent"] == "Unsure").sum()
     assert figures.n_people == 30_482
     assert figures.unknown == pytest.approx(621 / 30_482)

@@ -30,7 +30,7 @@ def clean():
 def review(clean):
     policy = {**clean.policy, "recipients": []}
     return xseg.governance.reviews.review(
-        clean.segmenter, policy, notice="We do not use your <b>income</b>.\n", now=NOW
+        clean.segmenter, policy=policy, notice="We do not use your <b>income</b>.\n", at=NOW
     )
 
 
@@ -50,7 +50,7 @@ def test_what_is_signed_is_canonical_and_dated(clean, review):
 @pytest.mark.slow
 def test_the_same_review_has_the_same_bytes_and_another_day_or_policy_has_others(clean):
     def made(policy=clean.policy, now=NOW, **given):
-        return xseg.governance.reviews.review(clean.segmenter, policy, now=now, **given)
+        return xseg.governance.reviews.review(clean.segmenter, policy=policy, at=now, **given)
 
     assert made().canonical() == made(now=NOW.astimezone(timezone(timedelta(hours=5)))).canonical()
     assert made().digest != made(now=NOW + timedelta(seconds=1)).digest
@@ -96,7 +96,7 @@ def test_sarif_fits_the_standard(clean, review, given, tmp_path):
     elif given == "an odd policy":
         policy = {**clean.policy, "features": {"x {0} [y](1) \\ <b>é</b>": {"source": "inferred"}}}
         Policy(**policy).save(tmp_path / "a policy, ünd more.yaml")
-        review = xseg.governance.reviews.review(clean.segmenter, tmp_path / "a policy, ünd more.yaml")
+        review = xseg.governance.reviews.review(clean.segmenter, policy=tmp_path / "a policy, ünd more.yaml")
     log = json.loads(review.sarif())
     checker = jsonschema.Draft202012Validator(SARIF, format_checker=jsonschema.FormatChecker())
     assert [error.message for error in checker.iter_errors(log)] == []
@@ -185,8 +185,8 @@ class Ledger:
     [
         ({"n_permutations": 999}, ParameterError, "1,000"),
         ({"n_permutations": 2e3}, ParameterError, "2000"),
-        ({"random_state": None}, ParameterError, "made again"),
-        ({"now": datetime(2026, 1, 1)}, ParameterError, "time zone"),
+        ({"random_state": -1}, ParameterError, "at least 0"),
+        ({"at": datetime(2026, 1, 1)}, ParameterError, "time zone"),
         ({"policy": {"featurez": {}}}, DefinitionError, "features"),
         ({"ledger": Ledger(np.ones)}, ParameterError, "give X"),
     ],
@@ -198,17 +198,17 @@ def test_bad_input_is_refused(clean, given, error, found):
 
 def test_bad_people_are_refused(clean):
     def review(X, **given):
-        return xseg.governance.reviews.review(clean.segmenter, clean.policy, X, now=NOW, **given)
+        return xseg.governance.reviews.review(clean.segmenter, X, policy=clean.policy, at=NOW, **given)
 
     with pytest.raises(DataError, match="orders_90d"):
         review(clean.table.drop(columns="orders_90d"))
     with pytest.raises(DataError, match="0 sample"):
         review(clean.table.head(0))
-    with pytest.raises(DataError, match="2 subjects"):
-        review(clean.table, ledger=clean.ledger, subjects=["a", "b"])
+    with pytest.raises(DataError, match="2 ids"):
+        review(clean.table, ledger=clean.ledger, ids=["a", "b"])
     import polars
 
-    with pytest.raises(ParameterError, match="subjects="):
+    with pytest.raises(ParameterError, match="ids="):
         review(polars.from_pandas(clean.table), ledger=clean.ledger)
     for answer in (np.ones, lambda n: np.ones(n - 1, dtype=bool), lambda n: [None] * n):
         with pytest.raises(ParameterError, match="yes or no"):
@@ -217,24 +217,24 @@ def test_bad_people_are_refused(clean):
 
 def test_a_model_that_is_not_fitted_is_refused(clean):
     with pytest.raises(NotFittedError):
-        xseg.governance.reviews.review(xseg.TreeSegmenter(), clean.policy)
+        xseg.governance.reviews.review(xseg.TreeSegmenter(), policy=clean.policy)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 60])
 def test_few_people_are_no_trouble(clean, rows):
     review = xseg.governance.reviews.review(
-        clean.segmenter, clean.policy, clean.table.head(rows), now=NOW, n_permutations=1_000
+        clean.segmenter, clean.table.head(rows), policy=clean.policy, at=NOW, n_permutations=1_000
     )
     assert not [finding for finding in review.findings if finding.check in {"proxy", "group-rate"} and rows < 50]
 
 
 def test_a_policy_that_claims_nothing_and_one_of_another_table_are_reviewed(clean):
-    review = xseg.governance.reviews.review(clean.segmenter, Policy(), clean.table, now=NOW)
+    review = xseg.governance.reviews.review(clean.segmenter, clean.table, policy=Policy(), at=NOW)
     assert {"undeclared-feature", "source", "purpose-missing", "controller", "recipients"} <= {
         finding.check for finding in review.at_least("warning")
     }
     other = xseg.governance.reviews.review(
-        clean.segmenter, {"features": {"height": {"source": "inferred"}}}, clean.table, now=NOW
+        clean.segmenter, clean.table, policy={"features": {"height": {"source": "inferred"}}}, at=NOW
     )
     assert "unused-feature:features.height" in {finding.id for finding in other.at_least("warning")}
 

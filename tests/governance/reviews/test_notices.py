@@ -22,8 +22,8 @@ def clean():
 @pytest.mark.parametrize("locale", LOCALES)
 def test_a_policy_and_its_own_notice_agree_in_every_language(clean, locale, tone):
     for form in FORMS:
-        notice = xseg.governance.reviews.write_notice(clean.policy, locale, form=form, tone=tone)
-        review = xseg.governance.reviews.review(clean.segmenter, clean.policy, notice=notice, now=NOW)
+        notice = xseg.governance.reviews.write_notice(clean.policy, locale=locale, form=form, tone=tone)
+        review = xseg.governance.reviews.review(clean.segmenter, policy=clean.policy, notice=notice, at=NOW)
         assert [finding for finding in review.findings if finding.check.startswith("notice")] == []
 
 
@@ -32,7 +32,7 @@ def test_a_notice_names_everything_that_the_policy_states(clean, locale):
     policy = Policy(**clean.policy)
     spoken = policy.translate(locale)
     for form in FORMS:
-        notice = read_notice(xseg.governance.reviews.write_notice(policy, locale, form=form))
+        notice = read_notice(xseg.governance.reviews.write_notice(policy, locale=locale, form=form))
         for feature in spoken.features.values():
             assert notice.says(feature.label)
             assert feature.collected_from is None or notice.says(feature.collected_from)
@@ -44,7 +44,7 @@ def test_a_notice_names_everything_that_the_policy_states(clean, locale):
         wanted += [policy.controller.authority, policy.controller.officer, spoken.automation, spoken.human_review]
         for words in (*wanted, spoken.transfers, spoken.special_categories):
             assert notice.says(words.rstrip(".")), (locale, form, words)
-    pages = xseg.governance.reviews.write_notice(policy, locale, form="html")
+    pages = xseg.governance.reviews.write_notice(policy, locale=locale, form="html")
     assert all(f'href="{link.url}"' in pages for link in policy.rights.values())
     assert f'dir="{"rtl" if locale == "ar" else "ltr"}"' in pages
 
@@ -118,7 +118,7 @@ INNOCENT = [
 @pytest.mark.parametrize("sentence", INNOCENT)
 def test_sentences_that_promise_nothing_untrue_are_left_alone(clean, sentence):
     notice = f"{clean.notice}<p>{sentence}</p>"
-    review = xseg.governance.reviews.review(clean.segmenter, clean.policy, notice=notice, now=NOW)
+    review = xseg.governance.reviews.review(clean.segmenter, policy=clean.policy, notice=notice, at=NOW)
     assert [str(finding) for finding in review.findings if finding.check == "notice-promise"] == []
 
 
@@ -145,13 +145,15 @@ BROKEN = {
 @pytest.mark.parametrize("sentence", BROKEN)
 def test_promises_that_are_not_kept_are_found(clean, sentence):
     notice = f"{clean.notice}<p>{sentence}</p>"
-    review = xseg.governance.reviews.review(clean.segmenter, clean.policy, notice=notice, now=NOW)
+    review = xseg.governance.reviews.review(clean.segmenter, policy=clean.policy, notice=notice, at=NOW)
     assert BROKEN[sentence] in {finding.location for finding in review.at_least("error")}
 
 
 def test_promises_about_what_is_not_so_are_kept(clean):
     policy = {**clean.policy, "recipients": []}
-    review = xseg.governance.reviews.review(clean.segmenter, policy, notice="We never share your data.\n", now=NOW)
+    review = xseg.governance.reviews.review(
+        clean.segmenter, policy=policy, notice="We never share your data.\n", at=NOW
+    )
     assert "notice-promise" not in {finding.check for finding in review.findings}
 
 
@@ -169,10 +171,10 @@ def test_a_notice_that_cannot_be_read_is_named(clean, tmp_path, content, found):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(DataError, match=found) as error:
-        xseg.governance.reviews.review(clean.segmenter, clean.policy, notice=path)
+        xseg.governance.reviews.review(clean.segmenter, policy=clean.policy, notice=path)
     assert str(path) in str(error.value)
 
 
 def test_a_notice_of_another_kind_is_refused(clean):
     with pytest.raises(DataError, match="int"):
-        xseg.governance.reviews.review(clean.segmenter, clean.policy, notice=3)
+        xseg.governance.reviews.review(clean.segmenter, policy=clean.policy, notice=3)

@@ -89,7 +89,7 @@ def agreed(until, share=1.0):
 
 def objected(case):
     """Everybody agrees to the offers, and one says no to what rests on an interest."""
-    ledger = Ledger(now=lambda: NOW)
+    ledger = Ledger(clock=lambda: NOW)
     said = pd.DataFrame({"subject": case.table.index, "purpose": "offers", "state": "given", "at": NOW})
     ledger.append_table(said, source="account")
     ledger.append(case.table.index[0], "range", "refused", source="account", at=NOW)
@@ -360,19 +360,19 @@ def test_every_kind_of_model_is_reviewed_and_so_is_its_file(clean, segmenter, tm
 
 def test_prototypes_of_few_people_are_found(clean):
     model = xseg.PrototypeSegmenter(3, min_members=10, random_state=0).fit(clean.table.drop(columns="birth_region"))
-    review = xseg.governance.reviews.review(model, clean.policy, now=NOW)
+    review = xseg.governance.reviews.review(model, policy=clean.policy, at=NOW)
     assert "prototype:prototypes" in {finding.id for finding in review.at_least("warning")}
 
 
 def test_what_cannot_be_made_anew_says_so(clean):
     y = (clean.table["spend_year"] > 100).to_numpy()
     model = xseg.OutcomeSegmenter(3, random_state=0).fit(clean.table.drop(columns="birth_region"), y)
-    review = xseg.governance.reviews.review(model, clean.policy, clean.table, now=NOW, n_permutations=1_000)
+    review = xseg.governance.reviews.review(model, clean.table, policy=clean.policy, at=NOW, n_permutations=1_000)
     assert "held_out=True" in review.not_checked["proxy"]
     assert (
         "proxy"
         in xseg.governance.reviews.review(
-            model, clean.policy, clean.table, now=NOW, n_permutations=1_000, held_out=True
+            model, clean.table, policy=clean.policy, at=NOW, n_permutations=1_000, held_out=True
         ).checked
     )
 
@@ -383,12 +383,14 @@ def test_a_stand_in_is_tested_on_others_only(clean):
     model = xseg.SurrogateSegmenter(KMeans(3, random_state=0, n_init=2), random_state=0).fit(numbers)
     table = numbers.assign(birth_region=clean.table["birth_region"])
     policy = {**clean.policy, "features": {name: clean.policy["features"][name] for name in table}}
-    review = xseg.governance.reviews.review(model, policy, table, now=NOW, n_permutations=1_000)
+    review = xseg.governance.reviews.review(model, table, policy=policy, at=NOW, n_permutations=1_000)
     assert "held_out=True" in review.not_checked["proxy"]
     assert "card" in review.checked
     assert (
         "proxy"
-        in xseg.governance.reviews.review(model, policy, table, now=NOW, n_permutations=1_000, held_out=True).checked
+        in xseg.governance.reviews.review(
+            model, table, policy=policy, at=NOW, n_permutations=1_000, held_out=True
+        ).checked
     )
 
 
@@ -396,6 +398,6 @@ def test_a_pipeline_is_reviewed_over_raw_columns(clean):
     numbers = clean.table[["orders_90d", "spend_year", "recency_days", "basket_mean"]]
     pipeline = make_pipeline(StandardScaler(), xseg.TreeSegmenter(3, random_state=0)).fit(numbers)
     policy = {**clean.policy, "features": {name: clean.policy["features"][name] for name in numbers}}
-    review = xseg.governance.reviews.review(pipeline, policy, numbers, now=NOW)
+    review = xseg.governance.reviews.review(pipeline, numbers, policy=policy, at=NOW)
     assert not [finding for finding in review.findings if finding.check in {"undeclared-feature", "source"}]
     assert "minimisation" in review.checked

@@ -34,7 +34,7 @@ def opened(shop, log=None, policy=None, ledger=None):
         ledger.append("ann", "offers", "given", source="account")
     policy = xseg.datasets.customers_policy() if policy is None else policy
     return xseg.governance.rights.Profile(
-        segmenter, policy, ledger, "ann", customers.head(1), purpose="offers", log=log
+        segmenter, customers.head(1), policy=policy, ledger=ledger, subject="ann", purpose="offers", log=log
     )
 
 
@@ -159,7 +159,7 @@ def test_whatever_is_held_can_be_exported(shop):
     ledger = Ledger()
     ledger.append("ann", "offers", "given", source="account")
     profile = xseg.governance.rights.Profile(
-        segmenter, xseg.datasets.customers_policy(), ledger, "ann", row, purpose="offers"
+        segmenter, row, policy=xseg.datasets.customers_policy(), ledger=ledger, subject="ann", purpose="offers"
     )
     client = page(profile)
     for place in ("/data.json", "/port.json"):
@@ -264,5 +264,5 @@ def test_a_corrected_value_is_the_persons_own_word(shop, locale):
         assert "GeoStat" not in card.text()
         assert {one.origin.source for one in card.reasons if one.feature == feature} <= {"zero-party"}
     known = {"policy": profile.card_policy, "ledger": profile.ledger}
-    assert xseg.verify_card(profile.card(), profile.segmenter, profile.data(), **known).holds
+    assert xseg.verify_card(profile.segmenter, profile.data(), card=profile.card(), **known).holds
     assert profile.port()["data"][feature] == 120.5

@@ -38,12 +38,20 @@ def opened(shop, ledger=None, log=None, *, now=None, agrees=True, purpose="offer
     customers, segmenter = shop
     now = clock() if now is None else now
     if ledger is None:
-        ledger = Ledger(now=now)
+        ledger = Ledger(clock=now)
         if agrees:
             ledger.append("ann", purpose, "given", source="account", at=now())
     policy = xseg.datasets.customers_policy()
     return xseg.governance.rights.Profile(
-        segmenter, policy, ledger, "ann", customers.head(1), purpose=purpose, log=log, now=now, **more
+        segmenter,
+        customers.head(1),
+        policy=policy,
+        ledger=ledger,
+        subject="ann",
+        purpose=purpose,
+        log=log,
+        clock=now,
+        **more,
     )
 
 
@@ -185,7 +193,7 @@ def test_a_decision_is_kept_whole_or_was_never_made(shop, tmp_path, monkeypatch,
     expected = opened(shop)
     getattr(expected, call)(*CALLS[call])
     now, heard = clock(), []
-    ledger = Ledger(now=now)
+    ledger = Ledger(clock=now)
     ledger.append("ann", "offers", "given", source="account", at=now())
     path = tmp_path / "log.jsonl"
     broken = {"recipient": step == "recipient"}
@@ -261,21 +269,21 @@ def test_a_yes_that_did_not_reach_the_ledger_has_to_be_said_again(shop, tmp_path
 def test_a_gate_hears_the_log_where_the_ledger_failed(shop, tmp_path, monkeypatch, call):
     customers, segmenter = shop
     now = clock()
-    ledger = Ledger(now=now)
+    ledger = Ledger(clock=now)
     ids = [f"c{row}" for row in range(len(customers) - 1)] + ["ann"]
     for name in ids:
         ledger.append(name, "offers", "given", source="account", at=now())
     log = ActionLog(tmp_path / "log.jsonl")
-    gate = ConsentGate(segmenter, ledger, "offers", log=log).fit(customers, subject_ids=ids)
-    assert gate.predict(customers, subject_ids=ids)[-1] != -1
+    gate = ConsentGate(segmenter, ledger, purpose="offers", log=log).fit(customers, ids=ids)
+    assert gate.predict(customers, ids=ids)[-1] != -1
     profile = opened(shop, ledger, log, now=now)
     with monkeypatch.context() as patch:
         patch.setattr(ledger, "append", fail)
         with pytest.raises(Failure):
             getattr(profile, call)(*CALLS[call])
-    assert gate.predict(customers, subject_ids=ids)[-1] == -1
+    assert gate.predict(customers, ids=ids)[-1] == -1
     profile.settle()
-    assert (gate.predict(customers, subject_ids=ids)[-1] == -1) == (call != "withhold")
+    assert (gate.predict(customers, ids=ids)[-1] == -1) == (call != "withhold")
 
 
 @pytest.mark.parametrize("call", sorted(CALLS))
@@ -309,12 +317,12 @@ def test_receipts_cases_and_days_are_of_the_clock_that_was_given(shop):
     then = datetime(2026, 3, 10, 12, tzinfo=UTC)
     profile = xseg.governance.rights.Profile(
         segmenter,
-        xseg.datasets.customers_policy(),
-        ledger,
-        "ann",
         customers.head(1),
+        policy=xseg.datasets.customers_policy(),
+        ledger=ledger,
+        subject="ann",
         purpose="offers",
-        now=lambda: then,
+        clock=lambda: then,
     )
     profile.contest("wrong")
     profile.withdraw()

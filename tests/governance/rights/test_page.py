@@ -29,7 +29,12 @@ def profiles(shop):
     for row, subject in enumerate(("ann", "bob")):
         ledger.append(subject, "offers", "given", source="account")
         made[subject] = xseg.governance.rights.Profile(
-            segmenter, xseg.datasets.customers_policy(), ledger, subject, customers.iloc[[row]], purpose="offers"
+            segmenter,
+            customers.iloc[[row]],
+            policy=xseg.datasets.customers_policy(),
+            ledger=ledger,
+            subject=subject,
+            purpose="offers",
         )
     return made
 

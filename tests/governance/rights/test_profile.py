@@ -38,12 +38,19 @@ def make(shop):
 
     def profile(row=0, *, agrees=True, **more):
         clock = Clock()
-        ledger = Ledger(now=clock)
+        ledger = Ledger(clock=clock)
         if agrees:
             ledger.append("ann", "offers", "given", source="account", at=clock())
         policy = xseg.datasets.customers_policy()
         return xseg.governance.rights.Profile(
-            segmenter, policy, ledger, "ann", customers.iloc[[row]], purpose="offers", now=clock, **more
+            segmenter,
+            customers.iloc[[row]],
+            policy=policy,
+            ledger=ledger,
+            subject="ann",
+            purpose="offers",
+            clock=clock,
+            **more,
         )
 
     return profile
@@ -230,12 +237,12 @@ def test_nothing_fails_open_whatever_is_said_in_whatever_order(shop, said):
     clock = Clock()
     profile = xseg.governance.rights.Profile(
         segmenter,
-        xseg.datasets.customers_policy(),
-        Ledger(now=clock),
-        "ann",
         customers.head(1),
+        policy=xseg.datasets.customers_policy(),
+        ledger=Ledger(clock=clock),
+        subject="ann",
         purpose="offers",
-        now=clock,
+        clock=clock,
     )
     agrees, stopped = False, set()
     for action in said:
@@ -258,10 +265,20 @@ def test_what_makes_no_sense_is_refused(make, shop):
         profile.release("somebody else")
     with pytest.raises(DefinitionError, match="no purpose 'ofers'"):
         xseg.governance.rights.Profile(
-            segmenter, xseg.datasets.customers_policy(), Ledger(), "ann", customers.head(1), purpose="ofers"
+            segmenter,
+            customers.head(1),
+            policy=xseg.datasets.customers_policy(),
+            ledger=Ledger(),
+            subject="ann",
+            purpose="ofers",
         )
     with pytest.raises(DataError, match="2 rows"):
         xseg.governance.rights.Profile(
-            segmenter, xseg.datasets.customers_policy(), Ledger(), "ann", customers.head(2), purpose="offers"
+            segmenter,
+            customers.head(2),
+            policy=xseg.datasets.customers_policy(),
+            ledger=Ledger(),
+            subject="ann",
+            purpose="offers",
         )
     assert len(profile.log) == 0

@@ -41,12 +41,20 @@ def opened(shop, ledger=None, log=None, *, purpose="offers", agrees=True, policy
     customers, segmenter = shop
     clock = Clock() if clock is None else clock
     if ledger is None:
-        ledger = Ledger(now=clock)
+        ledger = Ledger(clock=clock)
         if agrees:
             ledger.append("ann", purpose, "given", source="account", at=clock())
     policy = xseg.datasets.customers_policy() if policy is None else policy
     return xseg.governance.rights.Profile(
-        segmenter, policy, ledger, "ann", customers.head(1), purpose=purpose, log=log, now=clock, **more
+        segmenter,
+        customers.head(1),
+        policy=policy,
+        ledger=ledger,
+        subject="ann",
+        purpose=purpose,
+        log=log,
+        clock=clock,
+        **more,
     )
 
 
@@ -85,7 +93,7 @@ STILL_HEARD = {"withdraw", "object", "object_marketing", "opt_out", "restrict", 
 def test_another_process_finds_the_person_where_they_stand(shop, said, tmp_path_factory):
     path = tmp_path_factory.mktemp("log") / "log.jsonl"
     clock = Clock()
-    ledger = Ledger(now=clock)
+    ledger = Ledger(clock=clock)
     ledger.append("ann", "offers", "given", source="account", at=clock())
     profile = opened(shop, ledger, ActionLog(path), clock=clock)
     for name in said:
@@ -119,7 +127,7 @@ def test_a_card_is_an_answer_that_says_what_changed_or_why_nothing_did(shop):
     assert type(unused).from_json(unused.json()) == unused
     assert profile.card().answer is None
     known = {"policy": profile.policy, "ledger": profile.ledger}
-    assert xseg.verify_card(unused, profile.segmenter, profile.data(), **known).holds
+    assert xseg.verify_card(profile.segmenter, profile.data(), card=unused, **known).holds
 
 
 def test_an_objection_waits_for_a_human_and_one_to_marketing_for_nobody(shop):
@@ -152,7 +160,7 @@ def test_an_objection_waits_for_a_human_and_one_to_marketing_for_nobody(shop):
 )
 def test_an_answer_is_due_within_a_month(shop, opened_on, due):
     profile = opened(shop)
-    profile._now.now = datetime(*opened_on, 9, tzinfo=UTC)
+    profile._clock.now = datetime(*opened_on, 9, tzinfo=UTC)
     profile.ask("Why?")
     assert profile.cases()[0].due == date(*due)
 
@@ -203,7 +211,7 @@ def test_everybody_who_got_the_segment_is_told_whatever_becomes_of_the_others(sh
 
 
 def test_denials_of_other_devices_count_here_and_ours_there(shop):
-    identities = Identities(now=Clock())
+    identities = Identities(clock=Clock())
     identities.link("phone", "ann", kind="login", since=START - timedelta(days=9))
     partner = Partner()
     profile = opened(shop, identities=identities, send=partner)
@@ -214,11 +222,11 @@ def test_denials_of_other_devices_count_here_and_ours_there(shop):
         ("Parcel Post Ltd", "ann"),
         ("Ad Exchange", "phone"),
     }
-    later = profile._now() + timedelta(days=1)
+    later = profile._clock() + timedelta(days=1)
     profile.ledger.append("phone", "offers", "given", source="device", at=START + timedelta(minutes=1))
     assert not identities.mask(profile.ledger, ["phone"], "offers", at=later)[0]
     assert profile.agree().effect.after is not None
-    profile.ledger.append("phone", "offers", "refused", source="device", at=profile._now())
+    profile.ledger.append("phone", "offers", "refused", source="device", at=profile._clock())
     assert profile.why is Why.NO_CONSENT
     assert profile.card().consent.said[0].answer == "denied_by_link"
 
@@ -324,13 +332,13 @@ def test_a_choice_that_a_later_model_does_not_have_is_void(shop):
     later = xseg.TreeSegmenter(2, random_state=1).fit(customers[["orders_90d", "spend_year"]])
     moved = xseg.governance.rights.Profile(
         later,
-        profile.policy,
-        profile.ledger,
-        "ann",
         customers[["orders_90d", "spend_year"]].head(1),
+        policy=profile.policy,
+        ledger=profile.ledger,
+        subject="ann",
         purpose="offers",
         log=profile.log,
-        now=profile._now,
+        clock=profile._clock,
     )
     assert (moved.why, moved.segment in later.segment_names_) == (Why.MODEL, True)
 
@@ -355,7 +363,7 @@ def test_a_correction_that_the_model_cannot_read_leaves_no_trace(shop, value):
 
 def test_a_clock_that_is_behind_loses_no_denial(shop):
     ahead = Clock()
-    ledger = Ledger(now=ahead)
+    ledger = Ledger(clock=ahead)
     ledger.append("ann", "offers", "given", source="account", at=ahead())
     behind = Clock()
     behind.now = START - timedelta(hours=1)
@@ -376,13 +384,13 @@ def test_a_clock_that_is_behind_loses_no_denial(shop):
 @pytest.mark.parametrize("call", ["withdraw", "opt_out", "object_marketing", "signal", "withhold", "erase"])
 def test_what_an_old_copy_of_the_ledger_lost_the_log_still_knows(shop, call, tmp_path):
     clock = Clock()
-    ledger = Ledger(now=clock)
+    ledger = Ledger(clock=clock)
     ledger.append("ann", "offers", "given", source="account", at=clock())
     ledger.save(tmp_path / "old.csv")
     log = ActionLog(tmp_path / "log.jsonl")
     profile = opened(shop, ledger, log, clock=clock)
     getattr(profile, call)(*CALLS[call])
-    old = opened(shop, Ledger.load(tmp_path / "old.csv", now=clock), ActionLog(tmp_path / "log.jsonl"), clock=clock)
+    old = opened(shop, Ledger.load(tmp_path / "old.csv", clock=clock), ActionLog(tmp_path / "log.jsonl"), clock=clock)
     assert (old.why, old.withheld()) == (profile.why, profile.withheld())
     if call not in {"withhold", "erase"}:
         old.withdraw_marketing_objection()
@@ -392,11 +400,17 @@ def test_what_an_old_copy_of_the_ledger_lost_the_log_still_knows(shop, call, tmp
 def test_a_no_is_heard_although_the_model_cannot_read_the_row(shop):
     customers, segmenter = shop
     for call in ("withdraw", "object_marketing", "opt_out", "object", "restrict", "leave", "erase", "signal"):
-        ledger = Ledger(now=Clock())
+        ledger = Ledger(clock=Clock())
         ledger.append("ann", "offers", "given", source="account", at=START)
         row = customers.head(1).drop(columns="orders_90d")
         profile = xseg.governance.rights.Profile(
-            segmenter, xseg.datasets.customers_policy(), ledger, "ann", row, purpose="offers", now=Clock()
+            segmenter,
+            row,
+            policy=xseg.datasets.customers_policy(),
+            ledger=ledger,
+            subject="ann",
+            purpose="offers",
+            clock=Clock(),
         )
         assert (profile.why, profile.segment, profile.card().why) == (Why.UNKNOWN, None, "unknown")
         answer = getattr(profile, call)(*CALLS[call])
@@ -405,12 +419,12 @@ def test_a_no_is_heard_although_the_model_cannot_read_the_row(shop):
 
 
 def test_who_could_not_be_reached_or_lost_it_another_way_is_told_later(shop):
-    identities, partner = Identities(now=Clock()), Partner()
+    identities, partner = Identities(clock=Clock()), Partner()
     identities.link("phone", "ann", kind="login", since=START - timedelta(days=9))
     profile = opened(shop, identities=identities, send=partner)
     profile.release("Parcel Post Ltd")
     assert profile.settle() == []
-    profile.ledger.append("phone", "offers", "refused", source="device", at=profile._now())
+    profile.ledger.append("phone", "offers", "refused", source="device", at=profile._clock())
     assert [one["action"] for one in profile.settle()] == ["stop"]
     assert profile.settle() == []
     flaky = opened(shop, send=Partner(), policy=with_recipients("Gone Ltd"))
@@ -480,7 +494,7 @@ def test_nothing_of_any_call_is_left_after_erasure(shop, tmp_path):
     for name in profile.segmenter.segment_names_:
         profile.choose(name)
     profile.decide(profile.cases()[0].number, by="Kim Doe", decision="my words", segment=1)
-    other = opened(shop, profile.ledger, ActionLog(path), purpose="range", clock=profile._now)
+    other = opened(shop, profile.ledger, ActionLog(path), purpose="range", clock=profile._clock)
     other.correct("spend_year", 4711.5)
     profile.erase()
     text = path.read_text()
@@ -512,7 +526,12 @@ def test_people_may_be_called_by_numbers(shop):
     ledger = Ledger()
     ledger.append(7, "offers", "given", source="account")
     profile = xseg.governance.rights.Profile(
-        segmenter, xseg.datasets.customers_policy(), ledger, 7, customers.head(1), purpose="offers"
+        segmenter,
+        customers.head(1),
+        policy=xseg.datasets.customers_policy(),
+        ledger=ledger,
+        subject=7,
+        purpose="offers",
     )
     profile.release("Parcel Post Ltd")
     profile.object()
@@ -533,7 +552,7 @@ def test_a_new_model_between_two_words_leaves_no_recipient_with_the_old_segment(
     profile = opened(shop, send=partner)
     given_ = profile.release("Parcel Post Ltd")
     renamed = xseg.TreeSegmenter(4, max_leaves=6, segment_names=("A", "B", "C", "D"), random_state=0).fit(customers)
-    later = opened((customers, renamed), profile.ledger, profile.log, send=partner, clock=profile._now)
+    later = opened((customers, renamed), profile.ledger, profile.log, send=partner, clock=profile._clock)
     assert given_ in segmenter.segment_names_
     assert [(one["recipient"], one["action"]) for one in later.settle()] == [("Parcel Post Ltd", "replace")]
     assert partner.heard[-1].segment == later.segment
@@ -541,7 +560,7 @@ def test_a_new_model_between_two_words_leaves_no_recipient_with_the_old_segment(
 
 
 def test_a_no_of_somebody_in_no_segment_reaches_who_was_given_their_telephone(shop):
-    identities, partner = Identities(now=Clock()), Partner()
+    identities, partner = Identities(clock=Clock()), Partner()
     identities.link("phone", "ann", kind="login", since=START - timedelta(days=9))
     identities.handed_over("phone", "Ad Exchange", at=START)
     profile = opened(shop, agrees=False, identities=identities, send=partner)

@@ -14,7 +14,7 @@ import xseg
 from xseg.exceptions import ApprovalError, DataError, ParameterError
 from xseg.governance.personas import persona_policy, persona_rules
 from xseg.governance.personas._persona_survey import ARCHETYPES
-from xseg.governance.routing import Certification, Touchpoint
+from xseg.governance.routing import Certification, PeopleFacts, RoutingRules, Touchpoint
 from xseg.governance.routing._routing import (
     NO_ROOM,
     NO_TOUCHPOINT,
@@ -177,8 +177,8 @@ def routed(crowd, **changes):
         "touchpoints": [BOT, SHOP, DESK],
         "ids": [f"p{i}" for i in range(len(scores))],
         "policy": persona_policy(),
-        "permitted": [True] * len(scores),
-        "now": DAY,
+        "people": PeopleFacts(permitted=[True] * len(scores)),
+        "at": DAY,
         **changes,
     }
     return xseg.governance.routing.route(people, scores, **asked)
@@ -218,9 +218,10 @@ def test_every_persona_and_every_touchpoint_through_the_whole_of_it(crowd):
             touchpoints=[touchpoint],
             ids=range(len(rows)),
             policy=persona_policy(),
-            permitted=[permitted for _, permitted, _ in rows],
-            contested=[contested for *_, contested in rows],
-            now=DAY,
+            at=DAY,
+            people=PeopleFacts(
+                permitted=[permitted for _, permitted, _ in rows], contested=[contested for *_, contested in rows]
+            ),
         )
         for (kind, permitted, contested), near, person in zip(rows, close, routes, strict=True):
             assert person.segment == names[kind]
@@ -240,7 +241,7 @@ def test_a_close_call_is_what_the_card_calls_one(crowd):
 
 @pytest.mark.parametrize("permitted", [None, [None] * 400, [False] * 400, [np.nan] * 400, [pd.NA] * 400])
 def test_who_has_not_said_yes_is_met_by_people(crowd, permitted):
-    routes = routed(crowd, permitted=permitted)
+    routes = routed(crowd, people=PeopleFacts(permitted=permitted))
     assert not any(person.automation for person in routes)
     assert {person.touchpoint for person in routes if person.segment == "Not known"} == {"desk"}
     assert "assistant" not in {person.touchpoint for person in routes}
@@ -259,7 +260,7 @@ def test_without_certified_touchpoints_nobody_falls_through_to_a_program(crowd):
 
 
 def test_contests_sensitive_features_and_silence_on_them_need_people(crowd):
-    routes = routed(crowd, contested=[True, None, False, False] * 100)
+    routes = routed(crowd, people=PeopleFacts(contested=[True, None, False, False] * 100))
     for row, person in enumerate(routes):
         assert ("contested" in person.reasons) == (row % 4 < 2)
     said = persona_policy().model_dump(exclude_defaults=True)
@@ -278,9 +279,9 @@ def test_a_stand_in_that_the_original_does_not_confirm_needs_people(crowd):
         touchpoints=[BOT, SHOP, DESK],
         ids=range(len(scores)),
         policy=persona_policy(),
-        permitted=[True] * len(scores),
-        automate=standing_in.segment_names_,
-        now=DAY,
+        at=DAY,
+        people=PeopleFacts(permitted=[True] * len(scores)),
+        rules=RoutingRules(automate=standing_in.segment_names_),
     )
     agreed = standing_in.agreement(scores)
     for person, said in zip(routes, agreed, strict=True):
@@ -290,11 +291,14 @@ def test_a_stand_in_that_the_original_does_not_confirm_needs_people(crowd):
 
 def test_people_are_not_met_too_often(crowd):
     contacts = [0, 1, 2, None, np.nan, "0", True, -1] * 50
-    routes = routed(crowd, contacts=contacts, max_contacts=2)
+    routes = routed(crowd, people=PeopleFacts(contacts=contacts), rules=RoutingRules(max_contacts=2))
     for n, person in zip(contacts, routes, strict=True):
         assert (person.touchpoint is not None) == (n in (0, 1) and not isinstance(n, bool | str))
         assert (person.none_because == "met often enough") == (person.touchpoint is None)
-    assert not any(person.touchpoint for person in routed(crowd, contacts=[0] * 400, max_contacts=0))
+    assert not any(
+        person.touchpoint
+        for person in routed(crowd, people=PeopleFacts(contacts=[0] * 400), rules=RoutingRules(max_contacts=0))
+    )
 
 
 def test_without_capacities_nobody_needs_an_id(crowd):
@@ -319,15 +323,15 @@ def test_segments_of_other_models_are_not_open_unless_somebody_says_so():
     customers = xseg.make_customers(400, random_state=0)
     tree = xseg.TreeSegmenter(3, random_state=0).fit(customers)
     asked = {"touchpoints": [BOT, SHOP, DESK], "ids": customers.index, "policy": xseg.datasets.customers_policy(),
-             "permitted": [True] * 400, "now": DAY}  # fmt: skip
+             "people": PeopleFacts(permitted=[True] * 400), "at": DAY}  # fmt: skip
     assert not any(person.automation for person in xseg.governance.routing.route(tree, customers, **asked))
     name = tree.segment_names_[0]
-    some = xseg.governance.routing.route(tree, customers, automate=[name], **asked)
+    some = xseg.governance.routing.route(tree, customers, rules=RoutingRules(automate=[name]), **asked)
     assert {person.segment for person in some if person.automation} == {name}
-    closed = xseg.governance.routing.route(tree, customers, guarded=[name], **asked)
+    closed = xseg.governance.routing.route(tree, customers, rules=RoutingRules(guarded=[name]), **asked)
     assert {person.touchpoint for person in closed if person.segment == name} == {"desk"}
     with pytest.raises(ParameterError, match="cannot be automated"):
-        xseg.governance.routing.route(tree, customers, automate=[name], guarded=[name], **asked)
+        xseg.governance.routing.route(tree, customers, rules=RoutingRules(automate=[name], guarded=[name]), **asked)
 
 
 def test_whoever_says_the_most_is_no_close_call(crowd):
@@ -336,7 +340,7 @@ def test_whoever_says_the_most_is_no_close_call(crowd):
     fractions = scores.dropna()["ai_trust"]
     assert (fractions % 1 != 0).any()
     most = pd.DataFrame([[5.0, 5, 5], [1, 1, 1]], columns=scores.columns)
-    asked = {"ids": ["a", "b"], "permitted": [True, True]}
+    asked = {"ids": ["a", "b"], "people": PeopleFacts(permitted=[True, True])}
     keen, avoider = routed((most, people), **asked)
     assert (keen.touchpoint, keen.reasons) == ("assistant", ())
     assert (avoider.touchpoint, avoider.reasons) == ("desk", ("persona",))
@@ -346,10 +350,14 @@ def test_whoever_says_the_most_is_no_close_call(crowd):
 def test_another_spelling_of_a_guarded_segment_is_no_way_round(crowd, name):
     scores, _ = crowd
     renamed = xseg.RuleSegmenter({name: "ai_use < 3"}, "Enthusiasts").fit(scores.dropna())
-    asked = {"touchpoints": [BOT, SHOP, DESK], "policy": persona_policy(), "permitted": [True] * len(scores.dropna())}
+    asked = {
+        "touchpoints": [BOT, SHOP, DESK],
+        "policy": persona_policy(),
+        "people": PeopleFacts(permitted=[True] * len(scores.dropna())),
+    }
     with pytest.raises(ParameterError, match="cannot be automated"):
-        xseg.governance.routing.route(renamed, scores.dropna(), automate=[name], now=DAY, **asked)
-    routes = xseg.governance.routing.route(renamed, scores.dropna(), now=DAY, **asked)
+        xseg.governance.routing.route(renamed, scores.dropna(), at=DAY, rules=RoutingRules(automate=[name]), **asked)
+    routes = xseg.governance.routing.route(renamed, scores.dropna(), at=DAY, **asked)
     assert not any(person.automation for person in routes if person.segment == name)
 
 
@@ -363,10 +371,10 @@ def test_a_draft_routes_nobody_where_an_approval_is_required(crowd):
     with pytest.raises(ApprovalError, match="require is 'final'"):
         routed((scores, people), require="final")
     for state in ("reviewed", "approved"):
-        xseg.export.approve(people, by="Ada Marsh", review=b"seen", state=state, expires=DAY + timedelta(9), now=now)
+        xseg.export.approve(people, by="Ada Marsh", review=b"seen", state=state, expires=DAY + timedelta(9), at=now)
     assert list(routed((scores, people), require="approved")) == list(routed((scores, people)))
     with pytest.raises(ApprovalError, match="ended on"):
-        routed((scores, people), require="approved", now=DAY + timedelta(9))
+        routed((scores, people), require="approved", at=DAY + timedelta(9))
 
 
 BAD = [
@@ -377,20 +385,20 @@ BAD = [
     ({"ids": [None] * 400}, "row 0: the id is None"),
     ({"ids": [pd.NA] * 400}, "row 0: the id is <NA>"),
     ({"ids": None, "touchpoints": [Touchpoint("desk", "phone", False, 3)]}, "give ids"),
-    ({"permitted": [True]}, "permitted has 1 entries for 400 rows"),
-    ({"permitted": [1] * 400}, "permitted, row 0: 1 is neither True, False nor None"),
-    ({"permitted": ["yes"] * 400}, "neither True, False nor None"),
-    ({"contested": ["no"] * 400}, "contested, row 0"),
-    ({"contacts": [1], "max_contacts": 1}, "contacts has 1 entries"),
-    ({"max_contacts": 1}, "needs contacts"),
-    ({"contacts": [1] * 400, "max_contacts": -1}, "max_contacts is -1"),
-    ({"contacts": [1] * 400, "max_contacts": True}, "max_contacts is True"),
-    ({"automate": ["Skeptics"]}, "'Skeptics' cannot be automated"),
-    ({"automate": ["Avoiders", "Enthusiasts"]}, "'Avoiders' cannot be automated"),
-    ({"automate": ["Not known"]}, "'Not known' cannot be automated"),
-    ({"automate": ["Enthusiast"]}, "Did you mean 'Enthusiasts'"),
-    ({"guarded": ["Nobody"]}, "'Nobody' is none of the segments"),
-    ({"now": "today"}, "now is 'today'"),
+    ({"people": PeopleFacts(permitted=[True])}, "permitted has 1 entries for 400 rows"),
+    ({"people": PeopleFacts(permitted=[1] * 400)}, "permitted, row 0: 1 is neither True, False nor None"),
+    ({"people": PeopleFacts(permitted=["yes"] * 400)}, "neither True, False nor None"),
+    ({"people": PeopleFacts(contested=["no"] * 400)}, "contested, row 0"),
+    ({"people": PeopleFacts(contacts=[1]), "rules": RoutingRules(max_contacts=1)}, "contacts has 1 entries"),
+    ({"rules": RoutingRules(max_contacts=1)}, "needs contacts"),
+    ({"people": PeopleFacts(contacts=[1] * 400), "rules": RoutingRules(max_contacts=-1)}, "max_contacts is -1"),
+    ({"people": PeopleFacts(contacts=[1] * 400), "rules": RoutingRules(max_contacts=True)}, "max_contacts is True"),
+    ({"rules": RoutingRules(automate=["Skeptics"])}, "'Skeptics' cannot be automated"),
+    ({"rules": RoutingRules(automate=["Avoiders", "Enthusiasts"])}, "'Avoiders' cannot be automated"),
+    ({"rules": RoutingRules(automate=["Not known"])}, "'Not known' cannot be automated"),
+    ({"rules": RoutingRules(automate=["Enthusiast"])}, "Did you mean 'Enthusiasts'"),
+    ({"rules": RoutingRules(guarded=["Nobody"])}, "'Nobody' is none of the segments"),
+    ({"at": "today"}, "at is 'today'"),
 ]
 
 
@@ -428,4 +436,4 @@ def test_malformed_touchpoints_are_refused(make):
 
 def test_the_day_may_have_a_time(crowd):
     late = datetime(2026, 11, 24, 23, tzinfo=UTC)
-    assert list(routed(crowd, now=late)) == list(routed(crowd))
+    assert list(routed(crowd, at=late)) == list(routed(crowd))

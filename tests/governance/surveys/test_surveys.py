@@ -111,7 +111,7 @@ def test_what_people_said_is_on_their_cards(survey):
     segmenter = xseg.TreeSegmenter(2, random_state=0).fit(table)
     card = xseg.make_cards(segmenter, table, policy=policy)[0]
     assert card.reasons[0].origin.source == "zero-party"
-    assert xseg.verify_card(card, segmenter, table.head(1), policy=policy).holds
+    assert xseg.verify_card(segmenter, table.head(1), card=card, policy=policy).holds
 
 
 words = st.text(st.characters(codec="utf-8", exclude_characters=";", exclude_categories=["C", "Z"]), min_size=1)
@@ -329,8 +329,8 @@ def test_receipts_are_written_for_a_yes_and_for_nothing_else(survey):
     (receipt,) = survey.receipts(ROWS, at=NOW)
     assert (receipt.respondent, receipt.survey, receipt.version) == ("7", "reading", survey.digest)
     assert receipt.until == "2026-12-24T12:00:00+00:00"
-    receipt.check(survey, now=NOW)
-    ledger = Ledger(now=lambda: NOW)
+    receipt.check(survey, at=NOW)
+    ledger = Ledger(clock=lambda: NOW)
     entry = ledger.append(**receipt.statement())
     assert ledger.mask(["7", "8"], receipt.purpose, at=NOW).tolist() == [True, False]
     assert not ledger.mask(["7"], receipt.purpose, at=NOW + timedelta(days=31))[0]
@@ -341,17 +341,17 @@ def test_forged_replayed_expired_and_early_receipts_are_refused(survey):
     (receipt,) = survey.receipts(ROWS, at=NOW)
     for name in ("respondent", "survey", "version", "purpose", "at", "until", "digest"):
         with pytest.raises(DataError, match="altered"):
-            replace(receipt, **{name: "x"}).check(survey, now=NOW)
+            replace(receipt, **{name: "x"}).check(survey, at=NOW)
         with pytest.raises(DataError, match="altered"):
-            replace(receipt, **{name: object()}).check(survey, now=NOW)
+            replace(receipt, **{name: object()}).check(survey, at=NOW)
     other = Survey.parse(TEXT.replace("May we?", "May we do more?"))
     with pytest.raises(DataError, match="ask again"):
-        receipt.check(other, now=NOW)
+        receipt.check(other, at=NOW)
     with pytest.raises(DataError, match="it ended at 2026-12-24"):
-        receipt.check(survey, now=NOW + timedelta(days=30))
-    receipt.check(survey, now=NOW + timedelta(days=29))
+        receipt.check(survey, at=NOW + timedelta(days=30))
+    receipt.check(survey, at=NOW + timedelta(days=29))
     with pytest.raises(DataError, match="has not come yet"):
-        receipt.check(survey, now=NOW - timedelta(seconds=1))
+        receipt.check(survey, at=NOW - timedelta(seconds=1))
     with pytest.raises(DataError, match="no time zone"):
         survey.receipts(ROWS, at=datetime(2026, 11, 24))
 
@@ -361,7 +361,7 @@ def test_receipts_need_a_time_with_its_zone(survey, now):
     (receipt,) = survey.receipts(ROWS, at=NOW)
     # Text is a time for `receipts`, which reads columns of it, and none for `check`.
     asks = [
-        lambda: receipt.check(survey, now=now),
+        lambda: receipt.check(survey, at=now),
         *([] if isinstance(now, str) else [lambda: survey.receipts(ROWS, at=now)]),
     ]
     for ask in asks:
@@ -378,7 +378,7 @@ def test_receipts_end_within_the_calendar(survey):
 
 def test_a_receipt_that_is_replayed_after_a_withdrawal_changes_nothing(survey):
     (receipt,) = survey.receipts(ROWS, at=NOW)
-    ledger = Ledger(now=lambda: NOW + timedelta(days=2))
+    ledger = Ledger(clock=lambda: NOW + timedelta(days=2))
     ledger.append(**receipt.statement())
     ledger.append("7", "offers", "withdrawn", source="account", at=NOW + timedelta(days=1))
     for _ in range(2):
@@ -388,7 +388,7 @@ def test_a_receipt_that_is_replayed_after_a_withdrawal_changes_nothing(survey):
 
 def test_answers_before_the_consent_do_not_count_and_do_after(survey):
     (receipt,) = survey.receipts(ROWS, at=NOW)
-    ledger = Ledger(now=lambda: NOW)
+    ledger = Ledger(clock=lambda: NOW)
     ledger.append(**receipt.statement())
     assert not ledger.mask(["7"], "offers", at=NOW - timedelta(seconds=1))[0]
     assert ledger.mask(["7"], "offers", at=NOW)[0]

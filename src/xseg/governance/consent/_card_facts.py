@@ -18,10 +18,10 @@ class CardFactsMixin:
     log: Any
     at: datetime | str | None
 
-    def resolve_time(self, now: datetime) -> datetime:
-        """Return the time about which the gate asks: its own, or else `now`."""
+    def resolve_time(self, at: datetime) -> datetime:
+        """Return the time about which the gate asks: its own, or else `at`."""
         own = None if self.at is None else moment(instant(self.at))
-        return now if own is None else own
+        return at if own is None else own
 
     def find_decision_basis(self, subject: str) -> DecisionBasis:
         """Return why a subject who is not admitted is in no group: what the log says, or no consent."""

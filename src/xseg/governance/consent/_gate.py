@@ -113,12 +113,12 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
     >>> ledger = Ledger()
     >>> for customer in ids[:400]:
     ...     _ = ledger.append(customer, "offers", "given", source="account")
-    >>> gate = ConsentGate(xseg.TreeSegmenter(3, random_state=0), ledger, "offers")
-    >>> labels = gate.fit(customers, subject_ids=ids).labels_
+    >>> gate = ConsentGate(xseg.TreeSegmenter(3, random_state=0), ledger, purpose="offers")
+    >>> labels = gate.fit(customers, ids=ids).labels_
     >>> int((labels == -1).sum())
     100
     >>> _ = ledger.append("c0", "offers", "withdrawn", source="account")
-    >>> int(gate.predict(customers.head(1), subject_ids=["c0"])[0])
+    >>> int(gate.predict(customers.head(1), ids=["c0"])[0])
     -1
     """
 
@@ -136,8 +136,8 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
         self,
         segmenter: Any,
         ledger: Ledger,
-        purpose: str,
         *,
+        purpose: str,
         policy: Any = None,
         identities: Identities | None = None,
         log: Any = None,
@@ -152,7 +152,7 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
         self.at = at
 
     def fit(
-        self, X: Any, y: Any = None, *, subject_ids: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self, X: Any, y: Any = None, *, ids: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> "ConsentGate":
         """Fit the segmenter to the rows of those who agreed.
 
@@ -162,7 +162,7 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
             The rows.
         y : array-like of shape (n_rows,), default=None
             Passed on, if given.
-        subject_ids : array-like of str or int of shape (n_rows,)
+        ids : array-like of str or int of shape (n_rows,)
             Whom each row is about, as the ledger calls them.
         sample_weight : array-like of shape (n_rows,), default=None
             Passed on, if given.
@@ -186,7 +186,7 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
         self._check_parameters()
         table = _read(X)
         self._check_policy(table.names)
-        admitted = self._admit(X, table, subject_ids)
+        admitted = self._admit(X, table, ids)
         if not len(admitted.rows):
             message = f"nobody in these rows agreed to {self.purpose!r}, so there is nobody to learn from"
             raise ConsentError(message)
@@ -201,14 +201,14 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
         self.labels_ = admitted.spread(self.segmenter_.predict(admitted.X))
         return self
 
-    def predict(self, X: Any, *, subject_ids: ArrayLike | None = None) -> NDArray[np.int32]:
+    def predict(self, X: Any, *, ids: ArrayLike | None = None) -> NDArray[np.int32]:
         """Return the segment of each row.
 
         Parameters
         ----------
         X : table or array of shape (n_rows, n_features)
             The rows.
-        subject_ids : array-like of str or int of shape (n_rows,)
+        ids : array-like of str or int of shape (n_rows,)
             Whom each row is about.
 
         Returns
@@ -224,11 +224,11 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
         ConsentError, DataError
             As for `fit`.
         """
-        admitted = self.admit(X, subject_ids=subject_ids)
+        admitted = self.admit(X, ids=ids)
         found = self.segmenter_.predict(admitted.X) if len(admitted.rows) else np.empty(0, np.int32)
         return admitted.spread(found)
 
-    def fit_predict(self, X: Any, y: Any = None, *, subject_ids: ArrayLike | None = None) -> NDArray[np.int32]:
+    def fit_predict(self, X: Any, y: Any = None, *, ids: ArrayLike | None = None) -> NDArray[np.int32]:
         """Fit, and return the segment of each row; the parameters are those of `fit`.
 
         Returns
@@ -236,17 +236,17 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
         ndarray of int32 of shape (n_rows,)
             Segment indices; -1 for those who did not agree.
         """
-        return self.fit(X, y, subject_ids=subject_ids).labels_
+        return self.fit(X, y, ids=ids).labels_
 
     @available_if(_has("transform"))  # type: ignore[untyped-decorator] # scikit-learn's ships no types
-    def transform(self, X: Any, *, subject_ids: ArrayLike | None = None) -> NDArray[np.float64]:
+    def transform(self, X: Any, *, ids: ArrayLike | None = None) -> NDArray[np.float64]:
         """Return what the segmenter's own `transform` gives; rows of NaN for those who have not agreed.
 
         Parameters
         ----------
         X : table or array of shape (n_rows, n_features)
             The rows.
-        subject_ids : array-like of str or int of shape (n_rows,)
+        ids : array-like of str or int of shape (n_rows,)
             Whom each row is about.
 
         Returns
@@ -259,14 +259,14 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
         NotFittedError, ConsentError, DataError
             As for `predict`.
         """
-        admitted = self.admit(X, subject_ids=subject_ids)
+        admitted = self.admit(X, ids=ids)
         out = np.full((admitted.n_rows, self._n_features_out), np.nan)
         if len(admitted.rows):
             out[admitted.rows] = np.asarray(self.segmenter_.transform(admitted.X))
         return out
 
     @available_if(_has("score"))  # type: ignore[untyped-decorator] # scikit-learn's ships no types
-    def score(self, X: Any, y: Any = None, *, subject_ids: ArrayLike | None = None) -> float:
+    def score(self, X: Any, y: Any = None, *, ids: ArrayLike | None = None) -> float:
         """Return the segmenter's own score of those who agreed.
 
         Parameters
@@ -275,7 +275,7 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
             The rows.
         y : array-like of shape (n_rows,), default=None
             Passed on, if given.
-        subject_ids : array-like of str or int of shape (n_rows,)
+        ids : array-like of str or int of shape (n_rows,)
             Whom each row is about.
 
         Returns
@@ -288,21 +288,21 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
         NotFittedError, ConsentError, DataError
             As for `predict`; also if nobody agreed.
         """
-        admitted = self.admit(X, subject_ids=subject_ids)
+        admitted = self.admit(X, ids=ids)
         if not len(admitted.rows):
             message = f"nobody in these rows agrees to {self.purpose!r}, so there is nothing to score"
             raise ConsentError(message)
         outcome = () if y is None else (admitted.chosen(y, "y"),)
         return float(self.segmenter_.score(admitted.X, *outcome))
 
-    def admit(self, X: Any, *, subject_ids: ArrayLike | None = None, at: datetime | str | None = None) -> Admitted:
+    def admit(self, X: Any, *, ids: ArrayLike | None = None, at: datetime | str | None = None) -> Admitted:
         """Return the rows of those who agree, with what they withhold missing; explain them, or make their cards.
 
         Parameters
         ----------
         X : table or array of shape (n_rows, n_features)
             The rows.
-        subject_ids : array-like of str or int of shape (n_rows,)
+        ids : array-like of str or int of shape (n_rows,)
             Whom each row is about.
         at : datetime or str, optional
             The time to ask about, where the gate itself has none.
@@ -325,16 +325,17 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
         >>> ledger = Ledger()
         >>> for customer in ids:
         ...     _ = ledger.append(customer, "offers", "given", source="account")
-        >>> gate = ConsentGate(xseg.TreeSegmenter(3, random_state=0), ledger, "offers").fit(customers, subject_ids=ids)
+        >>> gate = ConsentGate(xseg.TreeSegmenter(3, random_state=0), ledger, purpose="offers")
+        >>> gate = gate.fit(customers, ids=ids)
         >>> _ = ledger.append(7, "offers", "withdrawn", source="account")
-        >>> admitted = gate.admit(customers, subject_ids=ids)
+        >>> admitted = gate.admit(customers, ids=ids)
         >>> xseg.explain(gate.segmenter_, admitted.X).shape[0]
         299
         """
         if not hasattr(self, "segmenter_"):
-            message = "This ConsentGate instance is not fitted yet. Call 'fit' with a table and subject_ids first."
+            message = "This ConsentGate instance is not fitted yet. Call 'fit' with a table and ids first."
             raise NotFittedError(message)
-        return self._admit(X, _read(X), subject_ids, at)
+        return self._admit(X, _read(X), ids, at)
 
     @property
     def n_segments_(self) -> int:
@@ -369,16 +370,16 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
         except InvalidParameterError as error:
             raise ParameterError(str(error)) from error
 
-    def _subjects(self, n_rows: int, subject_ids: ArrayLike | None) -> NDArray[np.object_]:
-        if subject_ids is None:
+    def _subjects(self, n_rows: int, ids: ArrayLike | None) -> NDArray[np.object_]:
+        if ids is None:
             message = (
-                "a gate cannot know whose rows these are, so nobody has agreed; give subject_ids, in a pipeline by "
-                "set_fit_request(subject_ids=True) and set_predict_request(subject_ids=True)"
+                "a gate cannot know whose rows these are, so nobody has agreed; give ids, in a pipeline by "
+                "set_fit_request(ids=True) and set_predict_request(ids=True)"
             )
             raise ConsentError(message)
-        found = read_identifiers(subject_ids, "subject_ids")
+        found = read_identifiers(ids, "ids")
         if len(found) != n_rows:
-            message = f"there are {len(found)} subject_ids for {n_rows} rows; give one for each"
+            message = f"there are {len(found)} ids for {n_rows} rows; give one for each"
             raise DataError(message)
         return found
 
@@ -399,8 +400,8 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
             )
             raise ConsentError(message)
 
-    def _admit(self, X: Any, table: Table, subject_ids: ArrayLike | None, at: datetime | str | None = None) -> Admitted:
-        subjects, names = self._subjects(len(table), subject_ids), table.names
+    def _admit(self, X: Any, table: Table, ids: ArrayLike | None, at: datetime | str | None = None) -> Admitted:
+        subjects, names = self._subjects(len(table), ids), table.names
         consents, moment = Consents(self.ledger, self.identities), at if self.at is None else self.at
         agreed = consents.mask(subjects, self.purpose, at=moment)
         self.ledger.warn_of_unknown(self.purpose)

@@ -60,7 +60,7 @@ class Identities(Linked):
         Links of these kinds are used for targeting. None means all.
     largest : int, default=1000
         More identifiers than this that hang together raise an alarm: a link is likely to be wrong.
-    now : callable, optional
+    clock : callable, optional
         Gives the time, with a zone.
 
     Raises
@@ -86,9 +86,9 @@ class Identities(Linked):
         used_from: float = 0.0,
         used_kinds: Sequence[str] | None = None,
         largest: int = 1000,
-        now: Callable[[], datetime] = clock,
+        clock: Callable[[], datetime] = clock,
     ) -> None:
-        super().__init__(used_from=used_from, used_kinds=used_kinds, largest=largest, now=now)
+        super().__init__(used_from=used_from, used_kinds=used_kinds, largest=largest, clock=clock)
         self._recall = Recall()
 
     def __repr__(self) -> str:

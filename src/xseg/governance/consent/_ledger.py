@@ -28,7 +28,7 @@ class Ledger(Answers):
 
     Parameters
     ----------
-    now : callable, optional
+    clock : callable, optional
         Gives the time, with a zone. The default asks the computer's clock.
 
     References
@@ -50,7 +50,7 @@ class Ledger(Answers):
         return f"Ledger({len(self)} entries, {len(self._store.vocabularies['subject'].words)} subjects)"
 
     @classmethod
-    def from_frame(cls, frame: Any, *, head: Head | None = None, now: Callable[[], datetime] = clock) -> Self:
+    def from_frame(cls, frame: Any, *, head: Head | None = None, clock: Callable[[], datetime] = clock) -> Self:
         """Read a ledger that `to_frame` wrote, and check its chain.
 
         Parameters
@@ -59,7 +59,7 @@ class Ledger(Answers):
             As `to_frame` gives it.
         head : Head, optional
             The head that was kept, to find a ledger cut short or written anew.
-        now : callable, optional
+        clock : callable, optional
             Gives the time, with a zone.
 
         Returns
@@ -82,7 +82,7 @@ class Ledger(Answers):
         """
         from xseg.governance.consent._files import read_frame
 
-        ledger = cls(now=now)
+        ledger = cls(clock=clock)
         numbers, rows = read_frame(ledger._store.vocabularies, frame)
         ledger._store.append(rows)
         check_chain(numbers, ledger._store, head)
@@ -136,7 +136,7 @@ class Ledger(Answers):
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike[str], *, head: Head | None = None, now: Callable[[], datetime] = clock
+        cls, path: str | os.PathLike[str], *, head: Head | None = None, clock: Callable[[], datetime] = clock
     ) -> Self:
         """Read a ledger from a file that `save` wrote, and check its chain.
 
@@ -146,7 +146,7 @@ class Ledger(Answers):
             Ends in ``.parquet`` or ``.csv``.
         head : Head, optional
             The head that was kept.
-        now : callable, optional
+        clock : callable, optional
             Gives the time, with a zone.
 
         Returns
@@ -175,7 +175,7 @@ class Ledger(Answers):
         """
         from xseg.governance.consent._files import read_file
 
-        return cls.from_frame(read_file(path), head=head, now=now)
+        return cls.from_frame(read_file(path), head=head, clock=clock)
 
     def to_sql(self, table: str, connection: Any) -> int:
         """Add the entries that a table of a database does not hold yet.
@@ -216,7 +216,7 @@ class Ledger(Answers):
 
     @classmethod
     def read_sql(
-        cls, table: str, connection: Any, *, head: Head | None = None, now: Callable[[], datetime] = clock
+        cls, table: str, connection: Any, *, head: Head | None = None, clock: Callable[[], datetime] = clock
     ) -> Self:
         """Read a ledger from a table that `to_sql` wrote, in the order in which the database gives the rows.
 
@@ -228,7 +228,7 @@ class Ledger(Answers):
             The database.
         head : Head, optional
             The head that was kept.
-        now : callable, optional
+        clock : callable, optional
             Gives the time, with a zone.
 
         Returns
@@ -249,4 +249,4 @@ class Ledger(Answers):
         """
         from xseg.governance.consent._files import read_sql
 
-        return cls.from_frame(read_sql(table, connection), head=head, now=now)
+        return cls.from_frame(read_sql(table, connection), head=head, clock=clock)

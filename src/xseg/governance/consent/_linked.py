@@ -44,7 +44,7 @@ class Linked:
 
     Parameters
     ----------
-    used_from, used_kinds, largest, now
+    used_from, used_kinds, largest, clock
         As for `Identities`.
     """
 
@@ -54,11 +54,11 @@ class Linked:
         used_from: float = 0.0,
         used_kinds: Sequence[str] | None = None,
         largest: int = 1000,
-        now: Callable[[], datetime] = clock,
+        clock: Callable[[], datetime] = clock,
     ) -> None:
         _check_parameters(used_from, used_kinds, largest)
         self.used_from, self.used_kinds, self.largest = used_from, used_kinds, largest
-        self._now = now
+        self._clock = clock
         self._links = Links()
 
     def __len__(self) -> int:
@@ -250,7 +250,7 @@ class Linked:
         return sorted(found, key=lambda component: -component.size)
 
     def _at(self, at: datetime | str | None) -> int:
-        return instant(self._now(), "the clock's time") if at is None else instant(at, "at")
+        return instant(self._clock(), "the clock's time") if at is None else instant(at, "at")
 
     def _draw(self, columns: dict[str, NDArray[np.object_]], since: NDArray[Any], until: NDArray[Any]) -> None:
         left, right = (check_texts(columns[name], name) for name in ("left", "right"))

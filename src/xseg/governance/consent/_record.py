@@ -31,12 +31,12 @@ class Record:
 
     Parameters
     ----------
-    now : callable, optional
+    clock : callable, optional
         Gives the time, with a zone. The default asks the computer's clock.
     """
 
-    def __init__(self, *, now: Callable[[], datetime] = clock) -> None:
-        self._now = now
+    def __init__(self, *, clock: Callable[[], datetime] = clock) -> None:
+        self._clock = clock
         self._store = Store()
         self._tip = GENESIS
 
@@ -212,7 +212,7 @@ class Record:
         return max(now, int(self._store.rows["recorded"][-1])) if len(self) else now
 
     def _at(self, at: datetime | str | None) -> int:
-        return instant(self._now(), "the clock's time") if at is None else instant(at, "at")
+        return instant(self._clock(), "the clock's time") if at is None else instant(at, "at")
 
     def _write(self, rows: Columns, recorded: int) -> None:
         check_rows(rows, self._store.vocabularies)

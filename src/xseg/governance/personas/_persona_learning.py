@@ -206,19 +206,19 @@ class PersonaComparison:
 
 
 def compare_personas(
-    preset: RuleSegmenter, learned: LearnedPersonas, scores: Any, *, random_state: int = 0
+    learned: LearnedPersonas, scores: Any, *, preset: RuleSegmenter, random_state: Any = None
 ) -> PersonaComparison:
     """Measure how well the preset and the learned personas fit people, and how far they agree.
 
     Parameters
     ----------
-    preset : RuleSegmenter
-        `persona_rules`, fitted.
     learned : LearnedPersonas
         What `learn_personas` found.
     scores : DataFrame of shape (n_people, n_columns)
         The people.
-    random_state : int, default=0
+    preset : RuleSegmenter
+        `persona_rules`, fitted.
+    random_state : int, RandomState instance or None, default=None
         Draws those whose silhouette is taken, and starts k-means.
 
     Returns

@@ -167,7 +167,7 @@ def _unread(unknown: list[str]) -> Found:
     if not unknown:
         written = "In which language the notice is written cannot be told"
     message = f"{written}; promises are read in {', '.join(LOCALES)}, so those could not be."
-    remediation = "read its promises yourself, or say its language (notice_locale)"
+    remediation = "read its promises yourself, or say its language: notice=read_notice(text, locale=...)"
     return Found("note", "notice language", message, remediation, {"declared": unknown})
 
 

@@ -16,7 +16,7 @@ from xseg.core.schema import suggestion
 from xseg.exceptions import DataError, ParameterError
 from xseg.i18n import LOCALES
 
-__all__ = ["NoticeText", "Wording", "check_locale", "folded", "languages_of", "read_notice"]
+__all__ = ["NoticeText", "Wording", "folded", "languages_of", "read_notice"]
 
 _MAX_BYTES: Final = 8 * 2**20
 _UNSEEN: Final = frozenset({"script", "style", "template", "head", "noscript"})
@@ -101,7 +101,7 @@ def folded(text: str) -> str:
     return " ".join(_APOSTROPHES.sub("'", plain).split())
 
 
-def read_notice(notice: "str | os.PathLike[str] | NoticeText", locale: str | None = None) -> NoticeText:
+def read_notice(notice: "str | os.PathLike[str] | NoticeText", *, locale: str | None = None) -> NoticeText:
     """Read a notice from a file of HTML, Markdown or plain text, or from such text itself.
 
     Parameters
@@ -109,13 +109,28 @@ def read_notice(notice: "str | os.PathLike[str] | NoticeText", locale: str | Non
     notice : str, path-like or NoticeText
         A string with a line break or a tag is the text itself; any other is the path of a file.
     locale : str, default=None
-        Its language, if it is known.
+        Its language, one of ten, such as ``"de"``. None goes by what its elements declare and by its commonest words;
+        where neither tells, a review does not read its promises, and a note says so.
+
+    Returns
+    -------
+    NoticeText
+        The words; `review` takes it as `notice`.
 
     Raises
     ------
     DataError
         The file cannot be read, is not UTF-8, is too large, or says nothing.
+    ParameterError
+        The promises of that language are not known.
+
+    Examples
+    --------
+    >>> from xseg.governance.reviews import read_notice
+    >>> read_notice("<p>We never sell your data.</p>", locale="en").text.strip()
+    'We never sell your data.'
     """
+    _check_locale(locale)
     if isinstance(notice, NoticeText):
         return notice
     if isinstance(notice, str) and ("\n" in notice or "<" in notice):
@@ -256,7 +271,7 @@ class Wording:
         return next((one for one in self.suffixes if word.endswith(one) and len(word) - len(one) >= _SHORTEST), "")
 
 
-def check_locale(locale: str | None) -> None:
+def _check_locale(locale: str | None) -> None:
     """Raise an error for a language whose promises are not known.
 
     Raises
@@ -265,7 +280,7 @@ def check_locale(locale: str | None) -> None:
         There is no such language.
     """
     if locale is not None and _known(locale) is None:
-        message = f"notice_locale={locale!r} is not one of {', '.join(LOCALES)}{suggestion(locale, LOCALES)}"
+        message = f"locale={locale!r} is not one of {', '.join(LOCALES)}{suggestion(locale, LOCALES)}"
         raise ParameterError(message)
 
 

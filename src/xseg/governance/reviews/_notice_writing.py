@@ -40,7 +40,7 @@ class _Notice:
     closing: tuple[str, ...]
 
 
-def write_notice(policy: Any, locale: str | None = None, *, form: NoticeForm = "markdown", tone: str = "plain") -> str:
+def write_notice(policy: Any, *, locale: str | None = None, form: NoticeForm = "markdown", tone: str = "plain") -> str:
     """Write the section of a public privacy notice that tells people what they are grouped by.
 
     It names every declared column with its source and purposes, every purpose with its legal basis and how long data

@@ -235,7 +235,7 @@ def card_completeness(subject: Subject) -> Iterator[Found]:
     # What an original says of a person is no field that a policy could state.
     agreement: list[Any] = ["not known"] * len(first)
     try:
-        cards = list(make_cards(subject.segmenter, rows, policy=policy, now=subject.now, agreement=agreement))
+        cards = list(make_cards(subject.segmenter, rows, policy=policy, at=subject.now, agreement=agreement))
     except DefinitionError as error:
         yield Found("error", "cards", f"No card can be made: {error}.", "correct the policy's words first")
         return

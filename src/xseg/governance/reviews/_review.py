@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from xseg.core.tables import Table, match_columns, read_table
 from xseg.exceptions import DataError, ParameterError, XsegError
 from xseg.export import fingerprint
 from xseg.governance.reviews._findings import SEVERITIES, Finding, Severity, as_sarif
-from xseg.governance.reviews._notice_text import check_locale, read_notice
+from xseg.governance.reviews._notice_text import NoticeText, read_notice
 from xseg.governance.reviews._registry import CHECKS, Check
 from xseg.governance.reviews._review_subject import ConsentLedger, Subject
 from xseg.i18n import get_environment
@@ -199,17 +200,16 @@ _FORMS: Final = {"html": Review.html, "json": Review.json, "sarif": Review.sarif
 
 def review(
     segmenter: Any,
-    policy: Any,
     X: Any = None,
-    ledger: ConsentLedger | None = None,
-    notice: Any = None,
     *,
-    notice_locale: str | None = None,
-    subjects: Sequence[Any] | None = None,
+    policy: Any,
+    ids: Sequence[Any] | None = None,
+    ledger: ConsentLedger | None = None,
+    notice: NoticeText | str | os.PathLike[str] | None = None,
     held_out: bool = False,
     n_permutations: int = 1_999,
-    random_state: int = 0,
-    now: datetime | None = None,
+    random_state: int | None = None,
+    at: datetime | None = None,
 ) -> Review:
     """Check a fitted model against its policy, and return where they differ.
 
@@ -217,30 +217,27 @@ def review(
     ----------
     segmenter : fitted segmenter, Pipeline that ends in one, or ConsentGate
         The model; of a gate the one inside, with the gate's ledger where none is given.
-    policy : Policy, path or mapping
-        What is declared.
     X : table of shape (n_rows, n_columns), default=None
         People, with the columns of the model and any others, such as sensitive ones that the model never saw. Without
         them nothing is said of shares, needless columns, proxies and groups.
+    policy : Policy, path or mapping
+        What is declared.
+    ids : sequence of shape (n_rows,), default=None
+        How the ledger knows the people of `X`; by default the index of a pandas table.
     ledger : ConsentLedger, default=None
         Whoever knows what people have agreed to: an object with ``mask(subjects, purpose, at=...)``, and if objections
         are to be found, ``states(subjects, purpose, at=...)``, as a `Ledger` has.
-    notice : path or str, default=None
-        The public privacy notice: a file of HTML, Markdown or text, or such text. It is matched with the policy as
-        text, which is no legal advice.
-    notice_locale : str, default=None
-        The language of the notice, one of ten, such as ``"de"``. None goes by what its elements declare and by its
-        commonest words; where neither tells, its promises are not read, and a note says so.
-    subjects : sequence of shape (n_rows,), default=None
-        How the ledger knows the people of `X`; by default the index of a pandas table.
+    notice : path, str or NoticeText, default=None
+        The public privacy notice: a file of HTML, Markdown or text, such text, or what `read_notice` returns for one
+        whose language is stated. It is matched with the policy as text, which is no legal advice.
     held_out : bool, default=False
         Whether the people of `X` had no part in the fit. If not, statistics are taken on one half of them, in segments
         made anew from the other half: no p-value is taken on rows that made the segments.
     n_permutations : int, default=1999
         How often sensitive columns are shuffled, at least 1,000.
-    random_state : int, default=0
-        Seeds splits and shuffles.
-    now : datetime, default=None
+    random_state : int or None, default=None
+        Controls splits and shuffles. Pass an int for a review that can be repeated.
+    at : datetime, default=None
         When the review is made, with a time zone; by default the present.
 
     Returns
@@ -270,11 +267,10 @@ def review(
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
     >>> policy = xseg.datasets.customers_policy().model_copy(update={"recipients": ()})
-    >>> print(xseg.governance.reviews.review(segmenter, policy).findings[0])
+    >>> print(xseg.governance.reviews.review(segmenter, policy=policy).findings[0])
     warning: It is not stated who receives the segments. [recipients:recipients]
     """
-    _check_parameters(n_permutations, random_state, now)
-    check_locale(notice_locale)
+    _check_parameters(n_permutations, random_state, at)
     # A gate brings the ledger that it asks; whoever gives another one means that one.
     ledger = getattr(segmenter, "ledger", None) if ledger is None and X is not None else ledger
     segmenter = check_segmenter(fold(get_segmenter(segmenter)))
@@ -287,10 +283,10 @@ def review(
         table=table,
         held_out=held_out,
         ledger=ledger,
-        subjects=None if ledger is None else _subjects(X, table, subjects),
-        notice=None if notice is None else read_notice(notice, notice_locale),
-        now=datetime.now(UTC) if now is None else now.astimezone(UTC),
-        seed=random_state,
+        subjects=None if ledger is None else _subjects(X, table, ids),
+        notice=None if notice is None else read_notice(notice),
+        now=datetime.now(UTC) if at is None else at.astimezone(UTC),
+        seed=secrets.randbits(32) if random_state is None else random_state,
         n_permutations=n_permutations,
     )
     lacking = {check.key: reason for check in CHECKS if (reason := _lacking(subject, check)) is not None}
@@ -312,15 +308,16 @@ def review(
     )
 
 
-def _check_parameters(n_permutations: int, random_state: int, now: datetime | None) -> None:
+def _check_parameters(n_permutations: int, random_state: int | None, at: datetime | None) -> None:
     if isinstance(n_permutations, bool) or not isinstance(n_permutations, int) or n_permutations < _MIN_PERMUTATIONS:
         message = f"n_permutations={n_permutations!r}: at least {_MIN_PERMUTATIONS:,} are needed, as an int"
         raise ParameterError(message)
-    if isinstance(random_state, bool) or not isinstance(random_state, int) or random_state < 0:
-        message = f"random_state={random_state!r}: give an int of at least 0, so that a review can be made again"
+    is_seed = isinstance(random_state, int) and not isinstance(random_state, bool) and random_state >= 0
+    if random_state is not None and not is_seed:
+        message = f"random_state={random_state!r}: give an int of at least 0, so that a review can be repeated, or None"
         raise ParameterError(message)
-    if now is not None and (not isinstance(now, datetime) or now.tzinfo is None):
-        message = f"now={now!r}: give a datetime with a time zone, such as datetime.now(UTC)"
+    if at is not None and (not isinstance(at, datetime) or at.tzinfo is None):
+        message = f"at={at!r}: give a datetime with a time zone, such as datetime.now(UTC)"
         raise ParameterError(message)
 
 
@@ -330,16 +327,16 @@ def _table(X: Any, segmenter: Any) -> Table:
     return table
 
 
-def _subjects(X: Any, table: Table | None, subjects: Sequence[Any] | None) -> Sequence[Any]:
+def _subjects(X: Any, table: Table | None, ids: Sequence[Any] | None) -> Sequence[Any]:
     if table is None:
         message = "a ledger was given and no people; give X, whose consent is looked up"
         raise ParameterError(message)
-    if subjects is None and not isinstance(X, pd.DataFrame):
-        message = "the ledger has to know who the rows are; give subjects=, one for each row of X"
+    if ids is None and not isinstance(X, pd.DataFrame):
+        message = "the ledger has to know who the rows are; give ids=, one for each row of X"
         raise ParameterError(message)
-    found = list(X.index if subjects is None else subjects)
+    found = list(X.index if ids is None else ids)
     if len(found) != len(table):
-        message = f"there are {len(found):,} subjects for {len(table):,} rows; give one for each row"
+        message = f"there are {len(found):,} ids for {len(table):,} rows; give one for each row"
         raise DataError(message)
     return found
 

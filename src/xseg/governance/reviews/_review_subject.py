@@ -138,7 +138,7 @@ class Subject:
     @cached_property
     def shares(self) -> dict[str, float]:
         """The part of each used column in all that is weighed, by the mean size of exact contributions."""
-        _, explained = compute_own_contributions(self.segmenter, self.rows, 1)
+        _, explained = compute_own_contributions(self.segmenter, self.rows)
         weight = np.abs(explained.values).mean(axis=0)
         total = float(weight.sum()) or 1.0
         return {name: float(weight[self.names.index(name)]) / total for name in self.used}

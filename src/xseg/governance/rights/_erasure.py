@@ -60,7 +60,7 @@ class Erasure:
 
 def erase(
     segmenter: Any,
-    rows: Any,
+    X: Any,
     *,
     remaining: Any = None,
     y: Any = None,
@@ -71,7 +71,7 @@ def erase(
     """Remove people from a fitted model.
 
     It must be shown that the people are in the model: by a `FitRecord`, with their identifiers, or by the remaining
-    people, who together with the rows make up exactly what the model has counted. What cannot be shown is refused:
+    people, who together with `X` make up exactly what the model has counted. What cannot be shown is refused:
     people who were never in the fit, who were taken out before, or whose values are others.
 
     Every count and sum that the model keeps of its population is integer arithmetic, so that the people's part is
@@ -82,7 +82,7 @@ def erase(
     ----------
     segmenter : fitted segmenter, or ConsentGate
         The model; it is left as it is. Of a gate, the model inside is changed, and the result is a gate.
-    rows : table or array of shape (n_erased, n_features)
+    X : table or array of shape (n_erased, n_features)
         The people to take out, as they were in the table that was fitted.
     remaining : table or array of shape (n_rows, n_features), default=None
         Everybody else. With them the model is fitted again, and what subtracting gives is compared with it.
@@ -128,13 +128,13 @@ def erase(
     (False, 499)
     """
     if isinstance(segmenter, ConsentGate):
-        inside = erase(model_of(segmenter), rows, remaining=remaining, y=y, ids=ids, record=record, key=key)
+        inside = erase(model_of(segmenter), X, remaining=remaining, y=y, ids=ids, record=record, key=key)
         gate = copy(segmenter)
         gate.__dict__.pop("labels_", None)
         gate.segmenter_ = inside.segmenter
         return replace(inside, segmenter=gate)
     segmenter = model_of(segmenter)
-    table = read_table(rows)
+    table = read_table(X)
     if isinstance(segmenter, OutcomeSegmenter) and remaining is None:
         message = "OutcomeSegmenter keeps estimates of an outcome besides counts; give the remaining people and their y"
         raise UnsupportedTypeError(message)
@@ -152,7 +152,7 @@ def erase(
         if not isinstance(record, FitRecord) or ids is None or key is None:
             message = "record must be a FitRecord, given with ids= and key=; read one with FitRecord.load"
             raise ParameterError(message)
-        segmenter.predict(rows)
+        segmenter.predict(X)
         people = digests(segmenter, table, ids, key)
         record.check(segmenter, people)
     less = subtracted(segmenter, table)

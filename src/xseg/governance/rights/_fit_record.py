@@ -168,7 +168,7 @@ class FitRecord:
     >>> from xseg.governance.rights import FitRecord, erase
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> record = FitRecord.of(segmenter, customers, customers.index, key="keep this elsewhere")
+    >>> record = FitRecord.of(segmenter, customers, ids=customers.index, key="keep this elsewhere")
     >>> erased = erase(segmenter, customers.head(1), ids=["C000001"], record=record, key="keep this elsewhere")
     >>> len(record.people), len(erased.record.people), len(erased.record.erased)
     (500, 499, 1)
@@ -179,7 +179,7 @@ class FitRecord:
     erased: frozenset[str] = field(default=frozenset(), repr=False)
 
     @classmethod
-    def of(cls, segmenter: Any, X: Any, ids: ArrayLike, *, key: str | bytes) -> "FitRecord":
+    def of(cls, segmenter: Any, X: Any, *, ids: ArrayLike, key: str | bytes) -> "FitRecord":
         """Record who was in a fit, right after it.
 
         Parameters

@@ -29,14 +29,14 @@ class Profile(Desk):
     ----------
     segmenter : fitted segmenter, or ConsentGate
         The model; of a gate the one inside.
+    X : mapping, or table with one row
+        What is held about the person.
     policy : Policy, path or mapping
         What the person may be told, and the legal basis of the purpose.
     ledger : Ledger
         What the person agreed to; it is written to.
     subject : str
         Whom this is about.
-    data : mapping, or table with one row
-        What is held about the person.
     purpose : str
         What the segment is used for, as the policy calls it.
     log : ActionLog, optional
@@ -48,7 +48,7 @@ class Profile(Desk):
         to tell.
     locale : str, optional
         The language of the cards.
-    now : callable, optional
+    clock : callable, optional
         Gives the time, with a zone.
 
     Raises
@@ -74,7 +74,9 @@ class Profile(Desk):
     >>> ledger = Ledger()
     >>> _ = ledger.append("ann", "offers", "given", source="account")
     >>> policy = xseg.datasets.customers_policy()
-    >>> profile = xseg.governance.rights.Profile(segmenter, policy, ledger, "ann", customers.head(1), purpose="offers")
+    >>> profile = xseg.governance.rights.Profile(
+    ...     segmenter, customers.head(1), policy=policy, ledger=ledger, subject="ann", purpose="offers"
+    ... )
     >>> profile.segment == segmenter.segment_names_[segmenter.labels_[0]]
     True
     >>> profile.withdraw().effect.after is None

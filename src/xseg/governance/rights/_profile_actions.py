@@ -42,17 +42,17 @@ class Desk:
     def __init__(
         self,
         segmenter: Any,
+        X: Any,
+        *,
         policy: Any,
         ledger: Ledger,
         subject: str,
-        data: Any,
-        *,
         purpose: str,
         log: ActionLog | None = None,
         identities: Identities | None = None,
         send: Send | None = None,
         locale: str | None = None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.segmenter = check_segmenter(get_segmenter(segmenter))
         self.policy = Policy.coerce(policy)
@@ -64,8 +64,8 @@ class Desk:
         self._consents = Consents(ledger, identities)
         self._send = send
         self._locale = locale
-        self._now = now
-        self._held = Held(data)
+        self._clock = clock
+        self._held = Held(X)
         if purpose not in self.policy.purposes:
             message = f"the policy declares no purpose {purpose!r}{suggestion(purpose, list(self.policy.purposes))}"
             raise DefinitionError(message)
@@ -141,7 +141,7 @@ class Desk:
 
     def _moment(self) -> datetime:
         """Return the time, but none before what the ledger has heard: a clock that is behind must not lose a no."""
-        now, latest = self._now(), self.ledger.latest
+        now, latest = self._clock(), self.ledger.latest
         return now if latest is None else max(now, latest)
 
     def _seen(self, standing: Standing) -> pd.DataFrame:
@@ -183,7 +183,7 @@ class Desk:
     def _card(self, standing: Standing, place: Place, locale: str | None = None) -> AnyCard:
         same: dict[str, Any] = {
             "policy": with_own_words(self.policy, standing.corrections),
-            "now": self._moment(),
+            "at": self._moment(),
             "locale": self._locale if locale is None else locale,
             "ledger": self.ledger,
             "identities": self.identities,
@@ -377,7 +377,7 @@ class Desk:
         return {
             "@context": _CONTEXT,
             "@type": "dpv:RightExerciseRecord",
-            "dct:created": self._now().astimezone(UTC).isoformat(),
+            "dct:created": self._clock().astimezone(UTC).isoformat(),
             "dpv:hasRight": RIGHTS[right],
             "dpv:hasPurpose": self.purpose,
             "subject": self.subject,

@@ -4,7 +4,7 @@ Nothing fails open: what is not known counts as a no, and who has doubts about A
 that somebody has put their name to.
 """
 
-from xseg.governance.routing._routing import Route, Routes, route
+from xseg.governance.routing._routing import PeopleFacts, Route, Routes, RoutingRules, route
 from xseg.governance.routing._touchpoints import Certification, Touchpoint
 
-__all__ = ["Certification", "Route", "Routes", "Touchpoint", "route"]
+__all__ = ["Certification", "PeopleFacts", "Route", "Routes", "RoutingRules", "Touchpoint", "route"]

@@ -230,6 +230,47 @@ class Routes(Sequence[Route]):
         return table.assign(reasons=["; ".join(route.reasons) for route in self._routes])
 
 
+@dataclass(frozen=True, eq=False)
+class PeopleFacts:
+    """What is known of each person besides their row, in the order of the rows.
+
+    Parameters
+    ----------
+    permitted : sequence of bool or None, of shape (n_rows,), default=None
+        Whether each person said yes to being helped by a program. None is not known, and counts as no.
+    contested : sequence of bool or None, of shape (n_rows,), default=None
+        Whether each person contests their segment; in the sequence None counts as yes. None in its place: nobody does.
+    contacts : sequence of int or None, of shape (n_rows,), default=None
+        How often each person has been met lately; None is not known, and counts as often enough.
+    """
+
+    permitted: Sequence[bool | None] | None = None
+    contested: Sequence[bool | None] | None = None
+    contacts: Sequence[int | None] | None = None
+
+
+@dataclass(frozen=True)
+class RoutingRules:
+    """Which segments a program may help, and how often people are met.
+
+    Parameters
+    ----------
+    automate : collection of str, default=None
+        The segments whose people a program may help; None means "Enthusiasts" and "AI-Assisted Shoppers".
+    guarded : collection of str, default=()
+        Segments beside "Skeptics" and "Avoiders" whose people only certified touchpoints meet.
+    max_contacts : int, default=None
+        Who has been met that often is left alone; None sets no limit.
+    draw : str, default=""
+        Names the draw of lots: another word, another order among equals.
+    """
+
+    automate: Collection[str] | None = None
+    guarded: Collection[str] = ()
+    max_contacts: int | None = None
+    draw: str = ""
+
+
 def route(
     segmenter: Any,
     X: Any,
@@ -237,15 +278,10 @@ def route(
     touchpoints: Sequence[Touchpoint],
     policy: Any = None,
     ids: Sequence[Any] | None = None,
-    permitted: Sequence[bool | None] | None = None,
-    contested: Sequence[bool | None] | None = None,
-    contacts: Sequence[int | None] | None = None,
-    max_contacts: int | None = None,
-    automate: Collection[str] | None = None,
-    guarded: Collection[str] = (),
-    draw: str = "",
+    people: PeopleFacts | None = None,
+    rules: RoutingRules | None = None,
     require: State | None = None,
-    now: date | None = None,
+    at: date | None = None,
 ) -> Routes:
     """Return for each person where they are met, whether a program may help them, and if not, why.
 
@@ -262,23 +298,15 @@ def route(
     ids : sequence of shape (n_rows,), default=None
         Who they are; they also decide who comes first where there is not room for all. None numbers the rows, and is
         refused where a touchpoint has a capacity, so that the order of rows decides nothing.
-    permitted : sequence of bool or None, of shape (n_rows,), default=None
-        Whether each person said yes to being helped by a program. None is not known, and counts as no.
-    contested : sequence of bool or None, of shape (n_rows,), default=None
-        Whether each person contests their segment; in the sequence None counts as yes. None in its place: nobody does.
-    contacts : sequence of int or None, of shape (n_rows,), default=None
-        How often each person has been met lately; None is not known, and counts as often enough.
-    max_contacts : int, default=None
-        Who has been met that often is left alone; None sets no limit.
-    automate : collection of str, default=None
-        The segments whose people a program may help; None means "Enthusiasts" and "AI-Assisted Shoppers".
-    guarded : collection of str
-        Segments beside "Skeptics" and "Avoiders" whose people only certified touchpoints meet.
-    draw : str, default=""
-        Names the draw of lots: another word, another order among equals.
+    people : PeopleFacts, default=None
+        Who permits automation, who contests their segment, and how often each person has been met; None
+        means that nothing of it is known.
+    rules : RoutingRules, default=None
+        Which segments a program may help, which it may not, how often people are met, and the draw of lots;
+        None means ``RoutingRules()``.
     require : {"draft", "reviewed", "approved"}, default=None
         The least that the model must be (see `xseg.export.approve`); None asks for nothing.
-    now : date, default=None
+    at : date, default=None
         The day on which certifications and approvals must hold; None means today (UTC).
 
     Returns
@@ -309,19 +337,20 @@ def route(
     >>> import pandas as pd
     >>> import xseg
     >>> from xseg.governance.personas import persona_policy, persona_rules
-    >>> from xseg.governance.routing import Certification, Touchpoint
+    >>> from xseg.governance.routing import Certification, PeopleFacts, Touchpoint
     >>> scores = pd.DataFrame({"ai_use": [4.7, 1, None], "ai_trust": [4.9, 3, 5], "ai_feeling": [4.9, 3, 5]})
-    >>> people = persona_rules().fit(pd.concat([scores] * 20))
+    >>> personas = persona_rules().fit(pd.concat([scores] * 20))
     >>> seen = Certification("the head of service", date(2026, 1, 1), date(2027, 1, 1))
     >>> desk = Touchpoint("desk", "phone", automated=False, certified=seen)
     >>> places = [Touchpoint("assistant", "app", automated=True), desk]
-    >>> routes = route(people, scores, touchpoints=places, ids=["A", "B", "C"], policy=persona_policy(),
-    ...                permitted=[True, True, None], now=date(2026, 6, 1))
+    >>> routes = route(personas, scores, touchpoints=places, ids=["A", "B", "C"], policy=persona_policy(),
+    ...                people=PeopleFacts(permitted=[True, True, None]), at=date(2026, 6, 1))
     >>> [(met.touchpoint, met.reasons) for met in routes]  # doctest: +NORMALIZE_WHITESPACE
     [('assistant', ()), ('desk', ('persona',)), ('desk', ('persona not known', 'no permission'))]
     """
-    day = datetime.now(UTC).date() if now is None else read_day(now)
-    require_state(segmenter, require, now=day)
+    day = datetime.now(UTC).date() if at is None else read_day(at)
+    require_state(segmenter, require, at=day)
+    people, rules = people or PeopleFacts(), rules or RoutingRules()
     places = checked_touchpoints(touchpoints)
     names = None if ids is None else read_ids(ids)
     told = Policy.coerce(policy)
@@ -329,13 +358,13 @@ def route(
     if names is None:
         names = number_rows(len(cards), places)
     model = fold(segmenter)
-    stances = _stances(model.segment_names_, automate, guarded)
+    stances = _stances(model.segment_names_, rules.automate, rules.guarded)
     sensitive = _uses_sensitive(model, told)
     known = {
-        "permitted": read_answers("permitted", permitted, len(names), None),
-        "contested": read_answers("contested", contested, len(names), False),
+        "permitted": read_answers("permitted", people.permitted, len(names), None),
+        "contested": read_answers("contested", people.contested, len(names), False),
     }
-    people = [
+    persons = [
         Person(
             stance=stances[card.segment.index],
             permitted=known["permitted"][row],
@@ -346,9 +375,9 @@ def route(
         )
         for row, card in enumerate(cards)
     ]
-    needs = [need_of(person) for person in people]
-    rested = read_contacts(contacts, max_contacts, len(names))
-    given = allocate([need for need, _ in needs], names, rested, places, day, draw)
+    needs = [need_of(person) for person in persons]
+    rested = read_contacts(people.contacts, rules.max_contacts, len(names))
+    given = allocate([need for need, _ in needs], names, rested, places, day, rules.draw)
     return Routes(
         [
             _route(names[row], model.segment_names_[card.segment.index], needs[row], given[row], places)

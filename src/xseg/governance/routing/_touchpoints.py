@@ -233,10 +233,10 @@ def _check_length(name: str, given: Sequence[Any], n_rows: int) -> None:
         raise ParameterError(message)
 
 
-def read_day(now: date) -> date:
-    if isinstance(now, datetime):
-        return now.date() if now.tzinfo is None else now.astimezone(UTC).date()
-    if isinstance(now, date):
-        return now
-    message = f"now is {now!r}; give a date"
+def read_day(at: date) -> date:
+    if isinstance(at, datetime):
+        return at.date() if at.tzinfo is None else at.astimezone(UTC).date()
+    if isinstance(at, date):
+        return at
+    message = f"at is {at!r}; give a date"
     raise ParameterError(message)

@@ -74,14 +74,14 @@ class ConsentReceipt:
             "reference": f"{self.survey}@{self.version}",
         }
 
-    def check(self, survey: "Survey", *, now: datetime | None = None) -> None:
+    def check(self, survey: "Survey", *, at: datetime | None = None) -> None:
         """Raise an error for a receipt that does not hold for this survey today.
 
         Parameters
         ----------
         survey : Survey
             The survey whose answers are used.
-        now : datetime, default=None
+        at : datetime, default=None
             The time that counts; None means now.
 
         Raises
@@ -89,7 +89,7 @@ class ConsentReceipt:
         DataError
             It was altered, belongs to another survey, version or purpose, has expired, or comes from the future.
         """
-        _check(self, survey, _moment(now))
+        _check(self, survey, _moment(at))
 
 
 def issue(survey: "Survey", respondent: str, purpose: str, at: datetime) -> ConsentReceipt:

@@ -223,7 +223,7 @@ def test_what_cannot_be_explained_is_refused(mixed, fitted):
 
     with pytest.raises(NotFittedError):
         xseg.explain(xseg.TreeSegmenter(), mixed)
-    with pytest.raises(UnsupportedTypeError, match="got KMeans.*explain_agnostic"):
+    with pytest.raises(UnsupportedTypeError, match=r"got KMeans.*explain_agnostic"):
         xseg.explain(KMeans(), mixed)
     with pytest.raises(ParameterError, match="'al' is neither"):
         xseg.explain(fitted, mixed, of="al")

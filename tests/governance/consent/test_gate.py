@@ -188,7 +188,7 @@ def test_identifiers_travel_through_pipelines():
         requested = clone(gate).set_fit_request(ids=True).set_predict_request(ids=True)
         pipeline = make_pipeline(StandardScaler(), requested).fit(X, ids=ids)
         labels = pipeline.predict(X, ids=ids)
-    plain = make_pipeline(StandardScaler(), gate).fit(X, consentgate__subject_ids=ids)
+    plain = make_pipeline(StandardScaler(), gate).fit(X, consentgate__ids=ids)
     assert (plain.predict(X, ids=ids) == labels).all()
     assert (labels[200:] == -1).all()
     assert (labels[:200] >= 0).all()

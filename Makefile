@@ -20,6 +20,7 @@ lint:  ## style, types and the import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/check_english.py
+	$(BIN)/python .ci/check_imports.py
 
 docs:  ## build the documentation, warnings as errors
 	python3 -m venv .venv && $(BIN)/pip install -q -e ".[docs]"

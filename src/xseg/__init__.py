@@ -8,6 +8,7 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from xseg._version import __version__ as __version__
 from xseg.core.guards import register_guard
 
 if TYPE_CHECKING:
@@ -90,7 +91,6 @@ __all__ = [
     "verify_card",
     "verify_cards",
 ]
-__version__ = "0.1.0"
 _PACKAGES = (
     "backends",
     "cards",

@@ -10,15 +10,17 @@ from xseg.cards._consent_facts import (
     IdentityLinks,
 )
 from xseg.cards._content_checks import UnfitWords, lint_words
-from xseg.cards._fact_types import DecisionBasis
+from xseg.cards._fact_types import AnswerFact, DecisionBasis
 from xseg.cards._make_cards import Cards, GatedCards, make_cards, make_decided_card, make_gated_cards
 from xseg.cards._rendering import render_article
 from xseg.cards._verify_cards import CardCheck, Failure, verify_card, verify_cards
+from xseg.cards._wording import answer_words
 from xseg.cards._write_cards import WrittenCards, write_cards
 
 __all__ = [
     "FORMS",
     "AdmittedRows",
+    "AnswerFact",
     "AnyCard",
     "Card",
     "CardCheck",
@@ -33,6 +35,7 @@ __all__ = [
     "IdentityLinks",
     "UnfitWords",
     "WrittenCards",
+    "answer_words",
     "lint_words",
     "make_cards",
     "make_decided_card",

@@ -24,7 +24,7 @@ from xseg.core.tables import Table
 from xseg.exceptions import DataError
 from xseg.export import fingerprint, get_approval
 from xseg.policy import Policy
-from xseg.segmenters._pipelines import route_of
+from xseg.segmenters import find_route
 
 __all__ = [
     "FORMS",
@@ -244,7 +244,7 @@ def describe_inputs(
     gate = segmenter if is_consent_gate(segmenter) else None
     model = segmenter if gate is None else gate.segmenter_
     asked, linked = (ledger, identities) if gate is None else (gate.ledger, gate.identities)
-    original = getattr(route_of(model).segmenter, "estimator_", None)
+    original = getattr(find_route(model).segmenter, "estimator_", None)
     return {
         "format": "xseg-cards",
         "version": 4,

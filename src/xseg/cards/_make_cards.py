@@ -26,8 +26,7 @@ from xseg.exceptions import DataError, ParameterError, UnsupportedTypeError
 from xseg.explanations import compute_own_contributions
 from xseg.i18n import Language
 from xseg.policy import Policy
-from xseg.segmenters import fold
-from xseg.segmenters._pipelines import route_of
+from xseg.segmenters import find_route, fold
 
 __all__ = ["Cards", "GatedCards", "decided_cards", "make_cards", "make_decided_card", "make_gated_cards", "read_once"]
 
@@ -194,7 +193,7 @@ def _agreement(
     model: Any, X: Any, n_rows: int, given: Sequence[OriginalAgrees] | None
 ) -> Sequence[OriginalAgrees] | None:
     """Return whether the original agrees about each row, for a model that stands in for one."""
-    route = route_of(model)
+    route = find_route(model)
     if not hasattr(route.segmenter, "agreement"):
         return None
     if given is None:
@@ -208,7 +207,7 @@ def _agreement(
 
 def _check_alike(pipeline: Any, segments: NDArray[np.int64], X: Any) -> None:
     """Raise an error for rows that the steps of a pipeline treat in a way that no rule over raw columns tells."""
-    route = route_of(pipeline)
+    route = find_route(pipeline)
     other = np.flatnonzero(route.segmenter.predict(route.transform(X)) != segments)
     if len(other):
         message = (

@@ -18,7 +18,7 @@ from xseg.core.schema import Kind
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError
 from xseg.explanations import apply_changes
-from xseg.export._sign_offs import signed, states_on
+from xseg.export import signed, states_on
 from xseg.policy import Policy
 
 __all__ = ["CardCheck", "Failure", "verify_card", "verify_cards"]

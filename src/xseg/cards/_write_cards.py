@@ -18,7 +18,7 @@ from xseg.core.tables import read_table
 from xseg.exceptions import DataError, ParameterError
 from xseg.i18n import load_language
 from xseg.policy import Policy
-from xseg.segmenters._pipelines import route_of
+from xseg.segmenters import find_route
 
 __all__ = ["WrittenCards", "write_cards"]
 
@@ -160,7 +160,7 @@ default=("html",)
     people, target = build_file_stems(order_like(X, ids, "ids")), Path(folder)
     policy = Policy.coerce(getattr(segmenter, "policy", None) if policy is None else policy)
     policy.check_columns(read_table(X).names)
-    policy.check_segments(route_of(model).segmenter.segment_names_)
+    policy.check_segments(find_route(model).segmenter.segment_names_)
     load_language(policy.locale if locale is None else locale, tone)
     moment = datetime.now(UTC) if at is None else at
     about = describe_inputs(

@@ -23,7 +23,7 @@ from xseg.core.statistics import check_weights
 from xseg.core.tables import raw_values, read_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError
 from xseg.explanations._additive_shapley import Blends, as_fitted
-from xseg.segmenters._surrogate_labels import Partition, is_fitted, predicted
+from xseg.segmenters import LabelPartition, is_fitted
 
 if TYPE_CHECKING:
     from xseg.explanations._sampled import SampledExplanation
@@ -143,7 +143,7 @@ def _memberships(model: Any, seen: Sequence[Any]) -> Outputs:
         )
         raise UnsupportedTypeError(message)
     try:
-        groups = Partition.of(given, len(given), None).groups
+        groups = LabelPartition.of(given, len(given), None).groups
     except DataError as error:
         message = f"{type(_last(model)).__name__}.predict: {error}"
         raise UnsupportedTypeError(message) from None
@@ -182,7 +182,7 @@ _METHODS: dict[str, Callable[[Any, Sequence[Any]], Outputs]] = {
 
 def _answer(model: Any, method: str, rows: Any) -> NDArray[Any]:
     try:
-        return predicted(model, rows) if method == "predict" else np.asarray(getattr(model, method)(rows))
+        return np.asarray(getattr(model, method)(rows))
     except (KeyError, TypeError, ValueError) as error:
         message = f"{type(_last(model)).__name__}.{method} refuses the rows: {error}"
         raise DataError(message) from error

@@ -15,7 +15,7 @@ from xseg.core.schema import suggestion
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError
 from xseg.explanations._explain import explainer_of, rows_for
-from xseg.segmenters._pipelines import Route, route_of
+from xseg.segmenters import Route, find_route
 
 __all__ = ["Change", "change"]
 
@@ -125,7 +125,7 @@ def change(segmenter: Any, X: Any, *, before: Any, id_column: str | None = None)
     >>> bool(abs(moved.values.sum(axis=1) - gained).max() < 1e-12)
     True
     """
-    route = route_of(segmenter)
+    route = find_route(segmenter)
     fitted = route.segmenter
     (then, were), (now, are) = (_without_ids(rows, id_column, side) for rows, side in ((before, "before"), (X, "X")))
     then_table, now_table = (rows_for(fitted, route.transform(rows)) for rows in (then, now))

@@ -17,7 +17,7 @@ from xseg.explanations._change_costs import Moves, values_of
 from xseg.explanations._explain import explainer_of, rows_for
 from xseg.explanations._explained import NO_RIVAL
 from xseg.explanations._nearest_changes import BoxMoves
-from xseg.segmenters._pipelines import route_of
+from xseg.segmenters import find_route
 
 if TYPE_CHECKING:
     import shap
@@ -119,7 +119,7 @@ def contrast(segmenter: Any, X: Any, *, versus: str | int = RUNNER_UP) -> Contra
     >>> (found.base_values + found.values.sum(axis=1)).round(6)
     array([1., 1., 1.])
     """
-    route = route_of(segmenter)
+    route = find_route(segmenter)
     fitted = route.segmenter
     table = read_table(X)
     rows = rows_for(fitted, route.transform(X))

@@ -20,8 +20,7 @@ from xseg.explanations._change_costs import Found, Limits, Mover, Moves, Obstacl
 from xseg.explanations._changed_rows import FeatureChange, changed_table, changes_of
 from xseg.explanations._explain import rows_for
 from xseg.explanations._nearest_changes import AdditiveMoves, BoxMoves
-from xseg.segmenters import check_segmenter
-from xseg.segmenters._folding import fold
+from xseg.segmenters import check_segmenter, fold
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ from xseg.exceptions import ParameterError
 from xseg.explanations._additive_shapley import AdditiveExplainer, population_of
 from xseg.explanations._box_shapley import BoxExplainer, population_explainer
 from xseg.explanations._explained import Explainer
-from xseg.segmenters._pipelines import Route, route_of
+from xseg.segmenters import Route, find_route
 
 if TYPE_CHECKING:
     import shap
@@ -86,7 +86,7 @@ def explain(
     >>> (explanation.base_values + explanation.values.sum(axis=1)).round(6)
     array([1., 1., 1.])
     """
-    route = route_of(segmenter)
+    route = find_route(segmenter)
     import_shap()
     import shap
 

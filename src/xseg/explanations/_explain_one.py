@@ -13,7 +13,7 @@ from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.explanations._changed_rows import apply_changes
 from xseg.explanations._explain import explainer_of, rows_for
 from xseg.explanations._explained import NO_RIVAL, Explained
-from xseg.segmenters._pipelines import route_of
+from xseg.segmenters import find_route
 
 __all__ = ["RowExplanation", "comprehensiveness", "compute_own_contributions", "explain_row"]
 
@@ -49,7 +49,7 @@ class RowExplanation:
 
 def compute_own_contributions(segmenter: Any, X: Any, *, n_jobs: int | None = 1) -> tuple[Table, Explained]:
     """Return the raw rows, and the explanation of each one's own segment, as plain arrays."""
-    route = route_of(segmenter)
+    route = find_route(segmenter)
     table = read_table(X)
     rows = rows_for(route.segmenter, route.transform(X))
     explainer = explainer_of(route.segmenter, route, len(table.columns))
@@ -99,7 +99,7 @@ def explain_row(segmenter: Any, X: Any) -> RowExplanation:
     data = raw_values(table.rows(0, 1))[0]
     order = sorted((j for j, value in enumerate(values) if value), key=lambda j: -abs(values[j]))
     reasons = tuple((table.names[j], data[j], float(values[j])) for j in order)
-    route = route_of(segmenter)
+    route = find_route(segmenter)
     stands_in = hasattr(route.segmenter, "agreement")
     agrees = str(route.segmenter.agreement(route.transform(X))[0]) if stands_in else None
     rival = None if explained.rivals[0] == NO_RIVAL else int(explained.rivals[0])

@@ -2,7 +2,7 @@
 
 from xseg.export._model_file import approve, fingerprint, get_approval, load, require_state, save
 from xseg.export._review_basis import ReviewRecord, read_review
-from xseg.export._sign_offs import Approval, SignOff, State
+from xseg.export._sign_offs import Approval, SignOff, State, signed, states_on
 
 __all__ = [
     "Approval",
@@ -16,4 +16,6 @@ __all__ = [
     "read_review",
     "require_state",
     "save",
+    "signed",
+    "states_on",
 ]

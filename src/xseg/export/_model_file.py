@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 
 from pydantic import ValidationError
 
-from xseg import __version__
 from xseg._files import write_whole
+from xseg._version import __version__
 from xseg.core.guards import check_allowed
 from xseg.exceptions import ApprovalError, ModelFileError, UnsupportedTypeError
 from xseg.export._kinds import KINDS, SavedKind

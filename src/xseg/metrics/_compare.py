@@ -17,9 +17,7 @@ from xseg.core.embedding import embed_block
 from xseg.core.tables import read_table
 from xseg.exceptions import ParameterError
 from xseg.metrics._stability import stability
-from xseg.segmenters import Segmenter
-from xseg.segmenters._kmeans import reference_partition
-from xseg.segmenters._learning import SAMPLE_CAPACITY, Prepared, prepare
+from xseg.segmenters import SAMPLE_CAPACITY, Prepared, Segmenter, prepare, reference_partition
 
 if TYPE_CHECKING:
     import pandas as pd

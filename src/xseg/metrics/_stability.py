@@ -14,9 +14,7 @@ from xseg.backends.coded import CodedRows
 from xseg.core.embedding import Coding
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, ParameterError
-from xseg.segmenters import Segmenter, check_segmenter
-from xseg.segmenters._kmeans import kmeans
-from xseg.segmenters._learning import Space, prepare
+from xseg.segmenters import Segmenter, Space, check_segmenter, kmeans, prepare
 
 if TYPE_CHECKING:
     import pandas as pd

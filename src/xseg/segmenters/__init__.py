@@ -3,39 +3,54 @@
 from xseg.core.segments import Outcome
 from xseg.segmenters._base import AdditiveSegmenter, BoxSegmenter, Segmenter, check_segmenter, get_segmenter
 from xseg.segmenters._folding import fold
-from xseg.segmenters._kmeans import NumberChoice
+from xseg.segmenters._kmeans import NumberChoice, kmeans, reference_partition
+from xseg.segmenters._learning import SAMPLE_CAPACITY, Prepared, Space, prepare
 from xseg.segmenters._mixtures import MixtureChoice, MixtureSegmenter
 from xseg.segmenters._names import propose_names
 from xseg.segmenters._outcomes import OutcomeSegmenter
+from xseg.segmenters._pipelines import Route, find_route
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._prototypes import PrototypeSegmenter
+from xseg.segmenters._rule_definitions import write_condition
 from xseg.segmenters._rule_lint import FindingKind, RuleCoverage, RuleFinding, RuleReview
 from xseg.segmenters._rules import RuleSegmenter, lint_rules
+from xseg.segmenters._surrogate_labels import LabelPartition, is_fitted
 from xseg.segmenters._surrogates import SegmentFidelity, SurrogateSegmenter
 from xseg.segmenters._tree import TreeSegmenter
 
 __all__ = [
+    "SAMPLE_CAPACITY",
     "AdditiveSegmenter",
     "BoxSegmenter",
     "FindingKind",
     "FittedSegmenter",
+    "LabelPartition",
     "MixtureChoice",
     "MixtureSegmenter",
     "NumberChoice",
     "Outcome",
     "OutcomeSegmenter",
+    "Prepared",
     "PrototypeSegmenter",
+    "Route",
     "RuleCoverage",
     "RuleFinding",
     "RuleReview",
     "RuleSegmenter",
     "SegmentFidelity",
     "Segmenter",
+    "Space",
     "SurrogateSegmenter",
     "TreeSegmenter",
     "check_segmenter",
+    "find_route",
     "fold",
     "get_segmenter",
+    "is_fitted",
+    "kmeans",
     "lint_rules",
+    "prepare",
     "propose_names",
+    "reference_partition",
+    "write_condition",
 ]

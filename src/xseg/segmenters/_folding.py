@@ -16,7 +16,7 @@ from xseg.core.profiles import Profile
 from xseg.exceptions import UnsupportedTypeError
 from xseg.segmenters._names import propose_names
 from xseg.segmenters._outcomes import OutcomeSegmenter
-from xseg.segmenters._pipelines import Form, Way, forms_of, route_of
+from xseg.segmenters._pipelines import Form, Way, find_route, forms_of
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._raw_columns import Probe, RawColumn, raw_columns
 from xseg.segmenters._surrogates import SurrogateSegmenter
@@ -68,7 +68,7 @@ def fold(model: Any) -> Any:
     >>> bool((folded.predict(numbers) == pipeline.predict(numbers)).all())
     True
     """
-    route = route_of(model)
+    route = find_route(model)
     segmenter = route.segmenter
     if not isinstance(model, Pipeline) or route.sources is None:
         return segmenter

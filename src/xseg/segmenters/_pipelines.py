@@ -33,7 +33,7 @@ from xseg._sklearn import count_outputs_by_column
 from xseg.exceptions import UnsupportedTypeError
 from xseg.segmenters._base import check_segmenter
 
-__all__ = ["Form", "Route", "Way", "column_parts", "forms_of", "route_of", "sources_of"]
+__all__ = ["Form", "Route", "Way", "column_parts", "find_route", "forms_of", "sources_of"]
 
 
 Sources = NDArray[np.int64]
@@ -72,7 +72,7 @@ class Route:
     steps: tuple[tuple[str, Any], ...] = ()
 
 
-def route_of(model: Any) -> Route:
+def find_route(model: Any) -> Route:
     """Find the fitted segmenter in a model, and the way to it.
 
     Raises

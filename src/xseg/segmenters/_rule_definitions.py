@@ -14,7 +14,7 @@ from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._rule_language import Expression, Source, parse, write_column, write_literal
 
-__all__ = ["NamedRule", "condition_text", "read_rules", "rules_of"]
+__all__ = ["NamedRule", "read_rules", "rules_of", "write_condition"]
 
 
 _OPERATORS = ("<", "<=", ">", ">=", "==", "!=", "in", "not in", "is")
@@ -96,9 +96,9 @@ def _text(name: str, rule: Any) -> str:
     if isinstance(rule, str):
         return rule
     if isinstance(rule, Condition):
-        return condition_text(rule)
+        return write_condition(rule)
     if isinstance(rule, Rule):
-        return " and ".join(map(_bracketed, map(condition_text, rule.conditions))) or "everyone"
+        return " and ".join(map(_bracketed, map(write_condition, rule.conditions))) or "everyone"
     if isinstance(rule, Mapping):
         parts = [text for column, asked in rule.items() for text in _asked(name, column, asked)]
         return " and ".join(parts) or "everyone"
@@ -144,7 +144,7 @@ def _value(name: str, column: str, value: Any) -> str:
     raise ParameterError(message)
 
 
-def condition_text(condition: Condition) -> str:
+def write_condition(condition: Condition) -> str:
     """Write a condition in the language of rules."""
     column = write_column(condition.feature)
     known = _known_text(condition, column)
@@ -204,11 +204,11 @@ def _box_text(boxes: Boxes, box: int) -> str:
 def _write_box_condition(bins: FeatureBins, inside: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
     condition = condition_of(bins, inside)
     if not condition.missing:
-        return condition_text(condition)
+        return write_condition(condition)
     if bins.feature.kind.is_numeric:
         one_sided = (condition.lower is None) != (condition.upper is None)
         is_number = bins.feature.kind is Kind.NUMBER
-        return _not_beyond(condition) if is_number and one_sided else condition_text(condition)
+        return _not_beyond(condition) if is_number and one_sided else write_condition(condition)
     # Categories that nobody had yet count as missing, so they belong where missing values do.
     others = [name for code, name in enumerate(bins.categories) if not inside[code]]
     return f"not {write_column(bins.feature.name)} in {{{', '.join(map(write_literal, others))}}}"
@@ -217,7 +217,7 @@ def _write_box_condition(bins: FeatureBins, inside: np.ndarray[Any, np.dtype[np.
 def _not_beyond(condition: Condition) -> str:
     """Return on which side of one threshold a number lies, so that a missing one lies there too."""
     if condition.upper == -np.inf:
-        return condition_text(condition)
+        return write_condition(condition)
     sign, end = ("<", condition.lower) if condition.upper is None else (">=", condition.upper)
     assert end is not None
     return f"not {write_column(condition.feature)} {sign} {write_literal(end)}"

@@ -35,9 +35,9 @@ from xseg.segmenters._tree_refinement import Problem
 __all__ = [
     "Groups",
     "Label",
+    "LabelPartition",
     "Labelled",
     "Original",
-    "Partition",
     "Shown",
     "can_be_asked",
     "frame_of",
@@ -96,7 +96,7 @@ class Groups:
 
     def place_of(self, given: Any, noise_label: Label) -> NDArray[np.int64]:
         """Return the place of each row's label; -1 for labels that are not there."""
-        said = Partition.of(given, len(given), noise_label)
+        said = LabelPartition.of(given, len(given), noise_label)
         known = {label: place for place, label in enumerate(self.labels) if place != self.noise}
         places = [known.get(label, -1) for label in said.groups.labels]
         if said.groups.noise is not None:
@@ -105,14 +105,14 @@ class Groups:
 
 
 @dataclass(frozen=True, eq=False)
-class Partition:
+class LabelPartition:
     """The groups of an original, and the place of each row's group, shape (n_rows,)."""
 
     groups: Groups
     places: NDArray[np.int64]
 
     @classmethod
-    def of(cls, given: Any, n_rows: int, noise_label: Label) -> "Partition":
+    def of(cls, given: Any, n_rows: int, noise_label: Label) -> "LabelPartition":
         """Order labels; missing ones and the noise label are no group.
 
         Raises
@@ -297,7 +297,7 @@ class _LabelledCoding(Coding):
         return np.ascontiguousarray(codes), np.empty((len(table), 0), dtype=np.float32)
 
 
-def with_places(table: Table, partition: Partition) -> Table:
+def with_places(table: Table, partition: LabelPartition) -> Table:
     """Return a table whose last column is the place of each row's group."""
     names = _names(len(partition.groups))
     return Table((*table.columns, Column(_COLUMN, Kind.CATEGORY, partition.places, names)), len(table), table.named)
@@ -374,7 +374,7 @@ class Shown:
     rows: Backend
     n_columns: int | None
     original: Original
-    partition: Partition
+    partition: LabelPartition
     places: Callable[[Table], NDArray[np.int64]]
 
 
@@ -383,7 +383,7 @@ def show_table(
 ) -> Shown:
     """Show a table to the original, or take labels as they are."""
     original = original_of(estimator, X, y, len(table), sample_weight)
-    partition = Partition.of(original.labels, len(table), noise_label)
+    partition = LabelPartition.of(original.labels, len(table), noise_label)
     rows = MemoryBackend(with_places(table, partition), sample_weight, n_jobs=n_jobs)
     return Shown(rows, len(table.columns), original, partition, given_places)
 
@@ -403,7 +403,7 @@ def show_backend(estimator: Any, rows: Backend, *, noise_label: Label) -> Shown:
         )
         raise ParameterError(message)
     labels = said_of(estimator, rows)
-    partition = Partition.of(labels, len(labels), noise_label)
+    partition = LabelPartition.of(labels, len(labels), noise_label)
     places = partial(_find_places, estimator, partition.groups, noise_label)
     return Shown(rows, None, Original.of(labels, estimator), partition, places)
 

@@ -4,15 +4,25 @@ Nothing fails open: what was not said, cannot be read, has expired or is not kno
 """
 
 from xseg.governance.consent._chain import Finding, Head
-from xseg.governance.consent._entries import Entry
+from xseg.governance.consent._consents import Consents
+from xseg.governance.consent._entries import Entry, read_identifiers, read_text
 from xseg.governance.consent._gate import Admitted, ConsentGate
 from xseg.governance.consent._identities import Identities, IdentityState
 from xseg.governance.consent._ledger import Ledger
 from xseg.governance.consent._linked import Component
 from xseg.governance.consent._recall import RecallReceipt, Suppression
 from xseg.governance.consent._receipt import receipt
-from xseg.governance.consent._signals._gpp import GPC_SCOPE, GppString, UsSection, read_gpc, read_gpp
-from xseg.governance.consent._signals._tcf import PublisherConsent, PublisherRestriction, TcfString, read_tcf
+from xseg.governance.consent._signals import (
+    GPC_SCOPE,
+    GppString,
+    PublisherConsent,
+    PublisherRestriction,
+    TcfString,
+    UsSection,
+    read_gpc,
+    read_gpp,
+    read_tcf,
+)
 from xseg.governance.consent._states import ConsentSource, ConsentState
 
 __all__ = [
@@ -22,6 +32,7 @@ __all__ = [
     "ConsentGate",
     "ConsentSource",
     "ConsentState",
+    "Consents",
     "Entry",
     "Finding",
     "GppString",
@@ -37,6 +48,8 @@ __all__ = [
     "UsSection",
     "read_gpc",
     "read_gpp",
+    "read_identifiers",
     "read_tcf",
+    "read_text",
     "receipt",
 ]

@@ -13,7 +13,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from xseg.exceptions import DataError
 from xseg.governance.personas._persona_survey import ARCHETYPES, KNOWN, NOT_KNOWN, PERSONAS, SCORES, persona_rules
-from xseg.segmenters import RuleSegmenter, TreeSegmenter
+from xseg.segmenters import RuleSegmenter, TreeSegmenter, write_condition
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,11 +144,11 @@ def centres_of(known: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]
 
 def _rules(tree: TreeSegmenter) -> list[list[str]]:
     """Write each group of a tree as rules that hold only where every score is known."""
-    from xseg.segmenters._rule_definitions import condition_text
-
     return [
         [
-            " and ".join([KNOWN, *(condition_text(replace(condition, missing=False)) for condition in rule.conditions)])
+            " and ".join(
+                [KNOWN, *(write_condition(replace(condition, missing=False)) for condition in rule.conditions)]
+            )
             for rule in segment.rules
         ]
         for segment in tree.segments_

@@ -3,16 +3,32 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 from urllib.parse import quote
-
-if TYPE_CHECKING:
-    from xseg.governance.reviews._registry import Check
 
 __all__ = ["SEVERITIES", "Finding", "Found", "Severity", "as_sarif", "percent"]
 
 Severity: TypeAlias = Literal["note", "warning", "error"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("note", "warning", "error")
+
+
+class NamedCheck(Protocol):
+    """What SARIF says of the rule that a finding breaks."""
+
+    @property
+    def key(self) -> str:
+        """The name in findings."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What should be so."""
+        ...
+
+    @property
+    def needs(self) -> str:
+        """What has to be given beside model and policy."""
+        ...
 
 
 class Found(NamedTuple):
@@ -70,7 +86,7 @@ def percent(share: float) -> str:
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
-def as_sarif(record: Mapping[str, Any], checks: "Sequence[Check]", digest: str) -> dict[str, Any]:
+def as_sarif(record: Mapping[str, Any], checks: Sequence[NamedCheck], digest: str) -> dict[str, Any]:
     """Return the log of one run.
 
     References

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from xseg import __version__
 from xseg._files import write_whole
+from xseg._version import __version__
 from xseg.core.schema import suggestion
 from xseg.core.tables import Table, match_columns, read_table
 from xseg.exceptions import DataError, ParameterError, XsegError

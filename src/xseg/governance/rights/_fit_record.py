@@ -23,7 +23,7 @@ from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Column, Table, read_table
 from xseg.exceptions import ConsentError, DataError, ParameterError
 from xseg.export import fingerprint
-from xseg.governance.consent._entries import read_identifiers
+from xseg.governance.consent import read_identifiers
 from xseg.segmenters import check_segmenter, get_segmenter
 
 __all__ = ["FitRecord", "check_that_nobody_is_left", "model_of", "subtracted"]

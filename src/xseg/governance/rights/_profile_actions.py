@@ -6,14 +6,20 @@ from typing import Any, Final
 
 import pandas as pd
 
-from xseg.cards import AnyCard, make_cards, make_decided_card
-from xseg.cards._fact_types import AnswerFact
+from xseg.cards import AnswerFact, AnyCard, make_cards, make_decided_card
 from xseg.core.schema import suggestion
 from xseg.exceptions import DataError, DefinitionError
 from xseg.export import fingerprint
-from xseg.governance.consent import ConsentState, Entry, Identities, Ledger, receipt
-from xseg.governance.consent._consents import Consents
-from xseg.governance.consent._entries import read_identifiers, read_text
+from xseg.governance.consent import (
+    Consents,
+    ConsentState,
+    Entry,
+    Identities,
+    Ledger,
+    read_identifiers,
+    read_text,
+    receipt,
+)
 from xseg.governance.rights._action_log import INTENT, ActionLog, Because, Spoken, Standing, Told, Why, spoken_of
 from xseg.governance.rights._person_record import Held, with_own_words
 from xseg.governance.rights._profile_answers import Answer, Effect, Notice, Place, Send, due, notify

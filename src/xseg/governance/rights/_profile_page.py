@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xseg._optional import require
-from xseg.cards import render_article
-from xseg.cards._wording import answer_words
+from xseg.cards import answer_words, render_article
 from xseg.core.schema import Kind
 from xseg.exceptions import ParameterError, XsegError
 from xseg.governance.rights._action_log import Why

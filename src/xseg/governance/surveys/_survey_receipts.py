@@ -5,18 +5,35 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import narwhals as nw
 import pandas as pd
 
 from xseg.exceptions import DataError
+from xseg.policy import Purpose
 from xseg.policy.yaml_files import format_value
 
-if TYPE_CHECKING:
-    from xseg.governance.surveys._survey import Survey
-
 __all__ = ["ConsentReceipt", "issue", "read_moment", "times_of"]
+
+
+class AskedSurvey(Protocol):
+    """What a receipt states of the survey that asked."""
+
+    @property
+    def id(self) -> str:
+        """The name of the survey."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of its text, which names the version."""
+        ...
+
+    @property
+    def purposes(self) -> Mapping[str, Purpose]:
+        """What it asks consent for."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +91,7 @@ class ConsentReceipt:
             "reference": f"{self.survey}@{self.version}",
         }
 
-    def check(self, survey: "Survey", *, at: datetime | None = None) -> None:
+    def check(self, survey: AskedSurvey, *, at: datetime | None = None) -> None:
         """Raise an error for a receipt that does not hold for this survey today.
 
         Parameters
@@ -92,7 +109,7 @@ class ConsentReceipt:
         _check(self, survey, _moment(at))
 
 
-def issue(survey: "Survey", respondent: str, purpose: str, at: datetime) -> ConsentReceipt:
+def issue(survey: AskedSurvey, respondent: str, purpose: str, at: datetime) -> ConsentReceipt:
     """Write the receipt of one person's yes."""
     moment = _moment(at)
     days = survey.purposes[purpose].retention_days
@@ -115,7 +132,7 @@ def _end(moment: datetime, days: int) -> datetime:
         raise DataError(message) from error
 
 
-def _check(receipt: ConsentReceipt, survey: "Survey", now: datetime) -> None:
+def _check(receipt: ConsentReceipt, survey: AskedSurvey, now: datetime) -> None:
     facts = asdict(receipt)
     stated = facts.pop("digest")
     problem = None

@@ -87,9 +87,11 @@ for finding in first_review.at_least("error"):
 # With such findings nobody can approve it.
 
 # %%
-xseg.export.approve(first_draft, by="the privacy officer", review=first_review, state="reviewed", at=calendar())
+xseg.governance.approval.approve(
+    first_draft, by="the privacy officer", review=first_review, state="reviewed", at=calendar()
+)
 try:
-    xseg.export.approve(first_draft, by="the privacy officer", review=first_review, at=calendar())
+    xseg.governance.approval.approve(first_draft, by="the privacy officer", review=first_review, at=calendar())
 except ApprovalError as refused:
     print(str(refused).splitlines()[0].rstrip(":"))
 
@@ -120,13 +122,15 @@ review = xseg.governance.reviews.review(
     at=calendar(),
 )
 try:
-    xseg.export.approve(segmenter, by="the privacy officer", review=first_review, at=calendar())
+    xseg.governance.approval.approve(segmenter, by="the privacy officer", review=first_review, at=calendar())
 except ApprovalError as refused:
     print(refused)
 print(len(review.at_least("error")), "errors in its own review")
 ends = date(2027, 1, 1)
 for state, name in (("reviewed", "the privacy officer"), ("approved", "the head of marketing")):
-    signed = xseg.export.approve(segmenter, by=name, review=review, state=state, expires=ends, at=calendar())
+    signed = xseg.governance.approval.approve(
+        segmenter, by=name, review=review, state=state, expires=ends, at=calendar()
+    )
     print(f"{signed.state} by {signed.by} on {signed.day}, on review {signed.review[:8]}")
 xseg.save(segmenter, path)
 segmenter = xseg.load(path, require="approved", at=calendar.now)

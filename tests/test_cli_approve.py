@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 import xseg
 from xseg.cli import app
 from xseg.exceptions import ApprovalError
-from xseg.export._sign_offs import remember
+from xseg.export._sign_offs import restore_sign_offs
 
 NOW = datetime.now(UTC)
 POLICY = xseg.datasets.customers_policy()
@@ -177,8 +177,10 @@ def test_signing_is_exporting(shop, monkeypatch):
 
 def test_what_is_signed_in_the_file_stays(shop):
     segmenter = xseg.load(shop / "model.json")
-    remember(segmenter, [])
-    xseg.export.approve(segmenter, by="Ben Holt", review=b"seen", state="reviewed", at=NOW - timedelta(days=3))
+    restore_sign_offs(segmenter, [])
+    xseg.governance.approval.approve(
+        segmenter, by="Ben Holt", review=b"seen", state="reviewed", at=NOW - timedelta(days=3)
+    )
     xseg.save(segmenter, shop / "model.json")
     sign(shop, "--state", "reviewed")
     names = [one.by for one in xseg.export.get_approval(xseg.load(shop / "model.json")).sign_offs]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import xseg
 from xseg.exceptions import ModelFileError
 from xseg.export import fingerprint
-from xseg.export._model_file import _digest
+from xseg.export._model_file import _compute_fingerprint
 
 KINDS = {
     "gower": xseg.PrototypeSegmenter(3, random_state=0),
@@ -72,7 +72,7 @@ def test_parts_that_do_not_fit_together_are_refused(saved, segmenter):
         document = {**whole, key: value}
         if document == whole:
             continue
-        document["fingerprint"] = _digest(document)
+        document["fingerprint"] = _compute_fingerprint(document)
         saved.write_text(json.dumps(document))
         with pytest.raises(ModelFileError, match=match):
             xseg.load(saved)
@@ -105,7 +105,7 @@ def test_tampered_shapes_never_crash_even_with_a_fresh_fingerprint(saved, mixed,
         target.pop(path[-1])
     else:
         target[path[-1]] = data.draw(st.sampled_from(REPLACEMENTS))
-    document["fingerprint"] = _digest(document)
+    document["fingerprint"] = _compute_fingerprint(document)
     tampered = saved.with_name("tampered.json")
     tampered.write_text(json.dumps(document))
     try:

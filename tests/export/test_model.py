@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import xseg
 from xseg.exceptions import ModelFileError, NotFittedError, UnsupportedTypeError
 from xseg.export import fingerprint
-from xseg.export._model_file import _digest
+from xseg.export._model_file import _compute_fingerprint
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_counts_and_patterns_must_agree(saved):
     inside, outside = pattern.index(0), next(place for place, value in enumerate(pattern) if value)
     document["population"][0]["weight"][inside] -= 1
     document["population"][0]["weight"][outside] += 1
-    document["fingerprint"] = _digest(document)
+    document["fingerprint"] = _compute_fingerprint(document)
     saved.write_text(json.dumps(document))
     with pytest.raises(ModelFileError, match="contradicts the counts"):
         xseg.load(saved)
@@ -139,7 +139,7 @@ def test_tampered_shapes_never_crash_even_with_a_fresh_fingerprint(any_saved, mi
         target.pop(path[-1])
     else:
         target[path[-1]] = data.draw(st.sampled_from(REPLACEMENTS))
-    document["fingerprint"] = _digest(document)
+    document["fingerprint"] = _compute_fingerprint(document)
     tampered = any_saved.with_name("tampered.json")
     tampered.write_text(json.dumps(document))
     try:
@@ -168,7 +168,7 @@ def test_rules_that_do_not_fit_the_rest_of_the_file_are_refused(mixed, tmp_path,
     path = tmp_path / "rules.json"
     xseg.save(xseg.RuleSegmenter({"A": "orders > 2", "B": "newsletter is yes"}).fit(mixed), path)
     document = {**json.loads(path.read_text()), **changes}
-    document["fingerprint"] = _digest(document)
+    document["fingerprint"] = _compute_fingerprint(document)
     path.write_text(json.dumps(document))
     with pytest.raises(ModelFileError, match=problem):
         xseg.load(path)
@@ -189,7 +189,7 @@ def test_stand_ins_that_contradict_themselves_are_refused(fitted, mixed, tmp_pat
     path = tmp_path / "stand-in.json"
     xseg.save(xseg.SurrogateSegmenter(max_leaves=8, random_state=0).fit(mixed, fitted.labels_), path)
     document = {**json.loads(path.read_text()), **changes}
-    document["fingerprint"] = _digest(document)
+    document["fingerprint"] = _compute_fingerprint(document)
     path.write_text(json.dumps(document))
     with pytest.raises(ModelFileError, match=problem):
         xseg.load(path)

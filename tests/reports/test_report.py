@@ -8,7 +8,7 @@ import pytest
 
 import xseg
 from xseg.exceptions import DefinitionError, NotFittedError
-from xseg.export._sign_offs import remember
+from xseg.export._sign_offs import restore_sign_offs
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def signed_by(segmenter, *states, by="Ada Marsh <b>", **changes):
             "at": now + timedelta(hours=hours),
             **changes,
         }
-        xseg.export.approve(segmenter, by=by, state=state, **asked)
+        xseg.governance.approval.approve(segmenter, by=by, state=state, **asked)
 
 
 def test_the_page_says_first_whether_the_model_is_approved_and_by_whom():
@@ -103,7 +103,7 @@ def test_the_page_says_first_whether_the_model_is_approved_and_by_whom():
 def test_what_was_altered_is_not_told_as_signed():
     made = xseg.TreeSegmenter(3, random_state=0).fit(xseg.make_customers(400, random_state=0))
     signed_by(made, "reviewed", "approved")
-    remember(made, [replace(sign_off, by="Ben Holt") for sign_off in made.sign_offs_])
+    restore_sign_offs(made, [replace(sign_off, by="Ben Holt") for sign_off in made.sign_offs_])
     page = xseg.make_report(made, at=date(2026, 11, 24))
     assert page.facts.standing == ("This model is not approved. It is a draft. Nobody has signed for it.",)
     assert "Ben Holt" not in page.html()

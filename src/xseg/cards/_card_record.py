@@ -70,7 +70,7 @@ class AnyCard(Fact):
     issued : date
         When.
     approval : {"draft", "reviewed", "approved"}
-        What the model was on that day (see `xseg.export.approve`).
+        What the model was on that day (see `xseg.governance.approval.approve`).
     model : str
         Fingerprint of the model.
     reference : str or None

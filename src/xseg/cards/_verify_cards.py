@@ -18,7 +18,7 @@ from xseg.core.schema import Kind
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError
 from xseg.explanations import apply_changes
-from xseg.export import signed, states_on
+from xseg.export import find_states, get_sign_offs
 from xseg.policy import Policy
 
 __all__ = ["CardCheck", "Failure", "verify_card", "verify_cards"]
@@ -275,7 +275,9 @@ class _CardRemaker:
         asked = made.original_agrees in {"yes", "no"} or card.original_agrees is None
         known: dict[str, Any] = {} if asked else {"original_agrees": card.original_agrees}
         # A card says what the model was when it was made; it may have been signed for later that day.
-        if card.model == made.model and card.approval in states_on(signed(self.segmenter), made.model, card.issued):
+        if card.model == made.model and card.approval in find_states(
+            get_sign_offs(self.segmenter), made.model, card.issued
+        ):
             known["approval"] = card.approval
         return made.model_copy(update={"reference": card.reference, "answer": card.answer, **known})
 

@@ -111,8 +111,9 @@ def approve(
     ] = None,
 ) -> None:
     """Sign for a model: that it was reviewed, and then that it is approved; what is signed is kept in its file."""
-    from xseg.export import approve as sign
-    from xseg.export import get_approval, load, read_review, save
+    from xseg.export import get_approval, load, save
+    from xseg.governance.approval import approve as sign
+    from xseg.governance.approval import read_review
 
     segmenter = load(model)
     sign_off = sign(

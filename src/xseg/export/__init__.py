@@ -1,21 +1,27 @@
-"""What other machines read: saved models, and who signed for them."""
+"""What other machines read: saved models, and the sign-offs kept with them."""
 
-from xseg.export._model_file import approve, fingerprint, get_approval, load, require_state, save
-from xseg.export._review_basis import ReviewRecord, read_review
-from xseg.export._sign_offs import Approval, SignOff, State, signed, states_on
+from xseg.export._model_file import check_approval, fingerprint, get_approval, load, save
+from xseg.export._sign_offs import (
+    Approval,
+    SignOff,
+    State,
+    add_sign_off,
+    create_sign_off,
+    find_states,
+    get_sign_offs,
+)
 
 __all__ = [
     "Approval",
-    "ReviewRecord",
     "SignOff",
     "State",
-    "approve",
+    "add_sign_off",
+    "check_approval",
+    "create_sign_off",
+    "find_states",
     "fingerprint",
     "get_approval",
+    "get_sign_offs",
     "load",
-    "read_review",
-    "require_state",
     "save",
-    "signed",
-    "states_on",
 ]

@@ -74,7 +74,7 @@ class SignOffDocument(StrictDocument):
     expires: str | None
     fingerprint: Digest
     digest: Digest
-    seal: Digest | None
+    mac: Digest | None
 
 
 class ModelDocument(StrictDocument):

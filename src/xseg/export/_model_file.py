@@ -4,9 +4,9 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from pydantic import ValidationError
@@ -17,22 +17,19 @@ from xseg.core.guards import check_allowed
 from xseg.exceptions import ApprovalError, ModelFileError, UnsupportedTypeError
 from xseg.export._kinds import KINDS, SavedKind
 from xseg.export._model_document import FORMAT, VERSION, plain
-from xseg.export._review_basis import basis_of, check_basis
 from xseg.export._sign_offs import (
     Approval,
     SignOff,
     State,
-    check_next,
     check_sign_offs,
-    day_of,
-    record,
-    remember,
-    sign,
-    signed,
+    evaluate_sign_offs,
+    get_sign_offs,
+    read_day,
+    restore_sign_offs,
 )
 from xseg.segmenters import fold
 
-__all__ = ["approve", "fingerprint", "get_approval", "load", "require_state", "save"]
+__all__ = ["check_approval", "fingerprint", "get_approval", "load", "save"]
 
 _MAX_DIGITS = 100
 _MAX_BYTES = 256 * 2**20
@@ -41,7 +38,7 @@ _MAX_BYTES = 256 * 2**20
 def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted segmenter to a JSON file: everything needed to predict, explain and print a card, and no row.
 
-    What was signed for the model (see `approve`) is written too.
+    What was signed for the model (see `xseg.governance.approval.approve`) is written too.
 
     Parameters
     ----------
@@ -73,9 +70,9 @@ def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
     """
     check_allowed("export")
     document = _describe(segmenter)
-    document["fingerprint"] = _digest(document)
+    document["fingerprint"] = _compute_fingerprint(document)
     # What was signed before the model was fitted again is not about this model.
-    own = [asdict(sign_off) for sign_off in signed(segmenter) if sign_off.fingerprint == document["fingerprint"]]
+    own = [asdict(sign_off) for sign_off in get_sign_offs(segmenter) if sign_off.fingerprint == document["fingerprint"]]
     if own:
         document["sign_offs"] = own
     text = json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
@@ -104,7 +101,7 @@ def load(
     require : {"draft", "reviewed", "approved"}, default=None
         The least that the model must be; None asks for nothing.
     key : bytes, default=None
-        What sign-offs must be sealed with; None does not ask for a seal.
+        What sign-offs must be authenticated with (HMAC); None does not ask for it.
     at : date, default=None
         The day on which they must count; None means today (UTC).
 
@@ -119,11 +116,11 @@ def load(
         The file is missing, of an unknown version or kind, damaged, or has been altered.
     ApprovalError
         The model is less than what is required, or something signed was altered, belongs to another model, or is not
-        sealed with the key.
+        authenticated with the key.
 
     Examples
     --------
-    See `save` and `approve`.
+    See `save` and `xseg.governance.approval.approve`.
     """
     document = _read(Path(path))
     kind = _kind_of(document, Path(path))
@@ -134,12 +131,12 @@ def load(
         where = ".".join(map(str, first["loc"]))
         message = f"{path}: {where}: {first['msg']}; the file is not a model that this version of xseg can read"
         raise ModelFileError(message) from error
-    if model.fingerprint != _digest(document):
+    if model.fingerprint != _compute_fingerprint(document):
         message = f"{path}: the fingerprint does not match the content: the file was altered after it was saved"
         raise ModelFileError(message)
     sign_offs = [SignOff(**part.model_dump()) for part in model.sign_offs]
     try:
-        check_sign_offs(sign_offs, model.fingerprint, day_of(at), require, key)
+        check_sign_offs(sign_offs, model.fingerprint, read_day(at), require, key)
     except ApprovalError as error:
         message = f"{path}: {error}"
         raise ApprovalError(message) from None
@@ -148,93 +145,8 @@ def load(
     except ModelFileError as error:
         message = f"{path}: {error}"
         raise ModelFileError(message) from None
-    remember(segmenter, sign_offs)
+    restore_sign_offs(segmenter, sign_offs)
     return segmenter
-
-
-def approve(
-    segmenter: Any,
-    *,
-    by: str,
-    review: Any,
-    state: State = "approved",
-    forbids: Literal["error", "warning", "note"] = "error",
-    max_age_days: int = 30,
-    expires: date | None = None,
-    key: bytes | None = None,
-    at: datetime | None = None,
-) -> SignOff:
-    """Sign for a model: that it was reviewed, that it is approved, or that it is a draft again.
-
-    A model is approved after it was reviewed, by that very review, which has to be the latest. What is signed holds for
-    this model and no other: fitted again on other rows, or changed in any number, it is a draft.
-
-    Parameters
-    ----------
-    segmenter : fitted segmenter, or Pipeline that ends in one
-        The model; what is signed is kept with it, and in the file that `save` writes.
-    by : str
-        The name of who signs.
-    review : review, bytes or str
-        The review it rests on: what `xseg.governance.reviews.review` or `read_review` gave, its bytes, or its SHA-256
-        in hexadecimal. Of a bare SHA-256, and of bytes that are no review of xseg, only the digest can be kept;
-        everything else is checked.
-    state : {"reviewed", "approved", "draft"}, default="approved"
-        What is said of the model.
-    forbids : {"error", "warning", "note"}, default="error"
-        The least severity of a finding with which a model is not approved.
-    max_age_days : int, default=30
-        How many days old the review may be.
-    expires : date, default=None
-        The first day on which it no longer counts; None means never.
-    key : bytes, default=None
-        Seals it, so that `load` with the same key can tell it from one that somebody else wrote.
-    at : datetime, default=None
-        When, with a time zone; None means now.
-
-    Returns
-    -------
-    SignOff
-        What was signed.
-
-    Raises
-    ------
-    ApprovalError
-        There is no name, no digest of a review or no such state; it would be over already, or before what was signed
-        last; the review is of another model, too old, of the future, or found what forbids an approval; or the model
-        was not reviewed by this review before, or has been reviewed or taken back since.
-    ApprovalError
-        The bytes are those of a review that was altered.
-    NotFittedError, UnsupportedTypeError
-        As for `save`.
-
-    Notes
-    -----
-    Without a key, a sign-off says who signed and cannot prove it: whoever can write the file can write another name.
-    A draft may be signed for with a review of any age.
-
-    Examples
-    --------
-    >>> import xseg
-    >>> customers = xseg.make_customers(500, random_state=0)
-    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> xseg.export.get_approval(segmenter).state
-    'draft'
-    >>> review = xseg.governance.reviews.review(segmenter, customers, policy=xseg.datasets.customers_policy())
-    >>> for state in ("reviewed", "approved"):
-    ...     sign_off = xseg.export.approve(segmenter, by="the privacy officer", review=review, state=state)
-    >>> xseg.export.get_approval(segmenter).state
-    'approved'
-    """
-    own = fingerprint(segmenter)
-    basis = basis_of(review, own, forbids)
-    moment = datetime.now(UTC) if at is None else at
-    sign_off = sign(own, state, by=by, review=basis.digest, at=moment, expires=expires, key=key)
-    check_basis(basis, state, sign_off.moment, max_age_days)
-    signed_before = [earlier for earlier in signed(segmenter) if earlier.fingerprint == own]
-    check_next(sign_off, signed_before)
-    remember(segmenter, [*signed_before, sign_off])
-    return sign_off
 
 
 def get_approval(segmenter: Any, *, at: date | None = None) -> Approval:
@@ -259,12 +171,12 @@ def get_approval(segmenter: Any, *, at: date | None = None) -> Approval:
 
     Examples
     --------
-    See `approve`.
+    See `xseg.governance.approval.approve`.
     """
-    return record(signed(segmenter), fingerprint(segmenter), day_of(at))
+    return evaluate_sign_offs(get_sign_offs(segmenter), fingerprint(segmenter), read_day(at))
 
 
-def require_state(segmenter: Any, require: State | None, *, at: date | None = None) -> None:
+def check_approval(segmenter: Any, require: State | None, *, at: date | None = None) -> None:
     """Raise an error for a model that is less than what is required, as `load` does.
 
     Parameters
@@ -286,15 +198,15 @@ def require_state(segmenter: Any, require: State | None, *, at: date | None = No
     Examples
     --------
     >>> import xseg
-    >>> from xseg.export import require_state
+    >>> from xseg.export import check_approval
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> require_state(segmenter, "draft")
+    >>> check_approval(segmenter, "draft")
     """
     if require is not None:
         own = fingerprint(segmenter)
-        mine = [sign_off for sign_off in signed(segmenter) if sign_off.fingerprint == own]
-        check_sign_offs(mine, own, day_of(at), require, None)
+        mine = [sign_off for sign_off in get_sign_offs(segmenter) if sign_off.fingerprint == own]
+        check_sign_offs(mine, own, read_day(at), require, None)
 
 
 def fingerprint(segmenter: Any) -> str:
@@ -320,11 +232,11 @@ def fingerprint(segmenter: Any) -> str:
     """
     model = fold(segmenter)
     if type(model).__name__ not in KINDS:
-        return _digest(_describe(model))
+        return _compute_fingerprint(_describe(model))
     parameters = {key: plain(value) for key, value in model.get_params(deep=False).items()}
     known = _FINGERPRINTS.get(model)
     if known is None or not known.is_current(model, parameters):
-        known = _Fingerprint(_digest(_describe(model)), dict(vars(model)), parameters)
+        known = _Fingerprint(_compute_fingerprint(_describe(model)), dict(vars(model)), parameters)
         _FINGERPRINTS[model] = known
     return known.digest
 
@@ -396,7 +308,7 @@ def _read_int(digits: str) -> int:
     return int(digits)
 
 
-def _digest(document: dict[str, Any]) -> str:
+def _compute_fingerprint(document: dict[str, Any]) -> str:
     content = {key: value for key, value in document.items() if key not in {"fingerprint", "sign_offs", "xseg"}}
     text = json.dumps(content, allow_nan=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

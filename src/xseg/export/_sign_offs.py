@@ -1,4 +1,4 @@
-"""Whether a model is a draft, reviewed or approved: by whom, on which review, when, and for exactly which model."""
+"""Sign-offs kept with a model, and the state that they give it: draft, reviewed or approved."""
 
 import hashlib
 import hmac
@@ -16,15 +16,14 @@ __all__ = [
     "Approval",
     "SignOff",
     "State",
-    "check_next",
+    "add_sign_off",
     "check_sign_offs",
-    "day_of",
-    "in_order",
-    "record",
-    "remember",
-    "sign",
-    "signed",
-    "states_on",
+    "create_sign_off",
+    "evaluate_sign_offs",
+    "find_states",
+    "get_sign_offs",
+    "read_day",
+    "restore_sign_offs",
 ]
 
 State: TypeAlias = Literal["draft", "reviewed", "approved"]
@@ -51,8 +50,8 @@ class SignOff:
         Of the model.
     digest : str
         SHA-256 of all of this; it finds what was altered.
-    seal : str or None
-        HMAC-SHA-256 of the digest under a key; only it proves that who wrote this had the key.
+    mac : str or None
+        HMAC-SHA-256 of the digest under a key (RFC 2104); only it proves that whoever wrote this had the key.
     """
 
     state: State
@@ -62,7 +61,7 @@ class SignOff:
     expires: str | None
     fingerprint: str
     digest: str
-    seal: str | None = None
+    mac: str | None = None
 
     @property
     def moment(self) -> datetime:
@@ -101,7 +100,7 @@ class Approval:
     counting: tuple[SignOff, ...] = ()
 
 
-def sign(
+def create_sign_off(
     fingerprint: str,
     state: State,
     *,
@@ -111,7 +110,35 @@ def sign(
     expires: date | None,
     key: bytes | None,
 ) -> SignOff:
-    """Write a sign-off that rests on the review with this digest."""
+    """Create a sign-off for a model.
+
+    Parameters
+    ----------
+    fingerprint : str
+        The fingerprint of the model.
+    state : {"draft", "reviewed", "approved"}
+        The state that it gives the model; "draft" withdraws an earlier one.
+    by : str
+        The name of the person who signs.
+    review : str
+        SHA-256 of the review that it rests on, in hexadecimal.
+    at : datetime
+        When, with a time zone.
+    expires : date or None
+        The first day on which it no longer counts.
+    key : bytes or None
+        The key of its message authentication code; None adds none.
+
+    Returns
+    -------
+    SignOff
+        Not yet kept with any model; `add_sign_off` does that.
+
+    Raises
+    ------
+    ApprovalError
+        There is no such state, no name or no time zone, or it would expire before it begins.
+    """
     if state not in STATES:
         message = f"state is {state!r}; a model is one of {', '.join(STATES)}"
         raise ApprovalError(message)
@@ -136,35 +163,57 @@ def sign(
         "expires": None if expires is None else expires.isoformat(),
         "fingerprint": fingerprint,
     }
-    digest = _digest(facts)
-    return SignOff(**facts, digest=digest, seal=None if key is None else _seal(digest, key))  # type: ignore[arg-type]
+    digest = _compute_digest(facts)
+    return SignOff(**facts, digest=digest, mac=None if key is None else _compute_mac(digest, key))  # type: ignore[arg-type]
 
 
-def record(sign_offs: Iterable[SignOff], fingerprint: str, day: date) -> Approval:
+def evaluate_sign_offs(sign_offs: Iterable[SignOff], fingerprint: str, day: date) -> Approval:
     """Return the state that the sign-offs of a model give it; whatever is wrong with them makes it a draft."""
     own = tuple(sign_off for sign_off in sign_offs if sign_off.fingerprint == fingerprint)
     whole = [sign_off for sign_off in own if _is_whole(sign_off)]
-    counting = [one for one, fits in zip(whole, in_order(whole), strict=True) if fits and one.day <= day]
+    counting = [one for one, fits in zip(whole, _find_ordered(whole), strict=True) if fits and one.day <= day]
     last = counting[-1] if counting else None
-    holds = last is not None and not last.ended(day) and (last.state != "approved" or _rests(last, counting[:-1]))
+    holds = (
+        last is not None and not last.ended(day) and (last.state != "approved" or _rests_on_review(last, counting[:-1]))
+    )
     return Approval(last.state if last is not None and holds else "draft", fingerprint, own, tuple(counting))
 
 
-def states_on(sign_offs: Sequence[SignOff], fingerprint: str, day: date) -> set[State]:
-    """Return everything a model was in the course of a day."""
+def find_states(sign_offs: Sequence[SignOff], fingerprint: str, day: date) -> set[State]:
+    """Find the states that a model had in the course of a day.
+
+    Parameters
+    ----------
+    sign_offs : sequence of SignOff
+        The sign-offs kept with the model, the oldest first.
+    fingerprint : str
+        The fingerprint of the model.
+    day : date
+        The day (UTC).
+
+    Returns
+    -------
+    set of {"draft", "reviewed", "approved"}
+        More than one if somebody signed on that day.
+    """
     own = [sign_off for sign_off in sign_offs if sign_off.fingerprint == fingerprint]
-    return {record(own[:n], fingerprint, day).state for n in range(len(own) + 1) if _begun(own[n:], day)}
+    return {
+        evaluate_sign_offs(own[:n], fingerprint, day).state for n in range(len(own) + 1) if _is_unsigned(own[n:], day)
+    }
 
 
-def check_next(sign_off: SignOff, before: Sequence[SignOff]) -> None:
+def _check_next(sign_off: SignOff, before: Sequence[SignOff]) -> None:
     """Raise an error for what does not follow what was signed before."""
     whole = [one for one in before if _is_whole(one)]
-    if not in_order([*whole, sign_off])[-1]:
+    if not _find_ordered([*whole, sign_off])[-1]:
         latest = max(one.moment for one in whole).isoformat()
         message = f"it would be signed at {sign_off.at}, and what stands before it was at {latest}; check the clock"
         raise ApprovalError(message)
     signed_so_far = [*before, sign_off]
-    if sign_off.state == "approved" and record(signed_so_far, sign_off.fingerprint, sign_off.day).state != "approved":
+    if (
+        sign_off.state == "approved"
+        and evaluate_sign_offs(signed_so_far, sign_off.fingerprint, sign_off.day).state != "approved"
+    ):
         message = (
             f"the model was not reviewed by review {sign_off.review[:8]} before, or has been reviewed or taken back "
             "since, or that has ended; sign state='reviewed' on that review first"
@@ -178,21 +227,21 @@ def check_sign_offs(
     """Raise an error for altered sign-offs, those of another model, and a state below the one required."""
     for sign_off in sign_offs:
         _check(sign_off, fingerprint, key)
-    odd = next((one for one, fits in zip(sign_offs, in_order(sign_offs), strict=True) if not fits), None)
+    odd = next((one for one, fits in zip(sign_offs, _find_ordered(sign_offs), strict=True) if not fits), None)
     if odd is not None:
-        raise ApprovalError(_refused(odd, "it was put in again, or out of the order of time"))
+        raise ApprovalError(_describe_refusal(odd, "it was put in again, or out of the order of time"))
     if require is None:
         return
     if require not in STATES:
         message = f"require is {require!r}; allowed: {', '.join(STATES)} or None"
         raise ApprovalError(message)
-    found = record(sign_offs, fingerprint, day).state
+    found = evaluate_sign_offs(sign_offs, fingerprint, day).state
     if STATES.index(found) < STATES.index(require):
-        message = f"the model is {_name_state(found)}, and {require} is required{_why(sign_offs, day)}"
+        message = f"the model is {_name_state(found)}, and {require} is required{_explain_state(sign_offs, day)}"
         raise ApprovalError(message)
 
 
-def in_order(sign_offs: Iterable[SignOff]) -> list[bool]:
+def _find_ordered(sign_offs: Iterable[SignOff]) -> list[bool]:
     """Return which sign-offs are neither there already nor signed before one that stands before them.
 
     Otherwise whoever copied an approval could put it behind the word that took it back. What takes an approval back
@@ -209,7 +258,7 @@ def in_order(sign_offs: Iterable[SignOff]) -> list[bool]:
     return kept
 
 
-def day_of(now: date | None) -> date:
+def read_day(now: date | None) -> date:
     """Return the day that counts (UTC)."""
     if now is None:
         return datetime.now(UTC).date()
@@ -221,29 +270,60 @@ def day_of(now: date | None) -> date:
     raise ApprovalError(message)
 
 
-def signed(segmenter: Any) -> tuple[SignOff, ...]:
-    """Return everything that was signed for a segmenter, or for what it was before it was fitted again."""
-    return tuple(getattr(_carrier(segmenter), "sign_offs_", ()))
+def get_sign_offs(segmenter: Any) -> tuple[SignOff, ...]:
+    """Return the sign-offs kept with a segmenter.
+
+    Parameters
+    ----------
+    segmenter : segmenter, or Pipeline that ends in one
+        The model.
+
+    Returns
+    -------
+    tuple of SignOff
+        The oldest first; those given before it was fitted again are among them, with the fingerprint of then.
+    """
+    return tuple(getattr(_get_estimator(segmenter), "sign_offs_", ()))
 
 
-def remember(segmenter: Any, sign_offs: Sequence[SignOff]) -> None:
-    """Keep sign-offs with a segmenter."""
-    _carrier(segmenter).sign_offs_ = tuple(sign_offs)
+def restore_sign_offs(segmenter: Any, sign_offs: Sequence[SignOff]) -> None:
+    """Keep the sign-offs that a file holds with the segmenter that was built from it."""
+    _get_estimator(segmenter).sign_offs_ = tuple(sign_offs)
 
 
-def _carrier(segmenter: Any) -> Any:
+def add_sign_off(segmenter: Any, sign_off: SignOff) -> None:
+    """Keep one more sign-off with a segmenter; those of an earlier fit are dropped.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter, or Pipeline that ends in one
+        The model that it was given to.
+    sign_off : SignOff
+        Its fingerprint is that of the model.
+
+    Raises
+    ------
+    ApprovalError
+        It is older than the last one, or approves a model that the same review did not review before.
+    """
+    before = [earlier for earlier in get_sign_offs(segmenter) if earlier.fingerprint == sign_off.fingerprint]
+    _check_next(sign_off, before)
+    restore_sign_offs(segmenter, [*before, sign_off])
+
+
+def _get_estimator(segmenter: Any) -> Any:
     while isinstance(segmenter, Pipeline):
         segmenter = segmenter.steps[-1][1]
     return segmenter
 
 
-def _rests(last: SignOff, before: Sequence[SignOff]) -> bool:
+def _rests_on_review(last: SignOff, before: Sequence[SignOff]) -> bool:
     """Return whether a model that is approved was reviewed by that very review, which nothing has overtaken since."""
     word = next((sign_off for sign_off in reversed(before) if sign_off.state != "approved"), None)
     return word is not None and word.state == "reviewed" and word.review == last.review and not word.ended(last.day)
 
 
-def _begun(later: Sequence[SignOff], day: date) -> bool:
+def _is_unsigned(later: Sequence[SignOff], day: date) -> bool:
     """Return whether a model was still without what was signed later at some time of a day."""
     return all(_is_whole(sign_off) and sign_off.day >= day for sign_off in later)
 
@@ -255,26 +335,26 @@ def _check(sign_off: SignOff, fingerprint: str, key: bytes | None) -> None:
     elif sign_off.fingerprint != fingerprint:
         problem = f"it was given to model {sign_off.fingerprint[:8]}, and this is {fingerprint[:8]}"
     elif key is not None and (
-        sign_off.seal is None or not hmac.compare_digest(sign_off.seal, _seal(sign_off.digest, key))
+        sign_off.mac is None or not hmac.compare_digest(sign_off.mac, _compute_mac(sign_off.digest, key))
     ):
-        problem = "it has no seal under this key"
+        problem = "it has no message authentication code under this key"
     if problem is not None:
-        raise ApprovalError(_refused(sign_off, problem))
+        raise ApprovalError(_describe_refusal(sign_off, problem))
 
 
-def _refused(sign_off: SignOff, problem: str) -> str:
+def _describe_refusal(sign_off: SignOff, problem: str) -> str:
     return f"the sign-off ({sign_off.state}) by {sign_off.by!r} does not hold: {problem}"
 
 
 def _is_whole(sign_off: SignOff) -> bool:
     facts = asdict(sign_off)
-    seal, digest = facts.pop("seal"), facts.pop("digest")
+    mac, digest = facts.pop("mac"), facts.pop("digest")
     try:
         is_dated = datetime.fromisoformat(sign_off.at).tzinfo is not None
         if sign_off.expires is not None:
             date.fromisoformat(sign_off.expires)
-        is_formed = sign_off.state in STATES and bool(sign_off.by.strip()) and (seal is None or isinstance(seal, str))
-        return is_dated and is_formed and digest == _digest(facts)
+        is_formed = sign_off.state in STATES and bool(sign_off.by.strip()) and (mac is None or isinstance(mac, str))
+        return is_dated and is_formed and digest == _compute_digest(facts)
     except (AttributeError, TypeError, ValueError):
         # Something is not of its type, so it is not what was signed.
         return False
@@ -284,7 +364,7 @@ def _name_state(state: State) -> str:
     return "a draft" if state == "draft" else state
 
 
-def _why(sign_offs: Sequence[SignOff], day: date) -> str:
+def _explain_state(sign_offs: Sequence[SignOff], day: date) -> str:
     if not sign_offs:
         return "; have it reviewed and approved, and save it again"
     last = sign_offs[-1]
@@ -297,9 +377,9 @@ def _why(sign_offs: Sequence[SignOff], day: date) -> str:
     return f"; the last to sign was {last.by}, on {last.day}"
 
 
-def _digest(facts: dict[str, Any]) -> str:
+def _compute_digest(facts: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _seal(digest: str, key: bytes) -> str:
+def _compute_mac(digest: str, key: bytes) -> str:
     return hmac.new(key, digest.encode(), hashlib.sha256).hexdigest()

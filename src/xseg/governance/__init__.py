@@ -6,7 +6,7 @@ Segmenting and explaining need none of it; this package needs all the others but
 from importlib import import_module
 from types import ModuleType
 
-_PACKAGES = ("consent", "environments", "personas", "reviews", "rights", "routing", "surveys")
+_PACKAGES = ("approval", "consent", "environments", "personas", "reviews", "rights", "routing", "surveys")
 
 __all__ = list(_PACKAGES)
 

@@ -62,7 +62,7 @@ def make_report(
 ) -> Report:
     """Make a page about a model: who the groups are, how they are told apart, and what to look at.
 
-    It says first whether the model is approved (see `xseg.export.approve`), by whom and on which review.
+    It says first whether the model is approved (see `xseg.governance.approval.approve`), by whom and on which review.
 
     Parameters
     ----------

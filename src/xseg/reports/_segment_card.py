@@ -80,7 +80,7 @@ class SegmentCard:
     model : str
         Fingerprint of the model.
     approval : {"draft", "reviewed", "approved"}
-        What the model is (see `xseg.export.approve`).
+        What the model is (see `xseg.governance.approval.approve`).
     """
 
     facts: SegmentFacts

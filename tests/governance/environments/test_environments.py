@@ -283,7 +283,7 @@ def test_nothing_opens_a_socket(monkeypatch, tmp_path):
     customers = xseg.make_customers(300, random_state=0)
     with Environment.here("here").active():
         segmenter = xseg.TreeSegmenter(3, random_state=0).fit(customers)
-        xseg.export.approve(segmenter, by="Ada Marsh", review=b"x", state="reviewed")
+        xseg.governance.approval.approve(segmenter, by="Ada Marsh", review=b"x", state="reviewed")
         xseg.explain(segmenter, customers)
         cards = xseg.make_cards(segmenter, customers.head(2), policy=xseg.datasets.customers_policy())
         for card in cards:

@@ -371,7 +371,9 @@ def test_a_draft_routes_nobody_where_an_approval_is_required(crowd):
     with pytest.raises(ApprovalError, match="require is 'final'"):
         routed((scores, people), require="final")
     for state in ("reviewed", "approved"):
-        xseg.export.approve(people, by="Ada Marsh", review=b"seen", state=state, expires=DAY + timedelta(9), at=now)
+        xseg.governance.approval.approve(
+            people, by="Ada Marsh", review=b"seen", state=state, expires=DAY + timedelta(9), at=now
+        )
     assert list(routed((scores, people), require="approved")) == list(routed((scores, people)))
     with pytest.raises(ApprovalError, match="ended on"):
         routed((scores, people), require="approved", at=DAY + timedelta(9))

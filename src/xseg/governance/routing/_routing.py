@@ -11,7 +11,7 @@ from unicodedata import normalize
 from xseg.cards import make_cards
 from xseg.core.schema import suggestion
 from xseg.exceptions import ParameterError
-from xseg.export import State, require_state
+from xseg.export import State, check_approval
 from xseg.governance.personas import NOT_KNOWN
 from xseg.governance.routing._touchpoints import (
     Touchpoint,
@@ -305,7 +305,7 @@ def route(
         Which segments a program may help, which it may not, how often people are met, and the draw of lots;
         None means ``RoutingRules()``.
     require : {"draft", "reviewed", "approved"}, default=None
-        The least that the model must be (see `xseg.export.approve`); None asks for nothing.
+        The least that the model must be (see `xseg.governance.approval.approve`); None asks for nothing.
     at : date, default=None
         The day on which certifications and approvals must hold; None means today (UTC).
 
@@ -349,7 +349,7 @@ def route(
     [('assistant', ()), ('desk', ('persona',)), ('desk', ('persona not known', 'no permission'))]
     """
     day = datetime.now(UTC).date() if at is None else read_day(at)
-    require_state(segmenter, require, at=day)
+    check_approval(segmenter, require, at=day)
     people, rules = people or PeopleFacts(), rules or RoutingRules()
     places = checked_touchpoints(touchpoints)
     names = None if ids is None else read_ids(ids)

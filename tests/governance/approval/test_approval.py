@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 import xseg
 from xseg.exceptions import ApprovalError, DataError, ModelFileError, NotFittedError
 from xseg.export import fingerprint
-from xseg.export._sign_offs import record, remember, sign
+from xseg.export._sign_offs import create_sign_off, evaluate_sign_offs, restore_sign_offs
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = NOW.date()
@@ -33,8 +33,8 @@ def tree():
 
 def approved(segmenter, **changes):
     asked = {"by": "Ada Marsh", "review": REVIEW, "at": NOW, **changes}
-    xseg.export.approve(segmenter, state="reviewed", **asked)
-    return xseg.export.approve(segmenter, **asked)
+    xseg.governance.approval.approve(segmenter, state="reviewed", **asked)
+    return xseg.governance.approval.approve(segmenter, **asked)
 
 
 def test_from_draft_to_approved_and_back(tree, tmp_path):
@@ -42,7 +42,7 @@ def test_from_draft_to_approved_and_back(tree, tmp_path):
     path, before = tmp_path / "m.json", fingerprint(segmenter)
     for state, least in (("draft", "reviewed"), ("reviewed", "approved"), ("approved", None), ("draft", "reviewed")):
         if not (state == "draft" and least and not path.exists()):
-            xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state=state, at=NOW)
+            xseg.governance.approval.approve(segmenter, by="Ada Marsh", review=REVIEW, state=state, at=NOW)
         xseg.save(segmenter, path)
         assert fingerprint(segmenter) == before
         again = xseg.load(path, require=state, at=DAY)
@@ -94,7 +94,7 @@ def test_an_approval_does_not_outlive_the_model(tree, tmp_path):
     xseg.save(segmenter, tmp_path / "m.json")
     assert "sign_offs" not in json.loads((tmp_path / "m.json").read_text())
     with pytest.raises(ApprovalError, match="was not reviewed by review"):
-        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, at=NOW)
+        xseg.governance.approval.approve(segmenter, by="Ada Marsh", review=REVIEW, at=NOW)
     # The same rows give the same model, and what was signed for it holds again.
     segmenter.fit(customers)
     assert xseg.export.get_approval(segmenter, at=DAY).state == "approved"
@@ -104,7 +104,7 @@ def test_an_approval_moved_to_another_model_is_refused(tree, tmp_path):
     customers, segmenter = tree
     approved(segmenter)
     other = xseg.TreeSegmenter(4, random_state=0).fit(customers)
-    remember(other, segmenter.sign_offs_)
+    restore_sign_offs(other, segmenter.sign_offs_)
     assert xseg.export.get_approval(other, at=DAY).state == "draft"
     assert xseg.make_cards(other, customers.head(1), at=NOW)[0].approval == "draft"
     for name, model in (("a", segmenter), ("b", xseg.TreeSegmenter(4, random_state=0).fit(customers))):
@@ -136,9 +136,9 @@ def test_every_altered_field_is_found(tree, tmp_path):
         path.write_text(json.dumps(forged))
         with pytest.raises(ApprovalError):
             xseg.load(path, at=DAY)
-        remember(segmenter, [segmenter.sign_offs_[0], replace(segmenter.sign_offs_[1], **{name: value})])
+        restore_sign_offs(segmenter, [segmenter.sign_offs_[0], replace(segmenter.sign_offs_[1], **{name: value})])
         assert xseg.export.get_approval(segmenter, at=DAY).state != "approved"
-        remember(segmenter, [])
+        restore_sign_offs(segmenter, [])
         approved(segmenter, expires=DAY + timedelta(30))
     for name, value in (("state", "final"), ("by", ""), ("by", 3), ("review", "x"), ("at", None), ("extra", 1)):
         forged = json.loads(json.dumps(document))
@@ -160,7 +160,7 @@ HOUR = timedelta(hours=1)
 
 def written(path, segmenter, *sign_offs):
     """Save a model with these sign-offs, as somebody with an editor would."""
-    remember(segmenter, [])
+    restore_sign_offs(segmenter, [])
     xseg.save(segmenter, path)
     document = json.loads(path.read_text()) | {"sign_offs": [asdict(sign_off) for sign_off in sign_offs]}
     path.write_text(json.dumps(document))
@@ -170,65 +170,69 @@ def written(path, segmenter, *sign_offs):
 def test_an_approval_that_was_taken_back_cannot_be_put_in_again(tree, tmp_path):
     _, segmenter = tree
     approved(segmenter, key=b"secret")
-    xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="draft", at=NOW + HOUR, key=b"secret")
+    xseg.governance.approval.approve(
+        segmenter, by="Ada Marsh", review=REVIEW, state="draft", at=NOW + HOUR, key=b"secret"
+    )
     reviewed, last, draft = segmenter.sign_offs_
     for replayed in ([reviewed, last, draft, last], [reviewed, last, draft, reviewed, last]):
         path = written(tmp_path / "m.json", segmenter, *replayed)
-        # Every one of them is sealed with the key, and still not in its place.
+        # Every one of them is authenticated with the key, and still not in its place.
         for require in (None, "approved"):
             with pytest.raises(ApprovalError, match="put in again, or out of the order of time"):
                 xseg.load(path, require=require, key=b"secret", at=DAY)
-        assert record(replayed, last.fingerprint, DAY).state == "draft"
+        assert evaluate_sign_offs(replayed, last.fingerprint, DAY).state == "draft"
     for moved in ([draft, reviewed, last], [reviewed, draft, last], [last, draft, reviewed]):
         path = written(tmp_path / "m.json", segmenter, *moved)
         with pytest.raises(ApprovalError):
             xseg.load(path, require="approved", key=b"secret", at=DAY)
-        assert record(moved, last.fingerprint, DAY).state != "approved"
+        assert evaluate_sign_offs(moved, last.fingerprint, DAY).state != "approved"
 
 
 def test_what_was_taken_back_is_reviewed_anew(tree):
     _, segmenter = tree
     approved(segmenter)
-    xseg.export.approve(segmenter, by="Ada Marsh", review=b"a complaint", state="draft", at=NOW + HOUR)
+    xseg.governance.approval.approve(segmenter, by="Ada Marsh", review=b"a complaint", state="draft", at=NOW + HOUR)
     again = {"by": "Ada Marsh", "at": NOW + 2 * HOUR}
     with pytest.raises(ApprovalError, match="has been reviewed or taken back since"):
-        xseg.export.approve(segmenter, review=REVIEW, **again)
+        xseg.governance.approval.approve(segmenter, review=REVIEW, **again)
     assert approved(segmenter, **again, review=b"a new review").state == "approved"
 
 
 def test_the_latest_review_is_the_one_that_counts(tree):
     _, segmenter = tree
     for number, review in enumerate((REVIEW, b"a later review")):
-        xseg.export.approve(segmenter, by="Ada Marsh", review=review, state="reviewed", at=NOW + number * HOUR)
+        xseg.governance.approval.approve(
+            segmenter, by="Ada Marsh", review=review, state="reviewed", at=NOW + number * HOUR
+        )
     with pytest.raises(ApprovalError, match="reviewed by review abababab before, or has been reviewed"):
-        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, at=NOW + 2 * HOUR)
-    xseg.export.approve(segmenter, by="Ada Marsh", review=b"a later review", at=NOW + 2 * HOUR)
+        xseg.governance.approval.approve(segmenter, by="Ada Marsh", review=REVIEW, at=NOW + 2 * HOUR)
+    xseg.governance.approval.approve(segmenter, by="Ada Marsh", review=b"a later review", at=NOW + 2 * HOUR)
     assert xseg.export.get_approval(segmenter, at=DAY).state == "approved"
 
 
 def test_a_review_that_has_ended_carries_no_approval(tree):
     _, segmenter = tree
     asked = {"by": "Ada Marsh", "review": REVIEW}
-    xseg.export.approve(segmenter, **asked, state="reviewed", expires=DAY + timedelta(2), at=NOW)
+    xseg.governance.approval.approve(segmenter, **asked, state="reviewed", expires=DAY + timedelta(2), at=NOW)
     with pytest.raises(ApprovalError, match="or that has ended"):
-        xseg.export.approve(segmenter, **asked, at=NOW + timedelta(2))
-    xseg.export.approve(segmenter, **asked, at=NOW + timedelta(1))
+        xseg.governance.approval.approve(segmenter, **asked, at=NOW + timedelta(2))
+    xseg.governance.approval.approve(segmenter, **asked, at=NOW + timedelta(1))
 
 
 def test_a_clock_that_goes_back_approves_nothing_and_takes_back_all_the_same(tree, tmp_path):
     _, segmenter = tree
-    xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", at=NOW)
+    xseg.governance.approval.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", at=NOW)
     with pytest.raises(ApprovalError, match="check the clock"):
-        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, at=NOW - HOUR)
-    xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, at=NOW)
-    xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="draft", at=NOW - HOUR)
+        xseg.governance.approval.approve(segmenter, by="Ada Marsh", review=REVIEW, at=NOW - HOUR)
+    xseg.governance.approval.approve(segmenter, by="Ada Marsh", review=REVIEW, at=NOW)
+    xseg.governance.approval.approve(segmenter, by="Ada Marsh", review=REVIEW, state="draft", at=NOW - HOUR)
     assert xseg.export.get_approval(segmenter, at=DAY).state == "draft"
     xseg.save(segmenter, tmp_path / "m.json")
     with pytest.raises(ApprovalError, match="a draft, and approved is required"):
         xseg.load(tmp_path / "m.json", require="approved", at=DAY)
 
 
-def test_a_seal_is_asked_for_where_there_is_a_key(tree, tmp_path):
+def test_an_authentication_code_is_asked_for_where_there_is_a_key(tree, tmp_path):
     _, segmenter = tree
     path = tmp_path / "m.json"
     approved(segmenter, key=b"secret")
@@ -237,14 +241,14 @@ def test_a_seal_is_asked_for_where_there_is_a_key(tree, tmp_path):
         xseg.export.get_approval(xseg.load(path, require="approved", key=b"secret", at=DAY), at=DAY).state == "approved"
     )
     assert "secret" not in path.read_text()
-    with pytest.raises(ApprovalError, match="no seal under this key"):
+    with pytest.raises(ApprovalError, match="no message authentication code under this key"):
         xseg.load(path, require="approved", key=b"other", at=DAY)
     # Whoever can write the file can sign in any name, and not with the key.
-    remember(segmenter, [])
+    restore_sign_offs(segmenter, [])
     approved(segmenter)
     xseg.save(segmenter, path)
     xseg.load(path, require="approved", at=DAY)
-    with pytest.raises(ApprovalError, match="no seal under this key"):
+    with pytest.raises(ApprovalError, match="no message authentication code under this key"):
         xseg.load(path, require="approved", key=b"secret", at=DAY)
 
 
@@ -285,9 +289,9 @@ BAD = [
 def test_bad_sign_offs_are_refused(tree, change):
     _, segmenter = tree
     if "review" in change:
-        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", at=NOW)
+        xseg.governance.approval.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", at=NOW)
     with pytest.raises(ApprovalError):
-        xseg.export.approve(
+        xseg.governance.approval.approve(
             segmenter, **{"by": "Ada Marsh", "review": REVIEW, "state": "reviewed", "at": NOW, **change}
         )
     assert xseg.export.get_approval(segmenter, at=DAY).state != "approved"
@@ -295,11 +299,11 @@ def test_bad_sign_offs_are_refused(tree, change):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("change", [{"by": 3}, {"at": 3}, {"at": "yesterday"}, {"at": "2026-01-01"}, {"expires": 3},
-                                    {"state": []}, {"digest": None}, {"by": object()}, {"seal": 3}])  # fmt: skip
+                                    {"state": []}, {"digest": None}, {"by": object()}, {"mac": 3}])  # fmt: skip
 def test_what_is_malformed_makes_a_draft(tree, change):
     _, segmenter = tree
     approved(segmenter)
-    remember(segmenter, [replace(sign_off, **change) for sign_off in segmenter.sign_offs_])
+    restore_sign_offs(segmenter, [replace(sign_off, **change) for sign_off in segmenter.sign_offs_])
     assert xseg.export.get_approval(segmenter, at=NOW).state == "draft"
 
 
@@ -313,7 +317,7 @@ def test_the_day_may_have_a_time_and_must_be_one(tree):
 
 def test_what_is_not_a_model_cannot_be_signed(tmp_path, tree):
     with pytest.raises(NotFittedError):
-        xseg.export.approve(xseg.TreeSegmenter(), by="a", review=REVIEW)
+        xseg.governance.approval.approve(xseg.TreeSegmenter(), by="a", review=REVIEW)
     xseg.save(tree[1], tmp_path / "m.json")
     with pytest.raises(ApprovalError, match="require is 'final'"):
         xseg.load(tmp_path / "m.json", require="final")
@@ -334,13 +338,13 @@ def test_cards_say_that_a_draft_is_not_approved(tree):
     customers, segmenter = tree
     said = {"en": "This model is not approved.", "de": "Dieses Modell ist nicht freigegeben."}
     for locale, words in said.items():
-        remember(segmenter, [])
+        restore_sign_offs(segmenter, [])
         card = xseg.make_cards(segmenter, customers.head(1), locale=locale, at=NOW)[0]
         assert card.approval == "draft"
         assert all(words in form for form in (card.text(), card.html(), card.markdown(), card.email()))
-        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", at=NOW)
+        xseg.governance.approval.approve(segmenter, by="Ada Marsh", review=REVIEW, state="reviewed", at=NOW)
         assert words in xseg.make_cards(segmenter, customers.head(1), locale=locale, at=NOW)[0].text()
-        xseg.export.approve(segmenter, by="Ada Marsh", review=REVIEW, at=NOW)
+        xseg.governance.approval.approve(segmenter, by="Ada Marsh", review=REVIEW, at=NOW)
         card = xseg.make_cards(segmenter, customers.head(1), locale=locale, at=NOW)[0]
         assert card.approval == "approved"
         assert words not in card.text()
@@ -395,7 +399,7 @@ def test_the_last_word_that_counts_is_what_a_model_is(steps, day):
         at += later
         ends = None if lasts is None else DAY + timedelta(at + lasts)
         moment = NOW + timedelta(at)
-        one = sign(own, state, by="a", review=64 * review, at=moment, expires=ends, key=None)
+        one = create_sign_off(own, state, by="a", review=64 * review, at=moment, expires=ends, key=None)
         written += [] if one in written else [one]
     today, expected, sound = DAY + timedelta(day), "draft", None
     for one in [one for one in written if one.day <= today]:
@@ -404,6 +408,6 @@ def test_the_last_word_that_counts_is_what_a_model_is(steps, day):
         expected = "draft" if one.ended(today) else expected
         if one.state != "approved":
             sound = one if one.state == "reviewed" else None
-    assert record(written, own, today).state == expected
-    assert record(written, "1" * 64, today).state == "draft"
-    assert all(asdict(one)["seal"] is None for one in written)
+    assert evaluate_sign_offs(written, own, today).state == expected
+    assert evaluate_sign_offs(written, "1" * 64, today).state == "draft"
+    assert all(asdict(one)["mac"] is None for one in written)

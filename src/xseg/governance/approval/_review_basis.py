@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from xseg.exceptions import ApprovalError
 
-__all__ = ["Basis", "ReviewRecord", "basis_of", "check_basis", "read_review"]
+__all__ = ["Basis", "ReviewRecord", "check_basis", "read_basis", "read_review"]
 
 _FORMAT: Final = "xseg-review"
 _MAX_BYTES: Final = 16 * 2**20
@@ -89,7 +89,7 @@ def read_review(path: str | os.PathLike[str]) -> ReviewRecord:
     Returns
     -------
     ReviewRecord
-        What `xseg.export.approve` takes as `review`.
+        What `xseg.governance.approval.approve` takes as `review`.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def read_review(path: str | os.PathLike[str]) -> ReviewRecord:
     Examples
     --------
     >>> import pathlib, tempfile, xseg
-    >>> from xseg.export import read_review
+    >>> from xseg.governance.approval import read_review
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
     >>> review = xseg.governance.reviews.review(segmenter, policy=xseg.datasets.customers_policy())
@@ -116,26 +116,26 @@ def read_review(path: str | os.PathLike[str]) -> ReviewRecord:
     except OSError as error:
         message = f"cannot read the review {path}: {error.strerror}"
         raise ApprovalError(message) from error
-    said = _object_in(content)
+    said = _read_object(content)
     if said is None or said.get("format") != _FORMAT:
         message = f"{path}: not a review in JSON; `xseg review --out review.json` writes one"
         raise ApprovalError(message)
     if "digest" not in said:
         message = f"{path}: the review has no digest, so whether it was altered cannot be told"
         raise ApprovalError(message)
-    return _record_of(said, str(path))
+    return _read_record(said, str(path))
 
 
-def basis_of(review: Any, fingerprint: str, forbids: str) -> Basis:
+def read_basis(review: Any, fingerprint: str, forbids: str) -> Basis:
     """Find out what is known of a review, given as such, as bytes or as a digest; refuse that of another model."""
     if forbids not in _SEVERITIES:
         message = f"forbids is {forbids!r}; the severities of findings are {', '.join(_SEVERITIES)}"
         raise ApprovalError(message)
     if isinstance(review, bytes):
-        said = _object_in(review)
+        said = _read_object(review)
         if said is None or said.get("format") != _FORMAT:
             return Basis(hashlib.sha256(review).hexdigest())
-        review = _record_of(said, "the review")
+        review = _read_record(said, "the review")
     digest = getattr(review, "digest", review)
     if not isinstance(digest, str) or _DIGEST.fullmatch(digest) is None:
         message = f"review is {review!r:.200}; give its SHA-256 in 64 hexadecimal digits, its bytes, or a review"
@@ -183,7 +183,7 @@ def _list_findings(findings: Sequence[Any]) -> str:
     return "\n".join([heading, *shown, *more])
 
 
-def _record_of(said: dict[str, Any], source: str) -> ReviewRecord:
+def _read_record(said: dict[str, Any], source: str) -> ReviewRecord:
     content = {key: value for key, value in said.items() if key != "digest"}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
@@ -199,7 +199,7 @@ def _record_of(said: dict[str, Any], source: str) -> ReviewRecord:
         raise ApprovalError(message) from error
 
 
-def _object_in(content: bytes) -> dict[str, Any] | None:
+def _read_object(content: bytes) -> dict[str, Any] | None:
     """Return the JSON object that some bytes are; None if they are none."""
     try:
         said = json.loads(content.decode(), object_pairs_hook=_each_key_once, parse_constant=_refuse_constant)

@@ -129,7 +129,7 @@ class NeighbourFinder:
     def __init__(self, segmenter: Any, naming: CardLabels) -> None:
         self.naming = naming
         self.bins = segmenter.profile_.bins
-        self.by_scores = not hasattr(segmenter.model_, "boxes")
+        self.by_scores = segmenter.model_.boxes is None
         used = segmenter.model_.used_features.tolist()
         stated = [naming.features[j].mutable for j in used]
         self.says_mutable = any(mutable is not None for mutable in stated)

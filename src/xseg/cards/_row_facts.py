@@ -1,10 +1,10 @@
 """Gathering the facts of cards from a model, a row and a policy."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import isnan
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,94 +15,14 @@ from xseg.cards._consent_facts import ConsentLookup, ConsentQuestion
 from xseg.cards._fact_types import Comparison, ConditionFact, OriginalAgrees, Reason
 from xseg.cards._interactive import WhatIf
 from xseg.cards._shared_facts import CardLabels, CardSettings, build_condition_fact, collect_model_facts
-from xseg.core.additive import AdditiveModel
-from xseg.core.bins import MISSING, Bins
-from xseg.core.boxes import BoxModel
-from xseg.core.conditions import Condition, condition_of
+from xseg.core.bins import MISSING
+from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table
-from xseg.explanations import NO_RIVAL, Explained
+from xseg.explanations import NO_RIVAL, Explained, GroupDescription, describe_groups
 from xseg.i18n import Language
 
-__all__ = ["CardBuilder", "GroupDescriber", "GroupDescription", "choose_describer"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GroupDescription:
-    """What can be said of a group to one person in it.
-
-    Attributes
-    ----------
-    rule : mapping of int to Condition
-        What the rule that the person meets asks of features; empty where there are no rules.
-    typical : mapping of int to Condition
-        Where the middle of the group is; empty where there are rules.
-    asked : tuple of int
-        The features that placed the person.
-    """
-
-    rule: Mapping[int, Condition]
-    typical: Mapping[int, Condition]
-    asked: tuple[int, ...]
-
-
-class GroupDescriber(Protocol):
-    """One family of models."""
-
-    bins: Bins
-
-    def describe_rows(self, table: Table, segments: NDArray[np.int64]) -> list[GroupDescription]:
-        """Return what can be said to the person of each row, who is in the segment given."""
-        ...
-
-
-class _Boxes:
-    """Segments made of boxes: the person is in one of them."""
-
-    def __init__(self, segmenter: Any) -> None:
-        self.boxes = segmenter.model_.boxes
-        self.bins: Bins = self.boxes.bins
-        self.tests = self.boxes.tests()
-        self._cached_rule = cache(self._rule)
-
-    def describe_rows(self, table: Table, segments: NDArray[np.int64]) -> list[GroupDescription]:
-        """Return the rule of each person's box."""
-        del segments
-        codes = self.bins.encode(table, self.tests.features.tolist())
-        return [self._cached_rule(box) for box in self.tests.find(codes).tolist()]
-
-    def _rule(self, box: int) -> GroupDescription:
-        inside = self.boxes.inside[box]
-        asked = tuple(np.flatnonzero(~inside.all(axis=1)).tolist())
-        return GroupDescription({j: condition_of(self.bins[j], inside[j]) for j in asked}, {}, asked)
-
-
-class _Scores:
-    """Segments made by additive scores: the person's values are near those of the group."""
-
-    def __init__(self, segmenter: Any) -> None:
-        self.profile = segmenter.profile_
-        self.bins: Bins = self.profile.bins
-        self.asked = tuple(segmenter.model_.used_features.tolist())
-        self._cached_typical = cache(self._typical)
-
-    def describe_rows(self, table: Table, segments: NDArray[np.int64]) -> list[GroupDescription]:
-        """Return the middle half of the group's people in each feature."""
-        del table
-        return [self._cached_typical(segment) for segment in segments.tolist()]
-
-    def _typical(self, segment: int) -> GroupDescription:
-        masks = {j: self.profile.middle_half(j, segment) for j in self.asked}
-        typical = {j: condition_of(self.bins[j], inside) for j, inside in masks.items() if inside is not None}
-        return GroupDescription({}, typical, self.asked)
-
-
-_DESCRIBERS: dict[type, Callable[[Any], GroupDescriber]] = {BoxModel: _Boxes, AdditiveModel: _Scores}
-
-
-def choose_describer(segmenter: Any) -> GroupDescriber:
-    """Return what can be said by the family of the model."""
-    return _DESCRIBERS[type(segmenter.model_)](segmenter)
+__all__ = ["CardBuilder"]
 
 
 _NEGLIGIBLE = 1e-12
@@ -161,7 +81,7 @@ class CardBuilder:
         self.agreement = agreement
         self.segmenter = segmenter
         self.profile = segmenter.profile_
-        self.describer = choose_describer(segmenter)
+        self.describer = describe_groups(segmenter)
         self.naming = CardLabels(segmenter, table.names, settings.policy, settings.language)
         self.neighbours = NeighbourFinder(segmenter, self.naming)
         self._languages: dict[Language, Language] = {}

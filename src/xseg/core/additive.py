@@ -18,7 +18,7 @@ from xseg._kernels.score_kernels import (
     additive_scores,
     best_two,
 )
-from xseg.core.bins import MISSING, N_CODES
+from xseg.core.bins import MISSING, N_CODES, Bins
 from xseg.core.embedding import Coding, Embedding
 from xseg.core.statistics import CodedBlock, fixed_unit
 from xseg.core.tables import Table
@@ -190,6 +190,45 @@ class AdditiveModel:
     def used_features(self) -> NDArray[np.int64]:
         """The features that have a part in where somebody belongs, in order."""
         return np.sort(self.scores.used)
+
+    @property
+    def boxes(self) -> None:
+        """None: there are no boxes."""
+
+    @property
+    def bins(self) -> Bins:
+        """How columns become codes."""
+        return self.coding.bins
+
+    @property
+    def counts_nobody(self) -> bool:
+        """Whether nobody is left in the population."""
+        return self.population.weight == 0 and not self.population.sums.any()
+
+    def assign(self, table: Table) -> NDArray[np.int32]:
+        """Return the segment of each row of a table: that of the highest score."""
+        return np.asarray(self.score(table).argmax(axis=1), dtype=np.int32)
+
+    def without(self, table: Table) -> Self:
+        """Return the same scores over the population without some of its rows."""
+        codes, points = self.code(table)
+        part = PartSums(self.scores, len(codes))
+        part.units = self.population.units
+        part.add(CodedBlock(codes, points, np.ones(len(codes), dtype=np.int64)))
+        sums = self.population.sums - part.sums
+        return replace(self, population=Population(sums, self.population.units, self.population.weight - len(codes)))
+
+    def assigns_like(self, other: Self) -> bool:
+        """Return whether another model has the very same scores."""
+        return all(
+            np.array_equal(getattr(self.scores, name), getattr(other.scores, name), equal_nan=True)
+            for name in ("bias", "curves", "tables")
+        )
+
+    def counts_like(self, other: Self) -> bool:
+        """Return whether another model has counted the same population."""
+        one, two = self.population, other.population
+        return one.weight == two.weight and np.array_equal(one.sums, two.sums)
 
     def code(self, table: Table) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Return codes and points of a table as far as the scores need them: of a coordinate, whether it is missing."""

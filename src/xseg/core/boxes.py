@@ -19,6 +19,7 @@ from xseg.core.bins import N_CODES, Bins, FeatureBins
 from xseg.core.conditions import Rule, condition_of
 from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Table
+from xseg.exceptions import DataError
 
 __all__ = ["LEAF", "BoxModel", "Boxes", "PatternCounts", "Patterns", "ThresholdTree"]
 
@@ -272,9 +273,68 @@ class BoxModel:
     population: tuple[Patterns, ...]
 
     @property
+    def bins(self) -> Bins:
+        """How columns become codes, with the thresholds that boxes use."""
+        return self.boxes.bins
+
+    @property
     def used_features(self) -> NDArray[np.int64]:
         """The features that have a part in where somebody belongs, in order."""
         return self.boxes.used_features
+
+    @cached_property
+    def _tests(self) -> Tests:
+        return self.boxes.tests()
+
+    @property
+    def counts_nobody(self) -> bool:
+        """Whether nobody is left in the population."""
+        return not any(len(patterns.weight) for patterns in self.population)
+
+    def assign(self, table: Table) -> NDArray[np.int32]:
+        """Return the segment of each row of a table: that of the one box it is in."""
+        return self.boxes.segment[self._tests.find(self.bins.encode(table, self.used_features.tolist()))]
+
+    def without(self, table: Table) -> Self:
+        """Return the same boxes over the population without some of its rows.
+
+        Raises
+        ------
+        DataError
+            A row was not part of the population.
+        """
+        tests = self._tests
+        codes = self.bins.encode(table, tests.features.tolist())
+        counted = PatternCounts(tests)
+        counted.add(CodedBlock(codes, np.empty((len(codes), 0), np.float32), np.ones(len(codes), dtype=np.int64)))
+        return replace(self, population=tuple(map(_fewer, self.population, counted.boxes)))
+
+    def assigns_like(self, other: Self) -> bool:
+        """Return whether another model has the very same boxes."""
+        return np.array_equal(self.boxes.inside, other.boxes.inside) and np.array_equal(
+            self.boxes.segment, other.boxes.segment
+        )
+
+    def counts_like(self, other: Self) -> bool:
+        """Return whether another model has counted the same population."""
+        one, two = self.population, other.population
+        return len(one) == len(two) and all(
+            np.array_equal(before.pattern, after.pattern) and np.array_equal(before.weight, after.weight)
+            for before, after in zip(one, two, strict=True)
+        )
+
+
+def _fewer(before: Patterns, less: Patterns) -> Patterns:
+    """Subtract the weights of patterns; those that nobody has any more are gone."""
+    place = np.searchsorted(before.pattern, less.pattern)
+    known = (place < len(before.pattern)) & (before.pattern[np.minimum(place, len(before.pattern) - 1)] == less.pattern)
+    weight = before.weight.copy()
+    if known.all():
+        np.subtract.at(weight, place, less.weight)
+    if not known.all() or (weight < 0).any():
+        message = "somebody in these rows was not in the table that was fitted; give the rows as they were"
+        raise DataError(message)
+    return Patterns(before.pattern[weight > 0], weight[weight > 0])
 
 
 LEAF = -1

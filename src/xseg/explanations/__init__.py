@@ -5,12 +5,21 @@ from xseg.explanations._change import Change, change
 from xseg.explanations._change_costs import Obstacle
 from xseg.explanations._changed_rows import FeatureChange, apply_changes
 from xseg.explanations._contrast import Contrast, contrast
-from xseg.explanations._counterfactual import Counterfactuals, Recourse, Way, WayFinder, counterfactual
+from xseg.explanations._counterfactual import Counterfactuals, Recourse, WayFinder, counterfactual
 from xseg.explanations._explain import explain
-from xseg.explanations._explain_one import RowExplanation, comprehensiveness, compute_own_contributions, explain_row
+from xseg.explanations._explain_one import (
+    RowExplanation,
+    build_portable_model,
+    comprehensiveness,
+    compute_own_contributions,
+    explain_row,
+)
 from xseg.explanations._explained import NO_RIVAL, Explained
-from xseg.explanations._portable_model import Freedom, PortableModel, build_portable_model
+from xseg.explanations._families import ModelFamily, describe_groups, make_family
+from xseg.explanations._group_descriptions import GroupDescriber, GroupDescription
+from xseg.explanations._portable_model import Freedom, PortableModel
 from xseg.explanations._scorer import ScoredReason, ScoredRow, Scorer
+from xseg.explanations._ways import Way
 
 __all__ = [
     "NO_RIVAL",
@@ -20,6 +29,9 @@ __all__ = [
     "Explained",
     "FeatureChange",
     "Freedom",
+    "GroupDescriber",
+    "GroupDescription",
+    "ModelFamily",
     "Obstacle",
     "PortableModel",
     "Recourse",
@@ -36,7 +48,9 @@ __all__ = [
     "compute_own_contributions",
     "contrast",
     "counterfactual",
+    "describe_groups",
     "explain",
     "explain_agnostic",
     "explain_row",
+    "make_family",
 ]

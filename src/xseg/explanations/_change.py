@@ -9,13 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xseg.backends.base import count_workers
-from xseg.core.boxes import BoxModel
 from xseg.core.pairing import place_of_each
 from xseg.core.schema import suggestion
-from xseg.core.tables import Table, read_table
+from xseg.core.tables import read_table
 from xseg.exceptions import DataError
-from xseg.explanations._explain import explainer_of, rows_for
-from xseg.segmenters import Route, find_route
+from xseg.explanations._explain import rows_for
+from xseg.explanations._families import family_of
+from xseg.segmenters import find_route
 
 __all__ = ["Change", "change"]
 
@@ -134,9 +134,8 @@ def change(segmenter: Any, X: Any, *, before: Any, id_column: str | None = None)
     if alike and place_of_each(before, X, ("before", "X"), _REMEDY) is not None:
         were, are = before.index.to_numpy(dtype=object), X.index.to_numpy(dtype=object)
     then_rows, now_rows = _aligned(were, are, len(then_table), len(now_table))
-    explain = _box_changes if isinstance(fitted.model_, BoxModel) else _score_changes
-    found = explain(
-        fitted, route, then_table.take(then_rows), now_table.take(now_rows), len(names), count_workers(fitted.n_jobs)
+    found = family_of(fitted).explain_changes(
+        route, len(names), then_table.take(then_rows), now_table.take(now_rows), count_workers(fitted.n_jobs)
     )
     segment_names = fitted.segment_names_
     who, gone, new = now_rows, now_rows[:0], now_rows[:0]
@@ -157,37 +156,6 @@ def change(segmenter: Any, X: Any, *, before: Any, id_column: str | None = None)
         gone,
         new,
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Changes:
-    before: NDArray[np.int64]
-    after: NDArray[np.int64]
-    values: NDArray[np.float64]
-    start: NDArray[np.float64]
-    end: NDArray[np.float64]
-
-
-def _box_changes(segmenter: Any, route: Route, then: Table, now: Table, n_columns: int, n_workers: int) -> _Changes:
-    old, new = segmenter.predict(then).astype(np.int64), segmenter.predict(now).astype(np.int64)
-    values = explainer_of(segmenter, route, n_columns).explain_changes(now, then, new, n_workers)  # type: ignore[attr-defined]
-    return _Changes(old, new, values, (old == new).astype(np.float64), np.ones(len(new)))
-
-
-def _score_changes(segmenter: Any, route: Route, then: Table, now: Table, n_columns: int, n_workers: int) -> _Changes:
-    model = segmenter.model_
-    earlier, later = model.score(then), model.score(now)
-    old = model.two_best(earlier)[0]
-    new, runner_up = model.two_best(later)
-    rival = np.where(old == new, runner_up, old)
-    explainer = explainer_of(segmenter, route, n_columns)
-    values = (
-        explainer.explain_pairs(now, new, rival, n_workers).values
-        - explainer.explain_pairs(then, new, rival, n_workers).values
-    )
-    rows = np.arange(len(new))
-    start, end = (scores[rows, new] - scores[rows, rival] for scores in (earlier, later))
-    return _Changes(old, new, values, start, end)
 
 
 def _without_ids(rows: Any, ids: str | None, side: str) -> tuple[Any, NDArray[Any] | None]:

@@ -8,15 +8,13 @@ from numpy.typing import NDArray
 
 from xseg._optional import import_shap
 from xseg.backends.base import count_workers
-from xseg.core.boxes import BoxModel
-from xseg.core.conditions import Condition, condition_of
+from xseg.core.conditions import Condition
 from xseg.core.schema import suggestion
-from xseg.core.tables import Table, raw_values, read_table
+from xseg.core.tables import raw_values, read_table
 from xseg.exceptions import ParameterError
-from xseg.explanations._change_costs import Moves, values_of
 from xseg.explanations._explain import explainer_of, rows_for
 from xseg.explanations._explained import NO_RIVAL
-from xseg.explanations._nearest_changes import BoxMoves
+from xseg.explanations._families import family_of
 from xseg.segmenters import find_route
 
 if TYPE_CHECKING:
@@ -125,8 +123,7 @@ def contrast(segmenter: Any, X: Any, *, versus: str | int = RUNNER_UP) -> Contra
     rows = rows_for(fitted, route.transform(X))
     n_workers = count_workers(fitted.n_jobs)
     named = _named(fitted, versus)
-    pick = _box_rivals if isinstance(fitted.model_, BoxModel) else _score_rivals
-    own, rivals, kept_out = pick(fitted, rows, named, n_workers)
+    own, rivals, kept_out = family_of(fitted).find_rivals(rows, named, n_workers)
     explainer = explainer_of(fitted, route, len(table.columns))
     compared = np.where(rivals == NO_RIVAL, own, rivals)
     explained = explainer.explain_pairs(rows, own, compared, n_workers)
@@ -144,9 +141,6 @@ def contrast(segmenter: Any, X: Any, *, versus: str | int = RUNNER_UP) -> Contra
     )
 
 
-Rivals = tuple[NDArray[np.int64], NDArray[np.int64], tuple[tuple[Condition, ...], ...]]
-
-
 def _named(segmenter: Any, versus: str | int) -> int | None:
     if versus == RUNNER_UP:
         return None
@@ -155,26 +149,3 @@ def _named(segmenter: Any, versus: str | int) -> int | None:
         message = f"versus={versus!r} is neither 'runner-up' nor a segment{near}"
         raise ParameterError(message)
     return int(segmenter.segments_.position(versus))
-
-
-def _score_rivals(segmenter: Any, rows: Table, named: int | None, n_workers: int) -> Rivals:
-    del n_workers
-    own, rivals = segmenter.model_.two_best(segmenter.model_.score(rows))
-    if named is not None:
-        rivals = np.where(own == named, rivals, named)
-    return own, np.where(own == rivals, NO_RIVAL, rivals), ((),) * len(rows)
-
-
-def _box_rivals(segmenter: Any, rows: Table, named: int | None, n_workers: int) -> Rivals:
-    mover = BoxMoves(segmenter.model_, segmenter.profile_, Moves.of(segmenter.profile_))
-    values, own = values_of(mover.bins, rows), mover.own(rows)
-    targets = np.full(len(rows), NO_RIVAL) if named is None else np.where(own == named, NO_RIVAL, named)
-    boxes, _ = mover.nearest(values, own, targets, n_workers)
-    reached = np.where(boxes >= 0, mover.boxes.segment[boxes].astype(np.int64), targets)
-    return own, reached, tuple(_kept_out(mover, line, box) for line, box in zip(values, boxes.tolist(), strict=True))
-
-
-def _kept_out(mover: BoxMoves, values: NDArray[np.float64], box: int) -> tuple[Condition, ...]:
-    if box < 0:
-        return ()
-    return tuple(condition_of(mover.bins[j], mover.boxes.inside[box, j]) for j in mover.failing(values, box))

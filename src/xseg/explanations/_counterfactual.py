@@ -1,31 +1,28 @@
 """What would have to change for somebody to be in another segment."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xseg.backends.base import count_workers
-from xseg.core.additive import AdditiveModel
-from xseg.core.bins import FeatureBins
-from xseg.core.boxes import BoxModel
-from xseg.core.conditions import Condition, condition_of
 from xseg.core.schema import Kind
 from xseg.core.tables import Table
 from xseg.exceptions import ParameterError
 from xseg.explanations._change_costs import Found, Limits, Mover, Moves, Obstacle, values_of
 from xseg.explanations._changed_rows import FeatureChange, changed_table, changes_of
 from xseg.explanations._explain import rows_for
-from xseg.explanations._nearest_changes import AdditiveMoves, BoxMoves
+from xseg.explanations._families import family_of
+from xseg.explanations._ways import Way
 from xseg.segmenters import check_segmenter, fold
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ANY_OTHER", "Counterfactuals", "Recourse", "Way", "WayFinder", "counterfactual", "mover_of"]
+__all__ = ["ANY_OTHER", "Counterfactuals", "Recourse", "Way", "WayFinder", "counterfactual"]
 
 ANY_OTHER = -1
 _COSTS = ("scaled-l1",)
@@ -241,17 +238,12 @@ def counterfactual(
         raise ParameterError(message)
     fitted = fold(segmenter)
     table = rows_for(fitted, X)
-    mover = mover_of(fitted, Moves.of(fitted.profile_, frozen, bounds, direction))
+    mover = family_of(fitted).make_mover(Moves.of(fitted.profile_, frozen, bounds, direction))
     position = ANY_OTHER if target is None else fitted.segments_.position(target)
     values, own = values_of(mover.bins, table), mover.own(table)
     wanted = np.full(len(table), position, dtype=np.int64)
     answer = mover.solve(values, own, wanted, count_workers(fitted.n_jobs))
     return _build_counterfactual(X, table, mover, values, own, wanted, answer, fitted.segment_names_)
-
-
-def mover_of(segmenter: Any, moves: Moves) -> Mover:
-    """Prepare what finds the cheapest changes, by the family of the model."""
-    return _FAMILIES[type(segmenter.model_)](segmenter, moves)
 
 
 def _build_counterfactual(
@@ -279,39 +271,6 @@ def _build_counterfactual(
         names,
         mover,
     )
-
-
-_FAMILIES: dict[type, Callable[[Any, Moves], Mover]] = {
-    BoxModel: lambda segmenter, moves: BoxMoves(segmenter.model_, segmenter.profile_, moves),
-    AdditiveModel: lambda segmenter, moves: AdditiveMoves(segmenter.model_, moves),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """The cheapest change of one row that leads to another segment.
-
-    Attributes
-    ----------
-    segment : int or None
-        Where it leads; None where there is no way.
-    conditions : tuple of Condition
-        What the features that change must be. Of segments made of boxes every value that meets them leads there, of
-        those made of scores the one value they allow.
-    cost : float
-        What it costs, in scales; infinity where there is no way.
-    proven : bool
-        Whether it is certain that there is no cheaper one.
-    """
-
-    segment: int | None
-    conditions: tuple[Condition, ...]
-    cost: float
-    proven: bool
-
-
-class _Ways(Protocol):
-    def of(self, table: Table, n_workers: int) -> list[Way]: ...
 
 
 class WayFinder:
@@ -343,7 +302,7 @@ class WayFinder:
         schema = check_segmenter(segmenter).profile_.bins.schema
         ordered = {name: way for name, way in (direction or {}).items() if _has_order(schema[schema.index(name)].kind)}
         moves = Moves.of(segmenter.profile_, frozen, None, ordered)
-        self._ways: _Ways = _CONDITION_FINDERS[type(segmenter.model_)](segmenter, moves)
+        self._ways = family_of(segmenter).make_ways(moves)
 
     def find(self, table: Table, *, n_jobs: int | None = 1) -> list[Way]:
         """Return the way of each row of a table that has the columns the segmenter was fitted on."""
@@ -352,63 +311,3 @@ class WayFinder:
 
 def _has_order(kind: Kind) -> bool:
     return kind is not Kind.CATEGORY
-
-
-class _BoxWays:
-    def __init__(self, segmenter: Any, moves: Moves) -> None:
-        self.mover = BoxMoves(segmenter.model_, segmenter.profile_, moves)
-        self._condition = cache(self._find_condition)
-
-    def of(self, table: Table, n_workers: int) -> list[Way]:
-        mover = self.mover
-        values = values_of(mover.bins, table)
-        anywhere = np.full(len(table), -1, dtype=np.int64)
-        boxes, costs = mover.nearest(values, mover.own(table), anywhere, n_workers)
-        return [self._way(*one) for one in zip(values, boxes.tolist(), costs.tolist(), strict=True)]
-
-    def _way(self, values: NDArray[np.float64], box: int, cost: float) -> Way:
-        if box < 0:
-            return Way(None, (), np.inf, proven=True)
-        mover = self.mover
-        asked = tuple(self._condition(box, j) for j in mover.failing(values, box))
-        return Way(int(mover.boxes.segment[box]), asked, cost, proven=True)
-
-    def _find_condition(self, box: int, j: int) -> Condition:
-        return condition_of(self.mover.bins[j], self.mover.boxes.inside[box, j])
-
-
-class _ScoreWays:
-    def __init__(self, segmenter: Any, moves: Moves) -> None:
-        self.mover = AdditiveMoves(segmenter.model_, moves)
-
-    def of(self, table: Table, n_workers: int) -> list[Way]:
-        mover = self.mover
-        values = values_of(mover.bins, table)
-        anywhere = np.full(len(table), -1, dtype=np.int64)
-        found = mover.solve(values, mover.own(table), anywhere, n_workers)
-        moved = (found.values != values) & ~np.isnan(values)
-        return [
-            Way(
-                target if target >= 0 else None,
-                tuple(_exactly(mover.bins[j], after[j]) for j in np.flatnonzero(changes).tolist()),
-                cost,
-                proven,
-            )
-            for target, after, changes, cost, proven in zip(
-                found.target.tolist(), found.values, moved, found.cost.tolist(), found.proven.tolist(), strict=True
-            )
-        ]
-
-
-def _exactly(bins: FeatureBins, value: float) -> Condition:
-    """Return the condition that only one value meets."""
-    feature = bins.feature
-    if not feature.kind.is_numeric:
-        return Condition(feature.name, feature.kind, categories=(bins.categories[int(value)],))
-    if feature.kind is Kind.BOOLEAN:
-        is_yes = value == 1
-        return Condition(feature.name, feature.kind, 0.5 if is_yes else None, None if is_yes else 0.5)
-    return Condition(feature.name, feature.kind, lower=float(value), upper=float(np.nextafter(value, np.inf)))
-
-
-_CONDITION_FINDERS: dict[type, Callable[[Any, Moves], _Ways]] = {BoxModel: _BoxWays, AdditiveModel: _ScoreWays}

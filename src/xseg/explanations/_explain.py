@@ -1,22 +1,18 @@
 """Exact explanations of membership, by the family of the model."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from xseg._optional import import_shap
 from xseg.backends.base import count_workers
-from xseg.core.additive import AdditiveModel
-from xseg.core.boxes import BoxModel, PatternCounts
 from xseg.core.schema import suggestion
-from xseg.core.statistics import CodedBlock, check_weights
+from xseg.core.statistics import check_weights
 from xseg.core.tables import Table, raw_values, read_table
 from xseg.exceptions import ParameterError
-from xseg.explanations._additive_shapley import AdditiveExplainer, population_of
-from xseg.explanations._box_shapley import BoxExplainer, population_explainer
 from xseg.explanations._explained import Explainer
+from xseg.explanations._families import family_of
 from xseg.segmenters import Route, find_route
 
 if TYPE_CHECKING:
@@ -129,35 +125,7 @@ def explainer_of(
     elif background_sample_weight is not None:
         message = "background_sample_weight weighs the rows of a background; give background=... too"
         raise ParameterError(message)
-    return _FAMILIES[type(segmenter.model_)](segmenter.model_, route, n_columns, rows, weights)
-
-
-def box_explainer(
-    model: BoxModel, route: Route, n_columns: int, background: Table | None, weights: NDArray[np.int64]
-) -> BoxExplainer:
-    """Prepare the explainer of a model made of boxes."""
-    if background is None:
-        return population_explainer(model, route.sources, n_columns)
-    tests = model.boxes.tests(route.sources)
-    counts = PatternCounts(tests)
-    codes = model.boxes.bins.encode(background, tests.features.tolist())
-    counts.add(CodedBlock(codes, np.empty((len(codes), 0), np.float32), weights))
-    return BoxExplainer(model, tests, tuple(counts.boxes), n_columns)
-
-
-def additive_explainer(
-    model: AdditiveModel, route: Route, n_columns: int, background: Table | None, weights: NDArray[np.int64]
-) -> AdditiveExplainer:
-    """Prepare the explainer of a model of additive scores."""
-    population = model.population if background is None else population_of(model, background, weights)
-    players = np.arange(len(model.coding.bins)) if route.sources is None else route.sources
-    return AdditiveExplainer(model, population, players, n_columns)
-
-
-_FAMILIES: dict[type, Callable[[Any, Route, int, Table | None, NDArray[np.int64]], Explainer]] = {
-    BoxModel: box_explainer,
-    AdditiveModel: additive_explainer,
-}
+    return family_of(segmenter).make_explainer(route, n_columns, rows, weights)
 
 
 def rows_for(segmenter: Any, X: Any) -> Table:

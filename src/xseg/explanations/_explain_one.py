@@ -13,9 +13,11 @@ from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.explanations._changed_rows import apply_changes
 from xseg.explanations._explain import explainer_of, rows_for
 from xseg.explanations._explained import NO_RIVAL, Explained
-from xseg.segmenters import find_route
+from xseg.explanations._families import family_of
+from xseg.explanations._portable_model import PortableModel
+from xseg.segmenters import check_segmenter, find_route
 
-__all__ = ["RowExplanation", "comprehensiveness", "compute_own_contributions", "explain_row"]
+__all__ = ["RowExplanation", "build_portable_model", "comprehensiveness", "compute_own_contributions", "explain_row"]
 
 # Squares of distances of rows stay far below this.
 _MAX_PART = 1e150
@@ -182,3 +184,23 @@ def _middle(column: Column, rows: NDArray[np.bool_]) -> Any:
         return np.nan
     middle = float(known[len(known) // 2])
     return bool(middle) if column.kind is Kind.BOOLEAN else middle
+
+
+def build_portable_model(segmenter: Any, *, minimum_group_size: float) -> PortableModel:
+    """Prepare a fitted segmenter for travelling.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter
+        The model.
+    minimum_group_size : float
+        How many people a group must have before anything is told of it: the reasons for smaller segments, and
+        categories that fewer people have, stay behind.
+
+    Raises
+    ------
+    UnsupportedTypeError
+        The scores would describe a segment of fewer people.
+    """
+    check_segmenter(segmenter)
+    return family_of(segmenter).make_portable(segmenter, minimum_group_size)

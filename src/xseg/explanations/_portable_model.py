@@ -22,9 +22,9 @@ from xseg.core.boxes import BoxModel
 from xseg.exceptions import UnsupportedTypeError
 from xseg.explanations._additive_shapley import AdditiveExplainer
 from xseg.explanations._box_shapley import BoxExplainer, population_explainer, shapley_weights
-from xseg.segmenters import check_segmenter
+from xseg.segmenters import FittedSegmenter
 
-__all__ = ["Freedom", "PortableModel", "Value", "build_portable_model"]
+__all__ = ["Freedom", "PortableBoxes", "PortableModel", "PortableScores", "Value"]
 
 Value = bool | float | str | None
 _MAX_NUMBERS = 60_000
@@ -59,26 +59,6 @@ class PortableModel(Protocol):
             The model is too large.
         """
         ...
-
-
-def build_portable_model(segmenter: Any, *, minimum_group_size: float) -> PortableModel:
-    """Prepare a fitted segmenter for travelling.
-
-    Parameters
-    ----------
-    segmenter : fitted segmenter
-        The model.
-    minimum_group_size : float
-        How many people a group must have before anything is told of it: the reasons for smaller segments, and
-        categories that fewer people have, stay behind.
-
-    Raises
-    ------
-    UnsupportedTypeError
-        The scores would describe a segment of fewer people.
-    """
-    check_segmenter(segmenter)
-    return _FAMILIES[type(segmenter.model_)](segmenter, minimum_group_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +115,7 @@ def _cells_of(bins: FeatureBins, effects: NDArray[Any]) -> _Cells:
 class _Offered:
     """The categories that enough people have."""
 
-    def __init__(self, segmenter: Any, least: float) -> None:
+    def __init__(self, segmenter: FittedSegmenter, least: float) -> None:
         self.profile = segmenter.profile_
         self.least = least
 
@@ -147,11 +127,10 @@ class _Offered:
         return common.__contains__
 
 
-class _Boxes:
+class PortableBoxes:
     """Segments made of boxes: which tests each value fails, and what every pattern of failed tests adds."""
 
-    def __init__(self, segmenter: Any, least: float) -> None:
-        model: BoxModel = segmenter.model_
+    def __init__(self, model: BoxModel, segmenter: FittedSegmenter, least: float) -> None:
         boxes = model.boxes
         order = np.argsort(boxes.segment, kind="stable")
         self.inside = boxes.inside[order]
@@ -207,10 +186,10 @@ class _Boxes:
         return (table + 0.0).ravel().tolist()
 
 
-class _Scores:
+class PortableScores:
     """Segments made by additive scores: each feature's part of each score."""
 
-    def __init__(self, segmenter: Any, least: float) -> None:
+    def __init__(self, model: AdditiveModel, segmenter: FittedSegmenter, least: float) -> None:
         small = [segment.name for segment in segmenter.segments_ if segment.size < least]
         if small:
             message = (
@@ -218,7 +197,7 @@ class _Scores:
                 f"minimum_group_size={least:g}; the model stays behind. Fit with fewer segments, or show plain cards"
             )
             raise UnsupportedTypeError(message)
-        self.model: AdditiveModel = segmenter.model_
+        self.model = model
         scores, bins = self.model.scores, self.model.coding.bins
         embedding = scores.embedding
         self.used = tuple(self.model.used_features.tolist())
@@ -264,6 +243,3 @@ def _too_large(size: int) -> UnsupportedTypeError:
         "fewer leaves or shorter rules, or show plain cards"
     )
     return UnsupportedTypeError(message)
-
-
-_FAMILIES: dict[type, Callable[[Any, float], PortableModel]] = {BoxModel: _Boxes, AdditiveModel: _Scores}

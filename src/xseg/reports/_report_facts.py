@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xseg.core.bins import N_CODES
-from xseg.core.boxes import LEAF, BoxModel, ThresholdTree
+from xseg.core.boxes import LEAF, ThresholdTree
 from xseg.core.conditions import condition_of
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
@@ -16,6 +16,7 @@ from xseg.export import Approval, SignOff
 from xseg.i18n import Quantity, condition_words, find_words, load_language, one_line, other_categories
 from xseg.metrics import Stability, Structure, Tradeoff
 from xseg.policy import Policy
+from xseg.segmenters import FittedSegmenter
 
 __all__ = [
     "Check",
@@ -341,7 +342,7 @@ def collect_report_facts(segmenter: Any, policy: Policy, measured: Measurements,
     """Gather the facts of a fitted segmenter, of what was measured of it, and of who signed for it."""
     segments = segmenter.segments_
     people = segmenter.profile_.sizes.sum()
-    groups = Figure(str(len(segments)), "groups", _describe_model(segmenter.model_))
+    groups = Figure(str(len(segments)), "groups", _describe_model(segmenter))
     figures = (
         Figure(f"{people:,.0f}", "people", "in the table the model was made from"),
         groups,
@@ -362,8 +363,9 @@ def collect_report_facts(segmenter: Any, policy: Policy, measured: Measurements,
     )
 
 
-def _describe_model(model: Any) -> str:
-    return f"in {len(model.boxes)} rules" if isinstance(model, BoxModel) else "each person in the one that fits best"
+def _describe_model(segmenter: FittedSegmenter) -> str:
+    boxes = segmenter.model_.boxes
+    return "each person in the one that fits best" if boxes is None else f"in {len(boxes)} rules"
 
 
 def _quantity(policy: Policy, name: str) -> Quantity:

@@ -218,7 +218,7 @@ def _drivers(explained: Explained, rows: Table, policy: Policy) -> tuple[Driver,
 
 def _find_neighbours(segmenter: Any, rows: Table, explained: Explained) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the group next to each person, -1 where there is none, and whether it is a close call."""
-    if hasattr(segmenter.model_, "boxes"):
+    if segmenter.model_.boxes is not None:
         ways = WayFinder(segmenter).find(rows)
         nearest = np.array([-1 if way.segment is None else way.segment for way in ways], dtype=np.int64)
         return nearest, np.array([way.cost < _CLOSE for way in ways])

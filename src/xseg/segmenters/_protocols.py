@@ -5,8 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.core.additive import AdditiveModel
-from xseg.core.boxes import BoxModel
+from xseg.core.models import FittedModel
 from xseg.core.profiles import Profile
 from xseg.core.segments import Segments
 
@@ -22,7 +21,12 @@ class FittedSegmenter(Protocol):
     """
 
     @property
-    def model_(self) -> BoxModel | AdditiveModel:
+    def n_jobs(self) -> int | None:
+        """Number of threads; None means every core."""
+        ...
+
+    @property
+    def model_(self) -> FittedModel:
         """The boxes or additive scores that assign rows to segments."""
         ...
 

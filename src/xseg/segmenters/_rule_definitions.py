@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xseg.core.bins import FeatureBins
-from xseg.core.boxes import Boxes, BoxModel
+from xseg.core.boxes import Boxes
 from xseg.core.conditions import Condition, Rule, condition_of
 from xseg.core.schema import Kind
 from xseg.exceptions import ParameterError, UnsupportedTypeError
@@ -176,13 +176,10 @@ def _bracketed(text: str) -> str:
 
 def rules_of(segmenter: FittedSegmenter) -> dict[str, str]:
     """Write the boxes of a fitted segmenter as one rule for each segment."""
-    model = getattr(segmenter, "model_", None)
-    if model is None and hasattr(segmenter, "_check_fitted"):
-        segmenter._check_fitted()
-    if not isinstance(model, BoxModel):
+    boxes = segmenter.model_.boxes
+    if boxes is None:
         message = f"{type(segmenter).__name__} is not made of boxes, so it has no rules to write down"
         raise UnsupportedTypeError(message)
-    boxes = model.boxes
     return {
         name: " or ".join(_several(_box_text(boxes, box) for box in np.flatnonzero(boxes.segment == segment).tolist()))
         for segment, name in enumerate(segmenter.segment_names_)

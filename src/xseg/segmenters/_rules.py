@@ -19,7 +19,7 @@ from xseg.core.schema import suggestion
 from xseg.core.statistics import apply_to_table
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import ParameterError, XsegWarning
-from xseg.segmenters._base import BoxSegmenter
+from xseg.segmenters._base import BoxSegmenter, check_segmenter
 from xseg.segmenters._learning import MIN_MEMBERS
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._rfm_rules import rfm_rules
@@ -169,7 +169,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         >>> bool((rules.fit(customers).labels_ == tree.labels_).all())
         True
         """
-        return cls(rules_of(segmenter))
+        return cls(rules_of(check_segmenter(segmenter)))
 
     @classmethod
     def rfm(

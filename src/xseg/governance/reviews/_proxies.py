@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.core.boxes import BoxModel
 from xseg.core.schema import Kind
 from xseg.core.tables import Column
 from xseg.governance.reviews._findings import Found, percent
@@ -213,8 +212,6 @@ def anonymity_of_rules(subject: Subject) -> Iterator[Found]:
 
     Where there are fewer people than the model was made from, their number is scaled up.
     """
-    if not isinstance(subject.segmenter.model_, BoxModel):
-        return
     assert subject.table is not None
     least, table = subject.policy.minimum_group_size, subject.table
     scale = max(1.0, float(subject.segmenter.profile_.sizes.sum()) / len(table))

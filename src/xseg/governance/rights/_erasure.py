@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from xseg.core.additive import Population
-from xseg.core.boxes import BoxModel
 from xseg.core.tables import read_table
 from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.governance.consent import ConsentGate
@@ -176,15 +174,7 @@ def _same_cuts(less: Any, refit: Any) -> bool:
     """Return whether two models place everybody alike, by the very same numbers."""
     if less.n_segments_ != refit.n_segments_ or not _same_bins(less, refit):
         return False
-    one, other = less.model_, refit.model_
-    if isinstance(one, BoxModel):
-        return np.array_equal(one.boxes.inside, other.boxes.inside) and np.array_equal(
-            one.boxes.segment, other.boxes.segment
-        )
-    return all(
-        np.array_equal(getattr(one.scores, name), getattr(other.scores, name), equal_nan=True)
-        for name in ("bias", "curves", "tables")
-    )
+    return bool(less.model_.assigns_like(refit.model_))
 
 
 def _same_bins(less: Any, refit: Any) -> bool:
@@ -200,13 +190,7 @@ def _same_counts(less: Any, refit: Any) -> bool:
         return False
     if not np.array_equal(less.profile_.counts, refit.profile_.counts):
         return False
-    one, other = less.model_.population, refit.model_.population
-    if isinstance(one, Population):
-        return one.weight == other.weight and np.array_equal(one.sums, other.sums)
-    return len(one) == len(other) and all(
-        np.array_equal(before.pattern, after.pattern) and np.array_equal(before.weight, after.weight)
-        for before, after in zip(one, other, strict=True)
-    )
+    return bool(less.model_.counts_like(refit.model_))
 
 
 def _same_names(less: Any, refit: Any) -> bool:

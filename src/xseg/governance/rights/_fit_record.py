@@ -3,7 +3,7 @@
 import hmac
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,11 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from xseg._files import write_whole
 from xseg._kernels.center_kernels import add_code_counts
-from xseg.core.additive import AdditiveModel, PartSums, Population
-from xseg.core.boxes import BoxModel, PatternCounts, Patterns
 from xseg.core.profiles import Profile
 from xseg.core.segments import Segments
-from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Column, Table, read_table
 from xseg.exceptions import ConsentError, DataError, ParameterError
 from xseg.export import fingerprint
@@ -57,12 +54,7 @@ def check_that_nobody_is_left(segmenter: Any, table: Table, name: str) -> None:
     except DataError as error:
         message = f"{name} and what the model has counted differ: {error}"
         raise DataError(message) from error
-    population = left.model_.population
-    if isinstance(population, Population):
-        counted = population.weight != 0 or bool(population.sums.any())
-    else:
-        counted = any(len(patterns.weight) for patterns in population)
-    if counted or left.profile_.counts.any():
+    if not left.model_.counts_nobody or left.profile_.counts.any():
         n_more = int(left.profile_.counts[:, 0].sum())
         message = (
             f"{name} must hold exactly the people whom the model has counted besides those who are taken out; "
@@ -78,7 +70,7 @@ def subtracted(segmenter: Any, table: Table) -> Any:
     less = copy(segmenter)
     for name in _OF_ROWS:
         less.__dict__.pop(name, None)
-    less.model_ = _MODELS[type(segmenter.model_)](segmenter.model_, table)
+    less.model_ = segmenter.model_.without(table)
     less.profile_ = profile
     sizes = profile.sizes
     shares = sizes / max(float(sizes.sum()), 1.0)
@@ -104,40 +96,6 @@ def _without(profile: Profile, table: Table, labels: NDArray[np.int64]) -> Profi
         )
         raise DataError(message)
     return replace(profile, counts=counts)
-
-
-def _boxes_without(model: BoxModel, table: Table) -> BoxModel:
-    tests = model.boxes.tests()
-    codes = model.boxes.bins.encode(table, tests.features.tolist())
-    counted = PatternCounts(tests)
-    counted.add(CodedBlock(codes, np.empty((len(codes), 0), np.float32), np.ones(len(codes), dtype=np.int64)))
-    return replace(model, population=tuple(map(_fewer, model.population, counted.boxes)))
-
-
-def _fewer(before: Patterns, less: Patterns) -> Patterns:
-    """Subtract the weights of patterns; those that nobody has any more are gone."""
-    place = np.searchsorted(before.pattern, less.pattern)
-    known = (place < len(before.pattern)) & (before.pattern[np.minimum(place, len(before.pattern) - 1)] == less.pattern)
-    weight = before.weight.copy()
-    if known.all():
-        np.subtract.at(weight, place, less.weight)
-    if not known.all() or (weight < 0).any():
-        message = "somebody in these rows was not in the table that was fitted; give the rows as they were"
-        raise DataError(message)
-    return Patterns(before.pattern[weight > 0], weight[weight > 0])
-
-
-def _scores_without(model: AdditiveModel, table: Table) -> AdditiveModel:
-    codes, points = model.code(table)
-    weights = np.ones(len(codes), dtype=np.int64)
-    part = PartSums(model.scores, len(codes))
-    part.units = model.population.units
-    part.add(CodedBlock(codes, points, weights))
-    sums = model.population.sums - part.sums
-    return replace(model, population=Population(sums, model.population.units, model.population.weight - len(codes)))
-
-
-_MODELS: dict[type, Callable[[Any, Table], Any]] = {BoxModel: _boxes_without, AdditiveModel: _scores_without}
 
 
 _FORMAT: Final = "xseg-fit-record"

@@ -1,0 +1,239 @@
+"""All that explanations ask of a family of models, in one object for boxes and one for additive scores.
+
+`family_of` chooses it by the type of the fitted model; a family of your own is registered by
+``make_family.register(YourModel)``.
+"""
+
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xseg.core.additive import AdditiveModel
+from xseg.core.boxes import BoxModel, PatternCounts
+from xseg.core.conditions import Condition, condition_of
+from xseg.core.profiles import Profile
+from xseg.core.statistics import CodedBlock
+from xseg.core.tables import Table
+from xseg.exceptions import UnsupportedTypeError
+from xseg.explanations._additive_shapley import AdditiveExplainer, population_of
+from xseg.explanations._box_shapley import BoxExplainer, population_explainer
+from xseg.explanations._change_costs import Mover, Moves, values_of
+from xseg.explanations._explained import NO_RIVAL, Explainer
+from xseg.explanations._group_descriptions import BoxDescriber, GroupDescriber, ScoreDescriber
+from xseg.explanations._nearest_changes import AdditiveMoves, BoxMoves
+from xseg.explanations._one_person import OnePerson, PersonByScores, PersonInBoxes
+from xseg.explanations._portable_model import PortableBoxes, PortableModel, PortableScores
+from xseg.explanations._ways import BoxWays, ScoreWays, Ways
+from xseg.segmenters import FittedSegmenter, Route
+
+__all__ = ["Changes", "ModelFamily", "Rivals", "describe_groups", "family_of", "make_family"]
+
+Rivals: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], tuple[tuple[Condition, ...], ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changes:
+    """The segments of rows before and after, the contributions to the change, and what is explained at both ends."""
+
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
+    values: NDArray[np.float64]
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+
+
+class ModelFamily(Protocol):
+    """What explanations ask of one fitted model."""
+
+    def make_explainer(
+        self, route: Route, n_columns: int, background: Table | None, weights: NDArray[np.int64]
+    ) -> Explainer:
+        """Prepare exact Shapley values; None as background means everyone the model was fitted on."""
+        ...
+
+    def explain_changes(self, route: Route, n_columns: int, then: Table, now: Table, n_workers: int) -> Changes:
+        """Explain the move of each row from its segment then to its segment now."""
+        ...
+
+    def find_rivals(self, rows: Table, named: int | None, n_workers: int) -> Rivals:
+        """Find each row's own segment, the one it is compared with, and what keeps it out of that."""
+        ...
+
+    def make_mover(self, moves: Moves) -> Mover:
+        """Prepare the search for the cheapest change into a segment."""
+        ...
+
+    def make_ways(self, moves: Moves) -> Ways:
+        """Prepare the search for the nearest way into another segment, told as conditions."""
+        ...
+
+    def make_one_person(self) -> OnePerson:
+        """Prepare the explanation of one row from values alone."""
+        ...
+
+    def make_portable(self, segmenter: FittedSegmenter, least: float) -> PortableModel:
+        """Prepare the model for a page that explains one person."""
+        ...
+
+    def make_describer(self) -> GroupDescriber:
+        """Prepare what can be said of a group to somebody in it."""
+        ...
+
+
+class BoxFamily:
+    """Segments made of boxes: membership is explained, and changes lead into boxes."""
+
+    def __init__(self, model: BoxModel, profile: Profile) -> None:
+        self.model = model
+        self.profile = profile
+
+    def make_explainer(
+        self, route: Route, n_columns: int, background: Table | None, weights: NDArray[np.int64]
+    ) -> BoxExplainer:
+        """Prepare the Shapley values of membership."""
+        model = self.model
+        if background is None:
+            return population_explainer(model, route.sources, n_columns)
+        tests = model.boxes.tests(route.sources)
+        counts = PatternCounts(tests)
+        codes = model.boxes.bins.encode(background, tests.features.tolist())
+        counts.add(CodedBlock(codes, np.empty((len(codes), 0), np.float32), weights))
+        return BoxExplainer(model, tests, tuple(counts.boxes), n_columns)
+
+    def explain_changes(self, route: Route, n_columns: int, then: Table, now: Table, n_workers: int) -> Changes:
+        """Explain membership in the segment after, less that before."""
+        old, new = (self.model.assign(table).astype(np.int64) for table in (then, now))
+        explainer = population_explainer(self.model, route.sources, n_columns)
+        values = explainer.explain_changes(now, then, new, n_workers)
+        return Changes(old, new, values, (old == new).astype(np.float64), np.ones(len(new)))
+
+    def find_rivals(self, rows: Table, named: int | None, n_workers: int) -> Rivals:
+        """Find the segment of the nearest box, and what that box asks that the row does not meet."""
+        mover = BoxMoves(self.model, self.profile, Moves.of(self.profile))
+        values, own = values_of(mover.bins, rows), mover.own(rows)
+        targets = np.full(len(rows), NO_RIVAL) if named is None else np.where(own == named, NO_RIVAL, named)
+        boxes, _ = mover.nearest(values, own, targets, n_workers)
+        reached = np.where(boxes >= 0, mover.boxes.segment[boxes].astype(np.int64), targets)
+        kept_out = (_kept_out(mover, line, box) for line, box in zip(values, boxes.tolist(), strict=True))
+        return own, reached, tuple(kept_out)
+
+    def make_mover(self, moves: Moves) -> Mover:
+        """Prepare projections on boxes."""
+        return BoxMoves(self.model, self.profile, moves)
+
+    def make_ways(self, moves: Moves) -> Ways:
+        """Prepare projections on the nearest box."""
+        return BoxWays(self.model, self.profile, moves)
+
+    def make_one_person(self) -> OnePerson:
+        """Prepare a look-up of the box and its tables."""
+        return PersonInBoxes(self.model)
+
+    def make_portable(self, segmenter: FittedSegmenter, least: float) -> PortableModel:
+        """Prepare tests and tables by pattern."""
+        return PortableBoxes(self.model, segmenter, least)
+
+    def make_describer(self) -> GroupDescriber:
+        """Prepare the rules of boxes."""
+        return BoxDescriber(self.model)
+
+
+def _kept_out(mover: BoxMoves, values: NDArray[np.float64], box: int) -> tuple[Condition, ...]:
+    if box < 0:
+        return ()
+    return tuple(condition_of(mover.bins[j], mover.boxes.inside[box, j]) for j in mover.failing(values, box))
+
+
+class ScoreFamily:
+    """Segments made by additive scores: margins are explained, and changes let another score lead."""
+
+    def __init__(self, model: AdditiveModel, profile: Profile) -> None:
+        self.model = model
+        self.profile = profile
+
+    def make_explainer(
+        self, route: Route, n_columns: int, background: Table | None, weights: NDArray[np.int64]
+    ) -> AdditiveExplainer:
+        """Prepare the Shapley values of scores."""
+        model = self.model
+        population = model.population if background is None else population_of(model, background, weights)
+        players = np.arange(len(model.coding.bins)) if route.sources is None else route.sources
+        return AdditiveExplainer(model, population, players, n_columns)
+
+    def explain_changes(self, route: Route, n_columns: int, then: Table, now: Table, n_workers: int) -> Changes:
+        """Explain the margin of the new segment over the old one, or over the runner-up for who stayed."""
+        model = self.model
+        earlier, later = model.score(then), model.score(now)
+        old = model.two_best(earlier)[0]
+        new, runner_up = model.two_best(later)
+        rival = np.where(old == new, runner_up, old)
+        explainer = self.make_explainer(route, n_columns, None, np.empty(0, dtype=np.int64))
+        values = (
+            explainer.explain_pairs(now, new, rival, n_workers).values
+            - explainer.explain_pairs(then, new, rival, n_workers).values
+        )
+        rows = np.arange(len(new))
+        start, end = (scores[rows, new] - scores[rows, rival] for scores in (earlier, later))
+        return Changes(old, new, values, start, end)
+
+    def find_rivals(self, rows: Table, named: int | None, n_workers: int) -> Rivals:
+        """Find the segment with the next best score."""
+        del n_workers
+        own, rivals = self.model.two_best(self.model.score(rows))
+        if named is not None:
+            rivals = np.where(own == named, rivals, named)
+        return own, np.where(own == rivals, NO_RIVAL, rivals), ((),) * len(rows)
+
+    def make_mover(self, moves: Moves) -> Mover:
+        """Prepare the search over scores."""
+        return AdditiveMoves(self.model, moves)
+
+    def make_ways(self, moves: Moves) -> Ways:
+        """Prepare the search over scores."""
+        return ScoreWays(self.model, moves)
+
+    def make_one_person(self) -> OnePerson:
+        """Prepare the parts of every score."""
+        return PersonByScores(self.model)
+
+    def make_portable(self, segmenter: FittedSegmenter, least: float) -> PortableModel:
+        """Prepare curves and tables."""
+        return PortableScores(self.model, segmenter, least)
+
+    def make_describer(self) -> GroupDescriber:
+        """Prepare the middle half of each group."""
+        return ScoreDescriber(self.model, self.profile)
+
+
+@singledispatch
+def make_family(model: object, profile: Profile) -> ModelFamily:
+    """Prepare what explanations ask of a fitted model, by its type.
+
+    Raises
+    ------
+    UnsupportedTypeError
+        No family is registered for it.
+    """
+    del profile
+    message = (
+        f"the model must be of a registered family (BoxModel, AdditiveModel), got {type(model).__name__}; register its "
+        "family with xseg.explanations.make_family.register"
+    )
+    raise UnsupportedTypeError(message)
+
+
+make_family.register(BoxModel, BoxFamily)
+make_family.register(AdditiveModel, ScoreFamily)
+
+
+def family_of(segmenter: FittedSegmenter) -> ModelFamily:
+    """Return what explanations ask of the model of a fitted segmenter."""
+    return make_family(segmenter.model_, segmenter.profile_)
+
+
+def describe_groups(segmenter: FittedSegmenter) -> GroupDescriber:
+    """Prepare what can be said of the groups of a fitted segmenter to somebody in one of them."""
+    return family_of(segmenter).make_describer()

@@ -9,7 +9,7 @@ import pandas as pd
 from harness import show, timed
 
 import xseg
-from xseg.cards import write_cards
+from xseg.cards import WriteOptions, write_cards
 from xseg.cards._wording import build_card_words
 from xseg.explanations import comprehensiveness
 
@@ -70,11 +70,25 @@ def speed(form: str, n_cards: int) -> tuple[str, ...]:
     ids = list(customers.index)
     with tempfile.TemporaryDirectory() as warm:
         write_cards(
-            segmenter, customers.head(20_000), folder=warm, ids=ids[:20_000], forms=["jsonl"], policy=policy, n_jobs=2
+            segmenter,
+            customers.head(20_000),
+            folder=warm,
+            ids=ids[:20_000],
+            forms=["jsonl"],
+            policy=policy,
+            options=WriteOptions(n_jobs=2),
         )
     with tempfile.TemporaryDirectory() as folder:
         taken = timed(
-            lambda: write_cards(segmenter, customers, folder=folder, ids=ids, forms=[form], policy=policy, n_jobs=2)
+            lambda: write_cards(
+                segmenter,
+                customers,
+                folder=folder,
+                ids=ids,
+                forms=[form],
+                policy=policy,
+                options=WriteOptions(n_jobs=2),
+            )
         )
         size = sum(path.stat().st_size for path in Path(folder).iterdir())
     return form, f"{n_cards:,}", f"{n_cards / taken:,.0f}", f"{size / n_cards:,.0f}"

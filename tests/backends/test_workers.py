@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import xseg
-from xseg.cards import write_cards
+from xseg.cards import WriteOptions, write_cards
 from xseg.exceptions import ParameterError
 
 WRONG = [0, -100_000, 1.5, "two", True, float("nan")]
@@ -32,7 +32,7 @@ def test_numbers_of_jobs_that_make_no_sense_are_refused_everywhere(n_jobs, tmp_p
     fitted.set_params(n_jobs=None)
     for ask in (
         lambda: xseg.backends.MemoryBackend(customers, n_jobs=n_jobs),
-        lambda: write_cards(fitted, customers, folder=tmp_path, ids=range(60), n_jobs=n_jobs),
+        lambda: write_cards(fitted, customers, folder=tmp_path, ids=range(60), options=WriteOptions(n_jobs=n_jobs)),
     ):
         with pytest.raises(ParameterError, match="n_jobs must be"):
             ask()

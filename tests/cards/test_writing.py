@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import xseg
-from xseg.cards import FORMS, remove_cards, write_cards
+from xseg.cards import FORMS, WriteOptions, remove_cards, write_cards
 from xseg.cards._card_folder import build_file_stems
 from xseg.cli import app
 from xseg.exceptions import DataError, OptionalDependencyError, ParameterError
@@ -53,7 +53,7 @@ def test_json_lines_and_parquet_hold_everybody_once_and_in_order(shop, tmp_path)
         ids=list(customers.index),
         forms=["jsonl", "parquet"],
         at=NOW,
-        progress=done.append,
+        options=WriteOptions(progress=done.append),
     )
     assert (written.n_written, written.n_kept) == (12_000, 0)
     assert sum(done) == 12_000
@@ -71,14 +71,22 @@ def test_processes_write_the_same_bytes(shop, tmp_path):
     customers, segmenter, _ = shop
     for jobs in (1, 2):
         ids = list(customers.index)
-        write_cards(segmenter, customers, folder=tmp_path / str(jobs), ids=ids, forms=["jsonl"], at=NOW, n_jobs=jobs)
+        write_cards(
+            segmenter,
+            customers,
+            folder=tmp_path / str(jobs),
+            ids=ids,
+            forms=["jsonl"],
+            at=NOW,
+            options=WriteOptions(n_jobs=jobs),
+        )
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
 
 
 WORKER = """
 import sys, pandas as pd, xseg
 from datetime import UTC, datetime
-from xseg.cards import write_cards
+from xseg.cards import WriteOptions, write_cards
 shop, out = sys.argv[1:]
 customers = pd.read_parquet(shop + "/customers.parquet")
 segmenter = xseg.load(shop + "/model.json")
@@ -205,8 +213,10 @@ def test_cards_of_other_inputs_are_refused_by_name_and_overwritten_on_request(sh
         assert contents(folder) == kept
     for model, table, options in others.values():
         new = tmp_path / "new"
-        written = write_cards(model, table, folder=folder, forms=["json"], at=NOW, overwrite=True, **options)
-        write_cards(model, table, folder=new, forms=["json"], at=NOW, overwrite=True, **options)
+        written = write_cards(
+            model, table, folder=folder, forms=["json"], at=NOW, options=WriteOptions(overwrite=True), **options
+        )
+        write_cards(model, table, folder=new, forms=["json"], at=NOW, options=WriteOptions(overwrite=True), **options)
         assert (written.n_written, written.n_kept) == (12, 0)
         assert contents(folder) == contents(new)
 
@@ -220,7 +230,9 @@ def test_nobody_keeps_the_card_of_last_month(shop, tmp_path):
         write_cards(segmenter, june, folder=tmp_path, ids=ids, forms=["json"])
     (tmp_path / "notes.md").write_text("mine")
     (tmp_path / "cards-of-mine.jsonl").write_text("mine")
-    fewer = write_cards(segmenter, june.head(50), folder=tmp_path, ids=ids[:50], forms=["json"], overwrite=True)
+    fewer = write_cards(
+        segmenter, june.head(50), folder=tmp_path, ids=ids[:50], forms=["json"], options=WriteOptions(overwrite=True)
+    )
     assert fewer.n_written == 50
     assert len(list(tmp_path.glob("*.json"))) == 51
     assert (tmp_path / "notes.md").read_text() == (tmp_path / "cards-of-mine.jsonl").read_text() == "mine"
@@ -268,7 +280,14 @@ def test_a_folder_whose_people_were_removed_is_not_overwritten(shop, tmp_path):
     assert some.index[0] not in (tmp_path / "xseg-cards.json").read_text()
     for overwrite in (False, True):
         with pytest.raises(DataError, match="write to another folder, or empty"):
-            write_cards(segmenter, some, folder=tmp_path, ids=some.index, forms=["json"], overwrite=overwrite)
+            write_cards(
+                segmenter,
+                some,
+                folder=tmp_path,
+                ids=some.index,
+                forms=["json"],
+                options=WriteOptions(overwrite=overwrite),
+            )
 
 
 def test_the_command_line_refuses_other_inputs_and_overwrites_them(shop, tmp_path):

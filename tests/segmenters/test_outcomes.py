@@ -204,6 +204,7 @@ def test_it_can_be_copied():
     X, y, _ = binary()
     one = xseg.OutcomeSegmenter(4, random_state=0)
     assert (clone(one).fit(X, y).labels_ == one.fit(X, y).labels_).all()
+    assert (clone(one).fit_predict(X, y) == one.labels_).all()
 
 
 def test_equal_people_are_spread_over_the_parts():

@@ -15,7 +15,7 @@ from xseg.cards._make_cards import Cards, GatedCards, make_cards, make_decided_c
 from xseg.cards._rendering import render_article
 from xseg.cards._verify_cards import CardCheck, Failure, verify_card, verify_cards
 from xseg.cards._wording import answer_words
-from xseg.cards._write_cards import WrittenCards, write_cards
+from xseg.cards._write_cards import WriteOptions, WrittenCards, write_cards
 
 __all__ = [
     "FORMS",
@@ -34,6 +34,7 @@ __all__ = [
     "GatedCards",
     "IdentityLinks",
     "UnfitWords",
+    "WriteOptions",
     "WrittenCards",
     "answer_words",
     "lint_words",

@@ -118,7 +118,7 @@ class ConsentGateLike(Protocol):
     def find_decision_basis(self, subject: str) -> DecisionBasis:
         """Return why a subject who is not admitted is in no group."""
 
-    def describe_exclusions(self, subjects: Sequence[str]) -> Mapping[str, str | None]:
+    def describe_exclusions(self, ids: Sequence[str]) -> Mapping[str, str | None]:
         """Return digests of everything besides ledger and links on which admission depends."""
 
 

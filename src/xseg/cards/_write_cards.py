@@ -20,10 +20,28 @@ from xseg.i18n import load_language
 from xseg.policy import Policy
 from xseg.segmenters import find_route
 
-__all__ = ["WrittenCards", "write_cards"]
+__all__ = ["WriteOptions", "WrittenCards", "write_cards"]
 
-# Fewer people than this are not worth starting a process for.
-_WORTH_A_PROCESS = 2_000
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """How `write_cards` goes about it; the cards do not depend on it.
+
+    Parameters
+    ----------
+    overwrite : bool, default=False
+        Whether cards that the folder holds of other inputs, such as those of last month, are removed first. Other files
+        in the folder stay.
+    n_jobs : int, default=None
+        How many workers to use; None and -1 mean every core. More than 10,000 people are shared out among as many
+        processes, since Python renders cards in one thread of a process at a time.
+    progress : callable, default=None
+        Called with the number of people done since the last call.
+    """
+
+    overwrite: bool = False
+    n_jobs: int | None = None
+    progress: Callable[[int], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +98,7 @@ def write_cards(
     tone: str = "plain",
     ledger: ConsentLedger | None = None,
     identities: IdentityLinks | None = None,
-    overwrite: bool = False,
-    n_jobs: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    options: WriteOptions | None = None,
 ) -> WrittenCards:
     """Write everybody's cards; what an earlier, stopped call wrote is kept.
 
@@ -111,13 +127,9 @@ default=("html",)
         The date on the cards; None means today (UTC).
     locale, tone, ledger, identities
         As for `make_cards`; a gate brings its own ledger.
-    overwrite : bool, default=False
-        Whether cards that the folder holds of other inputs, such as those of last month, are removed first. Other files
-        in the folder stay.
-    n_jobs : int or None, default=None
-        How many processes write; None means one, -1 one for each processor.
-    progress : callable, default=None
-        Called with the number of people done since the last call.
+    options : WriteOptions, default=None
+        Whether other cards are removed first, how many processes write, and who is told of progress; None means
+        ``WriteOptions()``.
 
     Returns
     -------
@@ -147,7 +159,8 @@ default=("html",)
     >>> write_cards(segmenter, some, folder=folder, ids=list(some.index)).n_kept
     4
     """
-    count_workers(n_jobs)
+    options = options or WriteOptions()
+    n_workers = count_workers(options.n_jobs)
     unknown = [form for form in forms if form not in FORMS]
     if unknown or not forms:
         message = f"forms must be some of {', '.join(FORMS)}; got {list(forms)}"
@@ -178,12 +191,12 @@ default=("html",)
     try:
         target.mkdir(parents=True, exist_ok=True)
         remove_drafts(target)
-        issued = open_folder(target, about, people, moment, overwrite=overwrite)
+        issued = open_folder(target, about, people, moment, overwrite=options.overwrite)
         order = _WriteJob(segmenter, policy, target, tuple(forms), issued, locale, tone, ledger, identities)
-        for n_done, written in _write_parts(order, X, people, n_jobs):
+        for n_done, written in _write_parts(order, X, people, n_workers):
             n_written += written
-            if progress is not None:
-                progress(n_done)
+            if options.progress is not None:
+                options.progress(n_done)
     except OSError as error:
         message = (
             f"cannot write the cards to {target}: {error.strerror or error}; check the folder, its permissions and the "
@@ -193,19 +206,19 @@ default=("html",)
     return WrittenCards(target, n_written, len(people) - n_written)
 
 
-def _write_parts(order: _WriteJob, X: Any, people: Mapping[str, str], n_jobs: int | None) -> Iterator[tuple[int, int]]:
+def _write_parts(order: _WriteJob, X: Any, people: Mapping[str, str], n_workers: int) -> Iterator[tuple[int, int]]:
     """Write part after part; returns how many people each has, and how many were written."""
     pairs = list(people.items())
     parts = (
         (first, X[first : first + PEOPLE_IN_A_PART], dict(pairs[first : first + PEOPLE_IN_A_PART]))
         for first in range(0, len(pairs), PEOPLE_IN_A_PART)
     )
-    if n_jobs in (None, 1) or len(pairs) < _WORTH_A_PROCESS:
+    if n_workers == 1 or len(pairs) <= PEOPLE_IN_A_PART:
         return (_write_part(order, *part) for part in parts)
     # Late: only many cards need processes.
     from joblib import Parallel, delayed
 
-    workers = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    workers = Parallel(n_jobs=n_workers, return_as="generator_unordered")
     done: Iterator[tuple[int, int]] = workers(delayed(_write_part)(order, *part) for part in parts)
     return done
 

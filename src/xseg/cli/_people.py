@@ -50,7 +50,7 @@ def cards(
     encoding: Encoding = None,
 ) -> None:
     """Write everyone's card; a run that was stopped is taken up where it ended."""
-    from xseg.cards import write_cards
+    from xseg.cards import WriteOptions, write_cards
     from xseg.export import load
     from xseg.governance.consent import Ledger
 
@@ -65,12 +65,12 @@ def cards(
             ids=ids,
             policy=policy,
             forms=form or ["html"],
-            progress=lambda people: progress.advance(bar, people),
-            n_jobs=jobs,
-            overwrite=overwrite,
             locale=locale,
             tone=tone,
             ledger=None if ledger is None else Ledger.load(ledger),
+            options=WriteOptions(
+                overwrite=overwrite, n_jobs=jobs, progress=lambda people: progress.advance(bar, people)
+            ),
         )
     kept = f", {written.n_kept:,} were there already" if written.n_kept else ""
     console.print(f"{written.n_written:,} cards written to [bold]{written.folder}[/]{kept}.", highlight=False)

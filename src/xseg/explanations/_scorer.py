@@ -8,7 +8,7 @@ from xseg.core.bins import MISSING
 from xseg.core.profiles import Profile
 from xseg.core.schema import suggestion
 from xseg.core.tables import is_missing
-from xseg.exceptions import DataError, UnsupportedTypeError
+from xseg.exceptions import DataError
 from xseg.explanations._families import family_of
 from xseg.explanations._one_person import reader_of
 from xseg.segmenters import check_segmenter
@@ -101,12 +101,6 @@ class Scorer:
     """
 
     def __init__(self, segmenter: Any) -> None:
-        if hasattr(segmenter, "steps"):
-            message = (
-                "a Scorer takes a fitted segmenter, not a pipeline, whose steps take tables and not dicts; give it "
-                "xseg.fold(pipeline)"
-            )
-            raise UnsupportedTypeError(message)
         check_segmenter(segmenter)
         profile = segmenter.profile_
         self._names: tuple[str, ...] = profile.bins.schema.names

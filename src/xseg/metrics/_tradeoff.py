@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xseg.core.tables import read_table
 from xseg.exceptions import ParameterError, UnsupportedTypeError
-from xseg.segmenters import TreeSegmenter
+from xseg.segmenters import TreeSegmenter, check_segmenter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -252,8 +252,11 @@ def certify(
     >>> print(xseg.metrics.certify(segmenter, X))
     proven: no tree of this size costs less than 151.411
     """
-    if not isinstance(segmenter, TreeSegmenter):
-        message = f"certify takes a fitted TreeSegmenter, got {type(segmenter).__name__}"
+    if not isinstance(check_segmenter(segmenter), TreeSegmenter):
+        message = (
+            f"segmenter must be a fitted TreeSegmenter, got {type(segmenter).__name__}; of other segmenters no lower "
+            "bound on the cost is known"
+        )
         raise UnsupportedTypeError(message)
     if not seconds > 0:
         message = f"seconds must be positive, got {seconds!r}"

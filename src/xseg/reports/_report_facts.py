@@ -16,7 +16,7 @@ from xseg.export import Approval, SignOff
 from xseg.i18n import Quantity, condition_words, find_words, load_language, one_line, other_categories
 from xseg.metrics import Stability, Structure, Tradeoff
 from xseg.policy import Policy
-from xseg.segmenters import FittedSegmenter
+from xseg.segmenters import FittedSegmenter, check_segmenter
 
 __all__ = [
     "Check",
@@ -72,10 +72,11 @@ def compute_figures(segmenter: Any) -> list[Figure]:
     >>> [figure.what for figure in compute_figures(segmenter)]
     ['questions', 'price of explainability']
     """
+    checked = check_segmenter(segmenter)
     return [
-        Figure(form.format(getattr(segmenter, name)), what, how)
+        Figure(form.format(getattr(checked, name)), what, how)
         for name, form, what, how in _FIGURES
-        if hasattr(segmenter, name)
+        if hasattr(checked, name)
     ]
 
 

@@ -259,6 +259,30 @@ class OutcomeSegmenter(TreeBoxes):
         self.labels_ = labels
         return self
 
+    def fit_predict(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> NDArray[np.int32]:
+        """Fit the segmenter to `X`, and return the segment index of each row.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_features)
+            The people, one a row, in memory.
+        y : array-like of shape (n_rows,)
+            The outcome of each: a number, or a category; never missing.
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts; 2 is the same as two people.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Segment indices.
+
+        Raises
+        ------
+        ParameterError, DataError
+            As for `fit`.
+        """
+        return self.fit(X, y, sample_weight=sample_weight).labels_
+
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Return how much of the outcome of some people the segments tell.
 

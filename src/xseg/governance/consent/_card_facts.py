@@ -27,11 +27,11 @@ class CardFactsMixin:
         """Return why a subject who is not admitted is in no group: what the log says, or no consent."""
         return self._look_up_basis(subject) or "no_consent"
 
-    def describe_exclusions(self, subjects: Sequence[str]) -> Mapping[str, str | None]:
+    def describe_exclusions(self, ids: Sequence[str]) -> Mapping[str, str | None]:
         """Return the purpose and time of the gate, and a digest of whom its log keeps out, and why."""
         return {
             "gate": f"{self.purpose}, {self.at}",
-            "log": None if self.log is None else self._digest_exclusions(subjects),
+            "log": None if self.log is None else self._digest_exclusions(ids),
         }
 
     def _digest_exclusions(self, subjects: Sequence[str]) -> str:

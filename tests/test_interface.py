@@ -43,13 +43,13 @@ OTHER_NAMES = {
     "background_weight": "background_sample_weight",
     "n_workers": "n_jobs",
     "now": "at, or clock",
-    "seed": "random_state",
     "subject_ids": "ids",
     "subjects": "ids",
     "weights": "sample_weight",
 }
 # The words of a ledger: a subject is whom an entry is about.
 LEDGER = (
+    "governance.consent.Consents.",
     "governance.consent.Ledger.",
     "governance.consent.Identities.",
     "governance.rights.ActionLog.",
@@ -79,7 +79,7 @@ def takes_segmenter(function):
 def test_a_segmenter_comes_first_then_the_rows_and_the_rest_by_name(name):
     first, *others = positional(FUNCTIONS[name])
     assert first in {"segmenter", "gate", "model"}
-    assert others in ([], ["X"], ["path"], ["require"], ["why"])
+    assert others in ([], ["X"], ["path"], ["require"], ["sign_off"], ["why"])
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -127,6 +127,7 @@ KEYWORDS = {
     "require": "draft",
     "review": b"seen",
     "segment": 0,
+    "sign_off": None,
     "subject": "ann",
     "touchpoints": [Touchpoint("desk", "phone", automated=False)],
     "why": "objected",

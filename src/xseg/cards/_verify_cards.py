@@ -20,7 +20,7 @@ from xseg.exceptions import DataError
 from xseg.explanations import apply_changes
 from xseg.export import find_states, get_sign_offs
 from xseg.policy import Policy
-from xseg.segmenters._pipelines import route_of
+from xseg.segmenters import find_route
 
 __all__ = ["CardCheck", "Failure", "verify_card", "verify_cards"]
 
@@ -116,7 +116,7 @@ def verify_card(
     >>> xseg.verify_card(segmenter, other, card=card).failures[0].fact
     'segment.index'
     """
-    route_of(segmenter)
+    find_route(segmenter)
     X = read_once(segmenter, X)
     n_rows = len(read_table(X))
     if n_rows != 1:
@@ -169,7 +169,7 @@ def verify_cards(
     >>> all(check.holds for check in xseg.verify_cards(segmenter, customers.head(20), cards=cards))
     True
     """
-    route_of(segmenter)
+    find_route(segmenter)
     rows, X = X, read_once(segmenter, X)
     table = read_table(X)
     if len(cards) != len(table):

@@ -85,8 +85,8 @@ def method_of(model: Any) -> str:
             return method
     if not hasattr(model, "fit"):
         message = (
-            f"{type(last).__name__} is no model: explain_agnostic takes anything fitted that has predict_proba, predict "
-            "or transform"
+            f"{type(last).__name__} is no model: explain_agnostic takes anything fitted that has predict_proba, "
+            "predict or transform"
         )
         raise UnsupportedTypeError(message)
     message = (

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 from sklearn.pipeline import Pipeline
 
 from xseg.exceptions import ApprovalError
+from xseg.segmenters import check_segmenter
 
 __all__ = [
     "Approval",
@@ -258,15 +259,15 @@ def _find_ordered(sign_offs: Iterable[SignOff]) -> list[bool]:
     return kept
 
 
-def read_day(now: date | None) -> date:
+def read_day(at: date | None) -> date:
     """Return the day that counts (UTC)."""
-    if now is None:
+    if at is None:
         return datetime.now(UTC).date()
-    if isinstance(now, datetime):
-        return now.date() if now.tzinfo is None else now.astimezone(UTC).date()
-    if isinstance(now, date):
-        return now
-    message = f"now is {now!r}; give a date"
+    if isinstance(at, datetime):
+        return at.date() if at.tzinfo is None else at.astimezone(UTC).date()
+    if isinstance(at, date):
+        return at
+    message = f"at is {at!r}; give a date"
     raise ApprovalError(message)
 
 
@@ -275,13 +276,18 @@ def get_sign_offs(segmenter: Any) -> tuple[SignOff, ...]:
 
     Parameters
     ----------
-    segmenter : segmenter, or Pipeline that ends in one
+    segmenter : fitted segmenter, or Pipeline that ends in one
         The model.
 
     Returns
     -------
     tuple of SignOff
         The oldest first; those given before it was fitted again are among them, with the fingerprint of then.
+
+    Raises
+    ------
+    NotFittedError, UnsupportedTypeError
+        It is no fitted segmenter of xseg, and no Pipeline that ends in one.
     """
     return tuple(getattr(_get_estimator(segmenter), "sign_offs_", ()))
 
@@ -314,7 +320,7 @@ def add_sign_off(segmenter: Any, sign_off: SignOff) -> None:
 def _get_estimator(segmenter: Any) -> Any:
     while isinstance(segmenter, Pipeline):
         segmenter = segmenter.steps[-1][1]
-    return segmenter
+    return check_segmenter(segmenter)
 
 
 def _rests_on_review(last: SignOff, before: Sequence[SignOff]) -> bool:

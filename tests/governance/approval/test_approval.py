@@ -311,7 +311,7 @@ def test_the_day_may_have_a_time_and_must_be_one(tree):
     _, segmenter = tree
     approved(segmenter)
     assert xseg.export.get_approval(segmenter, at=NOW).state == "approved"
-    with pytest.raises(ApprovalError, match="now is 'today'"):
+    with pytest.raises(ApprovalError, match="at is 'today'"):
         xseg.export.get_approval(segmenter, at="today")
 
 

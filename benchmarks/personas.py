@@ -20,7 +20,7 @@ def main():
     answers = survey.read(table[list(survey.questions)].assign(respondent=range(len(table))))
     scores = survey.score(answers)
     learned = learn_personas(scores, random_state=0)
-    figures = compare_personas(learned, scores, preset=persona_rules().fit(scores))
+    figures = compare_personas(learned, scores, preset=persona_rules().fit(scores), random_state=0)
     print(f"{figures.n_people:,} people, {figures.unknown:.1%} of them not known")
     print(figures.to_frame().round(3).to_string())
     print(f"both say the same of {figures.agreement:.1%}; adjusted Rand index {figures.adjusted_rand:.3f}")

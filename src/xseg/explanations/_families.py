@@ -27,7 +27,7 @@ from xseg.explanations._nearest_changes import AdditiveMoves, BoxMoves
 from xseg.explanations._one_person import OnePerson, PersonByScores, PersonInBoxes
 from xseg.explanations._portable_model import PortableBoxes, PortableModel, PortableScores
 from xseg.explanations._ways import BoxWays, ScoreWays, Ways
-from xseg.segmenters import FittedSegmenter, Route
+from xseg.segmenters import FittedSegmenter, Route, check_segmenter
 
 __all__ = ["Changes", "ModelFamily", "Rivals", "describe_groups", "family_of", "make_family"]
 
@@ -236,4 +236,4 @@ def family_of(segmenter: FittedSegmenter) -> ModelFamily:
 
 def describe_groups(segmenter: FittedSegmenter) -> GroupDescriber:
     """Prepare what can be said of the groups of a fitted segmenter to somebody in one of them."""
-    return family_of(segmenter).make_describer()
+    return family_of(check_segmenter(segmenter)).make_describer()

@@ -7,10 +7,10 @@ from scipy.optimize import linprog
 
 import naive
 from xseg._kernels.box_kernels import explain_changes, nearest_boxes
-from xseg._kernels.linear_mix import HOPELESS, SOLVED, cheapest_lift, cheapest_mix
-from xseg._kernels.score_changes import snap
-from xseg._kernels.score_margins import Asked, Coding, most_lead, value_alone, wins, write_parts
-from xseg._kernels.step_search import limits, search, settle
+from xseg._kernels.nearest_change.integer_programme import HOPELESS, SOLVED, cheapest_lift, cheapest_mix
+from xseg._kernels.nearest_change.nearest_scores import snap
+from xseg._kernels.nearest_change.score_margins import Asked, Coding, most_lead, value_alone, wins, write_parts
+from xseg._kernels.nearest_change.step_search import limits, search, settle
 from xseg.explanations._box_shapley import shapley_weights
 
 EXACTLY = 1e-7

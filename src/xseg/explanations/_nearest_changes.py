@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._kernels.box_kernels import box_costs, nearest_boxes
-from xseg._kernels.score_changes import nearest_scores
+from xseg._kernels.nearest_change.nearest_scores import nearest_scores
+from xseg._kernels.nearest_change.score_margins import Asked, Coding, Ladder
 from xseg._kernels.score_kernels import CURVATURE, KNOT, LEVEL, SLOPE
-from xseg._kernels.score_margins import Asked, Coding, Ladder
 from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.boxes import BoxModel, Tests

@@ -3,9 +3,17 @@
 import numpy as np
 
 from xseg._kernels.jit import kernel
-from xseg._kernels.linear_mix import change_by_mixing
-from xseg._kernels.score_margins import Candidates, Person, leads, least_lead, most_lead, value_alone, write_parts
-from xseg._kernels.step_search import change_by_steps, cheapest_bound, gather
+from xseg._kernels.nearest_change.integer_programme import change_by_mixing
+from xseg._kernels.nearest_change.score_margins import (
+    Candidates,
+    Person,
+    leads,
+    least_lead,
+    most_lead,
+    value_alone,
+    write_parts,
+)
+from xseg._kernels.nearest_change.step_search import change_by_steps, cheapest_bound, gather
 
 MAX_STEPS = 40
 
@@ -66,7 +74,8 @@ def snap(before, after, codes, target, coding, asked, parts):
         trial[chosen] = value
 
 
-WHOLE_SEARCH = 100
+# Nodes of the mixed-integer search. With 20 features and 10 segments 100 prove 66 % of the answers, 2,000 about 98 %.
+WHOLE_SEARCH = 2_000
 SKETCH = 20
 
 

@@ -1,4 +1,4 @@
-"""The cheapest change of several features at once, as a mixed-integer linear programme.
+"""The cheapest change of several features at once: a mixed-integer linear programme.
 
 Leads are linear between knots or taken to be so. The programme is solved by a dual simplex with branch and bound above
 it: column c costs ``costs[c]`` per unit and adds ``gains[c, s]`` to the lead over rival s, and ``sum of gains >=
@@ -10,11 +10,12 @@ A column is unused or used at least ``first[c]``, in whole units where ``grid[c]
 import numpy as np
 
 from xseg._kernels.jit import kernel
-from xseg._kernels.score_margins import SINGLE_PRECISION, price_of, value_alone, wins, write_parts
+from xseg._kernels.nearest_change.score_margins import SINGLE_PRECISION, price_of, value_alone, wins, write_parts
 
 SOLVED, HOPELESS, GIVEN_UP = 0, 1, 2
 TINY = 1e-11
 SLACK = 1e-9
+# Depth of the stack of open nodes: each branching adds one, and depth first search closes them in turn.
 MAX_WAITING = 64
 
 
@@ -70,7 +71,9 @@ def pivot(table, right, price, row, column):
 def cheapest_lift(gains, needs, costs, low, cap, best, out):
     """Write the cheapest use of every column between its bounds; returns its cost and how it ended.
 
-    The cost bounds the least from below at every step, so nothing is written once it reaches `best`.
+    A dual simplex with upper bounds. Invariant: `price` is never negative, so the present solution costs no more than
+    any solution within the bounds; the cost is a lower bound at every step, and nothing is written once it reaches
+    `best`. A variable at its upper bound is replaced by its complement (`flipped`), so that nonbasic ones are 0.
     """
     n, m = gains.shape
     table, right, price = np.empty((m, n)), np.empty(m), costs.copy()

@@ -4,7 +4,7 @@ import numpy as np
 
 from xseg._kernels.encode_kernels import MISSING
 from xseg._kernels.jit import kernel
-from xseg._kernels.score_margins import leads, price_of, wins, write_parts
+from xseg._kernels.nearest_change.score_margins import leads, price_of, wins, write_parts
 
 HALVINGS = 60
 

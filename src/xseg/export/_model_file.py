@@ -15,8 +15,7 @@ from xseg._files import write_whole
 from xseg._version import __version__
 from xseg.core.guards import check_allowed
 from xseg.exceptions import ApprovalError, ModelFileError, UnsupportedTypeError
-from xseg.export._kinds import KINDS, SavedKind
-from xseg.export._model_document import FORMAT, VERSION, plain
+from xseg.export._model_document import FORMAT, VERSION, document_of
 from xseg.export._sign_offs import (
     Approval,
     SignOff,
@@ -27,7 +26,7 @@ from xseg.export._sign_offs import (
     read_day,
     restore_sign_offs,
 )
-from xseg.segmenters import fold
+from xseg.segmenters import Segmenter, fold, get_registered_segmenters
 
 __all__ = ["check_approval", "fingerprint", "get_approval", "load", "save"]
 
@@ -125,7 +124,7 @@ def load(
     document = _read(Path(path))
     kind = _kind_of(document, Path(path))
     try:
-        model = kind.document.model_validate(document)
+        model = document_of(kind).model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -141,7 +140,7 @@ def load(
         message = f"{path}: {error}"
         raise ApprovalError(message) from None
     try:
-        segmenter = kind.build(model)
+        segmenter = kind.from_state(model.parameters, model)
     except ModelFileError as error:
         message = f"{path}: {error}"
         raise ModelFileError(message) from None
@@ -231,9 +230,9 @@ def fingerprint(segmenter: Any) -> str:
     64
     """
     model = fold(segmenter)
-    if type(model).__name__ not in KINDS:
+    if type(model) not in get_registered_segmenters().values():
         return _compute_fingerprint(_describe(model))
-    parameters = {key: plain(value) for key, value in model.get_params(deep=False).items()}
+    parameters = model.get_saved_parameters()
     known = _FINGERPRINTS.get(model)
     if known is None or not known.is_current(model, parameters):
         known = _Fingerprint(_compute_fingerprint(_describe(model)), dict(vars(model)), parameters)
@@ -314,29 +313,35 @@ def _compute_fingerprint(document: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _kind_of(document: dict[str, Any], path: Path) -> SavedKind:
-    name = document.get("kind")
-    if not isinstance(name, str) or name not in KINDS:
-        message = f"{path}: kind: {name!r} is not a segmenter that this xseg {__version__} knows ({', '.join(KINDS)})"
+def _kind_of(document: dict[str, Any], path: Path) -> type[Segmenter]:
+    name, known = document.get("kind"), get_registered_segmenters()
+    if not isinstance(name, str) or name not in known:
+        message = (
+            f"{path}: kind must be a segmenter that is registered ({', '.join(known)}), got {name!r}. Import the "
+            "module that defines it, where xseg.segmenters.register_segmenter decorates its class, or use the xseg "
+            "that saved it"
+        )
         raise ModelFileError(message)
-    return KINDS[name]
+    return known[name]
 
 
 def _describe(segmenter: Any) -> dict[str, Any]:
     """Return the document of a fitted segmenter, without its fingerprint; of a pipeline, that of its equal."""
     segmenter = fold(segmenter)
-    name = type(segmenter).__name__
-    kind = KINDS.get(name)
-    if kind is None or not isinstance(segmenter, kind.segmenter):
-        message = f"only a fitted {', '.join(KINDS)} can be saved, got {name}"
+    name, known = type(segmenter).__name__, get_registered_segmenters()
+    if known.get(name) is not type(segmenter):
+        message = (
+            f"segmenter must be fitted and of a registered class ({', '.join(known)}), got {name}. Decorate a class of "
+            "your own with xseg.segmenters.register_segmenter"
+        )
         raise UnsupportedTypeError(message)
-    fitted: Any = segmenter
+    fitted: Segmenter = segmenter
     fitted._check_fitted()
     return {
         "format": FORMAT,
         "version": VERSION,
         "xseg": __version__,
         "kind": name,
-        "parameters": {key: plain(value) for key, value in fitted.get_params(deep=False).items()},
-        **kind.describe(fitted),
+        "parameters": fitted.get_saved_parameters(),
+        **fitted.get_state(),
     }

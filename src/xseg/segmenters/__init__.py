@@ -1,10 +1,19 @@
 """Interpretable segmenters behind the scikit-learn API: the model is the explanation."""
 
 from xseg.core.segments import Outcome
-from xseg.segmenters._base import AdditiveSegmenter, BoxSegmenter, Segmenter, check_segmenter, get_segmenter
+from xseg.segmenters._additive_state import AdditiveState
+from xseg.segmenters._base import (
+    AdditiveSegmenter,
+    BoxSegmenter,
+    Segmenter,
+    check_segmenter,
+    get_registered_segmenters,
+    get_segmenter,
+    register_segmenter,
+)
 from xseg.segmenters._folding import fold
 from xseg.segmenters._kmeans import NumberChoice, kmeans, reference_partition
-from xseg.segmenters._learning import SAMPLE_CAPACITY, Prepared, Space, prepare
+from xseg.segmenters._learning import SAMPLE_CAPACITY, Columns, Prepared, Space, prepare
 from xseg.segmenters._mixtures import MixtureChoice, MixtureSegmenter
 from xseg.segmenters._names import propose_names
 from xseg.segmenters._outcomes import OutcomeSegmenter
@@ -14,6 +23,7 @@ from xseg.segmenters._prototypes import PrototypeSegmenter
 from xseg.segmenters._rule_definitions import write_condition
 from xseg.segmenters._rule_lint import FindingKind, RuleCoverage, RuleFinding, RuleReview
 from xseg.segmenters._rules import RuleSegmenter, lint_rules
+from xseg.segmenters._saved_state import DrawnBoxState, StrictState
 from xseg.segmenters._surrogate_labels import LabelPartition, is_fitted
 from xseg.segmenters._surrogates import SegmentFidelity, SurrogateSegmenter
 from xseg.segmenters._tree import TreeSegmenter
@@ -21,7 +31,10 @@ from xseg.segmenters._tree import TreeSegmenter
 __all__ = [
     "SAMPLE_CAPACITY",
     "AdditiveSegmenter",
+    "AdditiveState",
     "BoxSegmenter",
+    "Columns",
+    "DrawnBoxState",
     "FindingKind",
     "FittedSegmenter",
     "LabelPartition",
@@ -40,11 +53,13 @@ __all__ = [
     "SegmentFidelity",
     "Segmenter",
     "Space",
+    "StrictState",
     "SurrogateSegmenter",
     "TreeSegmenter",
     "check_segmenter",
     "find_route",
     "fold",
+    "get_registered_segmenters",
     "get_segmenter",
     "is_fitted",
     "kmeans",
@@ -52,5 +67,6 @@ __all__ = [
     "prepare",
     "propose_names",
     "reference_partition",
+    "register_segmenter",
     "write_condition",
 ]

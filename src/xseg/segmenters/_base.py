@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Self, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self, TypeVar
 from warnings import warn
 
 import numpy as np
@@ -12,26 +13,52 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Cluster
 from sklearn.utils.validation import validate_data
 
 from xseg._kernels.center_kernels import add_code_counts
-from xseg._sklearn import InvalidParameterError, validate_parameters
+from xseg._sklearn import InvalidParameterError, list_parameter_names, validate_parameters
 from xseg.backends import Backend, BatchBackend, MemoryBackend
 from xseg.backends.base import CodedBackend, count_workers
 from xseg.core.additive import AdditiveModel, PartSums, Scores
-from xseg.core.bins import N_CODES
-from xseg.core.boxes import BoxModel
+from xseg.core.bins import MAX_BINS, N_CODES
+from xseg.core.boxes import Boxes, BoxModel
 from xseg.core.conditions import Rule
 from xseg.core.embedding import Coding
 from xseg.core.guards import check_allowed
+from xseg.core.models import FittedModel
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
 from xseg.core.segments import Segment, Segments
 from xseg.core.statistics import CodedBlock, RawBlock, apply_to_table
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError, XsegWarning
-from xseg.segmenters._learning import Prepared, prepare
+from xseg.segmenters._additive_state import AdditiveState, build_additive_model, describe_additive_model
+from xseg.segmenters._box_counts import count_population
+from xseg.segmenters._learning import MIN_MEMBERS, Columns, Prepared, learn_columns, prepare
 from xseg.segmenters._names import align, choose_names, warn_if_names_move
 from xseg.segmenters._protocols import FittedSegmenter
+from xseg.segmenters._saved_state import (
+    DrawnBoxState,
+    SegmentsState,
+    build_bins,
+    build_box_model,
+    build_drawn_boxes,
+    build_profile,
+    check,
+    describe_drawn_boxes,
+    describe_population,
+    describe_segments,
+    plain,
+    restorable,
+)
 
-__all__ = ["AdditiveSegmenter", "BoxSegmenter", "SegmentCounts", "Segmenter", "check_segmenter", "get_segmenter"]
+__all__ = [
+    "AdditiveSegmenter",
+    "BoxSegmenter",
+    "SegmentCounts",
+    "Segmenter",
+    "check_segmenter",
+    "get_registered_segmenters",
+    "get_segmenter",
+    "register_segmenter",
+]
 
 
 _log = logging.getLogger("xseg")
@@ -49,6 +76,60 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     segments_: Segments
     n_segments_: int
     labels_: NDArray[np.int32]
+
+    saved_state: ClassVar[type[SegmentsState]]
+    # What decides the segments besides rows: nothing, labels or outcomes given for them, or a definition that is kept.
+    made_from: ClassVar[Literal["rows", "labels", "definition"]] = "rows"
+    # Whether more is kept than counts and what follows from them, so that a person cannot be subtracted.
+    keeps_estimates: ClassVar[bool] = False
+    _parameter_constraints: ClassVar[dict[str, Any]] = {}
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what a file must hold besides the parameters, by the schema `saved_state`.
+
+        Returns
+        -------
+        dict
+            Values that JSON can hold.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def from_state(cls, parameters: Mapping[str, Any], state: Any) -> Self:
+        """Build the fitted segmenter again.
+
+        Parameters
+        ----------
+        parameters : mapping
+            The parameters, as `get_saved_parameters` returned them.
+        state : saved_state
+            The state, valid by its schema.
+
+        Raises
+        ------
+        ModelFileError
+            Parts do not fit together, or a parameter is not allowed.
+        """
+        raise NotImplementedError
+
+    def get_saved_parameters(self) -> dict[str, Any]:
+        """Return the parameters as a file holds them; what JSON cannot hold is described and not restored."""
+        return {name: plain(value) for name, value in self.get_params(deep=False).items()}
+
+    @classmethod
+    def _configure(cls, parameters: Mapping[str, Any]) -> Self:
+        """Make an unfitted segmenter with the parameters of a file."""
+        unknown = sorted(set(parameters) - set(list_parameter_names(cls)))
+        check(not unknown, "parameters", f"unknown parameter(s) {', '.join(unknown)}")
+        made = cls(**restorable(parameters))
+        try:
+            made._check_parameters()
+        except ParameterError as error:
+            check(False, "parameters", str(error))
+        return made
+
+    def _describe_segments(self) -> dict[str, Any]:
+        return describe_segments(self.profile_, self.segment_names_, named=hasattr(self, "feature_names_in_"))
 
     def predict(self, X: Any) -> NDArray[np.int32]:
         """Return the segment of each row.
@@ -101,7 +182,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def _make_predictor(self) -> Callable[[Table], NDArray[np.int32]]:
         """Make a function that predicts the segments of a table: picklable, and without what the fit left here."""
-        raise NotImplementedError
+        return partial(assign_rows, self.model_)
 
     def _restore_segments(
         self,
@@ -189,6 +270,24 @@ class BoxSegmenter(Segmenter):
     """Base of the segmenters whose segments are unions of boxes."""
 
     model_: BoxModel
+    saved_state: ClassVar[type[SegmentsState]] = DrawnBoxState
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what a file must hold besides the parameters: here segments, counts and boxes."""
+        return {
+            **self._describe_segments(),
+            "population": describe_population(self.model_),
+            **describe_drawn_boxes(self.model_.boxes),
+        }
+
+    @classmethod
+    def from_state(cls, parameters: Mapping[str, Any], state: Any) -> Self:
+        """Build the fitted segmenter again, from parameters and the state of a file."""
+        profile = build_profile(state, build_bins(state.columns))
+        model = build_box_model(state, build_drawn_boxes(state), profile)
+        segmenter = cls._configure(parameters)
+        segmenter.restore_boxes(model=model, profile=profile, names=tuple(state.segment_names), named=state.named)
+        return segmenter
 
     def transform(self, X: Any) -> NDArray[np.float64]:
         """Return the membership of each row in each segment: 1 in its own, 0 elsewhere.
@@ -206,7 +305,60 @@ class BoxSegmenter(Segmenter):
         labels = self.predict(X)
         return np.asarray(np.eye(self.n_segments_)[labels])
 
-    def _restore_boxes(
+    def fit_boxes(
+        self,
+        X: Any,
+        choose: Callable[[Columns], Boxes],
+        *,
+        sample_weight: ArrayLike | None = None,
+        segment_names: Sequence[str] | None = None,
+        min_members: int = MIN_MEMBERS,
+    ) -> Self:
+        """Fit boxes that a function chooses: the whole `fit` of a segmenter of your own.
+
+        Parameters
+        ----------
+        X : table, array or Backend of shape (n_rows, n_features)
+            The rows.
+        choose : callable
+            Called with the columns of the rows and how they become codes (`Columns`); returns boxes over
+            ``columns.bins`` that do not overlap and together cover everything. Every segment needs a row.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weight of each row.
+        segment_names : sequence of str, default=None
+            Names of the segments; None proposes names.
+        min_members : int, default=10
+            Number of rows that must share a category for it to be kept.
+
+        Returns
+        -------
+        BoxSegmenter
+            The fitted segmenter.
+
+        Raises
+        ------
+        ParameterError
+            A parameter is not allowed.
+        DataError
+            The rows cannot be used, or a segment has no row.
+        """
+        self._begin_fit()
+        columns = learn_columns(self._backend(X, sample_weight, reset=True), max_bins=MAX_BINS, min_members=min_members)
+        if isinstance(X, Backend):
+            self._remember_backend(columns.schema.names)
+        boxes = choose(columns)
+        model, profile = count_population(columns.backend, columns.bins, boxes, int(boxes.segment.max()) + 1)
+        empty = np.flatnonzero(profile.sizes == 0)
+        if len(empty):
+            message = f"each segment needs a row, and segment {empty[0]} has none; choose other boxes"
+            raise DataError(message)
+        self.restore_boxes(
+            model=model, profile=profile, names=choose_names(profile, model.used_features, segment_names)
+        )
+        self.labels_ = columns.backend.map(partial(apply_to_table, self._make_predictor()))
+        return self
+
+    def restore_boxes(
         self, *, model: BoxModel, profile: Profile, names: tuple[str, ...], named: bool | None = None
     ) -> None:
         """Set what every fitted segmenter made of boxes holds, whether it was just learned or comes from a file."""
@@ -228,8 +380,19 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
     segment_names: Sequence[str] | None
     min_members: int
 
-    def _make_predictor(self) -> Callable[[Table], NDArray[np.int32]]:
-        return partial(_predict_by_scores, self.model_)
+    saved_state: ClassVar[type[SegmentsState]] = AdditiveState
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what a file must hold besides the parameters: here segments, counts and scores."""
+        return {**self._describe_segments(), **describe_additive_model(self.model_, self.profile_.bins)}
+
+    @classmethod
+    def from_state(cls, parameters: Mapping[str, Any], state: Any) -> Self:
+        """Build the fitted segmenter again, from parameters and the state of a file."""
+        segmenter = cls._configure(parameters)
+        model, profile = build_additive_model(state)
+        segmenter._restore_additive(model, profile, tuple(state.segment_names), state.named)
+        return segmenter
 
     def _scores_of(self, X: Any) -> NDArray[np.float64]:
         """Return the scores of rows, wherever they are."""
@@ -345,8 +508,9 @@ def _predict_coded(scores: Scores, block: CodedBlock) -> NDArray[np.int32]:
     return np.asarray(scores.of(block.codes, block.points).argmax(axis=1), dtype=np.int32)
 
 
-def _predict_by_scores(model: AdditiveModel, table: Table) -> NDArray[np.int32]:
-    return np.asarray(model.score(table).argmax(axis=1), dtype=np.int32)
+def assign_rows(model: FittedModel, table: Table) -> NDArray[np.int32]:
+    """Return the segment of each row of a table."""
+    return model.assign(table)
 
 
 def _score_block(model: AdditiveModel, block: RawBlock) -> NDArray[np.float64]:
@@ -369,6 +533,48 @@ class SegmentCounts:
 
     def merge(self, other: Self) -> None:
         self.counts += other.counts
+
+
+_REGISTERED: dict[str, type[Segmenter]] = {}
+
+R = TypeVar("R", bound=type[Segmenter])
+
+
+def register_segmenter(kind: R) -> R:
+    """Allow files of a segmenter to be loaded; a decorator of its class.
+
+    A file names the class that it was saved from. Only classes that were registered in this process are built, so that
+    a file can never cause code to be imported.
+
+    Parameters
+    ----------
+    kind : subclass of Segmenter
+        The class, which declares `saved_state`, `get_state` and `from_state` or inherits them.
+
+    Returns
+    -------
+    type
+        The class.
+
+    Raises
+    ------
+    ParameterError
+        Another class of that name is registered.
+    """
+    known = _REGISTERED.get(kind.__name__)
+    if known is not None and (known.__module__, known.__qualname__) != (kind.__module__, kind.__qualname__):
+        message = (
+            f"the name of a segmenter must be unique among those registered, and {known.__module__} has registered "
+            f"another {kind.__name__}; rename the class"
+        )
+        raise ParameterError(message)
+    _REGISTERED[kind.__name__] = kind
+    return kind
+
+
+def get_registered_segmenters() -> Mapping[str, type[Segmenter]]:
+    """Return the segmenters whose files can be loaded, by the name of the class."""
+    return MappingProxyType(_REGISTERED)
 
 
 def get_segmenter(model: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,23 +11,18 @@ from sklearn.pipeline import Pipeline
 
 from xseg.core.bins import MISSING, N_CODES, Bins, FeatureBins
 from xseg.core.boxes import LEAF, Boxes, BoxModel, Patterns, ThresholdTree
-from xseg.core.embedding import Coding, Embedding
 from xseg.core.profiles import Profile
 from xseg.exceptions import UnsupportedTypeError
 from xseg.segmenters._names import propose_names
-from xseg.segmenters._outcomes import OutcomeSegmenter
 from xseg.segmenters._pipelines import Form, Way, find_route, forms_of
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._raw_columns import Probe, RawColumn, raw_columns
-from xseg.segmenters._surrogates import SurrogateSegmenter
-from xseg.segmenters._tree import TreeSegmenter
+from xseg.segmenters._tree import TreeBoxes
 
 __all__ = ["fold"]
 
 
 _MIN_CHECKED = 512
-
-Foldable: TypeAlias = TreeSegmenter | OutcomeSegmenter | SurrogateSegmenter
 
 
 def fold(model: Any) -> Any:
@@ -72,7 +67,7 @@ def fold(model: Any) -> Any:
     segmenter = route.segmenter
     if not isinstance(model, Pipeline) or route.sources is None:
         return segmenter
-    if not isinstance(segmenter, Foldable):
+    if not isinstance(segmenter, TreeBoxes):
         message = (
             f"{type(segmenter).__name__} behind steps that transform (first: {route.steps[0][0]!r}) has no equal over "
             "raw columns; give the segmenter the raw table, which it scales by itself, or a tree in its place"
@@ -147,7 +142,7 @@ def _usual(column: int, forms: Sequence[Form], bins: Bins) -> float | str:
 class _Folding:
     """Rebuilds a tree, its boxes and its counts over raw columns."""
 
-    def __init__(self, segmenter: Foldable, columns: Sequence[RawColumn], sources: NDArray[np.int64]) -> None:
+    def __init__(self, segmenter: TreeBoxes, columns: Sequence[RawColumn], sources: NDArray[np.int64]) -> None:
         self.segmenter, self.columns, self.sources = segmenter, columns, sources
         self.bins = Bins(tuple(column.bins for column in columns))
         self.profile = Profile(
@@ -155,12 +150,12 @@ class _Folding:
         )
         self._nodes: list[tuple[int, NDArray[np.bool_], int, int, int]] = []
 
-    def build(self, *, named: bool) -> Foldable:
+    def build(self, *, named: bool) -> TreeBoxes:
         """Build the fitted segmenter."""
         tree = self._tree()
         boxes = tree.boxes().merged()
         model = BoxModel(boxes, self.segmenter.n_segments_, self._population(boxes))
-        folded: Any = clone(self.segmenter)
+        folded: TreeBoxes = clone(self.segmenter)
         folded._restore(
             tree=tree,
             model=model,
@@ -168,12 +163,9 @@ class _Folding:
             names=self._names(model.used_features),
             mean_depth=self.segmenter.mean_depth_,
             named=named,
-            **_get_state(self.segmenter, self.bins),
+            **self.segmenter._get_state_over(self.bins),
         )
-        if isinstance(folded, SurrogateSegmenter):
-            folded.estimator_, folded.original_name_ = None, self.segmenter.original_name_
-        result: Foldable = folded
-        return result
+        return folded
 
     def _names(self, used: NDArray[np.int64]) -> tuple[str, ...]:
         """Keep names that were given; propose the others again, of raw columns."""
@@ -344,31 +336,3 @@ def _patterns(counts: "Counter[frozenset[int]]", inside: NDArray[np.bool_]) -> P
     return Patterns(
         np.array(ordered, dtype=np.uint32), np.array([by_pattern[pattern] for pattern in ordered], dtype=np.int64)
     )
-
-
-def _get_state(segmenter: Foldable, bins: Bins) -> dict[str, Any]:
-    """Return the state that a segmenter of each kind has beside its tree, as arguments of its `_restore`."""
-    if isinstance(segmenter, TreeSegmenter):
-        nothing = np.empty(0)
-        nowhere = Embedding(np.empty(0, np.int64), nothing, nothing, nothing, np.empty(0, np.int64), ())
-        return {
-            "coding": Coding(bins, nowhere),
-            "means": np.empty((segmenter.n_segments_, 0)),
-            "costs": (segmenter.cost_, segmenter.reference_cost_),
-        }
-    if isinstance(segmenter, OutcomeSegmenter):
-        return {
-            "kind": segmenter.outcome_kind_,
-            "classes": segmenter.classes_,
-            "outcomes": [segment.outcomes for segment in segmenter.segments_],
-            "expected": segmenter._expected,
-            "expected_of_all": segmenter._expected_of_all,
-            "gain": segmenter.gain_,
-            "p_value": segmenter.p_value_,
-        }
-    return {
-        "labels": segmenter._groups.labels,
-        "noise": segmenter._groups.noise,
-        "stands_for": segmenter._stands_for.tolist(),
-        "confusion": segmenter._confusion,
-    }

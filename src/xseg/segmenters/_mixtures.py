@@ -1,6 +1,6 @@
 """Segments as components of a mixture."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from numbers import Integral, Real
@@ -18,10 +18,12 @@ from xseg.core.additive import AdditiveModel
 from xseg.core.statistics import RowTotal
 from xseg.core.tables import Table
 from xseg.exceptions import XsegWarning
-from xseg.segmenters._base import AdditiveSegmenter
+from xseg.segmenters._additive_state import AdditiveState
+from xseg.segmenters._base import AdditiveSegmenter, register_segmenter
 from xseg.segmenters._learning import Prepared
 from xseg.segmenters._mixture_search import Estimate, SoftSums, Spread, estimate_on, find_start
 from xseg.segmenters._protocols import FittedSegmenter
+from xseg.segmenters._saved_state import Count, Finite, SegmentsState, check
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +56,16 @@ class MixtureChoice:
     chosen: bool
 
 
+class MixtureState(AdditiveState):
+    """The state of a fitted `MixtureSegmenter`."""
+
+    weights: list[Finite]
+    lower_bound: Finite
+    n_iter: Count
+    converged: bool
+
+
+@register_segmenter
 class MixtureSegmenter(AdditiveSegmenter):
     """Segment people by the part of a mixture that they most probably come from.
 
@@ -153,6 +165,8 @@ class MixtureSegmenter(AdditiveSegmenter):
     >>> bool(segmenter.converged_)
     True
     """
+
+    saved_state: ClassVar[type[SegmentsState]] = MixtureState
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_segments": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -459,6 +473,29 @@ class MixtureSegmenter(AdditiveSegmenter):
         )
         self._report("%d segments chosen of 1 to %d", len(found[best].mixture), most)
         return len(found[best].mixture), found[best]
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what a file must hold besides the parameters."""
+        return {
+            **super().get_state(),
+            "weights": self.weights_.tolist(),
+            "lower_bound": self.lower_bound_,
+            "n_iter": self.n_iter_,
+            "converged": self.converged_,
+        }
+
+    @classmethod
+    def from_state(cls, parameters: Mapping[str, Any], state: Any) -> Self:
+        """Build the fitted segmenter again, from parameters and the state of a file."""
+        segmenter = super().from_state(parameters, state)
+        check(len(state.weights) == len(state.segment_names), "weights", "needs a number for each segment")
+        segmenter._restore_estimate(
+            weights=np.array(state.weights),
+            lower_bound=state.lower_bound,
+            n_iter=state.n_iter,
+            converged=state.converged,
+        )
+        return segmenter
 
     def _restore_estimate(
         self, *, weights: NDArray[np.float64], lower_bound: float, n_iter: int, converged: bool

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from operator import attrgetter
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 from sklearn.utils import check_random_state
 
 from xseg._sklearn import Interval
@@ -18,6 +19,7 @@ from xseg.core.embedding import Coding, Embedding
 from xseg.core.profiles import Profile
 from xseg.core.segments import Outcome, Segments
 from xseg.exceptions import DataError, ParameterError
+from xseg.segmenters._base import register_segmenter
 from xseg.segmenters._learning import MIN_MEMBERS, learn_columns
 from xseg.segmenters._names import choose_names, warn_if_names_move
 from xseg.segmenters._outcome_search import (
@@ -32,6 +34,7 @@ from xseg.segmenters._outcome_search import (
     read_target,
     share_out_people,
 )
+from xseg.segmenters._saved_state import Finite, SegmentsState, StrictState, TreeState, build_tree_model, check, plain
 from xseg.segmenters._tree import PeopleInTree, TreeBoxes, count_people
 from xseg.segmenters._tree_cells import Cells, roundness
 from xseg.segmenters._tree_moves import Sample, to_tree
@@ -43,6 +46,32 @@ _DIRECTIONS = {"up": 1, "down": -1}
 _TEST_LEVEL = 0.05
 
 
+ClassDocument: TypeAlias = int | Finite | str | bool
+
+
+class EstimateDocument(StrictState):
+    """An outcome in one segment; a missing end means that nothing bounds it, a missing estimate that none is known."""
+
+    estimate: Finite | None
+    low: Finite | None
+    high: Finite | None
+    n: Finite
+    value: str | None
+
+
+class OutcomeState(TreeState):
+    """The state of a fitted `OutcomeSegmenter`."""
+
+    outcome_kind: Literal["binary", "number", "categories"]
+    classes: list[ClassDocument]
+    outcomes: list[list[EstimateDocument]]
+    expected: list[list[Finite]]
+    expected_of_all: list[Finite]
+    gain: Finite
+    p_value: Annotated[Finite, Field(ge=0, le=1)]
+
+
+@register_segmenter
 class OutcomeSegmenter(TreeBoxes):
     """Segment people by how they differ in an outcome: response, churn, spend.
 
@@ -141,6 +170,10 @@ class OutcomeSegmenter(TreeBoxes):
     >>> segmenter.structure_found_
     True
     """
+
+    saved_state: ClassVar[type[SegmentsState]] = OutcomeState
+    made_from: ClassVar[Literal["rows", "labels", "definition"]] = "labels"
+    keeps_estimates: ClassVar[bool] = True
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "max_segments": [Interval(Integral, 1, 255, closed="both")],
@@ -385,6 +418,58 @@ class OutcomeSegmenter(TreeBoxes):
             mean_depth=float(np.average(depth, weights=mass)),
         )
 
+    def get_state(self) -> dict[str, Any]:
+        """Return what a file must hold besides the parameters."""
+        return {
+            **super().get_state(),
+            "outcome_kind": self.outcome_kind_,
+            "classes": plain(list(self.classes_)),
+            "outcomes": [[_describe_outcome(outcome) for outcome in segment.outcomes] for segment in self.segments_],
+            "expected": self._expected.tolist(),
+            "expected_of_all": self._expected_of_all.tolist(),
+            "gain": self.gain_,
+            "p_value": self.p_value_,
+        }
+
+    @classmethod
+    def from_state(cls, parameters: Mapping[str, Any], state: Any) -> Self:
+        """Build the fitted segmenter again, from parameters and the state of a file."""
+        tree, model, profile = build_tree_model(state)
+        n_segments, n_values = model.n_segments, max(1, len(state.classes))
+        fits = len(state.expected) == n_segments and all(len(row) == n_values for row in state.expected)
+        problem = "needs a number for each segment and category"
+        check(fits and len(state.expected_of_all) == n_values, "expected", problem)
+        told = n_values if state.outcome_kind == CATEGORIES else 1
+        fits = len(state.outcomes) == n_segments and all(len(row) == told for row in state.outcomes)
+        check(fits, "outcomes", "needs an estimate for each segment and category")
+        return cls._configure(parameters)._restore(
+            tree=tree,
+            model=model,
+            profile=profile,
+            names=tuple(state.segment_names),
+            kind=state.outcome_kind,
+            classes=tuple(state.classes),
+            outcomes=[tuple(_build_outcome(one) for one in row) for row in state.outcomes],
+            expected=np.array(state.expected, dtype=np.float64),
+            expected_of_all=np.array(state.expected_of_all, dtype=np.float64),
+            gain=state.gain,
+            p_value=state.p_value,
+            mean_depth=state.mean_depth,
+            named=state.named,
+        )
+
+    def _get_state_over(self, bins: Bins) -> dict[str, Any]:
+        del bins
+        return {
+            "kind": self.outcome_kind_,
+            "classes": self.classes_,
+            "outcomes": [segment.outcomes for segment in self.segments_],
+            "expected": self._expected,
+            "expected_of_all": self._expected_of_all,
+            "gain": self.gain_,
+            "p_value": self.p_value_,
+        }
+
     def _restore(
         self,
         *,
@@ -407,10 +492,29 @@ class OutcomeSegmenter(TreeBoxes):
         self.outcome_kind_, self.classes_ = kind, classes
         self._expected, self._expected_of_all = expected, expected_of_all
         self.gain_, self.p_value_ = gain, p_value
-        self._restore_boxes(model=model, profile=profile, names=names, named=named)
+        self.restore_boxes(model=model, profile=profile, names=names, named=named)
         told = zip(self.segments_, outcomes, strict=True)
         self.segments_ = Segments([replace(segment, outcomes=own) for segment, own in told])
         return self
+
+
+def _describe_outcome(outcome: Outcome) -> dict[str, Any]:
+    numbers = {name: getattr(outcome, name) for name in ("estimate", "low", "high")}
+    return {
+        **{name: float(number) if np.isfinite(number) else None for name, number in numbers.items()},
+        "n": outcome.n,
+        "value": outcome.value,
+    }
+
+
+def _build_outcome(document: EstimateDocument) -> Outcome:
+    return Outcome(
+        np.nan if document.estimate is None else document.estimate,
+        -np.inf if document.low is None else document.low,
+        np.inf if document.high is None else document.high,
+        document.n,
+        document.value,
+    )
 
 
 def _no_space() -> Embedding:

@@ -26,6 +26,16 @@ class FittedSegmenter(Protocol):
         ...
 
     @property
+    def made_from(self) -> str:
+        """What decides the segments: "rows" alone, "labels" given for them, or a "definition" that is kept."""
+        ...
+
+    @property
+    def keeps_estimates(self) -> bool:
+        """Whether more is kept than counts, so that a person cannot be subtracted."""
+        ...
+
+    @property
     def model_(self) -> FittedModel:
         """The boxes or additive scores that assign rows to segments."""
         ...

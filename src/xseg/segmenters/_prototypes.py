@@ -27,7 +27,8 @@ from xseg.core.statistics import CodedBlock, RowTotal
 from xseg.core.tables import Table
 from xseg.exceptions import DefinitionError
 from xseg.policy import Policy
-from xseg.segmenters._base import AdditiveSegmenter
+from xseg.segmenters._additive_state import AdditiveState
+from xseg.segmenters._base import AdditiveSegmenter, register_segmenter
 from xseg.segmenters._learning import Prepared
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._prototype_search import (
@@ -40,6 +41,7 @@ from xseg.segmenters._prototype_search import (
     find,
     settle,
 )
+from xseg.segmenters._saved_state import Count, Finite, SegmentsState, check
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,6 +164,16 @@ def _inside(bins: FeatureBins, lower: float | None, upper: float | None) -> floa
     return float(np.ceil(upper) - 1) if bins.feature.integral else upper
 
 
+class PrototypeState(AdditiveState):
+    """The state of a fitted `PrototypeSegmenter`."""
+
+    prototypes: list[list[bool | Finite | str | None]]
+    prototype_sizes: list[Finite]
+    cost: Finite
+    n_iter: Count
+
+
+@register_segmenter
 class PrototypeSegmenter(AdditiveSegmenter):
     """Segment people by the prototype they are most like.
 
@@ -255,6 +267,8 @@ class PrototypeSegmenter(AdditiveSegmenter):
     >>> bool(segmenter.prototype_sizes_.min() >= 10)
     True
     """
+
+    saved_state: ClassVar[type[SegmentsState]] = PrototypeState
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_segments": [Interval(Integral, 1, None, closed="left")],
@@ -462,6 +476,28 @@ class PrototypeSegmenter(AdditiveSegmenter):
         raw = space.levels / embedding.factor[:, None] + embedding.shift[:, None]
         levels = dict(zip(embedding.coordinates.tolist(), raw, strict=True))
         self._restore_prototypes(typical_values(core, levels), core.sizes)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what a file must hold besides the parameters."""
+        return {
+            **super().get_state(),
+            "prototypes": [list(values) for values in self._prototypes],
+            "prototype_sizes": self.prototype_sizes_.tolist(),
+            "cost": self.cost_,
+            "n_iter": self.n_iter_,
+        }
+
+    @classmethod
+    def from_state(cls, parameters: Mapping[str, Any], state: Any) -> Self:
+        """Build the fitted segmenter again, from parameters and the state of a file."""
+        segmenter = super().from_state(parameters, state)
+        n_segments, n_columns = len(state.segment_names), len(state.columns)
+        fits = len(state.prototypes) == n_segments and all(len(values) == n_columns for values in state.prototypes)
+        check(fits, "prototypes", "needs a value for each segment and column")
+        check(len(state.prototype_sizes) == n_segments, "prototype_sizes", "needs a number for each segment")
+        segmenter._restore_prototypes(state.prototypes, np.array(state.prototype_sizes))
+        segmenter.cost_, segmenter.n_iter_ = state.cost, state.n_iter
+        return segmenter
 
     def _restore_prototypes(self, values: Sequence[Sequence[Any]], sizes: NDArray[np.float64]) -> None:
         self.prototype_sizes_ = sizes

@@ -8,16 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from xseg._kernels.center_kernels import add_code_counts
 from xseg.backends import Backend
-from xseg.core.bins import MAX_BINS, N_CODES, Bins, FeatureBins
-from xseg.core.boxes import MAX_TESTS, Boxes, PatternCounts, Tests
+from xseg.core.bins import MAX_BINS, Bins, FeatureBins
+from xseg.core.boxes import MAX_TESTS, Boxes
 from xseg.core.schema import Kind
-from xseg.core.statistics import CodedBlock, RawBlock
+from xseg.core.statistics import RawBlock
 from xseg.core.summaries import CategoryCounts
-from xseg.core.tables import Table
 from xseg.exceptions import ParameterError
 from xseg.segmenters._learning import MIN_MEMBERS, learn_columns
 from xseg.segmenters._rule_definitions import NamedRule
@@ -25,12 +22,10 @@ from xseg.segmenters._rule_geometry import MAX_BOXES, Axes, Box, Regions, axes_o
 from xseg.segmenters._rule_language import Literal, questions
 
 __all__ = [
-    "BoxCounts",
     "Ground",
     "Layout",
     "RuleCounts",
     "axes_on",
-    "box_segments",
     "lay_out",
     "names_category",
     "survey",
@@ -136,9 +131,6 @@ def _check_size(axes: Axes, pieces: Sequence[tuple[int, Box]]) -> None:
             raise ParameterError(message)
 
 
-_NO_POINTS = np.empty((0, 0), dtype=np.float32)
-
-
 @dataclass(frozen=True, eq=False)
 class Ground:
     """A table as rules see it.
@@ -242,37 +234,6 @@ def _with_kinds(bins: Bins, rules: Sequence[NamedRule]) -> tuple[FeatureBins, ..
         else column
         for column in bins.features
     )
-
-
-def box_segments(boxes: Boxes, tests: Tests, table: Table) -> NDArray[np.int32]:
-    """Return the segment of each row: that of the one box it is in."""
-    return boxes.segment[tests.find(boxes.bins.encode(table, boxes.used_features.tolist()))]
-
-
-class BoxCounts:
-    """A statistic over raw rows: codes by segment, and patterns of failed tests by box."""
-
-    def __init__(self, bins: Bins, boxes: Boxes, n_segments: int) -> None:
-        self.bins = bins
-        self.boxes = boxes
-        self.counts = np.zeros((n_segments, len(bins), N_CODES), dtype=np.int64)
-        self.patterns = PatternCounts(boxes.tests())
-
-    def empty(self) -> Self:
-        """Return one over no rows."""
-        return type(self)(self.bins, self.boxes, len(self.counts))
-
-    def add(self, block: RawBlock) -> None:
-        """Add a block of rows."""
-        codes = self.boxes.bins.encode(block.table, self.boxes.used_features.tolist())
-        segments = self.boxes.segment[self.patterns.tests.find(codes)]
-        add_code_counts(self.bins.encode(block.table), segments, block.weights, self.counts)
-        self.patterns.add(CodedBlock(codes, _NO_POINTS, block.weights))
-
-    def merge(self, other: Self) -> None:
-        """Add everything that `other` has seen."""
-        self.counts += other.counts
-        self.patterns.merge(other.patterns)
 
 
 class RuleCounts:

@@ -1,35 +1,34 @@
 """Segments defined by rules that people write."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from numbers import Integral
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from warnings import warn
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from pydantic import Field
 from sklearn.base import ClusterMixin
 
 from xseg._sklearn import Interval
 from xseg.backends import Backend, MemoryBackend
 from xseg.core.bins import Bins
-from xseg.core.boxes import BoxModel, Tests
+from xseg.core.boxes import BoxModel
 from xseg.core.profiles import Profile
 from xseg.core.schema import suggestion
 from xseg.core.statistics import apply_to_table
-from xseg.core.tables import Table, read_table
-from xseg.exceptions import ParameterError, XsegWarning
-from xseg.segmenters._base import BoxSegmenter, check_segmenter
+from xseg.core.tables import read_table
+from xseg.exceptions import ModelFileError, ParameterError, XsegWarning
+from xseg.segmenters._base import BoxSegmenter, check_segmenter, register_segmenter
+from xseg.segmenters._box_counts import count_population
 from xseg.segmenters._learning import MIN_MEMBERS
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._rfm_rules import rfm_rules
 from xseg.segmenters._rule_counts import (
-    BoxCounts,
     Ground,
     Layout,
     RuleCounts,
     axes_on,
-    box_segments,
     lay_out,
     names_category,
     survey,
@@ -37,6 +36,16 @@ from xseg.segmenters._rule_counts import (
 from xseg.segmenters._rule_definitions import NamedRule, read_rules, rules_of
 from xseg.segmenters._rule_geometry import axes_of, schema_of
 from xseg.segmenters._rule_lint import FindingKind, RuleFinding, RuleReview, coverage_of, find
+from xseg.segmenters._saved_state import (
+    BoxState,
+    SegmentsState,
+    StrictState,
+    build_bins,
+    build_box_model,
+    build_profile,
+    check,
+    describe_population,
+)
 
 __all__ = ["RuleSegmenter", "lint_rules"]
 
@@ -44,6 +53,20 @@ __all__ = ["RuleSegmenter", "lint_rules"]
 _DEFAULT = "Everyone else"
 
 
+class SavedRule(StrictState):
+    """One rule, as it was read."""
+
+    name: str
+    rule: Annotated[str, Field(max_length=100_000)]
+
+
+class RuleState(BoxState):
+    """The state of a fitted `RuleSegmenter`; its boxes are worked out again."""
+
+    rules: list[SavedRule]
+
+
+@register_segmenter
 class RuleSegmenter(ClusterMixin, BoxSegmenter):
     """Segment people by rules that people wrote; the first rule that holds wins.
 
@@ -113,6 +136,9 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
     >>> segmenter.segments_["Gone quiet"].rule
     'orders_90d < 1'
     """
+
+    saved_state: ClassVar[type[SegmentsState]] = RuleState
+    made_from: ClassVar[Literal["rows", "labels", "definition"]] = "definition"
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "rules": [Mapping, list, tuple],
@@ -260,13 +286,8 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
             warn(f"no row has the category {category!r} of column {column!r}{hint}", XsegWarning, stacklevel=2)
         rules, layout = self._lay_out(ground.bins)
         backend = ground.backend
-        counted = backend.sum(BoxCounts(ground.bins, layout.boxes, len(layout.names)))
-        self._restore(
-            rules=rules,
-            layout=layout,
-            model=BoxModel(layout.boxes, len(layout.names), tuple(counted.patterns.boxes)),
-            profile=Profile(ground.bins, counted.counts, backend.weight_unit),
-        )
+        model, profile = count_population(backend, ground.bins, layout.boxes, len(layout.names))
+        self._restore(rules=rules, layout=layout, model=model, profile=profile)
         self.labels_ = backend.map(partial(apply_to_table, self._make_predictor()))
         return self
 
@@ -293,6 +314,35 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         self._check_parameters()
         return lint_rules(self.rules, X, default=self.default, sample_weight=sample_weight)
 
+    def get_state(self) -> dict[str, Any]:
+        """Return what a file must hold besides the parameters."""
+        return {
+            **self._describe_segments(),
+            "population": describe_population(self.model_),
+            "rules": [{"name": name, "rule": rule} for name, rule in self.rules_],
+        }
+
+    def get_saved_parameters(self) -> dict[str, Any]:
+        """Return the parameters as a file holds them; rules have a place of their own."""
+        return {"default": self.default, "n_jobs": self.n_jobs}
+
+    @classmethod
+    def from_state(cls, parameters: Mapping[str, Any], state: Any) -> Self:
+        """Build the fitted segmenter again, from parameters and the state of a file."""
+        check("rules" not in parameters, "parameters", "rules have a place of their own")
+        pairs = [(saved.name, saved.rule) for saved in state.rules]
+        segmenter = cls._configure({**parameters, "rules": pairs})
+        bins = build_bins(state.columns)
+        try:
+            rules, layout = segmenter._lay_out(bins)
+        except ParameterError as error:
+            message = f"rules: {error}"
+            raise ModelFileError(message) from None
+        check(list(layout.names) == state.segment_names, "segment_names", "are not those of the rules")
+        profile = build_profile(state, bins)
+        model = build_box_model(state, layout.boxes, profile)
+        return segmenter._restore(rules=rules, layout=layout, model=model, profile=profile, named=state.named)
+
     def _restore(
         self,
         *,
@@ -304,12 +354,8 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
     ) -> Self:
         """Set everything a fitted segmenter holds, whether it was just counted or comes from a file."""
         self.rules_ = tuple((rule.name, rule.source.text) for rule in rules)
-        self._tests: Tests = layout.boxes.tests()
-        self._restore_boxes(model=model, profile=profile, names=layout.names, named=named)
+        self.restore_boxes(model=model, profile=profile, names=layout.names, named=named)
         return self
-
-    def _make_predictor(self) -> Callable[[Table], NDArray[np.int32]]:
-        return partial(box_segments, self.model_.boxes, self._tests)
 
 
 def lint_rules(

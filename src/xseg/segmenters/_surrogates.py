@@ -1,15 +1,16 @@
 """Interpretable surrogates of any clusterer, and their fidelity to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 from sklearn.base import ClusterMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, get_tags
@@ -22,8 +23,10 @@ from xseg.core.pairing import order_like
 from xseg.core.profiles import Profile
 from xseg.core.statistics import check_weights
 from xseg.exceptions import DataError, UnsupportedTypeError, XsegWarning
+from xseg.segmenters._base import register_segmenter
 from xseg.segmenters._learning import MIN_MEMBERS
 from xseg.segmenters._names import check_names, propose_names, warn_if_names_move
+from xseg.segmenters._saved_state import Count, Finite, SegmentsState, TreeState, build_tree_model, check, plain
 from xseg.segmenters._surrogate_labels import (
     Groups,
     Label,
@@ -94,6 +97,24 @@ _NO_GROUP = "No group"
 _YES, _NO, _NOT_KNOWN = "yes", "no", "not known"
 
 
+LabelDocument: TypeAlias = int | Finite | str | bool | None
+
+
+class SurrogateState(TreeState):
+    """The state of a fitted `SurrogateSegmenter`.
+
+    `labels` are those of the original, `groups` which of them each segment stands for, and `confusion` how many people
+    of each segment the original gives each label.
+    """
+
+    original_name: str
+    labels: Annotated[list[LabelDocument], Field(min_length=1, max_length=255)]
+    noise: Count | None
+    groups: list[Count]
+    confusion: list[list[Count]]
+
+
+@register_segmenter
 class SurrogateSegmenter(ClusterMixin, TreeBoxes):
     """Stand in for a clusterer that nobody can read: a few questions that give nearly everybody the same group.
 
@@ -181,6 +202,9 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
     >>> round(stand_in.fidelity_, 2), stand_in.original_labels_
     (0.99, (0, 1, 2))
     """
+
+    saved_state: ClassVar[type[SegmentsState]] = SurrogateState
+    made_from: ClassVar[Literal["rows", "labels", "definition"]] = "labels"
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [None, HasMethods("fit"), HasMethods("fit_predict"), HasMethods("predict")],
@@ -426,6 +450,8 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
             noise=groups.noise,
             stands_for=stands_for.tolist(),
             confusion=confusion,
+            original_name=self.original_name_,
+            estimator=self.estimator_,
             mean_depth=float(np.average(tree.node_depth[tree.leaves], weights=mass)),
         )
         self._warn_of_missing([label for group, label in enumerate(groups.labels) if group not in stands_for])
@@ -448,6 +474,53 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         names = propose_names(profile, used)
         return tuple(_NO_GROUP if group == noise else name for group, name in zip(stands_for, names, strict=True))
 
+    def get_state(self) -> dict[str, Any]:
+        """Return what a file must hold besides the parameters."""
+        return {
+            **super().get_state(),
+            "original_name": self.original_name_,
+            "labels": list(self._groups.labels),
+            "noise": self._groups.noise,
+            "groups": self._stands_for.tolist(),
+            "confusion": self._confusion.tolist(),
+        }
+
+    def get_saved_parameters(self) -> dict[str, Any]:
+        """Return the parameters as a file holds them; the original stays where it is."""
+        parameters = self.get_params(deep=False)
+        return {name: plain(value) for name, value in parameters.items() if name != "estimator"}
+
+    @classmethod
+    def from_state(cls, parameters: Mapping[str, Any], state: Any) -> Self:
+        """Build the fitted segmenter again, from parameters and the state of a file."""
+        check("estimator" not in parameters, "parameters", "the original is never part of a file")
+        tree, model, profile = build_tree_model(state)
+        check(bool((profile.sizes > 0).all()), "counts", "a segment is empty")
+        _check_labels(state)
+        return cls._configure(parameters)._restore(
+            tree=tree,
+            model=model,
+            profile=profile,
+            names=tuple(state.segment_names),
+            labels=tuple(state.labels),
+            noise=state.noise,
+            stands_for=state.groups,
+            confusion=_build_confusion(state, profile.counts[:, 0].sum(axis=1)),
+            original_name=state.original_name,
+            mean_depth=state.mean_depth,
+            named=state.named,
+        )
+
+    def _get_state_over(self, bins: Bins) -> dict[str, Any]:
+        del bins
+        return {
+            "labels": self._groups.labels,
+            "noise": self._groups.noise,
+            "stands_for": self._stands_for.tolist(),
+            "confusion": self._confusion,
+            "original_name": self.original_name_,
+        }
+
     def _restore(
         self,
         *,
@@ -459,18 +532,38 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         noise: int | None,
         stands_for: Sequence[int],
         confusion: NDArray[np.int64],
+        original_name: str,
+        estimator: Any = None,
         mean_depth: float,
         named: bool | None = None,
     ) -> Self:
         """Set everything a fitted segmenter holds, whether it was just learned or comes from a file."""
         self.tree_, self.mean_depth_ = tree, mean_depth
+        self.estimator_, self.original_name_ = estimator, original_name
         self._groups, self._confusion = Groups(labels, noise), confusion
         self._stands_for = np.array(stands_for, dtype=np.int64)
         self.original_labels_ = tuple(labels[group] for group in stands_for)
         self.fidelity_ = overall_fidelity(confusion, stands_for)
         self.fidelity_by_segment_ = fidelity_of(confusion, stands_for, labels, profile.unit)
-        self._restore_boxes(model=model, profile=profile, names=names, named=named)
+        self.restore_boxes(model=model, profile=profile, names=names, named=named)
         return self
+
+
+def _check_labels(state: SurrogateState) -> None:
+    n_labels = len(state.labels)
+    check(len({(type(label), label) for label in state.labels}) == n_labels, "labels", "repeat themselves")
+    check(state.noise is None or state.noise == n_labels - 1, "noise", "must be the last label")
+    fits = len(state.groups) == len(state.segment_names) and all(group < n_labels for group in state.groups)
+    check(fits, "groups", "needs one label for each segment")
+    check(sorted(set(state.groups)) == state.groups, "groups", "must be in the order of the labels")
+
+
+def _build_confusion(state: SurrogateState, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    n_segments, n_labels = len(state.segment_names), len(state.labels)
+    fits = len(state.confusion) == n_segments and all(len(row) == n_labels for row in state.confusion)
+    check(fits, "confusion", "needs a number for each segment and label")
+    check([sum(row) for row in state.confusion] == sizes.tolist(), "confusion", "contradicts the counts")
+    return np.array(state.confusion, dtype=np.int64)
 
 
 def _takes_missing(estimator: Any) -> bool:

@@ -1,5 +1,6 @@
 """Segments as the leaves of one threshold tree."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,17 +17,32 @@ from sklearn.utils import check_random_state
 from xseg._sklearn import HasMethods, Interval, StrOptions
 from xseg.backends import Backend
 from xseg.backends.base import CodedBackend
+from xseg.core.bins import Bins
 from xseg.core.boxes import MAX_TESTS, BoxModel, PatternCounts, ThresholdTree, predict_block, predict_table
-from xseg.core.embedding import SCALINGS, Centers, Coding
+from xseg.core.embedding import SCALINGS, Centers, Coding, Embedding
 from xseg.core.profiles import Profile, ProfileCounts
 from xseg.core.statistics import RowTotal
 from xseg.core.tables import Table
 from xseg.exceptions import DataError, ParameterError, UnsupportedTypeError, XsegWarning
-from xseg.segmenters._base import BoxSegmenter
+from xseg.segmenters._base import BoxSegmenter, register_segmenter
 from xseg.segmenters._kmeans import NumberChoice, choose_number, lloyd, reference_partition
 from xseg.segmenters._learning import MIN_MEMBERS, Prepared, prepare
 from xseg.segmenters._names import align, choose_names, warn_if_names_move
 from xseg.segmenters._protocols import FittedSegmenter
+from xseg.segmenters._saved_state import (
+    CoordinateDocument,
+    Finite,
+    LookupDocument,
+    SegmentsState,
+    TreeState,
+    build_embedding,
+    build_means,
+    build_tree_model,
+    check,
+    describe_embedding,
+    describe_population,
+    describe_tree,
+)
 from xseg.segmenters._tree_refinement import Candidate, Problem, evaluate, merge_twins, refine
 from xseg.segmenters._tree_search import EFFORTS, search
 
@@ -38,6 +54,23 @@ class TreeBoxes(BoxSegmenter):
 
     tree_: ThresholdTree
     mean_depth_: float
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what a file must hold besides the parameters: here segments, counts and the tree."""
+        return {
+            **self._describe_segments(),
+            "population": describe_population(self.model_),
+            "nodes": describe_tree(self.tree_),
+            "mean_depth": self.mean_depth_,
+        }
+
+    @abstractmethod
+    def _restore(self, *args: Any, **kwargs: Any) -> Self:
+        """Set everything a fitted segmenter holds, whether it was just learned, folded, or comes from a file."""
+
+    @abstractmethod
+    def _get_state_over(self, bins: Bins) -> dict[str, Any]:
+        """Return the arguments of `_restore` that hold for the same tree over other columns."""
 
     def _make_predictor(self) -> Callable[[Table], NDArray[np.int32]]:
         return partial(predict_table, self.tree_)
@@ -64,6 +97,17 @@ def count_people(backend: CodedBackend, tree: ThresholdTree, n_segments: int, we
 _MAX_CHOSEN = 10
 
 
+class MetricTreeState(TreeState):
+    """The state of a fitted `TreeSegmenter`."""
+
+    coordinates: list[CoordinateDocument]
+    lookups: list[LookupDocument]
+    means: list[list[Finite]]
+    cost: Finite
+    reference_cost: Finite
+
+
+@register_segmenter
 class TreeSegmenter(ClusterMixin, TreeBoxes):
     """Segment people by a few questions with round thresholds.
 
@@ -167,6 +211,8 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
     >>> len(segmenter.segments_)
     3
     """
+
+    saved_state: ClassVar[type[SegmentsState]] = MetricTreeState
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_segments": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -461,6 +507,44 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         )
         self.labels_ = labels
 
+    def get_state(self) -> dict[str, Any]:
+        """Return what a file must hold besides the parameters."""
+        return {
+            **super().get_state(),
+            **describe_embedding(self.coding_.embedding, self.profile_.bins),
+            "means": self.means_.tolist(),
+            "cost": self.cost_,
+            "reference_cost": self.reference_cost_,
+        }
+
+    @classmethod
+    def from_state(cls, parameters: Mapping[str, Any], state: Any) -> Self:
+        """Build the fitted segmenter again, from parameters and the state of a file."""
+        tree, model, profile = build_tree_model(state)
+        check(bool((profile.sizes > 0).all()), "counts", "a segment is empty")
+        embedding = build_embedding(state.coordinates, state.lookups, profile.bins)
+        return cls._configure(parameters)._restore(
+            tree=tree,
+            model=model,
+            profile=profile,
+            coding=Coding(profile.bins, embedding),
+            means=build_means(state.means, model.n_segments, embedding),
+            names=tuple(state.segment_names),
+            costs=(state.cost, state.reference_cost),
+            mean_depth=state.mean_depth,
+            named=state.named,
+        )
+
+    def _get_state_over(self, bins: Bins) -> dict[str, Any]:
+        # Raw columns have no metric space.
+        nothing = np.empty(0)
+        nowhere = Embedding(np.empty(0, np.int64), nothing, nothing, nothing, np.empty(0, np.int64), ())
+        return {
+            "coding": Coding(bins, nowhere),
+            "means": np.empty((self.n_segments_, 0)),
+            "costs": (self.cost_, self.reference_cost_),
+        }
+
     def _restore(
         self,
         *,
@@ -479,7 +563,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         self.cost_, self.reference_cost_ = costs
         self.price_of_explainability_ = _ratio(*costs)
         self.mean_depth_ = mean_depth
-        self._restore_boxes(model=model, profile=profile, names=names, named=named)
+        self.restore_boxes(model=model, profile=profile, names=names, named=named)
         return self
 
 

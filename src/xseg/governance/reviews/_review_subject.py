@@ -20,7 +20,7 @@ from xseg.exceptions import XsegError, XsegWarning
 from xseg.explanations import compute_own_contributions
 from xseg.governance.reviews._notice_text import NoticeText
 from xseg.policy import FeaturePolicy, Policy, Purpose
-from xseg.segmenters import OutcomeSegmenter, RuleSegmenter, SurrogateSegmenter
+from xseg.segmenters import Segmenter
 
 __all__ = ["ConsentLedger", "HeldOut", "Imitation", "Refits", "Subject"]
 
@@ -85,7 +85,7 @@ class Subject:
         How often sensitive columns are shuffled.
     """
 
-    segmenter: Any
+    segmenter: Segmenter
     policy: Policy
     table: Table | None
     held_out: bool
@@ -109,7 +109,7 @@ class Subject:
     @cached_property
     def forbidden(self) -> frozenset[str]:
         """The columns that the fit was told to leave alone."""
-        return frozenset(getattr(self.segmenter, "forbid", ()))
+        return frozenset(self.segmenter.get_params(deep=False).get("forbid", ()))
 
     @cached_property
     def served(self) -> dict[str, Purpose]:
@@ -155,12 +155,13 @@ class Subject:
         A model of an outcome would need the outcome, a stand-in the original's labels, and rules that people wrote are
         not learnt. With `as_many`, the number of segments is not chosen anew.
         """
-        if isinstance(self.segmenter, OutcomeSegmenter | RuleSegmenter | SurrogateSegmenter):
+        given = self.segmenter.get_params(deep=False)
+        if self.segmenter.made_from != "rows" or (without and "forbid" not in given):
             return None
         fresh = clone(self.segmenter)
         if without:
             fresh.set_params(forbid=[*self.forbidden, *without])
-        if as_many and fresh.n_segments == "auto":
+        if as_many and given.get("n_segments") == "auto":
             fresh.set_params(n_segments=self.segmenter.n_segments_)
         alike = {"align_to": self.segmenter} if "align_to" in signature(fresh.fit).parameters else {}
         with warnings.catch_warnings():
@@ -177,7 +178,7 @@ class Subject:
         if self.table is None:
             return None
         some = self._some(self.table)
-        if self.held_out or isinstance(self.segmenter, RuleSegmenter):
+        if self.held_out or self.segmenter.made_from == "definition":
             how = "all people given, none of whom had a part in the segments"
             return self._seen_by(self.segmenter, some, how)
         order = np.random.default_rng(self.seed).permutation(len(some))

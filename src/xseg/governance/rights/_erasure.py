@@ -13,7 +13,7 @@ from xseg.core.tables import read_table
 from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.governance.consent import ConsentGate
 from xseg.governance.rights._fit_record import FitRecord, check_that_nobody_is_left, digests, model_of, subtracted
-from xseg.segmenters import OutcomeSegmenter, propose_names
+from xseg.segmenters import propose_names
 
 __all__ = ["Erasure", "erase"]
 
@@ -133,8 +133,11 @@ def erase(
         return replace(inside, segmenter=gate)
     segmenter = model_of(segmenter)
     table = read_table(X)
-    if isinstance(segmenter, OutcomeSegmenter) and remaining is None:
-        message = "OutcomeSegmenter keeps estimates of an outcome besides counts; give the remaining people and their y"
+    if segmenter.keeps_estimates and remaining is None:
+        message = (
+            f"{type(segmenter).__name__} keeps estimates of an outcome besides counts; give the remaining people and "
+            "their y"
+        )
         raise UnsupportedTypeError(message)
     if segmenter.profile_.unit != 1.0:
         message = "the model was fitted with weights, so that a person's part in it is not known; fit it again"

@@ -34,7 +34,7 @@ CLASSES = {name: one for name, one in PUBLIC.items() if inspect.isclass(one) and
 METHODS = {
     f"{owner}.{name}": method
     for owner, kind in CLASSES.items()
-    for name, method in inspect.getmembers(kind, callable)
+    for name, method in inspect.getmembers(kind, lambda one: callable(one) and not inspect.isclass(one))
     if (name == "__init__" or not name.startswith("_")) and str(getattr(method, "__module__", "")).startswith("xseg")
 }
 # The other names that an option once had.

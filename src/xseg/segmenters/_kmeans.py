@@ -17,7 +17,7 @@ from xseg.backends.coded import CodedRows
 from xseg.core.embedding import Centers, embed_block
 from xseg.core.statistics import CodedBlock
 from xseg.exceptions import ParameterError
-from xseg.segmenters._learning import NearestSums, Prepared, Space, draw_rows, hash_block, hash_rows
+from xseg.segmenters._learning import NearestSums, Prepared, Space, derive_seed, draw_rows, hash_block, hash_rows
 
 __all__ = ["NumberChoice", "Partition", "choose_number", "kmeans", "lloyd", "reference_partition", "seeded_means"]
 
@@ -46,7 +46,7 @@ def kmeans(
     tolerance = _FINE if whole else _COARSE
 
     def run(start: int) -> Partition:
-        means = seeded_means(sample, sample_space, n_clusters, seed * 1_000_003 + start)
+        means = seeded_means(sample, sample_space, n_clusters, derive_seed(seed, start))
         alone = CodedRows(sample.codes, sample.points, sample.weights, sample.n_rows, n_workers=1)
         return lloyd(alone, sample_space, means, tolerance)
 
@@ -83,7 +83,7 @@ def seeded_means(sample: CodedRows, space: Space, n_clusters: int, seed: int) ->
     closest = np.full(sample.n_rows, np.inf)
     for step in range(n_clusters):
         odds = block.weights * (closest if chosen else 1.0)
-        trials = draw_rows(hashes, odds, seed + step, n_trials if chosen else 1)
+        trials = draw_rows(hashes, odds, derive_seed(seed, step), n_trials if chosen else 1)
         means = matrix(block.codes[trials], block.points[trials])
         distances = np.minimum(space.distances(block, space.embedding.centers(means)), closest[:, None])
         winner = int((block.weights @ distances).argmin())
@@ -165,7 +165,7 @@ def choose_number(prepared: Prepared, numbers: Sequence[int], seed: int) -> tupl
     rows = slice(0, min(_MAX_ROWS, sample.n_rows))
     block = CodedBlock(sample.codes[rows], sample.points[rows], sample.weights[rows])
     points = prepared.space.embedding.matrix(block.codes, block.points)
-    halves = [hash_rows(block.codes, seed + split) % np.uint64(2) == 0 for split in range(_SPLITS)]
+    halves = [hash_rows(block.codes, derive_seed(seed, split)) % np.uint64(2) == 0 for split in range(_SPLITS)]
     weighed = [_weigh(prepared.space, block, points, halves, number, seed) for number in numbers]
     scores = [stability * max(silhouette, 0.0) for stability, silhouette in weighed]
     best = int(np.argmax(scores))

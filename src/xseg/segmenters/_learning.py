@@ -31,6 +31,7 @@ __all__ = [
     "Prepared",
     "RowSample",
     "Space",
+    "derive_seed",
     "draw_rows",
     "hash_block",
     "hash_numbers",
@@ -256,12 +257,18 @@ def hash_block(block: CodedBlock, seed: int) -> NDArray[np.uint64]:
     return hash_numbers(hash_rows(block.codes, seed), block.points.view(np.uint32))
 
 
+def derive_seed(seed: int, *key: int) -> int:
+    """Return the seed of one part of a search, such as a start or a step, independent of those of all others."""
+    return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1, np.uint64)[0])
+
+
 def draw_rows(hashes: NDArray[np.uint64], odds: NDArray[np.float64], seed: int, n_draws: int) -> NDArray[np.intp]:
     """Draw rows with probability proportional to `odds`: the first arrival of exponential clocks."""
     drawn = np.empty(n_draws, dtype=np.intp)
+    keys = np.random.SeedSequence(seed).generate_state(n_draws, np.uint64)
     with np.errstate(divide="ignore"):
         for draw in range(n_draws):
-            mixed = hash_numbers(hashes, np.full((1, 1), seed * 31 + draw, dtype=np.uint64))
+            mixed = hash_numbers(hashes, keys[draw : draw + 1, None])
             uniform = ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
             drawn[draw] = np.argmin(-np.log(uniform) / odds)
     return drawn

@@ -20,7 +20,7 @@ from xseg.core.bins import MISSING, N_CODES
 from xseg.core.embedding import Centers, Embedding
 from xseg.core.statistics import CodedBlock, fixed_unit
 from xseg.segmenters._kmeans import lloyd, seeded_means
-from xseg.segmenters._learning import Space, draw_rows, hash_block
+from xseg.segmenters._learning import Space, derive_seed, draw_rows, hash_block
 
 __all__ = ["Estimate", "Judge", "Mixture", "NearestCentre", "SoftSums", "Spread", "estimate_on", "find_start"]
 
@@ -309,11 +309,11 @@ class _Search:
         self.space = Space.of(space.embedding, self.total_weight)
         self.min_weight = min_weight * self.total_weight / space.total_weight
         self.hashes = hash_block(self.block, seed)
-        self.seed = seed * 1_000_003
+        self.seed = seed
 
     def short(self, n_components: int, start: int) -> Estimate:
         """Run for a few iterations; starts take turns between clusters and single rows."""
-        seed = self.seed + 7_919 * start
+        seed = derive_seed(self.seed, start)
         mixture = self._start_at_rows(n_components, seed) if start % 2 else self._clusters(n_components, seed)
         return self._estimate(mixture, _SHORT, 0.0)
 

@@ -21,7 +21,7 @@ from xseg.core.additive import Scores
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.embedding import Embedding
 from xseg.core.statistics import CodedBlock, fixed_unit
-from xseg.segmenters._learning import draw_rows, hash_block
+from xseg.segmenters._learning import derive_seed, draw_rows, hash_block
 
 __all__ = ["METRICS", "Centres", "Found", "Levels", "NearestCounts", "PrototypeSpace", "alternate", "find", "settle"]
 
@@ -283,6 +283,8 @@ _N_CANDIDATES = 8
 _MAX_FAILURES = 10
 _N_TRIES = 6
 _START_ROUNDS = 12
+# What the seeds of a search are for.
+_STARTS, _EXCHANGES = range(2)
 _EXCHANGES_PER_CENTRE = 8
 _WORTH_IT = 1e-4
 _SHORT = 3
@@ -364,26 +366,26 @@ class _Hunt:
         self.max_iter = max_iter
         share = min_weight / space.total_weight
         self.min_weight = max(1, int(np.ceil(share * self.space.total_weight - 1e-9)))
-        self.seed = seed * 1_000_003
+        self.seed = seed
         self.hashes = hash_block(self.block, seed)
 
     def start(self, n_centres: int, start: int) -> Found:
         """Spread centres out, alternate, and return a centre with too few people another place."""
-        seed = self.seed + 7_919 * start
+        seed = derive_seed(self.seed, _STARTS, start)
         n_rounds = min(self.max_iter, _START_ROUNDS)
         found = self._alternate(self._spread(n_centres, seed), n_rounds)
         for attempt in range(1, _N_TRIES + 1):
             if found.holds(self.min_weight):
                 break
             large = found.centres[np.flatnonzero(found.mass >= self.min_weight)]
-            found = self._alternate(self._filled(large, n_centres, seed + 31 * attempt, near=True), n_rounds)
+            found = self._alternate(self._filled(large, n_centres, derive_seed(seed, attempt), near=True), n_rounds)
         return settle(self.rows, self.space, found, n_rounds, _MIN_GAIN, self.min_weight)
 
     def exchange(self, best: Found) -> Found:
         """Exchange centres for rows as long as that helps."""
         failures = 0
         for attempt in range(_EXCHANGES_PER_CENTRE * len(best.centres)):
-            tried = self._best_exchange(best, self.seed + 104_729 * attempt)
+            tried = self._best_exchange(best, derive_seed(self.seed, _EXCHANGES, attempt))
             helps = tried.cost < best.cost * (1 - _WORTH_IT) and tried.holds(self.min_weight)
             best, failures = (tried, 0) if helps else (best, failures + 1)
             if failures == _MAX_FAILURES:
@@ -421,7 +423,9 @@ class _Hunt:
         closest = self.space.distances(self.block, centres).min(axis=1)
         while len(centres) < n_centres:
             odds = self.weights if near else self.weights * closest
-            candidates = self.space.at(self.block, draw_rows(self.hashes, odds, seed + len(centres), n_draws))
+            candidates = self.space.at(
+                self.block, draw_rows(self.hashes, odds, derive_seed(seed, len(centres)), n_draws)
+            )
             left = np.minimum(self.space.distances(self.block, candidates), closest[:, None])
             chosen = int((left * self.weights[:, None]).sum(axis=0).argmin())
             centres, closest = centres.and_one(candidates, chosen), left[:, chosen]

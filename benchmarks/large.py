@@ -77,7 +77,7 @@ def fit_batches(path: str, effort: str, temporary: str) -> None:
         peak=peak_mib(),
         beyond=peak_mib() - before,
         passes=str(getattr(backend, "passes", "")),
-        price=segmenter.price_of_explainability_,
+        price=segmenter.relative_cost_,
     )
 
 

@@ -37,11 +37,11 @@ segmenter = xseg.TreeSegmenter(n_segments=5, random_state=0).fit(customers)
 segmenter.segments_
 
 # %% [markdown]
-# What does a readable model cost? The price of explainability is the cost of these segments over that of k-means
+# What does a readable model cost? The relative cost is the cost of these segments over that of k-means
 # with as many clusters, which may cut anywhere; 1 would be a free lunch. A person is asked `mean_depth_` questions.
 
 # %%
-print(f"price of explainability {segmenter.price_of_explainability_:.3f}")
+print(f"relative cost {segmenter.relative_cost_:.3f}")
 print(f"questions per customer  {segmenter.mean_depth_:.1f}")
 
 # %% [markdown]

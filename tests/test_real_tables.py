@@ -44,7 +44,7 @@ def test_everyone_is_segmented_explained_and_given_a_card(shared_data, table_of)
     table = table_of(shared_data)
     segmenter = xseg.TreeSegmenter(5, max_leaves=8, random_state=0).fit(table)
     assert segmenter.n_segments_ == 5
-    assert 1 <= segmenter.price_of_explainability_ < 1.3
+    assert 1 <= segmenter.relative_cost_ < 1.3
     explanation = xseg.explain(segmenter, table, of="all")
     total = explanation.values.sum(axis=1) + explanation.base_values
     np.testing.assert_allclose(total, segmenter.transform(table), atol=1e-12)

@@ -13,7 +13,7 @@ def test_points_are_those_of_the_segmenters_they_stand_for():
     assert [point.leaves for point in curve.points] == [3, 4, 6]
     for point in curve.points:
         fitted = xseg.TreeSegmenter(3, max_leaves=point.leaves, random_state=0).fit(X)
-        assert (point.price, point.questions) == (fitted.price_of_explainability_, fitted.mean_depth_)
+        assert (point.relative_cost, point.questions) == (fitted.relative_cost_, fitted.mean_depth_)
     table = curve.to_frame()
     assert table["leaves"][table["elbow"]].tolist() == [curve.elbow]
 
@@ -27,7 +27,7 @@ def test_the_elbow_is_where_the_curve_bends():
     X = np.column_stack([X, 30 * own + rng.normal(size=2_000)])[:, :3]
     curve = tradeoff(X, n_segments=2, max_leaves=[2, 3, 4, 5, 6], scaling="none", random_state=0)
     assert curve.elbow in {2, 3, 4}
-    assert min(point.price for point in curve.points) <= curve.points[0].price
+    assert min(point.relative_cost for point in curve.points) <= curve.points[0].relative_cost
 
 
 def test_it_is_drawn(tmp_path):

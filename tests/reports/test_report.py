@@ -131,8 +131,8 @@ def test_the_map_and_the_curve_show_what_was_measured(segmenter):
             assert rank == pytest.approx(ranks[index, names.index(name)])
     assert [point[2] for point in report.facts.curve.points] == [4, 6, 8]
     tops = [point[1] for point in report.facts.curve.points]
-    prices = [point.price for point in curve.points]
-    assert sorted(range(3), key=tops.__getitem__) == sorted(range(3), key=lambda place: -prices[place])
+    costs = [point.relative_cost for point in curve.points]
+    assert sorted(range(3), key=tops.__getitem__) == sorted(range(3), key=lambda place: -costs[place])
     html = report.html()
     assert "What more rules would cost" in html
     assert "comes back when other people are asked" in html

@@ -63,7 +63,7 @@ def test_cost_is_that_of_the_partition(load, scaling):
     assert segmenter.score(X) == pytest.approx(-segmenter.cost_, rel=1e-5)
     best = KMeans(3, n_init=10, random_state=0).fit(points).inertia_
     assert segmenter.reference_cost_ == pytest.approx(best, rel=1e-3)
-    assert segmenter.price_of_explainability_ < 1.05
+    assert segmenter.relative_cost_ < 1.05
 
 
 def test_two_leaves_are_the_best_two_leaves():
@@ -171,7 +171,7 @@ def test_names_can_be_chosen(mixed):
 def test_any_clusterer_can_lead(mixed, reference):
     segmenter = xseg.TreeSegmenter(4, reference=reference, random_state=0).fit(mixed)
     assert segmenter.n_segments_ == 4
-    assert 0.9 < segmenter.price_of_explainability_ < 1.5
+    assert 0.9 < segmenter.relative_cost_ < 1.5
 
 
 def test_missing_values_take_the_better_side():
@@ -255,7 +255,7 @@ def test_fewer_distinct_rows_than_segments_make_fewer_segments(mixed):
         segmenter = xseg.TreeSegmenter(5, min_members=1, random_state=0).fit(few)
     assert segmenter.n_segments_ == 3
     assert segmenter.cost_ == pytest.approx(0, abs=1e-9)
-    assert segmenter.price_of_explainability_ == pytest.approx(1)
+    assert segmenter.relative_cost_ == pytest.approx(1)
 
 
 def test_all_missing_and_constant_columns_are_left_alone(mixed, fitted):

@@ -57,7 +57,7 @@ def compare(
 
         - segments: how many it made;
         - cost: mean squared distance of a person to the mean of their segment;
-        - price: that over k-means with as many clusters;
+        - relative_cost: that over k-means with as many clusters;
         - stability: adjusted Rand index with fits on resamples, mean;
         - questions: how many a person is asked, on average; NaN where segments are not reached by questions;
         - smallest, largest: shares of the people;
@@ -75,7 +75,7 @@ def compare(
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> candidates = [xseg.TreeSegmenter(3, effort="fast", random_state=0), xseg.PrototypeSegmenter(3, random_state=0)]
     >>> table = xseg.compare(candidates, customers, n_resamples=2, random_state=0)
-    >>> list(table.index), bool((table["price"] >= 1).all())
+    >>> list(table.index), bool((table["relative_cost"] >= 1).all())
     (['TreeSegmenter', 'PrototypeSegmenter'], True)
     """
     import pandas as pd
@@ -114,7 +114,7 @@ def compare(
         rows[name] = {
             "segments": fitted.n_segments_,
             "cost": cost,
-            "price": _price(cost, references[fitted.n_segments_]),
+            "relative_cost": _compute_relative_cost(cost, references[fitted.n_segments_]),
             "stability": back,
             "questions": float(getattr(fitted, "mean_depth_", np.nan)),
             "smallest": float(shares.min()),
@@ -167,7 +167,7 @@ def _cost(space: Prepared, labels: NDArray[np.int32]) -> float:
     return total / len(labels)
 
 
-def _price(cost: float, reference: float) -> float:
+def _compute_relative_cost(cost: float, reference: float) -> float:
     if reference > 0:
         return cost / reference
     return 1.0 if cost <= 0 else np.inf

@@ -28,14 +28,14 @@ class TradeoffPoint:
     ----------
     leaves : int
         How many leaves it was allowed.
-    price : float
-        Its price of explainability: cost over that of the reference.
+    relative_cost : float
+        Its cost over that of the reference.
     questions : float
         How many questions a person is asked, on average.
     """
 
     leaves: int
-    price: float
+    relative_cost: float
     questions: float
 
 
@@ -56,11 +56,13 @@ class Tradeoff:
     elbow: int
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return the curve as a table with the columns leaves, price, questions and elbow."""
+        """Return the curve as a table with the columns leaves, relative_cost, questions and elbow."""
         import pandas as pd
 
-        rows = [(point.leaves, point.price, point.questions, point.leaves == self.elbow) for point in self.points]
-        return pd.DataFrame(rows, columns=["leaves", "price", "questions", "elbow"])
+        rows = [
+            (point.leaves, point.relative_cost, point.questions, point.leaves == self.elbow) for point in self.points
+        ]
+        return pd.DataFrame(rows, columns=["leaves", "relative_cost", "questions", "elbow"])
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the curve with its elbow marked.
@@ -79,13 +81,13 @@ class Tradeoff:
 
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
-        leaves, prices = [point.leaves for point in self.points], [point.price for point in self.points]
-        ax.plot(leaves, prices, marker="o", color="#2563a8")
+        leaves, costs = [point.leaves for point in self.points], [point.relative_cost for point in self.points]
+        ax.plot(leaves, costs, marker="o", color="#2563a8")
         elbow = next(point for point in self.points if point.leaves == self.elbow)
-        ax.plot([elbow.leaves], [elbow.price], marker="o", markersize=13, fillstyle="none", color="#b3471d")
+        ax.plot([elbow.leaves], [elbow.relative_cost], marker="o", markersize=13, fillstyle="none", color="#b3471d")
         ax.annotate(
             f"{elbow.leaves} leaves,\n{elbow.questions:.1f} questions a person",
-            (elbow.leaves, elbow.price),
+            (elbow.leaves, elbow.relative_cost),
             xytext=(0, -34),
             textcoords="offset points",
             color="#b3471d",
@@ -94,14 +96,14 @@ class Tradeoff:
         ax.axhline(1.0, color="0.6", linewidth=1, linestyle="--")
         ax.set_xticks(leaves)
         ax.set_xlabel("leaves (rules)")
-        ax.set_ylabel("cost over the reference's")
+        ax.set_ylabel("cost relative to the reference")
         ax.spines[["top", "right"]].set_visible(False)
         ax.margins(y=0.2)
         return ax
 
 
 def tradeoff(X: Any, *, n_segments: int, max_leaves: Sequence[int] | None = None, **parameters: Any) -> Tradeoff:
-    """Measure what more leaves buy: the price of explainability by the size of the tree.
+    """Measure the cost of trees of several sizes, relative to that of k-means.
 
     Parameters
     ----------
@@ -148,17 +150,17 @@ def tradeoff(X: Any, *, n_segments: int, max_leaves: Sequence[int] | None = None
     points = []
     for size in sizes:
         fitted = TreeSegmenter(n_segments, max_leaves=size, **parameters).fit(X)
-        points.append(TradeoffPoint(int(size), fitted.price_of_explainability_, fitted.mean_depth_))
+        points.append(TradeoffPoint(int(size), fitted.relative_cost_, fitted.mean_depth_))
     return Tradeoff(tuple(points), points[_farthest_below_chord(points)].leaves)
 
 
 def _farthest_below_chord(points: Sequence[TradeoffPoint]) -> int:
     leaves = np.array([point.leaves for point in points], dtype=np.float64)
-    prices = np.minimum.accumulate([point.price for point in points])
-    if len(points) < 3 or prices[0] == prices[-1]:
+    costs = np.minimum.accumulate([point.relative_cost for point in points])
+    if len(points) < 3 or costs[0] == costs[-1]:
         return 0
     along = (leaves - leaves[0]) / (leaves[-1] - leaves[0])
-    fallen = (prices[0] - prices) / (prices[0] - prices[-1])
+    fallen = (costs[0] - costs) / (costs[0] - costs[-1])
     return int(np.argmax(fallen - along))
 
 

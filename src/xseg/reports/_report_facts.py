@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -48,16 +48,15 @@ class Figure:
     how: str
 
 
-_FIGURES = (
-    ("fidelity_", "{:.1%}", "fidelity", "the share of people whom the original puts into the same group"),
-    ("mean_depth_", "{:.1f}", "questions", "asked per person, on average"),
-    (
-        "price_of_explainability_",
-        "{:.3f}",
-        "price of explainability",
-        "cost of these rules over unrestricted k-means; 1 is no price",
-    ),
-    ("lower_bound_", "{:.3f}", "mean log-likelihood", "of the people in the table; higher fits better"),
+def _format_relative_cost(ratio: float) -> str:
+    return f"{abs(ratio - 1):.1%} {'above' if ratio >= 1 else 'below'} k-means"
+
+
+_FIGURES: Final[tuple[tuple[str, Callable[[float], str], str, str], ...]] = (
+    ("fidelity_", "{:.1%}".format, "fidelity", "the share of people whom the original puts into the same group"),
+    ("mean_depth_", "{:.1f}".format, "questions", "asked per person, on average"),
+    ("relative_cost_", _format_relative_cost, "cost", "the sum of squared distances, beside groups without rules"),
+    ("lower_bound_", "{:.3f}".format, "mean log-likelihood", "of the people in the table; higher fits better"),
 )
 
 
@@ -70,12 +69,12 @@ def compute_figures(segmenter: Any) -> list[Figure]:
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
     >>> [figure.what for figure in compute_figures(segmenter)]
-    ['questions', 'price of explainability']
+    ['questions', 'cost']
     """
     checked = check_segmenter(segmenter)
     return [
-        Figure(form.format(getattr(checked, name)), what, how)
-        for name, form, what, how in _FIGURES
+        Figure(write(getattr(checked, name)), what, how)
+        for name, write, what, how in _FIGURES
         if hasattr(checked, name)
     ]
 
@@ -245,7 +244,7 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The price of explainability by the number of rules, drawn into 600 by 220 units."""
+    """The relative cost by the number of rules, drawn into 600 by 220 units."""
 
     points: tuple[tuple[float, float, int, float, bool], ...]
     line: str
@@ -270,11 +269,11 @@ def build_overview(segmenter: Any, label: Callable[[str], str]) -> Overview | No
 def draw_curve(tradeoff: Tradeoff) -> Curve:
     """Draw the curve of cost against rules."""
     leaves = np.array([point.leaves for point in tradeoff.points], dtype=np.float64)
-    prices = np.array([point.price for point in tradeoff.points])
+    costs = np.array([point.relative_cost for point in tradeoff.points])
     x = _scaled(leaves) * _WIDTH
-    y = (1 - _scaled(prices)) * _HEIGHT
+    y = (1 - _scaled(costs)) * _HEIGHT
     points = tuple(
-        (float(left), float(top), point.leaves, point.price, point.leaves == tradeoff.elbow)
+        (float(left), float(top), point.leaves, point.relative_cost, point.leaves == tradeoff.elbow)
         for left, top, point in zip(x, y, tradeoff.points, strict=True)
     )
     return Curve(points, " ".join(f"{left:.1f},{top:.1f}" for left, top, *_ in points), tradeoff.elbow)

@@ -135,7 +135,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         percent more of what trees cost beyond the reference. 0 takes the cheapest tree however deep. A tree that
         costs more than the best of the trees the search starts from is never taken.
     reference : "kmeans" or clusterer, default="kmeans"
-        The partition that the first tree follows, and whose cost the price of explainability compares with. A
+        The partition that the first tree follows, and whose cost `relative_cost_` compares with. A
         clusterer needs ``fit_predict`` and is fitted on the metric space, in memory.
     scaling : {"standard", "robust", "quantile", "none"}, default="standard"
         How numbers are made comparable.
@@ -182,8 +182,9 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         Summed squared distance of the rows to the mean of their segment, in the metric space.
     reference_cost_ : float
         The same for the reference.
-    price_of_explainability_ : float
-        `cost_` over `reference_cost_`.
+    relative_cost_ : float
+        `cost_` over `reference_cost_`, the "price of explainability" of Moshkovitz et al. (2020): 1.05 is 5 % above the
+        reference.
     mean_depth_ : float
         How many questions a person is asked, on average.
     profile_ : Profile
@@ -561,7 +562,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         """Set everything a fitted segmenter holds, whether it was just learned or comes from a file."""
         self.tree_, self.coding_, self.means_ = tree, coding, means
         self.cost_, self.reference_cost_ = costs
-        self.price_of_explainability_ = _ratio(*costs)
+        self.relative_cost_ = _ratio(*costs)
         self.mean_depth_ = mean_depth
         self.restore_boxes(model=model, profile=profile, names=names, named=named)
         return self

@@ -273,7 +273,7 @@ def search(problem: Problem, sample: CodedRows, centers: Centers, effort: Effort
     effort : Effort
         How hard to look.
     depth_weight : float
-        How much fewer questions count against the price of explainability.
+        How much fewer questions count against the relative cost.
     """
     everything = slice(0, sample.n_rows)
     block = CodedBlock(sample.codes[everything], sample.points[everything], sample.weights[everything])

@@ -14,6 +14,7 @@ from xseg.cards._shared_facts import CardLabels, build_condition_fact
 from xseg.core.conditions import Condition
 from xseg.core.tables import Table
 from xseg.explanations import NO_RIVAL, Way, WayFinder
+from xseg.segmenters import FittedSegmenter
 
 __all__ = ["NearestChanges", "NeighbourFinder", "Points", "Surroundings", "allocate_points", "round_points"]
 
@@ -126,7 +127,7 @@ class NeighbourFinder:
         What may be named, and what a person can change.
     """
 
-    def __init__(self, segmenter: Any, naming: CardLabels) -> None:
+    def __init__(self, segmenter: FittedSegmenter, naming: CardLabels) -> None:
         self.naming = naming
         self.bins = segmenter.profile_.bins
         self.by_scores = segmenter.model_.boxes is None

@@ -17,6 +17,7 @@ from xseg.cards._shared_facts import CardLabels
 from xseg.core.schema import Kind
 from xseg.explanations import Freedom, build_portable_model
 from xseg.i18n import Language, one_line
+from xseg.segmenters import FittedSegmenter
 
 __all__ = ["WhatIf", "interactive_parts"]
 
@@ -36,7 +37,7 @@ class WhatIf:
         What may be named and changed.
     """
 
-    segmenter: Any
+    segmenter: FittedSegmenter
     naming: CardLabels
 
     def facts(self, values: Mapping[int, Any], language: Language) -> dict[str, Any]:

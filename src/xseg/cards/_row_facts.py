@@ -21,6 +21,7 @@ from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table
 from xseg.explanations import NO_RIVAL, Explained, GroupDescription, describe_groups
 from xseg.i18n import Language
+from xseg.segmenters import FittedSegmenter
 
 __all__ = ["CardBuilder"]
 
@@ -68,7 +69,7 @@ class CardBuilder:
 
     def __init__(
         self,
-        segmenter: Any,
+        segmenter: FittedSegmenter,
         table: Table,
         explained: Explained,
         settings: CardSettings,

@@ -25,6 +25,7 @@ from xseg.core.schema import Kind
 from xseg.export import Approval, get_approval
 from xseg.i18n import Language, Message, load_language, one_line, other_categories
 from xseg.policy import STATEMENTS, FeaturePolicy, Policy, derive_rights
+from xseg.segmenters import FittedSegmenter
 
 __all__ = [
     "CardLabels",
@@ -105,7 +106,7 @@ class CardLabels:
         Names the groups whose own names may not be shown.
     """
 
-    def __init__(self, segmenter: Any, names: Sequence[str], policy: Policy, language: Language) -> None:
+    def __init__(self, segmenter: FittedSegmenter, names: Sequence[str], policy: Policy, language: Language) -> None:
         self.policy = policy
         self.language = language
         self.names = names
@@ -168,7 +169,7 @@ class ModelFacts:
     rights: tuple[RightFact, ...]
 
 
-def collect_model_facts(segmenter: Any, naming: CardLabels) -> ModelFacts:
+def collect_model_facts(segmenter: FittedSegmenter, naming: CardLabels) -> ModelFacts:
     """Gather what a policy and a model say to everybody."""
     policy = naming.policy
     used = set(segmenter.model_.used_features.tolist())
@@ -266,7 +267,9 @@ class CardSettings:
         }
 
 
-def prepare_settings(segmenter: Any, policy: Policy, locale: str | None, tone: str, at: datetime) -> CardSettings:
+def prepare_settings(
+    segmenter: FittedSegmenter, policy: Policy, locale: str | None, tone: str, at: datetime
+) -> CardSettings:
     """Prepare to make cards.
 
     Raises

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from xseg.cli._app import TextOptions, console
+from xseg.segmenters import FittedSegmenter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ def read(
     return table.drop(columns=[*drop, *([id_column] if id_column else [])]), ids
 
 
-def columns_of(segmenter: Any, table: "pd.DataFrame") -> "pd.DataFrame":
+def columns_of(segmenter: FittedSegmenter, table: "pd.DataFrame") -> "pd.DataFrame":
     """Keep the columns the model was fitted on; those that it accepts and does not use may be absent."""
     from xseg.exceptions import DataError
 
@@ -52,7 +53,7 @@ def columns_of(segmenter: Any, table: "pd.DataFrame") -> "pd.DataFrame":
     return table.reindex(columns=names)
 
 
-def print_segments(segmenter: Any) -> None:
+def print_segments(segmenter: FittedSegmenter) -> None:
     from xseg.reports import compute_figures
 
     listing = Table(box=None, pad_edge=False, header_style="bold")

@@ -15,7 +15,7 @@ from xseg.exceptions import ParameterError
 from xseg.explanations._explain import explainer_of, rows_for
 from xseg.explanations._explained import NO_RIVAL
 from xseg.explanations._families import family_of
-from xseg.segmenters import find_route
+from xseg.segmenters import FittedSegmenter, find_route
 
 if TYPE_CHECKING:
     import shap
@@ -141,7 +141,7 @@ def contrast(segmenter: Any, X: Any, *, versus: str | int = RUNNER_UP) -> Contra
     )
 
 
-def _named(segmenter: Any, versus: str | int) -> int | None:
+def _named(segmenter: FittedSegmenter, versus: str | int) -> int | None:
     if versus == RUNNER_UP:
         return None
     if isinstance(versus, str) and versus not in segmenter.segment_names_:

@@ -17,7 +17,7 @@ from xseg.explanations._changed_rows import FeatureChange, changed_table, change
 from xseg.explanations._explain import rows_for
 from xseg.explanations._families import family_of
 from xseg.explanations._ways import Way
-from xseg.segmenters import check_segmenter, fold
+from xseg.segmenters import FittedSegmenter, check_segmenter, fold
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -297,7 +297,7 @@ class WayFinder:
     """
 
     def __init__(
-        self, segmenter: Any, *, frozen: Iterable[str] = (), direction: Mapping[str, str] | None = None
+        self, segmenter: FittedSegmenter, *, frozen: Iterable[str] = (), direction: Mapping[str, str] | None = None
     ) -> None:
         schema = check_segmenter(segmenter).profile_.bins.schema
         ordered = {name: way for name, way in (direction or {}).items() if _has_order(schema[schema.index(name)].kind)}

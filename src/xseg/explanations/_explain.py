@@ -13,7 +13,7 @@ from xseg.core.tables import Table, raw_values, read_table
 from xseg.exceptions import ParameterError
 from xseg.explanations._explained import Explainer
 from xseg.explanations._families import family_of
-from xseg.segmenters import Route, find_route
+from xseg.segmenters import FittedSegmenter, Route, find_route
 
 if TYPE_CHECKING:
     import shap
@@ -111,7 +111,7 @@ def explain(
 
 
 def explainer_of(
-    segmenter: Any,
+    segmenter: FittedSegmenter,
     route: Route,
     n_columns: int,
     background: Any = None,
@@ -134,7 +134,7 @@ def rows_for(segmenter: Any, X: Any) -> Table:
     return table
 
 
-def _position(segmenter: Any, of: str | int) -> int:
+def _position(segmenter: FittedSegmenter, of: str | int) -> int:
     if isinstance(of, str) and of not in segmenter.segment_names_:
         message = f"of={of!r} is neither 'own', 'all' nor a segment{suggestion(of, segmenter.segment_names_)}"
         raise ParameterError(message)

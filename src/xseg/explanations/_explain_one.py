@@ -15,7 +15,7 @@ from xseg.explanations._explain import explainer_of, rows_for
 from xseg.explanations._explained import NO_RIVAL, Explained
 from xseg.explanations._families import family_of
 from xseg.explanations._portable_model import PortableModel
-from xseg.segmenters import check_segmenter, find_route
+from xseg.segmenters import FittedSegmenter, StandIn, check_segmenter, find_route
 
 __all__ = ["RowExplanation", "build_portable_model", "comprehensiveness", "compute_own_contributions", "explain_row"]
 
@@ -102,7 +102,7 @@ def explain_row(segmenter: Any, X: Any) -> RowExplanation:
     order = sorted((j for j, value in enumerate(values) if value), key=lambda j: -abs(values[j]))
     reasons = tuple((table.names[j], data[j], float(values[j])) for j in order)
     route = find_route(segmenter)
-    stands_in = hasattr(route.segmenter, "agreement")
+    stands_in = isinstance(route.segmenter, StandIn)
     agrees = str(route.segmenter.agreement(route.transform(X))[0]) if stands_in else None
     rival = None if explained.rivals[0] == NO_RIVAL else int(explained.rivals[0])
     return RowExplanation(segment, float(explained.base[0]), reasons, rival, agrees)
@@ -186,7 +186,7 @@ def _middle(column: Column, rows: NDArray[np.bool_]) -> Any:
     return bool(middle) if column.kind is Kind.BOOLEAN else middle
 
 
-def build_portable_model(segmenter: Any, *, minimum_group_size: float) -> PortableModel:
+def build_portable_model(segmenter: FittedSegmenter, *, minimum_group_size: float) -> PortableModel:
     """Prepare a fitted segmenter for travelling.
 
     Parameters

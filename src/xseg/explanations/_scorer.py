@@ -11,7 +11,7 @@ from xseg.core.tables import is_missing
 from xseg.exceptions import DataError
 from xseg.explanations._families import family_of
 from xseg.explanations._one_person import reader_of
-from xseg.segmenters import check_segmenter
+from xseg.segmenters import FittedSegmenter, check_segmenter
 
 __all__ = ["ScoredReason", "ScoredRow", "Scorer"]
 
@@ -100,7 +100,7 @@ class Scorer:
     True
     """
 
-    def __init__(self, segmenter: Any) -> None:
+    def __init__(self, segmenter: FittedSegmenter) -> None:
         check_segmenter(segmenter)
         profile = segmenter.profile_
         self._names: tuple[str, ...] = profile.bins.schema.names

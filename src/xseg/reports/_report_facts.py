@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from xseg.core.bins import N_CODES
-from xseg.core.boxes import LEAF, ThresholdTree
+from xseg.core.boxes import LEAF
 from xseg.core.conditions import condition_of
 from xseg.core.profiles import Profile
 from xseg.core.schema import Kind
@@ -16,7 +16,7 @@ from xseg.export import Approval, SignOff
 from xseg.i18n import Quantity, condition_words, find_words, load_language, one_line, other_categories
 from xseg.metrics import Stability, Structure, Tradeoff
 from xseg.policy import Policy
-from xseg.segmenters import FittedSegmenter, check_segmenter
+from xseg.segmenters import FittedSegmenter, FittedTree, StandIn, TestedSegmenter, check_segmenter
 
 __all__ = [
     "Check",
@@ -60,7 +60,7 @@ _FIGURES: Final[tuple[tuple[str, Callable[[float], str], str, str], ...]] = (
 )
 
 
-def compute_figures(segmenter: Any) -> list[Figure]:
+def compute_figures(segmenter: FittedSegmenter) -> list[Figure]:
     """Return the figures a fitted segmenter has.
 
     Examples
@@ -111,7 +111,7 @@ class Check:
     sentence: str
 
 
-def check_model(segmenter: Any, policy: Policy, measured: Measurements) -> tuple[Check, ...]:
+def check_model(segmenter: FittedSegmenter, policy: Policy, measured: Measurements) -> tuple[Check, ...]:
     """Check a model against its policy and its measurements."""
     return (
         *_structure_checks(segmenter, measured.structure),
@@ -133,7 +133,7 @@ def _stability_checks(stability: Stability | None) -> list[Check]:
     return [_make_check(weak, well, "Groups of which less than 75% comes back when other people are asked")]
 
 
-def _policy_checks(segmenter: Any, policy: Policy) -> list[Check]:
+def _policy_checks(segmenter: FittedSegmenter, policy: Policy) -> list[Check]:
     names = segmenter.profile_.bins.schema.names
     used = [names[j] for j in segmenter.model_.used_features]
     small = [segment.name for segment in segmenter.segments_ if segment.size < policy.minimum_group_size]
@@ -160,10 +160,10 @@ def _policy_checks(segmenter: Any, policy: Policy) -> list[Check]:
     ]
 
 
-def _structure_checks(segmenter: Any, found: Structure | None) -> list[Check]:
+def _structure_checks(segmenter: FittedSegmenter, found: Structure | None) -> list[Check]:
     """Return whether there is something to find: among the people, or in the outcome that segments were made for."""
     checks = [] if found is None else [Check(found.found, str(found))]
-    if hasattr(segmenter, "structure_found_"):
+    if isinstance(segmenter, TestedSegmenter):
         tested = f"tested on people who had no part in choosing the groups, p = {segmenter.p_value_:.2g}"
         differs = segmenter.structure_found_
         sentence = (
@@ -173,9 +173,9 @@ def _structure_checks(segmenter: Any, found: Structure | None) -> list[Check]:
     return checks
 
 
-def _stand_in_checks(segmenter: Any) -> list[Check]:
+def _stand_in_checks(segmenter: FittedSegmenter) -> list[Check]:
     """Return how well a stand-in stands in; nothing for a model that is its own."""
-    if not hasattr(segmenter, "fidelity_by_segment_"):
+    if not isinstance(segmenter, StandIn):
         return []
     original = one_line(segmenter.original_name_)
     weak = [
@@ -193,7 +193,7 @@ def _stand_in_checks(segmenter: Any) -> list[Check]:
     ]
 
 
-def _group_name(segmenter: Any, one: Any) -> str:
+def _group_name(segmenter: FittedSegmenter, one: Any) -> str:
     return str(segmenter.segment_names_[one.segment]) if one.segment is not None else f"{one.label!r}, without a rule"
 
 
@@ -251,7 +251,7 @@ class Curve:
     elbow: int
 
 
-def build_overview(segmenter: Any, label: Callable[[str], str]) -> Overview | None:
+def build_overview(segmenter: FittedSegmenter, label: Callable[[str], str]) -> Overview | None:
     """Gather the map of a model; None where no number tells its groups apart."""
     profile = segmenter.profile_
     ranks = profile.mean_ranks()
@@ -338,7 +338,9 @@ class ReportFacts:
     model: str
 
 
-def collect_report_facts(segmenter: Any, policy: Policy, measured: Measurements, approval: Approval) -> ReportFacts:
+def collect_report_facts(
+    segmenter: FittedSegmenter, policy: Policy, measured: Measurements, approval: Approval
+) -> ReportFacts:
     """Gather the facts of a fitted segmenter, of what was measured of it, and of who signed for it."""
     segments = segmenter.segments_
     people = segmenter.profile_.sizes.sum()
@@ -355,7 +357,7 @@ def collect_report_facts(segmenter: Any, policy: Policy, measured: Measurements,
         figures=figures,
         segments=tuple(segment_facts(segmenter, policy, index) for index in range(len(segments))),
         written=tuple(getattr(segmenter, "rules_", ())),
-        root=_node(segmenter, policy, 0) if hasattr(segmenter, "tree_") else None,
+        root=_node(segmenter, policy, 0) if isinstance(segmenter, FittedTree) else None,
         overview=build_overview(segmenter, lambda name: get_label(policy, name)),
         curve=None if measured.tradeoff is None else draw_curve(measured.tradeoff),
         checks=check_model(segmenter, policy, measured),
@@ -373,7 +375,7 @@ def _quantity(policy: Policy, name: str) -> Quantity:
     return Quantity(feature.unit, feature.number_format)
 
 
-def segment_facts(segmenter: Any, policy: Policy, index: int) -> SegmentFacts:
+def segment_facts(segmenter: FittedSegmenter, policy: Policy, index: int) -> SegmentFacts:
     """Gather the facts of one group."""
     segment, profile = segmenter.segments_[index], segmenter.profile_
     ranks = profile.mean_ranks()[index]
@@ -412,8 +414,8 @@ def _typical(profile: Profile, policy: Policy, j: int, segment: int | None) -> s
     return condition_words(condition, quantity, other_categories(condition, bins))
 
 
-def _node(segmenter: Any, policy: Policy, node: int) -> Node:
-    tree: ThresholdTree = segmenter.tree_
+def _node(segmenter: FittedTree, policy: Policy, node: int) -> Node:
+    tree = segmenter.tree_
     people = f"{segmenter.profile_.sizes[tree.segment[node]]:,.0f}" if tree.feature[node] == LEAF else ""
     if tree.feature[node] == LEAF:
         return Node(None, (), int(tree.segment[node]), people)

@@ -16,7 +16,7 @@ from xseg.i18n import find_words, get_environment, load_language
 from xseg.metrics import Stability
 from xseg.policy import Policy
 from xseg.reports._report_facts import Check, SegmentFacts, get_label, segment_facts
-from xseg.segmenters import check_segmenter, fold
+from xseg.segmenters import FittedSegmenter, check_segmenter, fold
 
 __all__ = ["Driver", "Neighbour", "SegmentCard", "segment_card"]
 
@@ -191,7 +191,7 @@ def segment_card(
 
 
 def _from_people(
-    segmenter: Any, X: Any, policy: Policy, index: int
+    segmenter: FittedSegmenter, X: Any, policy: Policy, index: int
 ) -> tuple[tuple[Driver, ...], tuple[Neighbour, ...], float]:
     """Return what puts people into the segment, where they would be next, and how many are close calls."""
     mine = np.flatnonzero(np.asarray(segmenter.predict(X)) == index)
@@ -216,7 +216,9 @@ def _drivers(explained: Explained, rows: Table, policy: Policy) -> tuple[Driver,
     return (*named, Driver("everything else", rest)) if len(order) > _MAX_DRIVERS else tuple(named)
 
 
-def _find_neighbours(segmenter: Any, rows: Table, explained: Explained) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _find_neighbours(
+    segmenter: FittedSegmenter, rows: Table, explained: Explained
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the group next to each person, -1 where there is none, and whether it is a close call."""
     if segmenter.model_.boxes is not None:
         ways = WayFinder(segmenter).find(rows)
@@ -229,7 +231,7 @@ def _find_neighbours(segmenter: Any, rows: Table, explained: Explained) -> tuple
 
 
 def _checks(
-    segmenter: Any, policy: Policy, facts: SegmentFacts, close: float | None, returns: float | None
+    segmenter: FittedSegmenter, policy: Policy, facts: SegmentFacts, close: float | None, returns: float | None
 ) -> list[Check]:
     least = policy.minimum_group_size
     special = find_words(facts.name, load_language(policy.locale).tag).special

@@ -1,15 +1,17 @@
 """What other packages may ask of a fitted segmenter."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xseg.core.boxes import ThresholdTree
 from xseg.core.models import FittedModel
 from xseg.core.profiles import Profile
 from xseg.core.segments import Segments
 
-__all__ = ["FittedSegmenter"]
+__all__ = ["FittedSegmenter", "FittedTree", "StandIn", "TestedSegmenter"]
 
 
 @runtime_checkable
@@ -75,4 +77,48 @@ class FittedSegmenter(Protocol):
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters of the estimator."""
+        ...
+
+
+@runtime_checkable
+class FittedTree(FittedSegmenter, Protocol):
+    """A fitted segmenter whose boxes are the leaves of one tree."""
+
+    @property
+    def tree_(self) -> ThresholdTree:
+        """The tree."""
+        ...
+
+
+@runtime_checkable
+class StandIn(FittedSegmenter, Protocol):
+    """A fitted segmenter that stands in for another model."""
+
+    @property
+    def original_name_(self) -> str:
+        """Name of the model that it stands in for."""
+        ...
+
+    @property
+    def fidelity_by_segment_(self) -> Sequence[Any]:
+        """Precision and recall of each group of the original."""
+        ...
+
+    def agreement(self, X: Any, labels: Any = None) -> NDArray[np.str_]:
+        """Return for each row whether the original agrees."""
+        ...
+
+
+@runtime_checkable
+class TestedSegmenter(FittedSegmenter, Protocol):
+    """A fitted segmenter whose segments were tested for a difference in an outcome."""
+
+    @property
+    def structure_found_(self) -> bool:
+        """Whether the outcome differs between segments."""
+        ...
+
+    @property
+    def p_value_(self) -> float:
+        """The p-value of the test."""
         ...

@@ -24,7 +24,7 @@ from xseg.governance.reviews._registry import CHECKS, Check
 from xseg.governance.reviews._review_subject import ConsentLedger, Subject
 from xseg.i18n import get_environment
 from xseg.policy import Policy
-from xseg.segmenters import check_segmenter, fold, get_segmenter
+from xseg.segmenters import FittedSegmenter, check_segmenter, fold, get_segmenter
 
 __all__ = ["Review", "review"]
 
@@ -321,7 +321,7 @@ def _check_parameters(n_permutations: int, random_state: int | None, at: datetim
         raise ParameterError(message)
 
 
-def _table(X: Any, segmenter: Any) -> Table:
+def _table(X: Any, segmenter: FittedSegmenter) -> Table:
     table = read_table(X)
     match_columns(table, segmenter.profile_.bins.schema.names)
     return table

@@ -20,7 +20,7 @@ from xseg.exceptions import XsegError, XsegWarning
 from xseg.explanations import compute_own_contributions
 from xseg.governance.reviews._notice_text import NoticeText
 from xseg.policy import FeaturePolicy, Policy, Purpose
-from xseg.segmenters import Segmenter
+from xseg.segmenters import FittedSegmenter, Segmenter
 
 __all__ = ["ConsentLedger", "HeldOut", "Imitation", "Refits", "Subject"]
 
@@ -189,7 +189,7 @@ class Subject:
         how = "half of the people, in segments made anew from the other half"
         return self._seen_by(fitted, some.take(np.sort(order[half:])), how)
 
-    def _seen_by(self, segmenter: Any, rows: Table, how: str) -> HeldOut:
+    def _seen_by(self, segmenter: FittedSegmenter, rows: Table, how: str) -> HeldOut:
         labels = np.asarray(segmenter.predict(match_columns(rows, self.names)))
         return HeldOut(rows, labels, tuple(segmenter.segment_names_), how)
 

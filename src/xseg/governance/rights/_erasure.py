@@ -13,7 +13,7 @@ from xseg.core.tables import read_table
 from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.governance.consent import ConsentGate
 from xseg.governance.rights._fit_record import FitRecord, check_that_nobody_is_left, digests, model_of, subtracted
-from xseg.segmenters import propose_names
+from xseg.segmenters import FittedSegmenter, propose_names
 
 __all__ = ["Erasure", "erase"]
 
@@ -168,7 +168,7 @@ def erase(
     return Erasure(refit, len(table), not changes, changes, refit_due=False, record=changed)
 
 
-def _proposes_other_names(segmenter: Any, less: Any) -> bool:
+def _proposes_other_names(segmenter: FittedSegmenter, less: Any) -> bool:
     before = propose_names(segmenter.profile_, segmenter.model_.used_features)
     return before == segmenter.segment_names_ and propose_names(less.profile_, less.model_.used_features) != before
 

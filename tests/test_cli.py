@@ -32,7 +32,7 @@ def shop(tmp_path):
 
 def test_demo_writes_everything(run, tmp_path):
     out = run("demo", "--out", tmp_path / "demo", "--rows", 300)
-    assert "above k-means" in out
+    assert "compared with k-means" in out
     assert "report.html" in out
     written = {path.suffix for path in (tmp_path / "demo").rglob("*") if path.is_file()}
     assert written >= {".html", ".txt", ".json", ".md", ".yaml", ".csv"}
@@ -45,7 +45,7 @@ def test_demo_writes_everything(run, tmp_path):
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_fit_explain_cards_on_a_file(run, shop, form):
     table, model = shop / f"customers.{form}", shop / "model.json"
-    assert "above k-means" in run("fit", table, "--segments", 3, "--out", model, "--id-column", "customer_id")
+    assert "compared with k-means" in run("fit", table, "--segments", 3, "--out", model, "--id-column", "customer_id")
     assert xseg.load(model).n_segments_ == 3
     out = run("explain", model, table, "--row", 3)
     assert "together" in out

@@ -49,13 +49,13 @@ class Figure:
 
 
 def _format_relative_cost(ratio: float) -> str:
-    return f"{abs(ratio - 1):.1%} {'above' if ratio >= 1 else 'below'} k-means"
+    return f"{ratio - 1:+.1%}"
 
 
 _FIGURES: Final[tuple[tuple[str, Callable[[float], str], str, str], ...]] = (
     ("fidelity_", "{:.1%}".format, "fidelity", "the share of people whom the original puts into the same group"),
     ("mean_depth_", "{:.1f}".format, "questions", "asked per person, on average"),
-    ("relative_cost_", _format_relative_cost, "cost", "the sum of squared distances, beside groups without rules"),
+    ("relative_cost_", _format_relative_cost, "cost", "the sum of squared distances, compared with k-means"),
     ("lower_bound_", "{:.3f}".format, "mean log-likelihood", "of the people in the table; higher fits better"),
 )
 

@@ -1,6 +1,7 @@
 """What cards and reports share to put facts before people: languages, words for quantities, pages without scripts."""
 
-from xseg.i18n._language import LOCALES, TONES, Language, Message, Tone, load_language, one_line
+from xseg.i18n._catalogues import LOCALES, Message, register_language
+from xseg.i18n._language import TONES, Language, Tone, load_language, one_line
 from xseg.i18n._pages import get_environment
 from xseg.i18n._quantities import Quantity, Unit, condition_words, other_categories, range_words
 from xseg.i18n._word_lists import FlaggedWords, find_words
@@ -21,4 +22,5 @@ __all__ = [
     "one_line",
     "other_categories",
     "range_words",
+    "register_language",
 ]

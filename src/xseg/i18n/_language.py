@@ -1,7 +1,5 @@
 """One language: its sentences, numbers, dates and lists, and text from outside made fit for a sentence."""
 
-import string
-import tomllib
 import unicodedata
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
@@ -9,31 +7,26 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cache, cached_property, lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from xseg.core.schema import suggestion
-from xseg.exceptions import DefinitionError, ParameterError
+from xseg.exceptions import ParameterError
+from xseg.i18n._catalogues import Message, check_wording, find_tag, get_catalogue
 
 if TYPE_CHECKING:
     from babel import Locale
 
 
-__all__ = ["LOCALES", "TONES", "Language", "Message", "Tone", "find_slots", "load_language", "one_line"]
+__all__ = ["TONES", "Language", "Tone", "load_language", "one_line"]
 
 R = TypeVar("R")
 
 Tone: TypeAlias = Literal["plain", "formal"]
-Message: TypeAlias = str | Mapping[str, str]
 
 TONES: Final = ("plain", "formal")
-# English of no one country, unless the caller names one: dates and lists as most of the world writes them.
-_CLDR: Final = {"en": "en_001"}
-LOCALES: Final = ("en", "de", "fr", "es", "it", "nl", "pt-BR", "pl", "ja", "ar")
 _ISOLATE, _END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 # Beyond this many results a cache is emptied: one table of people must not fill the memory.
 _MAX_CACHED: Final = 65_536
-_PLURAL_FORMS: Final = frozenset({"zero", "one", "two", "few", "many", "other"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,12 +174,6 @@ def load_language(locale: str = "en", tone: str = "plain", wording: Mapping[str,
     return _load_reworded(locale, tone, tuple((key, _freeze(message)) for key, message in sorted(wording.items())))
 
 
-def find_slots(message: Message) -> frozenset[str]:
-    """Return the names that a message fills in."""
-    texts = [message] if isinstance(message, str) else list(message.values())
-    return frozenset(name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name is not None)
-
-
 @cache
 def _language(locale: str, tone: str) -> Language:
     from babel import Locale, UnknownLocaleError
@@ -194,46 +181,20 @@ def _language(locale: str, tone: str) -> Language:
     if tone not in TONES:
         message = f"tone={tone!r} is not one of {', '.join(TONES)}{suggestion(tone, TONES)}"
         raise ParameterError(message)
-    tag = _catalogue(locale)
+    tag = find_tag(locale)
+    catalogue = get_catalogue(tag)
     try:
-        cldr = Locale.parse(_CLDR.get(locale, locale).replace("-", "_"))
+        cldr = Locale.parse((catalogue.cldr if locale == tag else locale).replace("-", "_"))
     except (UnknownLocaleError, ValueError):
-        cldr = Locale.parse(_CLDR.get(tag, tag).replace("-", "_"))
-    return Language(locale, tag, cldr, _messages(tag, tone))
+        cldr = Locale.parse(catalogue.cldr.replace("-", "_"))
+    messages = {**catalogue.messages, **catalogue.formal} if tone == "formal" else catalogue.messages
+    return Language(locale, tag, cldr, messages)
 
 
 def _decimal(digits: str, language: Language) -> str:
     from babel.numbers import format_decimal
 
     return str(format_decimal(Decimal(digits), locale=language.cldr, decimal_quantization=False))
-
-
-def _catalogue(locale: str) -> str:
-    """Find the catalogue of a tag: its own, or the one of its language."""
-    wanted = str(locale).replace("_", "-").casefold()
-    names = {tag.casefold(): tag for tag in LOCALES} | {"pt": "pt-BR"}
-    found = names.get(wanted) or names.get(wanted.partition("-")[0])
-    if found is None:
-        message = f"locale={locale!r}: there are cards in {', '.join(LOCALES)}{suggestion(str(locale), LOCALES)}"
-        raise ParameterError(message)
-    return found
-
-
-def _messages(tag: str, tone: str) -> Mapping[str, Message]:
-    text = files("xseg.i18n").joinpath("catalogues", f"{tag}.toml").read_text(encoding="utf-8")
-    tables = tomllib.loads(text)
-    formal = _flatten(tables.pop("formal", {}))
-    return _flatten(tables) | (formal if tone == "formal" else {})
-
-
-def _flatten(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Message]:
-    flat: dict[str, Message] = {}
-    for name, value in tables.items():
-        if isinstance(value, str) or value.keys() <= _PLURAL_FORMS:
-            flat[f"{prefix}{name}"] = value
-        else:
-            flat |= _flatten(value, f"{prefix}{name}.")
-    return flat
 
 
 def _freeze(message: Message) -> str | tuple[tuple[str, str], ...]:
@@ -247,35 +208,8 @@ def _load_reworded(
     language = _language(locale, tone)
     messages: dict[str, Message] = {key: text if isinstance(text, str) else dict(text) for key, text in wording}
     for key, message in messages.items():
-        _check_wording(language.messages, key, message)
+        check_wording(language.messages, key, message)
     return Language(language.locale, language.tag, language.cldr, {**language.messages, **messages})
-
-
-def _check_wording(ours: Mapping[str, Message], key: str, message: Message) -> None:
-    if key not in ours:
-        problem = f"there is no message {key!r} to word anew{suggestion(key, list(ours))}"
-        raise DefinitionError(problem)
-    if isinstance(ours[key], str) != isinstance(message, str) or (
-        not isinstance(message, str) and "other" not in message
-    ):
-        forms = "one text" if isinstance(ours[key], str) else "a text for each plural form, 'other' at least"
-        problem = f"the wording of {key!r} must be {forms}"
-        raise DefinitionError(problem)
-    # Some languages say one or two of a thing without a number.
-    optional = frozenset() if isinstance(message, str) else {"number"}
-    needed = find_slots(ours[key])
-    for text in [message] if isinstance(message, str) else message.values():
-        try:
-            found = find_slots(text)
-        except ValueError as error:
-            problem = f"the wording of {key!r} is no message: {error}"
-            raise DefinitionError(problem) from error
-        missing, unknown = sorted(needed - found - optional), sorted(found - needed)
-        if missing or unknown:
-            what = "leaves out" if missing else "fills in"
-            names = ", ".join(f"{{{name}}}" for name in missing or unknown)
-            problem = f"the wording of {key!r} {what} {names}; ours is {ours[key]!r}"
-            raise DefinitionError(problem)
 
 
 _MAX_LENGTH = 120

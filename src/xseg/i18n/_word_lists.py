@@ -1,19 +1,13 @@
 """Words that may not stand on a card: hints at special categories of data, jargon, blame, urgency."""
 
 import re
-import tomllib
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Final
+
+from xseg.i18n._catalogues import get_catalogue
 
 __all__ = ["FlaggedWords", "find_words"]
-
-# Written without spaces between words, so that a word may begin anywhere.
-_WITHOUT_SPACES: Final = frozenset({"ja"})
-# Particles that Arabic writes together with the word that follows.
-_PARTICLES: Final = {"ar": "(?:[وفبكل]{0,2}(?:ال)?)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +57,11 @@ def find_words(text: str, tag: str) -> FlaggedWords:
 
 @cache
 def _patterns(tag: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    text = files("xseg.i18n").joinpath("word_lists", f"{tag}.toml").read_text(encoding="utf-8")
-    lists = tomllib.loads(text)
-    return _pattern(lists["special_categories"], tag), _pattern(lists["not_on_a_card"], tag)
+    catalogue = get_catalogue(tag)
+    start = "" if catalogue.anywhere else rf"(?<!\w){catalogue.particles}"
+    return _compile(start, catalogue.special_categories), _compile(start, catalogue.unfit)
 
 
-def _pattern(stems: list[str], tag: str) -> re.Pattern[str]:
-    start = "" if tag in _WITHOUT_SPACES else rf"(?<!\w){_PARTICLES.get(tag, '')}"
+def _compile(start: str, stems: tuple[str, ...]) -> re.Pattern[str]:
     # The longest first, so that what is found is as much as is known.
     return re.compile(f"{start}({'|'.join(map(re.escape, sorted(stems, key=len, reverse=True)))})")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from xseg.governance.reviews._findings import Found
-from xseg.governance.reviews._notice_text import NoticeText, Wording, languages_of
+from xseg.governance.reviews._notice_text import PROMISE_LOCALES, NoticeText, Wording, languages_of
 from xseg.governance.reviews._review_subject import Subject
 from xseg.i18n import LOCALES, load_language
 from xseg.policy import FeaturePolicy, Policy
@@ -166,7 +166,7 @@ def _unread(unknown: list[str]) -> Found:
     written = f"The notice, or a part of it, is in {', '.join(map(repr, unknown))}"
     if not unknown:
         written = "In which language the notice is written cannot be told"
-    message = f"{written}; promises are read in {', '.join(LOCALES)}, so those could not be."
+    message = f"{written}; promises are read in {', '.join(PROMISE_LOCALES)}, so those could not be."
     remediation = "read its promises yourself, or say its language: notice=read_notice(text, locale=...)"
     return Found("note", "notice language", message, remediation, {"declared": unknown})
 

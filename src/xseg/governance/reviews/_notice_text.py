@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from xseg.core.schema import suggestion
 from xseg.exceptions import DataError, ParameterError
-from xseg.i18n import LOCALES
 
-__all__ = ["NoticeText", "Wording", "folded", "languages_of", "read_notice"]
+__all__ = ["PROMISE_LOCALES", "NoticeText", "Wording", "folded", "languages_of", "read_notice"]
 
+_FOLDER: Final = files("xseg.governance.reviews").joinpath("promises")
+PROMISE_LOCALES: Final = tuple(sorted(one.name.removesuffix(".toml") for one in _FOLDER.iterdir()))
 _MAX_BYTES: Final = 8 * 2**20
 _UNSEEN: Final = frozenset({"script", "style", "template", "head", "noscript"})
 _BLOCKS: Final = frozenset(
@@ -280,7 +281,7 @@ def _check_locale(locale: str | None) -> None:
         There is no such language.
     """
     if locale is not None and _known(locale) is None:
-        message = f"locale={locale!r} is not one of {', '.join(LOCALES)}{suggestion(locale, LOCALES)}"
+        message = f"locale={locale!r} is not one of {', '.join(PROMISE_LOCALES)}{suggestion(locale, PROMISE_LOCALES)}"
         raise ParameterError(message)
 
 
@@ -299,13 +300,13 @@ def languages_of(notice: NoticeText) -> tuple[list[Wording], list[str]]:
 
 def _known(tag: str) -> str | None:
     """Return the language of a tag such as ``"de-AT"``."""
-    return next((one for one in LOCALES if one.partition("-")[0] == tag.casefold().partition("-")[0]), None)
+    return next((one for one in PROMISE_LOCALES if one.partition("-")[0] == tag.casefold().partition("-")[0]), None)
 
 
 def _detect_languages(text: str) -> list[str]:
     """Detect the languages of a text by their commonest words."""
     shares = {}
-    for tag in LOCALES:
+    for tag in PROMISE_LOCALES:
         wording = _wording(tag)
         hits = wording.patterns["stop"].findall(text)
         of = sum(map(str.isalpha, text)) if wording.is_dense else len(text.split())
@@ -316,9 +317,7 @@ def _detect_languages(text: str) -> list[str]:
 
 @cache
 def _wording(tag: str) -> Wording:
-    said = tomllib.loads(
-        files("xseg.governance.reviews").joinpath("promises", f"{tag}.toml").read_text(encoding="utf-8")
-    )
+    said = tomllib.loads(_FOLDER.joinpath(f"{tag}.toml").read_text(encoding="utf-8"))
     units = {int(days): "|".join(words) for days, words in said["units"].items()}
     slots = {"n": r"(?P<n>\d{1,5})", "unit": f"(?P<unit>{'|'.join(units.values())})", **said["words"]}
     language: dict[str, Any] = {"prefixes": "(?!)", "suffixes": [], "dense": False, **said["language"]}

@@ -76,7 +76,7 @@ def closing(n: int) -> None:
     show("Denials over links in time; the peer is scipy's connected components, which know no time", rows)
     allowed = identities.mask(ledger, np.arange(n), "offers")
     alone = ledger.mask(np.arange(n), "offers")
-    reached = [int(name) for name in identities.reached(ledger, "offers")]
+    reached = [int(name) for name in identities.find_reached(ledger, "offers")]
     opted_out, missed = int((~alone).sum()), int((alone & ~allowed).sum())
     print(f"{opted_out:,} devices opted out; a device-only opt-out misses {missed:,} more")
     print(f"identifiers reached and yet allowed: {int(allowed[reached].sum())}")

@@ -277,7 +277,7 @@ for device in ("phone", "laptop"):
     devices.link(device, me, kind="login")
 calendar.turn_to(7, 1)
 print("given to the partner:", profile.release("Parcel Post Ltd"))
-devices.handed_over(me, "Parcel Post Ltd")
+devices.record_disclosure(me, "Parcel Post Ltd")
 calendar.turn_to(8, 20)
 profile.object_marketing()
 print("given to the partner:", profile.release("Parcel Post Ltd"), f"({profile.why})")
@@ -341,4 +341,4 @@ print(erase(segmenter, admitted.head(1), remaining=admitted.iloc[1:]))
 # %%
 log.verify(log.head)
 print("own words left:", "presents" in log.path.read_text())
-[f"{entry['dct:created'][:10]} {entry['action']}" for entry in log.about(me)]
+[f"{entry['dct:created'][:10]} {entry['action']}" for entry in log.find_receipts(me)]

@@ -49,11 +49,11 @@ OTHER_NAMES = {
 }
 # The words of a ledger: a subject is whom an entry is about.
 LEDGER = (
-    "governance.consent.Consents.",
+    "governance.consent.ConsentResolver.",
     "governance.consent.Ledger.",
     "governance.consent.Identities.",
     "governance.rights.ActionLog.",
-    "governance.reviews.ConsentLedger.",
+    "governance.reviews.ConsentMaskProvider.",
     "cards.ConsentLedger.",
     "cards.IdentityLinks.",
 )

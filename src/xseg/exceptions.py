@@ -80,7 +80,7 @@ class ConsentError(XsegError, ValueError):
 
     Attributes
     ----------
-    findings : tuple of xseg.governance.consent.Finding
+    findings : tuple of xseg.governance.consent.IntegrityViolation
         What was found in a ledger whose entries were edited, removed, added or moved.
     """
 

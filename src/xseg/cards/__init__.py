@@ -3,7 +3,7 @@
 from xseg.cards._card_folder import FORMS, remove_cards
 from xseg.cards._card_record import AnyCard, Card, DecidedCard
 from xseg.cards._consent_facts import (
-    AdmittedRows,
+    AdmittedRowsLike,
     ConsentGateLike,
     ConsentLedger,
     ConsentStatement,
@@ -19,7 +19,7 @@ from xseg.cards._write_cards import WriteOptions, WrittenCards, write_cards
 
 __all__ = [
     "FORMS",
-    "AdmittedRows",
+    "AdmittedRowsLike",
     "AnswerFact",
     "AnyCard",
     "Card",

@@ -13,7 +13,7 @@ from xseg.core.consent_states import ConsentSource, ConsentState
 from xseg.exceptions import ConsentError
 
 __all__ = [
-    "AdmittedRows",
+    "AdmittedRowsLike",
     "ConsentGateLike",
     "ConsentLedger",
     "ConsentLookup",
@@ -59,16 +59,16 @@ class ConsentStatement(Protocol):
 class ConsentLedger(Protocol):
     """What cards ask a ledger of consents; `xseg.governance.consent.Ledger` is one."""
 
-    def deciding(self, subjects: Any, purpose: str, *, at: datetime) -> NDArray[np.int64]:
+    def find_deciding_entries(self, subjects: Any, purpose: str, *, at: datetime) -> NDArray[np.int64]:
         """Return the number of the statement that decides for each subject, -1 where there is none."""
 
-    def granted(self, subjects: Any, purpose: str, *, at: datetime) -> NDArray[np.bool_]:
+    def has_consent(self, subjects: Any, purpose: str, *, at: datetime) -> NDArray[np.bool_]:
         """Return which subjects have agreed to a purpose."""
 
     def __getitem__(self, number: int) -> ConsentStatement:
         """Return a statement by its number."""
 
-    def state_digest(self) -> str:
+    def digest_state(self) -> str:
         """Return a digest of everything that was stated so far."""
 
 
@@ -78,14 +78,14 @@ class IdentityLinks(Protocol):
     def mask(self, ledger: Any, subjects: Any, purpose: str, *, at: datetime) -> NDArray[np.bool_]:
         """Return which subjects have agreed, and no denial of a linked identifier has reached."""
 
-    def denied_by_link(self, ledger: Any, subjects: Any, purpose: str, *, at: datetime) -> NDArray[np.bool_]:
+    def is_denied_by_link(self, ledger: Any, subjects: Any, purpose: str, *, at: datetime) -> NDArray[np.bool_]:
         """Return which subjects a denial of a linked identifier has reached."""
 
-    def state_digest(self) -> str:
+    def digest_state(self) -> str:
         """Return a digest of the links that count."""
 
 
-class AdmittedRows(Protocol):
+class AdmittedRowsLike(Protocol):
     """The rows of those who agreed, as a model may see them."""
 
     @property
@@ -109,7 +109,7 @@ class ConsentGateLike(Protocol):
     ledger: Any
     identities: Any
 
-    def admit(self, X: Any, *, ids: Any, at: datetime) -> AdmittedRows:
+    def admit(self, X: Any, *, ids: Any, at: datetime) -> AdmittedRowsLike:
         """Return the rows of those who agree."""
 
     def resolve_time(self, at: datetime) -> datetime:
@@ -151,13 +151,13 @@ class ConsentQuestion:
     def ask(self, purpose: str) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
         """Return the deciding statement of each subject, who agreed, and whom a linked denial has reached."""
         ledger, links, subjects, at = self.ledger, self.identities, self.subjects, self.at
-        deciding = ledger.deciding(subjects, purpose, at=at)
+        deciding = ledger.find_deciding_entries(subjects, purpose, at=at)
         if links is None:
-            return deciding, ledger.granted(subjects, purpose, at=at), np.zeros(len(subjects), dtype=bool)
+            return deciding, ledger.has_consent(subjects, purpose, at=at), np.zeros(len(subjects), dtype=bool)
         return (
             deciding,
             links.mask(ledger, subjects, purpose, at=at),
-            links.denied_by_link(ledger, subjects, purpose, at=at),
+            links.is_denied_by_link(ledger, subjects, purpose, at=at),
         )
 
 

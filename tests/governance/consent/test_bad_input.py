@@ -8,7 +8,7 @@ import pytest
 
 from consent_cases import Clock, day, full
 from xseg.exceptions import ConsentError
-from xseg.governance.consent import Head, Identities, Ledger
+from xseg.governance.consent import Identities, Ledger, LedgerHead
 
 NAMES = ("ann", "nan", "None", "1", "1.0", "True", "<NA>", "NaT")
 
@@ -75,10 +75,10 @@ def test_identifiers_that_could_mean_somebody_else_are_refused(kind):
     for ask in (
         lambda: ledger.mask(who, "offers"),
         lambda: ledger.states(who, "offers"),
-        lambda: ledger.withheld(who, "age", "offers"),
+        lambda: ledger.is_withheld(who, "age", "offers"),
         lambda: identities.mask(ledger, who, "offers"),
         lambda: identities.states(ledger, who, "offers"),
-        lambda: identities.withheld(ledger, who, "age", "offers"),
+        lambda: identities.is_withheld(ledger, who, "age", "offers"),
     ):
         with pytest.raises(ConsentError):
             ask()
@@ -125,9 +125,9 @@ def test_times_that_could_mean_another_moment_are_refused(at):
         lambda: ledger.append("ann", "offers", "given", source="account", at=day(1), until=at),
         lambda: ledger.mask(["ann"], "offers", at=at),
         lambda: identities.mask(ledger, ["ann"], "offers", at=at),
-        lambda: identities.reached(ledger, "offers", at=at),
+        lambda: identities.find_reached(ledger, "offers", at=at),
         lambda: identities.unlink("phone", "ann", at=at),
-        lambda: identities.handed_over("ann", "Parcel Post", at=at),
+        lambda: identities.record_disclosure("ann", "Parcel Post", at=at),
         lambda: identities.recall(ledger, "ann", "offers", str, at=at),
         lambda: identities.link("a", "b", kind="login", since=at),
     ):
@@ -156,7 +156,7 @@ def test_a_clock_that_tells_no_time_answers_nothing(now):
         lambda: ledger.mask(["ann"], "offers"),
         lambda: ledger.append("ann", "offers", "given", source="account", at=day(1)),
         lambda: identities.mask(ledger, ["ann"], "offers"),
-        lambda: identities.handed_over("ann", "Parcel Post"),
+        lambda: identities.record_disclosure("ann", "Parcel Post"),
     ):
         with pytest.raises(ConsentError):
             ask()
@@ -259,12 +259,12 @@ def test_a_stored_ledger_with_one_bad_cell_is_not_read(column, cell):
 @pytest.mark.parametrize(
     "head",
     [
-        Head(-1, "0" * 64),
-        Head(13, "x"),
-        Head(13, "F" * 64),
-        Head(0, "f" * 64),
-        Head("13", "0" * 64),
-        Head(13, None),
+        LedgerHead(-1, "0" * 64),
+        LedgerHead(13, "x"),
+        LedgerHead(13, "F" * 64),
+        LedgerHead(0, "f" * 64),
+        LedgerHead("13", "0" * 64),
+        LedgerHead(13, None),
         (13, "0" * 64),
         "0" * 64,
         {},
@@ -280,7 +280,7 @@ def test_what_is_no_head_does_not_pass_for_one(head):
 
 def test_another_ledger_s_head_is_found_out():
     ledger, other = full(), lookalikes()
-    for head in (other.head, Head(len(ledger), other.head.hash), Head(len(ledger) + 1, ledger.head.hash)):
+    for head in (other.head, LedgerHead(len(ledger), other.head.hash), LedgerHead(len(ledger) + 1, ledger.head.hash)):
         with pytest.raises(ConsentError):
             ledger.verify(head)
     ledger.verify(Ledger().head)

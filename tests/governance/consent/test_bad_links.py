@@ -10,7 +10,15 @@ import pytest
 import xseg
 from consent_cases import Clock, day
 from xseg.exceptions import ConsentError, XsegError
-from xseg.governance.consent import ConsentGate, Identities, Ledger, Suppression, read_gpp, read_tcf, receipt
+from xseg.governance.consent import (
+    ConsentGate,
+    Identities,
+    Ledger,
+    Suppression,
+    make_consent_receipt,
+    read_gpp,
+    read_tcf,
+)
 
 # ------------------------------------------------------------------------------------------------------ identities
 
@@ -73,7 +81,7 @@ def test_links_that_are_doubled_turned_or_late_carry_the_same_denials():
     for left, right in [("ann", "phone"), ("phone", "ann"), ("ann", "phone")]:
         often.link(left, right, kind="login", since=day(1))
     for identities in (once, often):
-        assert identities.reached(ledger, "offers") == {"ann": day(5)}
+        assert identities.find_reached(ledger, "offers") == {"ann": day(5)}
     future = Identities(clock=Clock(100))
     future.link("phone", "ann", kind="login", since=day(200))
     assert future.mask(ledger, ["ann"], "offers").all()
@@ -87,8 +95,8 @@ def test_links_that_are_doubled_turned_or_late_carry_the_same_denials():
 def test_nobody_is_recalled_by_a_name_that_cannot_be_read(name):
     identities = Identities(clock=Clock(100))
     for ask in (
-        lambda: identities.handed_over(name, "Parcel Post", at=day(2)),
-        lambda: identities.handed_over("ann", name, at=day(2)),
+        lambda: identities.record_disclosure(name, "Parcel Post", at=day(2)),
+        lambda: identities.record_disclosure("ann", name, at=day(2)),
         lambda: identities.recall(Ledger(), name, "offers", str),
     ):
         with pytest.raises(ConsentError):
@@ -99,7 +107,7 @@ def test_nobody_is_recalled_by_a_name_that_cannot_be_read(name):
 @pytest.mark.parametrize("send", [None, "post", 5])
 def test_a_recall_without_a_way_to_deliver_is_no_recall(send):
     identities = Identities(clock=Clock(100))
-    identities.handed_over("ann", "Parcel Post", at=day(2))
+    identities.record_disclosure("ann", "Parcel Post", at=day(2))
     with pytest.raises(ConsentError, match="send"):
         identities.recall(Ledger(clock=Clock(100)), "ann", "offers", send)
 
@@ -107,7 +115,7 @@ def test_a_recall_without_a_way_to_deliver_is_no_recall(send):
 @pytest.mark.parametrize("answer", [None, "", 0, True, b"done", ["done"]])
 def test_what_is_no_answer_is_not_delivered(answer):
     identities = Identities(clock=Clock(100))
-    identities.handed_over("ann", "Parcel Post", at=day(2))
+    identities.record_disclosure("ann", "Parcel Post", at=day(2))
     [told] = identities.recall(Ledger(clock=Clock(100)), "ann", "offers", lambda order: answer)
     assert not told.delivered
 
@@ -115,7 +123,7 @@ def test_what_is_no_answer_is_not_delivered(answer):
 def test_a_recall_told_twice_is_the_same_order_and_one_forged_is_another():
     identities = Identities(clock=Clock(100))
     for number in (9, 2, 200):
-        identities.handed_over("ann", "Parcel Post", at=day(number))
+        identities.record_disclosure("ann", "Parcel Post", at=day(number))
     orders = [
         identities.recall(Ledger(clock=Clock(100)), "ann", "offers", lambda order: "done")[0].suppression
         for _ in range(2)
@@ -137,21 +145,21 @@ def test_a_recall_told_twice_is_the_same_order_and_one_forged_is_another():
 @pytest.mark.parametrize("entry", [None, {}, "entry", Ledger()])
 def test_only_an_entry_has_a_receipt(entry):
     with pytest.raises(ConsentError, match="Entry"):
-        receipt(entry)
+        make_consent_receipt(entry)
 
 
 @pytest.mark.parametrize("said", [{"controller": np.nan}, {"controller": ""}, {"concept": 5}, {"concept": "\ud800"}])
 def test_a_receipt_states_texts(said):
     entry = Ledger().append("ann", "offers", "given", source="account")
     with pytest.raises(ConsentError):
-        receipt(entry, **said)
+        make_consent_receipt(entry, **said)
 
 
 def test_receipts_of_a_replayed_statement_are_told_apart():
     ledger = Ledger(clock=Clock(100))
     for _ in range(3):
         ledger.append("ann", "offers", "given", source="account", at=day(1))
-    written = [json.dumps(receipt(entry), allow_nan=False) for entry in ledger]
+    written = [json.dumps(make_consent_receipt(entry), allow_nan=False) for entry in ledger]
     assert len(set(written)) == 3
 
 

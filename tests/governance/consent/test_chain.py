@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from consent_cases import day, full
 from xseg.exceptions import ConsentError
-from xseg.governance.consent import Ledger, receipt
+from xseg.governance.consent import Ledger, make_consent_receipt
 
 
 def test_hashes_are_those_of_the_documented_bytes():
@@ -154,7 +154,9 @@ def test_memory_is_checked_too():
 
 def test_receipts_are_json_and_name_the_entry():
     for entry in full():
-        written = json.loads(json.dumps(receipt(entry, controller="Harbour Books", concept="dpv:Marketing")))
+        written = json.loads(
+            json.dumps(make_consent_receipt(entry, controller="Harbour Books", concept="dpv:Marketing"))
+        )
         record = written["dpv:hasRecordOfActivity"]
         assert record["dct:identifier"] == entry.hash
         assert record["dpv:hasConsentStatus"]["@type"] == entry.state.iri

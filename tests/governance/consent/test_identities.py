@@ -61,7 +61,7 @@ def test_denials_spread_as_following_each_of_them_shows(statements, links):
     ledger, identities = ledger_of(statements), graph(links)
     for now in (3, 7, 20):
         expected = naive.inherited_denials(NAMES, links, spells(statements), now)
-        reached = identities.reached(ledger, "offers", at=day(now))
+        reached = identities.find_reached(ledger, "offers", at=day(now))
         assert reached == {name: day(time) for name, time in expected.items()}
         own = ledger.mask(list(NAMES), "offers", at=day(now))
         allowed = identities.mask(ledger, list(NAMES), "offers", at=day(now))
@@ -159,7 +159,7 @@ def test_later_links_inherit():
     ledger = ledger_of([("new phone", "given", 30), ("phone", "withdrawn", 5)])
     identities = graph([("phone", "ann", 1, 10), ("ann", "new phone", 20, FOREVER)])
     assert identities.states(ledger, ["ann", "new phone"], "offers") == ["denied by link", "conflict"]
-    assert identities.reached(ledger, "offers") == {"ann": day(5), "new phone": day(20)}
+    assert identities.find_reached(ledger, "offers") == {"ann": day(5), "new phone": day(20)}
 
 
 def test_silence_requests_and_expiry_do_not_spread():
@@ -202,9 +202,9 @@ def test_what_is_withheld_spreads_too():
     ledger.append("phone", "offers", "given", source="device", at=day(9), feature="age")
     assert identities.mask(ledger, ["ann", "phone", "tablet"], "offers").all()
     for feature, expected in [("age", [True, False, True, False]), ("income", [False] * 4)]:
-        asked = identities.withheld(ledger, ["ann", "phone", "tablet", "bob"], feature, "offers")
+        asked = identities.is_withheld(ledger, ["ann", "phone", "tablet", "bob"], feature, "offers")
         assert asked.tolist() == expected
-    assert not identities.withheld(ledger, ["ann"], "age", "news").any()
+    assert not identities.is_withheld(ledger, ["ann"], "age", "news").any()
 
 
 def test_a_shared_device_raises_an_alarm_and_misses_nobody():
@@ -212,7 +212,7 @@ def test_a_shared_device_raises_an_alarm_and_misses_nobody():
     table = pd.DataFrame({"left": range(1, n), "right": 0, "kind": "login", "since": day(1)})
     identities = Identities(clock=Clock(100), largest=500)
     assert identities.link_table(table) == n - 1
-    assert [(one.size, one.hub, one.links) for one in identities.components()] == [(n, "0", n - 1)]
+    assert [(one.size, one.hub, one.links) for one in identities.find_large_components()] == [(n, "0", n - 1)]
     ledger = ledger_of([(str(one), "given", 1) for one in range(n)] + [("17", "withdrawn", 5)])
     with pytest.warns(LargeComponentWarning, match="'0' alone has 2999 links"):
         assert not identities.mask(ledger, range(n), "offers").any()
@@ -233,7 +233,7 @@ def test_everybody_who_was_ever_given_an_identifier_is_told():
         ("bob", "Ad Hall", 3),
         ("lonely", "Ad Hall", 3),
     ]:
-        identities.handed_over(identifier, recipient, at=day(at))
+        identities.record_disclosure(identifier, recipient, at=day(at))
     identities.unlink("ann", "tablet")
     answered = []
 

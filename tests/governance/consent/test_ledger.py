@@ -60,7 +60,7 @@ def test_answers_are_those_of_reading_every_statement(statements):
         expected = naive.consent(statements, subject, purpose, "", now)
         assert ledger.mask([subject], purpose, at=day(now))[0] == bool(expected)
         withheld = naive.consent(statements, subject, purpose, "age", now) is False
-        assert ledger.withheld([subject], "age", purpose, at=day(now))[0] == withheld
+        assert ledger.is_withheld([subject], "age", purpose, at=day(now))[0] == withheld
 
 
 # Any purpose is asked for here, whether somebody spoke of it or not.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import signal_cases as case
 from xseg.exceptions import ConsentError
 from xseg.governance.consent import GPC_SCOPE, ConsentState, read_gpc, read_gpp, read_tcf
-from xseg.governance.consent._signals._us_layouts import LAYOUTS
+from xseg.governance.consent._gpp_signals import LAYOUTS
 
 SHOWN = case.text_of(case.disclosed({2, 8, 9, 10, 755}))
 PADS = [6, 8, 24]

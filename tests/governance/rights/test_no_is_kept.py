@@ -11,7 +11,7 @@ import xseg
 from signal_cases import gpp, text_of, us_core
 from xseg.exceptions import ConsentError
 from xseg.governance.consent import ConsentGate, Ledger
-from xseg.governance.consent._signals._us_layouts import LAYOUTS
+from xseg.governance.consent._gpp_signals import LAYOUTS
 from xseg.governance.rights import ActionLog, Because, Why
 
 START = datetime(2026, 1, 31, 9, tzinfo=UTC)
@@ -296,7 +296,7 @@ def test_a_model_that_fails_keeps_no_no_from_being_heard(shop, monkeypatch, call
     monkeypatch.setattr(type(profile.segmenter), "predict", broken)
     getattr(profile, call)(*CALLS[call])
     assert profile.segment is None
-    assert profile.log.about("ann")[-1]["action"] == call
+    assert profile.log.find_receipts("ann")[-1]["action"] == call
     assert profile.unfinished() == []
 
 
@@ -328,7 +328,7 @@ def test_receipts_cases_and_days_are_of_the_clock_that_was_given(shop):
     profile.withdraw()
     (case,) = profile.cases()
     assert (case.opened, case.due) == (then, date(2026, 4, 10))
-    assert {told["dct:created"] for told in profile.log.about("ann")} == {then.isoformat()}
+    assert {told["dct:created"] for told in profile.log.find_receipts("ann")} == {then.isoformat()}
     # The denial itself is dated no earlier than what the ledger has heard, so that it cannot be lost.
     assert profile.why is Why.NO_CONSENT
     profile.agree()

@@ -260,7 +260,7 @@ def test_too_many_requests_are_told_so_and_nothing_is_lost(profiles):
     withdrawn = client.post("/act", data={"token": token, "action": "withdraw"}, follow_redirects=False)
     assert (withdrawn.status_code, profiles["ann"].why) == (303, Why.NO_CONSENT)
     client.get("/", headers={"Sec-GPC": "1"})
-    assert profiles["ann"].log.about("ann")[-1]["action"] == "signal"
+    assert profiles["ann"].log.find_receipts("ann")[-1]["action"] == "signal"
     client.get(make_entry_link("bob", SECRET))
     assert client.get("/").status_code == 200
 

@@ -15,7 +15,7 @@ from xseg import Policy
 from xseg.cards import DecidedCard
 from xseg.exceptions import ConsentError, DataError, ParameterError
 from xseg.governance.consent import Identities, Ledger
-from xseg.governance.consent._signals._us_layouts import LAYOUTS
+from xseg.governance.consent._gpp_signals import LAYOUTS
 from xseg.governance.rights import ActionLog, Because, Why
 from xseg.policy import RIGHTS
 
@@ -215,7 +215,7 @@ def test_denials_of_other_devices_count_here_and_ours_there(shop):
     identities.link("phone", "ann", kind="login", since=START - timedelta(days=9))
     partner = Partner()
     profile = opened(shop, identities=identities, send=partner)
-    identities.handed_over("phone", "Ad Exchange", at=START)
+    identities.record_disclosure("phone", "Ad Exchange", at=START)
     profile.release("Parcel Post Ltd")
     profile.withdraw()
     assert {(one.recipient, one.identifier) for one in partner.heard} == {
@@ -474,7 +474,7 @@ def test_no_objection_is_undone_by_the_decision_of_another(shop):
     profile.object("third")
     profile.decide(profile.cases()[0].number, by="Kim Doe", decision="Needed.", upheld=False)
     assert profile.why is Why.OBJECTED
-    told = dict(profile.log.about("ann")[-1])
+    told = dict(profile.log.find_receipts("ann")[-1])
     told["details"] = {"case": second.number, "by": "x", "upheld": False}
     profile.log.append({name: told[name] for name in told if name not in {"private", "hash", "previous", "number"}})
     assert profile.why is Why.OBJECTED
@@ -562,10 +562,10 @@ def test_a_new_model_between_two_words_leaves_no_recipient_with_the_old_segment(
 def test_a_no_of_somebody_in_no_segment_reaches_who_was_given_their_telephone(shop):
     identities, partner = Identities(clock=Clock()), Partner()
     identities.link("phone", "ann", kind="login", since=START - timedelta(days=9))
-    identities.handed_over("phone", "Ad Exchange", at=START)
+    identities.record_disclosure("phone", "Ad Exchange", at=START)
     profile = opened(shop, agrees=False, identities=identities, send=partner)
     assert profile.segment is None
     assert profile.withdraw().receipt["details"]["linked"] == 1
     assert [(one.recipient, one.identifier, one.action) for one in partner.heard] == [("Ad Exchange", "phone", "stop")]
-    assert "phone" not in json.dumps(profile.log.about("ann"))
+    assert "phone" not in json.dumps(profile.log.find_receipts("ann"))
     assert profile.withdraw().receipt["details"]["linked"] == 0

@@ -3,53 +3,41 @@
 Nothing fails open: what was not said, cannot be read, has expired or is not known is a no.
 """
 
-from xseg.governance.consent._chain import Finding, Head
-from xseg.governance.consent._consents import Consents
-from xseg.governance.consent._entries import Entry, read_identifiers, read_text
-from xseg.governance.consent._gate import Admitted, ConsentGate
-from xseg.governance.consent._identities import Identities, IdentityState
+from xseg.governance.consent._consent_gate import AdmittedRows, ConsentGate
+from xseg.governance.consent._consent_inputs import ConsentSource, ConsentState, Entry, read_identifiers, read_text
+from xseg.governance.consent._gpp_signals import GPC_SCOPE, GppString, UsSection, read_gpc, read_gpp
+from xseg.governance.consent._identities import ConsentResolver, Identities, IdentityState
+from xseg.governance.consent._identity_links import Component
 from xseg.governance.consent._ledger import Ledger
-from xseg.governance.consent._linked import Component
-from xseg.governance.consent._recall import RecallReceipt, Suppression
-from xseg.governance.consent._receipt import receipt
-from xseg.governance.consent._signals import (
-    GPC_SCOPE,
-    GppString,
-    PublisherConsent,
-    PublisherRestriction,
-    TcfString,
-    UsSection,
-    read_gpc,
-    read_gpp,
-    read_tcf,
-)
-from xseg.governance.consent._states import ConsentSource, ConsentState
+from xseg.governance.consent._ledger_record import IntegrityViolation, LedgerHead
+from xseg.governance.consent._receipts import RecallReceipt, Suppression, make_consent_receipt
+from xseg.governance.consent._tcf_signals import PublisherConsent, PublisherRestriction, TcfString, read_tcf
 
 __all__ = [
     "GPC_SCOPE",
-    "Admitted",
+    "AdmittedRows",
     "Component",
     "ConsentGate",
+    "ConsentResolver",
     "ConsentSource",
     "ConsentState",
-    "Consents",
     "Entry",
-    "Finding",
     "GppString",
-    "Head",
     "Identities",
     "IdentityState",
+    "IntegrityViolation",
     "Ledger",
+    "LedgerHead",
     "PublisherConsent",
     "PublisherRestriction",
     "RecallReceipt",
     "Suppression",
     "TcfString",
     "UsSection",
+    "make_consent_receipt",
     "read_gpc",
     "read_gpp",
     "read_identifiers",
     "read_tcf",
     "read_text",
-    "receipt",
 ]

@@ -1,7 +1,8 @@
-"""Devices, accounts and people: which of them a denial reaches."""
+"""Identities: which identifiers a denial reaches, and a ledger that is asked through their links."""
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -12,16 +13,14 @@ from numpy.typing import NDArray
 
 from xseg.core.digests import digest_parts
 from xseg.exceptions import ConsentError, LargeComponentWarning
-from xseg.governance.consent._entries import read_identifiers, read_text
+from xseg.governance.consent._consent_inputs import NEVER, read_identifiers, read_text, to_datetime
+from xseg.governance.consent._identity_links import LinkStore, Reach
 from xseg.governance.consent._ledger import Ledger
-from xseg.governance.consent._linked import Linked
-from xseg.governance.consent._links import Reach
-from xseg.governance.consent._recall import Recall, RecallReceipt, Suppression
-from xseg.governance.consent._record import clock
-from xseg.governance.consent._spells import DenialSpells
-from xseg.governance.consent._times import NEVER, moment
+from xseg.governance.consent._ledger_record import read_system_clock
+from xseg.governance.consent._ledger_store import DenialSpells
+from xseg.governance.consent._receipts import Recall, RecallReceipt, Suppression
 
-__all__ = ["Identities", "IdentityState"]
+__all__ = ["ConsentResolver", "Identities", "IdentityState"]
 
 
 class IdentityState(StrEnum):
@@ -45,8 +44,8 @@ class IdentityState(StrEnum):
 _BY_LINK = frozenset({IdentityState.DENIED_BY_LINK, IdentityState.CONFLICT})
 
 
-class Identities(Linked):
-    """Links between devices, accounts and people, over which denials spread and agreement does not.
+class Identities(LinkStore):
+    """LinkRows between devices, accounts and people, over which denials spread and agreement does not.
 
     A denial reaches every identifier that the business itself reaches from the one it was made with: over each link
     it uses for targeting, from the moment on at which link and denial are both in force. What a denial has reached
@@ -55,9 +54,9 @@ class Identities(Linked):
     Parameters
     ----------
     used_from : float, default=0.0
-        Links of at least this confidence are used for targeting, and so carry denials.
+        LinkRows of at least this confidence are used for targeting, and so carry denials.
     used_kinds : sequence of str, optional
-        Links of these kinds are used for targeting. None means all.
+        LinkRows of these kinds are used for targeting. None means all.
     largest : int, default=1000
         More identifiers than this that hang together raise an alarm: a link is likely to be wrong.
     clock : callable, optional
@@ -86,7 +85,7 @@ class Identities(Linked):
         used_from: float = 0.0,
         used_kinds: Sequence[str] | None = None,
         largest: int = 1000,
-        clock: Callable[[], datetime] = clock,
+        clock: Callable[[], datetime] = read_system_clock,
     ) -> None:
         super().__init__(used_from=used_from, used_kinds=used_kinds, largest=largest, clock=clock)
         self._recall = Recall()
@@ -129,9 +128,9 @@ class Identities(Linked):
         --------
         See `Identities`.
         """
-        return self._weigh(ledger, identifiers, purpose, at)[0]
+        return self._resolve_consent(ledger, identifiers, purpose, at)[0]
 
-    def withheld(
+    def is_withheld(
         self, ledger: Ledger, identifiers: Any, feature: str, purpose: str, *, at: datetime | str | None = None
     ) -> NDArray[np.bool_]:
         """Return from whom a feature must be kept: who withholds it, and whom such a denial of another has reached.
@@ -165,13 +164,13 @@ class Identities(Linked):
         >>> ledger, identities = Ledger(), Identities()
         >>> identities.link("phone", "ann", kind="login", since="2026-01-01T00:00:00Z")
         >>> _ = ledger.append("phone", "offers", "refused", source="device", feature="age", at="2026-03-01T00:00:00Z")
-        >>> identities.withheld(ledger, ["ann", "bob"], "age", "offers")
+        >>> identities.is_withheld(ledger, ["ann", "bob"], "age", "offers")
         array([ True, False])
         """
         now = self._at(at)
         names = read_identifiers(identifiers, "identifiers")
-        own = ledger.withheld(names, feature, purpose, at=moment(now))
-        return np.asarray(own | self._inherited(names, self._reach(ledger, purpose, now, feature)))
+        own = ledger.is_withheld(names, feature, purpose, at=to_datetime(now))
+        return np.asarray(own | self._is_reached(names, self._reach(ledger, purpose, now, feature)))
 
     def states(
         self, ledger: Ledger, identifiers: Any, purpose: str, *, at: datetime | str | None = None
@@ -187,7 +186,7 @@ class Identities(Linked):
         --------
         See `Identities`.
         """
-        allowed, agreed, inherited = self._weigh(ledger, identifiers, purpose, at)
+        allowed, agreed, inherited = self._resolve_consent(ledger, identifiers, purpose, at)
         return [
             IdentityState.ALLOWED
             if may
@@ -199,17 +198,17 @@ class Identities(Linked):
             for may, own, reached in zip(allowed.tolist(), agreed.tolist(), inherited.tolist(), strict=True)
         ]
 
-    def denied_by_link(
+    def is_denied_by_link(
         self, ledger: Ledger, identifiers: Any, purpose: str, *, at: datetime | str | None = None
     ) -> NDArray[np.bool_]:
         """Return which identifiers a denial that was made with another one has reached."""
         return np.array([state in _BY_LINK for state in self.states(ledger, identifiers, purpose, at=at)], dtype=bool)
 
-    def state_digest(self) -> str:
+    def digest_state(self) -> str:
         """Return a digest of the links, and of which of them count."""
         return digest_parts(f"{self.used_from} {self.used_kinds}", self.to_frame().to_csv(index=False))
 
-    def reached(self, ledger: Ledger, purpose: str, *, at: datetime | str | None = None) -> dict[str, datetime]:
+    def find_reached(self, ledger: Ledger, purpose: str, *, at: datetime | str | None = None) -> dict[str, datetime]:
         """Return the identifiers that a denial of another has reached, and when the first one did.
 
         Parameters
@@ -232,15 +231,15 @@ class Identities(Linked):
         >>> ledger, identities = Ledger(), Identities()
         >>> identities.link("phone", "ann", kind="login", since="2026-01-01T00:00:00Z")
         >>> _ = ledger.append("phone", "offers", "refused", source="device", at="2026-03-01T00:00:00Z")
-        >>> list(identities.reached(ledger, "offers"))
+        >>> list(identities.find_reached(ledger, "offers"))
         ['ann']
         """
-        since = self._reach(ledger, purpose, self._at(at)).since()
+        since = self._reach(ledger, purpose, self._at(at)).compute_arrival_times()
         words = self._links.names.words
-        times = {words[code]: moment(int(since[code])) for code in np.flatnonzero(since != NEVER)}
+        times = {words[code]: to_datetime(int(since[code])) for code in np.flatnonzero(since != NEVER)}
         return {name: time for name, time in times.items() if time is not None}
 
-    def handed_over(self, identifier: str | int, recipient: str, *, at: datetime | str | None = None) -> None:
+    def record_disclosure(self, identifier: str | int, recipient: str, *, at: datetime | str | None = None) -> None:
         """Write down that somebody was given an identifier.
 
         Parameters
@@ -303,7 +302,7 @@ class Identities(Linked):
         >>> from xseg.governance.consent import Identities, Ledger
         >>> identities = Identities()
         >>> identities.link("phone", "ann", kind="login")
-        >>> identities.handed_over("ann", "Parcel Post")
+        >>> identities.record_disclosure("ann", "Parcel Post")
         >>> [receipt.identifier for receipt in identities.recall(Ledger(), "phone", "offers", lambda order: "done")]
         ['ann']
         """
@@ -312,45 +311,81 @@ class Identities(Linked):
             raise ConsentError(message)
         now = self._at(at)
         name = read_text(read_identifiers([identifier], "identifier")[0], "identifier")
-        ledger_code = int(ledger.subjects([name])[0])
+        ledger_code = int(ledger.encode_subjects([name])[0])
         code = int(self._links.names.find([name])[0])
         reached = {name}
         if code >= 0:
-            spells = ledger.denial_spells(purpose, now)
+            spells = ledger.find_denial_spells(purpose, now)
             own = spells.subjects == ledger_code
             # The recall itself is a denial, made now.
             begins, ends = np.append(spells.begins[own], now), np.append(spells.ends[own], NEVER)
             alone = DenialSpells(np.full(len(begins), code, np.int64), begins, ends)
-            links = self._links.used(self.used_from, self.used_kinds, now)
-            origins = self._links.reach(links, alone, now).origins
+            links = self._links.select_used(self.used_from, self.used_kinds, now)
+            origins = self._links.spread(links, alone, now).origins
             reached |= {self._links.names.words[one] for one in np.flatnonzero((origins >= 0).any(axis=1))}
         return self._recall.send(sorted(reached), name, purpose, now, send)
 
     def _reach(self, ledger: Ledger, purpose: str, now: int, feature: str = "") -> Reach:
-        spells = ledger.denial_spells(purpose, now, feature)
+        spells = ledger.find_denial_spells(purpose, now, feature)
         names = self._links.names
         codes, subjects = pd.factorize(spells.subjects)
-        nodes = names.find(ledger.subject_names(subjects))[codes] if len(subjects) else np.empty(0, np.int32)
+        nodes = names.find(ledger.decode_subjects(subjects))[codes] if len(subjects) else np.empty(0, np.int32)
         linked = nodes >= 0
         known = DenialSpells(nodes[linked].astype(np.int64), spells.begins[linked], spells.ends[linked])
-        return self._links.reach(self._links.used(self.used_from, self.used_kinds, now), known, now)
+        return self._links.spread(self._links.select_used(self.used_from, self.used_kinds, now), known, now)
 
-    def _inherited(self, names: NDArray[np.object_], reach: Reach) -> NDArray[np.bool_]:
+    def _is_reached(self, names: NDArray[np.object_], reach: Reach) -> NDArray[np.bool_]:
         """Return which identifiers a denial of another has reached; unknown ones none has."""
         return np.append(reach.inherited, False)[self._links.names.find(names)]
 
-    def _weigh(
+    def _resolve_consent(
         self, ledger: Ledger, identifiers: Any, purpose: str, at: datetime | str | None
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
         """Return who is allowed, who agreed, and whom a denial of another has reached."""
         now = self._at(at)
-        for component in self.components(at=at)[:1]:
+        for component in self.find_large_components(at=at)[:1]:
             message = (
                 f"{component.size} identifiers hang together, more than {self.largest}; {component.hub!r} alone has "
                 f"{component.links} links: check it, since each denial among them denies all"
             )
             warnings.warn(message, LargeComponentWarning, stacklevel=3)
         names = read_identifiers(identifiers, "identifiers")
-        agreed = ledger.granted(names, purpose, at=moment(now))
-        inherited = self._inherited(names, self._reach(ledger, purpose, now))
+        agreed = ledger.has_consent(names, purpose, at=to_datetime(now))
+        inherited = self._is_reached(names, self._reach(ledger, purpose, now))
         return agreed & ~inherited, agreed, inherited
+
+
+@dataclass(frozen=True, eq=False)
+class ConsentResolver:
+    """A ledger and, if there are any, the links over which its denials spread: one place to ask.
+
+    Attributes
+    ----------
+    ledger : Ledger
+        What was said.
+    identities : Identities or None
+        The links.
+    """
+
+    ledger: Ledger
+    identities: Identities | None = None
+
+    def mask(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> NDArray[np.bool_]:
+        """Return who may be used for a purpose; see `Ledger.mask`."""
+        if self.identities is None:
+            return self.ledger.has_consent(subjects, purpose, at=at)
+        return self.identities.mask(self.ledger, subjects, purpose, at=at)
+
+    def is_withheld(
+        self, subjects: Any, feature: str, purpose: str, *, at: datetime | str | None = None
+    ) -> NDArray[np.bool_]:
+        """Return from whom a feature must be kept; see `Ledger.is_withheld`."""
+        if self.identities is None:
+            return self.ledger.is_withheld(subjects, feature, purpose, at=at)
+        return self.identities.is_withheld(self.ledger, subjects, feature, purpose, at=at)
+
+    def is_denied_by_link(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> NDArray[np.bool_]:
+        """Return whom a denial that was made with another identifier has reached."""
+        if self.identities is None:
+            return np.zeros(len(subjects), dtype=bool)
+        return self.identities.is_denied_by_link(self.ledger, subjects, purpose, at=at)

@@ -1,4 +1,4 @@
-"""Who agreed to what, when, from where, until when."""
+"""The consent ledger: who agreed to what, when, from where, and until when."""
 
 import os
 from collections.abc import Callable
@@ -7,15 +7,22 @@ from typing import Any, Self
 
 import pandas as pd
 
-from xseg.governance.consent._answers import Answers
-from xseg.governance.consent._chain import GENESIS, Head
-from xseg.governance.consent._record import check_chain, clock
-from xseg.governance.consent._rows import check_rows
+from xseg.governance.consent._ledger_answers import ConsentQueries
+from xseg.governance.consent._ledger_files import (
+    build_frame,
+    read_file,
+    read_frame,
+    read_sql,
+    write_file,
+    write_sql,
+)
+from xseg.governance.consent._ledger_record import GENESIS, LedgerHead, check_chain, read_system_clock
+from xseg.governance.consent._ledger_store import check_rows
 
 __all__ = ["Ledger"]
 
 
-class Ledger(Answers):
+class Ledger(ConsentQueries):
     """Who agreed to what purpose, when, from where, and until when.
 
     Entries are only ever added, and each carries a hash over itself and the one before it. The latest statement about
@@ -50,14 +57,16 @@ class Ledger(Answers):
         return f"Ledger({len(self)} entries, {len(self._store.vocabularies['subject'].words)} subjects)"
 
     @classmethod
-    def from_frame(cls, frame: Any, *, head: Head | None = None, clock: Callable[[], datetime] = clock) -> Self:
+    def from_frame(
+        cls, frame: Any, *, head: LedgerHead | None = None, clock: Callable[[], datetime] = read_system_clock
+    ) -> Self:
         """Read a ledger that `to_frame` wrote, and check its chain.
 
         Parameters
         ----------
         frame : pandas, polars or pyarrow table
             As `to_frame` gives it.
-        head : Head, optional
+        head : LedgerHead, optional
             The head that was kept, to find a ledger cut short or written anew.
         clock : callable, optional
             Gives the time, with a zone.
@@ -80,8 +89,6 @@ class Ledger(Answers):
         >>> len(Ledger.from_frame(Ledger().to_frame()))
         0
         """
-        from xseg.governance.consent._files import read_frame
-
         ledger = cls(clock=clock)
         numbers, rows = read_frame(ledger._store.vocabularies, frame)
         ledger._store.append(rows)
@@ -90,7 +97,7 @@ class Ledger(Answers):
         ledger._tip = rows["hash"][-1].tobytes() if len(rows) else GENESIS
         return ledger
 
-    def state_digest(self) -> str:
+    def digest_state(self) -> str:
         """Return the hash of the newest entry, which depends on every entry before it."""
         return self.head.hash
 
@@ -109,9 +116,7 @@ class Ledger(Answers):
         >>> list(Ledger().to_frame())[:3]
         ['number', 'subject', 'purpose']
         """
-        from xseg.governance.consent._files import frame_of
-
-        return frame_of(self._store)
+        return build_frame(self._store)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the ledger to a file, whole or not at all.
@@ -130,13 +135,15 @@ class Ledger(Answers):
         --------
         See `load`.
         """
-        from xseg.governance.consent._files import write_file
-
         write_file(self.to_frame(), path)
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike[str], *, head: Head | None = None, clock: Callable[[], datetime] = clock
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        head: LedgerHead | None = None,
+        clock: Callable[[], datetime] = read_system_clock,
     ) -> Self:
         """Read a ledger from a file that `save` wrote, and check its chain.
 
@@ -144,7 +151,7 @@ class Ledger(Answers):
         ----------
         path : str or path-like
             Ends in ``.parquet`` or ``.csv``.
-        head : Head, optional
+        head : LedgerHead, optional
             The head that was kept.
         clock : callable, optional
             Gives the time, with a zone.
@@ -173,8 +180,6 @@ class Ledger(Answers):
         ...     Ledger.load(Path(folder) / "ledger.csv", head=ledger.head)
         Ledger(1 entries, 1 subjects)
         """
-        from xseg.governance.consent._files import read_file
-
         return cls.from_frame(read_file(path), head=head, clock=clock)
 
     def to_sql(self, table: str, connection: Any) -> int:
@@ -210,13 +215,16 @@ class Ledger(Answers):
         1 0
         Ledger(1 entries, 1 subjects)
         """
-        from xseg.governance.consent._files import write_sql
-
         return write_sql(self.to_frame(), table, connection)
 
     @classmethod
     def read_sql(
-        cls, table: str, connection: Any, *, head: Head | None = None, clock: Callable[[], datetime] = clock
+        cls,
+        table: str,
+        connection: Any,
+        *,
+        head: LedgerHead | None = None,
+        clock: Callable[[], datetime] = read_system_clock,
     ) -> Self:
         """Read a ledger from a table that `to_sql` wrote, in the order in which the database gives the rows.
 
@@ -226,7 +234,7 @@ class Ledger(Answers):
             The name of the table.
         connection : sqlite3.Connection, or SQLAlchemy Engine or Connection
             The database.
-        head : Head, optional
+        head : LedgerHead, optional
             The head that was kept.
         clock : callable, optional
             Gives the time, with a zone.
@@ -247,6 +255,4 @@ class Ledger(Answers):
         --------
         See `to_sql`.
         """
-        from xseg.governance.consent._files import read_sql
-
         return cls.from_frame(read_sql(table, connection), head=head, clock=clock)

@@ -5,13 +5,13 @@ from xseg.governance.reviews._notice_text import NoticeText, read_notice
 from xseg.governance.reviews._notice_writing import write_notice
 from xseg.governance.reviews._registry import CHECKS, Check
 from xseg.governance.reviews._review import Review, review
-from xseg.governance.reviews._review_subject import ConsentLedger
+from xseg.governance.reviews._review_subject import ConsentMaskProvider
 
 __all__ = [
     "CHECKS",
     "SEVERITIES",
     "Check",
-    "ConsentLedger",
+    "ConsentMaskProvider",
     "Finding",
     "NoticeText",
     "Review",

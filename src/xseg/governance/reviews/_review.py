@@ -21,7 +21,7 @@ from xseg.export import fingerprint
 from xseg.governance.reviews._findings import SEVERITIES, Finding, Severity, as_sarif
 from xseg.governance.reviews._notice_text import NoticeText, read_notice
 from xseg.governance.reviews._registry import CHECKS, Check
-from xseg.governance.reviews._review_subject import ConsentLedger, Subject
+from xseg.governance.reviews._review_subject import ConsentMaskProvider, Subject
 from xseg.i18n import get_environment
 from xseg.policy import Policy
 from xseg.segmenters import FittedSegmenter, check_segmenter, fold, get_segmenter
@@ -204,7 +204,7 @@ def review(
     *,
     policy: Any,
     ids: Sequence[Any] | None = None,
-    ledger: ConsentLedger | None = None,
+    ledger: ConsentMaskProvider | None = None,
     notice: NoticeText | str | os.PathLike[str] | None = None,
     held_out: bool = False,
     n_permutations: int = 1_999,
@@ -224,7 +224,7 @@ def review(
         What is declared.
     ids : sequence of shape (n_rows,), default=None
         How the ledger knows the people of `X`; by default the index of a pandas table.
-    ledger : ConsentLedger, default=None
+    ledger : ConsentMaskProvider, default=None
         Whoever knows what people have agreed to: an object with ``mask(subjects, purpose, at=...)``, and if objections
         are to be found, ``states(subjects, purpose, at=...)``, as a `Ledger` has.
     notice : path, str or NoticeText, default=None

@@ -22,12 +22,12 @@ from xseg.governance.reviews._notice_text import NoticeText
 from xseg.policy import FeaturePolicy, Policy, Purpose
 from xseg.segmenters import FittedSegmenter, Segmenter
 
-__all__ = ["ConsentLedger", "HeldOut", "Imitation", "Refits", "Subject"]
+__all__ = ["ConsentMaskProvider", "HeldOut", "Imitation", "Refits", "Subject"]
 
 MAX_ROWS = 5_000
 
 
-class ConsentLedger(Protocol):
+class ConsentMaskProvider(Protocol):
     """Whoever knows what people have agreed to."""
 
     def mask(self, subjects: Any, purpose: str, *, at: datetime | None = None) -> Any:
@@ -71,7 +71,7 @@ class Subject:
         People, with every column that is known of them.
     held_out : bool
         Whether these people had no part in the fit.
-    ledger : ConsentLedger or None
+    ledger : ConsentMaskProvider or None
         Who has agreed.
     subjects : sequence or None
         How the ledger knows the people.
@@ -89,7 +89,7 @@ class Subject:
     policy: Policy
     table: Table | None
     held_out: bool
-    ledger: ConsentLedger | None
+    ledger: ConsentMaskProvider | None
     subjects: Sequence[Any] | None
     notice: NoticeText | None
     now: datetime

@@ -223,7 +223,7 @@ class ActionLog(SealedLines):
         """Return itself: clones of an estimator go on asking the one log that is kept."""
         return self
 
-    def about(self, subject: str) -> list[Mapping[str, Any]]:
+    def find_receipts(self, subject: str) -> list[Mapping[str, Any]]:
         """Return the receipts of one person, the oldest first.
 
         What was decided, and could not be carried out to the end, is there too, with ``"unfinished": True``: it
@@ -235,13 +235,13 @@ class ActionLog(SealedLines):
 
     def unfinished(self, subject: str) -> list[Mapping[str, Any]]:
         """Return the receipts of what one person decided and what could not be carried out to the end."""
-        return [told for told in self.about(subject) if told.get("unfinished")]
+        return [told for told in self.find_receipts(subject) if told.get("unfinished")]
 
     def standing(self, subject: str, purpose: str) -> Standing:
         """Return where one person stands with a purpose, besides the ledger."""
-        return replayed(self.about(subject), purpose)
+        return replayed(self.find_receipts(subject), purpose)
 
-    def barred(self, subjects: Iterable[str], purpose: str) -> NDArray[np.bool_]:
+    def is_excluded(self, subjects: Iterable[str], purpose: str) -> NDArray[np.bool_]:
         """Return who asked to be in no segment for a purpose.
 
         Parameters
@@ -259,11 +259,11 @@ class ActionLog(SealedLines):
         """
         self._caught_up()
         return np.array(
-            [name in self._by_subject and self._is_barred(name, purpose) for name in map(str, subjects)], dtype=bool
+            [name in self._by_subject and self._is_excluded(name, purpose) for name in map(str, subjects)], dtype=bool
         )
 
-    def _is_barred(self, subject: str, purpose: str) -> bool:
-        receipts = self.about(subject)
+    def _is_excluded(self, subject: str, purpose: str) -> bool:
+        receipts = self.find_receipts(subject)
         unheard = any(
             what_for == purpose
             for told in receipts
@@ -272,7 +272,7 @@ class ActionLog(SealedLines):
         )
         return unheard or replayed(receipts, purpose).blocked() is not None
 
-    def ground(self, subject: str, purpose: str) -> str | None:
+    def find_decision_basis(self, subject: str, purpose: str) -> str | None:
         """Return what keeps somebody out of every segment for a purpose, if they asked for it."""
         blocked = self.standing(subject, purpose).blocked()
         return None if blocked is None else blocked.value

@@ -123,7 +123,7 @@ class Profile(Desk):
         given = self.segment
         if given is not None:
             if self.identities is not None:
-                self.identities.handed_over(self.subject, recipient, at=self._moment())
+                self.identities.record_disclosure(self.subject, recipient, at=self._moment())
             self._log("release", "recipients", {"recipient": recipient}, {"segment": given})
         return given
 
@@ -217,7 +217,7 @@ class Profile(Desk):
             Nothing in the GPP string can be understood, and the header does not opt out either.
         """
         heard = read_signals(sec_gpc, gpp)
-        known = [told for told in self.log.about(self.subject) if told["action"] == "signal"]
+        known = [told for told in self.log.find_receipts(self.subject) if told["action"] == "signal"]
         limits = heard.limits_sensitive and not any(told["details"].get("limits_sensitive") for told in known)
         opts_out = bool(heard.scope) and not any(told["details"]["scope"] for told in known)
         sensitive = self._sensitive() if limits else []
@@ -350,7 +350,7 @@ class Profile(Desk):
         standing = self.standing
         place = self._place(standing)
         self._log("access", "access", {}, {})
-        receipts = [told for told in self.log.about(self.subject) if before is None or told["number"] < before]
+        receipts = [told for told in self.log.find_receipts(self.subject) if before is None or told["number"] < before]
         n_receipts = len(receipts)
         receipts = receipts if max_receipts is None else receipts[max(n_receipts - max_receipts, 0) :]
         return {
@@ -365,7 +365,7 @@ class Profile(Desk):
             "segment": place.segment,
             "why": str(place.why),
             "card": self._card(standing, place).model_dump(mode="json"),
-            "consent": [_entry(entry) for entry in self.ledger.about(self.subject)],
+            "consent": [_entry(entry) for entry in self.ledger.find_entries(self.subject)],
             "recipients": list(self.recipients()),
             "receipts": plain_all(receipts),
             "older_receipts": receipts[0]["number"] if len(receipts) < n_receipts else None,

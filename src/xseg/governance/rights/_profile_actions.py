@@ -11,14 +11,14 @@ from xseg.core.schema import suggestion
 from xseg.exceptions import DataError, DefinitionError
 from xseg.export import fingerprint
 from xseg.governance.consent import (
-    Consents,
+    ConsentResolver,
     ConsentState,
     Entry,
     Identities,
     Ledger,
+    make_consent_receipt,
     read_identifiers,
     read_text,
-    receipt,
 )
 from xseg.governance.rights._action_log import INTENT, ActionLog, Because, Spoken, Standing, Told, Why, spoken_of
 from xseg.governance.rights._person_record import Held, with_own_words
@@ -67,7 +67,7 @@ class Desk:
         self.subject = read_text(read_identifiers([subject], "subject")[0], "subject")
         self.purpose = purpose
         self.log = ActionLog() if log is None else log
-        self._consents = Consents(ledger, identities)
+        self._consents = ConsentResolver(ledger, identities)
         self._send = send
         self._locale = locale
         self._clock = clock
@@ -94,10 +94,10 @@ class Desk:
 
     def withheld(self) -> tuple[str, ...]:
         """Return the features that the person withholds from the purpose."""
-        at, asked = self._moment(), self.ledger.withheld_features(self.purpose)
+        at, asked = self._moment(), self.ledger.list_stated_features(self.purpose)
         lost = self._spoken().withheld(self.purpose)
         names = {
-            name for name in asked if self._consents.withheld([self.subject], name, self.purpose, at=at)[0]
+            name for name in asked if self._consents.is_withheld([self.subject], name, self.purpose, at=at)[0]
         } | lost.keys()
         return tuple(sorted(names.intersection(self._held.names)))
 
@@ -140,10 +140,10 @@ class Desk:
         self.log.forget(lambda told: bool(told.get("subject") == self.subject))
 
     def _receipts(self) -> list[Told]:
-        return [told for told in self.log.about(self.subject) if told.get("dpv:hasPurpose") == self.purpose]
+        return [told for told in self.log.find_receipts(self.subject) if told.get("dpv:hasPurpose") == self.purpose]
 
     def _spoken(self) -> Spoken:
-        return spoken_of(self.log.about(self.subject))
+        return spoken_of(self.log.find_receipts(self.subject))
 
     def _moment(self) -> datetime:
         """Return the time, but none before what the ledger has heard: a clock that is behind must not lose a no."""
@@ -176,11 +176,11 @@ class Desk:
         """
         at, subject, purpose = self._moment(), [self.subject], self.policy.purposes[self.purpose]
         on_consent = purpose.legal_basis in _ON_CONSENT
-        number = int(self.ledger.deciding(subject, self.purpose, at=at)[0])
+        number = int(self.ledger.find_deciding_entries(subject, self.purpose, at=at)[0])
         entry = self.ledger[number] if number >= 0 else None
         spoken = self._spoken().denied(self.purpose, marketing=is_marketing(purpose))
         lost = spoken is not None and (entry is None or not entry.state.allows or entry.at <= spoken)
-        if lost or self._consents.denied_by_link(subject, self.purpose, at=at)[0]:
+        if lost or self._consents.is_denied_by_link(subject, self.purpose, at=at)[0]:
             return Why.NO_CONSENT if on_consent else Why.OBJECTED
         if on_consent:
             return None if self._consents.mask(subject, self.purpose, at=at)[0] else Why.NO_CONSENT
@@ -267,7 +267,7 @@ class Desk:
     def _complete(self, begun: Told) -> None:
         """Carry out what was interrupted: every no. A yes that was not heard has to be said again."""
         source = begun["source"]
-        known = self.ledger.about(self.subject)
+        known = self.ledger.find_entries(self.subject)
         said = []
         for purpose, state, feature, at in begun["details"]["said"]:
             moment = datetime.fromisoformat(at)
@@ -311,7 +311,7 @@ class Desk:
 
     def _receipt_of(self, entry: Entry) -> dict[str, Any]:
         controller, concept = self.policy.controller, self.policy.purposes[entry.purpose].concept
-        return receipt(entry, controller=None if controller is None else controller.name, concept=concept)
+        return make_consent_receipt(entry, controller=None if controller is None else controller.name, concept=concept)
 
     def _unchanged(self, told: Told, before: Place, after: Place, *, same: bool) -> Because | None:
         """Return why an action left the segment as it was, if it did and that needs saying."""
@@ -321,7 +321,7 @@ class Desk:
         if before != after:
             return None
         if action in _COMES_BACK and after.segment is None:
-            linked = self._consents.denied_by_link([self.subject], self.purpose, at=self._moment())[0]
+            linked = self._consents.is_denied_by_link([self.subject], self.purpose, at=self._moment())[0]
             return Because.LINKED if linked else Because.STANDS
         if action in {"opt_out", "signal"} and after.segment is not None:
             return Because.UNUSED
@@ -333,7 +333,9 @@ class Desk:
         return Because.FITS if asked.intersection(features) else Because.UNUSED
 
     def _due(self, purpose: str, segment: str | None) -> list[Notice]:
-        return due(self.log.about(self.subject), self.subject, purpose, segment, self.policy.recipients, self._moment())
+        return due(
+            self.log.find_receipts(self.subject), self.subject, purpose, segment, self.policy.recipients, self._moment()
+        )
 
     def _due_elsewhere(self, denied: Sequence[str]) -> Iterator[Notice]:
         """Return what follows for other purposes that were denied in the same breath."""
@@ -371,7 +373,7 @@ class Desk:
     def _has_stopped(self, identifier: str, recipient: str) -> bool:
         """Return whether a recipient of another identifier confirmed to have stopped, and was given nothing since."""
         stopped = False
-        for told in self.log.about(identifier):
+        for told in self.log.find_receipts(identifier):
             if told.get("dpv:hasPurpose") == self.purpose and told["details"].get("recipient") == recipient:
                 stopped = told["action"] == "recall" and told["details"]["delivered"]
         return stopped

@@ -1,11 +1,14 @@
-"""Segments for those who agreed, and nobody else."""
+"""A segmenter that is fitted on, and segments, only people who agreed to a purpose."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from os import PathLike
 from typing import Any
 
+import narwhals as nw
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, TransformerMixin, clone
 from sklearn.utils import get_tags
@@ -13,23 +16,60 @@ from sklearn.utils.metaestimators import available_if
 
 from xseg._sklearn import HasMethods, InvalidParameterError, validate_parameters
 from xseg.backends import Backend
+from xseg.cards import DecisionBasis
+from xseg.core.digests import digest_parts
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import ConsentError, DataError, NotFittedError, ParameterError
-from xseg.governance.consent._card_facts import CardFactsMixin
-from xseg.governance.consent._consents import Consents
-from xseg.governance.consent._entries import read_identifiers
-from xseg.governance.consent._identities import Identities
+from xseg.governance.consent._consent_inputs import read_identifiers, read_instant, to_datetime
+from xseg.governance.consent._identities import ConsentResolver, Identities
 from xseg.governance.consent._ledger import Ledger
-from xseg.governance.consent._tables import columns_made_missing, rows_of
 from xseg.policy import Policy
 
-__all__ = ["Admitted", "ConsentGate"]
+__all__ = ["AdmittedRows", "ConsentGate"]
+
+
+def select_rows(X: Any, rows: NDArray[np.int64]) -> Any:
+    """Return some rows."""
+    if isinstance(X, pd.DataFrame):
+        return X.iloc[rows]
+    frame = nw.from_native(X, pass_through=True, eager_only=True)
+    if isinstance(frame, nw.DataFrame):
+        return nw.to_native(frame[rows.tolist()])
+    return np.asarray(X)[rows]
+
+
+def make_values_missing(X: Any, names: Sequence[str], absent: Mapping[str, NDArray[np.bool_]]) -> Any:
+    """Make values missing where `absent` says so; the table itself is left as it was."""
+    absent = {name: where for name, where in absent.items() if where.any()}
+    if not absent:
+        return X
+    if isinstance(X, np.ndarray):
+        return _make_array_values_missing(X, {names.index(name): where for name, where in absent.items()})
+    if isinstance(X, pd.DataFrame):
+        return X.assign(**{name: X[name].mask(where) for name, where in absent.items()})
+    frame = nw.from_native(X, eager_only=True)
+    kept = {
+        name: nw.new_series(name, (~where).tolist(), nw.Boolean, backend=frame.implementation)
+        for name, where in absent.items()
+    }
+    return nw.to_native(
+        frame.with_columns(*(nw.when(where).then(frame.get_column(name)).alias(name) for name, where in kept.items()))
+    )
+
+
+def _make_array_values_missing(X: NDArray[Any], absent: Mapping[int, NDArray[np.bool_]]) -> NDArray[Any]:
+    numeric = X.dtype.kind in "fiub"
+    kept = X.astype(np.result_type(X.dtype, np.float64) if X.dtype.kind in "iub" else X.dtype if numeric else object)
+    for column, where in absent.items():
+        kept[where, column] = np.nan if numeric else None
+    return kept
+
 
 _NOT_SEGMENTED = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Admitted:
+class AdmittedRows:
     """The people who agreed, as a segmenter may see them.
 
     Attributes
@@ -61,7 +101,7 @@ class Admitted:
         return found[self.rows]
 
 
-def _has(name: str) -> Any:
+def _segmenter_has(name: str) -> Any:
     def check(gate: "ConsentGate") -> bool:
         getattr(getattr(gate, "segmenter_", gate.segmenter), name)
         return True
@@ -69,7 +109,7 @@ def _has(name: str) -> Any:
     return check
 
 
-class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     """A segmenter that learns from, and segments, only people who agreed to the purpose.
 
     Parameters
@@ -84,11 +124,11 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
         For which purposes each feature may be used. With a policy, `fit` refuses features that it does not give the
         purpose; without one, nothing is checked.
     identities : Identities or None, default=None
-        Links over which denials spread.
+        LinkRows over which denials spread.
     log : object or None, default=None
         What people asked for besides consent, such as an `xseg.governance.rights.ActionLog`: whoever objected, had
         their data set aside or erased, or stays out of all segments is not segmented. Anything with
-        ``barred(subjects, purpose)``.
+        ``is_excluded(subjects, purpose)``.
     at : datetime, str or None, default=None
         The time to ask the ledger about, with a zone. None means the time of each call.
 
@@ -128,7 +168,7 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
         "purpose": [str],
         "policy": [Policy, str, PathLike, dict, None],
         "identities": [Identities, None],
-        "log": [HasMethods(["barred"]), None],
+        "log": [HasMethods(["is_excluded"]), None],
         "at": [datetime, str, None],
     }
 
@@ -238,7 +278,7 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
         """
         return self.fit(X, y, ids=ids).labels_
 
-    @available_if(_has("transform"))  # type: ignore[untyped-decorator] # scikit-learn's ships no types
+    @available_if(_segmenter_has("transform"))  # type: ignore[untyped-decorator] # scikit-learn's ships no types
     def transform(self, X: Any, *, ids: ArrayLike | None = None) -> NDArray[np.float64]:
         """Return what the segmenter's own `transform` gives; rows of NaN for those who have not agreed.
 
@@ -265,7 +305,7 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
             out[admitted.rows] = np.asarray(self.segmenter_.transform(admitted.X))
         return out
 
-    @available_if(_has("score"))  # type: ignore[untyped-decorator] # scikit-learn's ships no types
+    @available_if(_segmenter_has("score"))  # type: ignore[untyped-decorator] # scikit-learn's ships no types
     def score(self, X: Any, y: Any = None, *, ids: ArrayLike | None = None) -> float:
         """Return the segmenter's own score of those who agreed.
 
@@ -295,7 +335,7 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
         outcome = () if y is None else (admitted.chosen(y, "y"),)
         return float(self.segmenter_.score(admitted.X, *outcome))
 
-    def admit(self, X: Any, *, ids: ArrayLike | None = None, at: datetime | str | None = None) -> Admitted:
+    def admit(self, X: Any, *, ids: ArrayLike | None = None, at: datetime | str | None = None) -> AdmittedRows:
         """Return the rows of those who agree, with what they withhold missing; explain them, or make their cards.
 
         Parameters
@@ -309,7 +349,7 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
 
         Returns
         -------
-        Admitted
+        AdmittedRows
             Of the same kind of table as `X`.
 
         Raises
@@ -336,6 +376,33 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
             message = "This ConsentGate instance is not fitted yet. Call 'fit' with a table and ids first."
             raise NotFittedError(message)
         return self._admit(X, _read(X), ids, at)
+
+    def resolve_time(self, at: datetime) -> datetime:
+        """Return the time about which the gate asks: its own, or else `at`."""
+        own = None if self.at is None else to_datetime(read_instant(self.at))
+        return at if own is None else own
+
+    def find_decision_basis(self, subject: str) -> DecisionBasis:
+        """Return why a subject who is not admitted is in no group: what the log says, or no consent."""
+        return self._look_up_basis(subject) or "no_consent"
+
+    def describe_exclusions(self, ids: Sequence[str]) -> Mapping[str, str | None]:
+        """Return the purpose and time of the gate, and a digest of whom its log keeps out, and why."""
+        return {
+            "gate": f"{self.purpose}, {self.at}",
+            "log": None if self.log is None else self._digest_exclusions(ids),
+        }
+
+    def _digest_exclusions(self, subjects: Sequence[str]) -> str:
+        is_excluded = self.log.is_excluded(subjects, self.purpose)
+        excluded = [name for name, is_out in zip(subjects, is_excluded, strict=True) if is_out]
+        return digest_parts(*(f"{name} {self._look_up_basis(name)}" for name in excluded))
+
+    def _look_up_basis(self, subject: str) -> DecisionBasis | None:
+        # A log need not say why; `is_excluded` is all that a gate requires of it.
+        find = getattr(self.log, "find_decision_basis", None)
+        basis: DecisionBasis | None = None if find is None else find(subject, self.purpose)
+        return basis
 
     @property
     def n_segments_(self) -> int:
@@ -391,28 +458,28 @@ class ConsentGate(CardFactsMixin, ClassNamePrefixFeaturesOutMixin, MetaEstimator
             known = ", ".join(policy.purposes) or "none"
             message = f"the policy does not have the purpose {self.purpose!r} (it has: {known}); declare it there"
             raise ConsentError(message)
-        barred = [name for name in names if self.purpose not in policy.feature(name).purposes]
-        if barred:
-            listed = ", ".join(map(repr, barred))
+        excluded = [name for name in names if self.purpose not in policy.feature(name).purposes]
+        if excluded:
+            listed = ", ".join(map(repr, excluded))
             message = (
                 f"the policy does not allow {listed} to be used for {self.purpose!r}; drop these columns, or give them "
                 "the purpose in the policy if people were told so"
             )
             raise ConsentError(message)
 
-    def _admit(self, X: Any, table: Table, ids: ArrayLike | None, at: datetime | str | None = None) -> Admitted:
+    def _admit(self, X: Any, table: Table, ids: ArrayLike | None, at: datetime | str | None = None) -> AdmittedRows:
         subjects, names = self._subjects(len(table), ids), table.names
-        consents, moment = Consents(self.ledger, self.identities), at if self.at is None else self.at
+        consents, moment = ConsentResolver(self.ledger, self.identities), at if self.at is None else self.at
         agreed = consents.mask(subjects, self.purpose, at=moment)
-        self.ledger.warn_of_unknown(self.purpose)
+        self.ledger.warn_about_unknown_purpose(self.purpose)
         if self.log is not None:
-            agreed &= ~np.asarray(self.log.barred(subjects.tolist(), self.purpose), dtype=bool)
+            agreed &= ~np.asarray(self.log.is_excluded(subjects.tolist(), self.purpose), dtype=bool)
         rows = np.flatnonzero(agreed)
-        spoken_of = set(self.ledger.withheld_features(self.purpose)).intersection(names)
+        spoken_of = set(self.ledger.list_stated_features(self.purpose)).intersection(names)
         withheld = {
-            name: consents.withheld(subjects[rows], name, self.purpose, at=moment) for name in sorted(spoken_of)
+            name: consents.is_withheld(subjects[rows], name, self.purpose, at=moment) for name in sorted(spoken_of)
         }
-        return Admitted(columns_made_missing(rows_of(X, rows), names, withheld), rows, len(table))
+        return AdmittedRows(make_values_missing(select_rows(X, rows), names, withheld), rows, len(table))
 
 
 def _read(X: Any) -> Table:

@@ -1,7 +1,7 @@
-"""Identifiers that belong together, from when until when."""
+"""Links between identifiers, when they hold, and how denials spread over them."""
 
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from numbers import Integral, Real
 from typing import Any, Self
@@ -10,14 +10,118 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xseg._kernels.consent_kernels import LINK_BEGINS, SPELL_BEGINS, SPELL_ENDS, arcs_by_node, spread_denials
 from xseg.exceptions import ConsentError
-from xseg.governance.consent._entries import check_texts, read_identifiers, read_text
-from xseg.governance.consent._links import LINK, Links
-from xseg.governance.consent._record import clock
-from xseg.governance.consent._rows import columns_of
-from xseg.governance.consent._times import NEVER, instant, instants, times_of
+from xseg.governance.consent._consent_inputs import (
+    NEVER,
+    check_texts,
+    read_identifiers,
+    read_instant,
+    read_instants,
+    read_text,
+    to_times,
+)
+from xseg.governance.consent._ledger_record import read_system_clock
+from xseg.governance.consent._ledger_store import DenialSpells, Vocabulary, grow_array, read_columns
 
-__all__ = ["Component", "Linked"]
+__all__ = ["Component", "LinkStore", "Reach"]
+
+LINK = np.dtype(
+    [
+        ("left", np.int32),
+        ("right", np.int32),
+        ("kind", np.int32),
+        ("confidence", np.float64),
+        ("since", np.int64),
+        ("until", np.int64),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """Where denials have come to.
+
+    Attributes
+    ----------
+    origins : ndarray of int32 of shape (n_identifiers, 2)
+        Whose denials, -1 for none; an identifier's own that came back over a loop may be among them.
+    times : ndarray of int64 of shape (n_identifiers, 2)
+        When they came.
+    """
+
+    origins: NDArray[np.int32]
+    times: NDArray[np.int64]
+
+    @property
+    def inherited(self) -> NDArray[np.bool_]:
+        """Whether a denial of somebody else has come to each identifier."""
+        own = np.arange(len(self.origins))[:, None]
+        return np.asarray(((self.origins >= 0) & (self.origins != own)).any(axis=1))
+
+    def compute_arrival_times(self) -> NDArray[np.int64]:
+        """Return when the first denial of somebody else came; `NEVER` where none did."""
+        own = np.arange(len(self.origins))[:, None]
+        elsewhere = (self.origins >= 0) & (self.origins != own)
+        return np.asarray(np.where(elsewhere, self.times, NEVER).min(axis=1, initial=NEVER))
+
+
+@dataclass(eq=False)
+class LinkRows:
+    """LinkRows that were ever drawn; one that ends keeps its past."""
+
+    names: Vocabulary = field(default_factory=Vocabulary)
+    kinds: Vocabulary = field(default_factory=Vocabulary)
+    size: int = 0
+    _rows: NDArray[Any] = field(default_factory=lambda: np.empty(16, LINK))
+
+    @property
+    def rows(self) -> NDArray[Any]:
+        """The links so far."""
+        return self._rows[: self.size]
+
+    def add(self, rows: NDArray[Any]) -> None:
+        """Draw some links."""
+        start, self.size = self.size, self.size + len(rows)
+        self._rows = grow_array(self._rows, self.size)
+        self._rows[start : self.size] = rows
+
+    def end(self, left: int, right: int, at: int) -> int:
+        """End the links between two identifiers that are in force, and those still to come; return how many."""
+        rows = self.rows
+        between = ((rows["left"] == left) & (rows["right"] == right)) | (
+            (rows["left"] == right) & (rows["right"] == left)
+        )
+        open_ = np.flatnonzero(between & (rows["until"] > at))
+        # A link that is yet to begin is left with no time at all.
+        rows["until"][open_] = np.maximum(at, rows["since"][open_])
+        return len(open_)
+
+    def select_used(self, confidence: float, kinds: Sequence[str] | None, now: int) -> NDArray[Any]:
+        """Return the links that the business uses, of those that began up to `now`."""
+        rows = self.rows
+        chosen = (rows["confidence"] >= confidence) & (rows["since"] <= now) & (rows["until"] > rows["since"])
+        if kinds is not None:
+            chosen &= np.isin(rows["kind"], self.kinds.find(kinds))
+        return np.asarray(rows[chosen])
+
+    def spread(self, links: NDArray[Any], spells: DenialSpells, now: int) -> Reach:
+        """Spread spells of denial, whose subjects are identifiers here, over links up to `now`."""
+        ended = np.flatnonzero(spells.ends <= now)
+        begun = np.flatnonzero(spells.begins <= now)
+        kinds = np.repeat(
+            np.array([SPELL_ENDS, SPELL_BEGINS, LINK_BEGINS], np.int8), [len(ended), len(begun), len(links)]
+        )
+        moments = np.concatenate([spells.ends[ended], spells.begins[begun], links["since"]])
+        items = np.concatenate([spells.subjects[ended], spells.subjects[begun], np.arange(len(links))])
+        order = np.lexsort((kinds, moments))
+        ends = {name: np.ascontiguousarray(links[name]) for name in ("left", "right")}
+        spans = {name: np.ascontiguousarray(links[name]) for name in ("since", "until")}
+        first, arcs = arcs_by_node(ends["left"], ends["right"], len(self.names.words))
+        origins, times = spread_denials(
+            kinds[order], moments[order], items[order], **ends, **spans, first=first, arcs=arcs
+        )
+        return Reach(origins, times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +143,12 @@ class Component:
     links: int
 
 
-class Linked:
-    """Links between identifiers, of which some are used for targeting.
+class LinkStore:
+    """LinkRows between identifiers, of which some are used for targeting.
 
     Parameters
     ----------
-    used_from, used_kinds, largest, clock
+    used_from, used_kinds, largest, read_system_clock
         As for `Identities`.
     """
 
@@ -54,12 +158,12 @@ class Linked:
         used_from: float = 0.0,
         used_kinds: Sequence[str] | None = None,
         largest: int = 1000,
-        clock: Callable[[], datetime] = clock,
+        clock: Callable[[], datetime] = read_system_clock,
     ) -> None:
         _check_parameters(used_from, used_kinds, largest)
         self.used_from, self.used_kinds, self.largest = used_from, used_kinds, largest
         self._clock = clock
-        self._links = Links()
+        self._links = LinkRows()
 
     def __len__(self) -> int:
         return len(self._links.names.words)
@@ -102,15 +206,15 @@ class Linked:
         --------
         See `Identities`.
         """
-        starts = self._at(None) if since is None else instant(since, "since")
+        starts = self._at(None) if since is None else read_instant(since, "since")
         columns = {
             "left": read_identifiers([left], "left"),
             "right": read_identifiers([right], "right"),
             "kind": np.array([read_text(kind, "kind")], dtype=object),
             "confidence": np.array([confidence], dtype=object),
         }
-        ends = NEVER if until is None else instant(until, "until")
-        self._draw(columns, np.array([starts]), np.array([ends]))
+        ends = NEVER if until is None else read_instant(until, "until")
+        self._add_links(columns, np.array([starts]), np.array([ends]))
 
     def link_table(self, table: Any) -> int:
         """Draw one link a row.
@@ -138,7 +242,7 @@ class Linked:
         >>> Identities().link_table(table)
         2
         """
-        read = columns_of(table, ("left", "right", "kind", "since"), ("confidence", "until"))
+        read = read_columns(table, ("left", "right", "kind", "since"), ("confidence", "until"))
         size = len(read["since"])
         columns = {
             "left": read_identifiers(read["left"], "column 'left'"),
@@ -146,8 +250,8 @@ class Linked:
             "kind": read["kind"].to_numpy(object),
             "confidence": read["confidence"].to_numpy(object) if "confidence" in read else np.ones(size, dtype=object),
         }
-        until = instants(read["until"], "until", missing=NEVER) if "until" in read else np.full(size, NEVER)
-        self._draw(columns, instants(read["since"], "since"), until)
+        until = read_instants(read["until"], "until", missing=NEVER) if "until" in read else np.full(size, NEVER)
+        self._add_links(columns, read_instants(read["since"], "since"), until)
         return size
 
     def to_frame(self) -> pd.DataFrame:
@@ -175,8 +279,8 @@ class Linked:
                 "right": pd.Series(names[rows["right"]], dtype=object),
                 "kind": pd.Series(kinds[rows["kind"]], dtype=object),
                 "confidence": rows["confidence"],
-                "since": times_of(rows["since"]),
-                "until": times_of(rows["until"]),
+                "since": to_times(rows["since"]),
+                "until": to_times(rows["until"]),
             }
         )
 
@@ -212,7 +316,7 @@ class Linked:
         codes = self._links.names.find([read_identifiers([one], "identifier")[0] for one in (left, right)])
         return self._links.end(int(codes[0]), int(codes[1]), max(self._at(at), self._at(None)))
 
-    def components(self, *, at: datetime | str | None = None) -> list[Component]:
+    def find_large_components(self, *, at: datetime | str | None = None) -> list[Component]:
         """Return the groups of identifiers that are too large to be one person, the largest first.
 
         Parameters
@@ -228,13 +332,13 @@ class Linked:
         Examples
         --------
         >>> from xseg.governance.consent import Identities
-        >>> Identities().components()
+        >>> Identities().find_large_components()
         []
         """
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
-        links = self._links.used(self.used_from, self.used_kinds, self._at(at))
+        links = self._links.select_used(self.used_from, self.used_kinds, self._at(at))
         n = len(self)
         if n <= self.largest:
             return []
@@ -250,12 +354,12 @@ class Linked:
         return sorted(found, key=lambda component: -component.size)
 
     def _at(self, at: datetime | str | None) -> int:
-        return instant(self._clock(), "the clock's time") if at is None else instant(at, "at")
+        return read_instant(self._clock(), "the clock's time") if at is None else read_instant(at, "at")
 
-    def _draw(self, columns: dict[str, NDArray[np.object_]], since: NDArray[Any], until: NDArray[Any]) -> None:
+    def _add_links(self, columns: dict[str, NDArray[np.object_]], since: NDArray[Any], until: NDArray[Any]) -> None:
         left, right = (check_texts(columns[name], name) for name in ("left", "right"))
         kinds = check_texts(columns["kind"], "kind")
-        confidence = _confidence(columns["confidence"])
+        confidence = _check_confidence(columns["confidence"])
         for wrong, what in [
             (left == right, "left and right are the same identifier"),
             (until <= since, "until is not later than since"),
@@ -294,7 +398,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
 
 
-def _confidence(values: NDArray[np.object_]) -> NDArray[np.float64]:
+def _check_confidence(values: NDArray[np.object_]) -> NDArray[np.float64]:
     readable = np.array([isinstance(value, str) or _is_number(value) for value in values], dtype=bool)
     known = pd.Series([value if fit else None for value, fit in zip(values, readable, strict=True)], dtype=object)
     confidence = pd.to_numeric(known, errors="coerce").to_numpy(np.float64, na_value=np.nan)

@@ -164,7 +164,7 @@ profile = xseg.governance.rights.Profile(
     send=tell,
     clock=calendar,
 )
-print("before:", profile.segment, f"({profile.why})")
+print("before:", profile.segment, f"({profile.basis})")
 agreed = profile.agree()
 print("after: ", agreed.effect.after)
 agreed.card
@@ -253,7 +253,7 @@ for policy_of_scores in (persona_policy(survey), persona_policy(survey, inferred
 calendar.turn_to(4, 12)
 for answer in (profile.correct("orders_90d", 9), profile.withhold("area_income"), profile.withhold("spend_year")):
     effect = answer.effect
-    said = f"now in {effect.after!r}" if effect.changed else f"unchanged ({effect.because})"
+    said = f"now in {effect.after!r}" if effect.changed else f"unchanged ({effect.unchanged_reason})"
     print(f"{answer.receipt['action']:9} {answer.receipt['details']['feature']:12} {said}")
 
 # %% [markdown]
@@ -280,7 +280,7 @@ print("given to the partner:", profile.release("Parcel Post Ltd"))
 devices.record_disclosure(me, "Parcel Post Ltd")
 calendar.turn_to(8, 20)
 profile.object_marketing()
-print("given to the partner:", profile.release("Parcel Post Ltd"), f"({profile.why})")
+print("given to the partner:", profile.release("Parcel Post Ltd"), f"({profile.basis})")
 print("who ever received it:", profile.recipients())
 print("told:", *told)
 profile.card()
@@ -329,7 +329,7 @@ calendar.turn_to(12, 28)
 held = sorted(profile.export())
 profile.erase()
 print("held before:", ", ".join(held))
-print("segment now:", profile.segment, f"({profile.why})")
+print("segment now:", profile.segment, f"({profile.basis})")
 
 print(erase(segmenter, admitted.head(1), remaining=admitted.iloc[1:]))
 

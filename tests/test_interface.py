@@ -78,7 +78,7 @@ def takes_segmenter(function):
 
 @pytest.mark.parametrize("name", [name for name, one in FUNCTIONS.items() if takes_segmenter(one)])
 def test_a_segmenter_comes_first_then_the_rows_and_the_rest_by_name(name):
-    assert positional(FUNCTIONS[name])[1:] in ([], ["X"], ["path"], ["require"], ["sign_off"], ["why"])
+    assert positional(FUNCTIONS[name])[1:] in ([], ["X"], ["path"], ["require"], ["sign_off"], ["basis"])
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -129,13 +129,13 @@ KEYWORDS = {
     "sign_off": None,
     "subject": "ann",
     "touchpoints": [Touchpoint("desk", "phone", automated=False)],
-    "why": "objected",
+    "basis": "objected",
 }
 CALLS = {
     **{name: one for name, one in FUNCTIONS.items() if positional(one)[:1] == ["segmenter"]},
     "explanations.Scorer": xseg.Scorer,
     "explanations.WayFinder": xseg.explanations.WayFinder,
-    "governance.rights.FitRecord.of": FitRecord.of,
+    "governance.rights.FitRecord.from_fit": FitRecord.from_fit,
     "governance.rights.Profile": Profile,
     "segmenters.RuleSegmenter.from_tree": xseg.RuleSegmenter.from_tree,
     "segmenters.fold": xseg.fold,

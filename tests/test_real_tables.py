@@ -280,5 +280,5 @@ def test_what_real_people_say_is_what_the_model_does(shared_data, table_of, kind
             assert xseg.verify_card(
                 model, profile.data(), card=answer.card, policy=profile.card_policy, ledger=ledger
             ).holds
-        assert profile.withdraw().card.why == "no_consent"
+        assert profile.withdraw().card.basis == "no_consent"
         assert gate.predict(table.iloc[[row]], ids=[ids[row]])[0] == -1

@@ -8,7 +8,7 @@ import pytest
 
 import xseg
 from xseg.governance.consent import Ledger
-from xseg.governance.rights import Why, make_entry_link, make_profile_app
+from xseg.governance.rights import SegmentBasis, make_entry_link, make_profile_app
 
 pytestmark = pytest.mark.browser
 
@@ -55,7 +55,7 @@ def test_the_page_is_used_by_clicks_and_closed_to_others(chromium, served):
     assert own in page.locator("h1").first.inner_text()
     page.get_by_role("button", name="Withdraw your consent").click()
     assert "You are in no group." in page.locator("main").inner_text()
-    assert profile.why is Why.NO_CONSENT
+    assert profile.basis is SegmentBasis.NO_CONSENT
     page.get_by_role("button", name="Agree to this use").click()
     assert own in page.locator("h1").first.inner_text()
     page.get_by_label("What is wrong?").fill("<b>I moved</b>")

@@ -206,7 +206,7 @@ def test_records_round_trip_and_fit_the_schema(cards):
     for card in cards[:50]:
         jsonschema.validate(json.loads(card.json()), schema)
         assert xseg.cards.Card.from_json(card.json()) == card
-    for text in ("{", "{}", "[]", cards[0].json().replace('"version":3', '"version":4')):
+    for text in ("{", "{}", "[]", cards[0].json().replace('"version":4', '"version":3')):
         with pytest.raises(DataError, match="not a card"):
             xseg.cards.Card.from_json(text)
     extra = {**json.loads(cards[0].json()), "more": 1}

@@ -60,7 +60,7 @@ def said_by(shop, *statements, identities=None, subject="ann", **more):
 )
 def test_every_state_is_told_as_what_it_is(shop, state, source, until, answer):
     card = said_by(shop, ("offers", state, source, 10, *([] if until is None else [until])))
-    offers, range_ = card.consent.said
+    offers, range_ = card.consent.statements
     assert (offers.purpose, offers.answer, range_.purpose, range_.answer) == ("offers", answer, "range", "not_denied")
     ignored = (state, source) == ("given", "business")
     assert (offers.state, offers.on) == (("unknown", None) if ignored else (ConsentState(state), day(10).date()))
@@ -88,7 +88,7 @@ def test_a_card_says_yes_exactly_where_the_ledger_does(shop, said):
     for purpose, state, source, at in said:
         ledger.append("ann", purpose, state, source=source, at=day(at))
     (card,) = xseg.make_cards(segmenter, customers.head(1), ids=["ann"], at=NOW, policy=POLICY, ledger=ledger)
-    for fact in card.consent.said:
+    for fact in card.consent.statements:
         assert (fact.answer == "given") == bool(ledger.mask(["ann"], fact.purpose, at=NOW)[0])
 
 
@@ -96,14 +96,14 @@ def test_a_denial_that_came_over_a_link_is_told(shop):
     identities = Identities(clock=Clock(50))
     identities.link("phone", "ann", kind="login", since=day(1))
     card = said_by(shop, ("offers", "refused", "signal", 10), subject="phone", identities=identities)
-    assert card.consent.said[0].answer == "denied_by_link"
+    assert card.consent.statements[0].answer == "denied_by_link"
     assert "another of your devices or accounts said no" in card.text()
     ledger = Ledger(clock=Clock(50))
     for subject in ("phone", "ann"):
         ledger.append(subject, "offers", "refused", source="device", at=day(10))
     known = {"policy": POLICY, "ledger": ledger, "identities": identities}
     own = xseg.make_cards(shop[1], shop[0].head(1), ids=["ann"], at=NOW, **known)[0]
-    assert own.consent.said[0].answer == "denied"
+    assert own.consent.statements[0].answer == "denied"
 
 
 def test_the_checklist_asks_for_a_ledger_and_no_card_speaks_of_consent_without_one(shop):
@@ -126,7 +126,7 @@ def test_any_altered_word_about_consent_is_found(shop):
     ledger.append("ann", "offers", "given", source="account", at=day(10), until=day(60))
     known = {"policy": POLICY, "ledger": ledger}
     card = xseg.make_cards(segmenter, customers.head(1), ids=["ann"], at=NOW, **known)[0]
-    said = card.consent.said[0]
+    said = card.consent.statements[0]
     changes = {
         "answer": "denied",
         "state": ConsentState.REFUSED,
@@ -138,11 +138,11 @@ def test_any_altered_word_about_consent_is_found(shop):
     }
     for name, value in changes.items():
         forged = said.model_copy(update={name: value})
-        consent = card.consent.model_copy(update={"said": (forged, *card.consent.said[1:])})
+        consent = card.consent.model_copy(update={"statements": (forged, *card.consent.statements[1:])})
         check = xseg.verify_card(
             segmenter, customers.head(1), card=card.model_copy(update={"consent": consent}), **known
         )
-        assert [failure.fact for failure in check.failures] == [f"consent.said.0.{name}"]
+        assert [failure.fact for failure in check.failures] == [f"consent.statements.0.{name}"]
     earlier = card.consent.model_copy(update={"asked": day(5)})
     backdated = card.model_copy(update={"consent": earlier})
     assert not xseg.verify_card(segmenter, customers.head(1), card=backdated, **known).holds
@@ -173,7 +173,7 @@ def test_every_answer_is_a_sentence_in_every_language(shop, locale, tone):
         card = said_by(shop, ("offers", state, source, 10, *until), locale=locale, tone=tone)
         text = card.text()
         said.append(text)
-        assert card.consent.said[0].label.casefold() in text.casefold()
+        assert card.consent.statements[0].label.casefold() in text.casefold()
         assert "{" not in text
     assert len(set(said)) == len(said)
 
@@ -199,7 +199,7 @@ def test_behind_a_gate_everybody_gets_the_card_of_what_they_agreed_to(shop):
         if labels[row] >= 0:
             assert card.segment.index == labels[row]
     assert POLICY.feature(used).label in cards[0].unknown
-    assert cards[1].why == "no_consent"
+    assert cards[1].basis == "no_consent"
     assert [card.reference for card in cards[398:402]] == ids[398:402]
     with pytest.raises(UnsupportedTypeError, match="make_gated_cards"):
         xseg.make_cards(gate, customers)
@@ -224,7 +224,7 @@ def test_cards_behind_a_gate_are_written_too(shop, tmp_path):
     table = pyarrow.parquet.read_table(tmp_path / "cards-00000.parquet").to_pydict()
     assert [segment is None for segment in table["segment"]] == [False] * 5 + [True] * 5
     lines = (tmp_path / "cards-00000.jsonl").read_text().splitlines()
-    assert ["why" in json.loads(line) for line in lines] == [False] * 5 + [True] * 5
+    assert ["basis" in json.loads(line) for line in lines] == [False] * 5 + [True] * 5
     assert len(list(tmp_path.glob("*.html"))) == 10
     with pytest.raises(DataError, match="another"):
         write_cards(gate.segmenter_, some, folder=tmp_path, ids=names, policy=POLICY, forms=forms, at=NOW)
@@ -277,7 +277,7 @@ def test_who_objected_is_segmented_by_no_gate_and_reads_why(shop):
     labels = clone(gate).fit(customers, ids=ids).labels_
     assert (labels[:3] == -1).all()
     assert (labels[3:] >= 0).all()
-    assert [card.why for card in make_gated_cards(gate, customers.head(3), ids=ids[:3])] == list(asked.values())
+    assert [card.basis for card in make_gated_cards(gate, customers.head(3), ids=ids[:3])] == list(asked.values())
 
 
 def test_behind_a_gate_people_are_admitted_and_told_as_of_one_moment(shop):
@@ -292,7 +292,7 @@ def test_behind_a_gate_people_are_admitted_and_told_as_of_one_moment(shop):
     ledger.append(ids[0], "offers", "given", source="account", at=day(20))
     for at, kind in ((5, "placed"), (15, "decided"), (25, "placed")):
         card = make_gated_cards(gate, customers.head(1), ids=ids[:1], at=day(at))[0]
-        assert (card.kind, card.consent.said[0].answer) == (kind, "given" if kind == "placed" else "denied")
+        assert (card.kind, card.consent.statements[0].answer) == (kind, "given" if kind == "placed" else "denied")
 
 
 def test_cards_of_before_somebody_said_no_are_not_kept_as_cards_of_after(shop, tmp_path):

@@ -38,8 +38,8 @@ def holds(limits, column):
 
 def statements_of(card):
     """Give the groups of conditions on a card that are about other people."""
-    if card.alternative is not None and card.alternative.asked:
-        yield tuple((asked.feature, asked.limits) for asked in card.alternative.asked)
+    if card.alternative is not None and card.alternative.requirements:
+        yield tuple((asked.feature, asked.limits) for asked in card.alternative.requirements)
     typical = tuple((reason.feature, reason.typical) for reason in card.reasons if reason.typical is not None)
     yield from ((one,) for one in typical)
     yield from (((reason.feature, reason.limits),) for reason in card.reasons if reason.limits is not None)
@@ -68,10 +68,10 @@ def test_what_would_change_a_card_is_nobodys_row(shop):
     for row, card in zip(
         customers.astype(object).where(customers.notna(), None).to_numpy().tolist(), cards, strict=True
     ):
-        if card.way_out is None or card.way_out.segment is None:
+        if card.counterfactual is None or card.counterfactual.segment is None:
             continue
         changed = list(row)
-        for asked in card.way_out.asked:
+        for asked in card.counterfactual.requirements:
             limits = asked.limits
             value = limits.categories[0] if limits.categories else limits.lower or np.nextafter(limits.upper, -np.inf)
             changed[columns.index(asked.feature)] = value
@@ -107,9 +107,9 @@ def test_small_groups_are_neither_sized_nor_described(shop):
             assert "because it is small" in card.text()
         if card.alternative.segment == small.name:
             next_to_it += 1
-            assert card.alternative.asked == ()
+            assert card.alternative.requirements == ()
             assert "What sets you apart from it is not named on this card" in card.text()
-        assert card.way_out is None or card.way_out.segment != small.name
+        assert card.counterfactual is None or card.counterfactual.segment != small.name
     assert next_to_it
 
 

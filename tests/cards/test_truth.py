@@ -159,7 +159,7 @@ def test_the_change_that_is_told_moves_the_person_and_touches_nothing_else(shop,
         if not sentence:
             continue
         if sentence[0] == "That would be enough to move you there.":
-            assert {asked.feature for asked in card.alternative.asked} <= may_change
+            assert {asked.feature for asked in card.alternative.requirements} <= may_change
             enough += 1
             continue
         changes, other = re.fullmatch(r"With (.*), you would be in “(.*)”\.", sentence[0]).groups()

@@ -217,5 +217,5 @@ def test_the_page_speaks_the_cards_language(shop, locale):
     facts = carried_by(cards[0].html(interactive=True))
     assert facts["locale"].split("-")[0] == locale
     assert "What if?" not in facts["say"].values()
-    assert "{group}" in facts["say"]["made"]
+    assert "{group}" in facts["say"]["result"]
     assert all("{number}" in form or locale == "ar" for form in facts["points"].values())

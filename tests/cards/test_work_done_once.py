@@ -60,5 +60,7 @@ def test_cards_read_their_table_once(segmenter, customers, counted):
     calls.clear()
     assert xseg.verify_card(segmenter, customers.head(1), card=card).holds
     # The other reads are of rows that are not the person's: those with a change that the card speaks of.
-    n_changes = sum(change is not None and bool(change.asked) for change in (card.alternative, card.way_out))
+    n_changes = sum(
+        change is not None and bool(change.requirements) for change in (card.alternative, card.counterfactual)
+    )
     assert len(calls) == 1 + n_changes

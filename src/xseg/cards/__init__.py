@@ -9,7 +9,7 @@ from xseg.cards._consent_facts import (
     ConsentStatement,
     IdentityLinks,
 )
-from xseg.cards._content_checks import UnfitWords, lint_words
+from xseg.cards._content_checks import UnsuitableWords, lint_words
 from xseg.cards._fact_types import AnswerFact, DecisionBasis
 from xseg.cards._make_cards import Cards, GatedCards, make_cards, make_decided_card, make_gated_cards
 from xseg.cards._rendering import render_article
@@ -33,7 +33,7 @@ __all__ = [
     "Failure",
     "GatedCards",
     "IdentityLinks",
-    "UnfitWords",
+    "UnsuitableWords",
     "WriteOptions",
     "WrittenCards",
     "answer_words",

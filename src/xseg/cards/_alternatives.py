@@ -112,7 +112,7 @@ class Surroundings:
     """What lies surroundings one person."""
 
     alternative: Alternative | None
-    way_out: CounterfactualFact | None
+    counterfactual: CounterfactualFact | None
     certainty: Certainty
 
 
@@ -171,7 +171,7 @@ class NeighbourFinder:
         nameable = () if self._is_small(way.segment) else tuple(one for one in asked if one is not None)
         return Alternative(
             segment=self.naming.segments[way.segment].name,
-            asked=nameable,
+            requirements=nameable,
             strongest=None,
             hidden=len(nameable) < len(way.conditions),
         )
@@ -185,14 +185,14 @@ class NeighbourFinder:
         strongest = next((j for j, n in zip(points.shown, points.reasons, strict=True) if n > 0), None)
         return Alternative(
             segment=self.naming.segments[rival].name,
-            asked=(),
+            requirements=(),
             strongest=None if strongest is None else self.naming.labels[strongest],
             hidden=points.hidden is not None and points.hidden.outweighs,
         )
 
     def _find_way(self, way: Way) -> CounterfactualFact | None:
         if way.segment is None:
-            return CounterfactualFact(segment=None, asked=(), proven=way.proven) if self.says_all else None
+            return CounterfactualFact(segment=None, requirements=(), proven=way.proven) if self.says_all else None
         if self._is_small(way.segment):
             return None
         nameable = tuple(
@@ -200,7 +200,9 @@ class NeighbourFinder:
         )
         if len(nameable) < len(way.conditions):
             return None
-        return CounterfactualFact(segment=self.naming.segments[way.segment].name, asked=nameable, proven=way.proven)
+        return CounterfactualFact(
+            segment=self.naming.segments[way.segment].name, requirements=nameable, proven=way.proven
+        )
 
     def _distance(self, way: Way) -> Certainty:
         if way.segment is None:

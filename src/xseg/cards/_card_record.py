@@ -81,7 +81,7 @@ class AnyCard(Fact):
         What the person said about each purpose; None where no ledger was asked.
     answer : AnswerFact or None
         What something that the person asked for changed, where the card is an answer.
-    who : ControllerFact or None
+    controller : ControllerFact or None
         Who answers for it.
     rights : tuple of RightFact
         What the person can do: what the policy links to, and what the legal bases give besides.
@@ -93,7 +93,7 @@ class AnyCard(Fact):
         Whether the policy has words in the language of the card.
     """
 
-    version: Literal[3] = 3
+    version: Literal[4] = 4
     kind: Literal["placed", "decided"]
     locale: str = "en"
     tone: Literal["plain", "formal"] = "plain"
@@ -105,7 +105,7 @@ class AnyCard(Fact):
     purposes: tuple[PurposeFact, ...]
     consent: ConsentFacts | None = None
     answer: AnswerFact | None = None
-    who: ControllerFact | None
+    controller: ControllerFact | None
     rights: tuple[RightFact, ...]
     recipients: tuple[str, ...]
     transfers: str | None
@@ -266,7 +266,7 @@ class Card(AnyCard):
         What features add that are not shown by name; None if there are none that matter.
     alternative : Alternative or None
         Why not the neighbour group; None if there is no other.
-    way_out : CounterfactualFact or None
+    counterfactual : CounterfactualFact or None
         What would change it; None where the policy does not say what the person can change.
     certainty : Certainty
         How sure.
@@ -296,7 +296,7 @@ class Card(AnyCard):
     total_value: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     total_points: Annotated[int, Field(ge=0, le=100)] = 100
     alternative: Alternative | None
-    way_out: CounterfactualFact | None
+    counterfactual: CounterfactualFact | None
     certainty: Certainty
     used: tuple[UsedFeature, ...]
     unnamed: Annotated[int, Field(ge=0)]
@@ -371,7 +371,7 @@ class DecidedCard(AnyCard):
 
     Attributes
     ----------
-    why : {"chosen", "no_consent", "objected", "restricted", "not_profiled", "erased", "unknown"}
+    basis : {"chosen", "no_consent", "objected", "restricted", "not_profiled", "erased", "unknown"}
         What it rests on.
     segment : SegmentFact or None
         The group that the person chose; None where they are in none.
@@ -380,13 +380,13 @@ class DecidedCard(AnyCard):
     """
 
     kind: Literal["decided"] = "decided"
-    why: DecisionBasis
+    basis: DecisionBasis
     segment: SegmentFact | None
     not_used: tuple[str, ...]
 
     @model_validator(mode="after")
     def _is_in_a_group_if_chosen(self) -> Self:
-        if (self.segment is None) == (self.why == "chosen"):
+        if (self.segment is None) == (self.basis == "chosen"):
             message = "a group is there if, and only if, the person chose it"
             raise ValueError(message)
         return self

@@ -201,7 +201,7 @@ class ConsentLookup:
             statement = self._ledger[int(numbers[row])] if numbers[row] >= 0 else None
             answer = self._answer(purpose, statement, allowed=bool(allowed[row]), by_link=bool(by_link[row]))
             said.append(_consent_fact(purpose, statement, answer))
-        return ConsentFacts(asked=self._at, said=tuple(said))
+        return ConsentFacts(at=self._at, statements=tuple(said))
 
     def _answer(
         self, purpose: PurposeFact, statement: ConsentStatement | None, *, allowed: bool, by_link: bool

@@ -12,7 +12,7 @@ from xseg.policy import Policy, SegmentPolicy
 
 __all__ = [
     "REQUIRED_CONTENT",
-    "UnfitWords",
+    "UnsuitableWords",
     "check_content",
     "check_words",
     "hints_at_a_special_category",
@@ -21,7 +21,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class UnfitWords:
+class UnsuitableWords:
     """Words in a policy that may not stand on a card.
 
     Attributes
@@ -45,7 +45,7 @@ class UnfitWords:
         return f"{self.where} ({self.locale}): {', '.join(map(repr, self.words))} ({self.kind})"
 
 
-def lint_words(policy: Policy, segment_names: Iterable[str] = ()) -> list[UnfitWords]:
+def lint_words(policy: Policy, segment_names: Iterable[str] = ()) -> list[UnsuitableWords]:
     """Find words in a policy's segments and wording that may not stand on a card, in every language it speaks.
 
     Parameters
@@ -57,7 +57,7 @@ def lint_words(policy: Policy, segment_names: Iterable[str] = ()) -> list[UnfitW
 
     Returns
     -------
-    list of UnfitWords
+    list of UnsuitableWords
         What was found; nothing is proof, and a person should read the texts too.
 
     Examples
@@ -104,19 +104,19 @@ def hints_at_a_special_category(name: str, locale: str) -> bool:
     return bool(find_words(name, load_language(locale).tag).special)
 
 
-def _in_segment(locale: str, where: str, said: SegmentPolicy) -> Iterator[UnfitWords]:
+def _in_segment(locale: str, where: str, said: SegmentPolicy) -> Iterator[UnsuitableWords]:
     texts = ((f"{where}.{field}", getattr(said, field)) for field in ("shown_name", "sentence", "consequence"))
     return _in_texts(locale, ((place, text) for place, text in texts if text is not None))
 
 
-def _in_texts(locale: str, texts: Iterable[tuple[str, str]]) -> Iterator[UnfitWords]:
+def _in_texts(locale: str, texts: Iterable[tuple[str, str]]) -> Iterator[UnsuitableWords]:
     tag = load_language(locale).tag
     for where, text in texts:
         found = find_words(text, tag)
         if found.special:
-            yield UnfitWords(where, locale, "special category", found.special)
+            yield UnsuitableWords(where, locale, "special category", found.special)
         if found.unfit:
-            yield UnfitWords(where, locale, "unfit", found.unfit)
+            yield UnsuitableWords(where, locale, "unfit", found.unfit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _is_always_stated(card: Card) -> bool:
 
 
 def _has_consent_facts(card: Card) -> bool:
-    return card.consent is not None and bool(card.consent.said)
+    return card.consent is not None and bool(card.consent.statements)
 
 
 def _each_purpose(name: str) -> Callable[[Card], bool]:
@@ -145,9 +145,12 @@ def _may_contest(card: Card) -> bool:
 
 
 REQUIRED_CONTENT: Final = (
-    _Field("controller", "GDPR 13(1)(a)", lambda card: card.who is not None, "controller"),
+    _Field("controller", "GDPR 13(1)(a)", lambda card: card.controller is not None, "controller"),
     _Field(
-        "dpo", "GDPR 13(1)(b)", lambda card: card.who is not None and card.who.officer is not None, "controller.officer"
+        "dpo",
+        "GDPR 13(1)(b)",
+        lambda card: card.controller is not None and card.controller.officer is not None,
+        "controller.officer",
     ),
     _Field("purposes", "GDPR 13(1)(c)", lambda card: bool(card.purposes), "purposes, and features.*.purposes"),
     _Field("legal_basis", "GDPR 13(1)(c) and (d)", _each_purpose("legal_basis"), "purposes.*.legal_basis"),
@@ -185,7 +188,7 @@ REQUIRED_CONTENT: Final = (
         lambda card: card.segment.consequence is not None,
         "segments.*.consequence",
     ),
-    _Field("counterfactual", "C-203/22", lambda card: card.way_out is not None, "features.*.mutable"),
+    _Field("counterfactual", "C-203/22", lambda card: card.counterfactual is not None, "features.*.mutable"),
     _Field("role_of_ai", "AI Act 86(1)", None),
     _Field("consent", "GDPR 7(1) and (3), 13(2)(c)", _has_consent_facts, "a consent ledger"),
     _Field("opt_out_status", "CCPA 7025(c)(6)", _has_consent_facts, "a consent ledger"),
@@ -193,7 +196,7 @@ REQUIRED_CONTENT: Final = (
     _Field(
         "complaint",
         "GDPR 13(2)(d)",
-        lambda card: card.who is not None and card.who.authority is not None,
+        lambda card: card.controller is not None and card.controller.authority is not None,
         "controller.authority",
     ),
     _Field("obligatory", "GDPR 13(2)(e)", _each_purpose("obligatory"), "purposes.*.obligatory"),

@@ -29,7 +29,6 @@ __all__ = [
     "FeatureRequirement",
     "Finite",
     "HiddenPart",
-    "NoEffectReason",
     "Origin",
     "OriginalAgrees",
     "PurposeFact",
@@ -38,6 +37,7 @@ __all__ = [
     "SegmentFact",
     "Share",
     "State",
+    "UnchangedReasonKey",
     "UsedFeature",
 ]
 
@@ -48,7 +48,9 @@ Unit: TypeAlias = str | dict[str, str]
 ConsentAnswer: TypeAlias = Literal[
     "given", "denied", "denied_by_signal", "denied_by_link", "ended", "not_given", "not_denied"
 ]
-NoEffectReason: TypeAlias = Literal["unused", "fits", "pending", "already", "linked", "stands"]
+UnchangedReasonKey: TypeAlias = Literal[
+    "not_used", "same_segment", "pending", "already_in_effect", "denied_by_link", "other_decision"
+]
 
 DecisionBasis: TypeAlias = Literal[
     "chosen", "no_consent", "objected", "restricted", "not_profiled", "erased", "unknown"
@@ -162,13 +164,13 @@ class HiddenPart(Fact):
 class Alternative(Fact):
     """Why not the neighbour group.
 
-    `asked` is what its nearest rule asks and the person does not meet; `strongest` the label of what sets the person
-    apart from it most, where groups are compared by scores. Both leave out what the card does not name; `hidden` says
-    that there is such a thing.
+    `requirements` are what its nearest rule asks and the person does not meet; `strongest` is the label of the feature
+    that separates the person from it most, where groups are compared by scores. Both leave out what the card does not
+    name; `hidden` says that something was left out.
     """
 
     segment: str
-    asked: tuple[FeatureRequirement, ...]
+    requirements: tuple[FeatureRequirement, ...]
     strongest: str | None
     hidden: bool
 
@@ -180,7 +182,7 @@ class CounterfactualFact(Fact):
     """
 
     segment: str | None
-    asked: tuple[FeatureRequirement, ...]
+    requirements: tuple[FeatureRequirement, ...]
     proven: bool
 
 
@@ -254,17 +256,17 @@ class ConsentFact(Fact):
 class ConsentFacts(Fact):
     """What a ledger answered, and when it was asked."""
 
-    asked: AwareDatetime
-    said: tuple[ConsentFact, ...]
+    at: AwareDatetime
+    statements: tuple[ConsentFact, ...]
 
 
 class AnswerFact(Fact):
-    """What something that the person asked for changed; `because` says why their group did not."""
+    """What an action of the person changed; `unchanged_reason` says why their group did not change."""
 
     action: str
     changed: bool
     group_changed: bool
-    because: NoEffectReason | None
+    unchanged_reason: UnchangedReasonKey | None
 
 
 @dataclass(frozen=True, slots=True)

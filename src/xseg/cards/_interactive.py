@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from xseg.cards._card_record import Card
-from xseg.cards._sentences import quantity_of
+from xseg.cards._sentences import build_quantity
 from xseg.cards._shared_facts import CardLabels
 from xseg.core.schema import Kind
 from xseg.explanations import Freedom, build_portable_model
@@ -22,7 +22,7 @@ from xseg.segmenters import FittedSegmenter
 __all__ = ["WhatIf", "interactive_parts"]
 
 _SCRIPTS = ("model.js", "page.js")
-_MESSAGES = ("title", "intro", "off", "made", "stays", "first", "reset", "unknown")
+_MESSAGES = ("title", "intro", "withhold", "result", "same_result", "reasons", "reset", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class WhatIf:
             return None
         kind = self.segmenter.profile_.bins[j].feature.kind
         feature = self.naming.features[j]
-        quantity = quantity_of(self.naming.units[j], feature.number_format, language)
+        quantity = build_quantity(self.naming.units[j], feature.number_format, language)
         number = isinstance(value, float) and not isinstance(value, bool)
         return {
             "label": language.capitalised(self.naming.labels[j]),
@@ -96,7 +96,7 @@ class WhatIf:
 
 def _open_slots(name: str) -> dict[str, str]:
     """Keep the place of the group's name in a message, for the page to fill."""
-    return {"group": "{group}"} if name in {"made", "stays"} else {}
+    return {"group": "{group}"} if name in {"result", "same_result"} else {}
 
 
 def _points(language: Language) -> dict[str, str]:

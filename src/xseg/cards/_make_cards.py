@@ -219,7 +219,7 @@ def _check_alike(pipeline: Any, segments: NDArray[np.int64], X: Any) -> None:
 
 def make_decided_card(
     segmenter: Any,
-    why: DecisionBasis,
+    basis: DecisionBasis,
     *,
     segment: int | str | None = None,
     reference: str | None = None,
@@ -236,7 +236,7 @@ def make_decided_card(
     ----------
     segmenter : fitted segmenter, or Pipeline that ends in one
         The model that is not asked.
-    why : {"chosen", "no_consent", "objected", "restricted", "not_profiled", "erased", "unknown"}
+    basis : {"chosen", "no_consent", "objected", "restricted", "not_profiled", "erased", "unknown"}
         What the card rests on.
     segment : int or str, default=None
         The segment that the person chose, where they chose one.
@@ -269,13 +269,13 @@ def make_decided_card(
     You are in no group.
     You objected to this use.
     """
-    if (segment is None) == (why == "chosen"):
-        message = f"why={why!r} and segment={segment!r}: give a segment if the person chose it, and only then"
+    if (segment is None) == (basis == "chosen"):
+        message = f"basis={basis!r} and segment={segment!r}: give a segment if the person chose it, and only then"
         raise ParameterError(message)
     make = decided_cards(
         segmenter, policy=policy, at=at, locale=locale, tone=tone, ledger=ledger, identities=identities
     )
-    return make(why, segment, reference)
+    return make(basis, segment, reference)
 
 
 def decided_cards(
@@ -300,10 +300,10 @@ def decided_cards(
     unused = tuple(used.label for used in model_facts.used)
     languages: dict[Language, Language] = {}
 
-    def make_card(why: DecisionBasis, segment: int | str | None, reference: str | None) -> DecidedCard:
+    def make_card(basis: DecisionBasis, segment: int | str | None, reference: str | None) -> DecidedCard:
         question = prepare_question(ledger, identities, None if reference is None else [reference], moment)
         card = DecidedCard(
-            why=why,
+            basis=basis,
             segment=None if segment is None else naming.segments[int(model.segments_.position(segment))],
             not_used=unused,
             reference=reference,

@@ -55,7 +55,7 @@ def picture(card: AnyCard, form: Literal["png", "svg"], scale: float) -> bytes:
     painter = _Painter(words)
     for block in _blocks(words):
         painter.draw(block)
-    return painter.saved(form, scale)
+    return painter.save_file(form, scale)
 
 
 def _blocks(words: CardWords) -> Iterator[_Text | _Bar]:
@@ -63,7 +63,7 @@ def _blocks(words: CardWords) -> Iterator[_Text | _Bar]:
     yield _Text(words.title, 25, bold=True)
     yield _Text(" ".join(words.lead), 16, colour=_SOFT, above=8)
     if words.reasons:
-        yield _Text(say("card.why"), bold=True, above=24)
+        yield _Text(say("card.reasons"), bold=True, above=24)
     full = max([100, *(abs(reason.points) for reason in words.reasons)])
     for reason in words.reasons[: words.shown]:
         yield _Text(reason.label, above=12, right=reason.value)
@@ -71,9 +71,9 @@ def _blocks(words: CardWords) -> Iterator[_Text | _Bar]:
         yield _Text(" ".join(reason.sentences), 14, colour=_SOFT)
     sections = (
         (words.why_not[:1], words.why_not[1:]),
-        ((say("card.change"),), words.change),
-        ((say("card.sure"),), words.sure),
-        ((say("card.effect"),), words.effect),
+        ((say("card.counterfactual"),), words.change),
+        ((say("card.certainty"),), words.sure),
+        ((say("card.consequence"),), words.effect),
         ((say("card.choices"),), (*(f"{choice.label}: {choice.url}" for choice in words.choices), *words.also)),
     )
     for heading, sentences in sections:
@@ -105,7 +105,7 @@ class _Painter:
         elif block.text:
             self._text(block)
 
-    def saved(self, form: str, scale: float) -> bytes:
+    def save_file(self, form: str, scale: float) -> bytes:
         """Return the file; the same card gives the same bytes."""
         from matplotlib import rc_context
 

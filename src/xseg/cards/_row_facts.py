@@ -122,7 +122,7 @@ class CardBuilder:
             hidden=points.hidden,
             total_points=points.total,
             alternative=surroundings.alternative,
-            way_out=surroundings.way_out,
+            counterfactual=surroundings.counterfactual,
             certainty=surroundings.certainty,
             unknown=tuple(self._unknown(description, codes)),
             unknown_matters=bool((np.abs(values[codes == MISSING]) > _NEGLIGIBLE).any()),

@@ -14,16 +14,16 @@ __all__ = [
     "Rank",
     "ReasonWords",
     "UsedWords",
-    "asked_words",
+    "build_quantity",
+    "certainty_words",
     "change_words",
     "label_words",
     "lead_words",
     "limits_words",
     "origin_words",
-    "quantity_of",
     "reason_words",
+    "requirement_words",
     "sum_words",
-    "sure_words",
     "typical_words",
     "value_words",
     "why_not_words",
@@ -119,7 +119,7 @@ def label_words(feature: str, label: str, language: Language) -> str:
 
 
 _ORIGINS = {
-    "zero-party": "told",
+    "zero-party": "stated",
     "first-party": "observed",
     "second-party": "partner",
     "third-party": "partner",
@@ -127,7 +127,7 @@ _ORIGINS = {
 }
 
 
-def quantity_of(unit: Unit | None, number_format: str | None, language: Language) -> Quantity:
+def build_quantity(unit: Unit | None, number_format: str | None, language: Language) -> Quantity:
     """Return how the numbers of a feature are written."""
     words = tuple(unit.items()) if unit is not None and not isinstance(unit, str) else unit
     return language.compute_once(_quantity, words, number_format, language)
@@ -158,9 +158,9 @@ def typical_words(limits: ConditionFact, quantity: Quantity, *, integral: bool) 
     )
 
 
-def asked_words(asked: FeatureRequirement, language: Language) -> str:
+def requirement_words(asked: FeatureRequirement, language: Language) -> str:
     """Write what must be true of a feature, and name it."""
-    quantity = quantity_of(asked.unit, asked.number_format, language)
+    quantity = build_quantity(asked.unit, asked.number_format, language)
     return language.say(
         "condition.pair", label=asked.label, condition=limits_words(asked.limits, quantity, integral=asked.integral)
     )
@@ -216,7 +216,7 @@ def lead_words(card: Card, language: Language) -> tuple[str, ...]:
 def _share_words(card: Card, language: Language) -> str:
     share = card.segment.share
     if share is None:
-        return language.say("share.small")
+        return language.say("share.withheld")
     if not card.reasons and share == 1:
         return language.say("share.everyone")
     if share >= 0.95:
@@ -225,17 +225,17 @@ def _share_words(card: Card, language: Language) -> str:
         return language.say("share.tenths", tenths=language.number(round(share * 10)))
     if share > 0.001:
         return language.say("share.one_in", people=language.number(round(1 / share)))
-    return language.say("share.few", people=language.number(1000))
+    return language.say("share.less_than", people=language.number(1000))
 
 
 def reason_words(card: Card, place: int, reason: Reason, language: Language) -> ReasonWords:
     """Write one reason."""
-    quantity = quantity_of(reason.unit, reason.number_format, language)
+    quantity = build_quantity(reason.unit, reason.number_format, language)
     weight = _weight(card, place, reason)
     surprising = reason.origin.source in _SURPRISING
     ranked = [
         (Rank.NEEDED, language.say("reason.unknown") if reason.value is None else None),
-        (Rank.COMPARED, None if reason.comparison is None else _compared(reason.comparison, language)),
+        (Rank.COMPARED, None if reason.comparison is None else _write_tenths(reason.comparison, language)),
         (Rank.RULE, _rule_words(reason, language)),
         (_WEIGHTS[weight], language.say(f"reason.{weight}") if weight else None),
         (Rank.SURPRISING if surprising else Rank.ORIGIN, origin_words(reason.origin, language)),
@@ -246,11 +246,11 @@ def reason_words(card: Card, place: int, reason: Reason, language: Language) -> 
         ranked=tuple((rank, sentence) for rank, sentence in ranked if sentence is not None),
         budget=Rank.ORIGIN,
         points=reason.points,
-        points_words=_signed(reason.points, language),
+        points_words=_write_signed_points(reason.points, language),
     )
 
 
-def _compared(comparison: Comparison, language: Language) -> str | None:
+def _write_tenths(comparison: Comparison, language: Language) -> str | None:
     """Write a share in tenths, rounded down so that it is true."""
     below = comparison.share_below
     if below is None:
@@ -269,7 +269,7 @@ def _tenths(share: float) -> int:
 
 
 def _rule_words(reason: Reason, language: Language) -> str | None:
-    quantity = quantity_of(reason.unit, reason.number_format, language)
+    quantity = build_quantity(reason.unit, reason.number_format, language)
     if reason.typical is not None:
         words = typical_words(reason.typical, quantity, integral=reason.integral)
         return language.say("reason.typical", condition=words)
@@ -315,9 +315,9 @@ def why_not_words(card: Card, language: Language) -> tuple[str, ...]:
     other = card.alternative
     if other is None:
         return ()
-    title = language.say("card.why_not", group=one_line(other.segment))
-    if other.asked:
-        conditions = "; ".join(asked_words(asked, language) for asked in other.asked)
+    title = language.say("card.alternative", group=one_line(other.segment))
+    if other.requirements:
+        conditions = "; ".join(requirement_words(asked, language) for asked in other.requirements)
         return title, language.say("contrast.rule", conditions=conditions)
     if other.strongest is not None and not other.hidden:
         return title, language.say("contrast.score", label=other.strongest)
@@ -326,29 +326,33 @@ def why_not_words(card: Card, language: Language) -> tuple[str, ...]:
 
 def change_words(card: Card, language: Language) -> tuple[str, ...]:
     """Write what would change it."""
-    way = card.way_out
+    way = card.counterfactual
     if way is None:
         return ()
     if way.segment is None:
-        return (language.say("change.none" if way.proven else "change.not_found"),)
+        return (language.say("counterfactual.none" if way.proven else "counterfactual.not_found"),)
     other = card.alternative
-    if other is not None and way.asked and (other.segment, other.asked) == (way.segment, way.asked):
-        return (language.say("change.enough"),)
-    changes = "; ".join(asked_words(asked, language) for asked in way.asked)
-    return (language.say("change.found", changes=changes, group=one_line(way.segment)),)
+    if (
+        other is not None
+        and way.requirements
+        and (other.segment, other.requirements) == (way.segment, way.requirements)
+    ):
+        return (language.say("counterfactual.enough"),)
+    changes = "; ".join(requirement_words(asked, language) for asked in way.requirements)
+    return (language.say("counterfactual.found", changes=changes, group=one_line(way.segment)),)
 
 
-def sure_words(card: Card, language: Language) -> tuple[str, ...]:
+def certainty_words(card: Card, language: Language) -> tuple[str, ...]:
     """Write how sure it is."""
     sure = card.certainty
     sentences = []
     if sure.close:
-        closely = "sure.close_hidden" if sure.label is None else "sure.close"
+        closely = "certainty.close_hidden" if sure.label is None else "certainty.close"
         sentences.append(language.say(closely, **({} if sure.label is None else {"label": sure.label})))
     elif sure.distance is not None:
-        sentences.append(language.say("sure.clear"))
+        sentences.append(language.say("certainty.clear"))
     if card.unknown_matters:
-        sentences.append(language.say("sure.unknown"))
+        sentences.append(language.say("certainty.unknown"))
     if card.original_agrees is not None:
         key = {"yes": "original.same", "no": "original.other", "not known": "original.unknown"}[card.original_agrees]
         sentences.append(language.say(key))
@@ -361,7 +365,7 @@ def sum_words(card: Card, language: Language) -> tuple[str, ...]:
         return ()
     sentences = [*_base(card, language)]
     if card.rest_points:
-        sentences.append(language.say("sum.rest", points=_signed(card.rest_points, language)))
+        sentences.append(language.say("sum.rest", points=_write_signed_points(card.rest_points, language)))
     sentences.extend(_hidden_words(card, language))
     sentences.append(_total(card, language))
     return tuple(sentences)
@@ -370,13 +374,13 @@ def sum_words(card: Card, language: Language) -> tuple[str, ...]:
 def _hidden_words(card: Card, language: Language) -> list[str]:
     if card.hidden is None:
         return []
-    said = [language.say("sum.hidden", points=_signed(card.hidden.points, language))]
+    said = [language.say("sum.hidden", points=_write_signed_points(card.hidden.points, language))]
     return [*said, language.say("sum.outweighs")] if card.hidden.outweighs else said
 
 
 def _base(card: Card, language: Language) -> list[str]:
     if card.rival is None:
-        return [language.say("sum.nothing", base=language.number(card.base_points))]
+        return [language.say("sum.base", base=language.number(card.base_points))]
     way = "ahead" if card.base_points > 0 else "behind" if card.base_points < 0 else "level"
     points = {} if way == "level" else {"points": _points(abs(card.base_points), language)}
     return [language.say("sum.compared", group=one_line(card.rival)), language.say(f"sum.{way}", **points)]
@@ -396,7 +400,7 @@ def _points(points: int, language: Language) -> str:
     return language.count("sum.points", points)
 
 
-def _signed(points: int, language: Language) -> str:
+def _write_signed_points(points: int, language: Language) -> str:
     """Write percentage points with a sign people read."""
     sign = "+" if points > 0 else "\N{MINUS SIGN}" if points < 0 else ""
     # Where lines run from right to left, a mark keeps the sign in front of its number.

@@ -161,7 +161,7 @@ def _normalise_name(name: str) -> str:
 class ModelFacts:
     """The facts that do not depend on the person."""
 
-    who: ControllerFact | None
+    controller: ControllerFact | None
     purposes: tuple[PurposeFact, ...]
     used: tuple[UsedFeature, ...]
     unnamed: int
@@ -176,7 +176,7 @@ def collect_model_facts(segmenter: FittedSegmenter, naming: CardLabels) -> Model
     columns = range(len(naming.names))
     served = policy.purpose_ids(naming.names[j] for j in sorted(used))
     return ModelFacts(
-        who=_controller_fact(policy),
+        controller=_controller_fact(policy),
         purposes=tuple(_purpose_fact(policy, purpose) for purpose in served),
         used=tuple(
             UsedFeature(
@@ -259,7 +259,7 @@ class CardSettings:
             "model": self.approval.fingerprint,
             "approval": self.approval.state,
             "purposes": model_facts.purposes,
-            "who": model_facts.who,
+            "controller": model_facts.controller,
             "rights": model_facts.rights,
             "recipients": policy.recipients,
             **{name: getattr(policy, name) for name in STATEMENTS},

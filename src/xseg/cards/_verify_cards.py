@@ -177,7 +177,7 @@ def verify_cards(
         raise DataError(message)
     read = [_read(card) for card in cards]
     if ids is not None:
-        X = take_rows(X, _places_of(read, order_like(rows, ids, "ids")))
+        X = take_rows(X, _find_rows(read, order_like(rows, ids, "ids")))
         table = read_table(X)
     maker = _CardRemaker(
         segmenter, X, Policy.coerce(policy), [_get_reference(card) for card in read], ledger, identities
@@ -198,7 +198,7 @@ def verify_cards(
     ]
 
 
-def _places_of(cards: Sequence[Card | str], ids: Sequence[Any]) -> NDArray[np.intp]:
+def _find_rows(cards: Sequence[Card | str], ids: Sequence[Any]) -> NDArray[np.intp]:
     """Return the row of each card, by its reference."""
     places = {str(name): row for row, name in enumerate(ids)}
     asked = [_get_reference(card) for card in cards]
@@ -286,7 +286,7 @@ class _CardRemaker:
 
     @staticmethod
     def _get_consent_time(card: Card) -> datetime | None:
-        return None if card.consent is None or card.reference is None else card.consent.asked
+        return None if card.consent is None or card.reference is None else card.consent.at
 
     def name(self, segment: int, card: Card) -> str:
         """Return what a card calls a segment."""
@@ -320,12 +320,12 @@ def _check_changes(
 ) -> dict[int, list[Failure]]:
     """Make the changes that cards speak of, and see whether the model puts the people where the cards say."""
     failures: dict[int, list[Failure]] = {}
-    for fact in ("alternative", "way_out"):
+    for fact in ("alternative", "counterfactual"):
         told = {row: getattr(card, fact) for row, card in enumerate(cards) if isinstance(card, Card)}
         rows = {row: change for row, change in told.items() if change is not None and _is_complete(change, table)}
         if not rows:
             continue
-        changes = [{asked.feature: asked for asked in change.asked} for change in rows.values()]
+        changes = [{asked.feature: asked for asked in change.requirements} for change in rows.values()]
         after = apply_changes(table, list(rows), changes, _find_nearest_allowed)
         for (row, change), segment in zip(rows.items(), segmenter.predict(after).tolist(), strict=True):
             reached = maker.name(segment, cards[row])  # type: ignore[arg-type]
@@ -336,8 +336,8 @@ def _check_changes(
 
 def _is_complete(change: Alternative | CounterfactualFact, table: Table) -> bool:
     """Return whether a change is told in full, of features that are there."""
-    is_whole = bool(change.asked) and not (isinstance(change, Alternative) and change.hidden)
-    return is_whole and all(asked.feature in table.names for asked in change.asked)
+    is_whole = bool(change.requirements) and not (isinstance(change, Alternative) and change.hidden)
+    return is_whole and all(asked.feature in table.names for asked in change.requirements)
 
 
 def _find_nearest_allowed(asked: FeatureRequirement, value: Any) -> Any:

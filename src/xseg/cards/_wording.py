@@ -11,13 +11,13 @@ from xseg.cards._sentences import (
     Choice,
     Rank,
     UsedWords,
+    certainty_words,
     change_words,
     label_words,
     lead_words,
     origin_words,
     reason_words,
     sum_words,
-    sure_words,
     why_not_words,
 )
 from xseg.i18n import Language, load_language, one_line
@@ -66,9 +66,9 @@ def answer_words(fact: AnswerFact | None, language: Language) -> tuple[str, ...]
     """Write what became of something that the person asked for."""
     if fact is None:
         return ()
-    if fact.because is not None:
-        return (language.say("profile.unchanged", reason=language.say(f"profile.{fact.because}")),)
-    return (language.say("profile.changed" if fact.group_changed else "profile.noted"),)
+    if fact.unchanged_reason is not None:
+        return (language.say("profile.unchanged", reason=language.say(f"profile.{fact.unchanged_reason}")),)
+    return (language.say("profile.changed" if fact.group_changed else "profile.done"),)
 
 
 def about_words(card: Card, language: Language) -> tuple[str, ...]:
@@ -125,10 +125,10 @@ def _some(labels: Sequence[str], language: Language) -> Sequence[str]:
 
 def consent_words(facts: ConsentFacts | None, language: Language) -> tuple[str, ...]:
     """Write what the person agreed to, and to what not."""
-    return () if facts is None else tuple(_said(fact, language) for fact in facts.said)
+    return () if facts is None else tuple(_consent_sentence(fact, language) for fact in facts.statements)
 
 
-def _said(fact: ConsentFact, language: Language) -> str:
+def _consent_sentence(fact: ConsentFact, language: Language) -> str:
     until = fact.answer == "given" and fact.until is not None
     days = {"day": (fact.until or fact.on) if fact.answer == "ended" else fact.on, "until": fact.until}
     dates = {name: language.date(day) for name, day in days.items() if day is not None}
@@ -161,21 +161,21 @@ def also_words(rights: tuple[RightFact, ...], language: Language) -> tuple[str, 
 def closing_words(card: AnyCard, language: Language) -> tuple[str, ...]:
     """Write who answers for it, and when it was made."""
     sentences = []
-    if card.who is None:
-        sentences.append(language.say("closing.nobody"))
+    if card.controller is None:
+        sentences.append(language.say("closing.no_controller"))
     else:
-        name, contact = one_line(card.who.name), one_line(card.who.contact)
-        sentences.append(language.say("closing.who", name=name, contact=contact))
-        if card.who.officer is not None:
-            sentences.append(language.say("closing.officer", officer=one_line(card.who.officer)))
-        if card.who.authority is not None:
-            sentences.append(language.say("closing.authority", authority=one_line(card.who.authority)))
+        name, contact = one_line(card.controller.name), one_line(card.controller.contact)
+        sentences.append(language.say("closing.controller", name=name, contact=contact))
+        if card.controller.officer is not None:
+            sentences.append(language.say("closing.officer", officer=one_line(card.controller.officer)))
+        if card.controller.authority is not None:
+            sentences.append(language.say("closing.authority", authority=one_line(card.controller.authority)))
     if card.approval != "approved":
         sentences.append(language.say("closing.draft"))
     made = {"day": language.date(card.issued), "model": f"{card.model[:4]}-{card.model[4:8]}"}
     if card.reference is None:
-        return (*sentences, language.say("closing.made", **made))
-    return (*sentences, language.say("closing.made_for", **made, reference=one_line(card.reference)))
+        return (*sentences, language.say("closing.issued", **made))
+    return (*sentences, language.say("closing.issued_for", **made, reference=one_line(card.reference)))
 
 
 MAX_WORDS = 120
@@ -207,15 +207,15 @@ def build_card_words(card: AnyCard) -> CardWords:
     """Write a card's facts in words."""
     language = load_card_language(card)
     if card.kind == "decided":
-        return _decided(cast("DecidedCard", card), language)
-    return _placed(cast("Card", card), language)
+        return _write_decided_card(cast("DecidedCard", card), language)
+    return _write_placed_card(cast("Card", card), language)
 
 
-def _decided(card: DecidedCard, language: Language) -> CardWords:
+def _write_decided_card(card: DecidedCard, language: Language) -> CardWords:
     """Return where a person stands whom no model places."""
     chosen, once = card.segment, language.compute_once
     title = "profile.none" if chosen is None else "profile.chosen"
-    ground = () if chosen is not None else (language.say(f"profile.{card.why}"),)
+    ground = () if chosen is not None else (language.say(f"profile.{card.basis}"),)
     described = () if chosen is None or chosen.sentence is None else (one_line(chosen.sentence, 400),)
     return CardWords(
         language=language,
@@ -232,7 +232,7 @@ def _decided(card: DecidedCard, language: Language) -> CardWords:
     )
 
 
-def _placed(card: Card, language: Language) -> CardWords:
+def _write_placed_card(card: Card, language: Language) -> CardWords:
     # What is the same on every card of a model is put into words once.
     segment, once = card.segment, language.compute_once
     words = CardWords(
@@ -243,7 +243,7 @@ def _placed(card: Card, language: Language) -> CardWords:
         shown=len(card.reasons),
         why_not=why_not_words(card, language),
         change=change_words(card, language),
-        sure=sure_words(card, language),
+        sure=certainty_words(card, language),
         effect=() if segment.consequence is None else (one_line(segment.consequence, 400),),
         sum=sum_words(card, language),
         used=once(used_words, card.used, card.purposes, language),
@@ -252,10 +252,10 @@ def _placed(card: Card, language: Language) -> CardWords:
         also=(*consent_words(card.consent, language), *once(also_words, card.rights, language)),
         closing=closing_words(card, language),
     )
-    return _shortened(words)
+    return _shorten(words)
 
 
-def _shortened(words: CardWords) -> CardWords:
+def _shorten(words: CardWords) -> CardWords:
     """Move what matters least to where the card is unfolded, until the body is short."""
     excess = _count(words.body()) - MAX_WORDS
     reasons, shown = list(words.reasons), words.shown

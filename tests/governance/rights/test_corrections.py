@@ -16,7 +16,7 @@ import xseg
 from xseg import Policy
 from xseg.exceptions import ConsentError, DataError, DefinitionError, ParameterError, XsegError
 from xseg.governance.consent import Ledger
-from xseg.governance.rights import ActionLog, Because, Why, make_entry_link, make_profile_app
+from xseg.governance.rights import ActionLog, SegmentBasis, UnchangedReason, make_entry_link, make_profile_app
 
 SECRET = "correct horse battery staple " * 2
 
@@ -96,7 +96,7 @@ def test_what_the_model_cannot_read_is_refused_also_while_it_is_switched_off(sho
     with pytest.raises(XsegError):
         profile.correct("orders_90d", "many")
     profile.allow("orders_90d")
-    assert profile.why is Why.MODEL
+    assert profile.basis is SegmentBasis.MODEL
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), Decimal(1), {1, 2}, b"x"], ids=repr)
@@ -208,7 +208,7 @@ def test_what_nobody_has_waits_for_a_human(shop, feature, value):
     profile = opened(shop)
     own, held = profile.segment, profile.data()[feature].iloc[0]
     answer = profile.correct(feature, value)
-    assert answer.effect.because is Because.PENDING
+    assert answer.effect.unchanged_reason is UnchangedReason.PENDING
     assert (profile.segment, profile.data()[feature].iloc[0]) == (own, held)
     (case,) = profile.cases()
     assert (case.kind, case.text) == ("correct", f"{feature}: {value}")

@@ -38,7 +38,7 @@ KEY = "a secret that is long enough"
 
 def taken_out(segmenter, rows, record=None, fitted=None):
     """Take rows out by their index, with the record of the fit."""
-    record = FitRecord.of(segmenter, fitted, ids=fitted.index, key=KEY) if record is None else record
+    record = FitRecord.from_fit(segmenter, fitted, ids=fitted.index, key=KEY) if record is None else record
     return erase(segmenter, rows, ids=rows.index, record=record, key=KEY)
 
 
@@ -128,7 +128,7 @@ def accepted(*args, **more):
 def test_nobody_who_was_never_in_the_fit_is_taken_out(segmenter, customers):
     strangers = xseg.make_customers(60, random_state=9)[COLUMNS]
     strangers.index = [f"stranger {row}" for row in range(60)]
-    record = FitRecord.of(segmenter, customers, ids=customers.index, key=KEY)
+    record = FitRecord.from_fit(segmenter, customers, ids=customers.index, key=KEY)
     for row in range(60):
         person = strangers.iloc[[row]]
         borrowed = person.set_axis(customers.index[[row]], axis=0)
@@ -144,7 +144,7 @@ def test_nobody_who_was_never_in_the_fit_is_taken_out(segmenter, customers):
 
 @pytest.mark.slow
 def test_nobody_is_taken_out_twice(segmenter, customers):
-    record = FitRecord.of(segmenter, customers, ids=customers.index, key=KEY)
+    record = FitRecord.from_fit(segmenter, customers, ids=customers.index, key=KEY)
     for row in range(0, 700, 70):
         person = customers.iloc[[row]]
         once = erase(segmenter, person, ids=person.index, record=record, key=KEY)
@@ -160,7 +160,7 @@ def test_nobody_is_taken_out_twice(segmenter, customers):
 
 @pytest.mark.parametrize("value", [123_456.0, -5.0, np.nan])
 def test_invented_values_are_found(segmenter, customers, value):
-    record = FitRecord.of(segmenter, customers, ids=customers.index, key=KEY)
+    record = FitRecord.from_fit(segmenter, customers, ids=customers.index, key=KEY)
     for row in range(0, 700, 70):
         person = customers.iloc[[row]].copy()
         person.iloc[0, 1] = value
@@ -179,7 +179,7 @@ def test_values_that_no_model_counted_are_found_among_the_remaining():
 def test_without_evidence_nobody_is_taken_out(segmenter, customers):
     with pytest.raises(ParameterError, match="remaining="):
         erase(segmenter, customers.head(1))
-    record = FitRecord.of(segmenter, customers, ids=customers.index, key=KEY)
+    record = FitRecord.from_fit(segmenter, customers, ids=customers.index, key=KEY)
     for more in ({}, {"ids": ["C000001"]}, {"key": KEY}):
         with pytest.raises(ParameterError, match="ids= and key="):
             erase(segmenter, customers.head(1), record=record, **more)
@@ -190,20 +190,20 @@ def test_without_evidence_nobody_is_taken_out(segmenter, customers):
 def test_a_record_is_of_the_table_that_was_fitted_and_holds_nobody(segmenter, customers, tmp_path):
     for table in (customers.iloc[1:], pd.concat([customers, customers.head(1)]), customers.iloc[::-1].head(5)):
         with pytest.raises(DataError, match="X"):
-            FitRecord.of(segmenter, table, ids=range(len(table)), key=KEY)
+            FitRecord.from_fit(segmenter, table, ids=range(len(table)), key=KEY)
     with pytest.raises(DataError, match="twice"):
-        FitRecord.of(segmenter, customers, ids=["a"] * len(customers), key=KEY)
+        FitRecord.from_fit(segmenter, customers, ids=["a"] * len(customers), key=KEY)
     with pytest.raises(DataError, match="one for each row"):
-        FitRecord.of(segmenter, customers, ids=["a"], key=KEY)
+        FitRecord.from_fit(segmenter, customers, ids=["a"], key=KEY)
     with pytest.raises(ParameterError, match="16"):
-        FitRecord.of(segmenter, customers, ids=customers.index, key="short")
-    record = FitRecord.of(segmenter, customers, ids=customers.index, key=KEY)
+        FitRecord.from_fit(segmenter, customers, ids=customers.index, key="short")
+    record = FitRecord.from_fit(segmenter, customers, ids=customers.index, key=KEY)
     record.save(tmp_path / "record.json")
     assert FitRecord.load(tmp_path / "record.json") == record
     text = (tmp_path / "record.json").read_text()
     assert not [name for name in customers.index if name in text]
     assert len(text) < 200 * len(customers)
-    assert record == FitRecord.of(segmenter, customers.iloc[::-1], ids=customers.index[::-1], key=KEY)
+    assert record == FitRecord.from_fit(segmenter, customers.iloc[::-1], ids=customers.index[::-1], key=KEY)
     for broken in ("", "[]", "{}", text.replace("xseg-fit-record", "x"), text.replace('"erased": []', '"erased": [1]')):
         (tmp_path / "broken.json").write_text(broken)
         with pytest.raises(ConsentError):
@@ -225,7 +225,7 @@ def test_a_person_of_a_gate_is_taken_out_of_the_model_inside():
     assert sum(segment.size for segment in gate.segments_) == 350
     with pytest.raises(DataError):
         erase(gate, customers.iloc[[399]], remaining=inside)
-    record = FitRecord.of(gate, inside, ids=ids[:350], key=KEY)
+    record = FitRecord.from_fit(gate, inside, ids=ids[:350], key=KEY)
     assert erase(gate, inside.head(1), ids=["c0"], record=record, key=KEY).n_erased == 1
     reviewed = xseg.governance.reviews.review(
         gate, customers, policy=xseg.datasets.customers_policy(), ids=ids, n_permutations=1_000
@@ -246,7 +246,7 @@ def test_what_is_no_fitted_segmenter_is_named_in_one_line(wrong):
         lambda: xseg.governance.rights.Profile(
             wrong, customers.head(1), policy=policy, ledger=ledger, subject="ann", purpose="offers"
         ),
-        lambda: FitRecord.of(wrong, customers, ids=customers.index, key=KEY),
+        lambda: FitRecord.from_fit(wrong, customers, ids=customers.index, key=KEY),
         lambda: xseg.metrics.drift(wrong, customers),
         lambda: xseg.metrics.stability(wrong, customers),
         lambda: xseg.explanations.WayFinder(wrong),

@@ -12,14 +12,14 @@ from signal_cases import gpp, text_of, us_core
 from xseg.exceptions import ConsentError
 from xseg.governance.consent import ConsentGate, Ledger
 from xseg.governance.consent._gpp_signals import LAYOUTS
-from xseg.governance.rights import ActionLog, Because, Why
+from xseg.governance.rights import ActionLog, SegmentBasis, UnchangedReason
 
 START = datetime(2026, 1, 31, 9, tzinfo=UTC)
 NOES = {
-    "restrict": ("lift", Why.RESTRICTED),
-    "leave": ("rejoin", Why.NOT_PROFILED),
-    "object": ("withdraw_objection", Why.OBJECTED),
-    "object_marketing": ("withdraw_marketing_objection", Why.OBJECTED),
+    "restrict": ("lift", SegmentBasis.RESTRICTED),
+    "leave": ("rejoin", SegmentBasis.NOT_PROFILED),
+    "object": ("withdraw_objection", SegmentBasis.OBJECTED),
+    "object_marketing": ("withdraw_marketing_objection", SegmentBasis.OBJECTED),
 }
 
 
@@ -75,7 +75,7 @@ def test_what_is_taken_back_ends_one_no_and_no_other(shop, said, undone):
     profile.agree()
     left = [no for no in said if no not in undone]
     assert (profile.segment is None) == bool(left)
-    assert not left or profile.why in {NOES[no][1] for no in left}
+    assert not left or profile.basis in {NOES[no][1] for no in left}
     assert profile.release("Parcel Post Ltd") == profile.segment
 
 
@@ -85,7 +85,7 @@ def test_withdrawing_an_objection_to_marketing_is_no_consent(shop):
         profile.object_marketing()
         answer = profile.withdraw_marketing_objection()
         if basis == "offers":
-            assert (answer.effect.why, answer.effect.because) == (Why.NO_CONSENT, None)
+            assert (answer.effect.basis, answer.effect.unchanged_reason) == (SegmentBasis.NO_CONSENT, None)
         assert profile.agree().effect.after is not None
 
 
@@ -95,7 +95,7 @@ def test_an_opt_out_outlives_the_withdrawal_of_an_objection(shop):
         getattr(profile, no)(*(["1"] if no == "signal" else []))
         profile.object_marketing()
         answer = profile.withdraw_marketing_objection()
-        assert (answer.effect.why, profile.segment) == (Why.NO_CONSENT, None)
+        assert (answer.effect.basis, profile.segment) == (SegmentBasis.NO_CONSENT, None)
 
 
 def test_an_objection_that_is_withdrawn_waits_for_nobody(shop):
@@ -106,7 +106,7 @@ def test_an_objection_that_is_withdrawn_waits_for_nobody(shop):
     assert [case.kind for case in profile.cases()] == ["ask"]
     profile.object("again")
     assert [case.text for case in profile.cases()] == ["why?", "again"]
-    assert profile.withdraw_marketing_objection().effect.because is Because.STANDS
+    assert profile.withdraw_marketing_objection().effect.unchanged_reason is UnchangedReason.OTHER_DECISION
 
 
 # ------------------------------------------------------------------------------------------------------- signals
@@ -118,21 +118,21 @@ BROKEN = ["", "DBAB", "DBABBg~", "nonsense", "\ud800", "A" * 100_001, gpp({8: "!
 def test_the_header_counts_whatever_is_wrong_with_the_string(shop, text):
     profile = opened(shop)
     answer = profile.signal("1", gpp=text)
-    assert (profile.why, profile.segment) == (Why.NO_CONSENT, None)
+    assert (profile.basis, profile.segment) == (SegmentBasis.NO_CONSENT, None)
     details = answer.receipt["details"]
     assert details["scope"] == ["cross-context-advertising", "sale", "sharing"]
     assert details["gpp"]["problems"]
     other = opened(shop)
     with pytest.raises(ConsentError):
         other.signal("0", gpp=text)
-    assert other.why is Why.MODEL
+    assert other.basis is SegmentBasis.MODEL
 
 
 def test_an_opt_out_beside_a_broken_section_is_followed_and_what_was_broken_is_in_the_receipt(shop):
     profile = opened(shop)
     sections = {7: "!", 9: text_of(us_core(LAYOUTS[9, 1], {"sale_opt_out": 1})), 900: "x"}
     answer = profile.signal(gpp=gpp(sections))
-    assert (profile.why, answer.receipt["details"]["scope"]) == (Why.NO_CONSENT, ["sale"])
+    assert (profile.basis, answer.receipt["details"]["scope"]) == (SegmentBasis.NO_CONSENT, ["sale"])
     told = answer.receipt["details"]["gpp"]
     assert told["unread"] == [900]
     assert "section 7" in told["problems"][0]
@@ -141,7 +141,7 @@ def test_an_opt_out_beside_a_broken_section_is_followed_and_what_was_broken_is_i
 def test_a_string_without_sections_is_no_signal(shop):
     profile = opened(shop)
     assert profile.signal(gpp="DBAA") is None
-    assert profile.signal("1", gpp="DBAA").effect.why is Why.NO_CONSENT
+    assert profile.signal("1", gpp="DBAA").effect.basis is SegmentBasis.NO_CONSENT
 
 
 def test_a_no_to_sensitive_data_switches_it_off_also_after_another_signal(shop):
@@ -152,8 +152,8 @@ def test_a_no_to_sensitive_data_switches_it_off_also_after_another_signal(shop):
     profile.signal("1")
     profile.agree()
     profile.signal(gpp=text)
-    assert set(profile.withheld()) == set(sensitive)
-    assert profile.why is Why.MODEL
+    assert set(profile.list_withheld()) == set(sensitive)
+    assert profile.basis is SegmentBasis.MODEL
     assert profile.signal(gpp=text) is None
 
 
@@ -183,7 +183,7 @@ def fail(*_, **__):
 
 
 def standing(profile):
-    return profile.why, profile.segment, profile.withheld(), [(one.kind, one.text) for one in profile.cases()]
+    return profile.basis, profile.segment, profile.list_withheld(), [(one.kind, one.text) for one in profile.cases()]
 
 
 @pytest.mark.slow
@@ -232,10 +232,10 @@ def test_a_decision_is_kept_whole_or_was_never_made(shop, tmp_path, monkeypatch,
         assert len(ledger) == 1
         return
     assert standing(again) == standing(expected)
-    assert ended == (again.unfinished() == [])
+    assert ended == (again.list_unfinished() == [])
     broken["recipient"] = False
     again.settle()
-    assert again.unfinished() == []
+    assert again.list_unfinished() == []
     assert standing(again) == standing(expected)
     stopped = expected.segment is None
     assert (("Parcel Post Ltd", "stop") in heard) == stopped
@@ -244,7 +244,7 @@ def test_a_decision_is_kept_whole_or_was_never_made(shop, tmp_path, monkeypatch,
     fresh = opened(shop, ledger, ActionLog(), now=now)
     if call in {"withdraw", "object_marketing", "opt_out", "signal", "erase"}:
         assert fresh.segment is None
-    assert fresh.withheld() == (() if call == "erase" else expected.withheld()) or call == "erase"
+    assert fresh.list_withheld() == (() if call == "erase" else expected.withheld()) or call == "erase"
     ActionLog(path).verify()
 
 
@@ -257,11 +257,11 @@ def test_a_yes_that_did_not_reach_the_ledger_has_to_be_said_again(shop, tmp_path
         profile.agree()
     monkeypatch.undo()
     again = opened(shop, profile.ledger, ActionLog(tmp_path / "log.jsonl"), now=now)
-    assert [told["action"] for told in again.unfinished()] == ["agree"]
+    assert [told["action"] for told in again.list_unfinished()] == ["agree"]
     again.settle()
-    assert again.why is Why.NO_CONSENT
-    assert again.unfinished() == []
-    assert again.agree().effect.why is Why.MODEL
+    assert again.basis is SegmentBasis.NO_CONSENT
+    assert again.list_unfinished() == []
+    assert again.agree().effect.basis is SegmentBasis.MODEL
 
 
 @pytest.mark.slow
@@ -297,7 +297,7 @@ def test_a_model_that_fails_keeps_no_no_from_being_heard(shop, monkeypatch, call
     getattr(profile, call)(*CALLS[call])
     assert profile.segment is None
     assert profile.log.find_receipts("ann")[-1]["action"] == call
-    assert profile.unfinished() == []
+    assert profile.list_unfinished() == []
 
 
 def test_a_log_that_cannot_be_written_is_a_typed_error(shop, tmp_path):
@@ -330,7 +330,7 @@ def test_receipts_cases_and_days_are_of_the_clock_that_was_given(shop):
     assert (case.opened, case.due) == (then, date(2026, 4, 10))
     assert {told["dct:created"] for told in profile.log.find_receipts("ann")} == {then.isoformat()}
     # The denial itself is dated no earlier than what the ledger has heard, so that it cannot be lost.
-    assert profile.why is Why.NO_CONSENT
+    assert profile.basis is SegmentBasis.NO_CONSENT
     profile.agree()
     profile.object_marketing()
     assert profile.segment is None

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 import xseg
 from xseg.exceptions import ParameterError
 from xseg.governance.consent import Ledger
-from xseg.governance.rights import Why, make_entry_link, make_profile_app
+from xseg.governance.rights import SegmentBasis, make_entry_link, make_profile_app
 
 SECRET = "a secret of more than thirty-two characters"
 HOSTILE = '<script>alert(1)</script>" onload="x\' --'
@@ -66,7 +66,7 @@ def test_what_is_clicked_is_done_and_said(ann, profiles):
     assert "You are in no group." in page
     assert "You have not agreed to this use." in page
     assert "Your group has changed" in page
-    assert profiles["ann"].why is Why.NO_CONSENT
+    assert profiles["ann"].basis is SegmentBasis.NO_CONSENT
     assert own in unescape(act(ann, action="agree").text)
     page = act(ann, action="withhold", feature="area_income").text
     assert "the group does not depend on it" in page
@@ -86,7 +86,7 @@ def test_every_button_of_the_page_is_an_action_that_exists(ann, profiles):
     for action in sorted(set(re.findall(r'name="action" value="([^"]+)"', ann.get("/").text)) - {"erase"}):
         form = {"feature": "orders_90d", "value": "1", "segment": "", "text": "x"}
         assert act(ann, action=action, **form).status_code == 200, action
-    assert profiles["bob"].why is Why.MODEL
+    assert profiles["bob"].basis is SegmentBasis.MODEL
     assert len(profiles["bob"].log) == 0
 
 
@@ -101,26 +101,26 @@ def test_agreeing_and_withdrawing_have_the_same_form(ann):
 
 
 def test_a_browser_that_says_no_is_followed_at_once_and_a_later_yes_is_the_persons_own(ann, profiles):
-    assert profiles["ann"].why is Why.MODEL
+    assert profiles["ann"].basis is SegmentBasis.MODEL
     for value in ("0", "yes"):
         ann.get("/", headers={"Sec-GPC": value})
-        assert profiles["ann"].why is Why.MODEL
+        assert profiles["ann"].basis is SegmentBasis.MODEL
     page = unescape(ann.get("/", headers={"Sec-GPC": "1"}).text)
     assert "your browser said no" in page
     assert "You are in no group." in page
-    assert profiles["bob"].why is Why.MODEL
+    assert profiles["bob"].basis is SegmentBasis.MODEL
     token = re.search(r'name="token" value="([^"]+)"', page)[1]
     ann.post("/act", data={"token": token, "action": "agree"}, headers={"Sec-GPC": "1"})
-    assert profiles["ann"].why is Why.MODEL
+    assert profiles["ann"].basis is SegmentBasis.MODEL
     ann.get("/", headers={"Sec-GPC": "1"})
-    assert profiles["ann"].why is Why.MODEL
+    assert profiles["ann"].basis is SegmentBasis.MODEL
 
 
 def test_what_waits_for_a_human_and_who_received_the_group_is_shown(ann, profiles):
     profiles["ann"].release("Parcel Post Ltd")
-    act(ann, action="ask", text="Why so few offers?")
+    act(ann, action="ask", text="SegmentBasis so few offers?")
     page = unescape(act(ann, action="express_view", text="I moved.").text)
-    assert "Why so few offers? / I moved." in page
+    assert "SegmentBasis so few offers? / I moved." in page
     assert "A person will answer by" in page
     assert "These received your group: Parcel Post Ltd." in page
     assert ann.get("/port.json").json()["data"]["orders_90d"] == profiles["ann"].data()["orders_90d"].iloc[0]
@@ -172,13 +172,13 @@ def test_forged_forms_change_nothing(ann, profiles):
         assert ann.post("/act", data={"token": token, "action": "withdraw"}).status_code == 403
     assert ann.post("/act", data={"action": "withdraw"}).status_code == 403
     assert ann.get("/act").status_code == 405
-    assert profiles["ann"].why is Why.MODEL
+    assert profiles["ann"].basis is SegmentBasis.MODEL
 
 
 def test_another_persons_id_in_a_form_reaches_nobody_else(ann, profiles):
     act(ann, action="withdraw", subject="bob", id="bob")
-    assert profiles["ann"].why is Why.NO_CONSENT
-    assert profiles["bob"].why is Why.MODEL
+    assert profiles["ann"].basis is SegmentBasis.NO_CONSENT
+    assert profiles["bob"].basis is SegmentBasis.MODEL
     assert "bob" not in ann.get("/data.json").text
 
 
@@ -186,7 +186,7 @@ def test_a_new_link_ends_the_old_session(ann, profiles):
     old = token_of(ann)
     ann.get(make_entry_link("bob", SECRET))
     assert ann.post("/act", data={"token": old, "action": "withdraw"}).status_code == 403
-    assert {profile.why for profile in profiles.values()} == {Why.MODEL}
+    assert {profile.basis for profile in profiles.values()} == {SegmentBasis.MODEL}
 
 
 def test_injection_in_every_field_is_only_ever_text(ann, profiles):
@@ -258,7 +258,7 @@ def test_too_many_requests_are_told_so_and_nothing_is_lost(profiles):
     assert client.get("/").status_code == client.get("/data.json").status_code == 429
     # To say no is never limited, nor is another person.
     withdrawn = client.post("/act", data={"token": token, "action": "withdraw"}, follow_redirects=False)
-    assert (withdrawn.status_code, profiles["ann"].why) == (303, Why.NO_CONSENT)
+    assert (withdrawn.status_code, profiles["ann"].basis) == (303, SegmentBasis.NO_CONSENT)
     client.get("/", headers={"Sec-GPC": "1"})
     assert profiles["ann"].log.find_receipts("ann")[-1]["action"] == "signal"
     client.get(make_entry_link("bob", SECRET))
@@ -273,7 +273,7 @@ def test_open_cases_are_bounded_and_an_objection_is_still_taken(profiles):
     assert len(profiles["ann"].cases()) == 3
     assert act(client, action="correct", feature="orders_90d", value="3").status_code == 429
     assert act(client, action="object").status_code == 200
-    assert profiles["ann"].why is Why.OBJECTED
+    assert profiles["ann"].basis is SegmentBasis.OBJECTED
     assert act(client, action="express_view", text="I moved.").status_code == 200
 
 

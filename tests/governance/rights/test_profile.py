@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import xseg
 from xseg.exceptions import ConsentError, DataError, DefinitionError, ParameterError
 from xseg.governance.consent import Ledger
-from xseg.governance.rights import ActionLog, Because, Why
+from xseg.governance.rights import ActionLog, SegmentBasis, UnchangedReason
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -58,10 +58,10 @@ def make(shop):
 
 def test_without_consent_there_is_no_segment_no_card_and_nothing_to_give(make):
     profile = make(agrees=False)
-    assert profile.why is Why.NO_CONSENT
+    assert profile.basis is SegmentBasis.NO_CONSENT
     assert profile.segment is profile.release("Parcel Post Ltd") is None
     assert profile.recipients() == ()
-    assert profile.card().why == "no_consent"
+    assert profile.card().basis == "no_consent"
     answer = profile.agree()
     assert answer.effect.changed
     assert answer.card.segment.name == profile.segment == answer.effect.after
@@ -71,7 +71,7 @@ def test_agreeing_and_withdrawing_are_one_step_each_and_both_work(make):
     profile = make()
     own = profile.segment
     gone = profile.withdraw()
-    assert (gone.effect.before, gone.effect.after, gone.card.why) == (own, None, "no_consent")
+    assert (gone.effect.before, gone.effect.after, gone.card.basis) == (own, None, "no_consent")
     back = profile.agree()
     assert (back.effect.before, back.effect.after) == (None, own)
 
@@ -79,17 +79,17 @@ def test_agreeing_and_withdrawing_are_one_step_each_and_both_work(make):
 @pytest.mark.parametrize(
     ("action", "why", "undo"),
     [
-        ("object", Why.OBJECTED, "withdraw_objection"),
-        ("object_marketing", Why.OBJECTED, "withdraw_marketing_objection"),
-        ("restrict", Why.RESTRICTED, "lift"),
-        ("leave", Why.NOT_PROFILED, "rejoin"),
+        ("object", SegmentBasis.OBJECTED, "withdraw_objection"),
+        ("object_marketing", SegmentBasis.OBJECTED, "withdraw_marketing_objection"),
+        ("restrict", SegmentBasis.RESTRICTED, "lift"),
+        ("leave", SegmentBasis.NOT_PROFILED, "rejoin"),
     ],
 )
 def test_whoever_says_no_is_in_no_segment_until_they_take_it_back(make, action, why, undo):
     profile = make()
     own = profile.segment
     answer = getattr(profile, action)()
-    assert answer.effect.why is why
+    assert answer.effect.basis is why
     assert answer.effect.changed
     assert profile.segment is None
     assert profile.release("Parcel Post Ltd") is None
@@ -97,7 +97,7 @@ def test_whoever_says_no_is_in_no_segment_until_they_take_it_back(make, action, 
     assert profile.segment is None
     profile.choose(None)
     for other in sorted({"lift", "withdraw_objection", "withdraw_marketing_objection", "rejoin", "agree"} - {undo}):
-        assert getattr(profile, other)().effect.why is why
+        assert getattr(profile, other)().effect.basis is why
     lifted = getattr(profile, undo)()
     assert lifted.receipt["action"] == undo
     assert profile.segment == own
@@ -115,15 +115,15 @@ def test_what_is_withheld_is_missing_for_the_model_and_its_effect_is_measured(ma
         expected = customers.iloc[[row]].copy()
         expected[names[0]] = np.nan
         assert answer.effect.after == segmenter.segment_names_[segmenter.predict(expected)[0]]
-        assert profile.withheld() == (names[0],)
+        assert profile.list_withheld() == (names[0],)
         assert pd.isna(profile.data()[names[0]].iloc[0])
-        assert answer.effect.changed or answer.effect.because is Because.FITS
+        assert answer.effect.changed or answer.effect.unchanged_reason is UnchangedReason.SAME_SEGMENT
         moved += answer.effect.changed
         profile.allow(names[0])
         assert profile.segment == segmenter.segment_names_[segmenter.labels_[row]]
     assert moved
     unused = next(name for name in customers.columns if name not in names)
-    assert make().withhold(unused).effect.because is Because.UNUSED
+    assert make().withhold(unused).effect.unchanged_reason is UnchangedReason.NOT_USED
 
 
 def test_corrections_reassign_and_bad_values_are_refused_before_anything_is_kept(make, shop):
@@ -146,8 +146,8 @@ def test_the_persons_own_word_overrides_the_model(make, shop):
     other = segmenter.segment_names_[(segmenter.labels_[0] + 1) % 4]
     answer = profile.choose(other)
     assert answer.effect.after == profile.segment == profile.release("Parcel Post Ltd") == other
-    assert answer.effect.why is Why.CHOSEN
-    assert profile.choose(None).effect.why is Why.MODEL
+    assert answer.effect.basis is SegmentBasis.CHOSEN
+    assert profile.choose(None).effect.basis is SegmentBasis.MODEL
 
 
 def test_contesting_makes_a_case_that_only_a_named_human_closes(make, shop):
@@ -155,7 +155,7 @@ def test_contesting_makes_a_case_that_only_a_named_human_closes(make, shop):
     profile = make()
     answer = profile.contest("I moved last year.")
     assert not answer.effect.changed
-    assert answer.effect.because is Because.PENDING
+    assert answer.effect.unchanged_reason is UnchangedReason.PENDING
     (case,) = profile.cases()
     assert (case.kind, case.text) == ("contest", "I moved last year.")
     for by, decision, number in (("", "x", case.number), ("Kim Doe", " ", case.number), ("Kim Doe", "x", 99)):
@@ -190,9 +190,9 @@ def test_what_is_erased_is_gone_and_stays_gone(make):
     profile = make()
     profile.correct("spend_year", 1234.5)
     answer = profile.erase()
-    assert answer.effect.why is Why.ERASED
+    assert answer.effect.basis is SegmentBasis.ERASED
     assert profile.segment is profile.release("Parcel Post Ltd") is None
-    assert profile.card().why == answer.card.why == "erased"
+    assert profile.card().basis == answer.card.basis == "erased"
     told = json.dumps(profile.export())
     assert "1234.5" not in told
     assert json.loads(told)["data"] == json.loads(told)["corrections"] == {}
@@ -207,7 +207,7 @@ def test_receipts_say_what_was_done_and_stand_in_a_log_that_shows_any_change(mak
     for receipt, right in zip(receipts, ("Article 7(3)", "Article 21", "Article 18"), strict=True):
         assert receipt["@type"] == "dpv:RightExerciseRecord"
         assert right in receipt["dpv:hasRight"]
-        assert receipt["details"]["effect"].keys() == {"why", "changed", "because"}
+        assert receipt["details"]["effect"].keys() == {"basis", "changed", "unchanged_reason"}
         assert {"before", "after"} <= receipt["private"].keys()
     profile.log.verify(profile.log.head)
     profile.log.save(tmp_path / "log.jsonl")

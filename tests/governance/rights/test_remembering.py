@@ -16,7 +16,7 @@ from xseg.cards import DecidedCard
 from xseg.exceptions import ConsentError, DataError, ParameterError
 from xseg.governance.consent import Identities, Ledger
 from xseg.governance.consent._gpp_signals import LAYOUTS
-from xseg.governance.rights import ActionLog, Because, Why
+from xseg.governance.rights import ActionLog, SegmentBasis, UnchangedReason
 from xseg.policy import RIGHTS
 
 START = datetime(2026, 1, 31, 9, tzinfo=UTC)
@@ -97,19 +97,23 @@ def test_another_process_finds_the_person_where_they_stand(shop, said, tmp_path_
     ledger.append("ann", "offers", "given", source="account", at=clock())
     profile = opened(shop, ledger, ActionLog(path), clock=clock)
     for name in said:
-        if profile.why is Why.ERASED and name not in STILL_HEARD:
+        if profile.basis is SegmentBasis.ERASED and name not in STILL_HEARD:
             with pytest.raises(DataError):
                 getattr(profile, name)(*CALLS[name])
             continue
         answer = getattr(profile, name)(*CALLS[name])
         other = opened(shop, ledger, ActionLog(path), clock=clock)
-        assert (other.why, other.segment, other.withheld()) == (profile.why, profile.segment, profile.withheld())
-        assert other.standing == profile.standing
+        assert (other.basis, other.segment, other.list_withheld()) == (
+            profile.basis,
+            profile.segment,
+            profile.list_withheld(),
+        )
+        assert other.status == profile.status
         assert other.cases() == profile.cases()
         pd.testing.assert_frame_equal(other.data(), profile.data())
         if answer is not None:
-            assert (answer.effect.after, answer.effect.why) == (profile.segment, profile.why)
-            assert isinstance(answer.card, DecidedCard) == (profile.why is not Why.MODEL)
+            assert (answer.effect.after, answer.effect.basis) == (profile.segment, profile.basis)
+            assert isinstance(answer.card, DecidedCard) == (profile.basis is not SegmentBasis.MODEL)
             assert answer.card.answer.changed == answer.effect.changed
     ActionLog(path).verify(profile.log.head)
 
@@ -151,7 +155,7 @@ def test_an_objection_waits_for_a_human_and_one_to_marketing_for_nobody(shop):
     (case,) = profile.cases()
     with pytest.raises(ParameterError, match="of nothing else"):
         profile.decide(case.number, by="Kim Doe", decision="We do.", upheld=True)
-    assert profile.contest("x").effect.because is Because.PENDING
+    assert profile.contest("x").effect.unchanged_reason is UnchangedReason.PENDING
 
 
 @pytest.mark.parametrize(
@@ -161,7 +165,7 @@ def test_an_objection_waits_for_a_human_and_one_to_marketing_for_nobody(shop):
 def test_an_answer_is_due_within_a_month(shop, opened_on, due):
     profile = opened(shop)
     profile._clock.now = datetime(*opened_on, 9, tzinfo=UTC)
-    profile.ask("Why?")
+    profile.ask("SegmentBasis?")
     assert profile.cases()[0].due == date(*due)
 
 
@@ -227,17 +231,17 @@ def test_denials_of_other_devices_count_here_and_ours_there(shop):
     assert not identities.mask(profile.ledger, ["phone"], "offers", at=later)[0]
     assert profile.agree().effect.after is not None
     profile.ledger.append("phone", "offers", "refused", source="device", at=profile._clock())
-    assert profile.why is Why.NO_CONSENT
-    assert profile.card().consent.said[0].answer == "denied_by_link"
+    assert profile.basis is SegmentBasis.NO_CONSENT
+    assert profile.card().consent.statements[0].answer == "denied_by_link"
 
 
 def test_silence_is_no_where_consent_is_asked_and_a_no_counts_everywhere(shop):
     profile = opened(shop, purpose="range", agrees=False)
-    assert profile.why is Why.MODEL
-    assert profile.withdraw().effect.why is Why.OBJECTED
+    assert profile.basis is SegmentBasis.MODEL
+    assert profile.withdraw().effect.basis is SegmentBasis.OBJECTED
     assert profile.release("Parcel Post Ltd") is None
-    assert profile.agree().effect.why is Why.MODEL
-    assert opened(shop, agrees=False).why is Why.NO_CONSENT
+    assert profile.agree().effect.basis is SegmentBasis.MODEL
+    assert opened(shop, agrees=False).basis is SegmentBasis.NO_CONSENT
 
 
 def test_a_browsers_signal_is_followed_to_the_letter_and_once(shop):
@@ -245,17 +249,17 @@ def test_a_browsers_signal_is_followed_to_the_letter_and_once(shop):
     for value in (None, "", "0", "true", " 1", "1,1"):
         assert profile.signal(value) is None
     answer = profile.signal("1")
-    assert (answer.effect.why, answer.receipt["details"]["scope"]) == (
-        Why.NO_CONSENT,
+    assert (answer.effect.basis, answer.receipt["details"]["scope"]) == (
+        SegmentBasis.NO_CONSENT,
         ["cross-context-advertising", "sale", "sharing"],
     )
     assert "your browser said no" in answer.card.text()
     profile.agree()
     assert profile.signal("1") is None
-    assert profile.why is Why.MODEL
+    assert profile.basis is SegmentBasis.MODEL
     untouched = opened(shop, purpose="range", agrees=False)
     untouched.signal("1")
-    assert untouched.why is Why.MODEL
+    assert untouched.basis is SegmentBasis.MODEL
 
 
 def test_a_gpp_string_is_followed_where_it_opts_out_and_grants_nothing(shop):
@@ -268,7 +272,7 @@ def test_a_gpp_string_is_followed_where_it_opts_out_and_grants_nothing(shop):
     )
     assert profile.signal(gpp=silent) is None
     answer = profile.signal(gpp=opted_out)
-    assert (answer.effect.why, answer.receipt["details"]["scope"]) == (Why.NO_CONSENT, ["sale"])
+    assert (answer.effect.basis, answer.receipt["details"]["scope"]) == (SegmentBasis.NO_CONSENT, ["sale"])
 
 
 def test_a_person_is_told_where_to_complain(shop):
@@ -285,8 +289,11 @@ def test_what_is_sensitive_can_be_switched_off_at_once(shop):
     text = xseg.datasets.customers_policy().to_yaml().replace("  age_band:", "  age_band:\n    sensitive: true", 1)
     profile = opened(shop, policy=Policy.parse(text))
     answer = profile.limit_sensitive()
-    assert profile.withheld() == ("age_band",)
-    assert answer.effect.because in {Because.UNUSED, Because.FITS} or answer.effect.changed
+    assert profile.list_withheld() == ("age_band",)
+    assert (
+        answer.effect.unchanged_reason in {UnchangedReason.NOT_USED, UnchangedReason.SAME_SEGMENT}
+        or answer.effect.changed
+    )
     assert RIGHTS["limit_sensitive"] == answer.receipt["dpv:hasRight"]
 
 
@@ -314,7 +321,7 @@ def test_what_is_erased_is_in_no_byte_of_the_log(shop, tmp_path):
         assert gone not in text
     assert ActionLog.load(tmp_path / "log.jsonl").head == profile.log.head
     again = opened(shop, profile.ledger, ActionLog(tmp_path / "log.jsonl"))
-    assert again.why is Why.ERASED
+    assert again.basis is SegmentBasis.ERASED
     assert again.export()["data"] == {}
 
 
@@ -340,7 +347,7 @@ def test_a_choice_that_a_later_model_does_not_have_is_void(shop):
         log=profile.log,
         clock=profile._clock,
     )
-    assert (moved.why, moved.segment in later.segment_names_) == (Why.MODEL, True)
+    assert (moved.basis, moved.segment in later.segment_names_) == (SegmentBasis.MODEL, True)
 
 
 def test_a_log_that_was_altered_or_is_not_there_is_refused(shop, tmp_path):
@@ -372,13 +379,13 @@ def test_a_clock_that_is_behind_loses_no_denial(shop):
         opened(shop, ledger, clock=behind).agree()
         getattr(opened(shop, ledger, clock=behind), deny)()
         later = opened(shop, ledger, clock=ahead)
-        assert later.why is Why.NO_CONSENT, deny
+        assert later.basis is SegmentBasis.NO_CONSENT, deny
         assert later.release("Parcel Post Ltd") is None
     ledger.append("ann", "offers", "given", source="account", at=ahead())
     opened(shop, ledger, clock=behind).withhold("area_income")
-    assert opened(shop, ledger, clock=ahead).withheld() == ("area_income",)
+    assert opened(shop, ledger, clock=ahead).list_withheld() == ("area_income",)
     ledger.append("ann", "offers", "withdrawn", source="device", at=ahead())
-    assert opened(shop, ledger, clock=behind).why is Why.NO_CONSENT
+    assert opened(shop, ledger, clock=behind).basis is SegmentBasis.NO_CONSENT
 
 
 @pytest.mark.parametrize("call", ["withdraw", "opt_out", "object_marketing", "signal", "withhold", "erase"])
@@ -391,10 +398,10 @@ def test_what_an_old_copy_of_the_ledger_lost_the_log_still_knows(shop, call, tmp
     profile = opened(shop, ledger, log, clock=clock)
     getattr(profile, call)(*CALLS[call])
     old = opened(shop, Ledger.load(tmp_path / "old.csv", clock=clock), ActionLog(tmp_path / "log.jsonl"), clock=clock)
-    assert (old.why, old.withheld()) == (profile.why, profile.withheld())
+    assert (old.basis, old.list_withheld()) == (profile.basis, profile.list_withheld())
     if call not in {"withhold", "erase"}:
         old.withdraw_marketing_objection()
-        assert old.agree().effect.why is Why.MODEL
+        assert old.agree().effect.basis is SegmentBasis.MODEL
 
 
 def test_a_no_is_heard_although_the_model_cannot_read_the_row(shop):
@@ -412,9 +419,15 @@ def test_a_no_is_heard_although_the_model_cannot_read_the_row(shop):
             purpose="offers",
             clock=Clock(),
         )
-        assert (profile.why, profile.segment, profile.card().why) == (Why.UNKNOWN, None, "unknown")
+        assert (profile.basis, profile.segment, profile.card().basis) == (SegmentBasis.UNKNOWN, None, "unknown")
         answer = getattr(profile, call)(*CALLS[call])
-        assert answer.effect.why in {Why.NO_CONSENT, Why.OBJECTED, Why.RESTRICTED, Why.NOT_PROFILED, Why.ERASED}
+        assert answer.effect.basis in {
+            SegmentBasis.NO_CONSENT,
+            SegmentBasis.OBJECTED,
+            SegmentBasis.RESTRICTED,
+            SegmentBasis.NOT_PROFILED,
+            SegmentBasis.ERASED,
+        }
         assert len(profile.log) == 2 + (call == "erase")
 
 
@@ -455,12 +468,12 @@ def test_an_objection_to_marketing_reaches_every_such_purpose_also_one_declared_
     ads.release("Parcel Post Ltd")
     receipt = offers.object_marketing().receipt
     assert [(one["purpose"], one["action"]) for one in receipt["details"]["recipients"]] == [("ads", "stop")]
-    assert ads.why is Why.OBJECTED
+    assert ads.basis is SegmentBasis.OBJECTED
     later = Policy.parse(text.replace("  ads:", "  letters:"))
     letters = opened(shop, offers.ledger, offers.log, purpose="letters", policy=later, clock=clock)
-    assert letters.why is Why.OBJECTED
+    assert letters.basis is SegmentBasis.OBJECTED
     letters.agree()
-    assert (letters.why, ads.why) == (Why.MODEL, Why.OBJECTED)
+    assert (letters.basis, ads.basis) == (SegmentBasis.MODEL, SegmentBasis.OBJECTED)
 
 
 def test_no_objection_is_undone_by_the_decision_of_another(shop):
@@ -469,17 +482,17 @@ def test_no_objection_is_undone_by_the_decision_of_another(shop):
     profile.object("second")
     first, second = profile.cases()
     profile.decide(first.number, by="Kim Doe", decision="Needed.", upheld=False)
-    assert profile.why is Why.OBJECTED
+    assert profile.basis is SegmentBasis.OBJECTED
     profile.decide(second.number, by="Kim Doe", decision="Not needed.", upheld=True)
     profile.object("third")
     profile.decide(profile.cases()[0].number, by="Kim Doe", decision="Needed.", upheld=False)
-    assert profile.why is Why.OBJECTED
+    assert profile.basis is SegmentBasis.OBJECTED
     told = dict(profile.log.find_receipts("ann")[-1])
     told["details"] = {"case": second.number, "by": "x", "upheld": False}
     profile.log.append({name: told[name] for name in told if name not in {"private", "hash", "previous", "number"}})
-    assert profile.why is Why.OBJECTED
+    assert profile.basis is SegmentBasis.OBJECTED
     for by, decision in (("\u200b", "No."), ("Kim Doe", "\u2060 .")):
-        profile.ask("Why?")
+        profile.ask("SegmentBasis?")
         with pytest.raises(ParameterError, match="a person with a name"):
             profile.decide(profile.cases()[0].number, by=by, decision=decision)
 
@@ -499,7 +512,7 @@ def test_nothing_of_any_call_is_left_after_erasure(shop, tmp_path):
     profile.erase()
     text = path.read_text()
     assert not [name for name in (*profile.segmenter.segment_names_, "4711.5", "my words", "I moved") if name in text]
-    assert other.why is Why.ERASED
+    assert other.basis is SegmentBasis.ERASED
     assert other.data().empty
     assert profile.ledger.states(["ann"], "offers")[0] == "withdrawn"
     ActionLog(path).verify()
@@ -518,7 +531,7 @@ def test_an_erasure_that_was_interrupted_is_finished(shop, tmp_path, monkeypatch
     assert "my secret" in path.read_text()
     again = opened(shop, profile.ledger, ActionLog(path))
     assert "my secret" not in path.read_text()
-    assert again.erase().effect.why is Why.ERASED
+    assert again.erase().effect.basis is SegmentBasis.ERASED
 
 
 def test_people_may_be_called_by_numbers(shop):
@@ -535,7 +548,7 @@ def test_people_may_be_called_by_numbers(shop):
     )
     profile.release("Parcel Post Ltd")
     profile.object()
-    assert (profile.why, profile.recipients()) == (Why.OBJECTED, ("Parcel Post Ltd",))
+    assert (profile.basis, profile.recipients()) == (SegmentBasis.OBJECTED, ("Parcel Post Ltd",))
 
 
 def test_nothing_is_corrected_that_was_erased(shop):

@@ -25,7 +25,7 @@ function start(facts, root) {
 
   function tell() {
     const found = answer(facts.model, values);
-    const sentence = found.segment === own ? facts.say.stays : facts.say.made;
+    const sentence = found.segment === own ? facts.say.same_result : facts.say.result;
     told.textContent = sentence.replace("{group}", facts.segments[found.segment]);
     const shown = found.points ? found.points.shown : [];
     reasons.replaceChildren(...shown.map((j, place) =>
@@ -78,7 +78,7 @@ function start(facts, root) {
       values[j] = box.checked ? null : given[j];
       tell();
     });
-    const without = make("label", { className: "off" }, box, ` ${facts.say.off}`);
+    const without = make("label", { className: "off" }, box, ` ${facts.say.withhold}`);
     without.append(make("span", { className: "hidden", textContent: `: ${field.label}` }));
     return make("li", {}, ...control(field, j), without);
   }).filter(Boolean);

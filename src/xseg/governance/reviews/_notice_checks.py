@@ -23,7 +23,7 @@ __all__ = [
 # What stands for a kind of source where no place is stated; beside the sentences of our own notices.
 _ORIGINS: Final = {
     "zero-party": (
-        ("told",),
+        ("stated",),
         ("you tell us", "you told us", "you give us", "you gave us", "you provide", "your profile"),
     ),
     "first-party": (
@@ -236,7 +236,7 @@ _PROMISES: Final = (
     _Promise("sharing", "sharing", _shared),
     _Promise("third_parties", "third parties", _from("third-party", "second-party")),
     _Promise(
-        "told",
+        "stated",
         "told by people",
         _from("first-party", "second-party", "third-party", "inferred"),
         may_be_excepted=False,

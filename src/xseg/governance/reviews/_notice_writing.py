@@ -114,7 +114,7 @@ def _column(policy: Policy, name: str, language: Language) -> _Entry:
 
 def _origin(feature: FeaturePolicy, language: Language) -> str:
     key = {
-        "zero-party": "told",
+        "zero-party": "stated",
         "first-party": "observed",
         "second-party": "partner" if feature.vendor else "unnamed",
         "third-party": "partner" if feature.vendor else "unnamed",
@@ -165,9 +165,9 @@ def _right(right: str, language: Language) -> str:
 def _closing(policy: Policy, language: Language) -> Iterator[str]:
     who = policy.controller
     if who is None:
-        yield language.say("closing.nobody")
+        yield language.say("closing.no_controller")
         return
-    yield language.say("closing.who", name=_line(who.name), contact=_line(who.contact))
+    yield language.say("closing.controller", name=_line(who.name), contact=_line(who.contact))
     if who.officer is not None:
         yield language.say("closing.officer", officer=_line(who.officer))
     if who.authority is not None:

@@ -1,25 +1,25 @@
 """What people may ask for, done: a profile with its calls and receipts, and erasure with proof."""
 
-from xseg.governance.rights._action_log import ActionLog, Because, Standing, Why
+from xseg.governance.rights._action_log import ActionLog, RightsStatus, SegmentBasis, UnchangedReason
 from xseg.governance.rights._erasure import Erasure, erase
 from xseg.governance.rights._fit_record import FitRecord
 from xseg.governance.rights._person_record import Case
 from xseg.governance.rights._profile import Profile
-from xseg.governance.rights._profile_answers import Answer, Effect, Notice
+from xseg.governance.rights._profile_answers import ActionEffect, Answer, Notice
 from xseg.governance.rights._profile_page import make_entry_link, make_profile_app
 
 __all__ = [
+    "ActionEffect",
     "ActionLog",
     "Answer",
-    "Because",
     "Case",
-    "Effect",
     "Erasure",
     "FitRecord",
     "Notice",
     "Profile",
-    "Standing",
-    "Why",
+    "RightsStatus",
+    "SegmentBasis",
+    "UnchangedReason",
     "erase",
     "make_entry_link",
     "make_profile_app",

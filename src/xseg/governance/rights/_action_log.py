@@ -1,4 +1,4 @@
-"""The append-only log of what people asked for, and the standing of a person that follows from it."""
+"""The append-only log of what people asked for, and the status of a person that follows from it."""
 
 import os
 from collections import defaultdict
@@ -18,13 +18,23 @@ from xseg.governance.append_only import SealedLines
 from xseg.governance.consent import ConsentState
 from xseg.governance.rights._person_record import is_json
 
-__all__ = ["INTENT", "ActionLog", "Because", "Spoken", "Standing", "Told", "Why", "replayed", "spoken_of"]
+__all__ = [
+    "INTENT",
+    "ActionLog",
+    "LastStatements",
+    "ReceiptLine",
+    "RightsStatus",
+    "SegmentBasis",
+    "UnchangedReason",
+    "find_last_statements",
+    "replay_receipts",
+]
 
-Told: TypeAlias = Mapping[str, Any]
+ReceiptLine: TypeAlias = Mapping[str, Any]
 
 
-class Why(StrEnum):
-    """Why somebody is in the segment they are in, or in none."""
+class SegmentBasis(StrEnum):
+    """What the segment of a person follows from."""
 
     MODEL = "model"
     CHOSEN = "chosen"
@@ -36,19 +46,19 @@ class Why(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Because(StrEnum):
-    """Why an action changed nothing; the keys of the messages that say so."""
+class UnchangedReason(StrEnum):
+    """Why an action left the segment as it was; each is the key of a message."""
 
-    UNUSED = "unused"
-    FITS = "fits"
+    NOT_USED = "not_used"
+    SAME_SEGMENT = "same_segment"
     PENDING = "pending"
-    ALREADY = "already"
-    LINKED = "linked"
-    STANDS = "stands"
+    ALREADY_IN_EFFECT = "already_in_effect"
+    DENIED_BY_LINK = "denied_by_link"
+    OTHER_DECISION = "other_decision"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RightsStatus:
     """What a person said, besides the ledger.
 
     Attributes
@@ -79,106 +89,106 @@ class Standing:
     not_profiled: bool = False
     erased: bool = False
 
-    def blocked(self) -> Why | None:
+    def find_exclusion(self) -> SegmentBasis | None:
         """Return what keeps the person out of every segment, the strongest first; None if nothing does."""
         for asked, why in (
-            (self.erased, Why.ERASED),
-            (bool(self.objections or self.marketing_objections), Why.OBJECTED),
-            (self.restricted, Why.RESTRICTED),
-            (self.not_profiled, Why.NOT_PROFILED),
+            (self.erased, SegmentBasis.ERASED),
+            (bool(self.objections or self.marketing_objections), SegmentBasis.OBJECTED),
+            (self.restricted, SegmentBasis.RESTRICTED),
+            (self.not_profiled, SegmentBasis.NOT_PROFILED),
         ):
             if asked:
                 return why
         return None
 
-    def after(self, told: Told) -> "Standing":
-        """Return the standing after something was said."""
-        follows = _FOLLOWS.get(told["action"])
-        return self if follows is None else follows(self, told)
+    def apply(self, receipt: ReceiptLine) -> "RightsStatus":
+        """Return the status after one more receipt."""
+        transition = _TRANSITIONS.get(receipt["action"])
+        return self if transition is None else transition(self, receipt)
 
 
-def replayed(receipts: Iterable[Told], purpose: str) -> Standing:
+def replay_receipts(receipts: Iterable[ReceiptLine], purpose: str) -> RightsStatus:
     """Return where a person stands with a purpose, after all that a log has of them.
 
     What is erased is erased for every purpose.
     """
-    standing = Standing()
-    for told in receipts:
-        if told["action"] == "erase" or told.get("dpv:hasPurpose") == purpose:
-            standing = standing.after(told)
-    return standing
+    status = RightsStatus()
+    for receipt in receipts:
+        if receipt["action"] == "erase" or receipt.get("dpv:hasPurpose") == purpose:
+            status = status.apply(receipt)
+    return status
 
 
-_Follows = Callable[[Standing, Told], Standing]
+_Transition = Callable[[RightsStatus, ReceiptLine], RightsStatus]
 
 
-def _set(**changes: Any) -> _Follows:
-    return lambda standing, _told: replace(standing, **changes)
+def _set_flags(**changes: Any) -> _Transition:
+    return lambda status, _receipt: replace(status, **changes)
 
 
-def _private(told: Told) -> Mapping[str, Any]:
-    private: Mapping[str, Any] = told.get("private", {})
+def _private(receipt: ReceiptLine) -> Mapping[str, Any]:
+    private: Mapping[str, Any] = receipt.get("private", {})
     return private
 
 
-def _corrected(standing: Standing, told: Told) -> Standing:
+def _apply_correction(status: RightsStatus, receipt: ReceiptLine) -> RightsStatus:
     # A log of an earlier version may hold a value that is none, such as Infinity: the one before it goes on being used.
-    if "value" not in _private(told) or not is_json(_private(told)["value"]):
-        return standing
-    feature, value = told["details"]["feature"], _private(told)["value"]
+    if "value" not in _private(receipt) or not is_json(_private(receipt)["value"]):
+        return status
+    feature, value = receipt["details"]["feature"], _private(receipt)["value"]
     # The last word about a feature counts, so that an older one no longer waits.
-    pending = {number: one for number, one in standing.pending.items() if one[0] != feature}
-    if told["details"].get("pending"):
-        return replace(standing, pending={**pending, told["number"]: (feature, value)})
-    return replace(standing, corrections={**standing.corrections, feature: value}, pending=pending)
+    pending = {number: one for number, one in status.pending.items() if one[0] != feature}
+    if receipt["details"].get("pending"):
+        return replace(status, pending={**pending, receipt["number"]: (feature, value)})
+    return replace(status, corrections={**status.corrections, feature: value}, pending=pending)
 
 
-def _chosen(standing: Standing, told: Told) -> Standing:
-    return replace(standing, chosen=_private(told).get("segment"))
+def _apply_choice(status: RightsStatus, receipt: ReceiptLine) -> RightsStatus:
+    return replace(status, chosen=_private(receipt).get("segment"))
 
 
-def _objected(standing: Standing, told: Told) -> Standing:
-    return replace(standing, objections=standing.objections | {told["number"]})
+def _apply_objection(status: RightsStatus, receipt: ReceiptLine) -> RightsStatus:
+    return replace(status, objections=status.objections | {receipt["number"]})
 
 
-def _objected_to_marketing(standing: Standing, told: Told) -> Standing:
-    return replace(standing, marketing_objections=standing.marketing_objections | {told["number"]})
+def _apply_marketing_objection(status: RightsStatus, receipt: ReceiptLine) -> RightsStatus:
+    return replace(status, marketing_objections=status.marketing_objections | {receipt["number"]})
 
 
-def _decided(standing: Standing, told: Told) -> Standing:
-    case, upheld = told["details"]["case"], told["details"]["upheld"]
-    if case in standing.decided:
-        return standing
-    pending = dict(standing.pending)
+def _apply_decision(status: RightsStatus, receipt: ReceiptLine) -> RightsStatus:
+    case, upheld = receipt["details"]["case"], receipt["details"]["upheld"]
+    if case in status.decided:
+        return status
+    pending = dict(status.pending)
     confirmed = pending.pop(case, None)
-    corrections = dict(standing.corrections)
+    corrections = dict(status.corrections)
     if confirmed is not None and upheld is True:
         corrections[confirmed[0]] = confirmed[1]
     return replace(
-        standing,
+        status,
         corrections=corrections,
         pending=pending,
-        chosen=_private(told).get("segment") or standing.chosen,
-        objections=standing.objections - ({case} if upheld is False else frozenset()),
-        decided=standing.decided | {case},
+        chosen=_private(receipt).get("segment") or status.chosen,
+        objections=status.objections - ({case} if upheld is False else frozenset()),
+        decided=status.decided | {case},
     )
 
 
-# What follows from each action, besides what the ledger holds.
-_FOLLOWS: Final[Mapping[str, _Follows]] = {
-    "correct": _corrected,
-    "choose": _chosen,
-    "decide": _decided,
-    "object": _objected,
-    "object_marketing": _objected_to_marketing,
-    "restrict": _set(restricted=True),
-    "leave": _set(not_profiled=True),
+# What transition from each action, besides what the ledger holds.
+_TRANSITIONS: Final[Mapping[str, _Transition]] = {
+    "correct": _apply_correction,
+    "choose": _apply_choice,
+    "decide": _apply_decision,
+    "object": _apply_objection,
+    "object_marketing": _apply_marketing_objection,
+    "restrict": _set_flags(restricted=True),
+    "leave": _set_flags(not_profiled=True),
     # Each of these ends one kind of no, and no other.
-    "lift": _set(restricted=False),
-    "withdraw_objection": _set(objections=frozenset()),
-    "withdraw_marketing_objection": _set(marketing_objections=frozenset()),
-    "rejoin": _set(not_profiled=False),
-    "erase": lambda standing, _told: Standing(erased=True, decided=standing.decided),
+    "lift": _set_flags(restricted=False),
+    "withdraw_objection": _set_flags(objections=frozenset()),
+    "withdraw_marketing_objection": _set_flags(marketing_objections=frozenset()),
+    "rejoin": _set_flags(not_profiled=False),
+    "erase": lambda status, _receipt: RightsStatus(erased=True, decided=status.decided),
 }
 
 
@@ -231,15 +241,15 @@ class ActionLog(SealedLines):
         """
         with self._lock:
             lines = self._caught_up()
-            return _receipts(deepcopy([lines[number] for number in self._by_subject.get(subject, ())]))
+            return _collect_receipts(deepcopy([lines[number] for number in self._by_subject.get(subject, ())]))
 
-    def unfinished(self, subject: str) -> list[Mapping[str, Any]]:
+    def list_unfinished(self, subject: str) -> list[Mapping[str, Any]]:
         """Return the receipts of what one person decided and what could not be carried out to the end."""
-        return [told for told in self.find_receipts(subject) if told.get("unfinished")]
+        return [receipt for receipt in self.find_receipts(subject) if receipt.get("unfinished")]
 
-    def standing(self, subject: str, purpose: str) -> Standing:
+    def get_status(self, subject: str, purpose: str) -> RightsStatus:
         """Return where one person stands with a purpose, besides the ledger."""
-        return replayed(self.find_receipts(subject), purpose)
+        return replay_receipts(self.find_receipts(subject), purpose)
 
     def is_excluded(self, subjects: Iterable[str], purpose: str) -> NDArray[np.bool_]:
         """Return who asked to be in no segment for a purpose.
@@ -266,15 +276,15 @@ class ActionLog(SealedLines):
         receipts = self.find_receipts(subject)
         unheard = any(
             what_for == purpose
-            for told in receipts
-            if told.get("unfinished")
-            for what_for, *_ in told["details"].get("said", ())
+            for receipt in receipts
+            if receipt.get("unfinished")
+            for what_for, *_ in receipt["details"].get("statements", ())
         )
-        return unheard or replayed(receipts, purpose).blocked() is not None
+        return unheard or replay_receipts(receipts, purpose).find_exclusion() is not None
 
     def find_decision_basis(self, subject: str, purpose: str) -> str | None:
         """Return what keeps somebody out of every segment for a purpose, if they asked for it."""
-        blocked = self.standing(subject, purpose).blocked()
+        blocked = self.get_status(subject, purpose).find_exclusion()
         return None if blocked is None else blocked.value
 
     @classmethod
@@ -309,7 +319,7 @@ class ActionLog(SealedLines):
         super()._take(lines)
 
 
-def _receipts(lines: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
+def _collect_receipts(lines: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
     """Return receipts: of each action the line that says how it ended, or if there is none, the line that began it."""
     ended = {line.get("details", {}).get("intent") for line in lines}
     return [
@@ -329,7 +339,7 @@ class _Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class LastStatements:
     """The last words of one person.
 
     Attributes
@@ -344,7 +354,7 @@ class Spoken:
     words: dict[tuple[str, str | None], _Word]
     marketing: dict[str, _Word]
 
-    def denied(self, purpose: str, *, marketing: bool) -> datetime | None:
+    def find_denial_time(self, purpose: str, *, marketing: bool) -> datetime | None:
         """Return when a purpose was denied, if that is the last word about it."""
         own = self.words.get((purpose, None))
         blanket = max(self.marketing.values(), key=lambda word: word.number, default=None) if marketing else None
@@ -352,7 +362,7 @@ class Spoken:
             return blanket.at
         return own.at if own is not None and own.denies else None
 
-    def withheld(self, purpose: str) -> dict[str, datetime]:
+    def find_withheld(self, purpose: str) -> dict[str, datetime]:
         """Return the features that are withheld from a purpose, and since when."""
         return {
             feature: word.at
@@ -361,18 +371,18 @@ class Spoken:
         }
 
 
-def spoken_of(receipts: Iterable[Told]) -> Spoken:
+def find_last_statements(receipts: Iterable[ReceiptLine]) -> LastStatements:
     """Collect the last statements in a person's receipts."""
     words: dict[tuple[str, str | None], _Word] = {}
     marketing: dict[str, _Word] = {}
-    for told in receipts:
-        details = told["details"]
-        for purpose, state, feature, at in details.get("said", ()):
+    for receipt in receipts:
+        details = receipt["details"]
+        for purpose, state, feature, at in details.get("statements", ()):
             denies = ConsentState(state).denies
-            words[purpose, feature] = _Word(told["number"], denies, datetime.fromisoformat(at))
+            words[purpose, feature] = _Word(receipt["number"], denies, datetime.fromisoformat(at))
         if details.get("marketing"):
-            said_at = datetime.fromisoformat(details.get("at", told["dct:created"]))
-            marketing[told["action"]] = _Word(told["number"], denies=True, at=said_at)
-        if told["action"] == "withdraw_marketing_objection":
+            said_at = datetime.fromisoformat(details.get("at", receipt["dct:created"]))
+            marketing[receipt["action"]] = _Word(receipt["number"], denies=True, at=said_at)
+        if receipt["action"] == "withdraw_marketing_objection":
             marketing.pop("object_marketing", None)
-    return Spoken(words, marketing)
+    return LastStatements(words, marketing)

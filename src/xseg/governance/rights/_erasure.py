@@ -1,4 +1,4 @@
-"""Erasing people from a fitted model: its statistics are additive, so that their part is subtracted."""
+"""Erasing people from a fitted model: its statistics are additive, so that their part can be subtracted."""
 
 from collections.abc import Callable
 from copy import copy
@@ -12,7 +12,7 @@ from sklearn.base import clone
 from xseg.core.tables import read_table
 from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.governance.consent import ConsentGate
-from xseg.governance.rights._fit_record import FitRecord, check_that_nobody_is_left, digests, model_of, subtracted
+from xseg.governance.rights._fit_record import FitRecord, check_nobody_left, compute_digests, get_model, subtract_people
 from xseg.segmenters import FittedSegmenter, propose_names
 
 __all__ = ["Erasure", "erase"]
@@ -126,12 +126,12 @@ def erase(
     (False, 499)
     """
     if isinstance(segmenter, ConsentGate):
-        inside = erase(model_of(segmenter), X, remaining=remaining, y=y, ids=ids, record=record, key=key)
+        inside = erase(get_model(segmenter), X, remaining=remaining, y=y, ids=ids, record=record, key=key)
         gate = copy(segmenter)
         gate.__dict__.pop("labels_", None)
         gate.segmenter_ = inside.segmenter
         return replace(inside, segmenter=gate)
-    segmenter = model_of(segmenter)
+    segmenter = get_model(segmenter)
     table = read_table(X)
     if segmenter.keeps_estimates and remaining is None:
         message = (
@@ -154,14 +154,14 @@ def erase(
             message = "record must be a FitRecord, given with ids= and key=; read one with FitRecord.load"
             raise ParameterError(message)
         segmenter.predict(X)
-        people = digests(segmenter, table, ids, key)
+        people = compute_digests(segmenter, table, ids, key)
         record.check(segmenter, people)
-    less = subtracted(segmenter, table)
+    less = subtract_people(segmenter, table)
     if remaining is None:
         certain = ("names",) if _proposes_other_names(segmenter, less) else ()
         changed = None if record is None else record.without(people, less)
         return Erasure(less, len(table), None, certain, refit_due=True, record=changed)
-    check_that_nobody_is_left(less, read_table(remaining), "remaining")
+    check_nobody_left(less, read_table(remaining), "remaining")
     refit = clone(segmenter).fit(remaining) if y is None else clone(segmenter).fit(remaining, y)
     changes = tuple(what for what, same in _COMPARED.items() if not same(less, refit))
     changed = None if record is None else record.without(people, refit)

@@ -23,12 +23,12 @@ from xseg.export import fingerprint
 from xseg.governance.consent import read_identifiers
 from xseg.segmenters import check_segmenter, get_segmenter
 
-__all__ = ["FitRecord", "check_that_nobody_is_left", "model_of", "subtracted"]
+__all__ = ["FitRecord", "check_nobody_left", "get_model", "subtract_people"]
 
-_OF_ROWS = ("labels_",)
+_ROW_ATTRIBUTES = ("labels_",)
 
 
-def model_of(segmenter: Any) -> Any:
+def get_model(segmenter: Any) -> Any:
     """Return the fitted segmenter: itself, or the one inside a gate.
 
     Raises
@@ -41,7 +41,7 @@ def model_of(segmenter: Any) -> Any:
     return check_segmenter(get_segmenter(segmenter))
 
 
-def check_that_nobody_is_left(segmenter: Any, table: Table, name: str) -> None:
+def check_nobody_left(segmenter: Any, table: Table, name: str) -> None:
     """Raise unless the rows are exactly the people whom a model has counted.
 
     Raises
@@ -50,7 +50,7 @@ def check_that_nobody_is_left(segmenter: Any, table: Table, name: str) -> None:
         Somebody is missing, is there once too often, or has other values.
     """
     try:
-        left = subtracted(segmenter, table)
+        left = subtract_people(segmenter, table)
     except DataError as error:
         message = f"{name} and what the model has counted differ: {error}"
         raise DataError(message) from error
@@ -63,12 +63,12 @@ def check_that_nobody_is_left(segmenter: Any, table: Table, name: str) -> None:
         raise DataError(message)
 
 
-def subtracted(segmenter: Any, table: Table) -> Any:
+def subtract_people(segmenter: Any, table: Table) -> Any:
     """Return a copy of a segmenter, with the people's part taken out of all it keeps."""
     labels = np.asarray(segmenter.predict(table), dtype=np.int64)
-    profile = _without(segmenter.profile_, table, labels)
+    profile = _subtract_counts(segmenter.profile_, table, labels)
     less = copy(segmenter)
-    for name in _OF_ROWS:
+    for name in _ROW_ATTRIBUTES:
         less.__dict__.pop(name, None)
     less.model_ = segmenter.model_.without(table)
     less.profile_ = profile
@@ -83,7 +83,7 @@ def subtracted(segmenter: Any, table: Table) -> Any:
     return less
 
 
-def _without(profile: Profile, table: Table, labels: NDArray[np.int64]) -> Profile:
+def _subtract_counts(profile: Profile, table: Table, labels: NDArray[np.int64]) -> Profile:
     added = np.zeros_like(profile.counts)
     add_code_counts(profile.bins.encode(table), labels, np.ones(len(table), dtype=np.int64), added)
     counts = profile.counts - added
@@ -126,7 +126,7 @@ class FitRecord:
     >>> from xseg.governance.rights import FitRecord, erase
     >>> customers = xseg.make_customers(500, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> record = FitRecord.of(segmenter, customers, ids=customers.index, key="keep this elsewhere")
+    >>> record = FitRecord.from_fit(segmenter, customers, ids=customers.index, key="keep this elsewhere")
     >>> erased = erase(segmenter, customers.head(1), ids=["C000001"], record=record, key="keep this elsewhere")
     >>> len(record.people), len(erased.record.people), len(erased.record.erased)
     (500, 499, 1)
@@ -137,7 +137,7 @@ class FitRecord:
     erased: frozenset[str] = field(default=frozenset(), repr=False)
 
     @classmethod
-    def of(cls, segmenter: Any, X: Any, *, ids: ArrayLike, key: str | bytes) -> "FitRecord":
+    def from_fit(cls, segmenter: Any, X: Any, *, ids: ArrayLike, key: str | bytes) -> "FitRecord":
         """Record who was in a fit, right after it.
 
         Parameters
@@ -163,9 +163,9 @@ class FitRecord:
         ParameterError
             The key is too short.
         """
-        model, table = model_of(segmenter), read_table(X)
-        check_that_nobody_is_left(model, table, "X")
-        people = digests(model, table, ids, key)
+        model, table = get_model(segmenter), read_table(X)
+        check_nobody_left(model, table, "X")
+        people = compute_digests(model, table, ids, key)
         return cls(fingerprint(model), MappingProxyType(dict(sorted(people))))
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -176,10 +176,10 @@ class FitRecord:
         ConsentError
             The file cannot be written.
         """
-        told = {"format": _FORMAT, "version": _VERSION, "model": self.model}
-        told |= {"people": dict(self.people), "erased": sorted(self.erased)}
+        document = {"format": _FORMAT, "version": _VERSION, "model": self.model}
+        document |= {"people": dict(self.people), "erased": sorted(self.erased)}
         try:
-            write_whole(path, json.dumps(told, indent=1, allow_nan=False) + "\n")
+            write_whole(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
         except OSError as error:
             message = f"cannot write the fit record {path}: {error.strerror}; check the folder and its permissions"
             raise ConsentError(message) from error
@@ -194,11 +194,11 @@ class FitRecord:
             The file cannot be read, or is no such record.
         """
         try:
-            told = json.loads(Path(path).read_text(encoding="utf-8"))
+            document = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             message = f"cannot read the fit record {path}: {error}"
             raise ConsentError(message) from error
-        facts: dict[str, Any] = told if isinstance(told, dict) else {}
+        facts: dict[str, Any] = document if isinstance(document, dict) else {}
         people: Any = facts.get("people")
         erased: Any = facts.get("erased")
         sound = (
@@ -241,8 +241,8 @@ class FitRecord:
         return FitRecord(fingerprint(model), MappingProxyType(kept), self.erased | gone)
 
 
-def digests(model: Any, table: Table, ids: ArrayLike, key: str | bytes) -> list[tuple[str, str]]:
-    """Return for each row the keyed digests of whose it is and of what it holds."""
+def compute_digests(model: Any, table: Table, ids: ArrayLike, key: str | bytes) -> list[tuple[str, str]]:
+    """Return for each row the keyed digests of its identifier and of its values."""
     secret = key.encode() if isinstance(key, str) else key
     if not isinstance(secret, bytes) or len(secret) < _SHORTEST_KEY:
         message = f"key must be a secret of at least {_SHORTEST_KEY} characters; make one with secrets.token_hex(16)"

@@ -17,19 +17,19 @@ from xseg.policy import FeaturePolicy, Policy
 __all__ = [
     "Case",
     "CaseKind",
-    "Held",
+    "PersonRow",
     "check_range",
     "check_value",
+    "find_open_cases",
     "is_json",
     "is_usual",
-    "open_cases",
-    "plain",
-    "plain_all",
-    "with_own_words",
+    "mark_corrections",
+    "to_plain",
+    "to_plain_nested",
 ]
 
 
-class Held:
+class PersonRow:
     """One row of a table.
 
     Parameters
@@ -61,7 +61,7 @@ class Held:
             message = f"nothing called {feature!r} is held about this person{suggestion(feature, self.names)}"
             raise DataError(message)
 
-    def seen(self, corrections: Mapping[str, Any], withheld: Iterable[str]) -> pd.DataFrame:
+    def apply_decisions(self, corrections: Mapping[str, Any], withheld: Iterable[str]) -> pd.DataFrame:
         """Return the row with corrections, and without what is withheld."""
         row = self._row.copy()
         for feature, value in corrections.items():
@@ -71,16 +71,16 @@ class Held:
             row[feature] = _missing_like(row[feature])
         return row
 
-    def plain(self) -> dict[str, Any]:
+    def to_plain(self) -> dict[str, Any]:
         """Return the row as JSON can hold it."""
-        return {str(name): plain(value) for name, value in self._row.iloc[0].items()}
+        return {str(name): to_plain(value) for name, value in self._row.iloc[0].items()}
 
     def forget(self) -> None:
         """Drop the row."""
         self._row = self._row.iloc[:0]
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """Return a value as JSON can hold it; what is no text, number or truth value becomes text."""
     if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
         return None
@@ -88,11 +88,11 @@ def plain(value: Any) -> Any:
     return found if is_json(found) else str(found)
 
 
-def plain_all(value: Any) -> Any:
+def to_plain_nested(value: Any) -> Any:
     """Return nested mappings and lists as JSON can hold them."""
     if isinstance(value, Mapping):
-        return {str(name): plain_all(one) for name, one in value.items()}
-    return [plain_all(one) for one in value] if isinstance(value, list | tuple) else plain(value)
+        return {str(name): to_plain_nested(one) for name, one in value.items()}
+    return [to_plain_nested(one) for one in value] if isinstance(value, list | tuple) else to_plain(value)
 
 
 def is_json(value: Any) -> bool:
@@ -174,7 +174,7 @@ def is_usual(value: Any, bins: FeatureBins) -> bool:
     return bool(lowest <= value <= last + above)
 
 
-def with_own_words(policy: Policy, corrected: Collection[str]) -> Policy:
+def mark_corrections(policy: Policy, corrected: Collection[str]) -> Policy:
     """Return a policy by which corrected values are what the person said, and no longer what a vendor or we did."""
     if not corrected:
         return policy
@@ -232,40 +232,40 @@ class Case:
     views: tuple[str, ...]
 
 
-def open_cases(receipts: Iterable[Mapping[str, Any]]) -> list[Case]:
+def find_open_cases(receipts: Iterable[Mapping[str, Any]]) -> list[Case]:
     """Return the cases that nobody has decided, the oldest first; an objection that was withdrawn is none."""
-    told = list(receipts)
-    closed = {one["details"]["case"] for one in told if one["action"] == "decide"}
-    withdrawn = max((one["number"] for one in told if one["action"] == "withdraw_objection"), default=-1)
-    closed |= {one["number"] for one in told if one["action"] == "object" and one["number"] < withdrawn}
-    return [_case(one, told) for one in told if _opens(one) and one["number"] not in closed]
+    listed = list(receipts)
+    closed = {one["details"]["case"] for one in listed if one["action"] == "decide"}
+    withdrawn = max((one["number"] for one in listed if one["action"] == "withdraw_objection"), default=-1)
+    closed |= {one["number"] for one in listed if one["action"] == "object" and one["number"] < withdrawn}
+    return [_build_case(one, listed) for one in listed if _opens_case(one) and one["number"] not in closed]
 
 
-def _opens(receipt: Mapping[str, Any]) -> bool:
+def _opens_case(receipt: Mapping[str, Any]) -> bool:
     return receipt["action"] in _OPENED_BY or bool(receipt["details"].get("pending"))
 
 
-def _case(receipt: Mapping[str, Any], told: Iterable[Mapping[str, Any]]) -> Case:
+def _build_case(receipt: Mapping[str, Any], listed: Iterable[Mapping[str, Any]]) -> Case:
     opened = datetime.fromisoformat(receipt["dct:created"])
-    views = [one for one in told if one["action"] == "express_view" and one["number"] > receipt["number"]]
+    views = [one for one in listed if one["action"] == "express_view" and one["number"] > receipt["number"]]
     return Case(
         number=receipt["number"],
         kind=receipt["action"],
         opened=opened,
-        due=_a_month_after(opened.date()),
-        text=_words(receipt),
-        views=tuple(map(_words, views)),
+        due=_add_month(opened.date()),
+        text=_read_words(receipt),
+        views=tuple(map(_read_words, views)),
     )
 
 
-def _words(receipt: Mapping[str, Any]) -> str:
+def _read_words(receipt: Mapping[str, Any]) -> str:
     private = receipt.get("private", {})
     if "value" in private:
         return f"{receipt['details']['feature']}: {private['value']}"
     return str(private.get("text", ""))
 
 
-def _a_month_after(day: date) -> date:
+def _add_month(day: date) -> date:
     """Return the same day of the next month, or its last."""
     year, month = day.year + day.month // 12, day.month % 12 + 1
     return date(year, month, min(day.day, monthrange(year, month)[1]))

@@ -6,9 +6,16 @@ from xseg.cards import AnyCard
 from xseg.core.schema import suggestion
 from xseg.exceptions import DefinitionError, ParameterError
 from xseg.governance.consent import Entry
-from xseg.governance.rights._action_log import Why
-from xseg.governance.rights._person_record import Case, check_range, check_value, is_usual, open_cases, plain_all
-from xseg.governance.rights._profile_actions import Desk, Saying
+from xseg.governance.rights._action_log import SegmentBasis
+from xseg.governance.rights._person_record import (
+    Case,
+    check_range,
+    check_value,
+    find_open_cases,
+    is_usual,
+    to_plain_nested,
+)
+from xseg.governance.rights._profile_actions import ProfileActions, StatementDraft
 from xseg.governance.rights._profile_answers import Answer, read_signals
 from xseg.policy import is_marketing
 
@@ -19,7 +26,7 @@ _PROVIDED: Final = frozenset({"zero-party", "first-party"})
 _PORTABLE: Final = frozenset({"consent", "contract"})
 
 
-class Profile(Desk):
+class Profile(ProfileActions):
     """What one person can see and decide about their segment.
 
     Unknown is no: where the purpose rests on consent and the ledger knows of none, the person is in no segment. What
@@ -84,19 +91,19 @@ class Profile(Desk):
     """
 
     @property
-    def why(self) -> Why:
+    def basis(self) -> SegmentBasis:
         """What the person's segment follows from."""
-        return self._place(self.standing).why
+        return self._find_placement(self.status).basis
 
     @property
     def segment(self) -> str | None:
         """The person's segment as everything after this sees it; None where the person is in none."""
-        return self._place(self.standing).segment
+        return self._find_placement(self.status).segment
 
     def card(self, locale: str | None = None) -> AnyCard:
         """Return the card, in a language: with reasons where the model places the person, otherwise with why not."""
-        standing = self.standing
-        return self._card(standing, self._place(standing), locale)
+        status = self.status
+        return self._make_card(status, self._find_placement(status), locale)
 
     def release(self, recipient: str) -> str | None:
         """Return the segment to a recipient, if the person is in one, and note that it was given.
@@ -123,7 +130,7 @@ class Profile(Desk):
         given = self.segment
         if given is not None:
             if self.identities is not None:
-                self.identities.record_disclosure(self.subject, recipient, at=self._moment())
+                self.identities.record_disclosure(self.subject, recipient, at=self._read_time())
             self._log("release", "recipients", {"recipient": recipient}, {"segment": given})
         return given
 
@@ -137,8 +144,8 @@ class Profile(Desk):
 
     def limit_sensitive(self) -> Answer:
         """Switch everything off that the policy marks as sensitive."""
-        sensitive = self._sensitive()
-        says: list[Saying] = [(self.purpose, "withdrawn", name) for name in sensitive]
+        sensitive = self._list_sensitive()
+        says: list[StatementDraft] = [(self.purpose, "withdrawn", name) for name in sensitive]
         return self._act("limit_sensitive", "limit_sensitive", {"features": sensitive}, says=says)
 
     def correct(self, feature: str, value: Any) -> Answer:
@@ -168,13 +175,15 @@ class Profile(Desk):
             Nothing of that name is held.
         """
         self._held.check(feature)
-        value, standing = check_value(feature, value), self.standing
-        self._check_held(standing, "correct")
+        value, status = check_value(feature, value), self.status
+        self._check_held(status, "correct")
         declared = check_range(feature, value, self.policy.feature(feature))
-        then = standing.after({"action": "correct", "details": {"feature": feature}, "private": {"value": value}})
+        then = status.apply({"action": "correct", "details": {"feature": feature}, "private": {"value": value}})
         # Nothing is kept that cannot be read or shown, also not where the person has switched it off for now.
-        self.segmenter.predict(self._held.seen(then.corrections, [name for name in self.withheld() if name != feature]))
-        self._card(then, self._place(then))
+        self.segmenter.predict(
+            self._held.apply_decisions(then.corrections, [name for name in self.list_withheld() if name != feature])
+        )
+        self._make_card(then, self._find_placement(then))
         details: dict[str, Any] = {"feature": feature}
         if not declared and not self._is_usual(feature, value):
             details["pending"] = True
@@ -186,11 +195,13 @@ class Profile(Desk):
 
     def object_marketing(self) -> Answer:
         """Object to marketing, for every such purpose of the policy; it needs no reason and is never weighed."""
-        return self._act("object_marketing", "object_marketing", {"marketing": True}, says=self._marketing())
+        return self._act(
+            "object_marketing", "object_marketing", {"marketing": True}, says=self._draft_marketing_denials()
+        )
 
     def opt_out(self) -> Answer:
         """Opt out of sale, sharing and advertising across contexts."""
-        return self._act("opt_out", "opt_out", {"marketing": True}, says=self._marketing())
+        return self._act("opt_out", "opt_out", {"marketing": True}, says=self._draft_marketing_denials())
 
     def signal(self, sec_gpc: str | None = None, *, gpp: str | None = None) -> Answer | None:
         """Follow a browser's signal to opt out, the first time that it comes; later the person's own word counts.
@@ -217,10 +228,10 @@ class Profile(Desk):
             Nothing in the GPP string can be understood, and the header does not opt out either.
         """
         heard = read_signals(sec_gpc, gpp)
-        known = [told for told in self.log.find_receipts(self.subject) if told["action"] == "signal"]
-        limits = heard.limits_sensitive and not any(told["details"].get("limits_sensitive") for told in known)
-        opts_out = bool(heard.scope) and not any(told["details"]["scope"] for told in known)
-        sensitive = self._sensitive() if limits else []
+        known = [receipt for receipt in self.log.find_receipts(self.subject) if receipt["action"] == "signal"]
+        limits = heard.limits_sensitive and not any(receipt["details"].get("limits_sensitive") for receipt in known)
+        opts_out = bool(heard.scope) and not any(receipt["details"]["scope"] for receipt in known)
+        sensitive = self._list_sensitive() if limits else []
         if not opts_out and not sensitive:
             return None
         details: dict[str, Any] = {"scope": sorted(heard.scope) if opts_out else [], "marketing": opts_out}
@@ -228,7 +239,10 @@ class Profile(Desk):
             details["gpp"] = {"problems": list(heard.problems), "unread": list(heard.unread)}
         if sensitive:
             details |= {"limits_sensitive": True, "features": sensitive}
-        says = [*(self._marketing() if opts_out else []), *((self.purpose, "withdrawn", name) for name in sensitive)]
+        says = [
+            *(self._draft_marketing_denials() if opts_out else []),
+            *((self.purpose, "withdrawn", name) for name in sensitive),
+        ]
         return self._act("signal", "opt_out", details, says=says, source="signal")
 
     def agree(self) -> Answer:
@@ -269,19 +283,19 @@ class Profile(Desk):
 
     def contest(self, text: str) -> Answer:
         """Contest the segment: opens a case for a human, which no program closes."""
-        return self._act("contest", "contest", {}, {"text": _in_words(text)})
+        return self._act("contest", "contest", {}, {"text": _check_words(text)})
 
     def ask(self, text: str) -> Answer:
         """Request a human review: opens a case, as `contest` does."""
-        return self._act("ask", "person", {}, {"text": _in_words(text)})
+        return self._act("ask", "person", {}, {"text": _check_words(text)})
 
     def express_view(self, text: str) -> Answer:
         """Add to open cases what the human who decides should know."""
-        return self._act("express_view", "contest", {}, {"text": _in_words(text)})
+        return self._act("express_view", "contest", {}, {"text": _check_words(text)})
 
     def cases(self) -> list[Case]:
         """Return the cases that wait for a human, the oldest first."""
-        return open_cases(self._receipts())
+        return find_open_cases(self._receipts())
 
     def decide(
         self, case: int, *, by: str, decision: str, segment: str | int | None = None, upheld: bool | None = None
@@ -347,27 +361,29 @@ class Profile(Desk):
             With the row, corrections, consent, receipts, and the card; ``older_receipts`` is a number to go on with,
             or None.
         """
-        standing = self.standing
-        place = self._place(standing)
+        status = self.status
+        place = self._find_placement(status)
         self._log("access", "access", {}, {})
-        receipts = [told for told in self.log.find_receipts(self.subject) if before is None or told["number"] < before]
+        receipts = [
+            receipt for receipt in self.log.find_receipts(self.subject) if before is None or receipt["number"] < before
+        ]
         n_receipts = len(receipts)
         receipts = receipts if max_receipts is None else receipts[max(n_receipts - max_receipts, 0) :]
         return {
             "subject": self.subject,
             "purpose": self.purpose,
-            "data": {} if standing.erased else self._held.plain(),
-            "corrections": dict(standing.corrections),
+            "data": {} if status.erased else self._held.to_plain(),
+            "corrections": dict(status.corrections),
             "pending": [
-                {"case": case, "feature": name, "value": value} for case, (name, value) in standing.pending.items()
+                {"case": case, "feature": name, "value": value} for case, (name, value) in status.pending.items()
             ],
-            "withheld": list(self.withheld()),
+            "withheld": list(self.list_withheld()),
             "segment": place.segment,
-            "why": str(place.why),
-            "card": self._card(standing, place).model_dump(mode="json"),
-            "consent": [_entry(entry) for entry in self.ledger.find_entries(self.subject)],
+            "basis": str(place.basis),
+            "card": self._make_card(status, place).model_dump(mode="json"),
+            "consent": [_describe_entry(entry) for entry in self.ledger.find_entries(self.subject)],
             "recipients": list(self.recipients()),
-            "receipts": plain_all(receipts),
+            "receipts": to_plain_nested(receipts),
             "older_receipts": receipts[0]["number"] if len(receipts) < n_receipts else None,
         }
 
@@ -378,11 +394,11 @@ class Profile(Desk):
         ----------
         Regulation (EU) 2016/679 (GDPR), Article 20.
         """
-        basis, standing = self.policy.purposes[self.purpose].legal_basis, self.standing
+        basis, status = self.policy.purposes[self.purpose].legal_basis, self.status
         self._log("port", "port", {}, {})
-        if basis not in _PORTABLE or standing.erased:
+        if basis not in _PORTABLE or status.erased:
             return {"subject": self.subject, "data": {}}
-        held = {**self._held.plain(), **standing.corrections}
+        held = {**self._held.to_plain(), **status.corrections}
         policy = self.card_policy
         provided = {name: value for name, value in held.items() if policy.feature(name).source in _PROVIDED}
         return {"subject": self.subject, "data": provided}
@@ -404,14 +420,14 @@ class Profile(Desk):
             return None
         return str(self.segmenter.segment_names_[int(self.segmenter.segments_.position(segment))])
 
-    def _sensitive(self) -> list[str]:
+    def _list_sensitive(self) -> list[str]:
         return [name for name in self._held.names if self.policy.feature(name).sensitive]
 
     def _is_usual(self, feature: str, value: Any) -> bool:
         bins = self.segmenter.profile_.bins
         return feature not in bins.schema.names or is_usual(value, bins[bins.schema.index(feature)])
 
-    def _marketing(self) -> list[Saying]:
+    def _draft_marketing_denials(self) -> list[StatementDraft]:
         return [(name, "refused", None) for name, purpose in self.policy.purposes.items() if is_marketing(purpose)]
 
     def _switch(self, action: str, state: str, feature: str) -> Answer:
@@ -423,14 +439,14 @@ def _has_words(text: str) -> bool:
     return any(character.isalnum() for character in text)
 
 
-def _in_words(text: str) -> str:
+def _check_words(text: str) -> str:
     if not _has_words(text):
         message = "say it in a few words, so that a person can look into it"
         raise ParameterError(message)
     return text
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _describe_entry(entry: Entry) -> dict[str, Any]:
     return {
         "purpose": entry.purpose,
         "state": str(entry.state),

@@ -8,45 +8,55 @@ from typing import Any, Final, Literal
 from xseg.cards import AnyCard
 from xseg.exceptions import ConsentError
 from xseg.governance.consent import read_gpc, read_gpp
-from xseg.governance.rights._action_log import Because, Told, Why
+from xseg.governance.rights._action_log import ReceiptLine, SegmentBasis, UnchangedReason
 
-__all__ = ["Answer", "Effect", "Heard", "Notice", "Place", "Send", "due", "notify", "read_signals"]
+__all__ = [
+    "ActionEffect",
+    "Answer",
+    "BrowserSignals",
+    "Notice",
+    "Placement",
+    "Send",
+    "find_due_notices",
+    "notify",
+    "read_signals",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Placement:
     """Where somebody is: in a segment or in none, and what it follows from."""
 
     segment: str | None
-    why: Why
+    basis: SegmentBasis
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class ActionEffect:
     """What an action changed, measured by asking before and after.
 
     Attributes
     ----------
     before, after : str or None
         The segment; None where the person is in none.
-    why : Why
+    basis : SegmentBasis
         What the person's segment now follows from.
     changed : bool
         Whether the segment, or what it follows from, is another.
-    because : Because or None
+    unchanged_reason : UnchangedReason or None
         Where the segment did not change and that needs saying, why not.
     """
 
     before: str | None
     after: str | None
-    why: Why
+    basis: SegmentBasis
     changed: bool
-    because: Because | None = None
+    unchanged_reason: UnchangedReason | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return what a receipt says of it, where the segments themselves stand apart."""
-        because = None if self.because is None else str(self.because)
-        return {"why": str(self.why), "changed": self.changed, "because": because}
+        unchanged_reason = None if self.unchanged_reason is None else str(self.unchanged_reason)
+        return {"basis": str(self.basis), "changed": self.changed, "unchanged_reason": unchanged_reason}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +70,17 @@ class Answer:
         `DecidedCard`.
     receipt : dict
         What was asked, when, its effect, and who else was told, as JSON-LD; it stands in the log under its hash.
-    effect : Effect
+    effect : ActionEffect
         What it changed.
     """
 
     card: AnyCard
     receipt: dict[str, Any]
-    effect: Effect
+    effect: ActionEffect
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class BrowserSignals:
     """What a browser said, and what of it was not understood."""
 
     scope: frozenset[str]
@@ -79,7 +89,7 @@ class Heard:
     unread: tuple[int, ...] = ()
 
 
-def read_signals(sec_gpc: str | None, gpp: str | None) -> Heard:
+def read_signals(sec_gpc: str | None, gpp: str | None) -> BrowserSignals:
     """Read a header ``Sec-GPC`` and a GPP string; an error in the string counts only where the header denies nothing.
 
     Raises
@@ -89,14 +99,14 @@ def read_signals(sec_gpc: str | None, gpp: str | None) -> Heard:
     """
     scope = read_gpc(sec_gpc)
     if gpp is None:
-        return Heard(scope)
+        return BrowserSignals(scope)
     try:
         said = read_gpp(gpp)
     except ConsentError as error:
         if not scope:
             raise
-        return Heard(scope, problems=(str(error),))
-    return Heard(scope | said.denied, said.limits_sensitive, said.problems, said.unread)
+        return BrowserSignals(scope, problems=(str(error),))
+    return BrowserSignals(scope | said.denied, said.limits_sensitive, said.problems, said.unread)
 
 
 _NOBODY: Final = "nobody sends notices here; tell them"
@@ -134,8 +144,8 @@ class Notice:
 Send = Callable[[Notice], str]
 
 
-def due(
-    receipts: Iterable[Told], subject: str, purpose: str, segment: str | None, named: Sequence[str], at: datetime
+def find_due_notices(
+    receipts: Iterable[ReceiptLine], subject: str, purpose: str, segment: str | None, named: Sequence[str], at: datetime
 ) -> list[Notice]:
     """Return what has to be told: to everyone whose last word from us no longer holds.
 
@@ -153,9 +163,9 @@ def due(
         When.
     """
     heard: dict[str, Any] = {}
-    for told in receipts:
-        private, details = told.get("private", {}), told["details"]
-        if told["action"] == "release" and told.get("dpv:hasPurpose") == purpose:
+    for receipt in receipts:
+        private, details = receipt.get("private", {}), receipt["details"]
+        if receipt["action"] == "release" and receipt.get("dpv:hasPurpose") == purpose:
             heard[details["recipient"]] = private.get("segment")
         for one in details.get("recipients", ()):
             if one["purpose"] == purpose and one["delivered"]:

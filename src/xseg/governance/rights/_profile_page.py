@@ -14,7 +14,7 @@ from xseg._optional import require
 from xseg.cards import answer_words, render_article
 from xseg.core.schema import Kind
 from xseg.exceptions import ParameterError, XsegError
-from xseg.governance.rights._action_log import Why
+from xseg.governance.rights._action_log import SegmentBasis
 from xseg.governance.rights._person_record import Case
 from xseg.governance.rights._profile import Profile
 from xseg.governance.rights._profile_answers import Answer
@@ -258,7 +258,7 @@ class _Page:
         except dangerous.BadData:
             subject = None
         if not isinstance(subject, str):
-            return _refused(403, "This link is not valid, or no longer.")
+            return _make_error_page(403, "This link is not valid, or no longer.")
         request.session.clear()
         request.session.update({"subject": subject, "token": secrets.token_urlsafe(32)})
         return HTMLResponse(_ENTERED, headers=dict(_HEADERS))
@@ -267,13 +267,13 @@ class _Page:
         """Show the page of the person whose session it is."""
         profile = self._profile(request)
         if profile is None:
-            return _refused(403, "Please use the link that was sent to you.")
+            return _make_error_page(403, "Please use the link that was sent to you.")
         followed = profile.signal(request.headers.get("sec-gpc"))
         if followed is not None:
-            request.session["said"] = self._done(followed)
+            request.session["said"] = self._confirm(followed)
         if not self.limit.allows(profile.subject):
-            return _refused(429, _TOO_MANY)
-        return self._shown(profile, request.session["token"], request.session.pop("said", None))
+            return _make_error_page(429, _TOO_MANY)
+        return self._render_page(profile, request.session["token"], request.session.pop("said", None))
 
     async def act(self, request: "Request") -> "Response":
         """Perform the person's action, and show the page again."""
@@ -281,24 +281,24 @@ class _Page:
 
         profile = self._profile(request)
         if profile is None:
-            return _refused(403, "Please use the link that was sent to you.")
+            return _make_error_page(403, "Please use the link that was sent to you.")
         length = request.headers.get("content-length", "")
         if not (length.isascii() and length.isdigit()) or int(length) > _LARGEST_FORM:
-            return _refused(413, "That is too long.")
+            return _make_error_page(413, "That is too long.")
         form = {name: str(value) for name, value in (await request.form()).items()}
         if not hmac.compare_digest(form.get("token", "").encode(), request.session["token"].encode()):
-            return _refused(403, "This form is not from your page, or is too old. Please open the page again.")
+            return _make_error_page(403, "This form is not from your page, or is too old. Please open the page again.")
         action = form.get("action")
         if action not in _ACTIONS:
-            return _refused(400, "There is no such action.")
+            return _make_error_page(400, "There is no such action.")
         if action in _LIMITED and not self.limit.allows(profile.subject):
-            return _refused(429, _TOO_MANY)
-        if action in _FOR_A_HUMAN and self._waits_for_too_much(profile, action):
-            return _refused(429, _TOO_MANY_CASES)
+            return _make_error_page(429, _TOO_MANY)
+        if action in _FOR_A_HUMAN and self._has_too_many_cases(profile, action):
+            return _make_error_page(429, _TOO_MANY_CASES)
         try:
-            request.session["said"] = self._done(_acted(profile, form))
+            request.session["said"] = self._confirm(_perform_action(profile, form))
         except XsegError as error:
-            return _refused(400, one_line(str(error), 300))
+            return _make_error_page(400, one_line(str(error), 300))
         return RedirectResponse("/", status_code=303, headers=dict(_HEADERS))
 
     async def leave(self, request: "Request") -> "Response":
@@ -306,11 +306,11 @@ class _Page:
         form = await request.form()
         token = str(form.get("token", ""))
         if not hmac.compare_digest(token.encode(), str(request.session.get("token", "")).encode()):
-            return _refused(403, "This form is not from your page, or is too old. Please open the page again.")
+            return _make_error_page(403, "This form is not from your page, or is too old. Please open the page again.")
         request.session.clear()
-        return _refused(200, "You have left the page.")
+        return _make_error_page(200, "You have left the page.")
 
-    def _waits_for_too_much(self, profile: Profile, action: str) -> bool:
+    def _has_too_many_cases(self, profile: Profile, action: str) -> bool:
         cases = profile.cases()
         n_open = len(cases)
         if action == "express_view":
@@ -338,9 +338,9 @@ class _Page:
 
         profile = self._profile(request)
         if profile is None:
-            return _refused(403, "Please use the link that was sent to you.")
+            return _make_error_page(403, "Please use the link that was sent to you.")
         if not self.limit.allows(profile.subject):
-            return _refused(429, _TOO_MANY)
+            return _make_error_page(429, _TOO_MANY)
         headers = {**_HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
         return JSONResponse(ask(profile), headers=headers)
 
@@ -348,16 +348,16 @@ class _Page:
         subject = request.session.get("subject")
         return None if subject is None or "token" not in request.session else self.profile_of(subject)
 
-    def _done(self, answer: Answer) -> str:
+    def _confirm(self, answer: Answer) -> str:
         """Keep what was done, and only then say so."""
         if self.keep is not None:
             self.keep()
         return " ".join(answer_words(answer.card.answer, self.language))
 
-    def _shown(self, profile: Profile, token: str, said: str | None) -> "Response":
+    def _render_page(self, profile: Profile, token: str, said: str | None) -> "Response":
         from starlette.responses import HTMLResponse
 
-        erased, withheld = profile.why is Why.ERASED, profile.withheld()
+        erased, withheld = profile.basis is SegmentBasis.ERASED, profile.list_withheld()
         html = (
             get_environment("xseg.governance.rights")
             .get_template("profile.html.j2")
@@ -365,11 +365,11 @@ class _Page:
                 language=self.language,
                 say=self.language.say,
                 card=render_article(profile.card(self.language.locale), choices=False),
-                features=[] if erased else _features(profile, withheld, self.language),
+                features=[] if erased else _describe_features(profile, withheld, self.language),
                 segments=profile.segmenter.segment_names_,
-                cases=[self._case(case) for case in profile.cases()],
+                cases=[self._describe_case(case) for case in profile.cases()],
                 recipients=self._recipients(profile),
-                undo=_undo(profile),
+                undo=_list_undo_actions(profile),
                 erased=erased,
                 token=token,
                 said=said,
@@ -377,7 +377,7 @@ class _Page:
         )
         return HTMLResponse(html, headers=dict(_HEADERS))
 
-    def _case(self, case: Case) -> str:
+    def _describe_case(self, case: Case) -> str:
         """Return by when a person answers, and what."""
         day = self.language.date(case.due)
         words = one_line(" / ".join([*filter(None, [case.text]), *case.views]), 400)
@@ -392,47 +392,47 @@ class _Page:
         return self.language.say("profile.received", names=self.language.listed(names)) if names else None
 
 
-def _undo(profile: Profile) -> list[str]:
+def _list_undo_actions(profile: Profile) -> list[str]:
     """Return the actions by which a person takes back what they said no to, each of which takes back one thing."""
-    standing = profile.standing
+    status = profile.status
     said = {
-        "lift": standing.restricted,
-        "withdraw_objection": standing.objections,
-        "withdraw_marketing_objection": standing.marketing_objections,
-        "rejoin": standing.not_profiled,
+        "lift": status.restricted,
+        "withdraw_objection": status.objections,
+        "withdraw_marketing_objection": status.marketing_objections,
+        "rejoin": status.not_profiled,
     }
     return [action for action, what in said.items() if what]
 
 
-def _acted(profile: Profile, form: Mapping[str, str]) -> Answer:
+def _perform_action(profile: Profile, form: Mapping[str, str]) -> Answer:
     """Perform the action that a form asks for."""
     act, fields = _ACTIONS[form["action"]]
     given = {name: form.get(name, "") for name in fields}
     if "value" in given:
-        return act(profile, given["feature"], _typed(profile, given["feature"], given["value"]))
+        return act(profile, given["feature"], _read_value(profile, given["feature"], given["value"]))
     if "segment" in given:
         return act(profile, given["segment"] or None)
     return act(profile, *given.values())
 
 
-def _features(profile: Profile, withheld: tuple[str, ...], language: Language) -> list[dict[str, Any]]:
+def _describe_features(profile: Profile, withheld: tuple[str, ...], language: Language) -> list[dict[str, Any]]:
     """Return what is held and may be shown, with what the person can do about it."""
     row = profile.data().iloc[0]
     policy = profile.policy.translate(language.locale)
-    told = {name: policy.feature(name) for name in row.index}
+    shown = {name: policy.feature(name) for name in row.index}
     return [
         {
             "name": name,
             "label": name if feature.label is None else language.capitalised(one_line(feature.label)),
-            "value": _value(row[name], Quantity(feature.unit, feature.number_format, language)),
+            "value": _format_value(row[name], Quantity(feature.unit, feature.number_format, language)),
             "withheld": name in withheld,
         }
-        for name, feature in told.items()
+        for name, feature in shown.items()
         if feature.shown and not feature.sensitive
     ]
 
 
-def _value(value: Any, quantity: Quantity) -> str:
+def _format_value(value: Any, quantity: Quantity) -> str:
     if value is None or value != value:
         return quantity.language.say("value.unknown")
     if isinstance(value, bool | np.bool_):
@@ -440,7 +440,7 @@ def _value(value: Any, quantity: Quantity) -> str:
     return one_line(value) if isinstance(value, str) else quantity.rounded(float(value))
 
 
-def _typed(profile: Profile, feature: str, text: str) -> Any:
+def _read_value(profile: Profile, feature: str, text: str) -> Any:
     """Read a value as the column holds it; what cannot be read so is refused by the model."""
     schema = profile.segmenter.profile_.bins.schema
     text = text.strip()
@@ -454,7 +454,7 @@ def _typed(profile: Profile, feature: str, text: str) -> Any:
         return text
 
 
-def _refused(status: int, sentence: str) -> "Response":
+def _make_error_page(status: int, sentence: str) -> "Response":
     from starlette.responses import PlainTextResponse
 
     return PlainTextResponse(f"{sentence}\n", status_code=status, headers=dict(_HEADERS))

@@ -35,7 +35,7 @@ def test_cards_are_written_and_verified_in_a_registered_language(tmp_path):
     ("name", "change", "error"),
     [
         ("da.toml", ("{group}", "gruppen"), "leaves out {group}"),
-        ("da.toml", ("why_not =", "why_never ="), "lacks 1: card.why_not"),
+        ("da.toml", ("alternative =", "other ="), "lacks 1: card.alternative"),
         ("da.toml", ("[words_to_avoid]", "[words]"), "words_to_avoid"),
         ("da.toml", ("[card]", "[card"), "is not a catalogue"),
     ],

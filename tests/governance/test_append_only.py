@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xseg.exceptions import ConsentError, DefinitionError
-from xseg.governance.append_only import SealedLines
+from xseg.governance.append_only import AppendOnlyLog
 
 facts = st.dictionaries(st.sampled_from("abc"), st.none() | st.integers() | st.text(max_size=5), max_size=3)
 steps = st.lists(st.tuples(st.integers(0, 1), facts, facts, st.booleans()), max_size=8)
@@ -20,8 +20,8 @@ steps = st.lists(st.tuples(st.integers(0, 1), facts, facts, st.booleans()), max_
 @given(said=steps, in_a_file=st.booleans())
 def test_every_reader_of_a_file_sees_what_every_writer_wrote(said, in_a_file, tmp_path_factory):
     path = tmp_path_factory.mktemp("log") / "log.jsonl" if in_a_file else None
-    one = SealedLines(path)
-    readers = (one, SealedLines(path) if in_a_file else one)
+    one = AppendOnlyLog(path)
+    readers = (one, AppendOnlyLog(path) if in_a_file else one)
     told, private = [], []
     for who, open_facts, private_facts, forgets in said:
         readers[who].append(open_facts, private_facts)
@@ -43,7 +43,7 @@ def test_every_reader_of_a_file_sees_what_every_writer_wrote(said, in_a_file, tm
 
 @pytest.fixture
 def path(tmp_path):
-    lines = SealedLines(tmp_path / "log.jsonl")
+    lines = AppendOnlyLog(tmp_path / "log.jsonl")
     for name in ("ann", "bob", "cy"):
         lines.append({"who": name}, private={"why": f"because of {name}"})
     return lines.path
@@ -53,7 +53,7 @@ def path(tmp_path):
 @given(place=st.integers(0, 10**6), letter=st.sampled_from(list('x0a"{}')))
 def test_any_altered_character_is_found(place, letter, tmp_path_factory):
     path = tmp_path_factory.mktemp("log") / "log.jsonl"
-    lines = SealedLines(path)
+    lines = AppendOnlyLog(path)
     for name in ("ann", "bob"):
         lines.append({"who": name}, private={"why": name})
     text = path.read_text()
@@ -62,30 +62,30 @@ def test_any_altered_character_is_found(place, letter, tmp_path_factory):
         return
     path.write_text(text[:place] + letter + text[place + 1 :])
     with pytest.raises(ConsentError):
-        SealedLines(path).verify(lines.head)
+        AppendOnlyLog(path).verify(lines.head)
 
 
 def test_what_is_moved_left_out_repeated_or_cut_is_found(path):
-    lines, head = path.read_text().splitlines(), SealedLines(path).head
+    lines, head = path.read_text().splitlines(), AppendOnlyLog(path).head
     for forged in (lines[1:], lines[:1] + lines[2:], lines[::-1], [*lines, lines[-1]], lines[:-1], []):
         path.write_text("".join(f"{line}\n" for line in forged))
         with pytest.raises(ConsentError):
-            SealedLines(path).verify(head)
+            AppendOnlyLog(path).verify(head)
 
 
 def test_what_is_forgotten_is_in_no_byte_of_the_file_and_the_links_hold(path):
-    lines = SealedLines(path)
+    lines = AppendOnlyLog(path)
     head = lines.head
     assert lines.forget(lambda line: line["who"] == "bob") == 1
     assert "because of bob" not in path.read_text()
     assert "because of ann" in path.read_text()
     lines.verify(head)
-    SealedLines(path).verify(head)
+    AppendOnlyLog(path).verify(head)
     assert lines.forget(lambda line: line["who"] == "bob") == 0
 
 
 def test_equal_secrets_have_different_digests():
-    lines = SealedLines()
+    lines = AppendOnlyLog()
     first, second = (lines.append({}, private={"why": "the same"}) for _ in range(2))
     assert first["private_sha256"] != second["private_sha256"]
 
@@ -94,27 +94,27 @@ def test_an_unfinished_line_is_refused_and_kept(path):
     whole = path.read_text()
     path.write_text(whole[:-20])
     with pytest.raises(ConsentError, match="not whole"):
-        SealedLines(path)
+        AppendOnlyLog(path)
     assert path.read_text() == whole[:-20]
 
 
 def test_a_file_that_vanishes_or_cannot_be_written_is_said(path, tmp_path):
-    lines = SealedLines(path, name="list of overrides", error=DefinitionError)
+    lines = AppendOnlyLog(path, name="list of overrides", error=DefinitionError)
     path.unlink()
     with pytest.raises(DefinitionError, match=r"list of overrides .* is gone"):
         len(lines)
     with pytest.raises(ConsentError, match="cannot read or write"):
-        SealedLines(tmp_path / "none" / "log").append({})
+        AppendOnlyLog(tmp_path / "none" / "log").append({})
     for text in ("[]\n", "no\n", "3\n"):
         path.write_text(text)
         with pytest.raises(ConsentError, match="line 0"):
-            SealedLines(path)
+            AppendOnlyLog(path)
 
 
 _WRITER = """
 import sys
-from xseg.governance.append_only import SealedLines
-lines = SealedLines(sys.argv[1])
+from xseg.governance.append_only import AppendOnlyLog
+lines = AppendOnlyLog(sys.argv[1])
 for number in range(40):
     lines.append({"who": sys.argv[2], "step": number}, private={"x": number})
     if number % 10 == 9:
@@ -128,7 +128,7 @@ def test_processes_that_write_at_the_same_time_lose_nothing(tmp_path):
     path = tmp_path / "log.jsonl"
     writers = [subprocess.Popen([sys.executable, "-c", _WRITER, str(path), name]) for name in "ab"]
     assert [writer.wait(120) for writer in writers] == [0, 0]
-    lines = SealedLines(path)
+    lines = AppendOnlyLog(path)
     lines.verify()
     for name in "ab":
         assert [line["step"] for line in lines if line.get("who") == name] == list(range(40))
@@ -136,7 +136,7 @@ def test_processes_that_write_at_the_same_time_lose_nothing(tmp_path):
 
 
 def test_threads_that_write_at_the_same_time_lose_nothing(tmp_path):
-    for lines in (SealedLines(tmp_path / "log.jsonl"), SealedLines()):
+    for lines in (AppendOnlyLog(tmp_path / "log.jsonl"), AppendOnlyLog()):
 
         def write(name, lines=lines):
             for step in range(40):
@@ -155,19 +155,19 @@ def test_threads_that_write_at_the_same_time_lose_nothing(tmp_path):
 
 def test_who_saw_the_lines_finds_them_cut_replaced_or_edited_in_place(path, tmp_path):
     whole = path.read_text()
-    other = SealedLines(tmp_path / "other.jsonl")
+    other = AppendOnlyLog(tmp_path / "other.jsonl")
     for name in ("ann", "zoe", "cy", "dee"):
         other.append({"who": name})
     other_text = (tmp_path / "other.jsonl").read_text()
     for forged in ("".join(whole.splitlines(keepends=True)[:2]), "", other_text):
         path.write_text(whole)
-        lines = SealedLines(path)
+        lines = AppendOnlyLog(path)
         path.write_text(forged)
         with pytest.raises(ConsentError):
             lines.append({"who": "next"})
         assert path.read_text() == forged
     path.write_text(whole)
-    lines = SealedLines(path)
+    lines = AppendOnlyLog(path)
     path.write_text(whole.replace('"bob"', '"Bob"'))
     with pytest.raises(ConsentError):
         lines.verify()
@@ -178,40 +178,40 @@ def test_a_private_part_is_gone_only_if_it_was_forgotten(path):
     del lines[1]["private"]
     path.write_text("".join(json.dumps(line, sort_keys=True) + "\n" for line in lines))
     with pytest.raises(ConsentError, match="lost its private part"):
-        SealedLines(path)
+        AppendOnlyLog(path)
 
 
 def test_a_name_that_is_there_twice_is_refused(path):
     text = path.read_text()
     path.write_text(text.replace('{"hash"', '{"who": "zoe", "hash"', 1))
     with pytest.raises(ConsentError, match="repeats"):
-        SealedLines(path)
+        AppendOnlyLog(path)
 
 
 def test_what_is_given_out_is_nobodys_way_in(path):
-    lines = SealedLines(path)
+    lines = AppendOnlyLog(path)
     given = lines.append({"who": "dee", "more": {"x": 1}})
     given["who"] = given["more"]["x"] = "forged"
     for line in lines:
         line["who"] = "forged"
     lines.forget(lambda line: line["who"] == "ann")
-    SealedLines(path).verify(lines.head)
+    AppendOnlyLog(path).verify(lines.head)
 
 
 def test_a_link_to_a_file_is_followed_once(path, tmp_path):
     link = tmp_path / "link.jsonl"
     link.symlink_to(path)
-    SealedLines(link).forget(lambda _: True)
+    AppendOnlyLog(link).forget(lambda _: True)
     assert "because" not in path.read_text()
     assert link.is_symlink()
 
 
 def test_a_platform_without_file_locks_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "log.jsonl"
-    SealedLines(path).append({"a": 1}, {"b": 2})
+    AppendOnlyLog(path).append({"a": 1}, {"b": 2})
     monkeypatch.setitem(sys.modules, "fcntl", None)
     for call in (lambda lines: lines.append({"a": 2}), lambda lines: lines.forget(lambda _: True)):
         with pytest.raises(ConsentError, match="cannot be locked"):
-            call(SealedLines(path))
-    assert len(SealedLines(path)) == 1
-    assert SealedLines().append({"a": 1})["number"] == 0
+            call(AppendOnlyLog(path))
+    assert len(AppendOnlyLog(path)) == 1
+    assert AppendOnlyLog().append({"a": 1})["number"] == 0

@@ -28,7 +28,15 @@ from xseg.i18n import Language
 from xseg.policy import Policy
 from xseg.segmenters import StandIn, find_route, fold
 
-__all__ = ["Cards", "GatedCards", "decided_cards", "make_cards", "make_decided_card", "make_gated_cards", "read_once"]
+__all__ = [
+    "Cards",
+    "GatedCards",
+    "make_cards",
+    "make_decided_card",
+    "make_gated_cards",
+    "prepare_decided_cards",
+    "read_once",
+]
 
 _SHOWN = 3
 
@@ -272,13 +280,13 @@ def make_decided_card(
     if (segment is None) == (basis == "chosen"):
         message = f"basis={basis!r} and segment={segment!r}: give a segment if the person chose it, and only then"
         raise ParameterError(message)
-    make = decided_cards(
+    make = prepare_decided_cards(
         segmenter, policy=policy, at=at, locale=locale, tone=tone, ledger=ledger, identities=identities
     )
     return make(basis, segment, reference)
 
 
-def decided_cards(
+def prepare_decided_cards(
     segmenter: Any,
     *,
     policy: Any,
@@ -444,4 +452,4 @@ def make_gated_cards(
     places = [_DENIED] * admitted.n_rows
     for place, row in enumerate(rows):
         places[row] = place
-    return GatedCards(cards, places, decided_cards(gate.segmenter_, **same), gate.find_decision_basis, names)
+    return GatedCards(cards, places, prepare_decided_cards(gate.segmenter_, **same), gate.find_decision_basis, names)

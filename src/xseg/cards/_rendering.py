@@ -15,7 +15,7 @@ from xseg.cards._wording import build_card_words, consent_words
 from xseg.exceptions import DataError, ParameterError
 from xseg.i18n import get_environment
 
-__all__ = ["document", "interactive_page", "picture", "render", "render_article"]
+__all__ = ["document", "draw_picture", "interactive_page", "render", "render_article"]
 
 _WIDTH, _MARGIN, _DPI = 640.0, 44.0, 72
 _TEXT, _SOFT, _LINE = "#1d2430", "#566070", "#d9dce2"
@@ -43,7 +43,7 @@ class _Bar:
     against: bool
 
 
-def picture(card: AnyCard, form: Literal["png", "svg"], scale: float) -> bytes:
+def draw_picture(card: AnyCard, form: Literal["png", "svg"], scale: float) -> bytes:
     """Draw a card.
 
     Raises
@@ -278,7 +278,7 @@ class _Forms:
 
     render = staticmethod(render)
     interactive_page = staticmethod(interactive_page)
-    draw = staticmethod(picture)
+    draw = staticmethod(draw_picture)
     document = staticmethod(document)
     check_content = staticmethod(check_content)
 

@@ -31,7 +31,7 @@ __all__ = [
     "choices_words",
     "closing_words",
     "consent_words",
-    "left_and_passed_on",
+    "exclusion_words",
     "load_card_language",
     "policy_words",
     "used_words",
@@ -76,7 +76,7 @@ def about_words(card: Card, language: Language) -> tuple[str, ...]:
     return (
         *language.compute_once(_purposes_at_large, card.purposes, card.unnamed, language),
         *((language.say("used.unknown", labels=language.listed(card.unknown)),) if card.unknown else ()),
-        *language.compute_once(left_and_passed_on, card.not_used, card.recipients, language),
+        *language.compute_once(exclusion_words, card.not_used, card.recipients, language),
         *policy_words(card),
     )
 
@@ -100,7 +100,7 @@ def _purposes_at_large(purposes: tuple[PurposeFact, ...], unnamed: int, language
     return tuple(sentences)
 
 
-def left_and_passed_on(not_used: tuple[str, ...], recipients: tuple[str, ...], language: Language) -> tuple[str, ...]:
+def exclusion_words(not_used: tuple[str, ...], recipients: tuple[str, ...], language: Language) -> tuple[str, ...]:
     """Return what was not used, and who else receives the group."""
     sentences = []
     if not_used:
@@ -223,7 +223,7 @@ def _write_decided_card(card: DecidedCard, language: Language) -> CardWords:
         lead=(*answer_words(card.answer, language), *ground, *described),
         effect=() if chosen is None or chosen.consequence is None else (one_line(chosen.consequence, 400),),
         about=(
-            *once(left_and_passed_on, card.not_used, card.recipients if chosen else (), language),
+            *once(exclusion_words, card.not_used, card.recipients if chosen else (), language),
             *policy_words(card),
         ),
         choices=once(choices_words, card.rights, language),

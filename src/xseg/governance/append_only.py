@@ -19,7 +19,7 @@ from typing import IO, Any, Final
 from xseg._files import write_whole
 from xseg.exceptions import ConsentError, XsegError
 
-__all__ = ["SealedLines"]
+__all__ = ["AppendOnlyLog"]
 
 _START: Final = "0" * 64
 _UNBOUND: Final = frozenset({"hash", "private"})
@@ -28,7 +28,7 @@ _TAIL: Final = 200
 Line = dict[str, Any]
 
 
-class SealedLines:
+class AppendOnlyLog:
     """Lines in the order they were written; what another process or thread adds to the same file is seen too.
 
     Writing to a file needs a platform that can lock it; elsewhere it is refused.
@@ -58,18 +58,18 @@ class SealedLines:
         self._forgotten: set[int] = set()
         # Of the file: how much of it was read, its state then, and the bytes of the last line, to know it again.
         self._size, self._state, self._tail = 0, (0, 0, 0), b""
-        self._caught_up()
+        self._refresh()
 
     def __len__(self) -> int:
-        return len(self._caught_up())
+        return len(self._refresh())
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        return iter(deepcopy(self._caught_up()))
+        return iter(deepcopy(self._refresh()))
 
     @property
     def head(self) -> str:
         """The hash of the last line, to keep elsewhere."""
-        return _head(self._caught_up())
+        return _get_head(self._refresh())
 
     def append(self, facts: Mapping[str, Any], private: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Add a line, which is on the disk when this returns; returns it with its number and hash.
@@ -81,11 +81,11 @@ class SealedLines:
         private : mapping, optional
             What may have to be forgotten later; it is kept beside the line, which holds a salted digest of it.
         """
-        with self._alone() as stream:
-            line = self._added(self._copied(facts), self._copied(private or {}), stream)
+        with self._lock_for_writing() as stream:
+            line = self._append_line(self._copy_facts(facts), self._copy_facts(private or {}), stream)
             return deepcopy(line)
 
-    def _copied(self, facts: Mapping[str, Any]) -> Line:
+    def _copy_facts(self, facts: Mapping[str, Any]) -> Line:
         """Return facts as they will be read back, and nobody else's."""
         try:
             copied: Line = json.loads(json.dumps(dict(facts), allow_nan=False))
@@ -96,7 +96,7 @@ class SealedLines:
 
     def forget(self, concerns: Callable[[Mapping[str, Any]], bool]) -> int:
         """Remove what is private from some lines, and write down from which; returns from how many."""
-        with self._alone() as stream:
+        with self._lock_for_writing() as stream:
             self._check(self._lines, 0, _START)
             gone = [line for line in self._lines if "private" in line and concerns(line)]
             if not gone:
@@ -105,11 +105,11 @@ class SealedLines:
             for line in gone:
                 del line["private"]
             if stream is None or self.path is None:
-                self._added({_FORGOTTEN: numbers}, {}, None)
+                self._append_line({_FORGOTTEN: numbers}, {}, None)
                 return len(gone)
-            told = _sealed({_FORGOTTEN: numbers}, {}, self._lines)
-            write_whole(self.path, b"".join(map(_written, [*self._lines, told])))
-            self._take([told])
+            content = _build_line({_FORGOTTEN: numbers}, {}, self._lines)
+            write_whole(self.path, b"".join(map(_encode_line, [*self._lines, content])))
+            self._extend([content])
             with self.path.open("rb") as anew:
                 self._remember(anew, self.path.stat().st_size)
         return len(gone)
@@ -125,7 +125,7 @@ class SealedLines:
         with self._lock:
             self._state = (0, 0, 0)
             self._size = 0
-            lines = self._caught_up()
+            lines = self._refresh()
             self._check(lines, 0, _START)
             self._check_private(lines, self._forgotten)
             if head is not None and head not in {_START, *(line["hash"] for line in lines)}:
@@ -134,29 +134,29 @@ class SealedLines:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a copy as JSON Lines, whole or not at all."""
-        write_whole(path, b"".join(map(_written, self)))
+        write_whole(path, b"".join(map(_encode_line, self)))
 
-    def _take(self, lines: list[Line]) -> None:
+    def _extend(self, lines: list[Line]) -> None:
         """Keep lines that were checked."""
         self._lines += lines
         self._forgotten.update(number for line in lines for number in line.get(_FORGOTTEN, ()))
 
-    def _added(self, facts: Mapping[str, Any], private: Mapping[str, Any], stream: IO[bytes] | None) -> Line:
-        line = _sealed(facts, private, self._lines)
+    def _append_line(self, facts: Mapping[str, Any], private: Mapping[str, Any], stream: IO[bytes] | None) -> Line:
+        line = _build_line(facts, private, self._lines)
         if stream is not None:
-            stream.write(_written(line))
+            stream.write(_encode_line(line))
             stream.flush()
             os.fsync(stream.fileno())
             self._remember(stream, stream.tell())
-        self._take([line])
+        self._extend([line])
         return line
 
     def _check(self, lines: list[Line], first: int, previous: str) -> None:
         for number, line in enumerate(lines, first):
-            told = {name: value for name, value in line.items() if name not in _UNBOUND}
+            content = {name: value for name, value in line.items() if name not in _UNBOUND}
             links = (line.get("number"), line.get("previous"), line.get("hash"))
-            altered = "private" in line and line.get("private_sha256") != _hash(line["private"])
-            if altered or links != (number, previous, _hash(told)):
+            altered = "private" in line and line.get("private_sha256") != _compute_hash(line["private"])
+            if altered or links != (number, previous, _compute_hash(content)):
                 message = f"line {number} of the {self._name} is not what was written, or does not follow the last"
                 raise self._error(message)
             previous = str(line["hash"])
@@ -170,7 +170,7 @@ class SealedLines:
                 )
                 raise self._error(message)
 
-    def _caught_up(self) -> list[Line]:
+    def _refresh(self) -> list[Line]:
         """Return the lines, with what was added to the file since it was last read."""
         with self._lock:
             if self.path is None:
@@ -182,13 +182,13 @@ class SealedLines:
                     message = f"the {self._name} is gone; restore it from a copy"
                     raise self._error(message) from None
                 return self._lines
-            if _state_of(found) != self._state:
-                with self._opened("rb") as stream:
+            if _get_file_state(found) != self._state:
+                with self._open_file("rb") as stream:
                     self._read(stream)
             return self._lines
 
     def _read(self, stream: IO[bytes]) -> None:
-        size = self._size if self._goes_on(stream) else 0
+        size = self._size if self._is_continued(stream) else 0
         stream.seek(size)
         content = stream.read()
         if content and not content.endswith(b"\n"):
@@ -198,26 +198,26 @@ class SealedLines:
             )
             raise self._error(message)
         if size:
-            lines = self._parsed(content, len(self._lines))
-            self._check(lines, len(self._lines), _head(self._lines))
+            lines = self._parse_lines(content, len(self._lines))
+            self._check(lines, len(self._lines), _get_head(self._lines))
         else:
-            lines = self._parsed(content, 0)
+            lines = self._parse_lines(content, 0)
             self._check(lines, 0, _START)
-            self._refuse_another_past(lines)
+            self._check_same_beginning(lines)
             self._lines = []
         gone = {number for line in lines for number in line.get(_FORGOTTEN, ())}
         self._check_private(lines, self._forgotten | gone)
-        self._take(lines)
+        self._extend(lines)
         self._remember(stream, size + len(content))
 
-    def _goes_on(self, stream: IO[bytes]) -> bool:
+    def _is_continued(self, stream: IO[bytes]) -> bool:
         """Return whether a file begins with what was read of it, as far as its last line tells."""
         if not self._size or os.fstat(stream.fileno()).st_size < self._size:
             return False
         stream.seek(self._size - len(self._tail))
         return stream.read(len(self._tail)) == self._tail
 
-    def _refuse_another_past(self, lines: list[Line]) -> None:
+    def _check_same_beginning(self, lines: list[Line]) -> None:
         """Raise an error for a file that does not begin with the lines that were seen before."""
         seen = [line["hash"] for line in self._lines]
         if [line["hash"] for line in lines[: len(seen)]] != seen:
@@ -228,15 +228,15 @@ class SealedLines:
 
     def _remember(self, stream: IO[bytes], size: int) -> None:
         self._size = size
-        self._state = _state_of(os.fstat(stream.fileno()))
+        self._state = _get_file_state(os.fstat(stream.fileno()))
         stream.seek(max(size - _TAIL, 0))
         self._tail = stream.read(min(size, _TAIL))
 
-    def _parsed(self, content: bytes, first: int) -> list[Line]:
+    def _parse_lines(self, content: bytes, first: int) -> list[Line]:
         lines = []
         for number, text in enumerate(content.splitlines(), first):
             try:
-                line = json.loads(text, object_pairs_hook=_without_repetition)
+                line = json.loads(text, object_pairs_hook=_reject_repeated_names)
             except ValueError as error:
                 message = f"line {number} of the {self._name} cannot be read: {error}"
                 raise self._error(message) from error
@@ -247,15 +247,15 @@ class SealedLines:
         return lines
 
     @contextmanager
-    def _alone(self) -> Iterator[IO[bytes] | None]:
+    def _lock_for_writing(self) -> Iterator[IO[bytes] | None]:
         """Keep others from writing at the same time, and see what they wrote before."""
         with self._lock:
             if self.path is None:
                 yield None
                 return
-            self._caught_up()
+            self._refresh()
             while True:
-                with self._opened("a+b") as stream, _locked(stream, self._error):
+                with self._open_file("a+b") as stream, _lock_file(stream, self._error):
                     # Who waited for the lock may hold a file that was written anew meanwhile.
                     if not self.path.exists() or os.fstat(stream.fileno()).st_ino != self.path.stat().st_ino:
                         continue
@@ -265,7 +265,7 @@ class SealedLines:
                     return
 
     @contextmanager
-    def _opened(self, mode: str) -> Iterator[IO[bytes]]:
+    def _open_file(self, mode: str) -> Iterator[IO[bytes]]:
         assert self.path is not None
         try:
             with self.path.open(mode) as stream:
@@ -275,24 +275,24 @@ class SealedLines:
             raise self._error(message) from error
 
 
-def _sealed(facts: Mapping[str, Any], private: Mapping[str, Any], before: list[Line]) -> Line:
-    told: Line = {**facts, "number": len(before), "previous": _head(before)}
+def _build_line(facts: Mapping[str, Any], private: Mapping[str, Any], before: list[Line]) -> Line:
+    content: Line = {**facts, "number": len(before), "previous": _get_head(before)}
     if not private:
-        return {**told, "hash": _hash(told)}
+        return {**content, "hash": _compute_hash(content)}
     kept = {"salt": secrets.token_hex(16), **private}
-    told["private_sha256"] = _hash(kept)
-    return {**told, "hash": _hash(told), "private": kept}
+    content["private_sha256"] = _compute_hash(kept)
+    return {**content, "hash": _compute_hash(content), "private": kept}
 
 
-def _head(lines: list[Line]) -> str:
+def _get_head(lines: list[Line]) -> str:
     return str(lines[-1]["hash"]) if lines else _START
 
 
-def _state_of(found: os.stat_result) -> tuple[int, int, int]:
+def _get_file_state(found: os.stat_result) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _without_repetition(pairs: list[tuple[str, Any]]) -> Line:
+def _reject_repeated_names(pairs: list[tuple[str, Any]]) -> Line:
     line = dict(pairs)
     if len(line) != len(pairs):
         message = "it repeats a name"
@@ -300,17 +300,17 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> Line:
     return line
 
 
-def _written(line: Mapping[str, Any]) -> bytes:
+def _encode_line(line: Mapping[str, Any]) -> bytes:
     # Lines are checked when they are added; older files may hold an Infinity, and are written as they were.
     return json.dumps(line, sort_keys=True).encode() + b"\n"
 
 
-def _hash(told: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def _compute_hash(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 @contextmanager
-def _locked(stream: IO[bytes], fail: Callable[[str], XsegError]) -> Iterator[None]:
+def _lock_file(stream: IO[bytes], fail: Callable[[str], XsegError]) -> Iterator[None]:
     try:
         import fcntl
     except ImportError:

@@ -88,7 +88,7 @@ def test_a_review_is_of_these_days(segmenter, review, later, said):
 def test_a_review_without_a_time_zone_and_an_odd_age_are_refused(segmenter, review):
     asked = {"by": "Ada Marsh", "state": "reviewed", "at": NOW}
     with pytest.raises(ApprovalError, match="without a time zone"):
-        approve(segmenter, review=replace(review, made=NOW.replace(tzinfo=None)), **asked)
+        approve(segmenter, review=replace(review, created=NOW.replace(tzinfo=None)), **asked)
     for days in (-1, True, 1.5, None, "30"):
         with pytest.raises(ApprovalError, match="give a number of days"):
             approve(segmenter, review=review, max_age_days=days, **asked)
@@ -124,7 +124,7 @@ def test_any_altered_character_is_found(review, tmp_path):
     changes = {
         "model": "0" * 64,
         "policy": "0" * 64,
-        "made": "2026-11-25T12:00:00+00:00",
+        "created": "2026-11-25T12:00:00+00:00",
         "findings": [],
         "digest": "0" * 64,
         "extra": 1,
@@ -172,7 +172,12 @@ def test_what_is_no_review_is_refused(tmp_path, content, said):
 
 
 def test_a_review_that_lacks_something_is_refused_though_its_digest_fits(segmenter, review):
-    for change in ({"version": 2}, {"made": "yesterday"}, {"made": "2026-11-24T12:00:00"}, {"findings": [{"id": "a"}]}):
+    for change in (
+        {"version": 3},
+        {"created": "yesterday"},
+        {"created": "2026-11-24T12:00:00"},
+        {"findings": [{"id": "a"}]},
+    ):
         said = review.record() | change
         with pytest.raises(ApprovalError, match=f"the review: {next(iter(change))}"):
             approve(segmenter, by="Ada Marsh", review=json.dumps(said).encode(), state="reviewed", at=NOW)

@@ -51,11 +51,11 @@ def fits():
 def test_no_segmenter_is_fitted_or_saved_elsewhere(name, segmenter, given, tmp_path):
     built_in = {kind for kind, found in get_registered_segmenters().items() if found.__module__.startswith("xseg.")}
     assert {kind for kind, *_ in fits()} == built_in
-    with ELSEWHERE.active(), pytest.raises(ApprovalError, match=r"fit is allowed only in .*'elsewhere'"):
+    with ELSEWHERE.activate(), pytest.raises(ApprovalError, match=r"fit is allowed only in .*'elsewhere'"):
         segmenter.fit(*given)
     assert not hasattr(segmenter, "model_")
     segmenter.fit(*given)
-    with ELSEWHERE.active():
+    with ELSEWHERE.activate():
         segmenter.predict(given[0])
         with pytest.raises(ApprovalError, match="export is allowed only"):
             xseg.save(segmenter, tmp_path / "m.json")
@@ -67,7 +67,7 @@ def test_here_is_here(fitted, tmp_path):
     here.check()
     here.save(tmp_path / "here.yaml")
     assert Environment.load(tmp_path / "here.yaml") == here
-    with here.active() as given:
+    with here.activate() as given:
         assert given is here
         xseg.save(fitted, tmp_path / "m.json")
 
@@ -75,12 +75,12 @@ def test_here_is_here(fitted, tmp_path):
 def test_everything_stated_is_compared(tmp_path, monkeypatch):
     lock = tmp_path / "lock"
     here = Environment.here("here").model_dump() | {"locks": {str(lock): "0" * 64}, "data_region": "north"}
-    told = "\n".join(Environment(**here).differences())
+    told = "\n".join(Environment(**here).find_differences())
     assert "cannot be read, not 00000000" in told
     assert "XSEG_DATA_REGION says None, not 'north'" in told
     lock.write_text("x")
     monkeypatch.setenv("XSEG_DATA_REGION", "south")
-    told = "\n".join(Environment(**here).differences())
+    told = "\n".join(Environment(**here).find_differences())
     assert "has digest 2d711642, not 00000000" in told
     assert "says 'south'" in told
     monkeypatch.setenv("XSEG_DATA_REGION", "north")
@@ -115,7 +115,7 @@ def test_other_threads_are_no_way_round():
         except ApprovalError as error:
             refused.append(error)
 
-    with ELSEWHERE.active():
+    with ELSEWHERE.activate():
         thread = threading.Thread(target=attempt)
         thread.start()
         thread.join()
@@ -124,32 +124,32 @@ def test_other_threads_are_no_way_round():
 
 
 def test_an_error_in_the_block_ends_it():
-    with pytest.raises(KeyError), ELSEWHERE.active():
+    with pytest.raises(KeyError), ELSEWHERE.activate():
         raise KeyError
     require_environment("fit")
-    with Environment.here("here").active(), ELSEWHERE.active(), pytest.raises(ApprovalError):
+    with Environment.here("here").activate(), ELSEWHERE.activate(), pytest.raises(ApprovalError):
         require_environment("fit")
 
 
 def test_an_override_is_logged_each_time(fitted, tmp_path):
     log = tmp_path / "overrides.jsonl"
-    with ELSEWHERE.active(), ELSEWHERE.override(by="Ada Marsh", reason="the machine was renamed", log=log):
+    with ELSEWHERE.activate(), ELSEWHERE.override(by="Ada Marsh", reason="the machine was renamed", log=log):
         assert not log.exists()
         xseg.save(fitted, tmp_path / "m.json")
         require_environment("fit")
-    with ELSEWHERE.active(), pytest.raises(ApprovalError):
+    with ELSEWHERE.activate(), pytest.raises(ApprovalError):
         require_environment("fit")
     export, fit = read_overrides(log)
     assert (export.action, fit.action, export.by) == ("export", "fit", "Ada Marsh")
     assert export.environment == ELSEWHERE.digest
-    assert "this machine is called" in export.differences[0]
+    assert "this machine is called" in export.find_differences[0]
     assert fit.previous != export.previous
     # An override of one environment does not open another, and what holds needs none.
     other = Environment(name="another", hosts=["no such machine"])
-    with other.active(), ELSEWHERE.override(by="a", reason="b", log=log), pytest.raises(ApprovalError):
+    with other.activate(), ELSEWHERE.override(by="a", reason="b", log=log), pytest.raises(ApprovalError):
         require_environment("fit")
     here = Environment.here("here")
-    with here.active(), here.override(by="a", reason="b", log=log):
+    with here.activate(), here.override(by="a", reason="b", log=log):
         require_environment("fit")
     assert len(read_overrides(log)) == 2
 
@@ -158,12 +158,12 @@ def test_an_override_is_logged_each_time(fitted, tmp_path):
 def test_an_override_needs_a_name_and_a_reason(by, reason, tmp_path):
     with pytest.raises(ParameterError), ELSEWHERE.override(by=by, reason=reason, log=tmp_path / "log"):
         pass
-    with ELSEWHERE.active(), pytest.raises(ApprovalError):
+    with ELSEWHERE.activate(), pytest.raises(ApprovalError):
         require_environment("fit")
 
 
 def test_without_a_log_nothing_is_overridden(tmp_path):
-    with ELSEWHERE.active(), ELSEWHERE.override(by="a", reason="b", log=tmp_path / "none" / "log"):  # noqa: SIM117
+    with ELSEWHERE.activate(), ELSEWHERE.override(by="a", reason="b", log=tmp_path / "none" / "log"):  # noqa: SIM117
         with pytest.raises(DefinitionError, match="nothing is overridden without it"):
             require_environment("fit")
 
@@ -171,7 +171,7 @@ def test_without_a_log_nothing_is_overridden(tmp_path):
 @pytest.fixture
 def log(tmp_path):
     path = tmp_path / "overrides.jsonl"
-    with ELSEWHERE.active(), ELSEWHERE.override(by="Ada Marsh", reason="renamed", log=path):
+    with ELSEWHERE.activate(), ELSEWHERE.override(by="Ada Marsh", reason="renamed", log=path):
         for action in ("fit", "export", "fit"):
             require_environment(action)
     return path
@@ -195,7 +195,7 @@ def test_an_altered_log_is_found_and_not_added_to(log):
         log.write_text("".join(altered))
         with pytest.raises(DefinitionError):
             read_overrides(log)
-        with ELSEWHERE.active(), ELSEWHERE.override(by="a", reason="b", log=log), pytest.raises(DefinitionError):
+        with ELSEWHERE.activate(), ELSEWHERE.override(by="a", reason="b", log=log), pytest.raises(DefinitionError):
             require_environment("fit")
         assert log.read_text() == "".join(altered)
 
@@ -205,7 +205,7 @@ def test_an_altered_log_is_found_and_not_added_to(log):
 def test_any_words_survive_the_log(by, reason, tmp_path_factory):
     path = tmp_path_factory.mktemp("log") / "overrides.jsonl"
     for _ in range(2):
-        with ELSEWHERE.active(), ELSEWHERE.override(by=by, reason=reason, log=path):
+        with ELSEWHERE.activate(), ELSEWHERE.override(by=by, reason=reason, log=path):
             require_environment("fit")
     first, second = read_overrides(path)
     assert (first.by, second.reason) == (by, reason)
@@ -242,13 +242,13 @@ def test_a_damaged_file_is_an_environment_or_is_refused(data):
         environment = Environment.parse(text[:place] + put + text[place + data.draw(st.integers(0, 9)) :])
     except DefinitionError:
         return
-    assert environment.differences()
+    assert environment.find_differences()
 
 
 @pytest.mark.parametrize("path", ["none", "", "a\0b", "x" * 5_000, "/"], ids=range(5))
 def test_a_lock_that_is_no_file_is_not_the_approved_one(path):
     here = Environment.here("here").model_dump() | {"locks": {path: "0" * 64}}
-    (said,) = Environment(**here).differences()
+    (said,) = Environment(**here).find_differences()
     assert "cannot be read" in said
 
 
@@ -256,7 +256,7 @@ def test_a_lock_that_is_no_file_is_not_the_approved_one(path):
 def test_a_host_is_called_by_its_own_name_and_no_other(name, monkeypatch):
     monkeypatch.setattr("platform.node", lambda: name)
     place = Environment(name="training", hosts=["train-1", "vm"])
-    with place.active(), pytest.raises(ApprovalError, match="this machine is called"):
+    with place.activate(), pytest.raises(ApprovalError, match="this machine is called"):
         require_environment("fit")
     monkeypatch.setattr("platform.node", lambda: "train-1")
     place.check()
@@ -282,7 +282,7 @@ def test_nothing_opens_a_socket(monkeypatch, tmp_path):
     with pytest.raises(AssertionError):
         socket.socket()
     customers = xseg.make_customers(300, random_state=0)
-    with Environment.here("here").active():
+    with Environment.here("here").activate():
         segmenter = xseg.TreeSegmenter(3, random_state=0).fit(customers)
         xseg.governance.approval.approve(segmenter, by="Ada Marsh", review=b"x", state="reviewed")
         xseg.explain(segmenter, customers)
@@ -319,7 +319,7 @@ def test_processes_that_are_started_inside_are_held_to_it():
     fits = [delayed(xseg.TreeSegmenter(2, random_state=0).fit)(customers)]
     get_reusable_executor().shutdown(wait=True)
     elsewhere = Environment(name="elsewhere", hosts=["no such machine"])
-    with elsewhere.active(), Environment.here("here").active():
+    with elsewhere.activate(), Environment.here("here").activate():
         with pytest.raises(ApprovalError):
             xseg.TreeSegmenter(2).fit(customers)
         with pytest.raises(ApprovalError, match="elsewhere"):
@@ -327,9 +327,9 @@ def test_processes_that_are_started_inside_are_held_to_it():
     assert "XSEG_ACTIVE_ENVIRONMENTS" not in os.environ
     xseg.TreeSegmenter(2, random_state=0).fit(customers)
     get_reusable_executor().shutdown(wait=True)
-    with Environment.here("here").active():
+    with Environment.here("here").activate():
         assert len(Parallel(n_jobs=2)(fits)) == 1
-    with pytest.warns(RunningWorkersWarning, match="shutdown"), elsewhere.active():
+    with pytest.warns(RunningWorkersWarning, match="shutdown"), elsewhere.activate():
         pass
     get_reusable_executor().shutdown(wait=True)
 

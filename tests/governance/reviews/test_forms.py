@@ -39,7 +39,7 @@ def test_what_is_signed_is_canonical_and_dated(clean, review):
     text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert text.encode() == review.canonical()
     assert hashlib.sha256(review.canonical()).hexdigest() == review.digest
-    assert record["made"] == "2026-11-24T00:00:00+00:00"
+    assert record["created"] == "2026-11-24T00:00:00+00:00"
     assert record["model"] == xseg.export.fingerprint(clean.segmenter)
     assert record["policy"] == review.policy
     whole = json.loads(review.json())

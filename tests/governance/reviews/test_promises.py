@@ -9,7 +9,7 @@ import xseg
 from promise_cases import BROKEN, INNOCENT, LABELS
 from review_cases import NOW, clean_case
 from xseg.exceptions import ParameterError
-from xseg.governance.reviews._notice_text import languages_of, read_notice
+from xseg.governance.reviews._notice_text import find_languages, read_notice
 from xseg.i18n import LOCALES, TONES, load_language
 from xseg.policy import Policy
 
@@ -115,7 +115,7 @@ def test_a_kept_promise_is_no_finding(locale):
 @pytest.mark.parametrize("locale", LOCALES)
 def test_a_language_is_told_by_its_words(locale):
     text = "\n".join(BROKEN[locale])
-    languages, unknown = languages_of(read_notice(text))
+    languages, unknown = find_languages(read_notice(text))
     assert languages[0].tag == locale
     assert unknown == []
     wrong = "de" if locale != "de" else "fr"

@@ -40,7 +40,7 @@ class ReviewRecord(BaseModel):
 
     Attributes
     ----------
-    made : datetime
+    created : datetime
         When.
     model, policy : str
         Fingerprint of the model, and SHA-256 of the policy.
@@ -53,8 +53,8 @@ class ReviewRecord(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     format: Literal["xseg-review"]
-    version: Literal[1]
-    made: AwareDatetime
+    version: Literal[2]
+    created: AwareDatetime
     model: Digest
     policy: Digest
     findings: tuple[FindingRecord, ...]
@@ -74,7 +74,7 @@ class Basis:
     """
 
     digest: str
-    made: datetime | None = None
+    created: datetime | None = None
     findings: Sequence[Any] = ()
 
 
@@ -145,7 +145,7 @@ def read_basis(review: Any, fingerprint: str, forbids: str) -> Basis:
         message = f"the review is of model {str(model)[:8]}, and this is {fingerprint[:8]}; review this model"
         raise ApprovalError(message)
     at_least = getattr(review, "at_least", None)
-    return Basis(digest, getattr(review, "made", None), () if at_least is None else at_least(forbids))
+    return Basis(digest, getattr(review, "created", None), () if at_least is None else at_least(forbids))
 
 
 def check_basis(basis: Basis, state: str, at: datetime, max_age_days: int) -> None:
@@ -153,7 +153,7 @@ def check_basis(basis: Basis, state: str, at: datetime, max_age_days: int) -> No
     # Whoever takes an approval back is not asked how old their reasons are.
     if state == "draft":
         return
-    problem = _out_of_time(basis.made, at, max_age_days)
+    problem = _check_time(basis.created, at, max_age_days)
     if problem is not None:
         message = f"the review does not count: {problem}"
         raise ApprovalError(message)
@@ -161,7 +161,7 @@ def check_basis(basis: Basis, state: str, at: datetime, max_age_days: int) -> No
         raise ApprovalError(_list_findings(basis.findings))
 
 
-def _out_of_time(made: datetime | None, at: datetime, max_age_days: int) -> str | None:
+def _check_time(made: datetime | None, at: datetime, max_age_days: int) -> str | None:
     if isinstance(max_age_days, bool) or not isinstance(max_age_days, int) or max_age_days < 0:
         message = f"max_age_days is {max_age_days!r}; give a number of days"
         raise ApprovalError(message)

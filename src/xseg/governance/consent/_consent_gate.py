@@ -86,13 +86,13 @@ class AdmittedRows:
     rows: NDArray[np.int64]
     n_rows: int
 
-    def spread(self, found: NDArray[Any]) -> NDArray[np.int32]:
+    def expand_labels(self, found: NDArray[Any]) -> NDArray[np.int32]:
         """Return the segments of all rows, given those of the admitted."""
         labels = np.full(self.n_rows, _NOT_SEGMENTED, dtype=np.int32)
         labels[self.rows] = found
         return labels
 
-    def chosen(self, values: Any, name: str) -> NDArray[Any]:
+    def select_values(self, values: Any, name: str) -> NDArray[Any]:
         """Return the values of the admitted, given those of all rows."""
         found = np.asarray(values)
         if found.ndim == 0 or len(found) != self.n_rows:
@@ -230,15 +230,17 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
         if not len(admitted.rows):
             message = f"nobody in these rows agreed to {self.purpose!r}, so there is nobody to learn from"
             raise ConsentError(message)
-        passed = {} if sample_weight is None else {"sample_weight": admitted.chosen(sample_weight, "sample_weight")}
-        outcome = () if y is None else (admitted.chosen(y, "y"),)
+        passed = (
+            {} if sample_weight is None else {"sample_weight": admitted.select_values(sample_weight, "sample_weight")}
+        )
+        outcome = () if y is None else (admitted.select_values(y, "y"),)
         self.segmenter_ = clone(self.segmenter).fit(admitted.X, *outcome, **passed)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.segmenter_, name):
                 setattr(self, name, getattr(self.segmenter_, name))
             elif hasattr(self, name):
                 delattr(self, name)
-        self.labels_ = admitted.spread(self.segmenter_.predict(admitted.X))
+        self.labels_ = admitted.expand_labels(self.segmenter_.predict(admitted.X))
         return self
 
     def predict(self, X: Any, *, ids: ArrayLike | None = None) -> NDArray[np.int32]:
@@ -266,7 +268,7 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
         """
         admitted = self.admit(X, ids=ids)
         found = self.segmenter_.predict(admitted.X) if len(admitted.rows) else np.empty(0, np.int32)
-        return admitted.spread(found)
+        return admitted.expand_labels(found)
 
     def fit_predict(self, X: Any, y: Any = None, *, ids: ArrayLike | None = None) -> NDArray[np.int32]:
         """Fit, and return the segment of each row; the parameters are those of `fit`.
@@ -332,7 +334,7 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
         if not len(admitted.rows):
             message = f"nobody in these rows agrees to {self.purpose!r}, so there is nothing to score"
             raise ConsentError(message)
-        outcome = () if y is None else (admitted.chosen(y, "y"),)
+        outcome = () if y is None else (admitted.select_values(y, "y"),)
         return float(self.segmenter_.score(admitted.X, *outcome))
 
     def admit(self, X: Any, *, ids: ArrayLike | None = None, at: datetime | str | None = None) -> AdmittedRows:

@@ -25,26 +25,26 @@ __all__ = [
     "ACTIVE",
     "REGION",
     "Environment",
-    "Place",
+    "EnvironmentLike",
     "Waiver",
-    "active",
+    "activate_environment",
+    "compute_file_digest",
     "compute_packages_digest",
-    "data_region",
-    "file_digest",
-    "host",
-    "standing",
-    "waived",
+    "get_active_environments",
+    "get_data_region",
+    "get_host",
+    "record_waiver",
 ]
 
 REGION = "XSEG_DATA_REGION"
 
 
-def host() -> str:
+def get_host() -> str:
     """Return the name of this machine."""
     return platform.node()
 
 
-def data_region() -> str | None:
+def get_data_region() -> str | None:
     """Return the region that the environment variable ``XSEG_DATA_REGION`` names."""
     return os.environ.get(REGION, "").strip() or None
 
@@ -67,7 +67,7 @@ def compute_packages_digest() -> str:
     return hashlib.sha256("\n".join(f"{name}=={version}" for name, version in sorted(found)).encode()).hexdigest()
 
 
-def file_digest(path: str) -> str | None:
+def compute_file_digest(path: str) -> str | None:
     """Return the SHA-256 of a file; None if it cannot be read."""
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
@@ -80,7 +80,7 @@ def _normal(name: str) -> str:
     return re.sub("[-_.]+", "-", name).lower()
 
 
-class Place(Protocol):
+class EnvironmentLike(Protocol):
     """What must be so where something happens."""
 
     @property
@@ -94,11 +94,11 @@ class Place(Protocol):
     def model_dump(self, *, mode: str) -> dict[str, Any]:
         """Return what it says as plain data."""
 
-    def differences(self) -> tuple[str, ...]:
+    def find_differences(self) -> tuple[str, ...]:
         """Return what is not here as it should be."""
 
 
-P = TypeVar("P", bound=Place)
+P = TypeVar("P", bound=EnvironmentLike)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,12 +118,12 @@ _INHERITED: Final = os.environ.get(ACTIVE)
 
 # Lists of the process and not of a thread: a guard that another thread does not see would be none.
 _lock = Lock()
-_active: list[Place] = []
+_active: list[EnvironmentLike] = []
 _waivers: list[Waiver] = []
 
 
 @contextmanager
-def active(environment: P) -> Iterator[P]:
+def activate_environment(environment: P) -> Iterator[P]:
     """Activate an environment, here and in the processes that are started inside of the block."""
     _warn_of_running_workers()
     with _lock:
@@ -139,10 +139,10 @@ def active(environment: P) -> Iterator[P]:
 
 def _tell_children() -> None:
     """Write what counts into the variables of the process, beside what it was started with."""
-    told = [] if _INHERITED is None else json.loads(_INHERITED)
-    told += [place.model_dump(mode="json") for place in _active]
-    if told:
-        os.environ[ACTIVE] = json.dumps(told, allow_nan=False)
+    active_states = [] if _INHERITED is None else json.loads(_INHERITED)
+    active_states += [place.model_dump(mode="json") for place in _active]
+    if active_states:
+        os.environ[ACTIVE] = json.dumps(active_states, allow_nan=False)
     else:
         os.environ.pop(ACTIVE, None)
 
@@ -160,7 +160,7 @@ def _warn_of_running_workers() -> None:
 
 
 @contextmanager
-def waived(waiver: Waiver) -> Iterator[None]:
+def record_waiver(waiver: Waiver) -> Iterator[None]:
     """Record who answers for running outside an environment."""
     for name in ("by", "reason"):
         said = getattr(waiver, name)
@@ -176,7 +176,7 @@ def waived(waiver: Waiver) -> Iterator[None]:
             _waivers.remove(waiver)
 
 
-def standing() -> tuple[tuple[Place, ...], tuple[Waiver, ...]]:
+def get_active_environments() -> tuple[tuple[EnvironmentLike, ...], tuple[Waiver, ...]]:
     """Return the environments that count, and who answers for going around one; the latest last."""
     with _lock:
         return tuple(_active), tuple(_waivers)
@@ -213,7 +213,7 @@ class Environment(YamlFile):
     >>> import xseg
     >>> here = xseg.governance.environments.Environment.here("this machine")
     >>> here.check()
-    >>> xseg.governance.environments.Environment(name="elsewhere", hosts=["no such machine"]).differences()[0][:22]
+    >>> xseg.governance.environments.Environment(name="elsewhere", hosts=["no such machine"]).find_differences()[0][:22]
     'this machine is called'
     """
 
@@ -249,7 +249,7 @@ class Environment(YamlFile):
         Environment
             This machine, with the packages that are installed and the region that is set.
         """
-        return cls(name=name, hosts=[host()], packages=compute_packages_digest(), data_region=data_region())
+        return cls(name=name, hosts=[get_host()], packages=compute_packages_digest(), data_region=get_data_region())
 
     @cached_property
     def digest(self) -> str:
@@ -257,7 +257,7 @@ class Environment(YamlFile):
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def differences(self) -> tuple[str, ...]:
+    def find_differences(self) -> tuple[str, ...]:
         """Return what is not here as it is approved.
 
         Returns
@@ -265,7 +265,7 @@ class Environment(YamlFile):
         tuple of str
             A sentence for each; nothing where this is the place.
         """
-        return tuple(self._found())
+        return tuple(self._find_differences())
 
     def check(self) -> None:
         """Raise an error for any other place.
@@ -275,12 +275,12 @@ class Environment(YamlFile):
         ApprovalError
             Something is not here as it is approved.
         """
-        differences = self.differences()
+        differences = self.find_differences()
         if differences:
             heading = f"this is not the environment {self.name!r}:"
             raise ApprovalError("\n  ".join([heading, *differences]))
 
-    def active(self) -> AbstractContextManager["Environment"]:
+    def activate(self) -> AbstractContextManager["Environment"]:
         """Allow `fit` and `save` to run nowhere else until the block ends.
 
         That holds in all threads of this process and in the processes that are started inside of the block, such as
@@ -296,14 +296,14 @@ class Environment(YamlFile):
         --------
         >>> import xseg
         >>> customers = xseg.make_customers(200, random_state=0)
-        >>> with xseg.governance.environments.Environment(name="elsewhere", hosts=["no such machine"]).active():
+        >>> with xseg.governance.environments.Environment(name="elsewhere", hosts=["no such machine"]).activate():
         ...     try:
         ...         xseg.TreeSegmenter(3).fit(customers)
         ...     except xseg.exceptions.ApprovalError as error:
         ...         print(str(error).splitlines()[0])
         fit is allowed only in the environment 'elsewhere', and here:
         """
-        return active(self)
+        return activate_environment(self)
 
     def override(self, *, by: str, reason: str, log: str | os.PathLike[str]) -> AbstractContextManager[None]:
         """Allow `fit` and `save` to run outside the environment until the block ends, and log each time they do.
@@ -325,20 +325,20 @@ class Environment(YamlFile):
         ParameterError
             There is no name or no reason.
         """
-        return waived(Waiver(self.digest, by, reason, Path(log)))
+        return record_waiver(Waiver(self.digest, by, reason, Path(log)))
 
-    def _found(self) -> Iterator[str]:
-        if host() not in self.hosts:
-            yield f"this machine is called {host()!r}, not {' or '.join(map(repr, self.hosts))}"
+    def _find_differences(self) -> Iterator[str]:
+        if get_host() not in self.hosts:
+            yield f"this machine is called {get_host()!r}, not {' or '.join(map(repr, self.hosts))}"
         if self.packages is not None and (installed := compute_packages_digest()) != self.packages:
             yield f"the installed packages have digest {installed[:8]}, not {self.packages[:8]}"
         for path, digest in self.locks.items():
-            found = file_digest(path)
+            found = compute_file_digest(path)
             if found != digest:
                 what = "cannot be read" if found is None else f"has digest {found[:8]}"
                 yield f"the lock file {path} {what}, not {digest[:8]}"
-        if self.data_region is not None and self.data_region != data_region():
-            yield f"{REGION} says {data_region()!r}, not {self.data_region!r}"
+        if self.data_region is not None and self.data_region != get_data_region():
+            yield f"{REGION} says {get_data_region()!r}, not {self.data_region!r}"
 
 
 def _keys_at(path: KeyPath) -> Sequence[str]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from xseg.exceptions import ApprovalError, DefinitionError
-from xseg.governance.append_only import SealedLines
-from xseg.governance.environments._environment import ACTIVE, Environment, Place, standing
+from xseg.governance.append_only import AppendOnlyLog
+from xseg.governance.environments._environment import ACTIVE, Environment, EnvironmentLike, get_active_environments
 
-__all__ = ["Override", "append", "read_overrides", "require_environment"]
+__all__ = ["Override", "append_override", "read_overrides", "require_environment"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Override:
     previous: str
 
 
-def append(path: Path, facts: dict[str, Any]) -> None:
+def append_override(path: Path, facts: dict[str, Any]) -> None:
     """Add a line; what is there stays as it is.
 
     Raises
@@ -52,7 +52,7 @@ def append(path: Path, facts: dict[str, Any]) -> None:
     DefinitionError
         The log cannot be written, or was altered.
     """
-    _opened(path, "; nothing is overridden without it").append(facts)
+    _open_log(path, "; nothing is overridden without it").append(facts)
 
 
 def read_overrides(path: str | os.PathLike[str]) -> tuple[Override, ...]:
@@ -72,22 +72,22 @@ def read_overrides(path: str | os.PathLike[str]) -> tuple[Override, ...]:
     ------
     DefinitionError
         The log cannot be read, or a line was altered, left out or put in. Lines that are missing at the end cannot be
-        told from lines that were never written; keep the digest of the last one elsewhere if that matters.
+        active_states from lines that were never written; keep the digest of the last one elsewhere if that matters.
     """
     if not Path(path).is_file():
         message = f"cannot read the log of overrides {path}: there is no such file"
         raise DefinitionError(message)
-    return tuple(_override(line, path) for line in _opened(path))
+    return tuple(_read_override(line, path) for line in _open_log(path))
 
 
-def _opened(path: str | os.PathLike[str], consequence: str = "") -> SealedLines:
+def _open_log(path: str | os.PathLike[str], consequence: str = "") -> AppendOnlyLog:
     def error(message: str) -> DefinitionError:
         return DefinitionError(f"{message}{consequence}")
 
-    return SealedLines(path, name="log of overrides", error=error)
+    return AppendOnlyLog(path, name="log of overrides", error=error)
 
 
-def _override(line: Mapping[str, Any], path: str | os.PathLike[str]) -> Override:
+def _read_override(line: Mapping[str, Any], path: str | os.PathLike[str]) -> Override:
     names = [field.name for field in fields(Override)]
     if not set(names) <= line.keys():
         message = f"{path}, line {line['number']}: not an override: it needs {', '.join(names)}"
@@ -119,17 +119,17 @@ def require_environment(action: str) -> None:
     >>> from xseg.governance.environments import require_environment
     >>> require_environment("fit")
     """
-    places, waivers = standing()
+    places, waivers = get_active_environments()
     # What is active here is in the variable too, for the processes that are started from here.
-    for environment in {place.digest: place for place in (*_named(), *_inherited(), *places)}.values():
-        differences = environment.differences()
+    for environment in {place.digest: place for place in (*_read_named(), *_read_inherited(), *places)}.values():
+        differences = environment.find_differences()
         if not differences:
             continue
         waiver = next((one for one in reversed(waivers) if one.environment == environment.digest), None)
         if waiver is None:
             heading = f"{action} is allowed only in the environment {environment.name!r}, and here"
             raise ApprovalError("\n  ".join([f"{heading}:", *differences]))
-        append(
+        append_override(
             waiver.log,
             {
                 "at": datetime.now(UTC).isoformat(),
@@ -142,7 +142,7 @@ def require_environment(action: str) -> None:
         )
 
 
-def _inherited() -> tuple[Place, ...]:
+def _read_inherited() -> tuple[EnvironmentLike, ...]:
     """Return the environments that were active in the process that started this one."""
     try:
         return tuple(Environment.model_validate(one) for one in json.loads(os.environ.get(ACTIVE) or "[]"))
@@ -151,7 +151,7 @@ def _inherited() -> tuple[Place, ...]:
         raise DefinitionError(message) from error
 
 
-def _named() -> tuple[Place, ...]:
+def _read_named() -> tuple[EnvironmentLike, ...]:
     """Return the environment that the variable names."""
     path = os.environ.get(_VARIABLE, "").strip()
     return (Environment.load(path),) if path else ()

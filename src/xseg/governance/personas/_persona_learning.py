@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = [
     "LearnedPersonas",
     "PersonaComparison",
-    "centres_of",
     "compare_personas",
+    "compute_centres",
     "known_scores",
     "learn_personas",
 ]
@@ -103,7 +103,7 @@ def learn_personas(scores: Any, *, max_leaves: int = 6, random_state: Any = None
         message = f"the tree found {tree.n_segments_} groups among {len(known):,} people; the personas are four"
         raise DataError(message)
     preset = persona_rules().fit(table)
-    wanted = centres_of(known, [preset.segment_names_[label] for label in preset.predict(known)])
+    wanted = compute_centres(known, [preset.segment_names_[label] for label in preset.predict(known)])
     found = np.array([known[tree.labels_ == segment].mean().to_numpy() for segment in range(len(PERSONAS))])
     distances = np.sqrt(((wanted[:, None] - found[None]) ** 2).sum(axis=2))
     personas, groups = linear_sum_assignment(distances)
@@ -130,7 +130,7 @@ def known_scores(table: pd.DataFrame) -> NDArray[np.bool_]:
     return np.asarray(((table >= 1) & (table <= 5)).all(axis=1).fillna(False), dtype=bool)
 
 
-def centres_of(known: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
+def compute_centres(known: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
     """Return the mean scores of each persona, or where nobody is one, its typical point."""
     of = np.array(names)
     return np.array(

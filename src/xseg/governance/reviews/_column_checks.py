@@ -10,30 +10,30 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from xseg.governance.reviews._findings import Found, Severity, percent
+from xseg.governance.reviews._findings import FindingDraft, Severity, format_percent
 from xseg.governance.reviews._review_subject import Imitation, Refit, Refits, Subject
 from xseg.metrics import compare
 from xseg.policy import Vendor
 
 __all__ = [
-    "minimisation",
-    "vendor_audits",
-    "vendor_contracts",
-    "vendor_opt_outs",
-    "vendor_shares",
-    "vendors_unused",
-    "without_partners",
-    "zero_party",
+    "find_missing_audits",
+    "find_missing_contracts",
+    "find_missing_opt_outs",
+    "find_unneeded_columns",
+    "find_unused_vendors",
+    "measure_cost_without_partners",
+    "measure_vendor_shares",
+    "measure_zero_party_share",
 ]
 
 _ENOUGH: Final = 0.95
 _MANY_NEEDLESS: Final = 1 / 3
 _STILL_THERE: Final = 0.5
 _MAX_REFITS: Final = 12
-_NOT_TOLD: Final = f"without any one of them fewer than {percent(_ENOUGH)} are placed the same"
+_NOT_TOLD: Final = f"without any one of them fewer than {format_percent(_ENOUGH)} are placed the same"
 _NOT_MADE: Final = (
-    f"made anew without any one of them, fewer than {percent(_ENOUGH)} are placed the same or another column is asked "
-    "about instead"
+    f"made anew without any one of them, fewer than {format_percent(_ENOUGH)} are placed the same or another column is "
+    "asked about instead"
 )
 _NOT_CONFIRMED: Final = "what looked needless was not confirmed by other people"
 _CANNOT: Final = "the model cannot be made anew without more than the people"
@@ -83,8 +83,8 @@ class _Needed:
             return f"{d} of {d} columns needed: {self.why_all}."
         segment, met = self.least
         return (
-            f"{k} of {d} columns needed: {percent(self.agreement)} of people are placed the same by "
-            f"{', '.join(self.columns)} (least of {segment!r}: {percent(met)})."
+            f"{k} of {d} columns needed: {format_percent(self.agreement)} of people are placed the same by "
+            f"{', '.join(self.columns)} (least of {segment!r}: {format_percent(met)})."
         )
 
     @property
@@ -101,7 +101,7 @@ class _Needed:
         }
 
 
-def minimisation(subject: Subject) -> Iterator[Found]:
+def find_unneeded_columns(subject: Subject) -> Iterator[FindingDraft]:
     """Find the fewest used columns from which people are placed as they are.
 
     Columns are taken away one by one, each time one that is missed little. The model is made anew without them from
@@ -111,9 +111,9 @@ def minimisation(subject: Subject) -> Iterator[Found]:
     if len(subject.used) < 2:
         return
     imitation, refits = Imitation(subject), Refits(subject)
-    imitated = _imitated(subject, imitation)
-    whole, why_not = _from_all(refits)
-    found = imitated if whole is None else _refitted(subject, imitation, refits, whole)
+    imitated = _find_by_imitation(subject, imitation)
+    whole, why_not = _refit_on_all_columns(refits)
+    found = imitated if whole is None else _find_by_refitting(subject, imitation, refits, whole)
     message, evidence = found.sentence, found.evidence
     evidence |= {"people": refits.people, "refits": refits.made}
     if whole is None:
@@ -126,12 +126,12 @@ def minimisation(subject: Subject) -> Iterator[Found]:
         if len(imitated.columns) < len(found.columns):
             message += f" To imitate the segments, {len(imitated.columns)} would do ({', '.join(imitated.columns)})."
     wasteful = next((one for one in (found, imitated) if one.is_wasteful), None)
-    yield Found(
+    yield FindingDraft(
         "note" if wasteful is None else "warning", "features", message, (wasteful or found).remediation, evidence
     )
 
 
-def _imitated(subject: Subject, imitation: Imitation) -> _Needed:
+def _find_by_imitation(subject: Subject, imitation: Imitation) -> _Needed:
     kept, agreement, dropped = list(subject.used), imitation.agreement(subject.used), []
     while len(kept) > 1:
         best, least_missed = imitation.least_missed(kept)[0]
@@ -140,12 +140,14 @@ def _imitated(subject: Subject, imitation: Imitation) -> _Needed:
         kept.remove(least_missed)
         agreement = best
         dropped.append(_Step(least_missed, best))
-    least = _met_least(subject, imitation.same(kept), imitation.asked)
-    why_all = _NOT_TOLD if agreement >= _ENOUGH else f"even from all of them only {percent(agreement)} can be told"
+    least = _find_worst_segment(subject, imitation.same(kept), imitation.asked)
+    why_all = (
+        _NOT_TOLD if agreement >= _ENOUGH else f"even from all of them only {format_percent(agreement)} can be told"
+    )
     return _Needed("imitated", subject.used, tuple(kept), tuple(dropped), agreement, least, why_all)
 
 
-def _from_all(refits: Refits) -> tuple[Refit | None, str]:
+def _refit_on_all_columns(refits: Refits) -> tuple[Refit | None, str]:
     """Make the model anew from all columns, to see whether it comes back; if it does not, say why."""
     if refits.are_too_few:
         return None, f"{3 * refits.people:,} people are too few to make it anew"
@@ -154,69 +156,70 @@ def _from_all(refits: Refits) -> tuple[Refit | None, str]:
         return None, _CANNOT
     if whole.agreement < _ENOUGH:
         return None, (
-            f"made anew from all columns of {refits.people:,} people it places only {percent(whole.agreement)} the same"
+            f"made anew from all columns of {refits.people:,} people it places only {format_percent(whole.agreement)} "
+            "the same"
         )
     return whole, ""
 
 
-def _refitted(subject: Subject, imitation: Imitation, refits: Refits, whole: Refit) -> _Needed:
-    found = _eliminated(subject, imitation, refits)
-    steps, made = _confirmed(subject, refits, found, whole)
-    least = _met_least(subject, made.same, made.asked)
+def _find_by_refitting(subject: Subject, imitation: Imitation, refits: Refits, whole: Refit) -> _Needed:
+    found = _eliminate(subject, imitation, refits)
+    steps, made = _confirm(subject, refits, found, whole)
+    least = _find_worst_segment(subject, made.same, made.asked)
     why_all = _NOT_CONFIRMED if found else _NOT_MADE
-    left = tuple(_left(subject, _gone(steps)))
+    left = tuple(_list_remaining(subject, _list_removed(steps)))
     return _Needed("refit", subject.used, left, tuple(steps), made.agreement, least, why_all)
 
 
-def _confirmed(subject: Subject, refits: Refits, steps: list[_Step], whole: Refit) -> tuple[list[_Step], Refit]:
+def _confirm(subject: Subject, refits: Refits, steps: list[_Step], whole: Refit) -> tuple[list[_Step], Refit]:
     """Make the model once more from people who had no part in the choice: what was chosen had looked well."""
     while steps:
-        again = refits.without(_gone(steps), confirmed=True)
-        if again is not None and _does(again, _left(subject, _gone(steps))):
+        again = refits.without(_list_removed(steps), confirmed=True)
+        if again is not None and _is_sufficient(again, _list_remaining(subject, _list_removed(steps))):
             return steps, again
         steps = steps[: len(steps) // 2]
     return [], whole
 
 
-def _eliminated(subject: Subject, imitation: Imitation, refits: Refits) -> list[_Step]:
+def _eliminate(subject: Subject, imitation: Imitation, refits: Refits) -> list[_Step]:
     steps = list[_Step]()
-    while step := _next(subject, imitation, refits, _gone(steps)):
+    while step := _find_next_step(subject, imitation, refits, _list_removed(steps)):
         steps.append(step)
     return steps
 
 
-def _next(subject: Subject, imitation: Imitation, refits: Refits, gone: list[str]) -> _Step | None:
+def _find_next_step(subject: Subject, imitation: Imitation, refits: Refits, gone: list[str]) -> _Step | None:
     """Find a column that can go too: those that are missed least by the imitation are tried first."""
-    kept = _left(subject, gone)
-    for one in _by_need(subject, imitation, kept) if len(kept) > 1 else ():
+    kept = _list_remaining(subject, gone)
+    for one in _order_by_need(subject, imitation, kept) if len(kept) > 1 else ():
         if refits.made >= _MAX_REFITS:
             refits.ended = True
             return None
         tried = refits.without([*gone, one])
-        if tried is not None and _does(tried, kept):
+        if tried is not None and _is_sufficient(tried, kept):
             return _Step(one, tried.agreement)
     return None
 
 
-def _by_need(subject: Subject, imitation: Imitation, kept: list[str]) -> list[str]:
+def _order_by_need(subject: Subject, imitation: Imitation, kept: list[str]) -> list[str]:
     missed = {one: round(agreement, 2) for agreement, one in imitation.least_missed(kept)}
     return sorted(kept, key=lambda one: (-missed[one], subject.shares[one]))
 
 
-def _does(refit: Refit, left: list[str]) -> bool:
+def _is_sufficient(refit: Refit, left: list[str]) -> bool:
     """Return whether people are placed the same, and no other column is asked about instead."""
     return refit.agreement >= _ENOUGH and set(refit.asks_about) <= set(left)
 
 
-def _left(subject: Subject, gone: list[str]) -> list[str]:
+def _list_remaining(subject: Subject, gone: list[str]) -> list[str]:
     return [name for name in subject.used if name not in gone]
 
 
-def _gone(steps: list[_Step]) -> list[str]:
+def _list_removed(steps: list[_Step]) -> list[str]:
     return [step.column for step in steps]
 
 
-def _met_least(subject: Subject, same: Any, segments: Any) -> tuple[str, float]:
+def _find_worst_segment(subject: Subject, same: Any, segments: Any) -> tuple[str, float]:
     """Return the segment whose people are placed the same least often, and the share of them who are."""
     shares = {int(segment): float(same[segments == segment].mean()) for segment in np.unique(segments)}
     least = min(shares, key=shares.__getitem__)
@@ -227,20 +230,22 @@ _STALE: Final = timedelta(days=365)
 _FROM_PARTNERS: Final = frozenset({"second-party", "third-party"})
 
 
-def vendor_contracts(subject: Subject) -> Iterator[Found]:
+def find_missing_contracts(subject: Subject) -> Iterator[FindingDraft]:
     """Find suppliers without a contract."""
-    for name, vendor in _vendors(subject).items():
+    for name, vendor in _list_vendors(subject).items():
         if vendor.contract is not True:
             how = "there is none" if vendor.contract is False else "none is stated"
             message = f"Columns come from {name}, and of a contract {how}."
             severity: Severity = "error" if vendor.contract is False else "warning"
-            yield Found(severity, f"vendors.{name}.contract", message, "make a contract, or fit without its columns")
+            yield FindingDraft(
+                severity, f"vendors.{name}.contract", message, "make a contract, or fit without its columns"
+            )
 
 
-def vendor_audits(subject: Subject) -> Iterator[Found]:
+def find_missing_audits(subject: Subject) -> Iterator[FindingDraft]:
     """Find suppliers that were never audited, or long ago."""
     today = subject.now.date()
-    for name, vendor in _vendors(subject).items():
+    for name, vendor in _list_vendors(subject).items():
         if vendor.audited is None:
             message = f"Columns come from {name}, and no audit is stated."
         elif vendor.audited > today:
@@ -250,29 +255,31 @@ def vendor_audits(subject: Subject) -> Iterator[Found]:
         else:
             continue
         evidence = {"audited": None if vendor.audited is None else vendor.audited.isoformat()}
-        yield Found("warning", f"vendors.{name}.audited", message, "audit it, and state the date", evidence)
+        yield FindingDraft("warning", f"vendors.{name}.audited", message, "audit it, and state the date", evidence)
 
 
-def vendor_opt_outs(subject: Subject) -> Iterator[Found]:
+def find_missing_opt_outs(subject: Subject) -> Iterator[FindingDraft]:
     """Find suppliers whom an objection does not reach."""
-    for name, vendor in _vendors(subject).items():
+    for name, vendor in _list_vendors(subject).items():
         if vendor.propagates_opt_out is not True:
             stated = vendor.propagates_opt_out is False
             how = "does not reach" if stated else "is not said to reach"
             message = f"Somebody's objection {how} {name}."
             where = f"vendors.{name}.propagates_opt_out"
-            yield Found("error" if stated else "warning", where, message, "agree with it how objections are passed on")
+            yield FindingDraft(
+                "error" if stated else "warning", where, message, "agree with it how objections are passed on"
+            )
 
 
-def vendors_unused(subject: Subject) -> Iterator[Found]:
+def find_unused_vendors(subject: Subject) -> Iterator[FindingDraft]:
     """Find suppliers that the policy lists and nothing that places people comes from."""
     for name in subject.policy.vendors:
-        if name not in _vendors(subject):
+        if name not in _list_vendors(subject):
             message = f"The policy lists {name}, and nothing that places people comes from it."
-            yield Found("note", f"vendors.{name}", message, "check whether it is still needed")
+            yield FindingDraft("note", f"vendors.{name}", message, "check whether it is still needed")
 
 
-def vendor_shares(subject: Subject) -> Iterator[Found]:
+def measure_vendor_shares(subject: Subject) -> Iterator[FindingDraft]:
     """Return how much of the explanation hangs on each supplier, and on third parties."""
     shares: dict[str, float] = defaultdict(float)
     for name in subject.used:
@@ -280,53 +287,55 @@ def vendor_shares(subject: Subject) -> Iterator[Found]:
         if feature.source in _FROM_PARTNERS:
             shares[feature.vendor or "a partner that is not named"] += subject.shares[name]
     for vendor, share in shares.items():
-        message = f"{percent(share)} of what places people hangs on {vendor}."
-        yield Found("note", f"vendors.{vendor}", message, "", {"share": round(share, 4)})
+        message = f"{format_percent(share)} of what places people hangs on {vendor}."
+        yield FindingDraft("note", f"vendors.{vendor}", message, "", {"share": round(share, 4)})
     bought = float(sum(subject.shares[name] for name in subject.used if subject.feature(name).source == "third-party"))
-    message = f"{percent(bought)} of what places people was bought from third parties."
-    yield Found("note", "third parties", message, "", {"share": round(bought, 4)})
+    message = f"{format_percent(bought)} of what places people was bought from third parties."
+    yield FindingDraft("note", "third parties", message, "", {"share": round(bought, 4)})
 
 
-def zero_party(subject: Subject) -> Iterator[Found]:
+def measure_zero_party_share(subject: Subject) -> Iterator[FindingDraft]:
     """Return how much of the explanation rests on what people told themselves, and on every other source."""
     shares: dict[str, float] = defaultdict(float)
     for name in subject.used:
         shares[subject.feature(name).source or "not stated"] += subject.shares[name]
     told = shares.get("zero-party", 0.0)
-    message = f"{percent(told)} of what places people is what they told themselves."
-    yield Found("note", "sources", message, "", {source: round(share, 4) for source, share in sorted(shares.items())})
+    message = f"{format_percent(told)} of what places people is what they told themselves."
+    yield FindingDraft(
+        "note", "sources", message, "", {source: round(share, 4) for source, share in sorted(shares.items())}
+    )
 
 
-def without_partners(subject: Subject) -> Iterator[Found]:
+def measure_cost_without_partners(subject: Subject) -> Iterator[FindingDraft]:
     """Return what it would cost to do without third-party data."""
     bought = [name for name in subject.used if subject.feature(name).source == "third-party"]
     if not bought:
         return
     counted = [name for name in subject.names if subject.feature(name).source == "third-party"]
     evidence: dict[str, Any] = {"without": counted}
-    fitted = subject.refitted(subject.rows, without=counted) if set(subject.used) - set(bought) else None
+    fitted = subject.refit(subject.rows, without=counted) if set(subject.used) - set(bought) else None
     if fitted is None:
         message = f"What it would cost to do without {', '.join(bought)} cannot be told: the model cannot be made anew."
-        yield Found("note", "third parties", message, "fit without them by hand and compare", evidence)
+        yield FindingDraft("note", "third parties", message, "fit without them by hand and compare", evidence)
         return
-    agreement = agreement_of(subject.segmenter.predict(subject.rows), fitted.predict(subject.rows))
+    agreement = compute_agreement(subject.segmenter.predict(subject.rows), fitted.predict(subject.rows))
     table = compare({"with": subject.segmenter, "without": fitted}, subject.rows, n_resamples=0, random_state=0)
     told: Any = table.to_dict("index")
     evidence["agreement"] = round(agreement, 4)
     evidence |= {f"price_{which}": _finite(told[which]["price"]) for which in ("with", "without")}
-    message = f"Without third-party data {percent(agreement)} of people would be in the same segment"
+    message = f"Without third-party data {format_percent(agreement)} of people would be in the same segment"
     if told["with"]["cost"] > 0:
         evidence["cost_ratio"] = _finite(told["without"]["cost"] / told["with"]["cost"])
         message += f", and segments would cost {evidence['cost_ratio'] - 1:+.1%}"
     message += "."
-    yield Found("note", "third parties", message, "weigh whether it is needed", evidence)
+    yield FindingDraft("note", "third parties", message, "weigh whether it is needed", evidence)
 
 
 def _finite(value: float) -> float | None:
     return round(float(value), 4) if np.isfinite(value) else None
 
 
-def agreement_of(one: NDArray[Any], other: NDArray[Any]) -> float:
+def compute_agreement(one: NDArray[Any], other: NDArray[Any]) -> float:
     """Return the share of people in the same segment, segments of the one matched with those of the other."""
     n = int(max(one.max(), other.max())) + 1
     together = np.bincount(np.asarray(one, dtype=np.int64) * n + other, minlength=n * n).reshape(n, n)
@@ -334,7 +343,7 @@ def agreement_of(one: NDArray[Any], other: NDArray[Any]) -> float:
     return float(together[rows, columns].sum() / len(one))
 
 
-def _vendors(subject: Subject) -> dict[str, Vendor]:
+def _list_vendors(subject: Subject) -> dict[str, Vendor]:
     """Return what is known of those who supply used columns."""
     named = dict.fromkeys(subject.feature(name).vendor for name in subject.used)
     return {name: subject.policy.vendors.get(name, Vendor()) for name in named if name is not None}

@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 from urllib.parse import quote
 
-__all__ = ["SEVERITIES", "Finding", "Found", "Severity", "as_sarif", "percent"]
+__all__ = ["SEVERITIES", "Finding", "FindingDraft", "Severity", "format_percent", "to_sarif"]
 
 Severity: TypeAlias = Literal["note", "warning", "error"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("note", "warning", "error")
@@ -31,7 +31,7 @@ class NamedCheck(Protocol):
         ...
 
 
-class Found(NamedTuple):
+class FindingDraft(NamedTuple):
     """What one check found: severity, location, message, remediation, and the evidence."""
 
     severity: Severity
@@ -78,7 +78,7 @@ class Finding:
         return f"{self.severity}: {self.message} [{self.id}]"
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """Write a share for a sentence."""
     return f"{share:.0%}"
 
@@ -86,7 +86,7 @@ def percent(share: float) -> str:
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
-def as_sarif(record: Mapping[str, Any], checks: Sequence[NamedCheck], digest: str) -> dict[str, Any]:
+def to_sarif(record: Mapping[str, Any], checks: Sequence[NamedCheck], digest: str) -> dict[str, Any]:
     """Return the log of one run.
 
     References
@@ -116,7 +116,7 @@ def as_sarif(record: Mapping[str, Any], checks: Sequence[NamedCheck], digest: st
         "invocations": [
             {
                 "executionSuccessful": True,
-                "endTimeUtc": record["made"].replace("+00:00", "Z"),
+                "endTimeUtc": record["created"].replace("+00:00", "Z"),
                 "toolExecutionNotifications": notifications,
             }
         ],

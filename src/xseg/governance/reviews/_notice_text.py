@@ -15,7 +15,7 @@ from typing import Any, Final
 from xseg.core.schema import suggestion
 from xseg.exceptions import DataError, ParameterError
 
-__all__ = ["PROMISE_LOCALES", "NoticeText", "Wording", "folded", "languages_of", "read_notice"]
+__all__ = ["PROMISE_LOCALES", "NoticeText", "Wording", "find_languages", "fold_text", "read_notice"]
 
 _FOLDER: Final = files("xseg.governance.reviews").joinpath("promises")
 PROMISE_LOCALES: Final = tuple(sorted(one.name.removesuffix(".toml") for one in _FOLDER.iterdir()))
@@ -79,16 +79,16 @@ class NoticeText:
     @cached_property
     def folded(self) -> str:
         """The words, case-folded, with single spaces."""
-        return folded(self.text)
+        return fold_text(self.text)
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:
         """The sentences, case-folded."""
-        return tuple(filter(None, map(folded, _SENTENCE_END.split(self.text))))
+        return tuple(filter(None, map(fold_text, _SENTENCE_END.split(self.text))))
 
     def says(self, words: str) -> bool:
         """Return whether some words stand in the notice, as whole words and in this order."""
-        wanted = folded(words)
+        wanted = fold_text(words)
         if not wanted:
             return False
         if _DENSE.search(wanted):
@@ -96,7 +96,7 @@ class NoticeText:
         return re.search(rf"(?<!{_LETTER}){re.escape(wanted)}(?!{_LETTER})", self.folded) is not None
 
 
-def folded(text: str) -> str:
+def fold_text(text: str) -> str:
     """Fold case, quotation marks, invisible characters and spaces."""
     plain = _MARKDOWN.sub("", _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).casefold())
     return " ".join(_APOSTROPHES.sub("'", plain).split())
@@ -245,7 +245,7 @@ class Wording:
     suffixes: tuple[str, ...]
     empty: frozenset[str]
 
-    def days_of(self, unit: str) -> int:
+    def count_days(self, unit: str) -> int:
         """Return the length of a span of time in days."""
         return next(days for words, days in self.days if words.fullmatch(unit))
 
@@ -253,12 +253,12 @@ class Wording:
         """Return whether part of a sentence names a column: by words of its label or name, and by no other words."""
         if self.is_dense:
             bare = self.patterns["empty"].sub("", part).strip()
-            return len(bare) > 1 and bare in folded(label)
+            return len(bare) > 1 and bare in fold_text(label)
         wanted = self._content(part)
         return bool(wanted) and wanted <= self._content(f"{label} {name.replace('_', ' ')}")
 
     def _content(self, text: str) -> frozenset[str]:
-        return frozenset(self._stem(word) for word in _WORD.findall(folded(text)) if word not in self.empty)
+        return frozenset(self._stem(word) for word in _WORD.findall(fold_text(text)) if word not in self.empty)
 
     def _stem(self, word: str) -> str:
         begun = self.patterns["prefixes"].match(word)
@@ -280,25 +280,25 @@ def _check_locale(locale: str | None) -> None:
     ParameterError
         There is no such language.
     """
-    if locale is not None and _known(locale) is None:
+    if locale is not None and _find_promise_locale(locale) is None:
         message = f"locale={locale!r} is not one of {', '.join(PROMISE_LOCALES)}{suggestion(locale, PROMISE_LOCALES)}"
         raise ParameterError(message)
 
 
-def languages_of(notice: NoticeText) -> tuple[list[Wording], list[str]]:
+def find_languages(notice: NoticeText) -> tuple[list[Wording], list[str]]:
     """Return the languages of a notice, and the tags of those that are not known.
 
     What was said (`locale`) holds; otherwise what its elements declare and what its commonest words tell, since pages
     are often declared wrongly, and may be in several languages.
     """
     if notice.locale is not None:
-        return [_wording(tag) for tag in [_known(notice.locale)] if tag is not None], []
-    declared = {tag: _known(tag) for tag in notice.declared}
+        return [_load_wording(tag) for tag in [_find_promise_locale(notice.locale)] if tag is not None], []
+    declared = {tag: _find_promise_locale(tag) for tag in notice.declared}
     tags = [tag for tag in dict.fromkeys([*declared.values(), *_detect_languages(notice.folded)]) if tag is not None]
-    return [_wording(tag) for tag in tags], [tag for tag, known in declared.items() if known is None]
+    return [_load_wording(tag) for tag in tags], [tag for tag, known in declared.items() if known is None]
 
 
-def _known(tag: str) -> str | None:
+def _find_promise_locale(tag: str) -> str | None:
     """Return the language of a tag such as ``"de-AT"``."""
     return next((one for one in PROMISE_LOCALES if one.partition("-")[0] == tag.casefold().partition("-")[0]), None)
 
@@ -307,7 +307,7 @@ def _detect_languages(text: str) -> list[str]:
     """Detect the languages of a text by their commonest words."""
     shares = {}
     for tag in PROMISE_LOCALES:
-        wording = _wording(tag)
+        wording = _load_wording(tag)
         hits = wording.patterns["stop"].findall(text)
         of = sum(map(str.isalpha, text)) if wording.is_dense else len(text.split())
         if len(set(hits)) >= max(_MIN_WORDS, min(_ENOUGH, of // 10)) and len(hits) >= _MIN_SHARE * of:
@@ -316,18 +316,21 @@ def _detect_languages(text: str) -> list[str]:
 
 
 @cache
-def _wording(tag: str) -> Wording:
+def _load_wording(tag: str) -> Wording:
     said = tomllib.loads(_FOLDER.joinpath(f"{tag}.toml").read_text(encoding="utf-8"))
     units = {int(days): "|".join(words) for days, words in said["units"].items()}
     slots = {"n": r"(?P<n>\d{1,5})", "unit": f"(?P<unit>{'|'.join(units.values())})", **said["words"]}
     language: dict[str, Any] = {"prefixes": "(?!)", "suffixes": [], "dense": False, **said["language"]}
-    patterns = {name: re.compile(_filled(text, slots)) for name, text in language.items() if isinstance(text, str)}
+    patterns = {
+        name: re.compile(_insert_words(text, slots)) for name, text in language.items() if isinstance(text, str)
+    }
     return Wording(
         tag=tag,
         is_dense=language["dense"],
         patterns=patterns,
         promises={
-            kind: tuple(re.compile(_filled(text, slots)) for text in texts) for kind, texts in said["promises"].items()
+            kind: tuple(re.compile(_insert_words(text, slots)) for text in texts)
+            for kind, texts in said["promises"].items()
         },
         days=tuple((re.compile(words), days) for days, words in units.items()),
         suffixes=tuple(sorted(language["suffixes"], key=len, reverse=True)),
@@ -335,7 +338,7 @@ def _wording(tag: str) -> Wording:
     )
 
 
-def _filled(text: str, slots: Mapping[str, str]) -> str:
+def _insert_words(text: str, slots: Mapping[str, str]) -> str:
     """Insert the words; words may hold words."""
     while _SLOT.search(text):
         text = _SLOT.sub(lambda slot: slots[slot[1]], text)

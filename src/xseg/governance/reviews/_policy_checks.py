@@ -11,127 +11,133 @@ from numpy.typing import NDArray
 from xseg.cards import lint_words, make_cards
 from xseg.exceptions import DefinitionError, ParameterError
 from xseg.governance.consent import ConsentState
-from xseg.governance.reviews._findings import Found, Severity, percent
+from xseg.governance.reviews._findings import FindingDraft, Severity, format_percent
 from xseg.governance.reviews._review_subject import Subject
 from xseg.policy import RIGHTS, Purpose, derive_rights, is_marketing
 
 __all__ = [
-    "card_completeness",
-    "consent_coverage",
-    "consent_expiry",
-    "controller",
-    "harder_to_leave",
-    "legal_bases",
-    "names",
-    "objection",
-    "objections",
-    "purposes_missing",
-    "purposes_unused",
-    "recipients",
-    "retention",
-    "rights_links",
-    "sources",
-    "undeclared",
-    "unused",
-    "windows",
-    "withdrawal",
+    "find_expiring_consent",
+    "find_harder_exits",
+    "find_long_windows",
+    "find_missing_card_content",
+    "find_missing_consent",
+    "find_missing_controller",
+    "find_missing_legal_bases",
+    "find_missing_objection",
+    "find_missing_purposes",
+    "find_missing_recipients",
+    "find_missing_retention",
+    "find_missing_right_links",
+    "find_missing_sources",
+    "find_missing_withdrawal",
+    "find_objections",
+    "find_undeclared_features",
+    "find_unsuitable_names",
+    "find_unused_features",
+    "find_unused_purposes",
 ]
 
 _WINDOW_IN_NAME: Final = re.compile(r"(?:^|_)(\d{1,4})d(?:ays)?(?:_|$)")
 _WINDOW_IN_LABEL: Final = re.compile(r"\b(?:last|past|previous) (\d{1,4}) days\b", re.IGNORECASE)
 
 
-def undeclared(subject: Subject) -> Iterator[Found]:
+def find_undeclared_features(subject: Subject) -> Iterator[FindingDraft]:
     """Find columns that the model uses, or was made from, and the policy does not name."""
     for name in subject.names:
         if name in subject.policy.features or name in subject.forbidden:
             continue
         if name in subject.used:
             message = f"The model asks about the column {name!r}, and the policy does not name it."
-            yield Found("error", f"features.{name}", message, f"declare it under features.{name}, or fit without it")
+            yield FindingDraft(
+                "error", f"features.{name}", message, f"declare it under features.{name}, or fit without it"
+            )
         else:
             message = f"The model was made from the column {name!r}, and the policy does not name it."
-            yield Found("warning", f"features.{name}", message, f"declare it, or fit with forbid=[{name!r}]")
+            yield FindingDraft("warning", f"features.{name}", message, f"declare it, or fit with forbid=[{name!r}]")
 
 
-def unused(subject: Subject) -> Iterator[Found]:
+def find_unused_features(subject: Subject) -> Iterator[FindingDraft]:
     """Find columns that the policy names and the model does not use."""
     known = {*subject.names, *(() if subject.table is None else subject.table.names)}
     for name, feature in subject.policy.features.items():
         where = f"features.{name}"
         if name not in known and not (feature.sensitive and subject.table is None):
             message = f"The policy names the column {name!r}, which the model does not have."
-            yield Found("warning", where, message, "correct the name, or remove it")
+            yield FindingDraft("warning", where, message, "correct the name, or remove it")
         elif name not in subject.used and not feature.sensitive:
             message = f"The policy declares {subject.label(name)}, which places nobody."
-            yield Found("note", where, message, "consider not collecting it for this")
+            yield FindingDraft("note", where, message, "consider not collecting it for this")
 
 
-def sources(subject: Subject) -> Iterator[Found]:
+def find_missing_sources(subject: Subject) -> Iterator[FindingDraft]:
     """Find used columns whose source is not stated, or whose supplier is not named."""
     for name in subject.used:
         feature = subject.feature(name)
         if feature.source is None:
             message = f"It is not stated where {subject.label(name)} comes from."
-            yield Found("error", f"features.{name}.source", message, "state the source")
+            yield FindingDraft("error", f"features.{name}.source", message, "state the source")
         elif feature.source in {"second-party", "third-party"} and feature.vendor is None:
             message = f"{subject.label(name)} comes from a partner that is not named."
-            yield Found("error", f"features.{name}.vendor", message, "name the vendor")
+            yield FindingDraft("error", f"features.{name}.vendor", message, "name the vendor")
 
 
-def purposes_missing(subject: Subject) -> Iterator[Found]:
+def find_missing_purposes(subject: Subject) -> Iterator[FindingDraft]:
     """Find used columns without a purpose."""
     for name in subject.used:
         if not subject.feature(name).purposes:
             message = f"{subject.label(name)} places people, and serves no declared purpose."
-            yield Found("error", f"features.{name}.purposes", message, "state what it is used for, or fit without it")
+            yield FindingDraft(
+                "error", f"features.{name}.purposes", message, "state what it is used for, or fit without it"
+            )
 
 
-def purposes_unused(subject: Subject) -> Iterator[Found]:
+def find_unused_purposes(subject: Subject) -> Iterator[FindingDraft]:
     """Find purposes that nothing is used for."""
     declared = {purpose for feature in subject.policy.features.values() for purpose in feature.purposes}
     for name in subject.policy.purposes:
         if name not in declared:
             message = f"No column serves the purpose {name!r}."
-            yield Found("warning", f"purposes.{name}", message, "remove it, or say which columns serve it")
+            yield FindingDraft("warning", f"purposes.{name}", message, "remove it, or say which columns serve it")
         elif name not in subject.served:
             message = f"No column that places people serves the purpose {name!r}."
-            yield Found("note", f"purposes.{name}", message, "check whether the segments are used for it")
+            yield FindingDraft("note", f"purposes.{name}", message, "check whether the segments are used for it")
 
 
-def recipients(subject: Subject) -> Iterator[Found]:
+def find_missing_recipients(subject: Subject) -> Iterator[FindingDraft]:
     """Find that nobody is said to receive the segments."""
     if not subject.policy.recipients:
         message = "It is not stated who receives the segments."
-        yield Found("warning", "recipients", message, "list everyone who does, by name")
+        yield FindingDraft("warning", "recipients", message, "list everyone who does, by name")
 
 
-def controller(subject: Subject) -> Iterator[Found]:
+def find_missing_controller(subject: Subject) -> Iterator[FindingDraft]:
     """Find that nobody answers for the model."""
     if subject.policy.controller is None:
-        yield Found("error", "controller", "It is not stated who answers for the model.", "state name and contact")
+        yield FindingDraft(
+            "error", "controller", "It is not stated who answers for the model.", "state name and contact"
+        )
 
 
-def legal_bases(subject: Subject) -> Iterator[Found]:
+def find_missing_legal_bases(subject: Subject) -> Iterator[FindingDraft]:
     """Find purposes without a legal basis, and interests that are not stated."""
     for name, purpose in subject.served.items():
         if purpose.legal_basis is None:
             message = f"The purpose {name!r} has no legal basis."
-            yield Found("error", f"purposes.{name}.legal_basis", message, "state the basis under Article 6 GDPR")
+            yield FindingDraft("error", f"purposes.{name}.legal_basis", message, "state the basis under Article 6 GDPR")
         elif purpose.legal_basis == "legitimate-interest" and purpose.interest is None:
             message = f"The purpose {name!r} rests on a legitimate interest that is not stated."
-            yield Found("warning", f"purposes.{name}.interest", message, "state the interest")
+            yield FindingDraft("warning", f"purposes.{name}.interest", message, "state the interest")
 
 
-def retention(subject: Subject) -> Iterator[Found]:
+def find_missing_retention(subject: Subject) -> Iterator[FindingDraft]:
     """Find purposes for which it is not said how long data are kept."""
     for name, purpose in subject.served.items():
         if purpose.retention_days is None:
             message = f"It is not stated how long data are kept for {name!r}."
-            yield Found("warning", f"purposes.{name}.retention_days", message, "state it in days")
+            yield FindingDraft("warning", f"purposes.{name}.retention_days", message, "state it in days")
 
 
-def windows(subject: Subject) -> Iterator[Found]:
+def find_long_windows(subject: Subject) -> Iterator[FindingDraft]:
     """Find columns that look farther back than data are kept."""
     for name in subject.used:
         feature = subject.feature(name)
@@ -146,7 +152,9 @@ def windows(subject: Subject) -> Iterator[Found]:
                     f"{kept:,} days."
                 )
                 evidence = {"window_days": days, "retention_days": kept, "window": read}
-                yield Found("error", f"features.{name}", message, "shorten the window, or state what is kept", evidence)
+                yield FindingDraft(
+                    "error", f"features.{name}", message, "shorten the window, or state what is kept", evidence
+                )
 
 
 def _window_in_words(name: str, label: str) -> int | None:
@@ -161,35 +169,37 @@ _SAME: Final = {"withdraw": _WITHDRAW, "object": _OBJECT, "object_marketing": _O
 _LEAVE: Final = tuple(dict.fromkeys((*_WITHDRAW, *_OBJECT, *_OBJECT_MARKETING)))
 
 
-def withdrawal(subject: Subject) -> Iterator[Found]:
+def find_missing_withdrawal(subject: Subject) -> Iterator[FindingDraft]:
     """Find consent that cannot be withdrawn."""
     for name, purpose in subject.served.items():
-        if purpose.legal_basis == "consent" and not _linked(subject, _WITHDRAW):
+        if purpose.legal_basis == "consent" and not _has_link(subject, _WITHDRAW):
             message = f"People agree to {name!r}, and no link lets them withdraw."
-            yield Found("error", f"purposes.{name}", message, "state rights.withdraw or rights.switch_off")
+            yield FindingDraft("error", f"purposes.{name}", message, "state rights.withdraw or rights.switch_off")
 
 
-def objection(subject: Subject) -> Iterator[Found]:
+def find_missing_objection(subject: Subject) -> Iterator[FindingDraft]:
     """Find uses that people may object to and no link lets them."""
     for name, purpose in subject.served.items():
-        wanted = _objects_through(purpose)
-        if wanted and not _linked(subject, wanted):
+        wanted = _find_objection_rights(purpose)
+        if wanted and not _has_link(subject, wanted):
             message = f"People may object to {name!r}, and no link lets them."
-            yield Found("error", f"purposes.{name}", message, f"state rights.{wanted[0]}")
+            yield FindingDraft("error", f"purposes.{name}", message, f"state rights.{wanted[0]}")
 
 
-def rights_links(subject: Subject) -> Iterator[Found]:
+def find_missing_right_links(subject: Subject) -> Iterator[FindingDraft]:
     """Find rights that follow from the legal bases and have no link."""
     can_write = subject.policy.controller is not None
     for right in derive_rights(subject.served.values()):
-        if _linked(subject, _SAME.get(right, (right,))):
+        if _has_link(subject, _SAME.get(right, (right,))):
             continue
         message = f"The right {right!r} ({RIGHTS[right]}) has no link"
         ending = "; people have to write." if can_write else ", and there is nobody to write to."
-        yield Found("note" if can_write else "warning", f"rights.{right}", message + ending, f"state rights.{right}")
+        yield FindingDraft(
+            "note" if can_write else "warning", f"rights.{right}", message + ending, f"state rights.{right}"
+        )
 
 
-def harder_to_leave(subject: Subject) -> Iterator[Found]:
+def find_harder_exits(subject: Subject) -> Iterator[FindingDraft]:
     """Find rights that take more steps than agreeing took."""
     for name, purpose in subject.served.items():
         agreeing = purpose.steps_to_agree
@@ -200,16 +210,18 @@ def harder_to_leave(subject: Subject) -> Iterator[Found]:
             message = f"It takes {agreeing} steps to agree to {name!r}, and {link.steps} to leave through {right!r}."
             evidence = {"steps_to_agree": agreeing, "steps": link.steps, "right": right, "purpose": name}
             where = f"rights.{right}.steps"
-            yield Found("error", where, message, "make leaving as easy as agreeing (GDPR Article 7(3))", evidence)
+            yield FindingDraft(
+                "error", where, message, "make leaving as easy as agreeing (GDPR Article 7(3))", evidence
+            )
 
 
-def _objects_through(purpose: Purpose) -> tuple[str, ...]:
+def _find_objection_rights(purpose: Purpose) -> tuple[str, ...]:
     if purpose.legal_basis in {"legitimate-interest", "public-task"}:
         return _OBJECT
     return _OBJECT_MARKETING if is_marketing(purpose) else ()
 
 
-def _linked(subject: Subject, rights: tuple[str, ...]) -> bool:
+def _has_link(subject: Subject, rights: tuple[str, ...]) -> bool:
     return any(right in subject.policy.rights for right in rights)
 
 
@@ -217,15 +229,15 @@ def _linked(subject: Subject, rights: tuple[str, ...]) -> bool:
 _OF_THE_LEDGER: Final = frozenset({"consent", "opt_out_status"})
 
 
-def names(subject: Subject) -> Iterator[Found]:
+def find_unsuitable_names(subject: Subject) -> Iterator[FindingDraft]:
     """Find words of the policy, and names of segments, that may not stand on a card."""
     for unfit in lint_words(subject.policy, subject.segmenter.segment_names_):
         severity: Severity = "error" if unfit.kind == "special category" else "warning"
         message = f"{unfit.where} ({unfit.locale}) says {', '.join(map(repr, unfit.words))} ({unfit.kind})."
-        yield Found(severity, unfit.where, message, "say it otherwise", {"words": list(unfit.words)})
+        yield FindingDraft(severity, unfit.where, message, "say it otherwise", {"words": list(unfit.words)})
 
 
-def card_completeness(subject: Subject) -> Iterator[Found]:
+def find_missing_card_content(subject: Subject) -> Iterator[FindingDraft]:
     """Find what a card should say and cannot, because the policy does not state it."""
     known = {name: said for name, said in subject.policy.features.items() if name in subject.names}
     policy = subject.policy.model_copy(update={"features": known})
@@ -237,7 +249,7 @@ def card_completeness(subject: Subject) -> Iterator[Found]:
     try:
         cards = list(make_cards(subject.segmenter, rows, policy=policy, at=subject.now, agreement=agreement))
     except DefinitionError as error:
-        yield Found("error", "cards", f"No card can be made: {error}.", "correct the policy's words first")
+        yield FindingDraft("error", "cards", f"No card can be made: {error}.", "correct the policy's words first")
         return
     missing: dict[str, tuple[str, str, list[str]]] = {}
     for card in cards:
@@ -248,13 +260,15 @@ def card_completeness(subject: Subject) -> Iterator[Found]:
     for key, (source, needs, segments) in missing.items():
         whose = "Cards" if len(segments) == len(cards) else f"Cards of {', '.join(map(repr, segments))}"
         message = f"{whose} do not state {key!r} ({source})."
-        yield Found("warning", f"card field {key}", message, f"state {needs}" if needs else "", {"segments": segments})
+        yield FindingDraft(
+            "warning", f"card field {key}", message, f"state {needs}" if needs else "", {"segments": segments}
+        )
 
 
 _SOON: Final = timedelta(days=30)
 
 
-def consent_coverage(subject: Subject) -> Iterator[Found]:
+def find_missing_consent(subject: Subject) -> Iterator[FindingDraft]:
     """Find people whose data are used for a purpose they have not agreed to."""
     for purpose in _agreed_purposes(subject):
         agreed = _mask(subject, purpose, subject.now)
@@ -265,27 +279,29 @@ def consent_coverage(subject: Subject) -> Iterator[Found]:
             remediation = (
                 "leave them out, or ask them; the basis of a purpose is not exchanged because people did not agree"
             )
-            yield Found("error", f"purposes.{purpose}", message, remediation, evidence)
+            yield FindingDraft("error", f"purposes.{purpose}", message, remediation, evidence)
         else:
             message = f"All {len(agreed):,} people have agreed to {purpose!r}."
-            yield Found("note", f"purposes.{purpose}", message, "", evidence)
+            yield FindingDraft("note", f"purposes.{purpose}", message, "", evidence)
 
 
-def consent_expiry(subject: Subject) -> Iterator[Found]:
+def find_expiring_consent(subject: Subject) -> Iterator[FindingDraft]:
     """Find consent that ends soon."""
     for purpose in _agreed_purposes(subject):
         agreed = _mask(subject, purpose, subject.now)
         ends = agreed & ~_mask(subject, purpose, subject.now + _SOON)
         if ends.any():
             message = (
-                f"The consent of {int(ends.sum()):,} people ({percent(ends.mean())}) to {purpose!r} ends within "
+                f"The consent of {int(ends.sum()):,} people ({format_percent(ends.mean())}) to {purpose!r} ends within "
                 f"{_SOON.days} days."
             )
             evidence = {"ends": int(ends.sum()), "people": len(ends), "days": _SOON.days}
-            yield Found("warning", f"purposes.{purpose}", message, "ask them again, or leave them out then", evidence)
+            yield FindingDraft(
+                "warning", f"purposes.{purpose}", message, "ask them again, or leave them out then", evidence
+            )
 
 
-def objections(subject: Subject) -> Iterator[Found]:
+def find_objections(subject: Subject) -> Iterator[FindingDraft]:
     """Find people who said no to a purpose that rests on another basis than consent."""
     states = getattr(subject.ledger, "states", None)
     if states is None:
@@ -297,7 +313,7 @@ def objections(subject: Subject) -> Iterator[Found]:
         if denied:
             message = f"{denied:,} of {len(subject.subjects or ()):,} people have said no to {name!r}."
             evidence = {"denied": denied, "people": len(subject.subjects or ())}
-            yield Found(
+            yield FindingDraft(
                 "error", f"purposes.{name}", message, "leave them out until their objection is decided", evidence
             )
 

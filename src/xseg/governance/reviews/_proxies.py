@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 
 from xseg.core.schema import Kind
 from xseg.core.tables import Column
-from xseg.governance.reviews._findings import Found, percent
+from xseg.governance.reviews._findings import FindingDraft, format_percent
 from xseg.governance.reviews._review_subject import HeldOut, Subject
 from xseg.i18n import find_words, load_language
 
 __all__ = [
     "Association",
-    "anonymity_of_prototypes",
-    "anonymity_of_rules",
-    "associations",
-    "group_rates",
-    "grouped",
-    "proxies",
-    "small_groups",
-    "special_categories",
-    "wilson",
+    "compute_wilson_interval",
+    "find_proxies",
+    "find_small_groups",
+    "find_small_prototypes",
+    "find_small_rules",
+    "find_special_categories",
+    "group_values",
+    "measure_associations",
+    "measure_group_rates",
 ]
 
 _ALPHA: Final = 0.05
@@ -55,7 +55,7 @@ class Association:
     p_value: float
 
 
-def proxies(subject: Subject) -> Iterator[Found]:
+def find_proxies(subject: Subject) -> Iterator[FindingDraft]:
     """Test every used column and the segments against every sensitive column, on people who made no segments."""
     unseen = subject.unseen
     if unseen is None:
@@ -71,7 +71,7 @@ def proxies(subject: Subject) -> Iterator[Found]:
                 yield _proxy(subject, unseen, column.name, found, p)
 
 
-def _proxy(subject: Subject, unseen: HeldOut, sensitive: str, found: Association, p: float) -> Found:
+def _proxy(subject: Subject, unseen: HeldOut, sensitive: str, found: Association, p: float) -> FindingDraft:
     evidence = {
         "sensitive": sensitive,
         "strength": round(found.strength, 4),
@@ -85,21 +85,21 @@ def _proxy(subject: Subject, unseen: HeldOut, sensitive: str, found: Association
     message = f"{what} goes with {subject.label(sensitive)}: Cramér's V is {found.strength:.2f}, p = {p:.2g}."
     remediation = "look at what follows from being in a segment" if is_segment else f"fit with forbid=[{found.name!r}]"
     where = f"segments and {sensitive}" if is_segment else f"features.{found.name} and {sensitive}"
-    return Found("error" if found.strength >= _STRONG else "warning", where, message, remediation, evidence)
+    return FindingDraft("error" if found.strength >= _STRONG else "warning", where, message, remediation, evidence)
 
 
 def _of_column(subject: Subject, unseen: HeldOut, sensitive: str, others: Sequence[str]) -> list[Association]:
     columns = {column.name: column for column in unseen.rows.columns}
-    groups = grouped(columns[sensitive], missing=-1)
+    groups = group_values(columns[sensitive], missing=-1)
     known = groups >= 0
     if len(np.unique(groups[known])) < 2:
         return []
-    candidates = {name: grouped(columns[name])[known] for name in others}
+    candidates = {name: group_values(columns[name])[known] for name in others}
     candidates[_SEGMENT] = np.asarray(unseen.labels, dtype=np.int64)[known]
-    return associations(candidates, groups[known], n_permutations=subject.n_permutations, seed=subject.seed)
+    return measure_associations(candidates, groups[known], n_permutations=subject.n_permutations, seed=subject.seed)
 
 
-def grouped(column: Column, missing: int = _MAX_GROUPS) -> NDArray[np.int64]:
+def group_values(column: Column, missing: int = _MAX_GROUPS) -> NDArray[np.int64]:
     """Group a column's values into at most eight groups: equally large ones of numbers, the commonest categories."""
     values = np.asarray(column.values)
     if not column.kind.is_numeric:
@@ -115,7 +115,7 @@ def grouped(column: Column, missing: int = _MAX_GROUPS) -> NDArray[np.int64]:
     return np.where(known, np.searchsorted(cuts, numbers, side="left"), missing)
 
 
-def associations(
+def measure_associations(
     candidates: dict[str, NDArray[np.int64]], groups: NDArray[np.int64], *, n_permutations: int, seed: int
 ) -> list[Association]:
     """Measure how strongly columns go with groups, and how likely that is by chance.
@@ -195,19 +195,19 @@ _FOUR_FIFTHS: Final = 0.8
 _MAX_CATEGORIES: Final = 12
 
 
-def small_groups(subject: Subject) -> Iterator[Found]:
+def find_small_groups(subject: Subject) -> Iterator[FindingDraft]:
     """Find segments of fewer people than the policy allows."""
     least = subject.policy.minimum_group_size
     for segment in subject.segmenter.segments_:
         if segment.size < least:
             message = f"{segment.name!r} has {segment.size:,.0f} people; the least allowed is {least:,}."
             remediation = f"fit with min_segment_size={least}, or with fewer segments"
-            yield Found(
+            yield FindingDraft(
                 "error", f"segment {segment.name}", message, remediation, {"size": segment.size, "least": least}
             )
 
 
-def anonymity_of_rules(subject: Subject) -> Iterator[Found]:
+def find_small_rules(subject: Subject) -> Iterator[FindingDraft]:
     """Find rules that fit fewer people than a group must have, though the segment has enough.
 
     Where there are fewer people than the model was made from, their number is scaled up.
@@ -223,19 +223,19 @@ def anonymity_of_rules(subject: Subject) -> Iterator[Found]:
                 message = f"A rule of {segment.name!r} fits {people:,} people; the least allowed is {least:,}: {rule}."
                 evidence = {"people": people, "least": least, "rule": str(rule)}
                 remediation = f"fit with min_segment_size={least}"
-                yield Found("error", f"segment {segment.name}", message, remediation, evidence)
+                yield FindingDraft("error", f"segment {segment.name}", message, remediation, evidence)
 
 
-def anonymity_of_prototypes(subject: Subject) -> Iterator[Found]:
+def find_small_prototypes(subject: Subject) -> Iterator[FindingDraft]:
     """Find prototypes that sum up fewer people than a group must have."""
     members, least = getattr(subject.segmenter, "min_members", None), subject.policy.minimum_group_size
     has_prototypes = hasattr(subject.segmenter, "prototypes_")
     if has_prototypes and members is not None and members < least:
         message = f"A prototype sums up at least {members:,} people; the least allowed is {least:,}."
-        yield Found("warning", "prototypes", message, f"fit with min_members={least}", {"members": members})
+        yield FindingDraft("warning", "prototypes", message, f"fit with min_members={least}", {"members": members})
 
 
-def special_categories(subject: Subject) -> Iterator[Found]:
+def find_special_categories(subject: Subject) -> Iterator[FindingDraft]:
     """Find sensitive columns that place people, and columns that look sensitive and are not marked."""
     tag = load_language(subject.policy.locale).tag
     for name in subject.used:
@@ -245,26 +245,28 @@ def special_categories(subject: Subject) -> Iterator[Found]:
             agreed = [subject.policy.purposes[p].legal_basis == "consent" for p in feature.purposes]
             message = f"{subject.label(name)} is marked sensitive and places people"
             if agreed and all(agreed):
-                yield Found(
+                yield FindingDraft(
                     "warning", where, f"{message}, by consent.", "check that the consent is explicit (GDPR 9(2)(a))"
                 )
             else:
-                yield Found("error", where, f"{message} without consent.", f"fit with forbid=[{name!r}]")
+                yield FindingDraft("error", where, f"{message} without consent.", f"fit with forbid=[{name!r}]")
             continue
         hints = find_words(f"{name.replace('_', ' ')} {feature.label}", tag).special
         if hints:
             message = f"{subject.label(name)} hints at a special category of data and is not marked sensitive."
-            yield Found("warning", where, message, f"state features.{name}.sensitive: true", {"words": list(hints)})
+            yield FindingDraft(
+                "warning", where, message, f"state features.{name}.sensitive: true", {"words": list(hints)}
+            )
 
 
-def group_rates(subject: Subject) -> Iterator[Found]:
+def measure_group_rates(subject: Subject) -> Iterator[FindingDraft]:
     """Return how people of each group are spread over the segments, with intervals; small groups are left out."""
     unseen = subject.unseen
     if unseen is None:
         return
     for name in subject.sensitive:
         column = next(column for column in unseen.rows.columns if column.name == name)
-        groups = _groups_of(column, subject.policy.minimum_group_size)
+        groups = _find_groups(column, subject.policy.minimum_group_size)
         if len(groups) < 2:
             continue
         # Intervals that hold together decide, so that many groups and segments raise no false alarm.
@@ -282,27 +284,29 @@ def _rates(
     segment: str,
     inside: dict[str, NDArray[np.bool_]],
     z: float,
-) -> Found:
+) -> FindingDraft:
     rates = {group: _rate(held) for group, held in inside.items()}
     order = sorted(rates, key=lambda group: rates[group]["rate"])
     least, most = order[0], order[-1]
-    _, ends = wilson(int(inside[least].sum()), len(inside[least]), z)
-    begins, _ = wilson(int(inside[most].sum()), len(inside[most]), z)
+    _, ends = compute_wilson_interval(int(inside[least].sum()), len(inside[least]), z)
+    begins, _ = compute_wilson_interval(int(inside[most].sum()), len(inside[most]), z)
     apart = ends < begins and rates[least]["rate"] < _FOUR_FIFTHS * rates[most]["rate"]
     message = (
-        f"Of {subject.label(sensitive)}, {percent(rates[least]['rate'])} of {least!r} and "
-        f"{percent(rates[most]['rate'])} of {most!r} are in {segment!r}."
+        f"Of {subject.label(sensitive)}, {format_percent(rates[least]['rate'])} of {least!r} and "
+        f"{format_percent(rates[most]['rate'])} of {most!r} are in {segment!r}."
     )
     remediation = "look at what follows from being in this segment" if apart else ""
-    return Found("warning" if apart else "note", location, message, remediation, {"rates": rates, "how": unseen.how})
+    return FindingDraft(
+        "warning" if apart else "note", location, message, remediation, {"rates": rates, "how": unseen.how}
+    )
 
 
 def _rate(held: NDArray[np.bool_]) -> dict[str, float]:
-    low, high = wilson(int(held.sum()), len(held))
+    low, high = compute_wilson_interval(int(held.sum()), len(held))
     return {"rate": round(float(held.mean()), 4), "low": round(low, 4), "high": round(high, 4), "of": len(held)}
 
 
-def wilson(successes: int, n: int, z: float = _Z) -> tuple[float, float]:
+def compute_wilson_interval(successes: int, n: int, z: float = _Z) -> tuple[float, float]:
     """Return Wilson's interval of a share, of 95 % unless told.
 
     References
@@ -317,16 +321,16 @@ def wilson(successes: int, n: int, z: float = _Z) -> tuple[float, float]:
     return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 
-def _groups_of(column: Column, least: int) -> dict[str, NDArray[np.intp]]:
+def _find_groups(column: Column, least: int) -> dict[str, NDArray[np.intp]]:
     """Return the rows of each group that is large enough; many different numbers are parted at their quartiles."""
     codes, names = np.asarray(column.values), column.categories
     if column.kind.is_numeric:
-        codes, names = _parted(codes.astype(np.float64), is_boolean=column.kind is Kind.BOOLEAN)
+        codes, names = _cut_numbers(codes.astype(np.float64), is_boolean=column.kind is Kind.BOOLEAN)
     rows = {name: np.flatnonzero(codes == place) for place, name in enumerate(names)}
     return {name: found for name, found in rows.items() if len(found) >= least}
 
 
-def _parted(numbers: NDArray[np.float64], *, is_boolean: bool) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _cut_numbers(numbers: NDArray[np.float64], *, is_boolean: bool) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     known = ~np.isnan(numbers)
     values = np.unique(numbers[known])
     if len(values) <= _MAX_CATEGORIES:

@@ -18,7 +18,7 @@ from xseg.core.schema import suggestion
 from xseg.core.tables import Table, match_columns, read_table
 from xseg.exceptions import DataError, ParameterError, XsegError
 from xseg.export import fingerprint
-from xseg.governance.reviews._findings import SEVERITIES, Finding, Severity, as_sarif
+from xseg.governance.reviews._findings import SEVERITIES, Finding, Severity, to_sarif
 from xseg.governance.reviews._notice_text import NoticeText, read_notice
 from xseg.governance.reviews._registry import CHECKS, Check
 from xseg.governance.reviews._review_subject import ConsentMaskProvider, Subject
@@ -29,7 +29,7 @@ from xseg.segmenters import FittedSegmenter, check_segmenter, fold, get_segmente
 __all__ = ["Review", "review"]
 
 _FORMAT: Final = "xseg-review"
-_VERSION: Final = 1
+_VERSION: Final = 2
 _MIN_PERMUTATIONS: Final = 1_000
 _UNTESTED: Final = "segments cannot be made anew from one half of the people; give others and held_out=True"
 _LACKS: Final = {"people": "no people were given", "ledger": "no ledger was given", "notice": "no notice was given"}
@@ -47,7 +47,7 @@ class Review:
         The keys of the checks that were made.
     not_checked : mapping of str to str
         The keys of the others, and why not.
-    made : datetime
+    created : datetime
         When, in UTC.
     model, policy : str
         Fingerprint of the model, and SHA-256 of the policy as YAML.
@@ -58,7 +58,7 @@ class Review:
     findings: tuple[Finding, ...]
     checked: tuple[str, ...]
     not_checked: Mapping[str, str]
-    made: datetime
+    created: datetime
     model: str
     policy: str
     sources: Mapping[str, str]
@@ -93,7 +93,7 @@ class Review:
             "format": _FORMAT,
             "version": _VERSION,
             "xseg": __version__,
-            "made": self.made.isoformat(),
+            "created": self.created.isoformat(),
             "model": self.model,
             "policy": self.policy,
             "sources": dict(self.sources),
@@ -118,7 +118,7 @@ class Review:
 
     def sarif(self) -> str:
         """Return the findings as SARIF 2.1.0, which code hosts show beside the files they are about."""
-        return json.dumps(as_sarif(self.record(), CHECKS, self.digest), indent=2, ensure_ascii=False, allow_nan=False)
+        return json.dumps(to_sarif(self.record(), CHECKS, self.digest), indent=2, ensure_ascii=False, allow_nan=False)
 
     def html(self) -> str:
         """Return the review as one HTML page that needs no network and no script."""
@@ -289,7 +289,7 @@ def review(
         seed=secrets.randbits(32) if random_state is None else random_state,
         n_permutations=n_permutations,
     )
-    lacking = {check.key: reason for check in CHECKS if (reason := _lacking(subject, check)) is not None}
+    lacking = {check.key: reason for check in CHECKS if (reason := _find_missing_input(subject, check)) is not None}
     findings = [
         Finding(check.key, *found) for check in CHECKS if check.key not in lacking for found in check.run(subject)
     ]
@@ -298,7 +298,7 @@ def review(
         findings=tuple(findings),
         checked=tuple(check.key for check in CHECKS if check.key not in lacking),
         not_checked=lacking,
-        made=subject.now,
+        created=subject.now,
         model=fingerprint(segmenter),
         policy=hashlib.sha256(told.to_yaml().encode()).hexdigest(),
         sources={
@@ -341,7 +341,7 @@ def _subjects(X: Any, table: Table | None, ids: Sequence[Any] | None) -> Sequenc
     return found
 
 
-def _lacking(subject: Subject, check: Check) -> str | None:
+def _find_missing_input(subject: Subject, check: Check) -> str | None:
     """Return why a check cannot be made."""
     given = {
         "nothing": True,

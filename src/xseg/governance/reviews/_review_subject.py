@@ -149,7 +149,7 @@ class Subject:
         columns = () if self.table is None else self.table.columns
         return {column.name: column for column in columns if self.policy.feature(column.name).sensitive}
 
-    def refitted(self, rows: Table, without: Sequence[str] = (), *, as_many: bool = False) -> Any:
+    def refit(self, rows: Table, without: Sequence[str] = (), *, as_many: bool = False) -> Any:
         """Return the model made anew; None where that is not possible.
 
         A model of an outcome would need the outcome, a stand-in the original's labels, and rules that people wrote are
@@ -183,7 +183,7 @@ class Subject:
             return self._seen_by(self.segmenter, some, how)
         order = np.random.default_rng(self.seed).permutation(len(some))
         half = len(some) // 2
-        fitted = self.refitted(match_columns(some.take(np.sort(order[:half])), self.names)) if half else None
+        fitted = self.refit(match_columns(some.take(np.sort(order[:half])), self.names)) if half else None
         if fitted is None:
             return None
         how = "half of the people, in segments made anew from the other half"
@@ -246,7 +246,7 @@ class Refits:
         """
         learnt, tried = self._parts[1:] if confirmed else self._parts[:2]
         self.made += 1
-        fitted = self._subject.refitted(learnt, without=columns, as_many=True)
+        fitted = self._subject.refit(learnt, without=columns, as_many=True)
         return None if fitted is None else Refit(self._subject, fitted, tried)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.exceptions import ConsentError
-from xseg.governance.append_only import SealedLines
+from xseg.governance.append_only import AppendOnlyLog
 from xseg.governance.consent import ConsentState
 from xseg.governance.rights._person_record import is_json
 
@@ -196,7 +196,7 @@ _TRANSITIONS: Final[Mapping[str, _Transition]] = {
 INTENT: Final = "intent"
 
 
-class ActionLog(SealedLines):
+class ActionLog(AppendOnlyLog):
     """Receipts in the order they were given, each with a hash over itself and the one before it.
 
     It is where a profile remembers what people said: give it a file, and nothing is forgotten when a process ends.
@@ -240,7 +240,7 @@ class ActionLog(SealedLines):
         counts from the moment at which it was written down.
         """
         with self._lock:
-            lines = self._caught_up()
+            lines = self._refresh()
             return _collect_receipts(deepcopy([lines[number] for number in self._by_subject.get(subject, ())]))
 
     def list_unfinished(self, subject: str) -> list[Mapping[str, Any]]:
@@ -267,7 +267,7 @@ class ActionLog(SealedLines):
             True for those who objected, had their data set aside or erased, or stay out, and for those of whom a no
             was written down here that perhaps did not reach the ledger (see `Profile.settle`).
         """
-        self._caught_up()
+        self._refresh()
         return np.array(
             [name in self._by_subject and self._is_excluded(name, purpose) for name in map(str, subjects)], dtype=bool
         )
@@ -310,13 +310,13 @@ class ActionLog(SealedLines):
         log.verify(head)
         return log
 
-    def _take(self, lines: list[dict[str, Any]]) -> None:
+    def _extend(self, lines: list[dict[str, Any]]) -> None:
         if not self._lines:
             self._by_subject.clear()
         for number, line in enumerate(lines, len(self._lines)):
             if "subject" in line:
                 self._by_subject[str(line["subject"])].append(number)
-        super()._take(lines)
+        super()._extend(lines)
 
 
 def _collect_receipts(lines: list[dict[str, Any]]) -> list[Mapping[str, Any]]:

@@ -15,7 +15,7 @@ from xseg.export import State, check_approval
 from xseg.governance.personas import NOT_KNOWN
 from xseg.governance.routing._touchpoints import (
     Touchpoint,
-    checked_touchpoints,
+    check_touchpoints,
     number_rows,
     read_answers,
     read_contacts,
@@ -38,7 +38,7 @@ __all__ = [
     "Route",
     "Routes",
     "allocate",
-    "need_of",
+    "find_need",
     "reaches",
     "route",
 ]
@@ -81,7 +81,7 @@ REASONS: Final = {
 }
 
 
-def need_of(person: Person) -> tuple[Need, tuple[str, ...]]:
+def find_need(person: Person) -> tuple[Need, tuple[str, ...]]:
     """Return who may meet a person, and why."""
     holds = {
         "persona": person.stance == "guarded",
@@ -129,7 +129,7 @@ def allocate(
     fitting = {
         need: [place for place, touchpoint in enumerate(touchpoints) if reaches(need, touchpoint, day)] for need in Need
     }
-    order = sorted(range(len(ids)), key=lambda row: (-needs[row], _lot(draw, ids[row])))
+    order = sorted(range(len(ids)), key=lambda row: (-needs[row], _draw_lot(draw, ids[row])))
     given: list[int | str] = [TOO_OFTEN] * len(ids)
     for row in order:
         if not rested[row]:
@@ -145,7 +145,7 @@ def allocate(
     return given
 
 
-def _lot(draw: str, name: str) -> bytes:
+def _draw_lot(draw: str, name: str) -> bytes:
     return hashlib.sha256(f"{len(draw)}|{draw}|{name}".encode()).digest()
 
 
@@ -351,14 +351,14 @@ def route(
     day = datetime.now(UTC).date() if at is None else read_day(at)
     check_approval(segmenter, require, at=day)
     people, rules = people or PeopleFacts(), rules or RoutingRules()
-    places = checked_touchpoints(touchpoints)
+    places = check_touchpoints(touchpoints)
     names = None if ids is None else read_ids(ids)
     told = Policy.coerce(policy)
     cards = make_cards(segmenter, X, policy=told, ids=names)
     if names is None:
         names = number_rows(len(cards), places)
     model = fold(segmenter)
-    stances = _stances(model.segment_names_, rules.automate, rules.guarded)
+    stances = _find_stances(model.segment_names_, rules.automate, rules.guarded)
     sensitive = _uses_sensitive(model, told)
     known = {
         "permitted": read_answers("permitted", people.permitted, len(names), None),
@@ -375,7 +375,7 @@ def route(
         )
         for row, card in enumerate(cards)
     ]
-    needs = [need_of(person) for person in persons]
+    needs = [find_need(person) for person in persons]
     rested = read_contacts(people.contacts, rules.max_contacts, len(names))
     given = allocate([need for need, _ in needs], names, rested, places, day, rules.draw)
     return Routes(
@@ -401,7 +401,7 @@ def _route(
     )
 
 
-def _stances(segments: Sequence[str], automate: Collection[str] | None, guarded: Collection[str]) -> list[Stance]:
+def _find_stances(segments: Sequence[str], automate: Collection[str] | None, guarded: Collection[str]) -> list[Stance]:
     """Return how the people of each segment take to programs; who is in no list is not known."""
     for name in (*(automate or ()), *guarded):
         if name not in segments:

@@ -13,7 +13,7 @@ from xseg.exceptions import ParameterError
 __all__ = [
     "Certification",
     "Touchpoint",
-    "checked_touchpoints",
+    "check_touchpoints",
     "number_rows",
     "read_answers",
     "read_contacts",
@@ -139,7 +139,7 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def checked_touchpoints(touchpoints: Sequence[Touchpoint]) -> tuple[Touchpoint, ...]:
+def check_touchpoints(touchpoints: Sequence[Touchpoint]) -> tuple[Touchpoint, ...]:
     places = tuple(touchpoints)
     odd = next((place for place in places if not isinstance(place, Touchpoint)), None)
     if odd is not None or not places:

@@ -16,20 +16,20 @@ __all__ = [
     "Choice",
     "Choices",
     "Consent",
+    "InvalidAnswer",
     "Likert",
     "Number",
     "Question",
-    "UnfitAnswer",
+    "build_columns",
     "column_names",
-    "columns_of",
-    "stated",
+    "describe_columns",
 ]
 
 _SEPARATOR = ";"
 Options = Annotated[tuple[Words, ...], Field(min_length=2)]
 
 
-class UnfitAnswer(ValueError):
+class InvalidAnswer(ValueError):
     """Why an answer does not fit its question."""
 
 
@@ -41,7 +41,7 @@ class _Question(Frozen):
     unanswered: tuple[Words, ...] = ()
 
     def read(self, value: Any) -> Any:
-        """Return an answer as it is kept, or raise `UnfitAnswer`."""
+        """Return an answer as it is kept, or raise `InvalidAnswer`."""
         raise NotImplementedError
 
     def names_purposes(self) -> tuple[str, tuple[str, ...]]:
@@ -50,7 +50,7 @@ class _Question(Frozen):
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Return what contradicts itself, by key."""
-        yield from _repeated("unanswered", self.unanswered)
+        yield from _find_repeated("unanswered", self.unanswered)
 
 
 class Likert(_Question):
@@ -84,18 +84,18 @@ class Likert(_Question):
     def read(self, value: Any) -> str:
         """Return the step an answer names."""
         if isinstance(value, str):
-            return _known(value, self.scale)
-        step = _whole(value, "a step of the scale or its number")
+            return _read_option(value, self.scale)
+        step = _read_integer(value, "a step of the scale or its number")
         if not 1 <= step <= len(self.scale):
             message = f"{format_value(value)} is outside the scale; it has steps 1 to {len(self.scale)}"
-            raise UnfitAnswer(message)
+            raise InvalidAnswer(message)
         return self.scale[step - 1]
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Return what contradicts itself, by key."""
         yield from super().problems()
-        yield from _repeated("scale", self.scale)
-        yield from _both("unanswered", self.unanswered, "scale", self.scale)
+        yield from _find_repeated("scale", self.scale)
+        yield from _find_in_both("unanswered", self.unanswered, "scale", self.scale)
 
 
 class Choice(_Question):
@@ -120,13 +120,13 @@ class Choice(_Question):
 
     def read(self, value: Any) -> str:
         """Return the option an answer names."""
-        return _known(value, self.options)
+        return _read_option(value, self.options)
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Return what contradicts itself, by key."""
         yield from super().problems()
-        yield from _repeated("options", self.options)
-        yield from _both("unanswered", self.unanswered, "options", self.options)
+        yield from _find_repeated("options", self.options)
+        yield from _find_in_both("unanswered", self.unanswered, "options", self.options)
 
 
 class Choices(_Question):
@@ -157,25 +157,25 @@ class Choices(_Question):
 
     def read(self, value: Any) -> tuple[str, ...]:
         """Return the options an answer names, in the order of the question."""
-        given = [_known(one, self.options) for one in _several(value)]
+        given = [_read_option(one, self.options) for one in _read_list(value)]
         twice = next((one for place, one in enumerate(given) if one in given[:place]), None)
         if twice is not None:
             message = f"{format_value(twice)} is chosen twice"
-            raise UnfitAnswer(message)
+            raise InvalidAnswer(message)
         alone = next((one for one in given if one in self.exclusive), None)
         if alone is not None and len(given) > 1:
             message = f"{alone!r} stands alone, and {len(given)} options are chosen"
-            raise UnfitAnswer(message)
+            raise InvalidAnswer(message)
         if self.most is not None and len(given) > self.most:
             message = f"{len(given)} options are chosen; at most {self.most} may be"
-            raise UnfitAnswer(message)
+            raise InvalidAnswer(message)
         return tuple(option for option in self.options if option in given)
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Return what contradicts itself, by key."""
         yield from super().problems()
-        yield from _repeated("options", self.options)
-        yield from _both("unanswered", self.unanswered, "options", self.options)
+        yield from _find_repeated("options", self.options)
+        yield from _find_in_both("unanswered", self.unanswered, "options", self.options)
         for option in self.options:
             if _SEPARATOR in option:
                 yield "options", f"{option!r} holds {_SEPARATOR!r}, which stands between the options of an answer"
@@ -213,16 +213,16 @@ class Number(_Question):
 
     def read(self, value: Any) -> float:
         """Return the number."""
-        number = _finite(value)
+        number = _read_finite(value)
         if number is None:
             message = f"{format_value(value)} is not a number"
-            raise UnfitAnswer(message)
+            raise InvalidAnswer(message)
         if self.whole and not number.is_integer():
             message = f"{format_value(value)} is not a whole number"
-            raise UnfitAnswer(message)
+            raise InvalidAnswer(message)
         if (self.least is not None and number < self.least) or (self.most is not None and number > self.most):
-            message = f"{format_value(value)} is outside {_span(self.least, self.most)}"
-            raise UnfitAnswer(message)
+            message = f"{format_value(value)} is outside {_describe_range(self.least, self.most)}"
+            raise InvalidAnswer(message)
         return number
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -261,7 +261,7 @@ class Consent(_Question):
         if isinstance(value, bool | np.bool_):
             return bool(value)
         message = f"{format_value(value)} is neither yes nor no; write true, false, 'yes' or 'no'"
-        raise UnfitAnswer(message)
+        raise InvalidAnswer(message)
 
     def names_purposes(self) -> tuple[str, tuple[str, ...]]:
         """Return the purpose that is agreed to, and the key it is named under."""
@@ -277,25 +277,25 @@ class Consent(_Question):
 Question: TypeAlias = Annotated[Likert | Choice | Choices | Number | Consent, Field(discriminator="type")]
 
 
-def _known(value: Any, options: tuple[str, ...]) -> str:
+def _read_option(value: Any, options: tuple[str, ...]) -> str:
     if isinstance(value, str) and value.strip() in options:
         return value.strip()
     shown = format_value(value)
     hint = suggestion(value if isinstance(value, str) else shown, options, sentence=True)
     message = f"{shown} is none of {', '.join(map(repr, options))}.{hint}"
-    raise UnfitAnswer(message)
+    raise InvalidAnswer(message)
 
 
-def _whole(value: Any, wanted: str) -> int:
+def _read_integer(value: Any, wanted: str) -> int:
     # A table with open questions holds its whole numbers as decimals.
     is_whole = isinstance(value, Integral) or (isinstance(value, float) and value.is_integer())
     if isinstance(value, bool) or not is_whole:
         message = f"{format_value(value)} is not {wanted}"
-        raise UnfitAnswer(message)
+        raise InvalidAnswer(message)
     return int(value)
 
 
-def _finite(value: Any) -> float | None:
+def _read_finite(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
     try:
@@ -305,34 +305,34 @@ def _finite(value: Any) -> float | None:
     return number if isfinite(number) else None
 
 
-def _several(value: Any) -> list[Any]:
+def _read_list(value: Any) -> list[Any]:
     if isinstance(value, str):
         return [one.strip() for one in value.split(_SEPARATOR)] if value.strip() else []
     if isinstance(value, Iterable) and not isinstance(value, dict):
         return list(value)
     message = f"{format_value(value)} is not a list of options, or a text with {_SEPARATOR!r} between them"
-    raise UnfitAnswer(message)
+    raise InvalidAnswer(message)
 
 
-def _span(least: float | None, most: float | None) -> str:
+def _describe_range(least: float | None, most: float | None) -> str:
     if least is None or most is None:
         return f"at most {most:g}" if least is None else f"at least {least:g}"
     return f"{least:g} to {most:g}"
 
 
-def _repeated(key: str, words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _find_repeated(key: str, words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for place, word in enumerate(words):
         if word in words[:place]:
             yield key, f"{word!r} is there twice"
 
 
-def _both(key: str, words: tuple[str, ...], other: str, others: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _find_in_both(key: str, words: tuple[str, ...], other: str, others: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for word in words:
         if word in others:
             yield key, f"{word!r} is also in {other}; it is an answer or it is none"
 
 
-def columns_of(name: str, question: Any, said: Sequence[Any]) -> dict[str, Any]:
+def build_columns(name: str, question: Any, said: Sequence[Any]) -> dict[str, Any]:
     """Return the columns of one question."""
     import pandas as pd
 
@@ -352,7 +352,7 @@ def column_names(name: str, question: Any) -> list[str]:
     return [_option(name, option) for option in question.options] if isinstance(question, Choices) else [name]
 
 
-def stated(name: str, question: Any, told_in: str) -> dict[str, FeaturePolicy]:
+def describe_columns(name: str, question: Any, told_in: str) -> dict[str, FeaturePolicy]:
     """Return for each column of one question what it is, that the person told it, and where."""
     label = question.label or question.text
     feature = FeaturePolicy(

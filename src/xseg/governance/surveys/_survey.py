@@ -1,4 +1,4 @@
-"""The survey file as frozen data, and the contradictions in one."""
+"""The survey file as frozen data, and the find_contradictions in one."""
 
 import hashlib
 import json
@@ -18,19 +18,19 @@ from xseg.governance.surveys._questions import (
     Likert,
     Number,
     Question,
+    build_columns,
     column_names,
-    columns_of,
-    stated,
+    describe_columns,
 )
 from xseg.governance.surveys._survey_answers import Answers, Score, read_answers
-from xseg.governance.surveys._survey_receipts import ConsentReceipt, issue, read_moment, times_of
+from xseg.governance.surveys._survey_receipts import ConsentReceipt, issue, read_moment, split_times
 from xseg.policy import FeaturePolicy, Purpose
 from xseg.policy.yaml_files import FileKind, KeyPath, Lines, Words, YamlFile, describe_errors, dump_yaml, list_problems
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Survey", "contradictions", "keys_at", "without_kind"]
+__all__ = ["Survey", "find_contradictions", "list_keys", "strip_kind"]
 
 _TOP = ("version", "id", "title", "purposes", "questions", "scores")
 _KINDS: dict[str, type[BaseModel]] = {
@@ -42,7 +42,7 @@ _KINDS: dict[str, type[BaseModel]] = {
 }
 
 
-def contradictions(
+def find_contradictions(
     purposes: Mapping[str, Purpose], questions: Mapping[str, Any], scores: Mapping[str, Score]
 ) -> Iterator[tuple[KeyPath, str]]:
     """Return what does not fit together, by its path in the file."""
@@ -64,12 +64,12 @@ def contradictions(
             yield ("scores", name, key), problem
 
 
-def without_kind(path: KeyPath) -> KeyPath:
+def strip_kind(path: KeyPath) -> KeyPath:
     """Remove from a path the kind of a question, which is in no file."""
     return (*path[:2], *path[3:]) if path[:1] == ("questions",) and len(path) > 2 and path[2] in _KINDS else path
 
 
-def keys_at(path: KeyPath) -> Sequence[str]:
+def list_keys(path: KeyPath) -> Sequence[str]:
     """Return the keys that are allowed beside the last one of `path`."""
     if len(path) == 1:
         return _TOP
@@ -141,8 +141,8 @@ class Survey(YamlFile):
         try:
             self.__pydantic_validator__.validate_python(data, self_instance=self)
         except ValidationError as error:
-            raise DefinitionError(describe_errors(error, source, lines, keys_at, without_kind)) from error
-        problems = [*contradictions(self.purposes, self.questions, self.scores)]
+            raise DefinitionError(describe_errors(error, source, lines, list_keys, strip_kind)) from error
+        problems = [*find_contradictions(self.purposes, self.questions, self.scores)]
         if problems:
             raise DefinitionError(list_problems(problems, source, lines))
 
@@ -228,12 +228,12 @@ class Survey(YamlFile):
         import pandas as pd
 
         read = self.read(answers)
-        asked = self._asked_for(purpose)
-        agreed = self._agreed(read, purpose)
+        asked = self._find_feature_questions(purpose)
+        agreed = self._has_agreed(read, purpose)
         columns: dict[str, Any] = {}
         for name in asked:
             said = [value if yes else None for value, yes in zip(read.values[name], agreed, strict=True)]
-            columns |= columns_of(name, self.questions[name], said)
+            columns |= build_columns(name, self.questions[name], said)
         return pd.DataFrame(columns, index=pd.Index(read.respondents, name="respondent", dtype=object))
 
     def score(self, answers: Any, *, purpose: str | None = None) -> "pd.DataFrame":
@@ -257,12 +257,12 @@ class Survey(YamlFile):
         import pandas as pd
 
         read = self.read(answers)
-        asked = set(self._asked_for(purpose))
-        agreed = self._agreed(read, purpose)
+        asked = set(self._find_feature_questions(purpose))
+        agreed = self._has_agreed(read, purpose)
         scores = {name: score for name, score in self.scores.items() if asked.issuperset(score.items)}
         columns = {
             name: [
-                score.of([read.values[item][row] if yes else None for item in score.items], self.questions)
+                score.compute([read.values[item][row] if yes else None for item in score.items], self.questions)
                 for row, yes in enumerate(agreed)
             ]
             for name, score in scores.items()
@@ -289,20 +289,20 @@ class Survey(YamlFile):
             The survey makes no such column.
         """
         features: dict[str, FeaturePolicy] = {}
-        for name in self._asked_for(None):
-            features |= stated(name, self.questions[name], self.title)
+        for name in self._find_feature_questions(None):
+            features |= describe_columns(name, self.questions[name], self.title)
         for name, score in self.scores.items():
             items = [self.questions[item] for item in score.items]
             features[name] = FeaturePolicy(
                 label=score.label,
                 source="zero-party",
                 collected_from=self.title,
-                purposes=self._served(score),
+                purposes=self._find_served_purposes(score),
                 sensitive=any(item.sensitive for item in items),
             )
-        return features if columns is None else {name: self._made(features, name) for name in columns}
+        return features if columns is None else {name: self._get_feature(features, name) for name in columns}
 
-    def _made(self, features: Mapping[str, FeaturePolicy], name: str) -> FeaturePolicy:
+    def _get_feature(self, features: Mapping[str, FeaturePolicy], name: str) -> FeaturePolicy:
         if name not in features:
             message = f"{self.id} makes no column {name!r}.{suggestion(name, features, sentence=True)}"
             raise ParameterError(message)
@@ -332,7 +332,7 @@ class Survey(YamlFile):
         DataError
             There is no such column, a time is missing or has no time zone, or there are not as many times as people.
         """
-        answers, times = times_of(answers, at)
+        answers, times = split_times(answers, at)
         read = self.read(answers)
         moments = [times] * len(read) if isinstance(times, datetime) else times
         if len(moments) != len(read):
@@ -345,7 +345,7 @@ class Survey(YamlFile):
             if isinstance(question, Consent) and read.values[name][row] is True
         )
 
-    def _asked_for(self, purpose: str | None) -> list[str]:
+    def _find_feature_questions(self, purpose: str | None) -> list[str]:
         """Return the questions whose answers are features, for one purpose or for any."""
         if purpose is not None and purpose not in self.purposes:
             message = f"purpose {purpose!r} is none of {', '.join(self.purposes) or 'none declared'}."
@@ -357,7 +357,7 @@ class Survey(YamlFile):
             if not isinstance(question, Consent) and (purpose is None or purpose in question.purposes)
         ]
 
-    def _agreed(self, answers: Answers, purpose: str | None) -> list[bool]:
+    def _has_agreed(self, answers: Answers, purpose: str | None) -> list[bool]:
         """Return for each person whether their answers may be used; what is not known is a no."""
         if purpose is None or self.purposes[purpose].legal_basis != "consent":
             return [True] * len(answers)
@@ -366,6 +366,6 @@ class Survey(YamlFile):
         ]
         return [all(answers.values[name][row] is True for name in asking) for row in range(len(answers))]
 
-    def _served(self, score: Score) -> tuple[str, ...]:
+    def _find_served_purposes(self, score: Score) -> tuple[str, ...]:
         items = [set(self.questions[item].purposes) for item in score.items]
         return tuple(purpose for purpose in self.purposes if all(purpose in served for served in items))

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from xseg.core.schema import suggestion
 from xseg.exceptions import DataError, UnsupportedTypeError
-from xseg.governance.surveys._questions import Likert, Number, UnfitAnswer
+from xseg.governance.surveys._questions import InvalidAnswer, Likert, Number
 from xseg.policy.yaml_files import Frozen, Words, format_value
 
 __all__ = ["Answers", "Score", "read_answers"]
@@ -76,7 +76,7 @@ def read_answers(
         for row, record in enumerate(rows):
             try:
                 said.append(_read(question, record.get(name)))
-            except UnfitAnswer as error:
+            except InvalidAnswer as error:
                 problems.append((row, f"row {row}, question {name!r}: {error}"))
         values[name] = tuple(said)
     if problems:
@@ -196,10 +196,10 @@ class Score(Frozen):
         """How many items must be answered."""
         return len(self.items) if self.minimum_answered is None else self.minimum_answered
 
-    def of(self, answers: Sequence[Any], questions: Mapping[str, Any]) -> float:
+    def compute(self, answers: Sequence[Any], questions: Mapping[str, Any]) -> float:
         """Return the score of one person's answers to the items, in their order; NaN where too few are there."""
         parts = [
-            _counted(questions[item], answer, item in self.reversed)
+            _score_answer(questions[item], answer, item in self.reversed)
             for item, answer in zip(self.items, answers, strict=True)
             if answer is not None
         ]
@@ -236,7 +236,7 @@ def _range(question: Any) -> tuple[float, float] | None:
     return None
 
 
-def _counted(question: Any, answer: Any, is_reversed: bool) -> float:
+def _score_answer(question: Any, answer: Any, is_reversed: bool) -> float:
     value = question.scale.index(answer) + 1 if isinstance(question, Likert) else answer
     if not is_reversed:
         return float(value)

@@ -14,10 +14,10 @@ from xseg.exceptions import DataError
 from xseg.policy import Purpose
 from xseg.policy.yaml_files import format_value
 
-__all__ = ["ConsentReceipt", "issue", "read_moment", "times_of"]
+__all__ = ["ConsentReceipt", "issue", "read_moment", "split_times"]
 
 
-class AskedSurvey(Protocol):
+class SurveyReference(Protocol):
     """What a receipt states of the survey that asked."""
 
     @property
@@ -91,7 +91,7 @@ class ConsentReceipt:
             "reference": f"{self.survey}@{self.version}",
         }
 
-    def check(self, survey: AskedSurvey, *, at: datetime | None = None) -> None:
+    def check(self, survey: SurveyReference, *, at: datetime | None = None) -> None:
         """Raise an error for a receipt that does not hold for this survey today.
 
         Parameters
@@ -109,7 +109,7 @@ class ConsentReceipt:
         _check(self, survey, _moment(at))
 
 
-def issue(survey: AskedSurvey, respondent: str, purpose: str, at: datetime) -> ConsentReceipt:
+def issue(survey: SurveyReference, respondent: str, purpose: str, at: datetime) -> ConsentReceipt:
     """Write the receipt of one person's yes."""
     moment = _moment(at)
     days = survey.purposes[purpose].retention_days
@@ -132,7 +132,7 @@ def _end(moment: datetime, days: int) -> datetime:
         raise DataError(message) from error
 
 
-def _check(receipt: ConsentReceipt, survey: AskedSurvey, now: datetime) -> None:
+def _check(receipt: ConsentReceipt, survey: SurveyReference, now: datetime) -> None:
     facts = asdict(receipt)
     stated = facts.pop("digest")
     problem = None
@@ -144,13 +144,13 @@ def _check(receipt: ConsentReceipt, survey: AskedSurvey, now: datetime) -> None:
     elif receipt.purpose not in survey.purposes:
         problem = f"{receipt.purpose!r} is not a purpose of the survey"
     else:
-        problem = _out_of_time(receipt, now)
+        problem = _check_time(receipt, now)
     if problem is not None:
         message = f"the receipt of {receipt.respondent!r} does not hold: {problem}"
         raise DataError(message)
 
 
-def _out_of_time(receipt: ConsentReceipt, now: datetime) -> str | None:
+def _check_time(receipt: ConsentReceipt, now: datetime) -> str | None:
     try:
         at = datetime.fromisoformat(receipt.at)
         until = None if receipt.until is None else datetime.fromisoformat(receipt.until)
@@ -183,7 +183,7 @@ def _digest(facts: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":"), default=repr).encode()).hexdigest()
 
 
-def times_of(answers: Any, at: Any) -> tuple[Any, Any]:
+def split_times(answers: Any, at: Any) -> tuple[Any, Any]:
     """Return the answers without the column that says when they came in, and the times: one, or a list."""
     if isinstance(at, datetime):
         return answers, _moment(at)

@@ -26,7 +26,7 @@ import pandas as pd
 
 import xseg
 from xseg.exceptions import ApprovalError
-from xseg.governance.consent import ConsentGate, Identities, Ledger, read_gpc, receipt
+from xseg.governance.consent import ConsentGate, Identities, Ledger, make_consent_receipt, read_gpc
 from xseg.governance.personas import persona_policy, persona_rules, persona_survey
 from xseg.governance.rights import ActionLog, erase
 from xseg.governance.routing import Certification, PeopleFacts, Touchpoint, route
@@ -173,7 +173,7 @@ agreed.card
 # The statement stands in the ledger, and the person gets a receipt for it.
 
 # %%
-receipt(ledger[-1], controller=policy.controller.name, concept=policy.purposes["offers"].concept)
+make_consent_receipt(ledger[-1], controller=policy.controller.name, concept=policy.purposes["offers"].concept)
 
 # %% [markdown]
 # Is the card true? Every fact of it is proven anew, and the ledger is asked again.

@@ -109,7 +109,7 @@ NearestChanges: TypeAlias = tuple[Way | None, Way | None]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What lies surroundings one person."""
+    """The neighbour group, the counterfactual and the certainty of one person."""
 
     alternative: Alternative | None
     counterfactual: CounterfactualFact | None
@@ -117,7 +117,7 @@ class Surroundings:
 
 
 class NeighbourFinder:
-    """Finder of what lies around any row of a table.
+    """Finder of the surroundings of any row of a table.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ _CHECKSUM = "checksum"
 
 
 class CardForms(Protocol):
-    """What is made of a record: words in a template, pictures, documents, and what it lacks."""
+    """Renderers of a card record: templates, pictures, documents, and the check of its content."""
 
     def render(self, card: "AnyCard", template: str) -> str:
         """Fill a template with the words of a card."""
@@ -59,7 +59,7 @@ class CardForms(Protocol):
 
 
 class AnyCard(Fact):
-    """What every card says, and the forms it has; `Card` and `DecidedCard` say more.
+    """Fields and output formats that all cards share; `Card` and `DecidedCard` add theirs.
 
     Attributes
     ----------
@@ -80,9 +80,9 @@ class AnyCard(Fact):
     consent : ConsentFacts or None
         What the person said about each purpose; None where no ledger was asked.
     answer : AnswerFact or None
-        What something that the person asked for changed, where the card is an answer.
+        The effect of an action of the person, where the card answers one.
     controller : ControllerFact or None
-        Who answers for it.
+        The controller.
     rights : tuple of RightFact
         What the person can do: what the policy links to, and what the legal bases give besides.
     recipients : tuple of str
@@ -242,7 +242,7 @@ def _digest_facts(facts: str) -> str:
 
 
 class Card(AnyCard):
-    """Why one person is in their group, as facts.
+    """The group of one person and the reasons, as facts.
 
     Cards are made by `make_cards`. Words are made from the facts, and forms from the words: `html`, `text`,
     `markdown`, `json`; in a notebook a card shows itself. What every card says is documented at `AnyCard`.
@@ -307,7 +307,7 @@ class Card(AnyCard):
     minimum_group_size: Annotated[int, Field(ge=1)]
 
     def completeness(self) -> tuple[CheckedField, ...]:
-        """Return for each thing that law and good practice want on a card whether this one says it.
+        """Check the card against the required-content list.
 
         Returns
         -------
@@ -365,7 +365,7 @@ class Card(AnyCard):
 
 
 class DecidedCard(AnyCard):
-    """What a person is shown whom no model places: their own word, or that they have not agreed.
+    """Card of a person whom no model places: they chose their group, or are in none.
 
     It has the forms of a `Card`, and no reasons: nothing was computed. What every card says is documented at `AnyCard`.
 

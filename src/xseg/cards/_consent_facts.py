@@ -37,7 +37,7 @@ _ANSWERS: Final[Mapping[ConsentState, ConsentAnswer]] = {
 
 
 class ConsentStatement(Protocol):
-    """What somebody said about one purpose; `xseg.governance.consent.Entry` is one."""
+    """A statement of a person about one purpose; `xseg.governance.consent.Entry` is one."""
 
     @property
     def state(self) -> ConsentState:
@@ -129,7 +129,7 @@ def is_consent_gate(segmenter: Any) -> TypeGuard[ConsentGateLike]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConsentQuestion:
-    """A question to a ledger.
+    """A query to a ledger.
 
     Attributes
     ----------
@@ -213,7 +213,7 @@ class ConsentLookup:
         return "given" if allowed else own
 
     def _own_answer(self, statement: ConsentStatement, silent: ConsentAnswer) -> ConsentAnswer:
-        """Return what somebody's own statement comes to, if it is no consent."""
+        """Return the answer that a person's own statement gives where it is not a valid consent."""
         if statement.state.allows:
             # A grant that does not count has run out, or was never the person's own.
             return "ended" if statement.until is not None and statement.until <= self._at else silent

@@ -22,7 +22,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class UnsuitableWords:
-    """Words in a policy that may not stand on a card.
+    """Words in a policy that are not suitable for a card.
 
     Attributes
     ----------

@@ -77,7 +77,7 @@ class SegmentFact(Fact):
 
 
 class ConditionFact(Fact):
-    """What is asked or typical of one feature.
+    """A condition on one feature, of a rule or typical of a group.
 
     A number is at least `lower` and below `upper`; a category is one of `categories`, and none of `others`. Categories
     that too few people have are counted (`unnamed`, `unnamed_others`) and not named. Where `known` is false no known
@@ -151,7 +151,7 @@ class Reason(Fact):
 
 
 class HiddenPart(Fact):
-    """What features count that the card does not name.
+    """Contribution of the features that the card does not name.
 
     `outweighs` says whether one of them weighs more than a reason that is named.
     """
@@ -162,7 +162,7 @@ class HiddenPart(Fact):
 
 
 class Alternative(Fact):
-    """Why not the neighbour group.
+    """The nearest other group, and what separates the person from it.
 
     `requirements` are what its nearest rule asks and the person does not meet; `strongest` is the label of the feature
     that separates the person from it most, where groups are compared by scores. Both leave out what the card does not
@@ -187,7 +187,7 @@ class CounterfactualFact(Fact):
 
 
 class Certainty(Fact):
-    """How far it is to the nearest boundary.
+    """Distance to the nearest boundary.
 
     `distance` is the cheapest change of anything that leads elsewhere, in scales of its features (interquartile
     ranges; a category counts 1); None where nothing does. `label` is the one feature it is about, if it may be named.
@@ -227,7 +227,7 @@ class RightFact(Fact):
 
 
 class ControllerFact(Fact):
-    """Who answers for it."""
+    """The controller, who is responsible for the processing."""
 
     name: str
     contact: str
@@ -236,7 +236,7 @@ class ControllerFact(Fact):
 
 
 class ConsentFact(Fact):
-    """What the person said about one purpose, and what holds.
+    """The consent status of the person for one purpose.
 
     `answer` is what holds for the purpose: "not_given" where it rests on consent and there is none, "not_denied" where
     it rests on something else and the person has not said no; "denied_by_link" where a denial made with another of the
@@ -254,7 +254,7 @@ class ConsentFact(Fact):
 
 
 class ConsentFacts(Fact):
-    """What a ledger answered, and when it was asked."""
+    """Answers of a consent ledger, and the time that they are about."""
 
     at: AwareDatetime
     statements: tuple[ConsentFact, ...]
@@ -271,7 +271,7 @@ class AnswerFact(Fact):
 
 @dataclass(frozen=True, slots=True)
 class CheckedField:
-    """One thing a card should say.
+    """One item of the required-content list.
 
     Attributes
     ----------

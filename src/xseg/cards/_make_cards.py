@@ -296,7 +296,7 @@ def prepare_decided_cards(
     ledger: ConsentLedger | None,
     identities: IdentityLinks | None,
 ) -> Callable[[DecisionBasis, int | str | None, str | None], DecidedCard]:
-    """Prepare what such cards have in common; returns a maker of ground, segment and reference."""
+    """Prepare what such cards have in common; returns a maker of basis, segment and reference."""
     model, moment = fold(segmenter), resolve_moment(at)
     policy = Policy.coerce(policy)
     policy.check_columns(model.profile_.bins.schema.names)

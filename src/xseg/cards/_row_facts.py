@@ -140,7 +140,7 @@ class CardBuilder:
         return WhatIf(self.segmenter, self.naming).facts(values, self.naming.language)
 
     def _block(self, row: int) -> _Block:
-        """Return the rows surroundings a row, prepared together."""
+        """Return the block of rows around a row, prepared together."""
         first = row - row % _ROWS_AT_ONCE
         # Another thread may replace the latest block at any time, so it is read once, and never changed.
         latest = self._latest

@@ -1,4 +1,4 @@
-"""Sentences about the person: why, why not, what would change it, how sure it is."""
+"""Sentences about the person: reasons, the alternative group, the counterfactual and the certainty."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -31,7 +31,7 @@ __all__ = [
 
 
 class Rank(IntEnum):
-    """How much a sentence is needed where a card must be short; what is needed least goes first."""
+    """Priority of a sentence where a card must be short; those with the highest number are moved out first."""
 
     NEEDED = 0
     MAIN = 1
@@ -325,7 +325,7 @@ def why_not_words(card: Card, language: Language) -> tuple[str, ...]:
 
 
 def change_words(card: Card, language: Language) -> tuple[str, ...]:
-    """Write what would change it."""
+    """Write the counterfactual: what would lead to another group."""
     way = card.counterfactual
     if way is None:
         return ()
@@ -343,7 +343,7 @@ def change_words(card: Card, language: Language) -> tuple[str, ...]:
 
 
 def certainty_words(card: Card, language: Language) -> tuple[str, ...]:
-    """Write how sure it is."""
+    """Write how certain the placement is."""
     sure = card.certainty
     sentences = []
     if sure.close:

@@ -20,7 +20,7 @@ from xseg.cards._fact_types import (
 )
 from xseg.core.bins import FeatureBins
 from xseg.core.conditions import Condition
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Kind
 from xseg.export import Approval, get_approval
 from xseg.i18n import Language, Message, load_language, one_line, other_categories
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 
-def rare_categories(profile: Profile, feature: int, least: float) -> frozenset[str]:
+def rare_categories(profile: SegmentProfile, feature: int, least: float) -> frozenset[str]:
     """Return the categories that too few people have to be named on the cards of others.
 
     The steps of a scale are no secret, however few stand on one.

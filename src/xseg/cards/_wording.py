@@ -1,4 +1,4 @@
-"""A card in words: what it says to everybody, all its parts in order, and what is shortened."""
+"""Sentences of a card: the parts that do not depend on the person, and how all parts are assembled and shortened."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -63,7 +63,7 @@ def _purposes(labels: tuple[str, ...], language: Language) -> list[str]:
 
 
 def answer_words(fact: AnswerFact | None, language: Language) -> tuple[str, ...]:
-    """Write what became of something that the person asked for."""
+    """Write the effect of an action of the person."""
     if fact is None:
         return ()
     if fact.unchanged_reason is not None:
@@ -159,7 +159,7 @@ def also_words(rights: tuple[RightFact, ...], language: Language) -> tuple[str, 
 
 
 def closing_words(card: AnyCard, language: Language) -> tuple[str, ...]:
-    """Write who answers for it, and when it was made."""
+    """Write the controller, the date and the model."""
     sentences = []
     if card.controller is None:
         sentences.append(language.say("closing.no_controller"))
@@ -212,7 +212,7 @@ def build_card_words(card: AnyCard) -> CardWords:
 
 
 def _write_decided_card(card: DecidedCard, language: Language) -> CardWords:
-    """Return where a person stands whom no model places."""
+    """Write the card of a person whom no model places."""
     chosen, once = card.segment, language.compute_once
     title = "profile.none" if chosen is None else "profile.chosen"
     ground = () if chosen is not None else (language.say(f"profile.{card.basis}"),)

@@ -13,7 +13,7 @@ from xseg.core.boxes import ThresholdTree
 from xseg.core.schema import Kind
 from xseg.core.statistics import CodedBlock
 
-__all__ = ["Profile", "ProfileCounts"]
+__all__ = ["ProfileCounts", "SegmentProfile"]
 
 _MIN_CODES = 2
 _TYPICAL_SHARE = 0.6
@@ -21,7 +21,7 @@ _MAX_TYPICAL = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Profile:
+class SegmentProfile:
     """Weights of the codes of each feature, by segment.
 
     Attributes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from xseg.core.conditions import Rule, condition_of
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import suggestion
 from xseg.exceptions import DataError, ParameterError
 
@@ -68,7 +68,7 @@ class Segment:
         That, as a share of everyone.
     rules : tuple of Rule
         Who belongs to it: everyone who satisfies one of them. None where segments are made by scores.
-    profile : Profile
+    profile : SegmentProfile
         How the values of each feature are spread over all segments; this one is row `index` of its counts.
     outcomes : tuple of Outcome
         Where segments were made to differ in an outcome: its estimate, or that of the share of each category.
@@ -79,7 +79,7 @@ class Segment:
     size: float
     share: float
     rules: tuple[Rule, ...]
-    profile: Profile = field(repr=False, compare=False)
+    profile: SegmentProfile = field(repr=False, compare=False)
     outcomes: tuple[Outcome, ...] = ()
 
     @property

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from xseg.core.bins import MISSING, Bins, FeatureBins, as_kind
 from xseg.core.conditions import number_below
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.rounding import roundest
 from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.tables import Table
@@ -53,7 +53,7 @@ class Moves:
     @classmethod
     def of(
         cls,
-        profile: Profile,
+        profile: SegmentProfile,
         frozen: Iterable[str] = (),
         bounds: Limits | None = None,
         direction: Mapping[str, str] | None = None,

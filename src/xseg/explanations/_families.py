@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xseg.core.additive import AdditiveModel
 from xseg.core.boxes import BoxModel, PatternCounts
 from xseg.core.conditions import Condition, condition_of
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Table
 from xseg.exceptions import UnsupportedTypeError
@@ -86,7 +86,7 @@ class ModelFamily(Protocol):
 class BoxFamily:
     """Segments made of boxes: membership is explained, and changes lead into boxes."""
 
-    def __init__(self, model: BoxModel, profile: Profile) -> None:
+    def __init__(self, model: BoxModel, profile: SegmentProfile) -> None:
         self.model = model
         self.profile = profile
 
@@ -150,7 +150,7 @@ def _kept_out(mover: BoxMoves, values: NDArray[np.float64], box: int) -> tuple[C
 class ScoreFamily:
     """Segments made by additive scores: margins are explained, and changes let another score lead."""
 
-    def __init__(self, model: AdditiveModel, profile: Profile) -> None:
+    def __init__(self, model: AdditiveModel, profile: SegmentProfile) -> None:
         self.model = model
         self.profile = profile
 
@@ -209,7 +209,7 @@ class ScoreFamily:
 
 
 @singledispatch
-def make_family(model: object, profile: Profile) -> ModelFamily:
+def make_family(model: object, profile: SegmentProfile) -> ModelFamily:
     """Prepare what explanations ask of a fitted model, by its type.
 
     Raises

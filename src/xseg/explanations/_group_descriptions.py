@@ -12,7 +12,7 @@ from xseg.core.additive import AdditiveModel
 from xseg.core.bins import Bins
 from xseg.core.boxes import BoxModel
 from xseg.core.conditions import Condition, condition_of
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.tables import Table
 
 __all__ = ["BoxDescriber", "GroupDescriber", "GroupDescription", "ScoreDescriber"]
@@ -71,7 +71,7 @@ class BoxDescriber:
 class ScoreDescriber:
     """Segments made by additive scores: the person's values are near those of the group."""
 
-    def __init__(self, model: AdditiveModel, profile: Profile) -> None:
+    def __init__(self, model: AdditiveModel, profile: SegmentProfile) -> None:
         self.profile = profile
         self.bins: Bins = self.profile.bins
         self.asked = tuple(model.used_features.tolist())

@@ -13,7 +13,7 @@ from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.boxes import BoxModel, Tests
 from xseg.core.conditions import number_below
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Kind
 from xseg.core.tables import Table
 from xseg.explanations._change_costs import CATEGORY_COST, RESOLUTION, UNSEEN, Found, Moves, Obstacle
@@ -29,13 +29,13 @@ class BoxMoves:
     ----------
     model : BoxModel
         The boxes.
-    profile : Profile
+    profile : SegmentProfile
         How the population is spread: among categories that cost the same the commonest is chosen.
     moves : Moves
         What may change.
     """
 
-    def __init__(self, model: BoxModel, profile: Profile, moves: Moves) -> None:
+    def __init__(self, model: BoxModel, profile: SegmentProfile, moves: Moves) -> None:
         self.boxes = model.boxes
         self.bins = model.boxes.bins
         self.moves = moves

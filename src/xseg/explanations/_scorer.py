@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xseg.core.bins import MISSING
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import suggestion
 from xseg.core.tables import is_missing
 from xseg.exceptions import DataError
@@ -158,7 +158,7 @@ def _strongest(contributions: list[float]) -> list[int]:
     return found
 
 
-def _shares(profile: Profile, j: int) -> list[tuple[float | None, float]]:
+def _shares(profile: SegmentProfile, j: int) -> list[tuple[float | None, float]]:
     bins = profile.bins[j]
     around = [profile.window_shares(j, code) for code in range(bins.n_codes)]
     return [(below if bins.is_ordered else None, same) for below, same in around]

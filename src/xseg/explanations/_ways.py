@@ -11,7 +11,7 @@ from xseg.core.additive import AdditiveModel
 from xseg.core.bins import FeatureBins
 from xseg.core.boxes import BoxModel
 from xseg.core.conditions import Condition, condition_of
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Kind
 from xseg.core.tables import Table
 from xseg.explanations._change_costs import Moves, values_of
@@ -54,7 +54,7 @@ class Ways(Protocol):
 class BoxWays:
     """Finds the nearest box of another segment, and what it asks that a row does not meet."""
 
-    def __init__(self, model: BoxModel, profile: Profile, moves: Moves) -> None:
+    def __init__(self, model: BoxModel, profile: SegmentProfile, moves: Moves) -> None:
         self.mover = BoxMoves(model, profile, moves)
         self._condition = cache(self._find_condition)
 

@@ -1,4 +1,4 @@
-"""Lines of JSON that are only ever added to, each bound to the one before, in memory or in a file.
+"""An append-only log of JSON lines, each chained to the one before by its hash, in memory or in a file.
 
 A line's hash is SHA-256 over all of it but the hash itself and its private part, which stands beside it under a salted
 digest: what is private can be forgotten later, which is a line of its own, and every link still holds.
@@ -29,7 +29,7 @@ Line = dict[str, Any]
 
 
 class AppendOnlyLog:
-    """Lines in the order they were written; what another process or thread adds to the same file is seen too.
+    """An append-only log; lines that another process or thread adds to the same file are read too.
 
     Writing to a file needs a platform that can lock it; elsewhere it is refused.
 
@@ -86,7 +86,7 @@ class AppendOnlyLog:
             return deepcopy(line)
 
     def _copy_facts(self, facts: Mapping[str, Any]) -> Line:
-        """Return facts as they will be read back, and nobody else's."""
+        """Return a copy of the facts as JSON reads them back."""
         try:
             copied: Line = json.loads(json.dumps(dict(facts), allow_nan=False))
         except (TypeError, ValueError) as error:

@@ -10,7 +10,7 @@ import numpy as np
 from xseg.core.bins import N_CODES
 from xseg.core.boxes import LEAF
 from xseg.core.conditions import condition_of
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Kind
 from xseg.export import Approval, SignOff
 from xseg.i18n import Quantity, condition_words, find_words, load_language, one_line, other_categories
@@ -401,7 +401,7 @@ def segment_facts(segmenter: FittedSegmenter, policy: Policy, index: int) -> Seg
     )
 
 
-def _typical(profile: Profile, policy: Policy, j: int, segment: int | None) -> str:
+def _typical(profile: SegmentProfile, policy: Policy, j: int, segment: int | None) -> str:
     """Return where the middle person is, to the nearest threshold below: never somebody's own value."""
     bins, code = profile.bins[j], profile.typical(j, segment)
     if code >= bins.n_codes:

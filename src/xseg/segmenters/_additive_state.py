@@ -10,7 +10,7 @@ from xseg._kernels.score_kernels import N_CURVE_LINES
 from xseg.core.additive import AdditiveModel, Population, Scores
 from xseg.core.bins import N_CODES, Bins
 from xseg.core.embedding import Coding, Embedding
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.segmenters._saved_state import (
     CoordinateDocument,
     Finite,
@@ -110,7 +110,7 @@ def describe_additive_model(model: AdditiveModel, bins: Bins) -> dict[str, Any]:
     }
 
 
-def build_additive_model(document: AdditiveState) -> tuple[AdditiveModel, Profile]:
+def build_additive_model(document: AdditiveState) -> tuple[AdditiveModel, SegmentProfile]:
     """Build scores, population and counts; whatever does not fit together is refused."""
     bins = build_bins(document.columns)
     n_segments = len(document.segment_names)

@@ -23,7 +23,7 @@ from xseg.core.conditions import Rule
 from xseg.core.embedding import Coding
 from xseg.core.guards import check_allowed
 from xseg.core.models import FittedModel
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Kind
 from xseg.core.segments import Segment, Segments
 from xseg.core.statistics import CodedBlock, RawBlock, apply_to_table
@@ -72,7 +72,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     n_jobs: int | None
     verbose: int
     model_: Any
-    profile_: Profile
+    profile_: SegmentProfile
     segments_: Segments
     n_segments_: int
     labels_: NDArray[np.int32]
@@ -187,7 +187,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def _restore_segments(
         self,
         *,
-        profile: Profile,
+        profile: SegmentProfile,
         names: tuple[str, ...],
         rules: Sequence[tuple[Rule, ...]],
         named: bool | None,
@@ -359,7 +359,7 @@ class BoxSegmenter(Segmenter):
         return self
 
     def restore_boxes(
-        self, *, model: BoxModel, profile: Profile, names: tuple[str, ...], named: bool | None = None
+        self, *, model: BoxModel, profile: SegmentProfile, names: tuple[str, ...], named: bool | None = None
     ) -> None:
         """Set what every fitted segmenter made of boxes holds, whether it was just learned or comes from a file."""
         self.model_ = model
@@ -485,7 +485,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
         else:
             warn_if_names_move(self, raw, _labels(backend, scores), len(scores), stacklevel=4)
         parts = backend.sum(PartSums(scores, prepared.space.total_weight))
-        profile = Profile(prepared.bins, counted.counts, raw.weight_unit)
+        profile = SegmentProfile(prepared.bins, counted.counts, raw.weight_unit)
         model = AdditiveModel(Coding(prepared.bins, prepared.space.embedding), scores, parts.population())
         names = choose_names(profile, model.used_features, self.segment_names, inherited)
         self._restore_additive(model, profile, names)
@@ -493,7 +493,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
         return order
 
     def _restore_additive(
-        self, model: AdditiveModel, profile: Profile, names: tuple[str, ...], named: bool | None = None
+        self, model: AdditiveModel, profile: SegmentProfile, names: tuple[str, ...], named: bool | None = None
     ) -> None:
         """Set what every segmenter of additive scores holds, whether it was just learned or comes from a file."""
         self.model_ = model

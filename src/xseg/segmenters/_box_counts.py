@@ -8,7 +8,7 @@ from xseg._kernels.center_kernels import add_code_counts
 from xseg.backends import Backend
 from xseg.core.bins import N_CODES, Bins
 from xseg.core.boxes import Boxes, BoxModel, PatternCounts
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.statistics import CodedBlock, RawBlock
 
 __all__ = ["count_population"]
@@ -42,7 +42,7 @@ class BoxCounts:
         self.patterns.merge(other.patterns)
 
 
-def count_population(backend: Backend, bins: Bins, boxes: Boxes, n_segments: int) -> tuple[BoxModel, Profile]:
+def count_population(backend: Backend, bins: Bins, boxes: Boxes, n_segments: int) -> tuple[BoxModel, SegmentProfile]:
     """Count by sums how a population lies in boxes: what exact explanations, cards and metrics need of it.
 
     Parameters
@@ -58,4 +58,4 @@ def count_population(backend: Backend, bins: Bins, boxes: Boxes, n_segments: int
     """
     counted = backend.sum(BoxCounts(bins, boxes, n_segments))
     model = BoxModel(boxes, n_segments, tuple(counted.patterns.boxes))
-    return model, Profile(bins, counted.counts, backend.weight_unit)
+    return model, SegmentProfile(bins, counted.counts, backend.weight_unit)

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from xseg.core.bins import MISSING, N_CODES, Bins, FeatureBins
 from xseg.core.boxes import LEAF, Boxes, BoxModel, Patterns, ThresholdTree
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.exceptions import UnsupportedTypeError
 from xseg.segmenters._names import propose_names
 from xseg.segmenters._pipelines import Form, Way, find_route, forms_of
@@ -145,7 +145,7 @@ class _Folding:
     def __init__(self, segmenter: TreeBoxes, columns: Sequence[RawColumn], sources: NDArray[np.int64]) -> None:
         self.segmenter, self.columns, self.sources = segmenter, columns, sources
         self.bins = Bins(tuple(column.bins for column in columns))
-        self.profile = Profile(
+        self.profile = SegmentProfile(
             self.bins, np.stack([column.counts for column in columns], axis=1), segmenter.profile_.unit
         )
         self._nodes: list[tuple[int, NDArray[np.bool_], int, int, int]] = []

@@ -133,7 +133,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         Whether they ended because nothing rose.
     n_parameters_ : int
         How many numbers were estimated.
-    profile_ : Profile
+    profile_ : SegmentProfile
         How values are spread over the segments.
     model_ : AdditiveModel
         What explanations read; a score is the log-posterior but for what is the same for all segments.

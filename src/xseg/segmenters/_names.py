@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 
 from xseg.backends import Backend
 from xseg.core.bins import MISSING, FeatureBins
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Kind
 from xseg.exceptions import ParameterError, XsegError, XsegWarning
 from xseg.segmenters._protocols import FittedSegmenter
@@ -35,12 +35,12 @@ _MAX_TRAITS = 2
 _LISTED = 4
 
 
-def propose_names(profile: Profile, used: NDArray[np.int64]) -> tuple[str, ...]:
+def propose_names(profile: SegmentProfile, used: NDArray[np.int64]) -> tuple[str, ...]:
     """Propose a name for each segment, made of the features in which it differs most from everyone.
 
     Parameters
     ----------
-    profile : Profile
+    profile : SegmentProfile
         How the values are spread in each segment.
     used : ndarray of int
         The features that the model uses. No other feature may be in a name: it could be one that is forbidden.
@@ -67,7 +67,7 @@ def _sentence(traits: Sequence[str]) -> str:
     return text[:1].upper() + text[1:]
 
 
-def features_in_name(name: str, profile: Profile) -> frozenset[str]:
+def features_in_name(name: str, profile: SegmentProfile) -> frozenset[str]:
     """Return the features that a proposed name is made of; none for a name that a person chose."""
     features = {
         trait.casefold(): bins.feature.name for bins in profile.bins.features for trait in _possible_traits(bins)
@@ -85,7 +85,7 @@ def _possible_traits(bins: FeatureBins) -> list[str]:
     return [f"{degree}{way} {name}" for degree in ("", "very ") for way in ("high", "low")]
 
 
-def _traits(profile: Profile, segment: int, used: Sequence[int]) -> list[str]:
+def _traits(profile: SegmentProfile, segment: int, used: Sequence[int]) -> list[str]:
     found = []
     ranks = profile.mean_ranks()
     for feature in used:
@@ -112,7 +112,7 @@ def _number_trait(name: str, offset: float) -> tuple[float, str]:
     return abs(offset), f"{degree}{'high' if offset > 0 else 'low'} {readable(name)}"
 
 
-def _category_trait(profile: Profile, segment: int, feature: int) -> tuple[float, str]:
+def _category_trait(profile: SegmentProfile, segment: int, feature: int) -> tuple[float, str]:
     known, everyone = profile.counts[segment, feature, :MISSING], profile.population[feature, :MISSING]
     if not known.any():
         return 0.0, ""
@@ -122,7 +122,7 @@ def _category_trait(profile: Profile, segment: int, feature: int) -> tuple[float
     return float(excess[code]) / 2, f"{readable(name.feature.name)} {name.categories[code]}"
 
 
-def _boolean_trait(profile: Profile, segment: int, feature: int) -> tuple[float, str]:
+def _boolean_trait(profile: SegmentProfile, segment: int, feature: int) -> tuple[float, str]:
     known, everyone = profile.counts[segment, feature, :2], profile.population[feature, :2]
     if not known.any() or profile.bins[feature].n_codes < 2:
         return 0.0, ""
@@ -210,7 +210,7 @@ def align(previous: FittedSegmenter, backend: Backend, labels: NDArray[np.int32]
 
 
 def choose_names(
-    profile: Profile, used: NDArray[np.int64], given: Sequence[str] | None, inherited: Sequence[str | None] = ()
+    profile: SegmentProfile, used: NDArray[np.int64], given: Sequence[str] | None, inherited: Sequence[str | None] = ()
 ) -> tuple[str, ...]:
     """Choose the names a person gave, those that are inherited, or proposals that no other segment has.
 

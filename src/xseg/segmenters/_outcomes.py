@@ -16,7 +16,7 @@ from xseg.backends import Backend, MemoryBackend
 from xseg.core.bins import Bins
 from xseg.core.boxes import MAX_TESTS, BoxModel, ThresholdTree
 from xseg.core.embedding import Coding, Embedding
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.segments import Outcome, Segments
 from xseg.exceptions import DataError, ParameterError
 from xseg.segmenters._base import register_segmenter
@@ -138,7 +138,7 @@ class OutcomeSegmenter(TreeBoxes):
         The tree.
     mean_depth_ : float
         How many questions a person is asked, on average.
-    profile_ : Profile
+    profile_ : SegmentProfile
         How values are spread over the segments.
     model_ : BoxModel
         What explanations read.
@@ -475,7 +475,7 @@ class OutcomeSegmenter(TreeBoxes):
         *,
         tree: ThresholdTree,
         model: BoxModel,
-        profile: Profile,
+        profile: SegmentProfile,
         names: tuple[str, ...],
         kind: str,
         classes: tuple[Any, ...],

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from xseg.core.boxes import ThresholdTree
 from xseg.core.models import FittedModel
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.segments import Segments
 
 __all__ = ["FittedSegmenter", "FittedTree", "StandIn", "TestedSegmenter"]
@@ -43,7 +43,7 @@ class FittedSegmenter(Protocol):
         ...
 
     @property
-    def profile_(self) -> Profile:
+    def profile_(self) -> SegmentProfile:
         """Counts of the codes of each feature by segment."""
         ...
 

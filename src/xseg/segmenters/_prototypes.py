@@ -20,7 +20,7 @@ from xseg.core.additive import AdditiveModel, Scores
 from xseg.core.bins import N_CODES, FeatureBins
 from xseg.core.embedding import SCALINGS
 from xseg.core.numbers import cell_keys
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.rounding import roundest
 from xseg.core.schema import Kind
 from xseg.core.statistics import CodedBlock, RowTotal
@@ -113,12 +113,12 @@ def core_counts(backend: CodedBackend, scores: Scores, n_features: int, min_weig
     return backend.sum(_CoreCounts(scores, n_features, last_cells)).counts
 
 
-def typical_values(core: Profile, levels: Mapping[int, NDArray[np.float64]]) -> list[list[Any]]:
+def typical_values(core: SegmentProfile, levels: Mapping[int, NDArray[np.float64]]) -> list[list[Any]]:
     """Return the middle or commonest value of each feature among the people counted, one list for each segment.
 
     Parameters
     ----------
-    core : Profile
+    core : SegmentProfile
         Counts of the people to summarise.
     levels : mapping of int to ndarray of shape (256,)
         For the features that are coordinates, the mean of everyone with each code, in raw units.
@@ -234,7 +234,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         Summed distance of the rows to their nearest centre.
     n_iter_ : int
         How often centres moved in the last run over all rows.
-    profile_ : Profile
+    profile_ : SegmentProfile
         How values are spread over the segments.
     model_ : AdditiveModel
         What explanations read; a score is minus the distance.
@@ -471,7 +471,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
     def _summarise(self, prepared: Prepared, space: PrototypeSpace, min_weight: int, weight_unit: float) -> None:
         """Set what is shown as prototypes."""
         counts = core_counts(prepared.backend, self.model_.scores, len(prepared.bins), min_weight)
-        core = Profile(prepared.bins, counts, weight_unit)
+        core = SegmentProfile(prepared.bins, counts, weight_unit)
         embedding = space.embedding
         raw = space.levels / embedding.factor[:, None] + embedding.shift[:, None]
         levels = dict(zip(embedding.coordinates.tolist(), raw, strict=True))

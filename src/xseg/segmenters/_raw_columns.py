@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xseg.core.bins import MISSING, N_CODES, Bins, FeatureBins, as_kind
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Feature, Kind
 from xseg.core.tables import Column, Table, read_table
 from xseg.exceptions import UnsupportedTypeError
@@ -184,7 +184,7 @@ class RawColumn:
 
 
 def raw_columns(
-    probe: Probe, forms: Sequence[Form], profile: Profile, tested: Mapping[int, Collection[int]]
+    probe: Probe, forms: Sequence[Form], profile: SegmentProfile, tested: Mapping[int, Collection[int]]
 ) -> list[RawColumn]:
     """Return every raw column of a pipeline.
 
@@ -194,7 +194,7 @@ def raw_columns(
         What becomes of raw values.
     forms : sequence of Form
         How each transformed column is made.
-    profile : Profile
+    profile : SegmentProfile
         Counts of the codes of transformed columns.
     tested : mapping of int to collection of int
         Of the transformed columns that the segmenter asks about: the codes that it parts from those before them.
@@ -279,7 +279,7 @@ class _Column:
         column: int,
         probe: Probe,
         forms: Sequence[Form],
-        profile: Profile,
+        profile: SegmentProfile,
         tested: Mapping[int, Collection[int]],
     ) -> None:
         self.column, self.probe, self.profile, self.tested = column, probe, profile, tested

@@ -14,7 +14,7 @@ from xseg._sklearn import Interval
 from xseg.backends import Backend, MemoryBackend
 from xseg.core.bins import Bins
 from xseg.core.boxes import BoxModel
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import suggestion
 from xseg.core.statistics import apply_to_table
 from xseg.core.tables import read_table
@@ -101,7 +101,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         How many there are; the default counts if anybody can be in it.
     rules_ : tuple of (str, str)
         Name and text of each rule, as it was read.
-    profile_ : Profile
+    profile_ : SegmentProfile
         How values are spread over the segments.
     model_ : BoxModel
         What explanations read.
@@ -349,7 +349,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         rules: Sequence[NamedRule],
         layout: Layout,
         model: BoxModel,
-        profile: Profile,
+        profile: SegmentProfile,
         named: bool | None = None,
     ) -> Self:
         """Set everything a fitted segmenter holds, whether it was just counted or comes from a file."""

@@ -15,7 +15,7 @@ from xseg.core.bins import MAX_BINS, N_CODES, Bins, FeatureBins
 from xseg.core.boxes import LEAF, Boxes, BoxModel, Patterns, ThresholdTree
 from xseg.core.embedding import MAX_COORDINATE, Embedding
 from xseg.core.numbers import MAX_NUMBER
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Feature, Kind
 from xseg.exceptions import ModelFileError
 
@@ -125,7 +125,7 @@ def _column_bins(column: ColumnDocument, where: str) -> FeatureBins:
     )
 
 
-def describe_counts(profile: Profile) -> list[list[list[int]]]:
+def describe_counts(profile: SegmentProfile) -> list[list[list[int]]]:
     """Return the counts of each segment by column: one for each code, and one for missing values."""
     return [
         [[*row[: bins.n_codes].tolist(), int(row[-1])] for row, bins in zip(rows, profile.bins.features, strict=True)]
@@ -147,11 +147,13 @@ def _build_counts(document: Sequence[Sequence[Sequence[Count]]], n_segments: int
     return counts
 
 
-def build_counted(counts: Sequence[Sequence[Sequence[Count]]], n_segments: int, bins: Bins, unit: float) -> Profile:
+def build_counted(
+    counts: Sequence[Sequence[Sequence[Count]]], n_segments: int, bins: Bins, unit: float
+) -> SegmentProfile:
     """Build the profile of segments from counts and the unit that they are in."""
     check(unit > 0, "weight_unit", "must be positive")
     with np.errstate(over="ignore"):
-        profile = Profile(bins, _build_counts(counts, n_segments, bins), unit)
+        profile = SegmentProfile(bins, _build_counts(counts, n_segments, bins), unit)
         sizes = profile.sizes
     check(bool(np.isfinite(sizes).all() and 0 < sizes.sum() < np.inf), "weight_unit", "makes sizes that are no numbers")
     return profile
@@ -180,7 +182,7 @@ class BoxState(SegmentsState):
     population: list[PatternDocument]
 
 
-def describe_segments(profile: Profile, names: Sequence[str], *, named: bool) -> dict[str, Any]:
+def describe_segments(profile: SegmentProfile, names: Sequence[str], *, named: bool) -> dict[str, Any]:
     """Return the parts of a state that every segmenter has."""
     return {
         "columns": describe_bins(profile.bins),
@@ -196,12 +198,12 @@ def describe_population(model: BoxModel) -> list[dict[str, Any]]:
     return [{"pattern": box.pattern.tolist(), "weight": box.weight.tolist()} for box in model.population]
 
 
-def build_profile(document: SegmentsState, bins: Bins) -> Profile:
+def build_profile(document: SegmentsState, bins: Bins) -> SegmentProfile:
     """Build the counts of each segment."""
     return build_counted(document.counts, len(document.segment_names), bins, document.weight_unit)
 
 
-def build_box_model(document: BoxState, boxes: Boxes, profile: Profile) -> BoxModel:
+def build_box_model(document: BoxState, boxes: Boxes, profile: SegmentProfile) -> BoxModel:
     """Build the model that explanations read."""
     check(len(document.population) == len(boxes), "population", "needs an entry for each box")
     total = int(profile.counts[:, 0].sum())
@@ -434,7 +436,7 @@ def build_drawn_boxes(state: DrawnBoxState) -> Boxes:
     return Boxes(bins, inside, segment)
 
 
-def build_tree_model(state: TreeState) -> tuple[ThresholdTree, BoxModel, Profile]:
+def build_tree_model(state: TreeState) -> tuple[ThresholdTree, BoxModel, SegmentProfile]:
     """Build tree, boxes and counts."""
     bins = build_bins(state.columns)
     tree = build_tree(state.nodes, len(state.segment_names), bins)

@@ -20,7 +20,7 @@ from xseg.backends import Backend
 from xseg.core.bins import Bins
 from xseg.core.boxes import MAX_TESTS, BoxModel, ThresholdTree, predict_block
 from xseg.core.pairing import order_like
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.statistics import check_weights
 from xseg.exceptions import DataError, UnsupportedTypeError, XsegWarning
 from xseg.segmenters._base import register_segmenter
@@ -178,7 +178,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         The tree.
     mean_depth_ : float
         How many questions a person is asked, on average.
-    profile_ : Profile
+    profile_ : SegmentProfile
         How values are spread over the segments.
     model_ : BoxModel
         What explanations read.
@@ -439,7 +439,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         # The last column is the label: it tells the confusion, and is not one of the people's.
         confusion = counted.profile.counts[:, -1, : labelled.n_groups]
         reduced = replace(counted.tree, bins=Bins(counted.tree.bins.features[:-1]))
-        profile = Profile(labelled.own_bins, counted.profile.counts[:, :-1], labelled.weight_unit)
+        profile = SegmentProfile(labelled.own_bins, counted.profile.counts[:, :-1], labelled.weight_unit)
         model = BoxModel(reduced.boxes().merged(), len(stands_for), counted.model.population)
         self._restore(
             tree=reduced,
@@ -467,7 +467,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
             warn(message, XsegWarning, stacklevel=4)
 
     def _names(
-        self, profile: Profile, used: NDArray[np.int64], stands_for: Sequence[int], noise: int | None
+        self, profile: SegmentProfile, used: NDArray[np.int64], stands_for: Sequence[int], noise: int | None
     ) -> tuple[str, ...]:
         if self.segment_names is not None:
             return check_names(self.segment_names, len(stands_for))
@@ -526,7 +526,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         *,
         tree: ThresholdTree,
         model: BoxModel,
-        profile: Profile,
+        profile: SegmentProfile,
         names: tuple[str, ...],
         labels: tuple[Label, ...],
         noise: int | None,

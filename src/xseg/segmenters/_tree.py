@@ -20,7 +20,7 @@ from xseg.backends.base import CodedBackend
 from xseg.core.bins import Bins
 from xseg.core.boxes import MAX_TESTS, BoxModel, PatternCounts, ThresholdTree, predict_block, predict_table
 from xseg.core.embedding import SCALINGS, Centers, Coding, Embedding
-from xseg.core.profiles import Profile, ProfileCounts
+from xseg.core.profiles import ProfileCounts, SegmentProfile
 from xseg.core.statistics import RowTotal
 from xseg.core.tables import Table
 from xseg.exceptions import DataError, ParameterError, UnsupportedTypeError, XsegWarning
@@ -82,7 +82,7 @@ class PeopleInTree:
 
     tree: ThresholdTree
     model: BoxModel
-    profile: Profile
+    profile: SegmentProfile
 
 
 def count_people(backend: CodedBackend, tree: ThresholdTree, n_segments: int, weight_unit: float) -> PeopleInTree:
@@ -91,7 +91,7 @@ def count_people(backend: CodedBackend, tree: ThresholdTree, n_segments: int, we
     patterns = backend.sum(PatternCounts(tree.boxes().merged().tests()))
     reduced = tree.reduced()
     model = BoxModel(reduced.boxes().merged(), n_segments, tuple(patterns.boxes))
-    return PeopleInTree(reduced, model, Profile(tree.bins, counted.counts, weight_unit))
+    return PeopleInTree(reduced, model, SegmentProfile(tree.bins, counted.counts, weight_unit))
 
 
 _MAX_CHOSEN = 10
@@ -187,7 +187,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         reference.
     mean_depth_ : float
         How many questions a person is asked, on average.
-    profile_ : Profile
+    profile_ : SegmentProfile
         How values are spread over the segments.
     model_ : BoxModel
         What explanations read.
@@ -551,7 +551,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         *,
         tree: ThresholdTree,
         model: BoxModel,
-        profile: Profile,
+        profile: SegmentProfile,
         coding: Coding,
         means: NDArray[np.float64],
         names: tuple[str, ...],

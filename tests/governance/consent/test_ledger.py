@@ -172,7 +172,7 @@ def test_a_feature_is_given_back_only_by_the_person():
     said = [statement("ann", "withdrawn", 5, feature="age")]
     assert write(said).is_withheld(["ann", "bob"], "age", "offers").tolist() == [True, False]
     assert not write(said).is_withheld(["ann"], "age", "news").any()
-    assert write([*said, statement("ann", "given", 6, feature="age", source="business")]).withheld(
+    assert write([*said, statement("ann", "given", 6, feature="age", source="business")]).is_withheld(
         ["ann"], "age", "offers"
     )[0]
     assert not write([*said, statement("ann", "given", 6, feature="age")]).is_withheld(["ann"], "age", "offers")[0]

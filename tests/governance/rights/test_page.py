@@ -71,7 +71,7 @@ def test_what_is_clicked_is_done_and_said(ann, profiles):
     page = act(ann, action="withhold", feature="area_income").text
     assert "the group does not depend on it" in page
     assert "Switch it on again" in page
-    assert profiles["ann"].withheld() == ("area_income",)
+    assert profiles["ann"].list_withheld() == ("area_income",)
     act(ann, action="correct", feature="orders_90d", value="9")
     assert profiles["ann"].data()["orders_90d"].iloc[0] == 9
     act(ann, action="contest", text="I moved.")

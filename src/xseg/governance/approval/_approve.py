@@ -45,7 +45,7 @@ def approve(
     expires : date, default=None
         The first day on which it no longer counts; None means never.
     key : bytes, default=None
-        Seals it, so that `load` with the same key can tell it from one that somebody else wrote.
+        Key of a message authentication code; `load` with the same key detects a sign-off that somebody else wrote.
     at : datetime, default=None
         When, with a time zone; None means now.
 

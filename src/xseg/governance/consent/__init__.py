@@ -1,6 +1,6 @@
-"""Who agreed to what: a ledger that cannot be changed unseen, and what follows from it.
+"""Consent: a tamper-evident ledger of statements, links between identifiers, signals, and a gate around a segmenter.
 
-Nothing fails open: what was not said, cannot be read, has expired or is not known is a no.
+The default is denial: a statement that is missing, cannot be read, has expired or is unknown grants nothing.
 """
 
 from xseg.governance.consent._consent_gate import AdmittedRows, ConsentGate

@@ -29,7 +29,7 @@ __all__ = ["AdmittedRows", "ConsentGate"]
 
 
 def select_rows(X: Any, rows: NDArray[np.int64]) -> Any:
-    """Return some rows."""
+    """Return the rows at some positions, in the same kind of table."""
     if isinstance(X, pd.DataFrame):
         return X.iloc[rows]
     frame = nw.from_native(X, pass_through=True, eager_only=True)

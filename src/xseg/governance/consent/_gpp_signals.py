@@ -1,6 +1,7 @@
 """Strings of the IAB Tech Lab's Global Privacy Platform, and the Global Privacy Control.
 
-What is understood as a no counts, whatever else is broken; what is not understood grants nothing and is reported.
+A denial that can be read counts, even where the rest of the string is malformed; what cannot be read grants nothing and
+is reported.
 """
 
 from collections.abc import Iterable, Mapping

@@ -112,7 +112,7 @@ class Identities(LinkStore):
         Returns
         -------
         ndarray of bool of shape (n,)
-            True where the ledger says yes of the identifier itself and no denial of another has reached it.
+            True where the identifier itself has agreed and no denial of a linked identifier has reached it.
 
         Raises
         ------
@@ -357,7 +357,7 @@ class Identities(LinkStore):
 
 @dataclass(frozen=True, eq=False)
 class ConsentResolver:
-    """A ledger and, if there are any, the links over which its denials spread: one place to ask.
+    """A ledger together with the links, if there are any, over which its denials spread.
 
     Attributes
     ----------

@@ -40,7 +40,7 @@ LINK = np.dtype(
 
 @dataclass(frozen=True, eq=False)
 class Reach:
-    """Where denials have come to.
+    """Identifiers that denials have reached.
 
     Attributes
     ----------
@@ -126,7 +126,7 @@ class LinkRows:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """Identifiers that hang together.
+    """A connected component of linked identifiers.
 
     Attributes
     ----------
@@ -182,7 +182,7 @@ class LinkStore:
         since: datetime | str | None = None,
         until: datetime | str | None = None,
     ) -> None:
-        """Draw a link.
+        """Add a link.
 
         Parameters
         ----------
@@ -217,7 +217,7 @@ class LinkStore:
         self._add_links(columns, np.array([starts]), np.array([ends]))
 
     def link_table(self, table: Any) -> int:
-        """Draw one link a row.
+        """Add one link for each row.
 
         Parameters
         ----------
@@ -285,7 +285,7 @@ class LinkStore:
         )
 
     def unlink(self, left: str | int, right: str | int, *, at: datetime | str | None = None) -> int:
-        """End every link between two identifiers. What has spread over it stays where it is.
+        """End every link between two identifiers. Denials that have already spread over it keep counting.
 
         Parameters
         ----------

@@ -57,12 +57,12 @@ class ConsentQueries(EntryChain):
         return found
 
     def has_consent(self, subjects: Any, purpose: str, *, at: datetime | str | None = None) -> NDArray[np.bool_]:
-        """Return what `mask` does, for a purpose that is known to be meant: nobody is warned that it is new."""
+        """Return the same as `mask`, without a warning if the ledger has no entry about the purpose."""
         now = self._at(at)
         return self._is_valid(self._find_deciding(subjects, purpose, "", now), now)
 
     def warn_about_unknown_purpose(self, purpose: str) -> None:
-        """Warn if a ledger that holds entries has none about a purpose: a slip of the pen makes everybody a no."""
+        """Warn if a ledger that holds entries has none about a purpose: a typing error would deny it for everybody."""
         known = [word for word in self._store.vocabularies["purpose"].words if word != EVERY_PURPOSE]
         if not known or purpose in known or not isinstance(purpose, str):
             return

@@ -42,7 +42,7 @@ _MANY = 20
 
 @dataclass(frozen=True, slots=True)
 class LedgerHead:
-    """How long a ledger is and the hash of its last entry; keep it elsewhere, to find a ledger cut or written anew.
+    """The length of a ledger and the hash of its last entry; keep it elsewhere to detect truncation and rewriting.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class LedgerHead:
 
 @dataclass(frozen=True, slots=True)
 class IntegrityViolation:
-    """One place where a ledger is not what was written.
+    """A place where a ledger differs from what was written.
 
     Attributes
     ----------
@@ -185,7 +185,7 @@ def read_system_clock() -> datetime:
 
 
 class EntryChain:
-    """What people said, in the order in which it was heard.
+    """Statements in the order in which they were recorded, each chained to the one before by its hash.
 
     Parameters
     ----------
@@ -365,7 +365,7 @@ class EntryChain:
         check_chain(np.arange(len(self)), self._store, head)
 
     def _time_of_recording(self) -> int:
-        """Return the time, but never one before the last entry: a ledger's own clock does not go back."""
+        """Return the present, or the time of the last entry if the clock is behind it."""
         now = self._at(None)
         return max(now, int(self._store.rows["recorded"][-1])) if len(self) else now
 

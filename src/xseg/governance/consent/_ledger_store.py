@@ -109,7 +109,7 @@ class Store:
         chain_by_subject(self.rows["subject"], self._last, self.rows["previous"], start)
 
     def _hold_replays(self, rows: Columns) -> None:
-        """Ensure that a grant from the future, replayed, comes no later than when it was first heard of."""
+        """Ensure that a replayed grant with a future date ranks no later than when it was first recorded."""
         early = (rows["at"] > rows["recorded"]) & (rows["effect"] == GRANTS)
         self._awaited.update(rows["at"][early].tolist())
         if not self._awaited:

@@ -99,7 +99,7 @@ def make_consent_receipt(entry: Entry, *, controller: str | None = None, concept
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """What a recipient is told: not to use an identifier for a purpose any more.
+    """The request to a recipient to stop using an identifier for a purpose.
 
     Attributes
     ----------
@@ -129,7 +129,7 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class RecallReceipt:
-    """What became of one suppression.
+    """The outcome of one suppression.
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ class RecallReceipt:
 
 @dataclass(eq=False)
 class Recall:
-    """Who was given which identifier, and when first."""
+    """Disclosures: which recipient was given which identifier, and when first."""
 
     _given: dict[str, dict[str, int]] = field(default_factory=dict)
 

@@ -81,7 +81,7 @@ def _normal(name: str) -> str:
 
 
 class EnvironmentLike(Protocol):
-    """What must be so where something happens."""
+    """Requirements on the place where models are fitted or saved."""
 
     @property
     def name(self) -> str:
@@ -103,7 +103,7 @@ P = TypeVar("P", bound=EnvironmentLike)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiver:
-    """Somebody answers for what happens outside an environment, for as long as this stands."""
+    """The person who takes responsibility for running outside an environment, and why."""
 
     environment: str
     by: str

@@ -17,7 +17,7 @@ __all__ = ["Override", "append_override", "read_overrides", "require_environment
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """Somebody let something happen outside the approved environment.
+    """A fit or an export outside the approved environment, for which somebody took responsibility.
 
     Attributes
     ----------

@@ -43,7 +43,7 @@ class FindingDraft(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One difference between what is said and what is done, or one fact worth knowing.
+    """One difference between the policy and the model, or one fact to note.
 
     Attributes
     ----------

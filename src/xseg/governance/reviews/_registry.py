@@ -15,7 +15,7 @@ Need: TypeAlias = Literal["nothing", "people", "unseen people", "ledger", "notic
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question that a review asks.
+    """One check of a review.
 
     Attributes
     ----------

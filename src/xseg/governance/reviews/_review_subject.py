@@ -28,7 +28,7 @@ MAX_ROWS = 5_000
 
 
 class ConsentMaskProvider(Protocol):
-    """Whoever knows what people have agreed to."""
+    """Object that tells who has agreed to a purpose, such as a `Ledger`."""
 
     def mask(self, subjects: Any, purpose: str, *, at: datetime | None = None) -> Any:
         """Return for each subject whether they agree to a purpose at a time, shape (n_subjects,)."""
@@ -59,7 +59,7 @@ class HeldOut:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """What is reviewed.
+    """The model, the policy and the data of one review.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What people may ask for, done: a profile with its calls and receipts, and erasure with proof."""
+"""Rights of persons: profiles with actions and receipts, and erasure from fitted models."""
 
 from xseg.governance.rights._action_log import ActionLog, RightsStatus, SegmentBasis, UnchangedReason
 from xseg.governance.rights._erasure import Erasure, erase

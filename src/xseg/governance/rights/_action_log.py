@@ -59,7 +59,7 @@ class UnchangedReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RightsStatus:
-    """What a person said, besides the ledger.
+    """The state of a person's requests that are not in the consent ledger.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class RightsStatus:
     erased: bool = False
 
     def find_exclusion(self) -> SegmentBasis | None:
-        """Return what keeps the person out of every segment, the strongest first; None if nothing does."""
+        """Return the strongest request that excludes the person from every segment; None if there is none."""
         for asked, why in (
             (self.erased, SegmentBasis.ERASED),
             (bool(self.objections or self.marketing_objections), SegmentBasis.OBJECTED),
@@ -108,7 +108,7 @@ class RightsStatus:
 
 
 def replay_receipts(receipts: Iterable[ReceiptLine], purpose: str) -> RightsStatus:
-    """Return where a person stands with a purpose, after all that a log has of them.
+    """Return the status of a person for a purpose, computed from all their receipts.
 
     What is erased is erased for every purpose.
     """
@@ -248,7 +248,7 @@ class ActionLog(AppendOnlyLog):
         return [receipt for receipt in self.find_receipts(subject) if receipt.get("unfinished")]
 
     def get_status(self, subject: str, purpose: str) -> RightsStatus:
-        """Return where one person stands with a purpose, besides the ledger."""
+        """Return the status of one person for a purpose, without what is in the ledger."""
         return replay_receipts(self.find_receipts(subject), purpose)
 
     def is_excluded(self, subjects: Iterable[str], purpose: str) -> NDArray[np.bool_]:
@@ -331,7 +331,7 @@ def _collect_receipts(lines: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """The last that was said about something."""
+    """The last statement about a purpose or a feature."""
 
     number: int
     denies: bool
@@ -340,7 +340,7 @@ class _Word:
 
 @dataclass(frozen=True, slots=True)
 class LastStatements:
-    """The last words of one person.
+    """The last statements of one person.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xseg._files import write_whole
 from xseg._kernels.center_kernels import add_code_counts
-from xseg.core.profiles import Profile
+from xseg.core.profiles import SegmentProfile
 from xseg.core.segments import Segments
 from xseg.core.tables import Column, Table, read_table
 from xseg.exceptions import ConsentError, DataError, ParameterError
@@ -83,7 +83,7 @@ def subtract_people(segmenter: Any, table: Table) -> Any:
     return less
 
 
-def _subtract_counts(profile: Profile, table: Table, labels: NDArray[np.int64]) -> Profile:
+def _subtract_counts(profile: SegmentProfile, table: Table, labels: NDArray[np.int64]) -> SegmentProfile:
     added = np.zeros_like(profile.counts)
     add_code_counts(profile.bins.encode(table), labels, np.ones(len(table), dtype=np.int64), added)
     counts = profile.counts - added

@@ -200,7 +200,7 @@ _OPENED_BY: Final = frozenset({"contest", "object", "ask"})
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Something that a person wants a human to look into.
+    """A request of a person that a human has to decide.
 
     Attributes
     ----------

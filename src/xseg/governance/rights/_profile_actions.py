@@ -147,8 +147,8 @@ class ProfileActions:
     def list_unfinished(self) -> list[ReceiptLine]:
         """Return the receipts of decisions that were written down and not carried out to the end.
 
-        They count all the same: of a no nothing is left open. `settle` carries them out; a yes among them that did not
-        reach the ledger has to be said again.
+        Denials among them count from the time at which they were recorded. `settle` carries them out; a grant that did
+        not reach the ledger has to be stated again.
         """
         return [receipt for receipt in self._receipts() if receipt.get("unfinished")]
 
@@ -165,7 +165,7 @@ class ProfileActions:
         return find_last_statements(self.log.find_receipts(self.subject))
 
     def _read_time(self) -> datetime:
-        """Return the time, but none before what the ledger has heard: a clock that is behind must not lose a no."""
+        """Return the present, or the time of the latest entry if the clock is behind it, so that no denial is lost."""
         now, latest = self._clock(), self.ledger.latest
         return now if latest is None else max(now, latest)
 
@@ -189,9 +189,9 @@ class ProfileActions:
         return Placement(str(self.segmenter.segment_names_[segment]), SegmentBasis.MODEL)
 
     def _find_denial(self) -> SegmentBasis | None:
-        """Return whether the person is kept out by the ledger, or by what the log has that the ledger lost.
+        """Return the basis on which the ledger, or a denial that only the log has, excludes the person.
 
-        On consent silence keeps out, on other bases only a no.
+        Where the purpose rests on consent, silence denies it; on other bases only a denial does.
         """
         at, subject, purpose = self._read_time(), [self.subject], self.policy.purposes[self.purpose]
         on_consent = purpose.legal_basis in _ON_CONSENT
@@ -286,7 +286,7 @@ class ProfileActions:
         return Answer(self._make_answer_card(then, after, draft["action"], effect), written, effect)
 
     def _complete(self, begun: ReceiptLine) -> None:
-        """Carry out what was interrupted: every no. A yes that was not heard has to be said again."""
+        """Carry out interrupted denials. A grant that did not reach the ledger has to be stated again."""
         source = begun["source"]
         known = self.ledger.find_entries(self.subject)
         said = []

@@ -25,7 +25,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where somebody is: in a segment or in none, and what it follows from."""
+    """The segment of a person, if any, and what it follows from."""
 
     segment: str | None
     basis: SegmentBasis
@@ -54,14 +54,14 @@ class ActionEffect:
     unchanged_reason: UnchangedReason | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what a receipt says of it, where the segments themselves stand apart."""
+        """Return the effect as a receipt states it; the segments themselves are private and kept apart."""
         unchanged_reason = None if self.unchanged_reason is None else str(self.unchanged_reason)
         return {"basis": str(self.basis), "changed": self.changed, "unchanged_reason": unchanged_reason}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a person gets back.
+    """The answer to an action of a person.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class BrowserSignals:
-    """What a browser said, and what of it was not understood."""
+    """Signals of a browser, and the parts of them that cannot be read."""
 
     scope: frozenset[str]
     limits_sensitive: bool = False
@@ -147,7 +147,7 @@ Send = Callable[[Notice], str]
 def find_due_notices(
     receipts: Iterable[ReceiptLine], subject: str, purpose: str, segment: str | None, named: Sequence[str], at: datetime
 ) -> list[Notice]:
-    """Return what has to be told: to everyone whose last word from us no longer holds.
+    """Return the notices to recipients whose last information no longer holds.
 
     Parameters
     ----------

@@ -349,7 +349,7 @@ class _Page:
         return None if subject is None or "token" not in request.session else self.profile_of(subject)
 
     def _confirm(self, answer: Answer) -> str:
-        """Keep what was done, and only then say so."""
+        """Store what was done, and return the sentence that confirms it."""
         if self.keep is not None:
             self.keep()
         return " ".join(answer_words(answer.card.answer, self.language))

@@ -1,7 +1,7 @@
 """Where people are met: by a person or a program, and why.
 
-Nothing fails open: what is not known counts as a no, and who has doubts about AI is met by people only, at touchpoints
-that somebody has put their name to.
+The default is denial: what is not known permits nothing, and who has doubts about AI is met by people only, at
+touchpoints that somebody has put their name to.
 """
 
 from xseg.governance.routing._routing import PeopleFacts, Route, Routes, RoutingRules, route

@@ -82,7 +82,7 @@ REASONS: Final = {
 
 
 def find_need(person: Person) -> tuple[Need, tuple[str, ...]]:
-    """Return who may meet a person, and why."""
+    """Return the least kind of touchpoint that may serve a person, and the reasons."""
     holds = {
         "persona": person.stance == "guarded",
         "persona not known": person.stance not in {"open", "guarded"},

@@ -235,7 +235,7 @@ class Number(_Question):
 class Consent(_Question):
     """Whether somebody agrees that their answers are used for a purpose.
 
-    Only a plain yes is one: ``True`` or ``"yes"``. It is no feature; it decides what answers may be used for.
+    Only ``True`` and ``"yes"`` are consent. It is no feature; it decides what answers may be used for.
 
     Parameters
     ----------

@@ -309,7 +309,7 @@ class Survey(YamlFile):
         return features[name]
 
     def receipts(self, answers: Any, *, at: Any) -> tuple[ConsentReceipt, ...]:
-        """Write a receipt for every yes.
+        """Write a receipt for every consent that was given.
 
         Parameters
         ----------
@@ -358,7 +358,7 @@ class Survey(YamlFile):
         ]
 
     def _has_agreed(self, answers: Answers, purpose: str | None) -> list[bool]:
-        """Return for each person whether their answers may be used; what is not known is a no."""
+        """Return for each person whether their answers may be used; unknown means that they may not."""
         if purpose is None or self.purposes[purpose].legal_basis != "consent":
             return [True] * len(answers)
         asking = [

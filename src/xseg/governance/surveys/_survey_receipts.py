@@ -110,7 +110,7 @@ class ConsentReceipt:
 
 
 def issue(survey: SurveyReference, respondent: str, purpose: str, at: datetime) -> ConsentReceipt:
-    """Write the receipt of one person's yes."""
+    """Write the receipt of a consent that one person gave."""
     moment = _moment(at)
     days = survey.purposes[purpose].retention_days
     facts = {

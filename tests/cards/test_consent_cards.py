@@ -143,7 +143,7 @@ def test_any_altered_word_about_consent_is_found(shop):
             segmenter, customers.head(1), card=card.model_copy(update={"consent": consent}), **known
         )
         assert [failure.fact for failure in check.failures] == [f"consent.statements.0.{name}"]
-    earlier = card.consent.model_copy(update={"asked": day(5)})
+    earlier = card.consent.model_copy(update={"at": day(5)})
     backdated = card.model_copy(update={"consent": earlier})
     assert not xseg.verify_card(segmenter, customers.head(1), card=backdated, **known).holds
     assert not xseg.verify_card(segmenter, customers.head(1), card=card, policy=POLICY).holds

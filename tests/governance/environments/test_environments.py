@@ -142,7 +142,7 @@ def test_an_override_is_logged_each_time(fitted, tmp_path):
     export, fit = read_overrides(log)
     assert (export.action, fit.action, export.by) == ("export", "fit", "Ada Marsh")
     assert export.environment == ELSEWHERE.digest
-    assert "this machine is called" in export.find_differences[0]
+    assert "this machine is called" in export.differences[0]
     assert fit.previous != export.previous
     # An override of one environment does not open another, and what holds needs none.
     other = Environment(name="another", hosts=["no such machine"])

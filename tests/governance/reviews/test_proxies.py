@@ -92,7 +92,7 @@ def test_values_are_put_into_few_groups_and_missing_ones_stay_apart():
 @pytest.mark.parametrize(("successes", "n"), [(0, 10), (3, 10), (10, 10), (81, 263)])
 def test_intervals_are_wilsons(successes, n):
     ours = compute_wilson_interval(successes, n)
-    theirs = binomtest(successes, n).proportion_ci(0.95, method="compute_wilson_interval")
+    theirs = binomtest(successes, n).proportion_ci(0.95, method="wilson")
     assert ours == pytest.approx((theirs.low, theirs.high), abs=1e-12)
 
 

@@ -315,7 +315,7 @@ def test_doing_without_third_parties_is_measured_on_a_new_fit(clean, found_in_cl
     [finding] = [finding for finding in found_in_clean.findings if finding.check == "without-third-parties"]
     assert finding.evidence["without"] == ["area_income"]
     assert 0 < finding.evidence["agreement"] < 1
-    assert finding.evidence["price_with"] > 0
+    assert finding.evidence["relative_cost_with"] > 0
 
 
 @pytest.mark.slow

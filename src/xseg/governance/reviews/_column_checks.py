@@ -322,7 +322,7 @@ def measure_cost_without_partners(subject: Subject) -> Iterator[FindingDraft]:
     table = compare({"with": subject.segmenter, "without": fitted}, subject.rows, n_resamples=0, random_state=0)
     told: Any = table.to_dict("index")
     evidence["agreement"] = round(agreement, 4)
-    evidence |= {f"price_{which}": _finite(told[which]["price"]) for which in ("with", "without")}
+    evidence |= {f"relative_cost_{which}": _finite(told[which]["relative_cost"]) for which in ("with", "without")}
     message = f"Without third-party data {format_percent(agreement)} of people would be in the same segment"
     if told["with"]["cost"] > 0:
         evidence["cost_ratio"] = _finite(told["without"]["cost"] / told["with"]["cost"])

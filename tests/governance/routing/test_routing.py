@@ -23,7 +23,7 @@ from xseg.governance.routing._routing import (
     Need,
     Person,
     allocate,
-    need_of,
+    find_need,
     reaches,
 )
 
@@ -60,7 +60,7 @@ def will_do(person, touchpoint):
 def test_every_state_of_a_person_and_a_touchpoint():
     assert len(PEOPLE) * len(STATES) == 4 * 3**5 * 36
     for person in PEOPLE:
-        need, reasons = need_of(person)
+        need, reasons = find_need(person)
         assert set(reasons) <= set(REASONS)
         assert (need == Need.ANY) == (not reasons)
         for touchpoint in STATES:
@@ -70,7 +70,7 @@ def test_every_state_of_a_person_and_a_touchpoint():
 def test_no_path_leads_from_skeptics_and_avoiders_to_a_program_whatever_touchpoints_there_are():
     guarded = [person for person in PEOPLE if person.stance == "guarded"]
     unsure = [person for person in PEOPLE if person.stance not in {"open", "guarded"} and person.permitted is not True]
-    needs = {need_of(person)[0] for person in (*guarded, *unsure)}
+    needs = {find_need(person)[0] for person in (*guarded, *unsure)}
     assert needs == {Need.CERTIFIED}
     others = [Need.ANY, Need.HUMAN, Need.CERTIFIED]
     for n in (1, 2):
@@ -95,7 +95,7 @@ def test_more_doubt_never_opens_a_touchpoint():
             if facts[place] is good:
                 for doubt in (None, not good):
                     worse = [*facts[:place], doubt, *facts[place + 1 :]]
-                    assert need_of(Person("open", *worse))[0] >= need_of(person)[0]
+                    assert find_need(Person("open", *worse))[0] >= find_need(person)[0]
 
 
 needs = st.lists(st.sampled_from(list(Need)), min_size=1, max_size=7)

@@ -15,7 +15,7 @@ import xseg
 from xseg.exceptions import DataError, DefinitionError, ParameterError, UnsupportedTypeError
 from xseg.governance.consent import Ledger
 from xseg.governance.surveys import Answers, Survey
-from xseg.governance.surveys._survey import keys_at
+from xseg.governance.surveys._survey import list_keys
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TEXT = """\
@@ -478,7 +478,7 @@ def test_every_change_of_words_is_another_version(survey):
 
 
 def test_the_keys_that_a_message_names_are_those_of_a_survey():
-    assert keys_at(("x",)) == tuple(Survey.model_fields)
+    assert list_keys(("x",)) == tuple(Survey.model_fields)
 
 
 YESES = [

@@ -38,7 +38,7 @@ def smoke(folder: Path) -> None:
     write_cards(tree, customers.head(5), folder=folder / "cards", ids=range(5), forms=["html", "json", "svg"])
     assert xseg.make_report(tree, customers, policy=policy).html()
     assert xseg.counterfactual(tree, customers.head(5)) is not None
-    assert xseg.inspect(customers.assign(customer_id=range(600))).excluded == ("customer_id",)
+    assert xseg.inspect(customers.assign(customer_id=range(600))).excluded_columns == ("customer_id",)
 
     customers.to_csv(folder / "customers.csv", index_label="customer_id")
     customers.to_parquet(folder / "customers.parquet")

@@ -66,7 +66,7 @@ def measure_beside_highs(n_features: int, n_segments: int, n_rows: int) -> tuple
     segmenter = xseg.PrototypeSegmenter(n_segments, random_state=0).fit(X)
     bounds = {name: (float(X[name].min()), float(X[name].max())) for name in X}
     asked = X[segmenter.labels_ != 0].head(n_rows)
-    scale = Moves.of(segmenter.profile_).scale
+    scale = Moves.from_options(segmenter.profile_).scale
     own, theirs = [], []
     xseg.counterfactual(segmenter, asked.head(2), target=0, bounds=bounds)
     own_time = timed(lambda: own.append(xseg.counterfactual(segmenter, asked, target=0, bounds=bounds)))

@@ -67,7 +67,7 @@ def _both_columns(block: RawBlock) -> NDArray[np.float64]:
     return np.column_stack([np.asarray(column.values, dtype=np.float64) for column in block.table.columns])
 
 
-def _refuse_rows(table: Table) -> NDArray[np.float64]:
+def _raise_on_rows(table: Table) -> NDArray[np.float64]:
     message = f"{len(table)} rows cannot be used"
     raise DataError(message)
 
@@ -121,7 +121,9 @@ def _check_errors(make_backend: MakeBackend) -> None:
     X = _numbers(_N_ROWS)
     backend = make_backend(X, None)
     segmenter = TreeSegmenter(2, effort="fast", random_state=0)
-    _check_raises(DataError, partial(backend.sum, RowTotal(_refuse_rows)), "a statistic's own error must come through")
+    _check_raises(
+        DataError, partial(backend.sum, RowTotal(_raise_on_rows)), "a statistic's own error must come through"
+    )
     _check_raises(DataError, partial(make_backend, X, -np.ones(_N_ROWS)), "negative weights must be refused")
     _check_raises(
         ParameterError, partial(segmenter.fit, backend, sample_weight=np.ones(_N_ROWS)), "a backend has its own weights"
@@ -198,8 +200,8 @@ class _PicklingBackend:
     def map(self, function: Callable[[RawBlock], NDArray[Any]]) -> NDArray[Any]:
         return self._backend.map(_send(function))
 
-    def reading(self, convert: Callable[[Table], Table]) -> "_PicklingBackend":
-        return _PicklingBackend(self._backend.reading(_send(convert)))
+    def convert_tables(self, convert: Callable[[Table], Table]) -> "_PicklingBackend":
+        return _PicklingBackend(self._backend.convert_tables(_send(convert)))
 
     def encode(self, coding: Coding) -> "_PicklingCodedBackend":
         return _PicklingCodedBackend(self._backend.encode(_send(coding)))

@@ -17,7 +17,7 @@ import xseg
 from conftest import mixed_table
 from xseg.backends import Passes
 from xseg.backends.base import ahead, apply_in_order, map_blocks
-from xseg.backends.batches import narrow, room_for
+from xseg.backends.batches import explain_write_errors, narrow
 from xseg.backends.sources import parquet_tables
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError
@@ -116,7 +116,7 @@ def test_an_error_on_the_way_leaves_no_file_and_the_next_pass_begins_anew(table,
 
 def test_no_room_is_told():
     full = OSError(errno.ENOSPC, "No space left on device")
-    with pytest.raises(DataError, match=r"No space left on device.*TMPDIR"), room_for(Path("there/1")):
+    with pytest.raises(DataError, match=r"No space left on device.*TMPDIR"), explain_write_errors(Path("there/1")):
         raise full
 
 

@@ -79,7 +79,7 @@ def agree(segmenter, rows, folder):
     told = rows.astype(object).to_numpy().tolist()
     values = [[plain(line[j]) for j in portable.used] for line in told]
     first = {j: plain(told[0][j]) for j in portable.used}
-    model = portable.narrowed(first, dict.fromkeys(portable.used, Freedom.CHANGE))
+    model = portable.narrow(first, dict.fromkeys(portable.used, Freedom.CHANGE))
     (folder / "case.json").write_text(json.dumps({"model": model, "rows": values}, allow_nan=False))
     script = str(files("xseg.cards").joinpath("scripts", "model.js"))
     command = [NODE, str(Path(__file__).parent / "scripts" / "answers.js"), script, str(folder / "case.json")]

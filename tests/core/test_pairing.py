@@ -30,10 +30,10 @@ def test_nobody_moves_because_rows_were_shuffled(random):
     order = list(range(120))
     random.shuffle(order)
     found = xseg.change(segmenter, people.iloc[order], before=people)
-    assert not found.moved.any()
+    assert not found.has_moved.any()
     assert not found.values.any()
     labels = pd.Series(segmenter.labels_, index=people.index)
-    assert migration(labels, labels.iloc[order], names=segmenter.segment_names_).stayed == 1.0
+    assert migration(labels, labels.iloc[order], names=segmenter.segment_names_).unchanged_share == 1.0
 
 
 def test_a_change_aligned_by_index_is_the_change_of_each_person(months):
@@ -43,7 +43,7 @@ def test_a_change_aligned_by_index_is_the_change_of_each_person(months):
     shuffled = xseg.change(segmenter, june.iloc[order], before=may)
     assert shuffled.ids.tolist() == june.index[order].tolist()
     np.testing.assert_array_equal(shuffled.values, straight.values[order])
-    np.testing.assert_array_equal(shuffled.moved, straight.moved[order])
+    np.testing.assert_array_equal(shuffled.has_moved, straight.has_moved[order])
 
 
 def test_tables_without_an_index_are_paired_by_position(months):

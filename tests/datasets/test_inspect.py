@@ -40,7 +40,7 @@ def test_identifiers_are_found_in_small_and_large_tables(name, n_rows):
     table = people(n_rows).assign(**{name: IDENTIFIERS[name](n_rows)})
     inspection = xseg.inspect(table)
     assert inspection[name].kind == "identifier"
-    assert inspection.excluded == (name,)
+    assert inspection.excluded_columns == (name,)
     assert f"{n_rows:,} different" in inspection[name].evidence
 
 
@@ -69,10 +69,10 @@ def test_quantities_are_no_identifiers_however_distinct(name, n_rows):
 
 
 def test_columns_of_arrays_are_never_identifiers_and_the_last_column_stays():
-    assert xseg.inspect(np.arange(100.0)[:, None]).excluded == ()
-    assert xseg.inspect(pd.DataFrame({"id": range(100)})).excluded == ()
+    assert xseg.inspect(np.arange(100.0)[:, None]).excluded_columns == ()
+    assert xseg.inspect(pd.DataFrame({"id": range(100)})).excluded_columns == ()
     only = pd.DataFrame({"id": range(100), "key": [f"k{i}" for i in range(100)]})
-    assert xseg.inspect(only).excluded == ("id",)
+    assert xseg.inspect(only).excluded_columns == ("id",)
 
 
 def test_fit_does_what_inspect_says_and_warns_once():
@@ -84,7 +84,7 @@ def test_fit_does_what_inspect_says_and_warns_once():
     assert "Pass include=['customer_id', 'email'] to use them." in str(caught[0].message)
     assert "Use --include 'customer_id' --include 'email'" in caught[0].message.on_command_line
     assert caught[0].filename == __file__
-    assert segmenter.excluded_columns_ == ("customer_id", "email") == xseg.inspect(table).excluded
+    assert segmenter.excluded_columns_ == ("customer_id", "email") == xseg.inspect(table).excluded_columns
     assert list(segmenter.feature_names_in_) == list(table.columns)
     without = xseg.TreeSegmenter(3, random_state=0).fit(table[["spend", "visits", "channel"]])
     assert (segmenter.labels_ == without.labels_).all()
@@ -120,7 +120,7 @@ DATES = {
 @pytest.mark.parametrize("name", DATES)
 def test_dates_are_not_used_and_the_warning_says_what_to_derive(name):
     table = people(150).assign(**{name: DATES[name](150)})
-    assert (xseg.inspect(table)[name].kind, xseg.inspect(table).excluded) == ("date", (name,))
+    assert (xseg.inspect(table)[name].kind, xseg.inspect(table).excluded_columns) == ("date", (name,))
     with pytest.warns(ColumnWarning, match=f"column {name!r} holds dates.*days since each date") as caught:
         segmenter = xseg.TreeSegmenter(3, random_state=0).fit(table)
     assert len(caught) == 1
@@ -230,7 +230,7 @@ GENUINE = {
 @pytest.mark.parametrize("name", GENUINE)
 def test_no_genuine_quantity_of_a_real_table_is_excluded(name, shared_data):
     table = xseg.load_table(shared_data / name)
-    excluded = set(xseg.inspect(table).excluded)
+    excluded = set(xseg.inspect(table).excluded_columns)
     if GENUINE[name] is not None:
         assert excluded == GENUINE[name]
     numbers = table.select_dtypes("number").columns

@@ -90,7 +90,7 @@ def test_equal_to_every_coalition(kind):
     then, now = two_dates()
     segmenter = SEGMENTERS[kind]().fit(then, outcome_of(then))
     found = xseg.change(segmenter, now, before=then)
-    assert found.moved.any()
+    assert found.has_moved.any()
     for i in range(0, 400, 23):
         explained = what_is_explained(kind, segmenter, now.iloc[[i]], found.before[i], found.after[i])
         phi = brute_force(segmenter, then.iloc[[i]], now.iloc[[i]], explained)
@@ -105,9 +105,9 @@ def test_contributions_add_up_to_the_change(kind):
     assert_array_equal(found.after, segmenter.predict(now))
     assert_allclose(found.values.sum(axis=1), found.after_values - found.before_values, atol=1e-9)
     if kind in BOXES:
-        assert_array_equal(found.after_values - found.before_values, found.moved.astype(float))
+        assert_array_equal(found.after_values - found.before_values, found.has_moved.astype(float))
     same = xseg.change(segmenter, then, before=then)
-    assert not same.moved.any()
+    assert not same.has_moved.any()
     assert not same.values.any()
 
 
@@ -122,7 +122,7 @@ def test_going_back_turns_every_sign_of_a_pair_of_segments():
     then, now = two_dates()
     segmenter = xseg.TreeSegmenter(2, max_leaves=2, random_state=0).fit(then)
     there, back = xseg.change(segmenter, now, before=then), xseg.change(segmenter, then, before=now)
-    assert_allclose(there.values[there.moved], back.values[back.moved], atol=1e-12)
+    assert_allclose(there.values[there.has_moved], back.values[back.has_moved], atol=1e-12)
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 import xseg
 from conftest import mixed_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError
-from xseg.explanations._change_costs import spread
+from xseg.explanations._change_costs import compute_scale
 
 NUMBERS = ["orders", "spend", "balance"]
 RESOLUTION = 1e-3
@@ -58,7 +58,7 @@ def fit(kind, table):
 
 def scale_of(segmenter, name):
     j = segmenter.profile_.bins.schema.index(name)
-    return spread(segmenter.profile_.bins[j], segmenter.profile_.population[j])
+    return compute_scale(segmenter.profile_.bins[j], segmenter.profile_.population[j])
 
 
 def cell_price(own, inside, first, last, name, scale, asked):

@@ -111,7 +111,7 @@ def test_levels_are_sums_by_code(run, rows):
 def test_shares_are_a_softmax(run):
     scores = np.random.default_rng(0).normal(size=(30, 3)) * 300
     shares, logs = np.empty((30, 3)), np.empty(30)
-    run(center_kernels.soften)(scores, shares, logs)
+    run(center_kernels.compute_responsibilities)(scores, shares, logs)
     expected = np.logaddexp.reduce(scores, axis=1)
     assert_allclose(logs, expected, rtol=1e-14)
     assert_allclose(shares, np.exp(scores - expected[:, None]), atol=1e-14)

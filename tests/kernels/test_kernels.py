@@ -136,7 +136,7 @@ def test_distances_and_nearest(run, rows):
     run(center_kernels.squared_distances)(points, codes, looked_up, centers_t, tables, out)
     assert_allclose(out, naive.squared_distances(points, codes, looked_up, centers_t, tables), rtol=1e-12)
     labels, best = np.empty(60, dtype=np.int32), np.empty(60)
-    run(center_kernels.nearest)(out, labels, best)
+    run(center_kernels.find_nearest)(out, labels, best)
     assert_array_equal(labels, out.argmin(axis=1))
     assert_array_equal(best, out.min(axis=1))
 

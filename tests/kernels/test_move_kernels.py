@@ -9,8 +9,15 @@ import naive
 from xseg._kernels.box_kernels import explain_changes, nearest_boxes
 from xseg._kernels.nearest_change.integer_programme import HOPELESS, SOLVED, cheapest_lift, cheapest_mix
 from xseg._kernels.nearest_change.nearest_scores import snap
-from xseg._kernels.nearest_change.score_margins import Asked, Coding, most_lead, value_alone, wins, write_parts
-from xseg._kernels.nearest_change.step_search import limits, search, settle
+from xseg._kernels.nearest_change.score_margins import (
+    Asked,
+    Coding,
+    compute_max_lead,
+    is_assigned,
+    value_alone,
+    write_parts,
+)
+from xseg._kernels.nearest_change.step_search import limits, search, write_combination
 from xseg.explanations._box_shapley import shapley_weights
 
 EXACTLY = 1e-7
@@ -98,14 +105,14 @@ def test_one_number_is_followed_to_the_first_value_that_does(kind, whole):
         value = value_alone(0, start, end, whole, spare, here, target, coding, parts)
         steps = int(abs(end - start)) + 1 if whole else 20_001
         line = np.linspace(start, end, steps)
-        does = [wins(np.array([v]), np.zeros(1, np.uint8), target, coding, parts) for v in line]
+        does = [is_assigned(np.array([v]), np.zeros(1, np.uint8), target, coding, parts) for v in line]
         first = line[np.argmax(does)] if any(does) else np.nan
         if np.isnan(first):
             # What lies between two values of the scan may have been missed by it, not by the kernel.
             assert np.isnan(value) or not whole
         else:
             found += 1
-            assert wins(np.array([value]), np.zeros(1, np.uint8), target, coding, parts)
+            assert is_assigned(np.array([value]), np.zeros(1, np.uint8), target, coding, parts)
             assert abs(value - start) <= abs(first - start) + 1e-5
             assert not whole or value == first
     assert found > 10
@@ -120,7 +127,7 @@ def test_the_largest_lead_is_found(kind):
         low, high = np.sort(rng.normal(size=2) * 4)
         line = np.linspace(low, high, 5_001)
         scanned = max(naive.part(curve, 0, z) - naive.part(curve, 1, z) for z in line)
-        assert scanned - 1e-9 <= most_lead(curve, 0, 1, low, high) <= scanned + 1e-2 * (1 + abs(scanned))
+        assert scanned - 1e-9 <= compute_max_lead(curve, 0, 1, low, high) <= scanned + 1e-2 * (1 + abs(scanned))
 
 
 def test_linear_programmes_end_where_scipy_ends():
@@ -181,7 +188,7 @@ def test_combinations_of_candidates_are_the_cheapest():
         reach, rate = np.empty((n_features + 1, n_segments)), np.empty((n_features + 1, n_segments))
         order, chosen = rng.permutation(n_features), np.empty(n_features, dtype=np.int64)
         limits(offsets, costs, gains, order, reach, rate)
-        settled = settle(spare, target, offsets, costs, gains, chosen)
+        settled = write_combination(spare, target, offsets, costs, gains, chosen)
         total, left = search(spare, target, offsets, costs, gains, order, reach, rate, 100_000, settled, chosen)
         expected = naive.cheapest_combination(spare, target, offsets, costs, gains)
         assert left > 0
@@ -202,10 +209,10 @@ def test_numbers_are_rounded_and_the_target_kept(kind):
         codes, parts = np.zeros(3, dtype=np.uint8), np.empty(4)
         yes, ones = np.ones(3, dtype=bool), np.ones(3)
         asked = Asked(~yes, ~yes, ones, yes, yes, -10 * ones, 10 * ones, np.full(3, 3))
-        target = next(t for t in range(4) if wins(after, codes, t, coding, parts))
+        target = next(t for t in range(4) if is_assigned(after, codes, t, coding, parts))
         exactly = after.copy()
         snap(before, after, codes, target, coding, asked, parts)
-        assert wins(after, codes, target, coding, parts)
+        assert is_assigned(after, codes, target, coding, parts)
         assert after[2] == before[2]
         assert (np.abs(after - exactly) <= 0.042).all()
         if not np.array_equal(after, exactly):

@@ -18,7 +18,7 @@ def test_rows_and_columns_add_up_to_the_sizes_of_the_segments():
     np.testing.assert_allclose(moved.counts.sum(axis=1), np.bincount(before, weights, 4))
     np.testing.assert_allclose(moved.counts.sum(axis=0), np.bincount(after, weights, 4))
     np.testing.assert_allclose(moved.rates.sum(axis=1), 1)
-    assert moved.stayed == pytest.approx(weights[before == after].sum() / weights.sum())
+    assert moved.unchanged_share == pytest.approx(weights[before == after].sum() / weights.sum())
     assert moved.to_frame().loc["B", "C"] == moved.counts[1, 2]
 
 
@@ -66,5 +66,5 @@ def test_a_segmenter_gives_the_names():
     customers = xseg.make_customers(400, random_state=0)
     segmenter = xseg.TreeSegmenter(3, effort="fast", random_state=0).fit(customers)
     moved = migration(segmenter.labels_, segmenter.labels_, names=segmenter.segment_names_)
-    assert moved.stayed == 1
+    assert moved.unchanged_share == 1
     assert moved.names == segmenter.segment_names_

@@ -11,7 +11,7 @@ from sklearn.base import clone
 import xseg
 from conftest import arrays_inside
 from xseg.exceptions import DataError, ParameterError
-from xseg.segmenters._outcome_search import difference_test, read_target, share_out_people
+from xseg.segmenters._outcome_search import difference_test, read_target, split_rows
 
 
 def shop(n_rows=4_000, seed=0):
@@ -93,7 +93,7 @@ def test_outcomes_of_people_who_grew_or_pruned_do_not_move_the_estimates():
     seed = int(np.random.RandomState(0).randint(np.iinfo(np.int32).max))
     codes = found.profile_.bins.encode(found._read(X))
     target = read_target(y, len(X))
-    part = share_out_people(codes, target.values, np.ones(len(X), dtype=np.int64), 1.0, 0.4, seed).argmax(axis=1)
+    part = split_rows(codes, target.values, np.ones(len(X), dtype=np.int64), 1.0, 0.4, seed).argmax(axis=1)
     for segment in found.segments_:
         own = (found.labels_ == segment.index) & (part == 2)
         assert segment.outcomes[0].n == own.sum()
@@ -129,7 +129,7 @@ def test_what_the_tree_expects_keeps_its_direction(seed, direction):
     seed = int(np.random.RandomState(seed).randint(np.iinfo(np.int32).max))
     codes = found.profile_.bins.encode(found._read(X))
     target = read_target(y, 600)
-    part = share_out_people(codes, target.values, np.ones(600, dtype=np.int64), 1.0, 0.4, seed).argmax(axis=1)
+    part = split_rows(codes, target.values, np.ones(600, dtype=np.int64), 1.0, 0.4, seed).argmax(axis=1)
     expected = np.array([y[(found.labels_ == s) & (part == 0)].mean() for s in range(found.n_segments_)])
     sign = 1 if direction == "up" else -1
     for other in range(0, 600, 40):
@@ -210,12 +210,12 @@ def test_it_can_be_copied():
 def test_equal_people_are_spread_over_the_parts():
     codes, said = np.zeros((1_000, 2), dtype=np.uint8), np.zeros((1_000, 1))
     ones = np.ones(1_000, dtype=np.int64)
-    parts = share_out_people(codes, said, ones, 1.0, 0.4, 7)
+    parts = split_rows(codes, said, ones, 1.0, 0.4, 7)
     assert parts.sum(axis=0) == pytest.approx([400, 200, 400], abs=2)
     assert (parts.sum(axis=1) == 1).all()
     weights = np.r_[np.full(10, 90), np.full(10, 10), np.zeros(980, dtype=int)]
-    weighed = share_out_people(codes, said, weights, 1.0, 0.4, 7)
+    weighed = split_rows(codes, said, weights, 1.0, 0.4, 7)
     assert (weighed.sum(axis=0) == parts.sum(axis=0)).all()
     assert (weighed.sum(axis=1) == weights).all()
-    whole = share_out_people(codes, said, weights, 2.0, 0.4, 7)
+    whole = split_rows(codes, said, weights, 2.0, 0.4, 7)
     assert ((whole > 0).sum(axis=1) == (weights > 0)).all()

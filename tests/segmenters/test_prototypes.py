@@ -102,12 +102,12 @@ def test_no_centre_has_a_better_place_for_its_people(fitted_prototypes, mixed):
     codes, points = fitted_prototypes.model_.coding.code(read_table(mixed))
     for s in range(4):
         mine = fitted_prototypes.labels_ == s
-        cost = -scores.of(codes[mine], points[mine])[:, s].sum()
+        cost = -scores.compute(codes[mine], points[mine])[:, s].sum()
         for p in range(len(scores.curves)):
             for step in (-0.05, 0.05):
                 moved = scores.curves.copy()
                 moved[p, 1, s] += step
-                other = -replace(scores, curves=moved).of(codes[mine], points[mine])[:, s].sum()
+                other = -replace(scores, curves=moved).compute(codes[mine], points[mine])[:, s].sum()
                 assert other >= cost - 0.02 * abs(cost) * (fitted_prototypes.metric != "squared") - 1e-6
 
 

@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xseg.segmenters._rule_geometry import Regions, runs_of
+from xseg.segmenters._rule_geometry import Regions, find_runs
 
 WIDTHS = (4, 3, 5)
 EVERYTHING = tuple((1 << width) - 1 for width in WIDTHS)
@@ -59,14 +59,14 @@ def test_readable_boxes_are_ranges_that_do_not_overlap(one):
         for axis, is_ordered in enumerate(REGIONS.ordered):
             missing = 1 << (WIDTHS[axis] - 1)
             if is_ordered:
-                assert len(runs_of(box[axis], missing)) == 1
+                assert len(find_runs(box[axis], missing)) == 1
     assert REGIONS.readable(told) == told
 
 
 @given(st.integers(1, 2**9 - 1))
 def test_runs_are_the_stretches_of_neighbours(cells):
     missing = 1 << 8
-    runs = runs_of(cells, missing)
+    runs = find_runs(cells, missing)
     assert sum(runs) == cells
     for run in runs:
         known = run & ~missing

@@ -14,7 +14,7 @@ from xseg.core.schema import Kind
 from xseg.core.tables import match_columns, read_table
 from xseg.exceptions import ParameterError
 from xseg.segmenters._rule_definitions import read_rules
-from xseg.segmenters._rule_geometry import axes_of, schema_of
+from xseg.segmenters._rule_geometry import infer_schema, make_axes
 from xseg.segmenters._rule_language import And, Comparison, Not, Or, Source, parse, write
 
 
@@ -126,7 +126,7 @@ def test_any_text_is_read_or_refused(text):
 def test_codes_give_the_answers_of_the_naive_evaluator(rule, seed):
     named = read_rules({"A": text_of(rule)})
     table = table_of(60, seed)
-    axes = axes_of(named, schema_of(named))
+    axes = make_axes(named, infer_schema(named))
     columns = match_columns(read_table(table), axes.bins.schema.names)
     categories = {name for column in axes.bins.features for name in column.categories}
     kinds = zip(axes.bins.features, columns.columns, strict=True)

@@ -24,12 +24,12 @@ from xseg.segmenters._tree_moves import (
     _best_insertion,
     _better_cut,
     best_cut,
+    get_shape,
     grow,
     improve,
     inner_nodes,
     leaves,
     prune,
-    shape_of,
     to_tree,
 )
 from xseg.segmenters._tree_search import STARTS, Reference
@@ -52,8 +52,8 @@ def reference_of(table, n_clusters=3):
     block = CodedBlock(prepared.sample.codes[rows], prepared.sample.points[rows], prepared.sample.weights[rows])
     points = prepared.space.embedding.matrix(block.codes, block.points)
     means = KMeans(n_clusters, n_init=2, random_state=0).fit(points, sample_weight=block.weights).cluster_centers_
-    reference = Reference.of(prepared.space, block, prepared.space.embedding.centers(means))
-    return Cells.of(prepared.bins, prepared.features, block.codes), reference
+    reference = Reference.from_centers(prepared.space, block, prepared.space.embedding.centers(means))
+    return Cells.from_codes(prepared.bins, prepared.features, block.codes), reference
 
 
 @pytest.fixture(params=["numbers", "mixed"])
@@ -99,31 +99,35 @@ def test_the_best_cut_is_the_best_of_all(sample):
 def test_the_best_insertion_is_the_best_of_all(sample):
     root = grown(sample)
     found = _best_insertion(sample, root, Budget(PLENTY))
-    price = sample.price(root)
+    price = sample.compute_price(root)
     if found is not None:
-        assert sample.price(sample.build(found.shape(root), root.rows)) == pytest.approx(price + found.rise)
+        assert sample.compute_price(sample.build(found.shape(root), root.rows)) == pytest.approx(price + found.rise)
     best = 0.0
     for node in [*leaves(root), *inner_nodes(root)]:
-        below = shape_of(node)
+        below = get_shape(node)
         for cut in thresholds(sample.cells):
             for shape in ((cut, None, below), (cut, below, None)):
                 tree = sample.build(shape, node.rows, node.depth)
                 if sample.is_allowed(tree) and tree.cut is cut and len(leaves(tree)) == len(leaves(node)) + 1:
-                    best = min(best, sample.price(tree) - sample.price(node))
+                    best = min(best, sample.compute_price(tree) - sample.compute_price(node))
     assert (found.rise if found else 0.0) <= best + 1e-9
 
 
 def test_the_best_new_cut_is_the_best_of_all(sample):
     for node in inner_nodes(grown(sample)):
         found = _better_cut(sample, node, Budget(PLENTY))
-        left, right = map(shape_of, node.children)
+        left, right = map(get_shape, node.children)
         shapes = [(cut, left, right) for cut in thresholds(sample.cells)]
         shapes += [(cut, right, left) for cut in thresholds(sample.cells)]
         trees = [sample.build(shape, node.rows, node.depth) for shape in shapes]
         kept = [
-            sample.price(tree) for tree in trees if sample.is_allowed(tree) and len(leaves(tree)) == len(leaves(node))
+            sample.compute_price(tree)
+            for tree in trees
+            if sample.is_allowed(tree) and len(leaves(tree)) == len(leaves(node))
         ]
-        reached = sample.price(node if found is None else sample.build((found, left, right), node.rows, node.depth))
+        reached = sample.compute_price(
+            node if found is None else sample.build((found, left, right), node.rows, node.depth)
+        )
         assert reached <= min(kept) + 1e-9
 
 
@@ -135,19 +139,19 @@ def test_pruning_keeps_the_cheapest_subtree(sample):
             yield from ((cut, one, other) for one, other in product(list(subtrees(left)), list(subtrees(right))))
 
     root = grown(sample, 6)
-    built = [sample.build(shape, root.rows) for shape in subtrees(shape_of(root))]
+    built = [sample.build(shape, root.rows) for shape in subtrees(get_shape(root))]
     for n_leaves in (1, 2, 3, 5):
-        best = min(sample.price(tree) for tree in built if len(leaves(tree)) <= n_leaves)
-        pruned = sample.build(shape_of(root), root.rows)
+        best = min(sample.compute_price(tree) for tree in built if len(leaves(tree)) <= n_leaves)
+        pruned = sample.build(get_shape(root), root.rows)
         prune(sample, pruned, n_leaves)
         assert len(leaves(pruned)) <= n_leaves
-        assert sample.price(pruned) == pytest.approx(best)
+        assert sample.compute_price(pruned) == pytest.approx(best)
 
 
 def test_improving_keeps_the_promises(sample):
     start = grown(sample, 5)
     better = improve(sample, start, 5, Budget(PLENTY))
-    assert sample.price(better) <= sample.price(start) + 1e-9
+    assert sample.compute_price(better) <= sample.compute_price(start) + 1e-9
     assert sample.is_allowed(better)
     assert len(leaves(better)) <= 5
     assert sum(leaf.weight for leaf in leaves(better)) == start.weight
@@ -173,7 +177,7 @@ def test_laying_out_a_tree_moves_no_row(sample, rows):
 def test_a_table_with_nothing_to_cut_is_one_leaf():
     rng = np.random.default_rng(0)
     cells, reference = reference_of(rng.normal(size=(30, 2)))
-    nothing = Cells.of(cells.bins, np.empty(0, dtype=np.int64), np.zeros((30, 2), dtype=np.uint8))
+    nothing = Cells.from_codes(cells.bins, np.empty(0, dtype=np.int64), np.zeros((30, 2), dtype=np.uint8))
     sample = Sample(nothing, reference.squares, minimum=1, max_depth=5)
     assert len(leaves(improve(sample, grown(sample), 4, Budget(PLENTY)))) == 1
     for start in STARTS.values():
@@ -199,12 +203,12 @@ def test_every_start_is_a_tree_with_at_most_a_leaf_a_segment(rows, name):
 def test_group_costs_are_what_they_say():
     rng = np.random.default_rng(0)
     points, weights = rng.normal(size=(20, 3)), rng.integers(1, 4, 20)
-    squares = Values.weighted(points, weights, kernels.SQUARES)
+    squares = Values.from_rows(points, weights, kernels.SQUARES)
     within = (weights @ (points**2).sum(axis=1)) + squares.cost(squares.total(np.arange(20)))
     assert within == pytest.approx(naive.partition_cost(points, np.zeros(20), weights))
-    nearest = Values.weighted(np.abs(points), weights, kernels.NEAREST)
+    nearest = Values.from_rows(np.abs(points), weights, kernels.NEAREST)
     assert nearest.cost(nearest.total(np.arange(20))) == pytest.approx((weights @ np.abs(points)).min())
-    entropy = Values.weighted(np.eye(3)[[0, 0, 1, 2]], np.ones(4, np.int64), kernels.ENTROPY)
+    entropy = Values.from_rows(np.eye(3)[[0, 0, 1, 2]], np.ones(4, np.int64), kernels.ENTROPY)
     assert entropy.cost(entropy.total(np.arange(4))) == pytest.approx(4 * 1.5 * np.log(2))
 
 

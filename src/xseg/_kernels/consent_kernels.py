@@ -89,7 +89,7 @@ def arcs_by_node(left, right, n_nodes):
 
 
 @kernel
-def _take(node, origin, time, origins, times):
+def _record_denial(node, origin, time, origins, times):
     """Record that a denial of `origin` has reached `node`, unless two were there before; return whether it is news."""
     for slot in range(2):
         if origins[node, slot] == origin:
@@ -111,7 +111,7 @@ def _pass_on(height, stack, now, left, right, since, until, first, arcs, origins
             link = arcs[arc]
             other = right[link] if left[link] == node else left[link]
             in_force = since[link] <= now and now < until[link]
-            if in_force and _take(other, origin, now, origins, times):
+            if in_force and _record_denial(other, origin, now, origins, times):
                 stack[height, 0], stack[height, 1] = other, origin
                 height += 1
 
@@ -125,7 +125,7 @@ def _cross(link, now, left, right, spells, origins, times, stack):
         for slot in range(3):
             own = here if spells[here] > 0 else -1
             origin = own if slot == 2 else origins[here, slot]
-            if origin >= 0 and _take(there, origin, now, origins, times):
+            if origin >= 0 and _record_denial(there, origin, now, origins, times):
                 stack[height, 0], stack[height, 1] = there, origin
                 height += 1
     return height

@@ -21,7 +21,7 @@ def grid_cell(value, low, scale):
 
 
 @kernel
-def lay_grid(thresholds, first):
+def count_thresholds_before(thresholds, first):
     """Write how many thresholds lie before each cell of an even grid.
 
     Gives where the grid starts, its cells per unit, and the most thresholds in one cell.
@@ -72,7 +72,7 @@ def encode_by_grid(values, thresholds, codes):
     """
     n_thresholds = thresholds.shape[0]
     first = np.zeros(GRID_CELLS + 1, dtype=np.int64)
-    low, scale, most = lay_grid(thresholds, first)
+    low, scale, most = count_thresholds_before(thresholds, first)
     # No number is at least NaN, so the count ends there.
     ended = np.full(n_thresholds + 1, np.nan)
     ended[:n_thresholds] = thresholds

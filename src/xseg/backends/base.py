@@ -91,7 +91,7 @@ class Backend(Protocol):
         """Apply `function` to blocks of rows and join the results in the order of the rows."""
         ...
 
-    def reading(self, convert: Callable[[Table], Table]) -> "Backend":
+    def convert_tables(self, convert: Callable[[Table], Table]) -> "Backend":
         """Return a backend of the same rows as `convert` reads them: texts as the numbers they state, for example."""
         ...
 
@@ -204,7 +204,7 @@ class PassCounter:
         with self._lock:
             self._counts[kind] += 1
 
-    def so_far(self) -> Passes:
+    def get_counts(self) -> Passes:
         """Return the counts."""
         with self._lock:
             return Passes(**self._counts)

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from xseg.backends.base import BLOCK_ROWS, PassCounter, Passes, add_blocks, apply_in_order, count_workers, map_blocks
 from xseg.backends.coded import CodedRows, FileArray, Ones
-from xseg.backends.sources import Tables, tables_of
+from xseg.backends.sources import Tables, make_table_reader
 from xseg.core.embedding import Coding
 from xseg.core.statistics import RawBlock, Statistic, fix_weights, weight_unit
 from xseg.core.tables import Table, match_columns
 from xseg.exceptions import DataError, ParameterError
 
-__all__ = ["BatchBackend", "TemporaryFolder", "TypedRows", "room_for"]
+__all__ = ["BatchBackend", "TemporaryFolder", "TypedRows", "explain_write_errors"]
 
 
 class TemporaryFolder:
@@ -40,7 +40,7 @@ class TemporaryFolder:
 
 
 @contextmanager
-def room_for(path: Path) -> Iterator[None]:
+def explain_write_errors(path: Path) -> Iterator[None]:
     """Return what to do where a temporary file cannot be written."""
     try:
         yield
@@ -88,8 +88,8 @@ class TypedRows:
         try:
             with path.open("wb") as file:
                 for table in self._tables():
-                    with room_for(path):
-                        pickle.dump(_narrowed(table), file, protocol=pickle.HIGHEST_PROTOCOL)
+                    with explain_write_errors(path):
+                        pickle.dump(_narrow_table(table), file, protocol=pickle.HIGHEST_PROTOCOL)
                     n_rows += len(table)
                     yield table
             self._path, self.n_rows = path, n_rows
@@ -107,7 +107,7 @@ def _written(path: Path) -> Iterator[Table]:
             yield _with_values(table, (column.values.astype(dtype, copy=False) for column, dtype in columns))
 
 
-def _narrowed(table: Table) -> tuple[Table, list[np.dtype[Any]]]:
+def _narrow_table(table: Table) -> tuple[Table, list[np.dtype[Any]]]:
     """Return the same values in as few bytes as hold them, and the types that they had."""
     dtypes = [column.values.dtype for column in table.columns]
     return _with_values(table, (narrow(column.values) for column in table.columns)), dtypes
@@ -196,10 +196,12 @@ class BatchBackend:
         self.weight_column = weight_column
         self.n_workers = count_workers(n_jobs)
         wanted = None if self.columns is None else {*self.columns, *([weight_column] if weight_column else [])}
-        self._convert: Callable[[Table], Table] = _unchanged
+        self._convert: Callable[[Table], Table] = _return_unchanged
         self._passes = PassCounter()
         text = {"separator": separator, "decimal": decimal, "encoding": encoding}
-        self._rows = TypedRows(tables_of(source, batch_rows, wanted, text, n_workers=self.n_workers), self._passes)
+        self._rows = TypedRows(
+            make_table_reader(source, batch_rows, wanted, text, n_workers=self.n_workers), self._passes
+        )
         if isinstance(source, Iterator):
             for _ in self._rows.read():
                 pass
@@ -208,7 +210,7 @@ class BatchBackend:
     @property
     def passes(self) -> Passes:
         """How often the rows were read so far."""
-        return self._passes.so_far()
+        return self._passes.get_counts()
 
     def blocks(self, *, keep: bool = True) -> Iterator[RawBlock]:
         """Return the rows, a block at a time; `keep` stores the decoded blocks for later passes."""
@@ -229,7 +231,7 @@ class BatchBackend:
         """Apply `function` to blocks of rows and join the results in the order of the rows."""
         return map_blocks(self.blocks(keep=False), function, self.n_workers, self._rows.n_rows)
 
-    def reading(self, convert: Callable[[Table], Table]) -> "BatchBackend":
+    def convert_tables(self, convert: Callable[[Table], Table]) -> "BatchBackend":
         """Return a backend of the same rows, and the same files, as `convert` reads them."""
         backend = copy(self)
         backend._convert = convert
@@ -246,7 +248,7 @@ class BatchBackend:
 
         with paths[0].open("wb") as codes, paths[1].open("wb") as points, paths[2].open("wb") as weights:
             for block in apply_in_order(self.blocks(), code, self.n_workers):
-                with room_for(paths[0]):
+                with explain_write_errors(paths[0]):
                     block[0].tofile(codes)
                     block[1].tofile(points)
                     if self.weight_column is not None:
@@ -287,5 +289,5 @@ class BatchBackend:
         return weight_unit(np.array([largest] if whole else [largest, largest / 3]))
 
 
-def _unchanged(table: Table) -> Table:
+def _return_unchanged(table: Table) -> Table:
     return table

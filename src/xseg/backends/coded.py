@@ -70,7 +70,7 @@ class CodedRows:
         self._passes = passes
         self._resource = resource
 
-    def first(self, n_rows: int) -> "CodedRows":
+    def take_first(self, n_rows: int) -> "CodedRows":
         """Return the first rows alone, or all if there are fewer."""
         some = slice(0, min(n_rows, self.n_rows))
         return CodedRows(self.codes[some], self.points[some], self.weights[some], some.stop, self.n_workers)

@@ -22,7 +22,7 @@ import pandas as pd
 from xseg.core.texts import TextFacts, TextKind, TextReading, parse_numbers, parse_truths, plain_numbers
 from xseg.exceptions import ColumnWarning, DataError, ParameterError, warn_caller
 
-__all__ = ["ENDINGS", "DelimitedFile", "check_column_names", "ending_of", "typed_cells"]
+__all__ = ["ENDINGS", "DelimitedFile", "check_column_names", "find_ending", "typed_cells"]
 
 ENDINGS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t", ".txt": ",", ".txt.gz": ","}
 _SEPARATORS = (",", ";", "\t", "|")
@@ -31,7 +31,7 @@ _FACT_ROWS = 65_536
 _TEXT_TYPE = pd.Series(["text"]).dtype
 
 
-def ending_of(file: Path) -> str:
+def find_ending(file: Path) -> str:
     """Return which of the known endings a file's name has, or ""."""
     return max((ending for ending in ENDINGS if file.name.lower().endswith(ending)), key=len, default="")
 
@@ -89,7 +89,7 @@ class DelimitedFile:
         self._readings: list[TextReading] | None = None
         self._are_whole: list[bool] = []
 
-    def readings(self) -> list[TextReading]:
+    def list_readings(self) -> list[TextReading]:
         """Return how each column is read; warns of columns that need attention."""
         if self._readings is None:
             facts = [TextFacts() for _ in self._places]
@@ -105,13 +105,13 @@ class DelimitedFile:
                 message = f"{self.path} has a header and no rows; a table needs at least one row"
                 raise DataError(message)
             self._are_whole = [counted.n_whole == n_rows for counted in facts]
-            self._readings = [self._reading(counted, facts) for counted in facts]
+            self._readings = [self._decide_reading(counted, facts) for counted in facts]
             self._warn(self._readings)
         return self._readings
 
     def frames(self, batch_rows: int) -> Iterator[pd.DataFrame]:
         """Yield the rows as typed columns, so many at a time."""
-        readings = self.readings()
+        readings = self.list_readings()
         with self._rows() as rows:
             next(rows)
             for batch in self._batches(rows, batch_rows):
@@ -121,7 +121,7 @@ class DelimitedFile:
                 }
                 yield pd.DataFrame(columns)
 
-    def _reading(self, facts: TextFacts, others: Sequence[TextFacts]) -> TextReading:
+    def _decide_reading(self, facts: TextFacts, others: Sequence[TextFacts]) -> TextReading:
         """Decide how a column is read; where it can be read in two ways, the other columns tell."""
         commas = any(other.uses_comma for other in others)
         points = any(other.n_only["."] for other in others)
@@ -204,7 +204,7 @@ class DelimitedFile:
 
     def _find_separator(self) -> str:
         """Return the character that parts the first rows into the same number of cells, the usual one first."""
-        usual = ENDINGS.get(ending_of(self.path), ",")
+        usual = ENDINGS.get(find_ending(self.path), ",")
         widths = {}
         for separator in (usual, *(other for other in _SEPARATORS if other != usual)):
             with self._rows(separator) as rows:

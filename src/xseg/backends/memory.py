@@ -62,7 +62,7 @@ class MemoryBackend:
         """Apply `function` to blocks and join the results in the order of the rows."""
         return map_blocks(self.blocks(), function, self.n_workers, len(self.table))
 
-    def reading(self, convert: Callable[[Table], Table]) -> "MemoryBackend":
+    def convert_tables(self, convert: Callable[[Table], Table]) -> "MemoryBackend":
         """Return a backend of the same rows as `convert` reads them."""
         backend = copy(self)
         backend.table = convert(self.table)

@@ -9,12 +9,12 @@ import numpy as np
 
 from xseg._optional import require
 from xseg.backends.base import ahead
-from xseg.backends.delimited import ENDINGS, DelimitedFile, ending_of
+from xseg.backends.delimited import ENDINGS, DelimitedFile, find_ending
 from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table, read_table, text_column
 from xseg.exceptions import DataError, UnsupportedTypeError
 
-__all__ = ["Tables", "parquet_tables", "tables_of"]
+__all__ = ["Tables", "make_table_reader", "parquet_tables"]
 
 
 # Without pre-buffering and with a buffer of our own, memory does not grow with the file or its row groups.
@@ -61,14 +61,14 @@ def _number(name: str, array: Any) -> Column:
 
 def _boolean(name: str, array: Any) -> Column:
     if array.null_count == len(array):
-        return _nothing(name, array)
+        return _make_empty_column(name, array)
     return Column(name, Kind.BOOLEAN, array.cast("uint8").to_numpy(zero_copy_only=False).astype(np.float64))
 
 
 def _text(name: str, array: Any) -> Column:
     """Return text as codes into its distinct values, sorted."""
     if array.null_count == len(array):
-        return _nothing(name, array)
+        return _make_empty_column(name, array)
     encoded = array.dictionary_encode()
     texts = encoded.dictionary.to_pylist()
     order = sorted(range(len(texts)), key=texts.__getitem__)
@@ -79,14 +79,14 @@ def _text(name: str, array: Any) -> Column:
     return text_column(name, place[codes], [texts[at] for at in order])
 
 
-def _nothing(name: str, array: Any) -> Column:
+def _make_empty_column(name: str, array: Any) -> Column:
     return Column(name, Kind.EMPTY, np.full(len(array), np.nan))
 
 
 Tables = Callable[[], Iterator[Table]]
 
 
-def tables_of(
+def make_table_reader(
     source: Any, batch_rows: int, wanted: Collection[str] | None, text: Mapping[str, str | None], *, n_workers: int
 ) -> Tables:
     """Return a function that starts to read the source, from its beginning unless it is an iterator.
@@ -95,11 +95,11 @@ def tables_of(
 
     With several workers, the next tables are decoded while one is in use.
     """
-    tables = _tables_of(source, batch_rows, wanted, text, use_threads=n_workers > 1)
+    tables = _open_source(source, batch_rows, wanted, text, use_threads=n_workers > 1)
     return tables if n_workers == 1 else lambda: ahead(tables())
 
 
-def _tables_of(
+def _open_source(
     source: Any, batch_rows: int, wanted: Collection[str] | None, text: Mapping[str, str | None], *, use_threads: bool
 ) -> Tables:
     if isinstance(source, str | PathLike):
@@ -124,9 +124,9 @@ def _file_tables(
         raise DataError(message)
     if path.name.lower().endswith(".parquet"):
         return lambda: parquet_tables(path, batch_rows, wanted, use_threads=use_threads)
-    if ending_of(path):
+    if find_ending(path):
         file = DelimitedFile(path, columns=wanted, **text)
-        file.readings()
+        file.list_readings()
         return lambda: map(_read, file.frames(batch_rows))
     known = ", ".join([*ENDINGS, ".parquet"])
     message = f"cannot tell how to read {path}: its name ends in {path.suffix!r}; the endings known are {known}"

@@ -57,7 +57,7 @@ class WhatIf:
         """
         portable = build_portable_model(self.segmenter, minimum_group_size=self.naming.policy.minimum_group_size)
         freedom = {j: self._freedom(j) for j in portable.used}
-        model = portable.narrowed(values, freedom)
+        model = portable.narrow(values, freedom)
         for j, feature in zip(portable.used, model["features"], strict=True):
             feature["hidden"] = bool(self.naming.hidden[j])
         return {
@@ -86,10 +86,10 @@ class WhatIf:
         quantity = build_quantity(self.naming.units[j], feature.number_format, language)
         number = isinstance(value, float) and not isinstance(value, bool)
         return {
-            "label": language.capitalised(self.naming.labels[j]),
+            "label": language.capitalise(self.naming.labels[j]),
             "kind": "yes or no" if kind is Kind.BOOLEAN else "number" if kind.is_numeric else "choice",
             "fixed": freedom is Freedom.LEAVE_OUT,
-            "shown": quantity.rounded(value) if number else one_line(value) if isinstance(value, str) else None,
+            "shown": quantity.format_rounded(value) if number else one_line(value) if isinstance(value, str) else None,
             "whole": bool(self.segmenter.profile_.bins[j].feature.integral),
         }
 

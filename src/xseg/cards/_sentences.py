@@ -115,7 +115,7 @@ class CardWords:
 
 def label_words(feature: str, label: str, language: Language) -> str:
     """Return a label as it begins a line: a column name as it is, words with a capital."""
-    return label if label == feature else language.capitalised(label)
+    return label if label == feature else language.capitalise(label)
 
 
 _ORIGINS = {
@@ -176,7 +176,7 @@ def value_words(value: bool | float | str | None, limits: ConditionFact | None, 
     if isinstance(value, str):
         return one_line(value)
     bounds = [bound for bound in (limits.lower, limits.upper) if bound is not None] if limits else []
-    return quantity.rounded(value, bounds)
+    return quantity.format_rounded(value, bounds)
 
 
 def origin_words(origin: Origin, language: Language) -> str:

@@ -59,7 +59,7 @@ def used_words(
 
 
 def _purposes(labels: tuple[str, ...], language: Language) -> list[str]:
-    return [language.say("used.purposes", purposes=language.listed(labels))] if labels else []
+    return [language.say("used.purposes", purposes=language.join_items(labels))] if labels else []
 
 
 def answer_words(fact: AnswerFact | None, language: Language) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ def about_words(card: Card, language: Language) -> tuple[str, ...]:
     """Write what is true of all that was used, and what was not."""
     return (
         *language.compute_once(_purposes_at_large, card.purposes, card.unnamed, language),
-        *((language.say("used.unknown", labels=language.listed(card.unknown)),) if card.unknown else ()),
+        *((language.say("used.unknown", labels=language.join_items(card.unknown)),) if card.unknown else ()),
         *language.compute_once(exclusion_words, card.not_used, card.recipients, language),
         *policy_words(card),
     )
@@ -91,7 +91,7 @@ def _purposes_at_large(purposes: tuple[PurposeFact, ...], unnamed: int, language
     sentences = [language.count("used.hidden", unnamed)] if unnamed else []
     bases = list(dict.fromkeys(_basis(purpose.legal_basis, purpose.interest, language) for purpose in purposes))
     if stated := [basis for basis in bases if basis is not None]:
-        sentences.append(language.say("used.basis", bases=language.listed(stated)))
+        sentences.append(language.say("used.basis", bases=language.join_items(stated)))
     if kept := [purpose.retention_days for purpose in purposes if purpose.retention_days is not None]:
         sentences.append(language.count("used.kept", max(kept)))
     obliged = {purpose.obligatory for purpose in purposes}
@@ -104,9 +104,9 @@ def exclusion_words(not_used: tuple[str, ...], recipients: tuple[str, ...], lang
     """Return what was not used, and who else receives the group."""
     sentences = []
     if not_used:
-        sentences.append(language.say("used.not_used", labels=language.listed(_some(not_used, language))))
+        sentences.append(language.say("used.not_used", labels=language.join_items(_some(not_used, language))))
     if recipients:
-        sentences.append(language.say("used.recipients", names=language.listed([*map(one_line, recipients)])))
+        sentences.append(language.say("used.recipients", names=language.join_items([*map(one_line, recipients)])))
     return tuple(sentences)
 
 
@@ -133,13 +133,13 @@ def _consent_sentence(fact: ConsentFact, language: Language) -> str:
     days = {"day": (fact.until or fact.on) if fact.answer == "ended" else fact.on, "until": fact.until}
     dates = {name: language.date(day) for name, day in days.items() if day is not None}
     key = "given_until" if until else fact.answer
-    return language.say(f"consent.{key}", purpose=language.capitalised(one_line(fact.label)), **dates)
+    return language.say(f"consent.{key}", purpose=language.capitalise(one_line(fact.label)), **dates)
 
 
 def choices_words(rights: tuple[RightFact, ...], language: Language) -> tuple[Choice, ...]:
     """Return what the person can do by a link."""
     return tuple(
-        Choice(right.right, language.capitalised(right.label or _right(right.right, language)), right.url)
+        Choice(right.right, language.capitalise(right.label or _right(right.right, language)), right.url)
         for right in rights
         if right.url is not None
     )

@@ -19,7 +19,7 @@ from xseg.cli._app import (
     TablePath,
     console,
 )
-from xseg.cli._tables import columns_of, print_segments, progress_bar, read
+from xseg.cli._tables import print_segments, progress_bar, read, select_model_columns
 from xseg.exceptions import ParameterError
 
 __all__ = ["register"]
@@ -137,7 +137,7 @@ def explain(
     from xseg.policy import Policy
 
     segmenter = load(model, require=require)  # type: ignore[arg-type]
-    customers = columns_of(
+    customers = select_model_columns(
         segmenter, read(table, None, [], {"separator": separator, "decimal": decimal, "encoding": encoding})[0]
     )
     if row >= len(customers):

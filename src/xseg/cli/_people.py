@@ -17,7 +17,7 @@ from xseg.cli._app import (
     TablePath,
     console,
 )
-from xseg.cli._tables import columns_of, progress_bar, read
+from xseg.cli._tables import progress_bar, read, select_model_columns
 from xseg.exceptions import ParameterError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def cards(
         bar = progress.add_task("writing cards", total=len(customers))
         written = write_cards(
             segmenter,
-            columns_of(segmenter, customers),
+            select_model_columns(segmenter, customers),
             folder=out,
             ids=ids,
             policy=policy,
@@ -110,7 +110,7 @@ def profile(
         who = f"{len(rows)} rows are called" if rows else "nobody is called"
         message = f"{table}: {who} {subject!r} in column {id_column!r}, and a page is about one person"
         raise ParameterError(message)
-    row = columns_of(segmenter, customers).iloc[rows]
+    row = select_model_columns(segmenter, customers).iloc[rows]
     agreed = Ledger() if ledger is None else Ledger.load(ledger)
     actions = ActionLog(log)
     mine = Profile(

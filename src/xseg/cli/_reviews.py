@@ -56,7 +56,7 @@ def review(
     _check_who(data, id_column, ledger)
     text = {"separator": separator, "decimal": decimal, "encoding": encoding}
     people, ids = (None, []) if data is None else read(data, id_column, [], text)
-    agreed, subjects = (None, None) if ledger is None else (Ledger.load(ledger), _known(ids, data, id_column))
+    agreed, subjects = (None, None) if ledger is None else (Ledger.load(ledger), _check_ids(ids, data, id_column))
     found = review_of(
         load(model),
         people,
@@ -88,7 +88,7 @@ def _check_who(data: Path | None, id_column: str | None, ledger: Path | None) ->
             raise ParameterError(message)
 
 
-def _known(ids: list[Any], data: Path | None, id_column: str | None) -> list[Any]:
+def _check_ids(ids: list[Any], data: Path | None, id_column: str | None) -> list[Any]:
     """Return the ids by which a ledger knows people; each row has to have one."""
     for row, name in enumerate(ids):
         if name is None or name != name:

@@ -15,7 +15,7 @@ from xseg.segmenters import FittedSegmenter
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["columns_of", "print_segments", "progress_bar", "read"]
+__all__ = ["print_segments", "progress_bar", "read", "select_model_columns"]
 
 
 def read(
@@ -41,7 +41,7 @@ def read(
     return table.drop(columns=[*drop, *([id_column] if id_column else [])]), ids
 
 
-def columns_of(segmenter: FittedSegmenter, table: "pd.DataFrame") -> "pd.DataFrame":
+def select_model_columns(segmenter: FittedSegmenter, table: "pd.DataFrame") -> "pd.DataFrame":
     """Keep the columns the model was fitted on; those that it accepts and does not use may be absent."""
     from xseg.exceptions import DataError
 

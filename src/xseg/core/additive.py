@@ -49,7 +49,7 @@ class Scores:
     tables: NDArray[np.float64]
 
     @classmethod
-    def nothing(cls, embedding: Embedding, n_segments: int) -> Self:
+    def zeros(cls, embedding: Embedding, n_segments: int) -> Self:
         """Return scores that are 0 everywhere, to be filled."""
         return cls(
             embedding,
@@ -66,7 +66,7 @@ class Scores:
         """The features that have a part in the scores: coordinates, then looked-up ones."""
         return np.concatenate([self.embedding.coordinates, self.embedding.looked_up])
 
-    def of(self, codes: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.float64]:
+    def compute(self, codes: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the score of each row in each segment, shape (n_rows, n_segments)."""
         out = np.empty((len(codes), len(self)))
         coordinates, looked_up = self.embedding.coordinates, self.embedding.looked_up
@@ -89,7 +89,7 @@ class Scores:
         )
         return np.vstack([np.maximum(known, np.abs(self.curves[:, UNKNOWN])), np.abs(self.tables).max(axis=1)])
 
-    def reordered(self, order: NDArray[np.intp]) -> "Scores":
+    def select_segments(self, order: NDArray[np.intp]) -> "Scores":
         """Return the segments in another order, or some of them."""
         return replace(
             self,
@@ -201,7 +201,7 @@ class AdditiveModel:
         return self.coding.bins
 
     @property
-    def counts_nobody(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether nobody is left in the population."""
         return self.population.weight == 0 and not self.population.sums.any()
 
@@ -209,7 +209,7 @@ class AdditiveModel:
         """Return the segment of each row of a table: that of the highest score."""
         return np.asarray(self.score(table).argmax(axis=1), dtype=np.int32)
 
-    def without(self, table: Table) -> Self:
+    def subtract_rows(self, table: Table) -> Self:
         """Return the same scores over the population without some of its rows."""
         codes, points = self.code(table)
         part = PartSums(self.scores, len(codes))
@@ -241,7 +241,7 @@ class AdditiveModel:
 
     def score(self, table: Table) -> NDArray[np.float64]:
         """Return the score of each row in each segment, shape (n_rows, n_segments)."""
-        return self.scores.of(*self.code(table))
+        return self.scores.compute(*self.code(table))
 
     def two_best(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return each row's own segment and the next best, given the scores."""

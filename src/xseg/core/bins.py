@@ -155,12 +155,12 @@ def as_kind(column: Column, feature: Feature) -> Column:
     if column.kind is Kind.EMPTY and not feature.kind.is_numeric:
         return Column(column.name, feature.kind, np.full(len(column.values), -1))
     if column.kind is Kind.DATE:
-        _refuse(column, feature)
+        _raise_wrong_kind(column, feature)
     if column.kind is Kind.NUMBER and feature.kind is Kind.BOOLEAN:
         return _as_flags(column)
     if column.kind.is_numeric == feature.kind.is_numeric:
         return column
-    return _from_texts(column, feature) if feature.kind.is_numeric else _refuse(column, feature)
+    return _from_texts(column, feature) if feature.kind.is_numeric else _raise_wrong_kind(column, feature)
 
 
 def _as_flags(column: Column) -> Column:
@@ -182,15 +182,15 @@ def _from_texts(column: Column, feature: Feature) -> Column:
     elif feature.kind is Kind.NUMBER and feature.decimal is not None:
         values = parse_numbers(texts, feature.decimal)
         if any(np.isnan(value) and has_digit(text) for value, text in zip(values, texts, strict=True)):
-            _refuse(column, feature)
+            _raise_wrong_kind(column, feature)
     else:
-        return _refuse(column, feature)
+        return _raise_wrong_kind(column, feature)
     if len(texts) < len(codes):
         values = np.concatenate([[np.nan], values])
     return Column(column.name, feature.kind, values[place])
 
 
-def _refuse(column: Column, feature: Feature) -> Column:
+def _raise_wrong_kind(column: Column, feature: Feature) -> Column:
     was = {Kind.BOOLEAN: "true or false", Kind.EMPTY: "nothing"}.get(
         feature.kind, "numbers" if feature.kind.is_numeric else "text"
     )
@@ -389,7 +389,7 @@ def _split_heavy_cells(cells: dict[int, Cells], max_bins: int, split: Callable[[
         ends = {j: np.column_stack([cells[j][0][chosen], cells[j][0][chosen + 1]]) for j, chosen in heavy.items()}
         counted = split(CellSplit(ends))
         for j, chosen in heavy.items():
-            cells[j] = _refined(*cells[j], chosen, counted.counts[j])
+            cells[j] = _refine_cells(*cells[j], chosen, counted.counts[j])
 
 
 def _heavy(edges: NDArray[np.float64], masses: NDArray[np.int64], max_bins: int) -> NDArray[np.int64]:
@@ -398,7 +398,7 @@ def _heavy(edges: NDArray[np.float64], masses: NDArray[np.int64], max_bins: int)
     return np.flatnonzero(can_split & (masses * max_bins > _HEAVY_BINS * masses.sum()))
 
 
-def _refined(
+def _refine_cells(
     edges: NDArray[np.float64], masses: NDArray[np.int64], chosen: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> Cells:
     starts, weights = [edges[:-1]], [masses.copy()]

@@ -16,7 +16,7 @@ from xseg._kernels.box_kernels import failed_tests, find_boxes
 from xseg._kernels.cut_kernels import find_nodes
 from xseg._kernels.encode_kernels import add_to_cells
 from xseg.core.bins import N_CODES, Bins, FeatureBins
-from xseg.core.conditions import Rule, condition_of
+from xseg.core.conditions import Rule, make_condition
 from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Table
 from xseg.exceptions import DataError
@@ -55,9 +55,9 @@ class Boxes:
     def rule(self, box: int) -> Rule:
         """Return a box as conditions on raw columns."""
         tested = np.flatnonzero(~self.inside[box].all(axis=1))
-        return Rule(tuple(condition_of(self.bins[j], self.inside[box, j]) for j in tested.tolist()))
+        return Rule(tuple(make_condition(self.bins[j], self.inside[box, j]) for j in tested.tolist()))
 
-    def merged(self) -> "Boxes":
+    def merge_boxes(self) -> "Boxes":
         """Join boxes of one segment that differ in a single feature, as long as the two make one box."""
         inside, segment = list(self.inside), list(self.segment)
         for first, second, _ in self.merges():
@@ -108,7 +108,7 @@ class Boxes:
     def _tested(self) -> NDArray[np.bool_]:
         return np.asarray(~self.inside.all(axis=2))
 
-    def grouped(self, patterns: "Sequence[Patterns]", players: NDArray[np.int64]) -> "tuple[Patterns, ...]":
+    def group_by_column(self, patterns: "Sequence[Patterns]", players: NDArray[np.int64]) -> "tuple[Patterns, ...]":
         """Turn patterns counted by feature into patterns by raw column: a column fails if one of its features does."""
         grouped = []
         for tested, box in zip(self._tested, patterns, strict=True):
@@ -287,7 +287,7 @@ class BoxModel:
         return self.boxes.tests()
 
     @property
-    def counts_nobody(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether nobody is left in the population."""
         return not any(len(patterns.weight) for patterns in self.population)
 
@@ -295,7 +295,7 @@ class BoxModel:
         """Return the segment of each row of a table: that of the one box it is in."""
         return self.boxes.segment[self._tests.find(self.bins.encode(table, self.used_features.tolist()))]
 
-    def without(self, table: Table) -> Self:
+    def subtract_rows(self, table: Table) -> Self:
         """Return the same boxes over the population without some of its rows.
 
         Raises
@@ -442,7 +442,7 @@ class ThresholdTree:
             inside[right, feature] &= ~self.goes_left[node]
         return Boxes(self.bins, inside[self.leaves], self.segment[self.leaves])
 
-    def reduced(self) -> "ThresholdTree":
+    def drop_unused_thresholds(self) -> "ThresholdTree":
         """Return the same tree over bins that keep only the thresholds its nodes use."""
         bins = list(self.bins.features)
         goes_left = self.goes_left.copy()

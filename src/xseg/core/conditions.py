@@ -75,7 +75,7 @@ class Condition:
         if self.kind is Kind.BOOLEAN:
             return f"{self.feature} is {'yes' if self.lower is not None else 'no'}"
         if self.lower is not None and self.upper is not None:
-            return self._between_text(self.lower, self.upper)
+            return self._write_range(self.lower, self.upper)
         if self.lower is not None:
             above = number_below(self.lower)
             return f"{self.feature} >= {number(self.lower)}" if above is None else f"{self.feature} > {number(above)}"
@@ -84,7 +84,7 @@ class Condition:
             return f"{self.feature} < {number(self.upper)}" if most is None else f"{self.feature} <= {number(most)}"
         return f"{self.feature} is known"
 
-    def _between_text(self, lower: float, upper: float) -> str:
+    def _write_range(self, lower: float, upper: float) -> str:
         above, most = number_below(lower), number_below(upper)
         if most == lower:
             return f"{self.feature} is {number(lower)}"
@@ -152,15 +152,15 @@ class Rule:
         return held
 
     def __str__(self) -> str:
-        return " and ".join(map(_grouped, self.conditions)) if self.conditions else "everyone"
+        return " and ".join(map(_bracket, self.conditions)) if self.conditions else "everyone"
 
 
-def _grouped(condition: Condition) -> str:
+def _bracket(condition: Condition) -> str:
     text = str(condition)
     return f"({text})" if " or " in text else text
 
 
-def condition_of(bins: FeatureBins, inside: NDArray[np.bool_]) -> Condition:
+def make_condition(bins: FeatureBins, inside: NDArray[np.bool_]) -> Condition:
     """Turn the codes that are allowed, shape (256,), into a condition."""
     feature = bins.feature
     missing = bool(inside[MISSING])

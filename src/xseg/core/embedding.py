@@ -31,7 +31,7 @@ __all__ = [
     "Embedding",
     "choose_embedding",
     "embed_block",
-    "too_far",
+    "make_distance_error",
 ]
 
 
@@ -39,7 +39,7 @@ __all__ = [
 MAX_COORDINATE = 1e30
 
 
-def too_far(name: str, value: float) -> DataError:
+def make_distance_error(name: str, value: float) -> DataError:
     """Return the error for a value whose distance to others cannot be worked out."""
     message = (
         f"column {name!r} holds {value:g}, which is more than {MAX_COORDINATE:g} times the scale of the column; "
@@ -80,7 +80,9 @@ class Embedding:
             with np.errstate(over="ignore"):
                 values = (table.columns[j].numbers() - self.shift[p]) * self.factor[p]
             if (np.abs(values) > MAX_COORDINATE).any():
-                raise too_far(table.columns[j].name, float(table.columns[j].numbers()[np.nanargmax(np.abs(values))]))
+                raise make_distance_error(
+                    table.columns[j].name, float(table.columns[j].numbers()[np.nanargmax(np.abs(values))])
+                )
             points[:, p] = np.nan_to_num(values, nan=0.0, posinf=None, neginf=None)
         return points
 

@@ -45,7 +45,7 @@ class FittedModel(Protocol):
         ...
 
     @property
-    def counts_nobody(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether nobody is left in the population."""
         ...
 
@@ -53,7 +53,7 @@ class FittedModel(Protocol):
         """Return the segment of each row of a table."""
         ...
 
-    def without(self, table: Table) -> Self:
+    def subtract_rows(self, table: Table) -> Self:
         """Return the same model over the population without some of its rows."""
         ...
 

@@ -157,7 +157,7 @@ class NumberSummary:
             self._keep(other._values, other._weights)
             return
         if self._cells is None:
-            self._spread()
+            self._switch_to_cells()
         assert self._cells is not None
         self._cells += other._cells
         self._add_to_sketch(other._sketch)
@@ -184,9 +184,9 @@ class NumberSummary:
         np.add.at(totals, place, np.concatenate([self._weights, weights[used]]))
         self._weights = totals
         if len(self._values) > _MAX_KEPT:
-            self._spread()
+            self._switch_to_cells()
 
-    def _spread(self) -> None:
+    def _switch_to_cells(self) -> None:
         """Count the values kept so far in cells instead."""
         assert self._values is not None
         values, weights, self._values = self._values, self._weights, None

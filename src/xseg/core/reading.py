@@ -212,9 +212,10 @@ def read_columns(
         kinds.append(Kind.EXCLUDED if is_out else column.kind)
         columns.append(None if is_out else column.summary)
     readings = tuple(
-        _reading(name, column, why, summary) for name, column, why in zip(given.names, read, evidence, strict=True)
+        _describe_column(name, column, why, summary)
+        for name, column, why in zip(given.names, read, evidence, strict=True)
     )
-    used = summary.reading(kinds, columns)
+    used = summary.replace_columns(kinds, columns)
     features = tuple(
         replace(feature, decimal=column.decimal) for feature, column in zip(used.schema(), read, strict=True)
     )
@@ -326,7 +327,7 @@ def _far_away(counts: NumberSummary, n_rows: int, low: float, high: float, *, is
     )
 
 
-def _reading(name: str, column: _Read, evidence: str, summary: TableSummary) -> ColumnReading:
+def _describe_column(name: str, column: _Read, evidence: str, summary: TableSummary) -> ColumnReading:
     counts: Any = column.summary
     n_known = 0 if counts is None else counts.n_rows
     n_distinct: int | None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from xseg.core.conditions import Rule, condition_of
+from xseg.core.conditions import Rule, make_condition
 from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import suggestion
 from xseg.exceptions import DataError, ParameterError
@@ -98,7 +98,7 @@ class Segment:
         for j in np.argsort(-offsets, kind="stable"):
             inside = self.profile.middle_half(int(j), self.index)
             if inside is not None and offsets[j] > _MIN_OFFSET:
-                conditions.append(str(condition_of(self.profile.bins[j], inside)))
+                conditions.append(str(make_condition(self.profile.bins[j], inside)))
         return f"typically {'; '.join(conditions[:_MAX_TYPICAL])}" if conditions else "close to everyone"
 
 

@@ -154,16 +154,16 @@ class TableSummary:
             if summary is not None and other.columns[j] is not None:
                 summary.merge(other.columns[j])
 
-    def reading(self, kinds: Sequence[Kind], columns: Sequence[NumberSummary | CategoryCounts | None]) -> Self:
+    def replace_columns(self, kinds: Sequence[Kind], columns: Sequence[NumberSummary | CategoryCounts | None]) -> Self:
         """Return the summary of the same rows with columns read as other kinds."""
         summary = self.empty()
         summary.n_rows, summary.total_weight, summary.names = self.n_rows, self.total_weight, self.names
         summary.kinds, summary.columns = list(kinds), list(columns)
         return summary
 
-    def first(self, n_columns: int) -> Self:
+    def take_first(self, n_columns: int) -> Self:
         """Return the summary of the first columns alone."""
-        summary = self.reading(self.kinds[:n_columns], self.columns[:n_columns])
+        summary = self.replace_columns(self.kinds[:n_columns], self.columns[:n_columns])
         summary.names = (self.names or ())[:n_columns]
         return summary
 

@@ -349,7 +349,7 @@ def _read_array(X: Any) -> Table:
         raise UnsupportedTypeError(message)
     array = X if isinstance(X, np.ndarray) else _to_array(X)
     if array.dtype.kind in "fiub" and array.dtype.itemsize <= 8:
-        checked = _usual(_checked(array))
+        checked = _usual(_check_array(array))
         kind = Kind.BOOLEAN if array.dtype.kind == "b" else Kind.NUMBER
         columns = [Column(_ARRAY_NAMES.format(j), kind, checked[:, j]) for j in range(checked.shape[1])]
     elif array.dtype.kind in "OUS" and array.ndim == 2:
@@ -357,11 +357,11 @@ def _read_array(X: Any) -> Table:
         columns = [_from_objects(_ARRAY_NAMES.format(j), objects[:, j]) for j in range(array.shape[1])]
         checked = objects
     elif array.dtype.kind in "mM":
-        checked = _checked(array.astype(np.int64))
+        checked = _check_array(array.astype(np.int64))
         is_missing = np.isnat(array)
         columns = [_dates(_ARRAY_NAMES.format(j), is_missing[:, j]) for j in range(checked.shape[1])]
     else:
-        checked = _usual(_checked(array))
+        checked = _usual(_check_array(array))
         columns = [Column(_ARRAY_NAMES.format(j), Kind.NUMBER, checked[:, j]) for j in range(checked.shape[1])]
     return Table(tuple(columns), checked.shape[0], named=False)
 
@@ -374,7 +374,7 @@ def _to_array(X: ArrayLike) -> NDArray[Any]:
         raise DataError(message) from error
 
 
-def _checked(array: NDArray[Any]) -> NDArray[Any]:
+def _check_array(array: NDArray[Any]) -> NDArray[Any]:
     try:
         checked: NDArray[Any] = check_array(
             array, dtype=None, ensure_all_finite=False, ensure_min_samples=0, ensure_min_features=0

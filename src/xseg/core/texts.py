@@ -299,7 +299,7 @@ class TextFacts:
             return TextReading(TextKind.DATE)
         mark = decimal or self._mark(hint)
         if mark is None:
-            return TextReading(TextKind.TEXT, problem=self._ambiguous(), is_ambiguous=True)
+            return TextReading(TextKind.TEXT, problem=self._describe_ambiguity(), is_ambiguous=True)
         codes = _Odd()
         for odd in (self.codes, self.only[_other(mark)]):
             codes.merge(odd)
@@ -343,7 +343,7 @@ class TextFacts:
         # '$1,200' is a price of twelve hundred; a plain '1,200' may be one and a fifth.
         return "." if not self.n_either[","] or self.n_money >= self.n_either[","] else None
 
-    def _ambiguous(self) -> str:
+    def _describe_ambiguity(self) -> str:
         return (
             f"is text because its {self.n_either[',']:,} cells such as {self.number.text[:40]!r} can be read in two "
             "ways: with a decimal comma, or with commas between thousands. State the decimal mark"

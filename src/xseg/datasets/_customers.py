@@ -113,7 +113,7 @@ def make_customers(
     kind = rng.choice(len(_KINDS), size=n, p=[k.share for k in _KINDS])
     columns = _orders(rng, kind) | _preferences(rng, kind)
     columns["web_visits_month"] = _web_visits(rng, kind, columns)
-    columns["area_income"] = np.round(_of(kind, "income") * rng.lognormal(0, 0.22, n), -2)
+    columns["area_income"] = np.round(_get_choice(kind, "income") * rng.lognormal(0, 0.22, n), -2)
     width = max(6, len(str(n)))
     index = pd.Index([f"C{i:0{width}d}" for i in range(1, n + 1)], name="customer_id")
     customers = pd.DataFrame({name: columns[name] for name in _COLUMNS}, index=index)
@@ -177,23 +177,23 @@ def _check_parameters(n: int, missing: float) -> None:
         raise ParameterError(message)
 
 
-def _of(kind: npt.NDArray[np.int64], field: str) -> Any:
+def _get_choice(kind: npt.NDArray[np.int64], field: str) -> Any:
     """Return `field` of every customer's kind, of shape (n,) or (n, n_choices)."""
     return np.array([getattr(k, field) for k in _KINDS], dtype=float)[kind]
 
 
 def _orders(rng: np.random.Generator, kind: npt.NDArray[np.int64]) -> dict[str, Any]:
     n = len(kind)
-    rate = _of(kind, "orders_a_year") * rng.gamma(6, 1 / 6, n) / 365
-    tenure = np.floor(10 + _of(kind, "tenure_days") * rng.gamma(2.5, 1 / 2.5, n))
+    rate = _get_choice(kind, "orders_a_year") * rng.gamma(6, 1 / 6, n) / 365
+    tenure = np.floor(10 + _get_choice(kind, "tenure_days") * rng.gamma(2.5, 1 / 2.5, n))
     is_new = tenure < 90
     # A new customer's first order is itself within the 90 days.
     orders_90d = rng.poisson(rate * np.minimum(tenure, 90)) + is_new
-    recency = np.where(orders_90d > 0, _recent(rng, orders_90d, tenure), _lapsed(rng, rate, tenure))
+    recency = np.where(orders_90d > 0, _recent(rng, orders_90d, tenure), _draw_lapsed_days(rng, rate, tenure))
     before = _orders_before(rng, rate, orders_90d, tenure, recency)
-    spend = (orders_90d + before) * _of(kind, "basket") * rng.lognormal(0, 0.35, n)
+    spend = (orders_90d + before) * _get_choice(kind, "basket") * rng.lognormal(0, 0.35, n)
     spend = np.round(np.maximum(spend, 3.0 * (orders_90d + before)), 2)
-    returner = rng.random(n) < _of(kind, "returner") * np.minimum(1, 0.5 + 0.1 * (orders_90d + before))
+    returner = rng.random(n) < _get_choice(kind, "returner") * np.minimum(1, 0.5 + 0.1 * (orders_90d + before))
     return {
         "orders_90d": orders_90d.astype(np.int64),
         "spend_year": spend,
@@ -212,7 +212,7 @@ def _recent(rng: np.random.Generator, orders_90d: npt.NDArray[np.int64], tenure:
     return np.where(is_new & (orders_90d == 1), tenure, days)
 
 
-def _lapsed(rng: np.random.Generator, rate: _Numbers, tenure: _Numbers) -> _Numbers:
+def _draw_lapsed_days(rng: np.random.Generator, rate: _Numbers, tenure: _Numbers) -> _Numbers:
     """Days since the last order of those without one in 90 days: exponential, cut off at the first order or a year."""
     longest = np.clip(tenure, 91, 365) - 90
     within = -np.expm1(-rate * longest)
@@ -236,14 +236,14 @@ def _orders_before(
 
 
 def _preferences(rng: np.random.Generator, kind: npt.NDArray[np.int64]) -> dict[str, Any]:
-    ages = _draw(rng, _of(kind, "ages"))
-    channels = _of(kind, "channels")
+    ages = _draw(rng, _get_choice(kind, "ages"))
+    channels = _get_choice(kind, "channels")
     # Younger people lean to the app, older ones to the shops.
     channels *= np.array([[0.7, 1.0, 1.6], [0.9, 1.1, 1.2], [1.0, 1.0, 1.0], [1.2, 0.9, 0.5], [1.5, 0.7, 0.2]])[ages]
     return {
-        "favourite_category": np.array(_CATEGORIES, dtype=object)[_draw(rng, _of(kind, "categories"))],
+        "favourite_category": np.array(_CATEGORIES, dtype=object)[_draw(rng, _get_choice(kind, "categories"))],
         "channel": np.array(_CHANNELS, dtype=object)[_draw(rng, channels / channels.sum(axis=1, keepdims=True))],
-        "newsletter": rng.random(len(kind)) < _of(kind, "newsletter"),
+        "newsletter": rng.random(len(kind)) < _get_choice(kind, "newsletter"),
         "age_band": pd.Categorical.from_codes(ages, categories=pd.Index(_AGE_BANDS), ordered=True),
     }
 
@@ -257,7 +257,7 @@ def _draw(rng: np.random.Generator, probabilities: _Numbers) -> npt.NDArray[np.i
 
 def _web_visits(rng: np.random.Generator, kind: npt.NDArray[np.int64], columns: dict[str, Any]) -> _Numbers:
     in_store = columns["channel"] == "store"
-    mean = _of(kind, "visits_an_order") * (0.6 + columns["orders_90d"] / 3) * np.where(in_store, 0.5, 1.4)
+    mean = _get_choice(kind, "visits_an_order") * (0.6 + columns["orders_90d"] / 3) * np.where(in_store, 0.5, 1.4)
     visits = rng.poisson(mean * rng.gamma(2, 0.5, len(kind)))
     # Who orders through the site or the app within the month has visited it.
     at_least: npt.NDArray[np.bool_] = ~in_store & (columns["recency_days"] < 30)

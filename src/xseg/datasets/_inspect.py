@@ -52,7 +52,7 @@ class TableInspection(Sequence[ColumnReading]):
         raise DataError(message)
 
     @property
-    def excluded(self) -> tuple[str, ...]:
+    def excluded_columns(self) -> tuple[str, ...]:
         """The columns that are not used: identifiers, dates and empty columns."""
         return tuple(column.name for column in self.columns if not column.is_used)
 

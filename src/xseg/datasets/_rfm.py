@@ -126,7 +126,7 @@ def rfm_table(
     if not is_known.any():
         message = f"no transaction is left: the first is of {moments.min()}, after at={limit}; choose a later at"
         raise DataError(message)
-    lines = _Lines.sorted(
+    lines = _Lines.from_columns(
         _keys(table.get_column(customer), rows[is_known]),
         moments.to_numpy()[is_known].astype("datetime64[D]").astype(np.int64),
         amounts[is_known],
@@ -148,7 +148,7 @@ class _Lines:
     order: _Codes
 
     @classmethod
-    def sorted(
+    def from_columns(
         cls, customer: "pd.Series[Any]", day: _Codes, amount: _Numbers, order: "pd.Series[Any] | None"
     ) -> "_Lines":
         codes, customers = pd.factorize(customer, sort=True)
@@ -256,7 +256,7 @@ def _moments(column: "nw.Series[Any]", rows: npt.NDArray[np.intp]) -> "pd.Series
         raise DataError(message, in_python=_advice_for_numbers(column))
     given = column[rows].to_pandas().reset_index(drop=True)
     try:
-        moments = _parsed(given)
+        moments = _parse_days(given)
     except (ValueError, TypeError) as error:
         message = (
             f"column {name!r} holds {column.dtype}, first {given.iloc[0]!r}, and is not a date in ISO 8601 "
@@ -269,7 +269,7 @@ def _moments(column: "nw.Series[Any]", rows: npt.NDArray[np.intp]) -> "pd.Series
     return moments if moments.dt.tz is None else moments.dt.tz_localize(None)
 
 
-def _parsed(given: "pd.Series[Any]") -> "pd.Series[pd.Timestamp]":
+def _parse_days(given: "pd.Series[Any]") -> "pd.Series[pd.Timestamp]":
     # Only ISO 8601: 03/04/2026 is in March for some and in April for others.
     if isinstance(given.dtype, pd.DatetimeTZDtype) or pd.api.types.is_datetime64_dtype(given):
         return given

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from xseg._optional import require
-from xseg.backends.delimited import ENDINGS, DelimitedFile, check_column_names, ending_of, typed_cells
+from xseg.backends.delimited import ENDINGS, DelimitedFile, check_column_names, find_ending, typed_cells
 from xseg.core.texts import MAX_NUMBERED_CATEGORIES, TextFacts, TextKind, TextReading
 from xseg.exceptions import DataError, UnsupportedTypeError
 
@@ -83,7 +83,7 @@ def load_table(
     file = Path(path)
     if file.name.lower().endswith(".parquet"):
         return _read_parquet(file)
-    if not ending_of(file):
+    if not find_ending(file):
         known = ", ".join([*ENDINGS, ".parquet"])
         message = f"cannot tell how to read {file}: its name ends in {file.suffix!r}; the endings known are {known}"
         raise UnsupportedTypeError(message)

@@ -20,7 +20,7 @@ from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError
 from xseg.explanations._explained import NO_RIVAL, Explained, in_chunks
 
-__all__ = ["AdditiveExplainer", "Blends", "as_fitted", "population_of"]
+__all__ = ["AdditiveExplainer", "Blends", "as_fitted", "compute_population"]
 
 
 class AdditiveExplainer:
@@ -62,7 +62,7 @@ class AdditiveExplainer:
         def work(rows: slice) -> None:
             codes, points = self.model.code(table.rows(rows.start, rows.stop))
             if targets is None:
-                own[rows], rivals[rows] = self.model.two_best(scores.of(codes, points))
+                own[rows], rivals[rows] = self.model.two_best(scores.compute(codes, points))
             explain_margins(points, codes, *self._parts, self.means, self.players, own[rows], rivals[rows], out[rows])
 
         in_chunks(work, len(table), n_workers)
@@ -86,7 +86,7 @@ class AdditiveExplainer:
     def explain_own(self, codes: NDArray[np.uint8], points: NDArray[np.float32]) -> tuple[list[float], int, int]:
         """Explain the margin of one coded row: contributions, its own segment and the runner-up."""
         out = np.empty((1, self.n_columns))
-        own, rivals = self.model.two_best(self.model.scores.of(codes, points))
+        own, rivals = self.model.two_best(self.model.scores.compute(codes, points))
         explain_margins(points, codes, *self._parts, self.means, self.players, own, rivals, out)
         return out[0].tolist(), int(own[0]), int(rivals[0])
 
@@ -102,7 +102,7 @@ class AdditiveExplainer:
         return out
 
 
-def population_of(model: AdditiveModel, table: Table, weights: NDArray[np.int64]) -> Population:
+def compute_population(model: AdditiveModel, table: Table, weights: NDArray[np.int64]) -> Population:
     """Add the parts of the scores over the rows of a table."""
     codes, points = model.code(table)
     bound = np.abs(points).max(axis=0, initial=0.0).astype(np.float64)
@@ -126,7 +126,7 @@ class Blends:
         self.n_rows, self.n_features = X.shape
         self._take = _taker(X, background)
 
-    def of(self, row: int, known: NDArray[np.bool_], background: NDArray[np.intp]) -> Any:
+    def build(self, row: int, known: NDArray[np.bool_], background: NDArray[np.intp]) -> Any:
         """Return the blends of a row, all background rows for each coalition.
 
         Parameters

@@ -28,7 +28,7 @@ from xseg.segmenters import LabelPartition, is_fitted
 if TYPE_CHECKING:
     from xseg.explanations._sampled import SampledExplanation
 
-__all__ = ["Outputs", "explain_agnostic", "method_of", "outputs_of"]
+__all__ = ["Outputs", "explain_agnostic", "find_method", "find_outputs"]
 
 Ask: TypeAlias = Callable[[Any], NDArray[np.float64]]
 
@@ -66,7 +66,7 @@ class Outputs:
         return int(of)
 
 
-def method_of(model: Any) -> str:
+def find_method(model: Any) -> str:
     """Find what to ask a model: probabilities, else memberships, else scores.
 
     Raises
@@ -76,7 +76,7 @@ def method_of(model: Any) -> str:
     NotFittedError
         It has not been fitted.
     """
-    last = _last(model)
+    last = _get_last_step(model)
     for method in _METHODS:
         if hasattr(model, method):
             if not is_fitted(model):
@@ -97,7 +97,7 @@ def method_of(model: Any) -> str:
     raise UnsupportedTypeError(message)
 
 
-def outputs_of(model: Any, background: Any, X: Any) -> Outputs:
+def find_outputs(model: Any, background: Any, X: Any) -> Outputs:
     """Find what a model says of rows.
 
     Parameters
@@ -114,11 +114,11 @@ def outputs_of(model: Any, background: Any, X: Any) -> Outputs:
     NotFittedError
         It has not been fitted.
     """
-    return _METHODS[method_of(model)](model, [background, X])
+    return _METHODS[find_method(model)](model, [background, X])
 
 
-def _last(model: Any) -> Any:
-    return _last(model.steps[-1][1]) if isinstance(model, Pipeline) else model
+def _get_last_step(model: Any) -> Any:
+    return _get_last_step(model.steps[-1][1]) if isinstance(model, Pipeline) else model
 
 
 def _probabilities(model: Any, seen: Sequence[Any]) -> Outputs:
@@ -128,7 +128,9 @@ def _probabilities(model: Any, seen: Sequence[Any]) -> Outputs:
     n_groups = ask(seen[0]).shape[1]
     labels = tuple(np.asarray(getattr(model, "classes_", np.arange(n_groups))).tolist())
     if len(labels) != n_groups:
-        message = f"{type(_last(model)).__name__}.predict_proba gives {n_groups} columns for {len(labels)} classes"
+        message = (
+            f"{type(_get_last_step(model)).__name__}.predict_proba gives {n_groups} columns for {len(labels)} classes"
+        )
         raise UnsupportedTypeError(message)
     return Outputs(labels, ask)
 
@@ -138,18 +140,18 @@ def _memberships(model: Any, seen: Sequence[Any]) -> Outputs:
     given = np.concatenate([_answer(model, "predict", rows) for rows in seen])
     if given.dtype.kind == "f" and not (pd.isna(given) | (given == np.rint(given))).all():
         message = (
-            f"{type(_last(model)).__name__}.predict gives numbers ({given[0]:g}), not groups; explain tells why "
-            "somebody is in a group, so give a clusterer or classifier"
+            f"{type(_get_last_step(model)).__name__}.predict gives numbers ({given[0]:g}), not groups; explain says "
+            "why a row is in a group, so give a clusterer or classifier"
         )
         raise UnsupportedTypeError(message)
     try:
-        groups = LabelPartition.of(given, len(given), None).groups
+        groups = LabelPartition.from_labels(given, len(given), None).groups
     except DataError as error:
-        message = f"{type(_last(model)).__name__}.predict: {error}"
+        message = f"{type(_get_last_step(model)).__name__}.predict: {error}"
         raise UnsupportedTypeError(message) from None
 
     def ask(rows: Any) -> NDArray[np.float64]:
-        places = groups.place_of(_answer(model, "predict", rows), None)
+        places = groups.find_places(_answer(model, "predict", rows), None)
         # The last line is of labels not seen before.
         return np.eye(len(groups) + 1, len(groups))[places]
 
@@ -158,7 +160,7 @@ def _memberships(model: Any, seen: Sequence[Any]) -> Outputs:
 
 def _scores(model: Any, seen: Sequence[Any]) -> Outputs:
     """Return what a model transforms rows into as scores of groups; a clusterer gives distances, so minus those."""
-    last = _last(model)
+    last = _get_last_step(model)
     if isinstance(last, OneToOneFeatureMixin):
         message = (
             f"{type(last).__name__} transforms columns one by one and makes no groups, so there is no segment to "
@@ -184,7 +186,7 @@ def _answer(model: Any, method: str, rows: Any) -> NDArray[Any]:
     try:
         return np.asarray(getattr(model, method)(rows))
     except (KeyError, TypeError, ValueError) as error:
-        message = f"{type(_last(model)).__name__}.{method} refuses the rows: {error}"
+        message = f"{type(_get_last_step(model)).__name__}.{method} refuses the rows: {error}"
         raise DataError(message) from error
 
 
@@ -192,7 +194,7 @@ def _table_of_numbers(model: Any, method: str, rows: Any) -> NDArray[np.float64]
     answer = _answer(model, method, rows)
     if answer.ndim != 2 or answer.dtype.kind not in "fiu" or not np.isfinite(answer).all():
         message = (
-            f"{type(_last(model)).__name__}.{method} gives no table of finite numbers, one column for each group "
+            f"{type(_get_last_step(model)).__name__}.{method} must give finite numbers, one column for each group "
             f"(found shape {answer.shape}, {answer.dtype})"
         )
         raise UnsupportedTypeError(message)
@@ -293,7 +295,7 @@ def explain_agnostic(
         raise ParameterError(message)
     table, weights = read_table(X), check_weights(background_sample_weight, len(read_table(background)))[0]
     rows, known = as_fitted(model, X, "X"), as_fitted(model, background, "the background")
-    blends, outputs = Blends(rows, known), outputs_of(model, known, rows)
+    blends, outputs = Blends(rows, known), find_outputs(model, known, rows)
     explained, of_background = outputs.ask(rows), outputs.ask(known)
     n_features = len(table.columns)
     repeats = _repeats(weights, n_repeats, random_state, enumerated=n_features <= MAX_EXACT_FEATURES)
@@ -315,7 +317,7 @@ def explain_agnostic(
             errors[row] = found.std(axis=0, ddof=1) / np.sqrt(len(repeats))
     return SampledExplanation(
         values=values,
-        base_values=_base_of(base, len(table), own if own is not None else chosen),
+        base_values=_select_base_values(base, len(table), own if own is not None else chosen),
         data=raw_values(table),
         feature_names=list(table.names),
         output_names=outputs.names if of == "all" else None if chosen is None else outputs.names[chosen],
@@ -323,7 +325,7 @@ def explain_agnostic(
     )
 
 
-def _base_of(base: Values, n_rows: int, chosen: NDArray[np.intp] | int | None) -> Values:
+def _select_base_values(base: Values, n_rows: int, chosen: NDArray[np.intp] | int | None) -> Values:
     every = np.broadcast_to(base, (n_rows, len(base)))
     return every if chosen is None else every[np.arange(n_rows), chosen]
 
@@ -387,7 +389,7 @@ class _Game:
         step = max(1, _ROWS_AT_ONCE // n_background)
         for start in range(0, len(new), step):
             masks = np.array(new[start : start + step])
-            said = self.outputs.ask(self.blends.of(self.row, masks, self.repeat.rows))
+            said = self.outputs.ask(self.blends.build(self.row, masks, self.repeat.rows))
             worth = np.einsum("b,mbk->mk", self.repeat.shares, said.reshape(len(masks), n_background, -1))
             self._worth.update(zip((mask.tobytes() for mask in masks), worth, strict=True))
         return np.array([self._worth[mask.tobytes()] for mask in known])

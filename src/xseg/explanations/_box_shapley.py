@@ -61,7 +61,7 @@ class BoxExplainer:
         for box, players in enumerate(self.tests.players):
             self.players[box, : len(players)] = players
         self._sparse = [box for box, width in enumerate(widths) if width > _DENSE_TESTS]
-        self._dense = self._tables([_every_pattern(width) for width in widths])
+        self._dense = self._tables([_list_patterns(width) for width in widths])
 
     def base_values(self) -> NDArray[np.float64]:
         """Return the share of the background in each segment, shape (n_segments,)."""
@@ -138,7 +138,7 @@ class BoxExplainer:
         """Turn the pattern of each row and box into the line of the tables that holds it, in place."""
         if not self._sparse:
             return places, self._dense
-        listed = [_every_pattern(len(players)) for players in self.tests.players]
+        listed = [_list_patterns(len(players)) for players in self.tests.players]
         for box in self._sparse:
             listed[box], places[:, box] = np.unique(places[:, box], return_inverse=True)
         return places, self._tables(listed)
@@ -178,13 +178,13 @@ def population_explainer(model: BoxModel, sources: NDArray[np.int64] | None, n_c
     found = known.get(key)
     if found is None:
         boxes, population = model.boxes, model.population
-        background = population if sources is None else boxes.grouped(population, sources)
+        background = population if sources is None else boxes.group_by_column(population, sources)
         # Two threads may prepare the same; an explainer is only put in when it is whole, and is never changed.
         found = known.setdefault(key, BoxExplainer(model, boxes.tests(sources), background, n_columns))
     return found
 
 
-def _every_pattern(width: int) -> NDArray[np.uint32]:
+def _list_patterns(width: int) -> NDArray[np.uint32]:
     """Return the patterns of a box that are worth listing beforehand; none for a box with many tests."""
     return np.arange(2**width if width <= _DENSE_TESTS else 0, dtype=np.uint32)
 

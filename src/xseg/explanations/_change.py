@@ -14,7 +14,7 @@ from xseg.core.schema import suggestion
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError
 from xseg.explanations._explain import rows_for
-from xseg.explanations._families import family_of
+from xseg.explanations._families import find_family
 from xseg.segmenters import find_route
 
 __all__ = ["Change", "change"]
@@ -67,7 +67,7 @@ class Change:
         return len(self.values)
 
     @property
-    def moved(self) -> NDArray[np.bool_]:
+    def has_moved(self) -> NDArray[np.bool_]:
         """Whether each row is in another segment than before."""
         return np.asarray(self.before != self.after)
 
@@ -133,8 +133,8 @@ def change(segmenter: Any, X: Any, *, before: Any, id_column: str | None = None)
     alike = id_column is None and len(then_table) == len(now_table)
     if alike and place_of_each(before, X, ("before", "X"), _REMEDY) is not None:
         were, are = before.index.to_numpy(dtype=object), X.index.to_numpy(dtype=object)
-    then_rows, now_rows = _aligned(were, are, len(then_table), len(now_table))
-    found = family_of(fitted).explain_changes(
+    then_rows, now_rows = _align_rows(were, are, len(then_table), len(now_table))
+    found = find_family(fitted).explain_changes(
         route, len(names), then_table.take(then_rows), now_table.take(now_rows), count_workers(fitted.n_jobs)
     )
     segment_names = fitted.segment_names_
@@ -164,15 +164,15 @@ def _without_ids(rows: Any, ids: str | None, side: str) -> tuple[Any, NDArray[An
         return rows, None
     frame = nw.from_native(rows, pass_through=True)
     if isinstance(frame, nw.DataFrame) and ids in frame.columns:
-        return frame.drop(ids).to_native(), _checked(np.asarray(frame[ids].to_list(), dtype=object), ids, side)
+        return frame.drop(ids).to_native(), _check_ids(np.asarray(frame[ids].to_list(), dtype=object), ids, side)
     if isinstance(rows, pd.DataFrame) and ids == (rows.index.name or _INDEX):
-        return rows, _checked(rows.index.to_numpy(dtype=object), ids, side)
+        return rows, _check_ids(rows.index.to_numpy(dtype=object), ids, side)
     columns = [str(name) for name in getattr(frame, "columns", [])]
     message = f"`{side}` has no column or index called {ids!r}{suggestion(ids, columns)}"
     raise DataError(message)
 
 
-def _checked(who: NDArray[Any], ids: str, side: str) -> NDArray[Any]:
+def _check_ids(who: NDArray[Any], ids: str, side: str) -> NDArray[Any]:
     missing = np.flatnonzero(pd.isna(who))
     if len(missing):
         message = f"`{side}` has no {ids!r} in row {missing[0]}; drop rows whose owner is not known"
@@ -184,7 +184,7 @@ def _checked(who: NDArray[Any], ids: str, side: str) -> NDArray[Any]:
     return who
 
 
-def _aligned(
+def _align_rows(
     were: NDArray[Any] | None, are: NDArray[Any] | None, n_before: int, n_after: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return where everybody who is in both tables stands in each."""

@@ -15,7 +15,17 @@ from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.tables import Table
 from xseg.exceptions import ParameterError
 
-__all__ = ["CATEGORY_COST", "RESOLUTION", "UNSEEN", "Found", "Mover", "Moves", "Obstacle", "spread", "values_of"]
+__all__ = [
+    "CATEGORY_COST",
+    "RESOLUTION",
+    "UNSEEN",
+    "Found",
+    "Mover",
+    "Moves",
+    "Obstacle",
+    "compute_scale",
+    "encode_values",
+]
 
 CATEGORY_COST = 1.0
 RESOLUTION = 1e-3
@@ -51,7 +61,7 @@ class Moves:
     highest: NDArray[np.float64]
 
     @classmethod
-    def of(
+    def from_options(
         cls,
         profile: SegmentProfile,
         frozen: Iterable[str] = (),
@@ -64,7 +74,10 @@ class Moves:
         moves = cls(
             schema,
             np.array(
-                [spread(bins, counts) for bins, counts in zip(profile.bins.features, profile.population, strict=True)]
+                [
+                    compute_scale(bins, counts)
+                    for bins, counts in zip(profile.bins.features, profile.population, strict=True)
+                ]
             ),
             np.zeros(size, dtype=bool),
             np.ones(size, dtype=bool),
@@ -110,7 +123,7 @@ class Moves:
             up, down = _readable_first(first, last, step), _readable_last(first, last, high, step)
         return up if self.rises[j] else np.inf, down if self.falls[j] else -np.inf
 
-    def obstacle(self, j: int, value: float, low: float, high: float) -> str:
+    def describe_obstacle(self, j: int, value: float, low: float, high: float) -> str:
         """Return why a number cannot get into ``[low, high)``."""
         if np.isnan(value):
             return "missing"
@@ -122,7 +135,7 @@ class Moves:
         first, last = replace(self, lowest=-open_ended, highest=open_ended).inside(j, low, high)
         return "bounds" if first <= last else "no value"
 
-    def allowed(self, j: int, own: float, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    def select_allowed(self, j: int, own: float, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the codes of a category, of those given, that somebody with code `own` may change to."""
         if self.frozen[j] or np.isnan(own):
             return codes[:0]
@@ -135,7 +148,7 @@ class Moves:
     def _whole(self, j: int) -> bool:
         return self.schema[j].integral or self.schema[j].kind is Kind.BOOLEAN
 
-    def reachable(self, j: int, edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    def find_reachable_ranges(self, j: int, edges: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return the ranges between edges in which there is a value that a number may take, in order."""
         first = np.maximum(edges[:-1], self.lowest[j])
         last = np.minimum(np.nextafter(edges[1:], -np.inf), self.highest[j])
@@ -145,7 +158,7 @@ class Moves:
     def inside(self, j: int, low: float, high: float) -> tuple[float, float]:
         """Return the first and the last value that a number may take in ``[low, high)``."""
         first = max(low, float(self.lowest[j]))
-        last = min(_just_below(high), float(self.highest[j]))
+        last = min(_find_previous_number(high), float(self.highest[j]))
         return (float(np.ceil(first)), float(np.floor(last))) if self._whole(j) else (first, last)
 
 
@@ -179,7 +192,7 @@ class Mover(Protocol):
 
     bins: Bins
 
-    def own(self, table: Table) -> NDArray[np.int64]:
+    def predict_segments(self, table: Table) -> NDArray[np.int64]:
         """Return the segment each row is in."""
         ...
 
@@ -193,7 +206,7 @@ class Mover(Protocol):
         """Return the cheapest change of each row into its target (-1: any segment but its own)."""
         ...
 
-    def asks(self, place: int, j: int, rises: bool) -> tuple[str, float] | None:
+    def find_threshold(self, place: int, j: int, rises: bool) -> tuple[str, float] | None:
         """Return what a place asks of a number that rises, or falls, into it: a relation and a threshold."""
         ...
 
@@ -222,7 +235,7 @@ class Obstacle:
     features: tuple[tuple[str, str], ...]
 
 
-def spread(bins: FeatureBins, counts: NDArray[np.int64]) -> float:
+def compute_scale(bins: FeatureBins, counts: NDArray[np.int64]) -> float:
     """Return the scale of a feature: the interquartile range of the population.
 
     Where half of the people share a value it is the standard deviation of the codes' places, and 1 for categories,
@@ -240,7 +253,7 @@ def spread(bins: FeatureBins, counts: NDArray[np.int64]) -> float:
     return float(np.sqrt(share @ (places - share @ places) ** 2)) or 1.0
 
 
-def values_of(bins: Bins, table: Table) -> NDArray[np.float64]:
+def encode_values(bins: Bins, table: Table) -> NDArray[np.float64]:
     """Return raw numbers, and codes of categories, shape (n_rows, n_features).
 
     NaN is missing; a category without a code of its own is 255.
@@ -282,7 +295,7 @@ def _check_direction(feature: Feature, way: Any) -> None:
         raise ParameterError(message)
 
 
-def _just_below(value: float) -> float:
+def _find_previous_number(value: float) -> float:
     """Return the number before; nothing bounds what infinity bounds."""
     return float(np.nextafter(value, -np.inf)) if np.isfinite(value) else value
 
@@ -294,11 +307,11 @@ def _readable_first(first: float, last: float, step: float) -> float:
 
 
 def _readable_last(first: float, last: float, high: float, step: float) -> float:
-    if not np.isfinite(last) or last < _just_below(high) or number_below(high) is not None:
+    if not np.isfinite(last) or last < _find_previous_number(high) or number_below(high) is not None:
         return last
     return _rounder(max(first, last - step), last)
 
 
 def _rounder(first: float, last: float) -> float:
     """Return the roundest number of ``[first, last]``."""
-    return roundest(_just_below(first), last)
+    return roundest(_find_previous_number(first), last)

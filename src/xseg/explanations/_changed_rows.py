@@ -16,7 +16,7 @@ from xseg.core.texts import parse_numbers, parse_truths
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FeatureChange", "apply_changes", "changed_table", "changes_of"]
+__all__ = ["FeatureChange", "apply_changes", "changed_table", "list_changes"]
 
 Asked = TypeVar("Asked")
 
@@ -117,7 +117,7 @@ def _like(old: Any, values: list[Any]) -> Any:
     return pd.Series(values, dtype=object).infer_objects()
 
 
-def changes_of(
+def list_changes(
     table: Table,
     bins: Bins,
     before: NDArray[np.float64],

@@ -12,9 +12,9 @@ from xseg.core.conditions import Condition
 from xseg.core.schema import suggestion
 from xseg.core.tables import raw_values, read_table
 from xseg.exceptions import ParameterError
-from xseg.explanations._explain import explainer_of, rows_for
+from xseg.explanations._explain import make_explainer, rows_for
 from xseg.explanations._explained import NO_RIVAL
-from xseg.explanations._families import family_of
+from xseg.explanations._families import find_family
 from xseg.segmenters import FittedSegmenter, find_route
 
 if TYPE_CHECKING:
@@ -122,9 +122,9 @@ def contrast(segmenter: Any, X: Any, *, versus: str | int = RUNNER_UP) -> Contra
     table = read_table(X)
     rows = rows_for(fitted, route.transform(X))
     n_workers = count_workers(fitted.n_jobs)
-    named = _named(fitted, versus)
-    own, rivals, kept_out = family_of(fitted).find_rivals(rows, named, n_workers)
-    explainer = explainer_of(fitted, route, len(table.columns))
+    named = _find_rival(fitted, versus)
+    own, rivals, kept_out = find_family(fitted).find_rivals(rows, named, n_workers)
+    explainer = make_explainer(fitted, route, len(table.columns))
     compared = np.where(rivals == NO_RIVAL, own, rivals)
     explained = explainer.explain_pairs(rows, own, compared, n_workers)
     names = (*fitted.segment_names_, "")
@@ -141,7 +141,7 @@ def contrast(segmenter: Any, X: Any, *, versus: str | int = RUNNER_UP) -> Contra
     )
 
 
-def _named(segmenter: FittedSegmenter, versus: str | int) -> int | None:
+def _find_rival(segmenter: FittedSegmenter, versus: str | int) -> int | None:
     if versus == RUNNER_UP:
         return None
     if isinstance(versus, str) and versus not in segmenter.segment_names_:

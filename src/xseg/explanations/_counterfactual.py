@@ -12,10 +12,10 @@ from xseg.backends.base import count_workers
 from xseg.core.schema import Kind
 from xseg.core.tables import Table
 from xseg.exceptions import ParameterError
-from xseg.explanations._change_costs import Found, Limits, Mover, Moves, Obstacle, values_of
-from xseg.explanations._changed_rows import FeatureChange, changed_table, changes_of
+from xseg.explanations._change_costs import Found, Limits, Mover, Moves, Obstacle, encode_values
+from xseg.explanations._changed_rows import FeatureChange, changed_table, list_changes
 from xseg.explanations._explain import rows_for
-from xseg.explanations._families import family_of
+from xseg.explanations._families import find_family
 from xseg.explanations._ways import Way
 from xseg.segmenters import FittedSegmenter, check_segmenter, fold
 
@@ -102,9 +102,9 @@ class Counterfactuals:
         """What changes in each row; nothing where there is no way, or no need."""
 
         def asks(row: int, j: int, rises: bool) -> tuple[str, float] | None:
-            return self._mover.asks(int(self._place[row]), j, rises)
+            return self._mover.find_threshold(int(self._place[row]), j, rises)
 
-        return changes_of(self._table, self._mover.bins, self._before, self._after, asks)
+        return list_changes(self._table, self._mover.bins, self._before, self._after, asks)
 
     @cached_property
     def blocked_by(self) -> tuple[tuple[Obstacle, ...], ...]:
@@ -238,9 +238,9 @@ def counterfactual(
         raise ParameterError(message)
     fitted = fold(segmenter)
     table = rows_for(fitted, X)
-    mover = family_of(fitted).make_mover(Moves.of(fitted.profile_, frozen, bounds, direction))
+    mover = find_family(fitted).make_mover(Moves.from_options(fitted.profile_, frozen, bounds, direction))
     position = ANY_OTHER if target is None else fitted.segments_.position(target)
-    values, own = values_of(mover.bins, table), mover.own(table)
+    values, own = encode_values(mover.bins, table), mover.predict_segments(table)
     wanted = np.full(len(table), position, dtype=np.int64)
     answer = mover.solve(values, own, wanted, count_workers(fitted.n_jobs))
     return _build_counterfactual(X, table, mover, values, own, wanted, answer, fitted.segment_names_)
@@ -301,12 +301,12 @@ class WayFinder:
     ) -> None:
         schema = check_segmenter(segmenter).profile_.bins.schema
         ordered = {name: way for name, way in (direction or {}).items() if _has_order(schema[schema.index(name)].kind)}
-        moves = Moves.of(segmenter.profile_, frozen, None, ordered)
-        self._ways = family_of(segmenter).make_ways(moves)
+        moves = Moves.from_options(segmenter.profile_, frozen, None, ordered)
+        self._ways = find_family(segmenter).make_ways(moves)
 
     def find(self, table: Table, *, n_jobs: int | None = 1) -> list[Way]:
         """Return the way of each row of a table that has the columns the segmenter was fitted on."""
-        return self._ways.of(table, count_workers(n_jobs))
+        return self._ways.find(table, count_workers(n_jobs))
 
 
 def _has_order(kind: Kind) -> bool:

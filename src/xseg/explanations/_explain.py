@@ -12,13 +12,13 @@ from xseg.core.statistics import check_weights
 from xseg.core.tables import Table, raw_values, read_table
 from xseg.exceptions import ParameterError
 from xseg.explanations._explained import Explainer
-from xseg.explanations._families import family_of
+from xseg.explanations._families import find_family
 from xseg.segmenters import FittedSegmenter, Route, find_route
 
 if TYPE_CHECKING:
     import shap
 
-__all__ = ["explain", "explainer_of", "rows_for"]
+__all__ = ["explain", "make_explainer", "rows_for"]
 
 
 def explain(
@@ -89,7 +89,7 @@ def explain(
     segmenter = route.segmenter
     table = read_table(X)
     transformed = rows_for(segmenter, route.transform(X))
-    explainer = explainer_of(segmenter, route, len(table.columns), background, background_sample_weight)
+    explainer = make_explainer(segmenter, route, len(table.columns), background, background_sample_weight)
     n_workers = count_workers(segmenter.n_jobs)
     names = list(segmenter.segment_names_)
     output_names: str | list[str] | None = None
@@ -110,7 +110,7 @@ def explain(
     )
 
 
-def explainer_of(
+def make_explainer(
     segmenter: FittedSegmenter,
     route: Route,
     n_columns: int,
@@ -125,7 +125,7 @@ def explainer_of(
     elif background_sample_weight is not None:
         message = "background_sample_weight weighs the rows of a background; give background=... too"
         raise ParameterError(message)
-    return family_of(segmenter).make_explainer(route, n_columns, rows, weights)
+    return find_family(segmenter).make_explainer(route, n_columns, rows, weights)
 
 
 def rows_for(segmenter: Any, X: Any) -> Table:

@@ -11,9 +11,9 @@ from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table, raw_values, read_table
 from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.explanations._changed_rows import apply_changes
-from xseg.explanations._explain import explainer_of, rows_for
+from xseg.explanations._explain import make_explainer, rows_for
 from xseg.explanations._explained import NO_RIVAL, Explained
-from xseg.explanations._families import family_of
+from xseg.explanations._families import find_family
 from xseg.explanations._portable_model import PortableModel
 from xseg.segmenters import FittedSegmenter, StandIn, check_segmenter, find_route
 
@@ -54,7 +54,7 @@ def compute_own_contributions(segmenter: Any, X: Any, *, n_jobs: int | None = 1)
     route = find_route(segmenter)
     table = read_table(X)
     rows = rows_for(route.segmenter, route.transform(X))
-    explainer = explainer_of(route.segmenter, route, len(table.columns))
+    explainer = make_explainer(route.segmenter, route, len(table.columns))
     explained = explainer.explain_targets(rows, None, count_workers(n_jobs))
     parts = np.column_stack([explained.values, explained.base])
     if not (np.abs(parts) < _MAX_PART).all():
@@ -203,4 +203,4 @@ def build_portable_model(segmenter: FittedSegmenter, *, minimum_group_size: floa
         The scores would describe a segment of fewer people.
     """
     check_segmenter(segmenter)
-    return family_of(segmenter).make_portable(segmenter, minimum_group_size)
+    return find_family(segmenter).make_portable(segmenter, minimum_group_size)

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from xseg.core.additive import AdditiveModel
 from xseg.core.boxes import BoxModel, PatternCounts
-from xseg.core.conditions import Condition, condition_of
+from xseg.core.conditions import Condition, make_condition
 from xseg.core.profiles import SegmentProfile
 from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Table
 from xseg.exceptions import UnsupportedTypeError
-from xseg.explanations._additive_shapley import AdditiveExplainer, population_of
+from xseg.explanations._additive_shapley import AdditiveExplainer, compute_population
 from xseg.explanations._box_shapley import BoxExplainer, population_explainer
-from xseg.explanations._change_costs import Mover, Moves, values_of
+from xseg.explanations._change_costs import Mover, Moves, encode_values
 from xseg.explanations._explained import NO_RIVAL, Explainer
 from xseg.explanations._group_descriptions import BoxDescriber, GroupDescriber, ScoreDescriber
 from xseg.explanations._nearest_changes import AdditiveMoves, BoxMoves
@@ -29,7 +29,7 @@ from xseg.explanations._portable_model import PortableBoxes, PortableModel, Port
 from xseg.explanations._ways import BoxWays, ScoreWays, Ways
 from xseg.segmenters import FittedSegmenter, Route, check_segmenter
 
-__all__ = ["Changes", "ModelFamily", "Rivals", "describe_groups", "family_of", "make_family"]
+__all__ = ["Changes", "ModelFamily", "Rivals", "describe_groups", "find_family", "make_family"]
 
 Rivals: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], tuple[tuple[Condition, ...], ...]]
 
@@ -112,12 +112,12 @@ class BoxFamily:
 
     def find_rivals(self, rows: Table, named: int | None, n_workers: int) -> Rivals:
         """Find the segment of the nearest box, and what that box asks that the row does not meet."""
-        mover = BoxMoves(self.model, self.profile, Moves.of(self.profile))
-        values, own = values_of(mover.bins, rows), mover.own(rows)
+        mover = BoxMoves(self.model, self.profile, Moves.from_options(self.profile))
+        values, own = encode_values(mover.bins, rows), mover.predict_segments(rows)
         targets = np.full(len(rows), NO_RIVAL) if named is None else np.where(own == named, NO_RIVAL, named)
-        boxes, _ = mover.nearest(values, own, targets, n_workers)
+        boxes, _ = mover.find_nearest(values, own, targets, n_workers)
         reached = np.where(boxes >= 0, mover.boxes.segment[boxes].astype(np.int64), targets)
-        kept_out = (_kept_out(mover, line, box) for line, box in zip(values, boxes.tolist(), strict=True))
+        kept_out = (_list_failed_conditions(mover, line, box) for line, box in zip(values, boxes.tolist(), strict=True))
         return own, reached, tuple(kept_out)
 
     def make_mover(self, moves: Moves) -> Mover:
@@ -141,10 +141,12 @@ class BoxFamily:
         return BoxDescriber(self.model)
 
 
-def _kept_out(mover: BoxMoves, values: NDArray[np.float64], box: int) -> tuple[Condition, ...]:
+def _list_failed_conditions(mover: BoxMoves, values: NDArray[np.float64], box: int) -> tuple[Condition, ...]:
     if box < 0:
         return ()
-    return tuple(condition_of(mover.bins[j], mover.boxes.inside[box, j]) for j in mover.failing(values, box))
+    return tuple(
+        make_condition(mover.bins[j], mover.boxes.inside[box, j]) for j in mover.find_failed_tests(values, box)
+    )
 
 
 class ScoreFamily:
@@ -159,7 +161,7 @@ class ScoreFamily:
     ) -> AdditiveExplainer:
         """Prepare the Shapley values of scores."""
         model = self.model
-        population = model.population if background is None else population_of(model, background, weights)
+        population = model.population if background is None else compute_population(model, background, weights)
         players = np.arange(len(model.coding.bins)) if route.sources is None else route.sources
         return AdditiveExplainer(model, population, players, n_columns)
 
@@ -229,11 +231,11 @@ make_family.register(BoxModel, BoxFamily)
 make_family.register(AdditiveModel, ScoreFamily)
 
 
-def family_of(segmenter: FittedSegmenter) -> ModelFamily:
+def find_family(segmenter: FittedSegmenter) -> ModelFamily:
     """Return what explanations ask of the model of a fitted segmenter."""
     return make_family(segmenter.model_, segmenter.profile_)
 
 
 def describe_groups(segmenter: FittedSegmenter) -> GroupDescriber:
     """Prepare what can be said of the groups of a fitted segmenter to somebody in one of them."""
-    return family_of(check_segmenter(segmenter)).make_describer()
+    return find_family(check_segmenter(segmenter)).make_describer()

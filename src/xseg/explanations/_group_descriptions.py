@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xseg.core.additive import AdditiveModel
 from xseg.core.bins import Bins
 from xseg.core.boxes import BoxModel
-from xseg.core.conditions import Condition, condition_of
+from xseg.core.conditions import Condition, make_condition
 from xseg.core.profiles import SegmentProfile
 from xseg.core.tables import Table
 
@@ -65,7 +65,7 @@ class BoxDescriber:
     def _rule(self, box: int) -> GroupDescription:
         inside = self.boxes.inside[box]
         asked = tuple(np.flatnonzero(~inside.all(axis=1)).tolist())
-        return GroupDescription({j: condition_of(self.bins[j], inside[j]) for j in asked}, {}, asked)
+        return GroupDescription({j: make_condition(self.bins[j], inside[j]) for j in asked}, {}, asked)
 
 
 class ScoreDescriber:
@@ -84,5 +84,5 @@ class ScoreDescriber:
 
     def _typical(self, segment: int) -> GroupDescription:
         masks = {j: self.profile.middle_half(j, segment) for j in self.asked}
-        typical = {j: condition_of(self.bins[j], inside) for j, inside in masks.items() if inside is not None}
+        typical = {j: make_condition(self.bins[j], inside) for j, inside in masks.items() if inside is not None}
         return GroupDescription({}, typical, self.asked)

@@ -62,7 +62,7 @@ class BoxMoves:
             CATEGORY_COST,
         )
 
-    def own(self, table: Table) -> NDArray[np.int64]:
+    def predict_segments(self, table: Table) -> NDArray[np.int64]:
         """Return the segment each row is in."""
         tests = self._tests
         codes = self.boxes.bins.encode(table, tests.features.tolist())
@@ -80,11 +80,11 @@ class BoxMoves:
         n_workers: int,
     ) -> Found:
         """Return the cheapest change of each row into its target (-1: any segment but its own)."""
-        boxes, cost = self.nearest(values, own, targets, n_workers)
+        boxes, cost = self.find_nearest(values, own, targets, n_workers)
         reached = np.where(boxes >= 0, self.boxes.segment[boxes].astype(np.int64), -1)
-        return Found(self.moved(values, boxes), reached, cost, np.ones(len(values), dtype=bool), boxes)
+        return Found(self.move_rows(values, boxes), reached, cost, np.ones(len(values), dtype=bool), boxes)
 
-    def nearest(
+    def find_nearest(
         self, values: NDArray[np.float64], own: NDArray[np.int64], targets: NDArray[np.int64], n_workers: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the cheapest box of each row's target (-1: any but its own) and its cost; -1 where there is none."""
@@ -97,7 +97,7 @@ class BoxMoves:
         in_chunks(work, len(values), n_workers)
         return boxes, cost
 
-    def moved(self, values: NDArray[np.float64], boxes: NDArray[np.int64]) -> NDArray[np.float64]:
+    def move_rows(self, values: NDArray[np.float64], boxes: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the rows as they are in their boxes; where there is none they stay."""
         out = values.copy()
         for box in np.unique(boxes[boxes >= 0]).tolist():
@@ -114,7 +114,7 @@ class BoxMoves:
                     out[rows[known], j] = self.choices[box, self.place[j], codes]
         return out
 
-    def asks(self, place: int, j: int, rises: bool) -> tuple[str, float] | None:
+    def find_threshold(self, place: int, j: int, rises: bool) -> tuple[str, float] | None:
         """Return what a box asks of a number that rises, or falls, into it: a relation and a threshold."""
         if self.bins[j].feature.kind is not Kind.NUMBER:
             return None
@@ -128,15 +128,15 @@ class BoxMoves:
         """Return for one row what blocks the way into each box of its target."""
         segment = self.boxes.segment
         wanted = np.flatnonzero(segment == target if target >= 0 else segment != own)
-        return tuple(self._obstacle(values, int(box)) for box in wanted)
+        return tuple(self._find_obstacle(values, int(box)) for box in wanted)
 
-    def failing(self, values: NDArray[np.float64], box: int) -> list[int]:
+    def find_failed_tests(self, values: NDArray[np.float64], box: int) -> list[int]:
         """Return the features whose tests a row fails."""
         costs = np.empty(self.tested.shape[1])
         box_costs(values, box, *self._tables, costs)
         return [int(j) for j, cost in zip(self.tested[box], costs[: self.n_tested[box]], strict=False) if cost > 0]
 
-    def _obstacle(self, values: NDArray[np.float64], box: int) -> Obstacle:
+    def _find_obstacle(self, values: NDArray[np.float64], box: int) -> Obstacle:
         costs = np.empty(self.tested.shape[1])
         box_costs(values, box, *self._tables, costs)
         blocked = self.tested[box, : self.n_tested[box]][np.isinf(costs[: self.n_tested[box]])].tolist()
@@ -147,7 +147,9 @@ class BoxMoves:
 
     def _reason(self, value: float, box: int, j: int) -> str:
         if self.place[j] < 0:
-            return self.moves.obstacle(j, float(value), float(self.ends[box, j, 0]), float(self.ends[box, j, 1]))
+            return self.moves.describe_obstacle(
+                j, float(value), float(self.ends[box, j, 0]), float(self.ends[box, j, 1])
+            )
         if np.isnan(value):
             return "missing"
         if self.moves.frozen[j]:
@@ -182,7 +184,7 @@ class BoxMoves:
 
     def _choice(self, j: int, own: int, inside: NDArray[np.int64]) -> int:
         """Return the nearest code of an ordered category, the commonest of another; -1 if none is allowed."""
-        allowed = self.moves.allowed(j, own, inside)
+        allowed = self.moves.select_allowed(j, own, inside)
         if not len(allowed):
             return -1
         if self.boxes.bins[j].is_ordered and own != UNSEEN:
@@ -233,7 +235,7 @@ class AdditiveMoves:
             places[self.used],
         )
 
-    def own(self, table: Table) -> NDArray[np.int64]:
+    def predict_segments(self, table: Table) -> NDArray[np.int64]:
         """Return the segment each row is in."""
         return np.asarray(self.model.score(table).argmax(axis=1), dtype=np.int64)
 
@@ -280,7 +282,7 @@ class AdditiveMoves:
             np.full(len(used), -1),
         )
 
-    def asks(self, place: int, j: int, rises: bool) -> None:
+    def find_threshold(self, place: int, j: int, rises: bool) -> None:
         """Return nothing: how far one feature must go depends on the others."""
         del place, j, rises
 
@@ -327,7 +329,7 @@ class AdditiveMoves:
                 continue
             edges = np.concatenate([[-np.inf], bins.thresholds, [np.inf]])
             every = max(1, bins.n_codes // _STEPS) if f < self.n_coordinates else 1
-            reachable = self.moves.reachable(j, edges)
+            reachable = self.moves.find_reachable_ranges(j, edges)
             # Of many codes only some are tried, but always the first and the last of those that bounds leave open.
             for code in {*reachable[::every].tolist(), *reachable[-1:].tolist()}:
                 up, down = self.moves.ends(j, float(edges[code]), float(edges[code + 1]))

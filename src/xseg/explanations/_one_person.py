@@ -14,18 +14,18 @@ from xseg._kernels.box_kernels import shapley_table
 from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING, FeatureBins
 from xseg.core.boxes import Boxes, BoxModel
-from xseg.core.conditions import condition_of
-from xseg.core.embedding import MAX_COORDINATE, too_far
+from xseg.core.conditions import make_condition
+from xseg.core.embedding import MAX_COORDINATE, make_distance_error
 from xseg.core.schema import Kind
 from xseg.exceptions import DataError
 from xseg.explanations._additive_shapley import AdditiveExplainer
 from xseg.explanations._box_shapley import BoxExplainer, population_explainer, shapley_weights
 from xseg.explanations._explained import NO_RIVAL
 
-__all__ = ["OnePerson", "PersonByScores", "PersonInBoxes", "Scored", "reader_of"]
+__all__ = ["OnePerson", "PersonByScores", "PersonInBoxes", "Scored", "make_reader"]
 
 
-def reader_of(bins: FeatureBins) -> Callable[[Any], int]:
+def make_reader(bins: FeatureBins) -> Callable[[Any], int]:
     """Return a function from one value (None: not known) to its code."""
     name, missing = bins.feature.name, int(MISSING)
     if bins.feature.kind is Kind.EMPTY:
@@ -107,7 +107,7 @@ class PersonInBoxes:
         bins, order = model.boxes.bins, np.argsort(model.boxes.segment, kind="stable")
         explainer = population_explainer(model, None, len(bins))
         self._base = explainer.base_values().tolist()
-        self._coders = [(j, reader_of(bins[j])) for j in model.boxes.used_features.tolist()]
+        self._coders = [(j, make_reader(bins[j])) for j in model.boxes.used_features.tolist()]
         self._places = [(j, _boxes_by_code(model.boxes.inside[order, j])) for j, _ in self._coders]
         self._everywhere = (1 << len(order)) - 1
         self._segment_of = model.boxes.segment[order].tolist()
@@ -168,7 +168,7 @@ def _boxes_by_code(inside: NDArray[np.bool_]) -> list[int]:
 def _rules(boxes: Boxes, box: int) -> list[str | None]:
     """Return what a box asks of each feature."""
     return [
-        None if inside.all() else str(condition_of(bins, inside))
+        None if inside.all() else str(make_condition(bins, inside))
         for bins, inside in zip(boxes.bins.features, boxes.inside[box], strict=True)
     ]
 
@@ -183,11 +183,11 @@ class PersonByScores:
         self._explainer = AdditiveExplainer(model, model.population, np.arange(n_features), n_features)
         self._base = self._explainer.base_values().tolist()
         self._checks = [
-            (j, reader_of(bins[j]))
+            (j, make_reader(bins[j]))
             for j in range(n_features)
             if j not in embedding.looked_up and bins[j].feature.kind.is_numeric
         ]
-        self._coders = [(j, reader_of(bins[j])) for j in embedding.looked_up.tolist()]
+        self._coders = [(j, make_reader(bins[j])) for j in embedding.looked_up.tolist()]
         self._coordinates = list(
             zip(embedding.coordinates.tolist(), embedding.shift.tolist(), embedding.factor.tolist(), strict=True)
         )
@@ -206,7 +206,7 @@ class PersonByScores:
             else:
                 point = (float(values[j]) - shift) * factor
                 if abs(point) > MAX_COORDINATE:
-                    raise too_far(self._bins[j].feature.name, float(values[j]))
+                    raise make_distance_error(self._bins[j].feature.name, float(values[j]))
                 points[0, p] = point
         contributions, own, rival = self._explainer.explain_own(codes, points)
         rival_base = 0.0 if rival == NO_RIVAL else self._base[rival]

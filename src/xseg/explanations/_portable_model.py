@@ -43,7 +43,7 @@ class PortableModel(Protocol):
 
     used: tuple[int, ...]
 
-    def narrowed(self, values: Mapping[int, Value], freedom: Mapping[int, Freedom]) -> dict[str, Any]:
+    def narrow(self, values: Mapping[int, Value], freedom: Mapping[int, Freedom]) -> dict[str, Any]:
         """Return the model as plain data, with a feature for each of `used`.
 
         Parameters
@@ -70,7 +70,7 @@ class _Cells:
     cells: list[tuple[str, int]]
     codes: list[int]
 
-    def of(self, value: Value) -> int:
+    def find(self, value: Value) -> int:
         """Return the cell of a value."""
         missing = len(self.codes) - 1
         if value is None:
@@ -81,7 +81,7 @@ class _Cells:
 
     def facts(self, freedom: Freedom, value: Value, offered: Callable[[str], bool]) -> tuple[dict[str, Any], list[int]]:
         """Return the feature as plain data, and the code of each of its cells."""
-        own = self.codes[self.of(value)]
+        own = self.codes[self.find(value)]
         if freedom is Freedom.STAY:
             return {"missing": 0}, [own]
         if freedom is Freedom.LEAVE_OUT:
@@ -92,7 +92,7 @@ class _Cells:
         return {**facts, "cells": [cell for cell in self.cells if cell[0] == value or offered(cell[0])]}, self.codes
 
 
-def _cells_of(bins: FeatureBins, effects: NDArray[Any]) -> _Cells:
+def _make_cells(bins: FeatureBins, effects: NDArray[Any]) -> _Cells:
     """Return the cells of a feature whose codes have these effects, shape (256, n_effects)."""
     codes: list[int] = [0]
     cuts: list[float] = []
@@ -119,7 +119,7 @@ class _Offered:
         self.profile = segmenter.profile_
         self.least = least
 
-    def of(self, j: int) -> Callable[[str], bool]:
+    def make_filter(self, j: int) -> Callable[[str], bool]:
         """Return the question for one feature."""
         counts = self.profile.population[j] / self.profile.unit
         names = self.profile.bins[j].categories
@@ -137,12 +137,12 @@ class PortableBoxes:
         self.explainer: BoxExplainer = population_explainer(model, None, len(boxes.bins))
         self.used = tuple(boxes.used_features.tolist())
         self.offered = _Offered(segmenter, least)
-        self.cells = {j: _cells_of(boxes.bins[j], self.inside[:, j].T) for j in self.used}
+        self.cells = {j: _make_cells(boxes.bins[j], self.inside[:, j].T) for j in self.used}
         self.told = [segment.size >= least for segment in segmenter.segments_]
 
-    def narrowed(self, values: Mapping[int, Value], freedom: Mapping[int, Freedom]) -> dict[str, Any]:
+    def narrow(self, values: Mapping[int, Value], freedom: Mapping[int, Freedom]) -> dict[str, Any]:
         """Return the model as plain data."""
-        pairs = {j: self.cells[j].facts(freedom[j], values[j], self.offered.of(j)) for j in self.used}
+        pairs = {j: self.cells[j].facts(freedom[j], values[j], self.offered.make_filter(j)) for j in self.used}
         codes = {j: codes for j, (_, codes) in pairs.items()}
         boxes = [self._box(box, codes) for box in range(len(self.inside))]
         size = sum(len(box["lines"]) for box in boxes)
@@ -204,13 +204,13 @@ class PortableScores:
         self.order = [self.used.index(j) for j in scores.used.tolist()]
         self.curves = {j: (p, scores.curves[p]) for p, j in enumerate(embedding.coordinates.tolist())}
         self.tables = dict(zip(embedding.looked_up.tolist(), scores.tables, strict=True))
-        self.cells = {j: _cells_of(bins[j], table) for j, table in self.tables.items()}
+        self.cells = {j: _make_cells(bins[j], table) for j, table in self.tables.items()}
         self.means = dict(zip(scores.used.tolist(), self.model.population.means, strict=True))
         self.offered = _Offered(segmenter, least)
         everyone = AdditiveExplainer(self.model, self.model.population, np.arange(len(bins)), len(bins))
         self.base = everyone.base_values().tolist()
 
-    def narrowed(self, values: Mapping[int, Value], freedom: Mapping[int, Freedom]) -> dict[str, Any]:
+    def narrow(self, values: Mapping[int, Value], freedom: Mapping[int, Freedom]) -> dict[str, Any]:
         """Return the model as plain data."""
         features = [self._feature(j, values[j], freedom[j]) for j in self.used]
         bias = self.model.scores.bias.tolist()
@@ -219,19 +219,19 @@ class PortableScores:
     def _feature(self, j: int, value: Value, freedom: Freedom) -> dict[str, Any]:
         means = {"means": self.means[j].tolist()}
         if j in self.tables:
-            facts, codes = self.cells[j].facts(freedom, value, self.offered.of(j))
+            facts, codes = self.cells[j].facts(freedom, value, self.offered.make_filter(j))
             return {**facts, **means, "parts": self.tables[j][codes].tolist()}
         place, curve = self.curves[j]
         embedding = self.model.scores.embedding
         shift, factor = float(embedding.shift[place]), float(embedding.factor[place])
         if freedom is Freedom.CHANGE:
             return {"missing": 1, **means, "shift": shift, "factor": factor, "curve": curve.tolist()}
-        own = curve[UNKNOWN] if value is None else _at(curve, (float(value) - shift) * factor)
+        own = curve[UNKNOWN] if value is None else _evaluate_curve(curve, (float(value) - shift) * factor)
         parts = [own, curve[UNKNOWN]] if freedom is Freedom.LEAVE_OUT else [own]
         return {"missing": len(parts) - 1, **means, "parts": np.array(parts).tolist()}
 
 
-def _at(curve: NDArray[np.float64], point: float) -> NDArray[np.float64]:
+def _evaluate_curve(curve: NDArray[np.float64], point: float) -> NDArray[np.float64]:
     """Return a coordinate's part of each score, as the kernels add it up."""
     offset = np.float64(np.float32(point)) - curve[KNOT]
     return np.asarray(curve[LEVEL] + curve[SLOPE] * np.abs(offset) + curve[CURVATURE] * offset * offset)

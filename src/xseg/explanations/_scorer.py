@@ -9,8 +9,8 @@ from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import suggestion
 from xseg.core.tables import is_missing
 from xseg.exceptions import DataError
-from xseg.explanations._families import family_of
-from xseg.explanations._one_person import reader_of
+from xseg.explanations._families import find_family
+from xseg.explanations._one_person import make_reader
 from xseg.segmenters import FittedSegmenter, check_segmenter
 
 __all__ = ["ScoredReason", "ScoredRow", "Scorer"]
@@ -105,8 +105,8 @@ class Scorer:
         profile = segmenter.profile_
         self._names: tuple[str, ...] = profile.bins.schema.names
         self._segment_names = segmenter.segment_names_
-        self._explain = family_of(segmenter).make_one_person()
-        self._readers = [reader_of(bins) for bins in profile.bins.features]
+        self._explain = find_family(segmenter).make_one_person()
+        self._readers = [make_reader(bins) for bins in profile.bins.features]
         self._shares = [_shares(profile, j) for j in range(len(self._names))]
 
     def __call__(self, row: Mapping[str, Any]) -> ScoredRow:

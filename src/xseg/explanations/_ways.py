@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from xseg.core.additive import AdditiveModel
 from xseg.core.bins import FeatureBins
 from xseg.core.boxes import BoxModel
-from xseg.core.conditions import Condition, condition_of
+from xseg.core.conditions import Condition, make_condition
 from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Kind
 from xseg.core.tables import Table
-from xseg.explanations._change_costs import Moves, values_of
+from xseg.explanations._change_costs import Moves, encode_values
 from xseg.explanations._nearest_changes import AdditiveMoves, BoxMoves
 
 __all__ = ["BoxWays", "ScoreWays", "Way", "Ways"]
@@ -46,7 +46,7 @@ class Way:
 class Ways(Protocol):
     """Finds the nearest way of each row; each family of models has one."""
 
-    def of(self, table: Table, n_workers: int) -> list[Way]:
+    def find(self, table: Table, n_workers: int) -> list[Way]:
         """Return the way of each row."""
         ...
 
@@ -58,23 +58,23 @@ class BoxWays:
         self.mover = BoxMoves(model, profile, moves)
         self._condition = cache(self._find_condition)
 
-    def of(self, table: Table, n_workers: int) -> list[Way]:
+    def find(self, table: Table, n_workers: int) -> list[Way]:
         """Return the way of each row."""
         mover = self.mover
-        values = values_of(mover.bins, table)
+        values = encode_values(mover.bins, table)
         anywhere = np.full(len(table), -1, dtype=np.int64)
-        boxes, costs = mover.nearest(values, mover.own(table), anywhere, n_workers)
+        boxes, costs = mover.find_nearest(values, mover.predict_segments(table), anywhere, n_workers)
         return [self._way(*one) for one in zip(values, boxes.tolist(), costs.tolist(), strict=True)]
 
     def _way(self, values: NDArray[np.float64], box: int, cost: float) -> Way:
         if box < 0:
             return Way(None, (), np.inf, proven=True)
         mover = self.mover
-        asked = tuple(self._condition(box, j) for j in mover.failing(values, box))
+        asked = tuple(self._condition(box, j) for j in mover.find_failed_tests(values, box))
         return Way(int(mover.boxes.segment[box]), asked, cost, proven=True)
 
     def _find_condition(self, box: int, j: int) -> Condition:
-        return condition_of(self.mover.bins[j], self.mover.boxes.inside[box, j])
+        return make_condition(self.mover.bins[j], self.mover.boxes.inside[box, j])
 
 
 class ScoreWays:
@@ -83,12 +83,12 @@ class ScoreWays:
     def __init__(self, model: AdditiveModel, moves: Moves) -> None:
         self.mover = AdditiveMoves(model, moves)
 
-    def of(self, table: Table, n_workers: int) -> list[Way]:
+    def find(self, table: Table, n_workers: int) -> list[Way]:
         """Return the way of each row."""
         mover = self.mover
-        values = values_of(mover.bins, table)
+        values = encode_values(mover.bins, table)
         anywhere = np.full(len(table), -1, dtype=np.int64)
-        found = mover.solve(values, mover.own(table), anywhere, n_workers)
+        found = mover.solve(values, mover.predict_segments(table), anywhere, n_workers)
         moved = (found.values != values) & ~np.isnan(values)
         return [
             Way(

@@ -6,7 +6,7 @@ from pydantic import Field, create_model
 
 from xseg.segmenters import Segmenter, StrictState
 
-__all__ = ["FORMAT", "VERSION", "ModelDocument", "SignOffDocument", "document_of"]
+__all__ = ["FORMAT", "VERSION", "ModelDocument", "SignOffDocument", "make_document_type"]
 
 FORMAT = "xseg-model"
 
@@ -42,6 +42,6 @@ class ModelDocument(StrictState):
     sign_offs: list[SignOffDocument] = Field(default_factory=list)
 
 
-def document_of(kind: type[Segmenter]) -> type[Any]:
+def make_document_type(kind: type[Segmenter]) -> type[Any]:
     """Return the schema of the files of one segmenter: the frame of every file, and the declared state."""
     return create_model(f"{kind.__name__}Document", __base__=(ModelDocument, kind.saved_state))

@@ -15,7 +15,7 @@ from xseg._files import write_whole
 from xseg._version import __version__
 from xseg.core.guards import check_allowed
 from xseg.exceptions import ApprovalError, ModelFileError, UnsupportedTypeError
-from xseg.export._model_document import FORMAT, VERSION, document_of
+from xseg.export._model_document import FORMAT, VERSION, make_document_type
 from xseg.export._sign_offs import (
     Approval,
     SignOff,
@@ -122,9 +122,9 @@ def load(
     See `save` and `xseg.governance.approval.approve`.
     """
     document = _read(Path(path))
-    kind = _kind_of(document, Path(path))
+    kind = _find_kind(document, Path(path))
     try:
-        model = document_of(kind).model_validate(document)
+        model = make_document_type(kind).model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -273,7 +273,7 @@ def _read(path: Path) -> dict[str, Any]:
             raise ModelFileError(message)
         document = json.loads(
             path.read_text(encoding="utf-8"),
-            parse_constant=_refuse_constant,
+            parse_constant=_raise_constant_error,
             parse_int=_read_int,
         )
     except OSError as error:
@@ -294,7 +294,7 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _refuse_constant(constant: str) -> float:
+def _raise_constant_error(constant: str) -> float:
     message = f"it holds {constant}"
     raise ValueError(message)
 
@@ -313,7 +313,7 @@ def _compute_fingerprint(document: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _kind_of(document: dict[str, Any], path: Path) -> type[Segmenter]:
+def _find_kind(document: dict[str, Any], path: Path) -> type[Segmenter]:
     name, known = document.get("kind"), get_registered_segmenters()
     if not isinstance(name, str) or name not in known:
         message = (

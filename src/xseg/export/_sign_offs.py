@@ -74,7 +74,7 @@ class SignOff:
         """The day it was given (UTC)."""
         return self.moment.date()
 
-    def ended(self, day: date) -> bool:
+    def has_expired(self, day: date) -> bool:
         """Return whether it no longer counts on a day."""
         return self.expires is not None and date.fromisoformat(self.expires) <= day
 
@@ -175,7 +175,9 @@ def evaluate_sign_offs(sign_offs: Iterable[SignOff], fingerprint: str, day: date
     counting = [one for one, fits in zip(whole, _find_ordered(whole), strict=True) if fits and one.day <= day]
     last = counting[-1] if counting else None
     holds = (
-        last is not None and not last.ended(day) and (last.state != "approved" or _rests_on_review(last, counting[:-1]))
+        last is not None
+        and not last.has_expired(day)
+        and (last.state != "approved" or _rests_on_review(last, counting[:-1]))
     )
     return Approval(last.state if last is not None and holds else "draft", fingerprint, own, tuple(counting))
 
@@ -326,7 +328,9 @@ def _get_estimator(segmenter: Any) -> Any:
 def _rests_on_review(last: SignOff, before: Sequence[SignOff]) -> bool:
     """Return whether a model that is approved was reviewed by that very review, which nothing has overtaken since."""
     word = next((sign_off for sign_off in reversed(before) if sign_off.state != "approved"), None)
-    return word is not None and word.state == "reviewed" and word.review == last.review and not word.ended(last.day)
+    return (
+        word is not None and word.state == "reviewed" and word.review == last.review and not word.has_expired(last.day)
+    )
 
 
 def _is_unsigned(later: Sequence[SignOff], day: date) -> bool:
@@ -374,7 +378,7 @@ def _explain_state(sign_offs: Sequence[SignOff], day: date) -> str:
     if not sign_offs:
         return "; have it reviewed and approved, and save it again"
     last = sign_offs[-1]
-    if last.ended(day):
+    if last.has_expired(day):
         return f"; what {last.by} signed ended on {last.expires}"
     if last.day > day:
         return f"; what {last.by} signed counts from {last.day} on"

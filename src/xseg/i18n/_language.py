@@ -111,13 +111,13 @@ class Language:
 
         return str(format_date(day, "long", self.cldr))
 
-    def listed(self, items: Sequence[str], last: Literal["and", "or"] = "and") -> str:
+    def join_items(self, items: Sequence[str], last: Literal["and", "or"] = "and") -> str:
         """Join items as a sentence does."""
         from babel.lists import format_list
 
         return str(format_list(list(items), "standard" if last == "and" else "or", self.cldr))
 
-    def capitalised(self, text: str) -> str:
+    def capitalise(self, text: str) -> str:
         """Begin with a capital letter, where the script has them."""
         return text[:1].upper() + text[1:]
 

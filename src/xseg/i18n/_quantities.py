@@ -87,7 +87,7 @@ class Quantity:
             return self._with_word(f"{value:.15g}", value)
         return self._with_word(self._write(Decimal(repr(float(value))), self._currency), value)
 
-    def rounded(self, value: float, limits: Sequence[float] = ()) -> str:
+    def format_rounded(self, value: float, limits: Sequence[float] = ()) -> str:
         """Write a number with the decimals of the pattern, and its unit.
 
         Parameters
@@ -327,7 +327,7 @@ class _Writer:
 
     def _some(self, categories: Sequence[str], unnamed: int) -> str:
         if len(categories) <= _MAX_LISTED and not unnamed:
-            return self.language.listed(categories, "or")
+            return self.language.join_items(categories, "or")
         named = categories[: _MAX_LISTED - 1]
         more = len(categories) - len(named) + unnamed
         return self.language.count("condition.and_others", more, categories=", ".join(named))

@@ -80,7 +80,7 @@ def compare(
     """
     import pandas as pd
 
-    named = _named(segmenters)
+    named = _name_segmenters(segmenters)
     table = read_table(X)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
     space = prepare(
@@ -96,7 +96,7 @@ def compare(
     references: dict[int, float] = {}
     rows = {}
     for name, segmenter in named.items():
-        fitted, seconds = _fitted(segmenter, X)
+        fitted, seconds = _fit_if_needed(segmenter, X)
         labels = fitted.predict(X)
         cost = _cost(space, labels)
         if fitted.n_segments_ not in references:
@@ -125,7 +125,7 @@ def compare(
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _named(segmenters: Mapping[str, Segmenter] | Sequence[Segmenter]) -> dict[str, Segmenter]:
+def _name_segmenters(segmenters: Mapping[str, Segmenter] | Sequence[Segmenter]) -> dict[str, Segmenter]:
     if isinstance(segmenters, Mapping):
         named = dict(segmenters)
     else:
@@ -147,7 +147,7 @@ def _named(segmenters: Mapping[str, Segmenter] | Sequence[Segmenter]) -> dict[st
     return named
 
 
-def _fitted(segmenter: Segmenter, X: Any) -> tuple[Segmenter, float]:
+def _fit_if_needed(segmenter: Segmenter, X: Any) -> tuple[Segmenter, float]:
     try:
         check_is_fitted(segmenter)
     except NotFittedError:

@@ -146,7 +146,7 @@ def drift(segmenter: Segmenter, X: Any, *, sample_weight: ArrayLike | None = Non
     profile = segmenter.profile_
     before = profile.counts
     now = backend.sum(_SegmentCodes(profile.bins, segmenter._make_predictor(), len(before))).counts
-    groups = _grouped(profile.population)
+    groups = _group_codes(profile.population)
     names = profile.bins.schema.names
     features = sorted(
         (_feature(name, before[:, j].sum(axis=0), now[:, j].sum(axis=0), groups[j]) for j, name in enumerate(names)),
@@ -189,7 +189,7 @@ class _SegmentCodes:
         self.counts += other.counts
 
 
-def _grouped(population: NDArray[np.int64]) -> NDArray[np.int64]:
+def _group_codes(population: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the group of each code of each feature: about ten of equal weight, and one for missing values."""
     known = population[:, :MISSING].astype(np.float64)
     middle = (np.cumsum(known, axis=1) - known / 2) / np.maximum(known.sum(axis=1, keepdims=True), 1)
@@ -252,7 +252,7 @@ class Migration:
     counts: NDArray[np.float64]
 
     @property
-    def stayed(self) -> float:
+    def unchanged_share(self) -> float:
         """The share of the people whose segment is the same."""
         return float(np.trace(self.counts) / self.counts.sum())
 
@@ -308,7 +308,7 @@ class Migration:
         ax.set_xlim(-0.5, 1.5)
         ax.invert_yaxis()
         ax.set_axis_off()
-        ax.set_title(f"{self.stayed:.0%} stayed where they were", loc="center", fontsize=11, pad=18)
+        ax.set_title(f"{self.unchanged_share:.0%} stayed where they were", loc="center", fontsize=11, pad=18)
         return ax
 
     def _label(self, ax: "Axes", place: int, share: float, side: int, height: float) -> None:
@@ -349,7 +349,7 @@ def migration(
     --------
     >>> from xseg.metrics import migration
     >>> moved = migration([0, 0, 1, 1], [0, 1, 1, 1], names=["Regulars", "Newcomers"])
-    >>> moved.counts.tolist(), moved.stayed
+    >>> moved.counts.tolist(), moved.unchanged_share
     ([[1.0, 1.0], [0.0, 2.0]], 0.75)
     """
     if np.shape(before) == np.shape(after):

@@ -262,14 +262,16 @@ def structure(
     )
     embedding = prepared.space.embedding
     codes, points = Coding(prepared.bins, embedding).code(table)
-    space = Space.of(embedding, len(table))
+    space = Space.from_embedding(embedding, len(table))
 
     def cost(codes: NDArray[np.uint8], points: NDArray[np.float32]) -> float:
         rows = CodedRows(codes, points, np.ones(len(codes), dtype=np.int64), len(codes), 1)
         return kmeans(rows, space, rows, whole=True, n_clusters=n_segments, n_init=_RUNS, seed=seed).cost
 
     own = cost(codes, points)
-    shuffled = np.array([cost(_shuffled(codes, random), _shuffled(points, random)) for _ in range(n_permutations)])
+    shuffled = np.array(
+        [cost(_shuffle_columns(codes, random), _shuffle_columns(points, random)) for _ in range(n_permutations)]
+    )
     p_value = (1 + int((shuffled <= own).sum())) / (1 + n_permutations)
     usual = float(shuffled.mean())
     return Structure(p_value <= _LEVEL, p_value, own / usual if usual > 0 else 1.0, n_permutations)
@@ -281,7 +283,7 @@ def _some_rows(table: Table, random: np.random.RandomState) -> Table:
     return table.take(np.sort(random.choice(len(table), _MAX_ROWS, replace=False)))
 
 
-def _shuffled(columns: NDArray[Any], random: np.random.RandomState) -> NDArray[Any]:
+def _shuffle_columns(columns: NDArray[Any], random: np.random.RandomState) -> NDArray[Any]:
     """Shuffle every column on its own."""
     order = np.argsort(random.random_sample(columns.shape), axis=0)
     return np.ascontiguousarray(np.take_along_axis(columns, order, axis=0))

@@ -275,7 +275,7 @@ def certify(
     everything = np.arange(len(points))
     if n_leaves == n_segments and known and ordered:
         search = _Search(points, codes, deadline=clock() + seconds, clock=clock)
-        bound = search.least(everything, n_leaves, cost * (1 + _EQUAL))
+        bound = search.compute_lower_bound(everything, n_leaves, cost * (1 + _EQUAL))
         complete = not search.is_late
     else:
         bound, complete = float(_partition_bounds(_scatter_matrix(points)[None], n_segments)[0, -1]), False
@@ -294,23 +294,23 @@ class _Search:
         self.clock = clock
         self.is_late = False
 
-    def least(self, rows: NDArray[np.intp], n_leaves: int, limit: float) -> float:
+    def compute_lower_bound(self, rows: NDArray[np.intp], n_leaves: int, limit: float) -> float:
         """Return a number that no tree of some rows is below; it is exact if it is below `limit` and time was left."""
         bounds = _partition_bounds(_scatter_matrix(self.points[rows])[None], n_leaves)[0]
-        if n_leaves == 1 or bounds[-1] >= limit or self._late():
+        if n_leaves == 1 or bounds[-1] >= limit or self._is_time_over():
             return float(bounds[-1])
         best = limit
         for promised, left, right, n_left, after_right in self._branches(rows, n_leaves):
             if promised >= best:
                 break
-            if self._late():
+            if self._is_time_over():
                 return min(best, promised)
-            on_left = self.least(left, n_left, best - after_right)
+            on_left = self.compute_lower_bound(left, n_left, best - after_right)
             if on_left + after_right < best:
-                best = min(best, on_left + self.least(right, n_leaves - n_left, best - on_left))
+                best = min(best, on_left + self.compute_lower_bound(right, n_leaves - n_left, best - on_left))
         return best
 
-    def _late(self) -> bool:
+    def _is_time_over(self) -> bool:
         self.is_late = self.is_late or self.clock() >= self.deadline
         return self.is_late
 

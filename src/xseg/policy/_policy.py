@@ -392,7 +392,7 @@ class Policy(YamlFile):
         absent = [name for name in self.features if name not in columns]
         if absent:
             heading = "the policy names features that the table does not have; rename or remove them:"
-            raise DefinitionError("\n".join([heading, *_listed("features", absent, "column", columns)]))
+            raise DefinitionError("\n".join([heading, *_list_unknown("features", absent, "column", columns)]))
 
     def check_segments(self, names: Iterable[str]) -> None:
         """Check that the model has every segment that the policy, or one of its translations, describes.
@@ -424,7 +424,7 @@ class Policy(YamlFile):
                 "the policy describes segments that the model does not have, and nobody is told what it says of them; "
                 "rename them, or give the model these names (segment_names=):"
             )
-            message = "\n".join([heading, *_listed("segments", absent, "segment", known)])
+            message = "\n".join([heading, *_list_unknown("segments", absent, "segment", known)])
             warn(message, UnknownSegmentsWarning, stacklevel=3)
 
     def is_subset_of(self, other: "Policy") -> bool:
@@ -483,7 +483,7 @@ def _language(locale: str) -> str:
     return locale.replace("_", "-").partition("-")[0].casefold()
 
 
-def _listed(section: str, absent: Sequence[str], what: str, known: Iterable[str]) -> list[str]:
+def _list_unknown(section: str, absent: Sequence[str], what: str, known: Iterable[str]) -> list[str]:
     """List names that are not known, with the nearest that are; of many, only the first."""
     listed = [
         f"  {section}.{name}: no {what} {name!r}.{suggestion(name, known, sentence=True)}"

@@ -68,7 +68,7 @@ class _PlainLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-        refused = _refused_part(event)
+        refused = _find_refused_part(event)
         if refused is not None:
             problem = f"found {refused}, which a file like this may not hold; write the value out in full"
             raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
@@ -81,7 +81,7 @@ class _PlainLoader(yaml.SafeLoader):
         return node
 
 
-def _refused_part(event: Any) -> str | None:
+def _find_refused_part(event: Any) -> str | None:
     if isinstance(event, yaml.AliasEvent):
         return f"the alias '*{event.anchor}'"
     if getattr(event, "anchor", None) is not None:
@@ -111,7 +111,7 @@ def read_yaml(text: str, source: str, kind: FileKind = POLICY) -> tuple[dict[str
         node = loader.get_single_node()
         lines: Lines = {}
         problems: list[str] = []
-        data = _plain(loader, node, (), lines, problems) if node is not None else None
+        data = _convert_node(loader, node, (), lines, problems) if node is not None else None
     except yaml.YAMLError as error:
         message = _syntax_message(error, source, kind)
         raise kind.error(message) from error
@@ -176,12 +176,12 @@ def _check_size(n_bytes: int, source: str, kind: FileKind) -> None:
         raise kind.error(message)
 
 
-def _plain(loader: _PlainLoader, node: yaml.Node, path: KeyPath, lines: Lines, problems: list[str]) -> Any:
+def _convert_node(loader: _PlainLoader, node: yaml.Node, path: KeyPath, lines: Lines, problems: list[str]) -> Any:
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         return _plain_mapping(loader, node, path, lines, problems)
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(loader, item, (*path, i), lines, problems) for i, item in enumerate(node.value)]
+        return [_convert_node(loader, item, (*path, i), lines, problems) for i, item in enumerate(node.value)]
     return loader.construct_object(node)
 
 
@@ -200,7 +200,7 @@ def _plain_mapping(
             dotted = ".".join(map(str, key_path))
             problems.append(f"  line {line}: {dotted}: already given on line {lines[key_path]}")
         lines.setdefault(key_path, line)
-        mapping[key] = _plain(loader, value_node, key_path, lines, problems)
+        mapping[key] = _convert_node(loader, value_node, key_path, lines, problems)
     return mapping
 
 
@@ -243,18 +243,18 @@ def describe_errors(
 
 def list_problems(problems: Sequence[tuple[KeyPath, str]], source: str, lines: Lines) -> str:
     """Return one message that lists problems by their paths, one a line, in the order of the file."""
-    ordered = sorted(problems, key=lambda problem: _line_of(problem[0], lines) or 0)
+    ordered = sorted(problems, key=lambda problem: _find_line(problem[0], lines) or 0)
     heading = f"{source} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:"
     return "\n".join([heading, *(f"  {_describe_place(path, lines)}: {what}" for path, what in ordered)])
 
 
-def _line_of(path: KeyPath, lines: Lines) -> int | None:
+def _find_line(path: KeyPath, lines: Lines) -> int | None:
     stretches = (path[:length] for length in range(len(path), -1, -1))
     return next((lines[stretch] for stretch in stretches if stretch in lines), None)
 
 
 def _describe_place(path: KeyPath, lines: Lines) -> str:
-    line = _line_of(path, lines)
+    line = _find_line(path, lines)
     dotted = ".".join(map(str, path))
     return dotted if line is None else f"line {line}: {dotted}"
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from xseg.core.bins import N_CODES
 from xseg.core.boxes import LEAF
-from xseg.core.conditions import condition_of
+from xseg.core.conditions import make_condition
 from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Kind
 from xseg.export import Approval, SignOff
@@ -206,7 +206,7 @@ _SIGNED = {"draft": "taken back", "reviewed": "reviewed", "approved": "approved"
 
 def approval_words(approval: Approval) -> tuple[str, ...]:
     """Write whether a model is approved, and then who signed for it, when, until when and on which review."""
-    return (_heading(approval), *(_signed(sign_off) for sign_off in reversed(approval.counting)))
+    return (_heading(approval), *(_describe_sign_off(sign_off) for sign_off in reversed(approval.counting)))
 
 
 def _heading(approval: Approval) -> str:
@@ -218,7 +218,7 @@ def _heading(approval: Approval) -> str:
     return f"This model is not approved. It is a draft.{nobody}"
 
 
-def _signed(sign_off: SignOff) -> str:
+def _describe_sign_off(sign_off: SignOff) -> str:
     until = "" if sign_off.expires is None else f", until {_day(date.fromisoformat(sign_off.expires))}"
     review = f"{sign_off.review[:4]}-{sign_off.review[4:8]}"
     what = _SIGNED[sign_off.state].capitalize()
@@ -270,8 +270,8 @@ def draw_curve(tradeoff: Tradeoff) -> Curve:
     """Draw the curve of cost against rules."""
     leaves = np.array([point.leaves for point in tradeoff.points], dtype=np.float64)
     costs = np.array([point.relative_cost for point in tradeoff.points])
-    x = _scaled(leaves) * _WIDTH
-    y = (1 - _scaled(costs)) * _HEIGHT
+    x = _scale_to_unit(leaves) * _WIDTH
+    y = (1 - _scale_to_unit(costs)) * _HEIGHT
     points = tuple(
         (float(left), float(top), point.leaves, point.relative_cost, point.leaves == tradeoff.elbow)
         for left, top, point in zip(x, y, tradeoff.points, strict=True)
@@ -279,7 +279,7 @@ def draw_curve(tradeoff: Tradeoff) -> Curve:
     return Curve(points, " ".join(f"{left:.1f},{top:.1f}" for left, top, *_ in points), tradeoff.elbow)
 
 
-def _scaled(values: Any) -> Any:
+def _scale_to_unit(values: Any) -> Any:
     low, high = values.min(), values.max()
     return (values - low) / (high - low) if high > low else np.full(len(values), 0.5)
 
@@ -408,7 +408,7 @@ def _typical(profile: SegmentProfile, policy: Policy, j: int, segment: int | Non
         return "not known"
     inside = np.zeros(N_CODES, dtype=bool)
     inside[code] = True
-    condition, quantity = condition_of(bins, inside), _quantity(policy, bins.feature.name)
+    condition, quantity = make_condition(bins, inside), _quantity(policy, bins.feature.name)
     if bins.feature.kind is Kind.NUMBER and condition.lower is not None:
         return f"about {quantity.exact(condition.lower)}"
     return condition_words(condition, quantity, other_categories(condition, bins))
@@ -423,7 +423,7 @@ def _node(segmenter: FittedTree, policy: Policy, node: int) -> Node:
     name = bins.feature.name
     branches = []
     for inside, child in ((tree.goes_left[node], tree.left[node]), (~tree.goes_left[node], tree.right[node])):
-        condition = condition_of(bins, inside)
+        condition = make_condition(bins, inside)
         words = condition_words(condition, _quantity(policy, name), other_categories(condition, bins))
         branches.append((words, _node(segmenter, policy, int(child))))
-    return Node(load_language().capitalised(get_label(policy, name)), tuple(branches), None, people)
+    return Node(load_language().capitalise(get_label(policy, name)), tuple(branches), None, people)

@@ -58,7 +58,7 @@ class AdditiveState(SegmentsState):
 
 
 def _scores(document: AdditiveState, embedding: Embedding, bins: Bins, n_segments: int) -> Scores:
-    scores = Scores.nothing(embedding, n_segments)
+    scores = Scores.zeros(embedding, n_segments)
     check(len(document.bias) == n_segments, "bias", "needs a number for each segment")
     scores.bias[:] = document.bias
     check(len(document.curves) == len(scores.curves), "curves", "needs one for each coordinate")

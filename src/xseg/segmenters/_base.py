@@ -45,8 +45,8 @@ from xseg.segmenters._saved_state import (
     describe_drawn_boxes,
     describe_population,
     describe_segments,
-    plain,
-    restorable,
+    select_restorable,
+    to_plain,
 )
 
 __all__ = [
@@ -79,7 +79,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     saved_state: ClassVar[type[SegmentsState]]
     # What decides the segments besides rows: nothing, labels or outcomes given for them, or a definition that is kept.
-    made_from: ClassVar[Literal["rows", "labels", "definition"]] = "rows"
+    segment_basis: ClassVar[Literal["rows", "labels", "definition"]] = "rows"
     # Whether more is kept than counts and what follows from them, so that a person cannot be subtracted.
     keeps_estimates: ClassVar[bool] = False
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
@@ -114,14 +114,14 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def get_saved_parameters(self) -> dict[str, Any]:
         """Return the parameters as a file holds them; what JSON cannot hold is described and not restored."""
-        return {name: plain(value) for name, value in self.get_params(deep=False).items()}
+        return {name: to_plain(value) for name, value in self.get_params(deep=False).items()}
 
     @classmethod
     def _configure(cls, parameters: Mapping[str, Any]) -> Self:
         """Make an unfitted segmenter with the parameters of a file."""
         unknown = sorted(set(parameters) - set(list_parameter_names(cls)))
         check(not unknown, "parameters", f"unknown parameter(s) {', '.join(unknown)}")
-        made = cls(**restorable(parameters))
+        made = cls(**select_restorable(parameters))
         try:
             made._check_parameters()
         except ParameterError as error:
@@ -394,7 +394,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
         segmenter._restore_additive(model, profile, tuple(state.segment_names), state.named)
         return segmenter
 
-    def _scores_of(self, X: Any) -> NDArray[np.float64]:
+    def _compute_scores(self, X: Any) -> NDArray[np.float64]:
         """Return the scores of rows, wherever they are."""
         self._check_fitted()
         return self._backend(X).map(partial(_score_block, self.model_))
@@ -475,12 +475,12 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
             if (by_size == np.arange(len(scores))).all():
                 break
             # People as near to two segments belong to the first of them, so another order may count others.
-            order, scores = order[by_size], scores.reordered(by_size)
+            order, scores = order[by_size], scores.select_segments(by_size)
             counted = backend.sum(SegmentCounts(scores, len(prepared.bins)))
         inherited: tuple[str | None, ...] = ()
         if align_to is not None:
             aligned = align(align_to, raw, _labels(backend, scores), len(scores))
-            order, scores, inherited = order[aligned.order], scores.reordered(aligned.order), aligned.names
+            order, scores, inherited = order[aligned.order], scores.select_segments(aligned.order), aligned.names
             counted = backend.sum(SegmentCounts(scores, len(prepared.bins)))
         else:
             warn_if_names_move(self, raw, _labels(backend, scores), len(scores), stacklevel=4)
@@ -505,7 +505,7 @@ def _labels(backend: CodedBackend, scores: Scores) -> NDArray[np.int32]:
 
 
 def _predict_coded(scores: Scores, block: CodedBlock) -> NDArray[np.int32]:
-    return np.asarray(scores.of(block.codes, block.points).argmax(axis=1), dtype=np.int32)
+    return np.asarray(scores.compute(block.codes, block.points).argmax(axis=1), dtype=np.int32)
 
 
 def assign_rows(model: FittedModel, table: Table) -> NDArray[np.int32]:
@@ -528,7 +528,7 @@ class SegmentCounts:
         return type(self)(self.scores, self.counts.shape[1])
 
     def add(self, block: CodedBlock) -> None:
-        labels = self.scores.of(block.codes, block.points).argmax(axis=1)
+        labels = self.scores.compute(block.codes, block.points).argmax(axis=1)
         add_code_counts(block.codes, labels, block.weights, self.counts)
 
     def merge(self, other: Self) -> None:

@@ -14,7 +14,7 @@ from xseg.core.boxes import LEAF, Boxes, BoxModel, Patterns, ThresholdTree
 from xseg.core.profiles import SegmentProfile
 from xseg.exceptions import UnsupportedTypeError
 from xseg.segmenters._names import propose_names
-from xseg.segmenters._pipelines import Form, Way, find_route, forms_of
+from xseg.segmenters._pipelines import Form, Way, find_forms, find_route
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._raw_columns import Probe, RawColumn, raw_columns
 from xseg.segmenters._tree import TreeBoxes
@@ -74,7 +74,7 @@ def fold(model: Any) -> Any:
         )
         raise UnsupportedTypeError(message)
     names, named = _raw_names(model)
-    forms = forms_of(list(route.steps), len(names))
+    forms = find_forms(list(route.steps), len(names))
     usual = [_usual(j, forms, segmenter.profile_.bins) for j in range(len(names))]
     profile = segmenter.profile_
     try:
@@ -153,7 +153,7 @@ class _Folding:
     def build(self, *, named: bool) -> TreeBoxes:
         """Build the fitted segmenter."""
         tree = self._tree()
-        boxes = tree.boxes().merged()
+        boxes = tree.boxes().merge_boxes()
         model = BoxModel(boxes, self.segmenter.n_segments_, self._population(boxes))
         folded: TreeBoxes = clone(self.segmenter)
         folded._restore(
@@ -174,7 +174,7 @@ class _Folding:
         kept = zip(self.segmenter.segment_names_, proposed, anew, strict=True)
         return tuple(new if name == old else name for name, old, new in kept)
 
-    def _left(self, node: int) -> tuple[int, NDArray[np.bool_]]:
+    def _find_left_codes(self, node: int) -> tuple[int, NDArray[np.bool_]]:
         """Return the raw column that a node asks about, and which raw codes go left."""
         tree: ThresholdTree = self.segmenter.tree_
         d = int(tree.feature[node])
@@ -194,7 +194,7 @@ class _Folding:
         self._grow(0, reached)
         feature, goes_left, left, right, segment = (np.array(part) for part in zip(*self._nodes, strict=True))
         as_int = [part.astype(np.int32) for part in (feature, left, right, segment)]
-        return ThresholdTree(self.bins, as_int[0], goes_left, *as_int[1:]).reduced()
+        return ThresholdTree(self.bins, as_int[0], goes_left, *as_int[1:]).drop_unused_thresholds()
 
     def _grow(self, node: int, reached: NDArray[np.bool_]) -> int:
         """Add the part of the tree below a node as far as anybody can reach it; returns its number."""
@@ -202,7 +202,7 @@ class _Folding:
         if tree.feature[node] == LEAF:
             self._nodes.append((LEAF, np.zeros(N_CODES, bool), LEAF, LEAF, int(tree.segment[node])))
             return len(self._nodes) - 1
-        column, left = self._left(node)
+        column, left = self._find_left_codes(node)
         sides = [reached[column] & left, reached[column] & ~left]
         children = [int(tree.left[node]), int(tree.right[node])]
         for side, other in ((0, 1), (1, 0)):
@@ -244,18 +244,20 @@ class _Folding:
     def _population(self, wanted: Boxes) -> tuple[Patterns, ...]:
         """Return the patterns of failed tests of the boxes over raw columns, from those of the transformed ones."""
         old: BoxModel = self.segmenter.model_
-        grouped = old.boxes.grouped(old.population, self.sources)
+        grouped = old.boxes.group_by_column(old.population, self.sources)
         players = old.boxes.tests(self.sources).players
-        inside = np.array([self._inside(box, wanted.bins) for box in range(len(old.boxes))])
+        inside = np.array([self._find_codes_inside(box, wanted.bins) for box in range(len(old.boxes))])
         possible = np.array([_find_codes(bins) for bins in wanted.bins.features])
         # Boxes without a possible raw value in some column hold no row.
         real = np.flatnonzero((inside & possible).any(axis=2).all(axis=1))
         boxes = Boxes(wanted.bins, inside[real], old.boxes.segment[real])
         counts = [_count_by_columns(grouped[box], players[box]) for box in real]
-        # Counts are joined in the order in which `merged` joins the boxes, so that both lists stay parallel.
+        # Counts are joined in the order in which `merge_boxes` joins the boxes, so that both lists stay parallel.
         for first, second, feature in boxes.merges():
             counts[first] = _join_counts(counts[first], counts.pop(second), feature)
-        found = {_pack_box(boxes_inside): place for place, boxes_inside in enumerate(boxes.merged().inside & possible)}
+        found = {
+            _pack_box(boxes_inside): place for place, boxes_inside in enumerate(boxes.merge_boxes().inside & possible)
+        }
         try:
             places = [found[_pack_box(box)] for box in wanted.inside & possible]
         except KeyError:
@@ -263,7 +265,7 @@ class _Folding:
             raise UnsupportedTypeError(message) from None
         return tuple(_patterns(counts[place], wanted.inside[b]) for b, place in enumerate(places))
 
-    def _inside(self, box: int, bins: Bins) -> NDArray[np.bool_]:
+    def _find_codes_inside(self, box: int, bins: Bins) -> NDArray[np.bool_]:
         """Return which raw codes, of bins with fewer thresholds, lie in a box over transformed columns."""
         old: Boxes = self.segmenter.model_.boxes
         inside = np.ones((len(bins), N_CODES), dtype=bool)

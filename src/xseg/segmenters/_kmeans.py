@@ -42,7 +42,7 @@ def kmeans(
     Runs start with greedy k-means++ seeding (Arthur and Vassilvitskii, 2007) and work on the sample; unless that is
     the `whole` table, the best one is then taken to convergence on all rows.
     """
-    sample_space = Space.of(space.embedding, int(sample.weights[: sample.n_rows].sum()))
+    sample_space = Space.from_embedding(space.embedding, int(sample.weights[: sample.n_rows].sum()))
     tolerance = _FINE if whole else _COARSE
 
     def run(start: int) -> Partition:
@@ -106,7 +106,7 @@ def reference_partition(
     """
     space, backend = prepared.space, prepared.backend
     if isinstance(reference, str):
-        some = prepared.sample.first(n_rows)
+        some = prepared.sample.take_first(n_rows)
         whole = prepared.whole and some.n_rows == prepared.sample.n_rows
         return kmeans(backend, space, some, whole=whole, n_clusters=n_clusters, n_init=n_init, seed=seed)
     if not hasattr(reference, "fit_predict"):

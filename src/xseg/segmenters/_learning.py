@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xseg._kernels.center_kernels import add_group_sums, nearest, squared_distances
+from xseg._kernels.center_kernels import add_group_sums, find_nearest, squared_distances
 from xseg._kernels.encode_kernels import mix_columns
 from xseg.backends.base import Backend, CodedBackend, count_workers
 from xseg.backends.coded import CodedRows
@@ -122,7 +122,7 @@ def learn_columns(
         message = "there are no rows with a positive weight to learn from"
         raise DataError(message)
     if n_columns is not None:
-        summary = summary.first(n_columns)
+        summary = summary.take_first(n_columns)
     names = summary.names or ()
     reading = read_columns(
         summary,
@@ -135,7 +135,7 @@ def learn_columns(
     if warns:
         reading.warn(quiet=forbid)
     if reading.reads_texts:
-        backend = backend.reading(partial(read_as, features=reading.schema.features))
+        backend = backend.convert_tables(partial(read_as, features=reading.schema.features))
     bins = choose_bins(
         reading.summary,
         reading.schema,
@@ -166,7 +166,7 @@ class Space:
     cost_unit: float
 
     @classmethod
-    def of(cls, embedding: Embedding, total_weight: int) -> Self:
+    def from_embedding(cls, embedding: Embedding, total_weight: int) -> Self:
         """Choose the units for rows of this total weight."""
         units = np.array([fixed_unit(float(bound), total_weight) for bound in embedding.bound])
         return cls(embedding, total_weight, units, fixed_unit(embedding.largest_distance, total_weight))
@@ -222,7 +222,7 @@ class NearestSums:
     def add(self, block: CodedBlock) -> None:
         labels = np.empty(len(block.codes), dtype=np.int32)
         best = np.empty(len(block.codes))
-        nearest(self.space.distances(block, self.centers), labels, best)
+        find_nearest(self.space.distances(block, self.centers), labels, best)
         self.groups.add_rows(block, labels)
         self.fixed_cost += int(np.rint(best * self.space.cost_unit).astype(np.int64) @ block.weights)
 
@@ -297,12 +297,12 @@ class RowSample:
         points = block.points[taken] + np.float32(0)
         self._parts.append(_Rows(block.codes[taken], points, block.weights[taken], hashes[taken]))
         if sum(len(part.hashes) for part in self._parts) > 2 * self.capacity:
-            self._settle()
+            self._thin_out()
 
     def merge(self, other: Self) -> None:
         self.halvings = max(self.halvings, other.halvings)
         self._parts += other._parts
-        self._settle()
+        self._thin_out()
 
     @property
     def is_everything(self) -> bool:
@@ -313,17 +313,17 @@ class RowSample:
     def _bound(self) -> np.uint64:
         return np.uint64((2**64 - 1) >> self.halvings)
 
-    def _settle(self) -> None:
-        rows = _distinct(_joined(self._parts))
+    def _thin_out(self) -> None:
+        rows = _distinct(_join_parts(self._parts))
         within = np.searchsorted(rows.hashes, self._bound, side="right")
         while within > self.capacity:
             self.halvings += 1
             within = np.searchsorted(rows.hashes, self._bound, side="right")
-        self._parts = [rows.first(int(within))]
+        self._parts = [rows.take_first(int(within))]
 
-    def coded(self, n_workers: int) -> CodedRows:
+    def to_rows(self, n_workers: int) -> CodedRows:
         """Return the sample as rows to learn from."""
-        self._settle()
+        self._thin_out()
         rows = self._parts[0]
         return CodedRows(rows.codes, rows.points, rows.weights, len(rows.codes), n_workers)
 
@@ -335,11 +335,11 @@ class _Rows:
     weights: NDArray[np.int64]
     hashes: NDArray[np.uint64]
 
-    def first(self, count: int) -> "_Rows":
+    def take_first(self, count: int) -> "_Rows":
         return _Rows(self.codes[:count], self.points[:count], self.weights[:count], self.hashes[:count])
 
 
-def _joined(parts: list[_Rows]) -> _Rows:
+def _join_parts(parts: list[_Rows]) -> _Rows:
     names = ("codes", "points", "weights", "hashes")
     return _Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
@@ -402,7 +402,7 @@ def prepare(
         warns=warns,
     )
     summary, schema, bins = columns.summary, columns.schema, columns.bins
-    weights = feature_weights_of(feature_weights, forbid, schema)
+    weights = check_feature_weights(feature_weights, forbid, schema)
     min_weight = max(1, round(min_members * backend.weight_unit))
     embedding = choose_embedding(summary, bins, scaling, weights, columns.backend.sum, power, min_weight)
     coded = columns.backend.encode(Coding(bins, embedding))
@@ -411,16 +411,16 @@ def prepare(
     allowed = [name not in set(forbid) for name in schema.names]
     return Prepared(
         bins=bins,
-        space=Space.of(embedding, summary.total_weight),
+        space=Space.from_embedding(embedding, summary.total_weight),
         backend=coded,
-        sample=sample.coded(count_workers(n_jobs)),
+        sample=sample.to_rows(count_workers(n_jobs)),
         whole=sample.is_everything,
         features=np.flatnonzero(np.array(can_cut) & np.array(allowed)).astype(np.int64),
         n_rows=summary.n_rows,
     )
 
 
-def feature_weights_of(
+def check_feature_weights(
     given: Mapping[str, float] | ArrayLike | None, forbid: Sequence[str], schema: Schema
 ) -> NDArray[np.float64]:
     """Return the weight of each feature in a distance; forbidden features weigh nothing."""

@@ -11,7 +11,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.center_kernels import add_soft_sums, nearest, soften
+from xseg._kernels.center_kernels import add_soft_sums, compute_responsibilities, find_nearest
 from xseg._kernels.score_kernels import CURVATURE, KNOT, LEVEL
 from xseg.backends.base import CodedBackend
 from xseg.backends.coded import CodedRows
@@ -39,7 +39,7 @@ class Judge(Protocol):
         """Return the number of components."""
         ...
 
-    def judge(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def estimate_shares(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return shares, shape (n_rows, n_components), and the log-likelihood of each row."""
         ...
 
@@ -88,7 +88,7 @@ class Mixture:
     def __len__(self) -> int:
         return len(self.weights)
 
-    def keeping(self, kept: NDArray[np.intp]) -> "Mixture":
+    def select_components(self, kept: NDArray[np.intp]) -> "Mixture":
         """Return the mixture of some of the components, in the order given."""
         weights = self.weights[kept]
         return replace(
@@ -111,7 +111,7 @@ class Mixture:
         A value that is not known is integrated out, which leaves it without a part.
         """
         embedding = self.spread.embedding
-        scores = Scores.nothing(embedding, len(self))
+        scores = Scores.zeros(embedding, len(self))
         scores.bias[:] = np.log(self.weights)
         scores.curves[:, KNOT] = self.means.T
         scores.curves[:, CURVATURE] = -0.5 / self.variances.T
@@ -120,11 +120,11 @@ class Mixture:
             scores.tables[f, :count] = np.log(self.probabilities[:, f, :count].T)
         return scores
 
-    def judge(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def estimate_shares(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the posterior probability of each component for each row, and the log-likelihoods."""
-        scores = self.scores().of(block.codes, block.points)
+        scores = self.scores().compute(block.codes, block.points)
         shares, logs = np.empty_like(scores), np.empty(len(scores))
-        soften(scores, shares, logs)
+        compute_responsibilities(scores, shares, logs)
         return shares, logs
 
 
@@ -138,10 +138,10 @@ class NearestCentre:
     def __len__(self) -> int:
         return len(self.centers)
 
-    def judge(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def estimate_shares(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return ones and zeros, and no log-likelihoods."""
         labels, best = np.empty(len(block.codes), dtype=np.int32), np.empty(len(block.codes))
-        nearest(self.space.distances(block, self.centers), labels, best)
+        find_nearest(self.space.distances(block, self.centers), labels, best)
         return np.eye(len(self))[labels], np.zeros(len(labels))
 
 
@@ -167,7 +167,7 @@ class SoftSums:
 
     def add(self, block: CodedBlock) -> None:
         embedding = self.spread.embedding
-        shares, logs = self.judge.judge(block)
+        shares, logs = self.judge.estimate_shares(block)
         add_soft_sums(
             block.points,
             block.codes,
@@ -276,7 +276,7 @@ def estimate_on(
     found = run(backend, total_weight, mixture, max_iter, tolerance)
     while len(found.mixture) > 1 and found.masses.min() < min_weight:
         kept = np.delete(np.arange(len(found.mixture)), found.masses.argmin())
-        found = run(backend, total_weight, found.mixture.keeping(kept), max_iter, tolerance)
+        found = run(backend, total_weight, found.mixture.select_components(kept), max_iter, tolerance)
     return found
 
 
@@ -287,9 +287,9 @@ def find_start(
     search = _Search(spread, space, sample, min_weight, seed)
     n_starts = 1 if n_components == 1 else n_init
     with ThreadPoolExecutor(sample.n_workers) as pool:
-        short = list(pool.map(lambda start: search.short(n_components, start), range(n_starts)))
+        short = list(pool.map(lambda start: search.run_short(n_components, start), range(n_starts)))
         short.sort(key=_rank)
-        long = list(pool.map(search.long, short[:_KEPT]))
+        long = list(pool.map(search.run_to_convergence, short[:_KEPT]))
     return min(long, key=_rank)
 
 
@@ -306,18 +306,18 @@ class _Search:
         self.rows = CodedRows(sample.codes, sample.points, sample.weights, sample.n_rows, n_workers=1)
         self.total_weight = int(self.block.weights.sum())
         self.spread = spread
-        self.space = Space.of(space.embedding, self.total_weight)
+        self.space = Space.from_embedding(space.embedding, self.total_weight)
         self.min_weight = min_weight * self.total_weight / space.total_weight
         self.hashes = hash_block(self.block, seed)
         self.seed = seed
 
-    def short(self, n_components: int, start: int) -> Estimate:
+    def run_short(self, n_components: int, start: int) -> Estimate:
         """Run for a few iterations; starts take turns between clusters and single rows."""
         seed = derive_seed(self.seed, start)
         mixture = self._start_at_rows(n_components, seed) if start % 2 else self._clusters(n_components, seed)
         return self._estimate(mixture, _SHORT, 0.0)
 
-    def long(self, found: Estimate) -> Estimate:
+    def run_to_convergence(self, found: Estimate) -> Estimate:
         """Run until nothing changes."""
         return self._estimate(found.mixture, _LONG, _SAMPLE_TOLERANCE)
 
@@ -330,14 +330,14 @@ class _Search:
         """Start from clusters of k-means."""
         means = seeded_means(self.rows, self.space, n_components, seed)
         centers = lloyd(self.rows, self.space, means, _LLOYD_TOLERANCE).centers
-        return self._after(NearestCentre(self.space, centers))
+        return self._estimate_mixture(NearestCentre(self.space, centers))
 
     def _start_at_rows(self, n_components: int, seed: int) -> Mixture:
         """Start from the people nearest to each of a few rows drawn at random."""
         rows = draw_rows(self.hashes, self.block.weights.astype(np.float64), seed, n_components)
         embedding = self.spread.embedding
         centers = embedding.centers(embedding.matrix(self.block.codes[rows], self.block.points[rows]))
-        return self._after(NearestCentre(self.space, centers))
+        return self._estimate_mixture(NearestCentre(self.space, centers))
 
-    def _after(self, judge: NearestCentre) -> Mixture:
+    def _estimate_mixture(self, judge: NearestCentre) -> Mixture:
         return self.rows.sum(SoftSums(self.spread, self.total_weight, judge)).mixture()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from xseg._kernels.center_kernels import soften
+from xseg._kernels.center_kernels import compute_responsibilities
 from xseg._kernels.score_kernels import CURVATURE, KNOT
 from xseg._sklearn import Interval, StrOptions
 from xseg.core.additive import AdditiveModel
@@ -305,7 +305,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         ndarray of shape (n_rows, n_segments)
             Probabilities.
         """
-        return self._softened(X)[0]
+        return self._compute_shares(X)[0]
 
     def transform(self, X: Any) -> NDArray[np.float64]:
         """Return the memberships of each row: the posterior probability of each segment.
@@ -335,7 +335,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         ndarray of shape (n_rows,)
             Log-densities of what is known of each row, in raw units.
         """
-        return self._softened(X)[1]
+        return self._compute_shares(X)[1]
 
     def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the mean log-likelihood of the rows.
@@ -355,7 +355,7 @@ class MixtureSegmenter(AdditiveSegmenter):
             The higher, the better.
         """
         del y
-        return self._judged(X, sample_weight)[0]
+        return self._compute_mean_log_likelihood(X, sample_weight)[0]
 
     def bic(self, X: Any) -> float:
         """Return the Bayesian information criterion of the rows; the lower, the better.
@@ -370,7 +370,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         float
             ``-2 log-likelihood + n_parameters_ log(n_rows)``.
         """
-        return _bic(*self._judged(X), self.n_parameters_)
+        return _bic(*self._compute_mean_log_likelihood(X), self.n_parameters_)
 
     def aic(self, X: Any) -> float:
         """Return the Akaike information criterion of the rows; the lower, the better.
@@ -385,7 +385,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         float
             ``-2 log-likelihood + 2 n_parameters_``.
         """
-        mean, people = self._judged(X)
+        mean, people = self._compute_mean_log_likelihood(X)
         return -2 * mean * people + 2 * self.n_parameters_
 
     @property
@@ -433,10 +433,10 @@ class MixtureSegmenter(AdditiveSegmenter):
 
         return pd.Index(self.segment_names_, name="segment")
 
-    def _softened(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return _soft(self._scores_of(X))
+    def _compute_shares(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return _soft(self._compute_scores(X))
 
-    def _judged(self, X: Any, sample_weight: ArrayLike | None = None) -> tuple[float, float]:
+    def _compute_mean_log_likelihood(self, X: Any, sample_weight: ArrayLike | None = None) -> tuple[float, float]:
         """Return the mean log-likelihood of some rows, and how many they are."""
         self._check_fitted()
         backend = self._backend(X, sample_weight)
@@ -517,7 +517,7 @@ def _bic(mean: float, people: float, n_parameters: int) -> float:
 def _soft(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the posterior probabilities and the log-likelihood of rows with these scores."""
     shares, logs = np.empty_like(scores), np.empty(len(scores))
-    soften(scores, shares, logs)
+    compute_responsibilities(scores, shares, logs)
     return shares, logs
 
 

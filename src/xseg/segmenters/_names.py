@@ -77,7 +77,7 @@ def features_in_name(name: str, profile: SegmentProfile) -> frozenset[str]:
 
 
 def _possible_traits(bins: FeatureBins) -> list[str]:
-    name = readable(bins.feature.name)
+    name = make_readable(bins.feature.name)
     if bins.feature.kind is Kind.CATEGORY:
         return [f"{name} {category}" for category in bins.categories]
     if bins.feature.kind is Kind.BOOLEAN:
@@ -102,14 +102,14 @@ def _traits(profile: SegmentProfile, segment: int, used: Sequence[int]) -> list[
     return (notable or slight)[:_LISTED]
 
 
-def readable(name: str) -> str:
+def make_readable(name: str) -> str:
     """Turn a column name into words."""
     return name.replace("_", " ").strip()
 
 
 def _number_trait(name: str, offset: float) -> tuple[float, str]:
     degree = "very " if abs(offset) > _STRONG else ""
-    return abs(offset), f"{degree}{'high' if offset > 0 else 'low'} {readable(name)}"
+    return abs(offset), f"{degree}{'high' if offset > 0 else 'low'} {make_readable(name)}"
 
 
 def _category_trait(profile: SegmentProfile, segment: int, feature: int) -> tuple[float, str]:
@@ -119,7 +119,7 @@ def _category_trait(profile: SegmentProfile, segment: int, feature: int) -> tupl
     excess = known / known.sum() - everyone / everyone.sum()
     code = int(np.argmax(excess))
     name = profile.bins[feature]
-    return float(excess[code]) / 2, f"{readable(name.feature.name)} {name.categories[code]}"
+    return float(excess[code]) / 2, f"{make_readable(name.feature.name)} {name.categories[code]}"
 
 
 def _boolean_trait(profile: SegmentProfile, segment: int, feature: int) -> tuple[float, str]:
@@ -127,7 +127,7 @@ def _boolean_trait(profile: SegmentProfile, segment: int, feature: int) -> tuple
     if not known.any() or profile.bins[feature].n_codes < 2:
         return 0.0, ""
     excess = float(known[1] / known.sum() - everyone[1] / everyone.sum())
-    name = readable(profile.bins[feature].feature.name)
+    name = make_readable(profile.bins[feature].feature.name)
     return abs(excess) / 2, name if excess > 0 else f"no {name}"
 
 
@@ -225,7 +225,7 @@ def choose_names(
     chosen: list[str] = []
     for place, proposal in enumerate(proposed):
         name = inherited[place] if place < len(inherited) else None
-        chosen.append(name if name is not None else _unused(proposal, kept | set(chosen)))
+        chosen.append(name if name is not None else _make_unique(proposal, kept | set(chosen)))
     return tuple(chosen)
 
 
@@ -271,6 +271,6 @@ def warn_if_names_move(
         warn(message, XsegWarning, stacklevel=stacklevel)
 
 
-def _unused(name: str, taken: set[str]) -> str:
+def _make_unique(name: str, taken: set[str]) -> str:
     candidates = (name, *(f"{name} ({number})" for number in range(2, len(taken) + 3)))
     return next(candidate for candidate in candidates if candidate not in taken)

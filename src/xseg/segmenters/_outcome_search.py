@@ -21,7 +21,7 @@ from xseg.core.segments import Outcome
 from xseg.exceptions import DataError
 from xseg.segmenters._learning import hash_numbers, hash_rows
 from xseg.segmenters._tree_cells import Cells, Cut, Values, Views
-from xseg.segmenters._tree_moves import Node, Sample, Shape, leaves, prune, shape_of
+from xseg.segmenters._tree_moves import Node, Sample, Shape, get_shape, leaves, prune
 
 __all__ = [
     "BINARY",
@@ -35,7 +35,7 @@ __all__ = [
     "difference_test",
     "grow_and_prune",
     "read_target",
-    "share_out_people",
+    "split_rows",
 ]
 
 
@@ -76,13 +76,13 @@ class Target:
             return np.asarray((self.values[rows, 0] - mean[0]) ** 2)
         return np.asarray(-np.log(np.maximum(self.values[rows] @ mean, _SMALLEST_SHARE)))
 
-    def smoothed(self, total: NDArray[np.float64]) -> NDArray[np.float64]:
+    def smooth(self, total: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what is expected of a group with this sum, weight last; half a person more for each category."""
         if self.kind == NUMBER:
             return np.asarray(total[:-1] / max(total[-1], 1.0))
         return np.asarray((total[:-1] + 0.5) / (total[:-1] + 0.5).sum())
 
-    def asked(self, mean: NDArray[np.float64]) -> float:
+    def compute_order_value(self, mean: NDArray[np.float64]) -> float:
         """Return the one number that outcomes are ordered by."""
         return float(mean[-1] if self.kind == BINARY else mean[0])
 
@@ -198,7 +198,7 @@ def _welch(groups: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) ->
     squares = [own @ (values - mean) ** 2 for (values, own), mean in zip(groups, means, strict=True)]
     variances = np.array(squares) / np.maximum(sizes - 1, 1)
     if (sizes <= 1).any() or (variances <= 0).any():
-        return 1.0 if np.ptp(means) == 0 else _pooled(sizes, means, float(np.sum(squares)))
+        return 1.0 if np.ptp(means) == 0 else _compute_anova(sizes, means, float(np.sum(squares)))
     precision = sizes / variances
     center = precision @ means / precision.sum()
     between = precision @ (means - center) ** 2 / (len(groups) - 1)
@@ -207,7 +207,7 @@ def _welch(groups: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) ->
     return float(f.sf(between / within, len(groups) - 1, (len(groups) ** 2 - 1) / (3 * slack)))
 
 
-def _pooled(sizes: NDArray[np.float64], means: NDArray[np.float64], squares: float) -> float:
+def _compute_anova(sizes: NDArray[np.float64], means: NDArray[np.float64], squares: float) -> float:
     """Return the p-value of the usual analysis of variance, for groups that vary too little for Welch's test."""
     freedom = sizes.sum() - len(sizes)
     if freedom <= 0:
@@ -223,7 +223,7 @@ GROW, PRUNE, ESTIMATE = range(3)
 _GROW_SHARE = 2 / 3
 
 
-def share_out_people(
+def split_rows(
     codes: NDArray[np.uint8],
     outcomes: NDArray[np.float64],
     weights: NDArray[np.int64],
@@ -288,7 +288,7 @@ class Ground:
     least_share: float
     directions: Mapping[int, int]
 
-    def rows_of(self, part: int) -> NDArray[np.int64]:
+    def select_rows(self, part: int) -> NDArray[np.int64]:
         """Return the rows of a part."""
         return np.flatnonzero(self.weights[:, part] > 0)
 
@@ -298,7 +298,7 @@ class Ground:
         own = self.weights[:, GROW]
         if self.target.kind == NUMBER:
             values = values - np.average(values, axis=0, weights=own)
-        return Values.weighted(values, own, self.target.cost_kind)
+        return Values.from_rows(values, own, self.target.cost_kind)
 
     def part_sums(self) -> Values:
         """Return the weight of each row in its part: how large sides are, for everyone."""
@@ -319,7 +319,7 @@ def grow_and_prune(ground: Ground, max_leaves: int, max_depth: int) -> Shape:
     sample = Sample(ground.cells, values, 0, max_depth)
     root = sample.root()
     _Grower(ground, sample, ground.part_sums()).grow(root, _GROW_PAST * max_leaves)
-    return _pruned(ground, sample, root, max_leaves)
+    return _select_subtree(ground, sample, root, max_leaves)
 
 
 class _Grower:
@@ -367,7 +367,7 @@ class _Grower:
                 and (best is None or change[place] < best[0])
             ):
                 best = float(change[place]), view, place + 1
-        return None if best is None else (best[0], cells.cut_of(views, best[1], best[2]))
+        return None if best is None else (best[0], cells.make_cut(views, best[1], best[2]))
 
     def _changes(
         self,
@@ -393,7 +393,7 @@ class _Grower:
     def _keeps_direction(
         self, own: NDArray[np.int64], low: NDArray[np.float64], high: NDArray[np.float64], bounds: _Bounds
     ) -> NDArray[np.bool_]:
-        below, above = _asked(low, self.ground.target), _asked(high, self.ground.target)
+        below, above = _compute_order_values(low, self.ground.target), _compute_order_values(high, self.ground.target)
         inside = (np.minimum(below, above) >= bounds.low) & (np.maximum(below, above) <= bounds.high)
         cells = self.ground.cells
         f = int(np.searchsorted(cells.offsets, own[0], side="right")) - 1
@@ -405,13 +405,13 @@ class _Grower:
         direction = self.ground.directions.get(cut.feature, 0)
         if not direction:
             return bounds, bounds
-        values = [float(_asked(side.total[None], self.ground.target)[0]) for side in (left, right)]
+        values = [float(_compute_order_values(side.total[None], self.ground.target)[0]) for side in (left, right)]
         middle = sum(values) / 2
         lower, upper = _Bounds(bounds.low, middle), _Bounds(middle, bounds.high)
         return (lower, upper) if values[0] <= values[1] else (upper, lower)
 
 
-def _asked(totals: NDArray[np.float64], target: Target) -> NDArray[np.float64]:
+def _compute_order_values(totals: NDArray[np.float64], target: Target) -> NDArray[np.float64]:
     column = 0 if target.kind == NUMBER else -2
     return np.asarray(totals[:, column] / np.maximum(totals[:, -1], 1e-300))
 
@@ -427,16 +427,16 @@ def _costs(totals: NDArray[np.float64], target: Target) -> NDArray[np.float64]:
     return np.asarray(-(np.maximum(values, 0) * logarithm).sum(axis=1))
 
 
-def _pruned(ground: Ground, sample: Sample, root: Node, max_leaves: int) -> Shape:
+def _select_subtree(ground: Ground, sample: Sample, root: Node, max_leaves: int) -> Shape:
     """Return the smallest subtree that predicts the second part as well as the best one, within two standard errors."""
     candidates, losses = [], []
     for n_leaves in range(1, max_leaves + 1):
-        tree = sample.build(shape_of(root), root.rows)
-        _judge(ground, sample, tree)
+        tree = sample.build(get_shape(root), root.rows)
+        _set_costs(ground, sample, tree)
         prune(sample, tree, n_leaves)
-        candidates.append(shape_of(tree))
+        candidates.append(get_shape(tree))
         losses.append(_row_losses(ground, tree))
-    weights = ground.weights[ground.rows_of(PRUNE), PRUNE].astype(np.float64)
+    weights = ground.weights[ground.select_rows(PRUNE), PRUNE].astype(np.float64)
     if not len(weights):
         return candidates[0]
     means = [float(np.average(loss, weights=weights)) for loss in losses]
@@ -449,23 +449,23 @@ def _pruned(ground: Ground, sample: Sample, root: Node, max_leaves: int) -> Shap
     return candidates[best]
 
 
-def _judge(ground: Ground, sample: Sample, node: Node) -> None:
+def _set_costs(ground: Ground, sample: Sample, node: Node) -> None:
     """Set what each node costs: what its growing people lead to expect of its pruning people."""
     rows = node.rows[ground.weights[node.rows, PRUNE] > 0]
-    node.cost = float(ground.weights[rows, PRUNE] @ ground.target.losses(rows, _expected(ground, node)))
+    node.cost = float(ground.weights[rows, PRUNE] @ ground.target.losses(rows, _compute_prediction(ground, node)))
     for child in node.children or ():
-        _judge(ground, sample, child)
+        _set_costs(ground, sample, child)
 
 
 def _row_losses(ground: Ground, root: Node) -> NDArray[np.float64]:
-    rows = ground.rows_of(PRUNE)
+    rows = ground.select_rows(PRUNE)
     loss = np.empty(len(ground.weights))
     for leaf in leaves(root):
         own = leaf.rows[ground.weights[leaf.rows, PRUNE] > 0]
-        loss[own] = ground.target.losses(own, _expected(ground, leaf))
+        loss[own] = ground.target.losses(own, _compute_prediction(ground, leaf))
     return loss[rows]
 
 
-def _expected(ground: Ground, node: Node) -> NDArray[np.float64]:
+def _compute_prediction(ground: Ground, node: Node) -> NDArray[np.float64]:
     weights = ground.weights[node.rows, GROW].astype(np.float64)
-    return ground.target.smoothed(np.append(weights @ ground.target.values[node.rows], weights.sum()))
+    return ground.target.smooth(np.append(weights @ ground.target.values[node.rows], weights.sum()))

@@ -32,9 +32,17 @@ from xseg.segmenters._outcome_search import (
     difference_test,
     grow_and_prune,
     read_target,
-    share_out_people,
+    split_rows,
 )
-from xseg.segmenters._saved_state import Finite, SegmentsState, StrictState, TreeState, build_tree_model, check, plain
+from xseg.segmenters._saved_state import (
+    Finite,
+    SegmentsState,
+    StrictState,
+    TreeState,
+    build_tree_model,
+    check,
+    to_plain,
+)
 from xseg.segmenters._tree import PeopleInTree, TreeBoxes, count_people
 from xseg.segmenters._tree_cells import Cells, roundness
 from xseg.segmenters._tree_moves import Sample, to_tree
@@ -172,7 +180,7 @@ class OutcomeSegmenter(TreeBoxes):
     """
 
     saved_state: ClassVar[type[SegmentsState]] = OutcomeState
-    made_from: ClassVar[Literal["rows", "labels", "definition"]] = "labels"
+    segment_basis: ClassVar[Literal["rows", "labels", "definition"]] = "labels"
     keeps_estimates: ClassVar[bool] = True
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -271,12 +279,12 @@ class OutcomeSegmenter(TreeBoxes):
         coded = columns.backend.encode(Coding(bins, _no_space()))
         codes = coded.map(attrgetter("codes"))
         unit = backend.weight_unit
-        weights = share_out_people(codes, target.values, backend.weights, unit, self.estimate_share, seed)
+        weights = split_rows(codes, target.values, backend.weights, unit, self.estimate_share, seed)
         if not weights[:, GROW].any():
             message = f"n_samples={len(table)} people with a weight are too few to grow a tree on; give more rows"
             raise DataError(message)
         ground = Ground(
-            cells=Cells.of(bins, self._askable(bins), codes),
+            cells=Cells.from_codes(bins, self._find_usable_features(bins), codes),
             target=target,
             weights=weights,
             least_share=self._least_share(int(backend.weights.sum()), unit),
@@ -285,7 +293,7 @@ class OutcomeSegmenter(TreeBoxes):
         shape = grow_and_prune(ground, self.max_segments, self.max_depth)
         sample = Sample(ground.cells, ground.outcome_sums(), 0, self.max_depth)
         root = sample.build(shape, np.arange(len(table)))
-        tree = _ordered(to_tree(root, ground.cells, bins, roundness(bins)), codes, ground)
+        tree = _order_leaves(to_tree(root, ground.cells, bins, roundness(bins)), codes, ground)
         labels = tree.predict(codes)
         warn_if_names_move(self, backend, labels, tree.n_leaves, stacklevel=3)
         self._learn(ground, tree, labels, unit, count_people(coded, tree, tree.n_leaves, unit))
@@ -347,7 +355,7 @@ class OutcomeSegmenter(TreeBoxes):
             values = np.zeros((len(labels), len(self.classes_)))
             values[:, place] = target.values
             target = replace(target, values=values)
-        return _explained(target, labels, self._expected, self._expected_of_all, backend.weights)
+        return _compute_explained_share(target, labels, self._expected, self._expected_of_all, backend.weights)
 
     @property
     def structure_found_(self) -> bool:
@@ -359,7 +367,7 @@ class OutcomeSegmenter(TreeBoxes):
         tags.target_tags.required = True
         return tags
 
-    def _askable(self, bins: Bins) -> NDArray[np.int64]:
+    def _find_usable_features(self, bins: Bins) -> NDArray[np.int64]:
         kept_out = {bins.schema.index(name) for name in self.forbid}
         can_cut = [one.n_codes > 1 or one.feature.has_missing for one in bins.features]
         return np.array([j for j, can in enumerate(can_cut) if can and j not in kept_out], dtype=np.int64)
@@ -390,11 +398,11 @@ class OutcomeSegmenter(TreeBoxes):
     ) -> None:
         """Estimate outcomes on the people kept for it, and keep what the fitted segmenter needs."""
         target, weights = ground.target, ground.weights[:, ESTIMATE] / unit
-        rows = ground.rows_of(ESTIMATE)
+        rows = ground.select_rows(ESTIMATE)
         by_segment = [rows[segment[rows] == s] for s in range(tree.n_leaves)]
         outcomes = [target.outcomes(own, weights, self.confidence) for own in by_segment]
-        expected = np.array([_mean_of(target, own, weights) for own in by_segment])
-        everyone = _mean_of(target, rows, weights)
+        expected = np.array([_compute_mean(target, own, weights) for own in by_segment])
+        everyone = _compute_mean(target, rows, weights)
         mass = np.bincount(segment, ground.weights.sum(axis=1), tree.n_leaves)
         depth = tree.node_depth[tree.leaves][np.argsort(tree.segment[tree.leaves])]
         self._restore(
@@ -407,7 +415,7 @@ class OutcomeSegmenter(TreeBoxes):
             outcomes=outcomes,
             expected=expected,
             expected_of_all=everyone,
-            gain=_explained(
+            gain=_compute_explained_share(
                 replace(target, values=target.values[rows]),
                 segment[rows],
                 expected,
@@ -423,7 +431,7 @@ class OutcomeSegmenter(TreeBoxes):
         return {
             **super().get_state(),
             "outcome_kind": self.outcome_kind_,
-            "classes": plain(list(self.classes_)),
+            "classes": to_plain(list(self.classes_)),
             "outcomes": [[_describe_outcome(outcome) for outcome in segment.outcomes] for segment in self.segments_],
             "expected": self._expected.tolist(),
             "expected_of_all": self._expected_of_all.tolist(),
@@ -523,7 +531,7 @@ def _no_space() -> Embedding:
     return Embedding(np.empty(0, np.int64), nothing, nothing, nothing, np.empty(0, np.int64), ())
 
 
-def _ordered(tree: ThresholdTree, codes: NDArray[np.uint8], ground: Ground) -> ThresholdTree:
+def _order_leaves(tree: ThresholdTree, codes: NDArray[np.uint8], ground: Ground) -> ThresholdTree:
     """Return the leaves numbers by what their growing people lead to expect, the highest first, or by size."""
     leaf = tree.predict(codes)
     if ground.target.kind == CATEGORIES:
@@ -537,12 +545,12 @@ def _ordered(tree: ThresholdTree, codes: NDArray[np.uint8], ground: Ground) -> T
     return replace(tree, segment=np.where(tree.segment >= 0, place[tree.segment], -1).astype(np.int32))
 
 
-def _mean_of(target: Target, rows: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def _compute_mean(target: Target, rows: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     own = weights[rows]
-    return target.smoothed(np.append(own @ target.values[rows], own.sum()))
+    return target.smooth(np.append(own @ target.values[rows], own.sum()))
 
 
-def _explained(
+def _compute_explained_share(
     target: Target,
     labels: NDArray[np.int32],
     expected: NDArray[np.float64],

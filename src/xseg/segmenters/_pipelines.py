@@ -33,7 +33,7 @@ from xseg._sklearn import count_outputs_by_column
 from xseg.exceptions import UnsupportedTypeError
 from xseg.segmenters._base import check_segmenter
 
-__all__ = ["Form", "Route", "Way", "column_parts", "find_route", "forms_of", "sources_of"]
+__all__ = ["Form", "Route", "Way", "column_parts", "find_forms", "find_route", "find_sources"]
 
 
 Sources = NDArray[np.int64]
@@ -91,7 +91,7 @@ def find_route(model: Any) -> Route:
         return Route(model, lambda X: X)
     sources = None
     for name, step in steps:
-        made_of = sources_of(step, name)
+        made_of = find_sources(step, name)
         sources = made_of if sources is None else sources[made_of]
 
     def transform(X: Any) -> Any:
@@ -102,13 +102,13 @@ def find_route(model: Any) -> Route:
     return Route(model, transform, sources, tuple(steps))
 
 
-def sources_of(step: Any, name: str) -> Sources:
+def find_sources(step: Any, name: str) -> Sources:
     """Return, for each output column of a fitted transformer, the input column it was made of."""
     if isinstance(step, Pipeline):
         sources: Sources = np.arange(step.n_features_in_)
         for inner_name, inner in step.steps:
             if inner not in (None, "passthrough"):
-                sources = sources[sources_of(inner, f"{name}.{inner_name}")]
+                sources = sources[find_sources(inner, f"{name}.{inner_name}")]
         return sources
     for kinds, found_by in _KNOWN:
         if isinstance(step, kinds):
@@ -131,20 +131,20 @@ def _identity(step: Any, name: str) -> Sources:
     return np.arange(step.n_features_in_)
 
 
-def _repeated(counts: Sequence[int]) -> Sources:
+def _repeat_sources(counts: Sequence[int]) -> Sources:
     return np.repeat(np.arange(len(counts)), counts)
 
 
 def _one_hot(step: OneHotEncoder, name: str) -> Sources:
     del name
-    return _repeated(count_outputs_by_column(step))
+    return _repeat_sources(count_outputs_by_column(step))
 
 
-def _binned(step: KBinsDiscretizer, name: str) -> Sources:
-    return _identity(step, name) if step.encode == "ordinal" else _repeated(step.n_bins_)
+def _find_bin_sources(step: KBinsDiscretizer, name: str) -> Sources:
+    return _identity(step, name) if step.encode == "ordinal" else _repeat_sources(step.n_bins_)
 
 
-def _imputed(step: SimpleImputer, name: str) -> Sources:
+def _find_imputed_sources(step: SimpleImputer, name: str) -> Sources:
     names = [str(column) for column in getattr(step, "feature_names_in_", [])]
     names = names or [f"x{j}" for j in range(step.n_features_in_)]
     outputs = list(step.get_feature_names_out(None if hasattr(step, "feature_names_in_") else names))
@@ -159,7 +159,7 @@ def _flags(step: MissingIndicator, name: str) -> Sources:
     return np.asarray(step.features_, dtype=np.int64)
 
 
-def _selected(step: SelectorMixin, name: str) -> Sources:
+def _find_selected_sources(step: SelectorMixin, name: str) -> Sources:
     del name
     return np.asarray(step.get_support(indices=True))
 
@@ -186,13 +186,13 @@ def _by_column(step: ColumnTransformer, name: str) -> Sources:
     sources = np.full(max(part.stop for part in step.output_indices_.values()), -1, dtype=np.int64)
     for inner_name, inner, places, columns in column_parts(step):
         is_plain = isinstance(inner, str) or (isinstance(inner, FunctionTransformer) and inner.func is None)
-        sources[places] = columns if is_plain else columns[sources_of(inner, f"{name}.{inner_name}")]
+        sources[places] = columns if is_plain else columns[find_sources(inner, f"{name}.{inner_name}")]
     return sources
 
 
-def _united(step: FeatureUnion, name: str) -> Sources:
+def _find_union_sources(step: FeatureUnion, name: str) -> Sources:
     parts = [
-        np.arange(step.n_features_in_) if part == "passthrough" else sources_of(part, f"{name}.{part_name}")
+        np.arange(step.n_features_in_) if part == "passthrough" else find_sources(part, f"{name}.{part_name}")
         for part_name, part in step.transformer_list
         if part != "drop"
     ]
@@ -218,13 +218,13 @@ def _positions(step: ColumnTransformer, columns: Any) -> NDArray[np.int64]:
 
 _KNOWN: tuple[tuple[Any, Callable[[Any, str], Sources]], ...] = (
     (ColumnTransformer, _by_column),
-    (FeatureUnion, _united),
+    (FeatureUnion, _find_union_sources),
     (OneHotEncoder, _one_hot),
-    (KBinsDiscretizer, _binned),
-    (SimpleImputer, _imputed),
+    (KBinsDiscretizer, _find_bin_sources),
+    (SimpleImputer, _find_imputed_sources),
     (MissingIndicator, _flags),
     (FunctionTransformer, _function),
-    (SelectorMixin, _selected),
+    (SelectorMixin, _find_selected_sources),
     (_COLUMN_BY_COLUMN, _identity),
 )
 
@@ -268,7 +268,7 @@ class Form:
     missing_is_none: bool = False
 
 
-def forms_of(steps: list[tuple[str, Any]], n_columns: int) -> list[Form]:
+def find_forms(steps: list[tuple[str, Any]], n_columns: int) -> list[Form]:
     """Follow raw columns through fitted steps.
 
     Raises
@@ -303,9 +303,9 @@ def _through(step: Any, name: str, given: list[Form]) -> list[Form]:
 
 
 def _one_step(step: Any, name: str, given: list[Form]) -> list[Form]:
-    sources = sources_of(step, name).tolist()
+    sources = find_sources(step, name).tolist()
     if isinstance(step, OneHotEncoder | OrdinalEncoder):
-        coded = [_encoded(form, categories, name) for form, categories in zip(given, step.categories_, strict=True)]
+        coded = [_encode_form(form, categories, name) for form, categories in zip(given, step.categories_, strict=True)]
         return [coded[j] for j in sources]
     if isinstance(step, KBinsDiscretizer) and step.encode != "ordinal":
         return [_follow_binning(given[j], step.bin_edges_[j], name) for j in sources]
@@ -328,7 +328,7 @@ def _flag(form: Form) -> Form:
     return replace(form, way=Way.PIECES if form.way is Way.MONOTONE else form.way, untouched=False)
 
 
-def _encoded(form: Form, categories: NDArray[Any], name: str) -> Form:
+def _encode_form(form: Form, categories: NDArray[Any], name: str) -> Form:
     if form.way is not Way.MONOTONE:
         return form
     if not form.untouched:

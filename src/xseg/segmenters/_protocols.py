@@ -28,7 +28,7 @@ class FittedSegmenter(Protocol):
         ...
 
     @property
-    def made_from(self) -> str:
+    def segment_basis(self) -> str:
         """What decides the segments: "rows" alone, "labels" given for them, or a "definition" that is kept."""
         ...
 

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.center_kernels import add_code_counts, add_group_sums, add_level_sums, nearest, swap_costs
+from xseg._kernels.center_kernels import add_code_counts, add_group_sums, add_level_sums, find_nearest, swap_costs
 from xseg._kernels.score_kernels import CURVATURE, KNOT, SLOPE, best_two
 from xseg.backends.base import CodedBackend
 from xseg.backends.coded import CodedRows
@@ -23,7 +23,7 @@ from xseg.core.embedding import Embedding
 from xseg.core.statistics import CodedBlock, fixed_unit
 from xseg.segmenters._learning import derive_seed, draw_rows, hash_block
 
-__all__ = ["METRICS", "Centres", "Found", "Levels", "NearestCounts", "PrototypeSpace", "alternate", "find", "settle"]
+__all__ = ["METRICS", "Centres", "Found", "Levels", "NearestCounts", "PrototypeSpace", "alternate", "converge", "find"]
 
 
 METRICS = {"gower": 1, "manhattan": 1, "squared": 2}
@@ -50,7 +50,7 @@ class Centres:
     def __getitem__(self, which: NDArray[np.intp] | slice) -> "Centres":
         return Centres(self.numbers[which], self.codes[which])
 
-    def with_one(self, place: int, other: "Centres", which: int) -> "Centres":
+    def replace_one(self, place: int, other: "Centres", which: int) -> "Centres":
         """Return the centres with one of them replaced by one of others."""
         numbers, codes = self.numbers.copy(), self.codes.copy()
         numbers[place], codes[place] = other.numbers[which], other.codes[which]
@@ -99,7 +99,7 @@ class PrototypeSpace:
     cost_unit: float
 
     @classmethod
-    def of(
+    def from_embedding(
         cls,
         embedding: Embedding,
         *,
@@ -129,7 +129,7 @@ class PrototypeSpace:
 
     def scaled_to(self, total_weight: int) -> "PrototypeSpace":
         """Return the same distance for other rows."""
-        return PrototypeSpace.of(
+        return PrototypeSpace.from_embedding(
             self.embedding,
             n_features=self.n_features,
             squared=self.squared,
@@ -144,7 +144,7 @@ class PrototypeSpace:
 
     def scores(self, centres: Centres) -> Scores:
         """Return minus the distance to each centre as a sum over features."""
-        scores = Scores.nothing(self.embedding, len(centres))
+        scores = Scores.zeros(self.embedding, len(centres))
         scores.curves[:, KNOT] = centres.numbers.T
         scores.curves[:, CURVATURE if self.squared else SLOPE] = -1.0
         for f, pair in enumerate(self.pairs):
@@ -153,7 +153,7 @@ class PrototypeSpace:
 
     def distances(self, block: CodedBlock, centres: Centres) -> NDArray[np.float64]:
         """Return the distance of each row to each centre, shape (n_rows, n_centres)."""
-        return -self.scores(centres).of(block.codes, block.points)
+        return -self.scores(centres).compute(block.codes, block.points)
 
     def at(self, block: CodedBlock, rows: NDArray[np.intp]) -> Centres:
         """Return centres where some rows are, standing in the middle where a value is not known."""
@@ -224,7 +224,7 @@ class NearestCounts:
     def add(self, block: CodedBlock) -> None:
         space = self.space
         labels, best = np.empty(len(block.codes), dtype=np.int32), np.empty(len(block.codes))
-        nearest(-self.scores.of(block.codes, block.points), labels, best)
+        find_nearest(-self.scores.compute(block.codes, block.points), labels, best)
         add_code_counts(block.codes, labels, block.weights, self.counts)
         no_counts = self.counts[:, :0]
         add_group_sums(
@@ -243,7 +243,7 @@ class NearestCounts:
         """The summed distance of the rows to their nearest centre."""
         return self.fixed_cost / self.space.cost_unit
 
-    def moved(self) -> Centres:
+    def compute_centres(self) -> Centres:
         """Return the centres that the rows counted here would rather have, feature by feature."""
         embedding = self.space.embedding
         known = self.counts[:, embedding.coordinates, :MISSING]
@@ -326,24 +326,24 @@ def alternate(backend: CodedBackend, space: PrototypeSpace, centres: Centres, ma
             best = Found(centres, counted.cost, counted.mass, n_rounds)
         if best is None or gained <= tolerance * best.cost:
             break
-        centres = counted.moved()
+        centres = counted.compute_centres()
     assert best is not None
     return best
 
 
-def settle(
+def converge(
     backend: CodedBackend, space: PrototypeSpace, found: Found, max_iter: int, tolerance: float, min_weight: int
 ) -> Found:
     """Alternate on all rows; a centre with too few people goes, and its people go to the next nearest."""
-    settled = _largest_first(backend, space, alternate(backend, space, found.centres, max_iter, tolerance))
+    settled = _sort_by_size(backend, space, alternate(backend, space, found.centres, max_iter, tolerance))
     while not settled.holds(min_weight) and len(settled.centres) > 1:
         kept = np.delete(np.arange(len(settled.centres)), settled.mass.argmin())
         moved = alternate(backend, space, settled.centres[kept], max_iter, tolerance)
-        settled = _largest_first(backend, space, moved)
+        settled = _sort_by_size(backend, space, moved)
     return settled
 
 
-def _largest_first(backend: CodedBackend, space: PrototypeSpace, found: Found) -> Found:
+def _sort_by_size(backend: CodedBackend, space: PrototypeSpace, found: Found) -> Found:
     """Order the centres by how many people they have; people as near to two are with the first, so count again."""
     for _ in range(len(found.centres)):
         order = np.argsort(-found.mass, kind="stable")
@@ -373,13 +373,15 @@ class _Hunt:
         """Spread centres out, alternate, and return a centre with too few people another place."""
         seed = derive_seed(self.seed, _STARTS, start)
         n_rounds = min(self.max_iter, _START_ROUNDS)
-        found = self._alternate(self._spread(n_centres, seed), n_rounds)
+        found = self._alternate(self._choose_distant_rows(n_centres, seed), n_rounds)
         for attempt in range(1, _N_TRIES + 1):
             if found.holds(self.min_weight):
                 break
             large = found.centres[np.flatnonzero(found.mass >= self.min_weight)]
-            found = self._alternate(self._filled(large, n_centres, derive_seed(seed, attempt), near=True), n_rounds)
-        return settle(self.rows, self.space, found, n_rounds, _MIN_GAIN, self.min_weight)
+            found = self._alternate(
+                self._add_centres(large, n_centres, derive_seed(seed, attempt), near=True), n_rounds
+            )
+        return converge(self.rows, self.space, found, n_rounds, _MIN_GAIN, self.min_weight)
 
     def exchange(self, best: Found) -> Found:
         """Exchange centres for rows as long as that helps."""
@@ -394,31 +396,31 @@ class _Hunt:
 
     def _best_exchange(self, found: Found, seed: int) -> Found:
         distances = self.space.distances(self.block, found.centres)
-        nearest, second = np.empty(len(distances), dtype=np.int64), np.empty(len(distances), dtype=np.int64)
-        best_two(-distances, nearest, second)
+        find_nearest, second = np.empty(len(distances), dtype=np.int64), np.empty(len(distances), dtype=np.int64)
+        best_two(-distances, find_nearest, second)
         row = np.arange(len(distances))
-        to_nearest = distances[row, nearest]
+        to_nearest = distances[row, find_nearest]
         to_second = distances[row, second] if len(found.centres) > 1 else np.full(len(distances), np.inf)
         candidates = self.space.at(self.block, draw_rows(self.hashes, self.weights * to_nearest, seed, _N_CANDIDATES))
         costs = np.empty((_N_CANDIDATES, len(found.centres)))
         to_candidates = self.space.distances(self.block, candidates)
-        swap_costs(to_candidates, nearest, to_nearest, to_second, self.weights, costs)
+        swap_costs(to_candidates, find_nearest, to_nearest, to_second, self.weights, costs)
         candidate, place = divmod(int(costs.argmin()), len(found.centres))
-        return self._alternate(found.centres.with_one(place, candidates, candidate), _SHORT)
+        return self._alternate(found.centres.replace_one(place, candidates, candidate), _SHORT)
 
-    def _spread(self, n_centres: int, seed: int) -> Centres:
+    def _choose_distant_rows(self, n_centres: int, seed: int) -> Centres:
         """Choose rows far from each other."""
         first = draw_rows(self.hashes, self.weights, seed, 1)
-        return self._filled(self.space.at(self.block, first), n_centres, seed, near=False)
+        return self._add_centres(self.space.at(self.block, first), n_centres, seed, near=False)
 
-    def _filled(self, centres: Centres, n_centres: int, seed: int, *, near: bool) -> Centres:
+    def _add_centres(self, centres: Centres, n_centres: int, seed: int, *, near: bool) -> Centres:
         """Add rows until there are enough centres; `near` looks among people like others, who gather more of them.
 
         Each is the best of a few drawn at random, otherwise in proportion to their distance (Arthur and
         Vassilvitskii, 2007).
         """
         if not len(centres):
-            return self._spread(n_centres, seed)
+            return self._choose_distant_rows(n_centres, seed)
         n_draws = 2 + int(np.log(n_centres))
         closest = self.space.distances(self.block, centres).min(axis=1)
         while len(centres) < n_centres:

@@ -38,8 +38,8 @@ from xseg.segmenters._prototype_search import (
     Levels,
     NearestCounts,
     PrototypeSpace,
+    converge,
     find,
-    settle,
 )
 from xseg.segmenters._saved_state import Count, Finite, SegmentsState, check
 
@@ -91,7 +91,7 @@ class _CoreCounts:
 
 
 def _nearest_cells(scores: Scores, block: CodedBlock) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    values = scores.of(block.codes, block.points)
+    values = scores.compute(block.codes, block.points)
     labels = values.argmax(axis=1)
     # Distances are never negative, but rounding may leave minus nothing.
     distances = np.maximum(-values[np.arange(len(labels)), labels], 0.0)
@@ -147,7 +147,7 @@ def _round_number(bins: FeatureBins, code: int, level: float | None) -> float | 
     if lower is None and upper is None:
         return level
     if level is None:
-        level = _inside(bins, lower, upper)
+        level = _find_value_inside(bins, lower, upper)
     low = 2 * level - upper if lower is None and upper is not None else lower
     high = 2 * level - lower if upper is None and lower is not None else upper
     assert low is not None
@@ -157,7 +157,7 @@ def _round_number(bins: FeatureBins, code: int, level: float | None) -> float | 
     return roundest(float(np.nextafter(start, -np.inf)), float(np.nextafter(stop, -np.inf))) if stop > start else level
 
 
-def _inside(bins: FeatureBins, lower: float | None, upper: float | None) -> float:
+def _find_value_inside(bins: FeatureBins, lower: float | None, upper: float | None) -> float:
     if lower is not None:
         return lower
     assert upper is not None
@@ -365,7 +365,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         )
         min_weight = self._min_weight(backend)
         self._report("coded %s rows in %d columns", f"{prepared.n_rows:,}", len(prepared.bins))
-        space = _space_of(prepared, squared=power == 2)
+        space = _make_space(prepared, squared=power == 2)
         found = self._search(prepared, space, min_weight, seed)
         self._warn_of_fewer(self.n_segments, len(found.centres))
         self._report("%d centres cost %.6g", len(found.centres), found.cost)
@@ -388,7 +388,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         ndarray of shape (n_rows, n_segments)
             Distances.
         """
-        return np.maximum(-self._scores_of(X), 0.0)
+        return np.maximum(-self._compute_scores(X), 0.0)
 
     def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:
         """Return minus the summed distance of the rows to their nearest centre.
@@ -466,7 +466,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
             seed=seed,
         )
         tolerance = 1e-9 if prepared.whole else 1e-4
-        return settle(prepared.backend, space, found, self.max_iter, tolerance, min_weight)
+        return converge(prepared.backend, space, found, self.max_iter, tolerance, min_weight)
 
     def _summarise(self, prepared: Prepared, space: PrototypeSpace, min_weight: int, weight_unit: float) -> None:
         """Set what is shown as prototypes."""
@@ -514,14 +514,14 @@ class PrototypeSegmenter(AdditiveSegmenter):
         return frame
 
 
-def _space_of(prepared: Prepared, *, squared: bool) -> PrototypeSpace:
+def _make_space(prepared: Prepared, *, squared: bool) -> PrototypeSpace:
     """Return the distance, with the levels of its codes and the middle of everyone."""
     embedding, total_weight = prepared.space.embedding, prepared.space.total_weight
     levels = prepared.backend.sum(Levels(embedding, total_weight)).means()
     nowhere = Centres(
         np.zeros((1, len(embedding.coordinates))), np.zeros((1, len(embedding.looked_up)), dtype=np.uint8)
     )
-    space = PrototypeSpace.of(
+    space = PrototypeSpace.from_embedding(
         embedding,
         n_features=len(prepared.bins),
         squared=squared,
@@ -529,7 +529,7 @@ def _space_of(prepared: Prepared, *, squared: bool) -> PrototypeSpace:
         overall=nowhere,
         total_weight=total_weight,
     )
-    return space.recentred_on(prepared.backend.sum(NearestCounts(space, nowhere)).moved())
+    return space.recentred_on(prepared.backend.sum(NearestCounts(space, nowhere)).compute_centres())
 
 
 def _highest_scores(model: AdditiveModel, table: Table) -> NDArray[np.float64]:

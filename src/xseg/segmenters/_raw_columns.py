@@ -123,7 +123,7 @@ def first_number_at_least(above: Any, n: int) -> NDArray[np.float64]:
     Parameters
     ----------
     above : callable
-        Answers all questions, each about a number of its own; takes and gives arrays of shape (n,).
+        Whether each number lies beyond its change; takes and gives arrays of shape (n,).
     n : int
         How many questions.
 
@@ -205,12 +205,12 @@ def raw_columns(
         A column is made in a way in which raw values cannot be told from it.
     """
     columns = [_Column(j, probe, forms, profile, tested) for j in range(len(probe.names))]
-    _find_edges(probe, [question for column in columns for question in column.questions])
-    return [column.made() for column in columns]
+    _find_edges(probe, [steps for column in columns for steps in column.steps])
+    return [column.build() for column in columns]
 
 
 @dataclass(eq=False)
-class _Question:
+class _Steps:
     """Where the code of a transformed column changes with the raw one.
 
     Attributes
@@ -222,7 +222,7 @@ class _Question:
     falls : bool
         Whether it falls as the raw number rises.
     edges : ndarray of shape (n_edges,)
-        The answer: the first raw number beyond each change, infinite where there is none.
+        The first raw number beyond each change, infinite where there is none.
     """
 
     column: int
@@ -232,27 +232,27 @@ class _Question:
     edges: NDArray[np.float64]
 
     @property
-    def wanted(self) -> NDArray[np.int64]:
+    def upper_codes(self) -> NDArray[np.int64]:
         """The code from which each change leads upwards."""
         return np.arange(1, self.n_edges + 1)
 
-    def answer(self, codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    def lies_beyond(self, codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Return whether each probe lies beyond its change."""
         found = codes[:, self.derived].astype(int)
-        beyond = (found < self.wanted) if self.falls else (found >= self.wanted)
+        beyond = (found < self.upper_codes) if self.falls else (found >= self.upper_codes)
         return np.asarray((found != MISSING) & beyond)
 
 
-def _find_edges(probe: Probe, questions: Sequence[_Question]) -> None:
+def _find_edges(probe: Probe, all_steps: Sequence[_Steps]) -> None:
     """Answer all questions at once, so that every step sees all columns in one table."""
-    ends = np.cumsum([question.n_edges for question in questions])
+    ends = np.cumsum([steps.n_edges for steps in all_steps])
 
     def above(values: NDArray[np.float64]) -> NDArray[np.bool_]:
         parts = np.split(values, ends[:-1])
         asked: dict[int, list[float]] = {}
         places = []
-        for question, part in zip(questions, parts, strict=True):
-            held = asked.setdefault(question.column, [])
+        for steps, part in zip(all_steps, parts, strict=True):
+            held = asked.setdefault(steps.column, [])
             places.append(slice(len(held), len(held) + len(part)))
             held.extend(part.tolist())
         try:
@@ -260,17 +260,15 @@ def _find_edges(probe: Probe, questions: Sequence[_Question]) -> None:
             codes = [together[place] for place in places]
         except ValueError:
             codes = [
-                probe.codes_where_taken(question.column, part)
-                if len(part)
-                else np.empty((0, len(probe.bins)), np.uint8)
-                for question, part in zip(questions, parts, strict=True)
+                probe.codes_where_taken(steps.column, part) if len(part) else np.empty((0, len(probe.bins)), np.uint8)
+                for steps, part in zip(all_steps, parts, strict=True)
             ]
-        return np.concatenate([question.answer(code) for question, code in zip(questions, codes, strict=True)])
+        return np.concatenate([steps.lies_beyond(code) for steps, code in zip(all_steps, codes, strict=True)])
 
     if len(ends) and ends[-1]:
         found = first_number_at_least(above, int(ends[-1]))
-        for question, edges in zip(questions, np.split(found, ends[:-1]), strict=True):
-            question.edges = edges
+        for steps, edges in zip(all_steps, np.split(found, ends[:-1]), strict=True):
+            steps.edges = edges
 
 
 class _Column:
@@ -291,13 +289,13 @@ class _Column:
         self.is_none = any(form.missing_is_none for form in self.forms)
         self.missing = probe.missing(column, is_none=self.is_none) if self.derived else None
         is_text = isinstance(probe.usual[column], str)
-        self.questions = [
-            self._question(d)
+        self.steps = [
+            self._find_steps(d)
             for d, form in zip(self.derived, self.forms, strict=True)
             if form.way is Way.MONOTONE and not is_text
         ]
 
-    def made(self) -> RawColumn:
+    def build(self) -> RawColumn:
         if not self.derived:
             bins = FeatureBins(Feature(self.name, Kind.EMPTY), np.empty(0))
             counts = self._nobody()
@@ -322,7 +320,7 @@ class _Column:
         tested: set[float] = set()
         self._edges_of_pieces(edges, tested)
         self._edges_of_monotone(edges, tested)
-        thresholds = np.array(_thinned(sorted(edges), tested))
+        thresholds = np.array(_thin_edges(sorted(edges), tested))
         starts = (
             _starts(thresholds, self.first) if len(thresholds) else np.array([float(self.probe.usual[self.column])])
         )
@@ -344,7 +342,7 @@ class _Column:
         feature = replace(self._feature(kind, counts), integral=any(feature.integral for feature in same))
         return RawColumn(FeatureBins(feature, thresholds), self.derived, codes, counts, self._taken(starts.tolist()))
 
-    def _question(self, d: int) -> _Question:
+    def _find_steps(self, d: int) -> _Steps:
         along = self.probe.codes_where_taken(self.column, _GRID)[:, d].astype(int)
         steps = np.diff(along[along != MISSING])
         if (steps > 0).any() and (steps < 0).any():
@@ -353,18 +351,18 @@ class _Column:
                 "told in raw units; explain folds it all the same"
             )
             raise UnsupportedTypeError(message)
-        return _Question(self.column, d, self.profile.bins[d].n_codes - 1, bool((steps < 0).any()), np.empty(0))
+        return _Steps(self.column, d, self.profile.bins[d].n_codes - 1, bool((steps < 0).any()), np.empty(0))
 
     def _edges_of_monotone(self, edges: dict[float, Any], tested: set[float]) -> None:
         """Find where codes of transformed columns change, and how many people lie below."""
-        for question in self.questions:
-            d = question.derived
-            counts = self.profile.counts[:, d, : question.n_edges + 1]
+        for steps in self.steps:
+            d = steps.derived
+            counts = self.profile.counts[:, d, : steps.n_edges + 1]
             reached = np.cumsum(counts, axis=1)[:, :-1]
-            if question.falls:
+            if steps.falls:
                 reached = counts.sum(axis=1, keepdims=True) - reached
-            reached = reached - self._filled_in(d, question.wanted, falls=question.falls)
-            changes = zip(question.wanted.tolist(), question.edges.tolist(), reached.T, strict=True)
+            reached = reached - self._filled_in(d, steps.upper_codes, falls=steps.falls)
+            changes = zip(steps.upper_codes.tolist(), steps.edges.tolist(), reached.T, strict=True)
             for code, edge, people in changes:
                 if np.isfinite(edge):
                     edges[edge] = people
@@ -400,7 +398,7 @@ class _Column:
         every = sorted({edge for form in self.forms if form.way is Way.PIECES for edge in form.edges})
         if not every:
             return
-        counts = self._identified(self._known_codes()[:, self.derived])
+        counts = self._count_lines(self._known_codes()[:, self.derived])
         reached = None if counts is None else np.cumsum(counts, axis=1)[:, :-1].T
         for place, edge in enumerate(every):
             edges[edge] = None if reached is None else reached[place]
@@ -423,7 +421,7 @@ class _Column:
         counts, missing = self._nobody(), None if self.missing is None else self.missing[list(self.derived)]
         apart = missing is not None and not (codes == missing).all(axis=1).any()
         every = np.vstack([codes, missing]) if apart and missing is not None else codes
-        found = self._identified(every)
+        found = self._count_lines(every)
         if found is None:
             raise self._unknown()
         counts[:, : len(codes)] = found[:, : len(codes)]
@@ -431,7 +429,7 @@ class _Column:
             counts[:, MISSING] = found[:, -1]
         return counts
 
-    def _identified(self, codes: NDArray[np.uint8]) -> NDArray[np.int64] | None:
+    def _count_lines(self, codes: NDArray[np.uint8]) -> NDArray[np.int64] | None:
         """Count people by their line of codes, shape (n_segments, n_lines); None if lines cannot be told apart."""
         sizes = self._sizes()
         counts = np.full((len(sizes), len(codes)), -1, dtype=np.int64)
@@ -468,7 +466,7 @@ def _starts(edges: NDArray[np.float64], first: float | None) -> NDArray[np.float
     return np.append(np.nextafter(edges[0], -np.inf) if first is None else first, edges)
 
 
-def _thinned(edges: list[float], tested: set[float]) -> list[float]:
+def _thin_edges(edges: list[float], tested: set[float]) -> list[float]:
     """Keep as many edges as there are codes, those that decide anything first."""
     if len(edges) <= _MAX_EDGES:
         return edges

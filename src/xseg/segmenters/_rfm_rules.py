@@ -18,7 +18,7 @@ from xseg.core.schema import Kind, suggestion
 from xseg.core.tables import Column, Table, match_columns
 from xseg.exceptions import DataError, ParameterError, XsegWarning, warn_caller
 from xseg.segmenters._rule_definitions import NamedRule, read_rules
-from xseg.segmenters._rule_geometry import axes_of, schema_of
+from xseg.segmenters._rule_geometry import infer_schema, make_axes
 from xseg.segmenters._rule_language import write_column, write_literal
 
 __all__ = ["RFM_SEGMENTS", "rfm_rules"]
@@ -55,7 +55,7 @@ def rfm_rules(table: Table, recency: str, frequency: str, monetary: str) -> dict
 
     Where ties leave scores that nobody can have, segments that only such scores could reach are left out.
     """
-    fifths = {name: _fifths_of(_column(table, name)) for name in dict.fromkeys((recency, frequency, monetary))}
+    fifths = {name: _find_fifths(_column(table, name)) for name in dict.fromkeys((recency, frequency, monetary))}
     rules = {}
     for segment, scores in RFM_SEGMENTS.items():
         low, high = scores.recency
@@ -63,7 +63,7 @@ def rfm_rules(table: Table, recency: str, frequency: str, monetary: str) -> dict
         asked = [_range(recency, fifths[recency], 6 - high, 6 - low)]
         asked += [_range(name, fifths[name], *scores.value) for name in (frequency, monetary)]
         rules[segment] = " and ".join(asked)
-    reachable = _reachable(rules)
+    reachable = _drop_unreachable(rules)
     _warn_of_ties(table, fifths, reachable)
     return reachable
 
@@ -79,7 +79,7 @@ def _warn_of_ties(table: Table, fifths: Mapping[str, Sequence[float]], rules: Ma
     if not found:
         return
     named = read_rules(rules)
-    axes = axes_of(named, schema_of(named))
+    axes = make_axes(named, infer_schema(named))
     codes = axes.bins.encode(match_columns(table, axes.bins.schema.names))
     has_name = np.zeros(len(table), dtype=bool)
     for rule in named:
@@ -105,7 +105,7 @@ def _column(table: Table, name: str) -> Column:
     return table.columns[table.names.index(name)]
 
 
-def _fifths_of(column: Column) -> list[float]:
+def _find_fifths(column: Column) -> list[float]:
     """Return the ends of the first four fifths: round numbers within one percent of the people around each."""
     if column.kind not in {Kind.NUMBER, Kind.BOOLEAN}:
         message = (
@@ -136,10 +136,10 @@ def _range(name: str, ends: Sequence[float], lowest: int, highest: int) -> str:
     return f"{above}{column}{most}" if above or most else f"{column} is known"
 
 
-def _reachable(rules: dict[str, str]) -> dict[str, str]:
+def _drop_unreachable(rules: dict[str, str]) -> dict[str, str]:
     """Return the rules that some row can satisfy."""
     named = read_rules(rules)
-    axes = axes_of(named, schema_of(named))
+    axes = make_axes(named, infer_schema(named))
     kept: list[NamedRule] = []
     for rule in named:
         earlier = [box for before in kept for box in axes.region(before.expression)]

@@ -18,15 +18,15 @@ from xseg.core.summaries import CategoryCounts
 from xseg.exceptions import ParameterError
 from xseg.segmenters._learning import MIN_MEMBERS, learn_columns
 from xseg.segmenters._rule_definitions import NamedRule
-from xseg.segmenters._rule_geometry import MAX_BOXES, Axes, Box, Regions, axes_of, schema_of, values_of
+from xseg.segmenters._rule_geometry import MAX_BOXES, Axes, Box, Regions, infer_schema, list_values, make_axes
 from xseg.segmenters._rule_language import Literal, questions
 
 __all__ = [
     "Ground",
     "Layout",
     "RuleCounts",
+    "assign_boxes",
     "axes_on",
-    "lay_out",
     "names_category",
     "survey",
 ]
@@ -48,7 +48,7 @@ class Layout:
     boxes: Boxes
 
 
-def lay_out(axes: Axes, rules: Sequence[NamedRule], default: str | None) -> Layout:
+def assign_boxes(axes: Axes, rules: Sequence[NamedRule], default: str | None) -> Layout:
     """Return each segment the boxes that its rules win.
 
     Raises
@@ -198,7 +198,7 @@ def survey(
 
 def axes_on(bins: Bins, rules: Sequence[NamedRule]) -> Axes:
     """Cut the columns of a table that was surveyed where rules ask."""
-    return axes_of(rules, bins.schema)
+    return make_axes(rules, bins.schema)
 
 
 def _values_asked(rules: Sequence[NamedRule]) -> dict[str, list[Literal]]:
@@ -206,7 +206,7 @@ def _values_asked(rules: Sequence[NamedRule]) -> dict[str, list[Literal]]:
     asked: dict[str, dict[Literal, None]] = {}
     for rule in rules:
         for question in questions(rule.expression):
-            asked.setdefault(question.column, {}).update(dict.fromkeys(values_of(question)))
+            asked.setdefault(question.column, {}).update(dict.fromkeys(list_values(question)))
     return {column: list(values) for column, values in asked.items()}
 
 
@@ -227,7 +227,7 @@ def _with_kinds(bins: Bins, rules: Sequence[NamedRule]) -> tuple[FeatureBins, ..
     """Return the columns, those without any value as of the kind that the rules say they have."""
     if all(column.feature.kind is not Kind.EMPTY for column in bins.features):
         return bins.features
-    said = {feature.name: replace(feature, categories=()) for feature in schema_of(rules)}
+    said = {feature.name: replace(feature, categories=()) for feature in infer_schema(rules)}
     return tuple(
         FeatureBins(said.get(column.feature.name, column.feature), np.empty(0))
         if column.feature.kind is Kind.EMPTY
@@ -270,4 +270,6 @@ class RuleCounts:
 
 def names_category(rule: NamedRule, column: str, category: str) -> bool:
     """Return whether a rule asks for a category of a column."""
-    return any(question.column == column and category in values_of(question) for question in questions(rule.expression))
+    return any(
+        question.column == column and category in list_values(question) for question in questions(rule.expression)
+    )

@@ -8,13 +8,13 @@ import numpy as np
 
 from xseg.core.bins import FeatureBins
 from xseg.core.boxes import Boxes
-from xseg.core.conditions import Condition, Rule, condition_of
+from xseg.core.conditions import Condition, Rule, make_condition
 from xseg.core.schema import Kind
 from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._rule_language import Expression, Source, parse, write_column, write_literal
 
-__all__ = ["NamedRule", "read_rules", "rules_of", "write_condition"]
+__all__ = ["NamedRule", "read_rules", "write_condition", "write_rules"]
 
 
 _OPERATORS = ("<", "<=", ">", ">=", "==", "!=", "in", "not in", "is")
@@ -98,15 +98,15 @@ def _text(name: str, rule: Any) -> str:
     if isinstance(rule, Condition):
         return write_condition(rule)
     if isinstance(rule, Rule):
-        return " and ".join(map(_bracketed, map(write_condition, rule.conditions))) or "everyone"
+        return " and ".join(map(_bracket, map(write_condition, rule.conditions))) or "everyone"
     if isinstance(rule, Mapping):
-        parts = [text for column, asked in rule.items() for text in _asked(name, column, asked)]
+        parts = [text for column, asked in rule.items() for text in _write_conditions(name, column, asked)]
         return " and ".join(parts) or "everyone"
     message = f"rule {name!r} must be a text, a dict of columns, a Condition or a list of those, got {rule!r}"
     raise ParameterError(message)
 
 
-def _asked(name: str, column: Any, asked: Any) -> list[str]:
+def _write_conditions(name: str, column: Any, asked: Any) -> list[str]:
     """Return the texts of what a mapping asks of one column."""
     if not isinstance(column, str) or not column:
         message = f"rule {name!r}: a column must be named by a text, got {column!r}"
@@ -170,11 +170,11 @@ def _known_text(condition: Condition, column: str) -> str | None:
     return f"{column} is known" if upper is None else f"{column} < {write_literal(upper)}"
 
 
-def _bracketed(text: str) -> str:
+def _bracket(text: str) -> str:
     return f"({text})" if " or " in text else text
 
 
-def rules_of(segmenter: FittedSegmenter) -> dict[str, str]:
+def write_rules(segmenter: FittedSegmenter) -> dict[str, str]:
     """Write the boxes of a fitted segmenter as one rule for each segment."""
     boxes = segmenter.model_.boxes
     if boxes is None:
@@ -199,7 +199,7 @@ def _box_text(boxes: Boxes, box: int) -> str:
 
 
 def _write_box_condition(bins: FeatureBins, inside: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
-    condition = condition_of(bins, inside)
+    condition = make_condition(bins, inside)
     if not condition.missing:
         return write_condition(condition)
     if bins.feature.kind.is_numeric:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg.core.bins import MAX_BINS, MISSING, N_CODES, Bins, FeatureBins
-from xseg.core.conditions import Rule, condition_of
+from xseg.core.conditions import Rule, make_condition
 from xseg.core.schema import Feature, Kind, Schema, suggestion
 from xseg.exceptions import ParameterError
 from xseg.segmenters._rule_definitions import NamedRule
@@ -33,7 +33,7 @@ from xseg.segmenters._rule_language import (
     write_literal,
 )
 
-__all__ = ["MAX_BOXES", "OTHER", "Axes", "Box", "Regions", "axes_of", "meet", "schema_of"]
+__all__ = ["MAX_BOXES", "OTHER", "Axes", "Box", "Regions", "infer_schema", "make_axes", "meet"]
 
 
 MAX_BOXES = 1_000
@@ -127,7 +127,7 @@ class Regions:
         while pieces != before:
             before = pieces
             for axis in range(len(self.everything)):
-                pieces = self._joined(pieces, axis)
+                pieces = self._join_boxes(pieces, axis)
             pieces.sort()
         return pieces
 
@@ -144,26 +144,26 @@ class Regions:
         pieces = [box]
         for axis, is_ordered in enumerate(self.ordered):
             if is_ordered:
-                runs = runs_of(box[axis], self._missing(axis))
+                runs = find_runs(box[axis], self._missing(axis))
                 pieces = [(*piece[:axis], run, *piece[axis + 1 :]) for piece in pieces for run in runs]
         return pieces
 
-    def _joined(self, boxes: Sequence[Box], axis: int) -> list[Box]:
+    def _join_boxes(self, boxes: Sequence[Box], axis: int) -> list[Box]:
         """Join boxes that differ on one axis only."""
         alike: dict[Box, list[int]] = {}
         for box in boxes:
             alike.setdefault((*box[:axis], *box[axis + 1 :]), []).append(box[axis])
-        join = self._join_of(axis)
+        join = self._make_join(axis)
         return [(*rest[:axis], cells, *rest[axis:]) for rest, group in alike.items() for cells in join(group)]
 
-    def _join_of(self, axis: int) -> Callable[[list[int]], list[int]]:
+    def _make_join(self, axis: int) -> Callable[[list[int]], list[int]]:
         missing = self._missing(axis)
 
         def join(group: list[int]) -> list[int]:
             whole = 0
             for cells in group:
                 whole |= cells
-            return runs_of(whole, missing) if self.ordered[axis] else [whole]
+            return find_runs(whole, missing) if self.ordered[axis] else [whole]
 
         return join
 
@@ -179,7 +179,7 @@ class Regions:
             raise ParameterError(message)
 
 
-def runs_of(cells: int, missing: int) -> list[int]:
+def find_runs(cells: int, missing: int) -> list[int]:
     """Return the runs of consecutive cells; missing stays with the first of them."""
     known, runs = cells & ~missing, []
     while known:
@@ -272,7 +272,7 @@ class Axes:
         """Return a readable box as conditions on raw columns."""
         tested = zip(self.tested, box, self.regions.everything, strict=True)
         return Rule(
-            tuple(condition_of(self.bins[j], self.inside(cells, j)) for j, cells, every in tested if cells != every)
+            tuple(make_condition(self.bins[j], self.inside(cells, j)) for j, cells, every in tested if cells != every)
         )
 
     def witness(self, box: Box) -> dict[str, Any]:
@@ -306,10 +306,10 @@ def _witness(column: FeatureBins, cells: int) -> Any:
         return column.categories[code]
     if column.feature.kind is Kind.BOOLEAN:
         return code == 1
-    return _number_between(-inf if code == 0 else float(column.thresholds[code - 1]), _next(column, code))
+    return _number_between(-inf if code == 0 else float(column.thresholds[code - 1]), _get_next_threshold(column, code))
 
 
-def _next(column: FeatureBins, code: int) -> float:
+def _get_next_threshold(column: FeatureBins, code: int) -> float:
     return float(column.thresholds[code]) if code < len(column.thresholds) else inf
 
 
@@ -322,7 +322,7 @@ def _number_between(low: float, high: float) -> float:
     return whole if low <= whole < high else low
 
 
-def axes_of(rules: Sequence[NamedRule], schema: Schema) -> Axes:
+def make_axes(rules: Sequence[NamedRule], schema: Schema) -> Axes:
     """Cut the features of a table where rules ask.
 
     Raises
@@ -345,11 +345,11 @@ def axes_of(rules: Sequence[NamedRule], schema: Schema) -> Axes:
 def _column(rule: NamedRule, question: Question, names: Sequence[str]) -> int:
     if question.column not in names:
         hint = suggestion(question.column, names)
-        rule.source.refuse(question.position, f"there is no column {question.column!r}{hint}")
+        rule.source.raise_error(question.position, f"there is no column {question.column!r}{hint}")
     return names.index(question.column)
 
 
-def values_of(question: Question) -> tuple[Literal, ...]:
+def list_values(question: Question) -> tuple[Literal, ...]:
     """Return the values a question names."""
     if isinstance(question, OneOf):
         return question.values
@@ -357,15 +357,15 @@ def values_of(question: Question) -> tuple[Literal, ...]:
 
 
 def _check_kind(rule: NamedRule, question: Question, feature: Feature) -> None:
-    for value in values_of(question):
+    for value in list_values(question):
         if isinstance(value, str) and feature.kind.is_numeric:
             what = "truth values (true or false)" if feature.kind is Kind.BOOLEAN else "numbers"
-            rule.source.refuse(
+            rule.source.raise_error(
                 question.position, f"column {feature.name!r} holds {what} and is compared with the text {value!r}"
             )
         if not isinstance(value, str) and not feature.kind.is_numeric:
             known = ", ".join(map(repr, feature.categories[:6])) or "text"
-            rule.source.refuse(
+            rule.source.raise_error(
                 question.position,
                 f"column {feature.name!r} holds text ({known}) and is compared with {write_literal(value)}; "
                 "give the text in quotes",
@@ -380,7 +380,7 @@ def _cut(feature: Feature, asked: Sequence[tuple[NamedRule, Question]]) -> Featu
     ends = sorted({end for _, question in asked for end in _ends(question)})
     if len(ends) > _MAX_THRESHOLDS:
         rule, question = asked[-1]
-        rule.source.refuse(
+        rule.source.raise_error(
             question.position,
             f"the rules cut column {feature.name!r} at {len(ends)} places; the limit is {_MAX_THRESHOLDS}",
         )
@@ -393,10 +393,10 @@ def _ends(question: Question) -> list[float]:
         return [float(question.value)]
     if isinstance(question, Comparison) and question.operator in {"<=", ">"}:
         return [nextafter(float(question.value), inf)]
-    return [end for value in values_of(question) for end in (float(value), nextafter(float(value), inf))]
+    return [end for value in list_values(question) for end in (float(value), nextafter(float(value), inf))]
 
 
-def schema_of(rules: Sequence[NamedRule], known: Mapping[str, Feature] | None = None) -> Schema:
+def infer_schema(rules: Sequence[NamedRule], known: Mapping[str, Feature] | None = None) -> Schema:
     """Return the columns that rules speak of, with the kinds their values say; `known` ones are as they are.
 
     A category that no rule names stands for all others.
@@ -405,16 +405,20 @@ def schema_of(rules: Sequence[NamedRule], known: Mapping[str, Feature] | None = 
     sources: dict[str, tuple[NamedRule, Question]] = {}
     for rule in rules:
         for question in questions(rule.expression):
-            values.setdefault(question.column, []).extend(values_of(question))
+            values.setdefault(question.column, []).extend(list_values(question))
             sources.setdefault(question.column, (rule, question))
     known = known or {}
-    return Schema(tuple(known.get(name) or _guessed(name, found, *sources[name]) for name, found in values.items()))
+    return Schema(
+        tuple(known.get(name) or _guess_feature(name, found, *sources[name]) for name, found in values.items())
+    )
 
 
-def _guessed(name: str, values: Sequence[Literal], rule: NamedRule, question: Question) -> Feature:
+def _guess_feature(name: str, values: Sequence[Literal], rule: NamedRule, question: Question) -> Feature:
     texts = sorted({value for value in values if isinstance(value, str)})
     if texts and not all(isinstance(value, str) for value in values):
-        rule.source.refuse(question.position, f"column {name!r} is compared with text and with numbers; it holds one")
+        rule.source.raise_error(
+            question.position, f"column {name!r} is compared with text and with numbers; it holds one"
+        )
     if texts:
         return Feature(name, Kind.CATEGORY, (*texts, OTHER), has_missing=True)
     is_truth = bool(values) and all(isinstance(value, bool) for value in values)

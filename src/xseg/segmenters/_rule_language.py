@@ -37,7 +37,7 @@ __all__ = [
     "Token",
     "parse",
     "questions",
-    "tokens_of",
+    "tokenize",
     "write",
     "write_column",
     "write_literal",
@@ -119,15 +119,15 @@ def questions(expression: Expression) -> Iterator[Question]:
 def write(expression: Expression) -> str:
     """Write an expression as text that reads back as the same expression."""
     if isinstance(expression, And):
-        return " and ".join(_inside(part, And, Or) for part in expression.parts) or "everyone"
+        return " and ".join(_write_part(part, And, Or) for part in expression.parts) or "everyone"
     if isinstance(expression, Or):
-        return " or ".join(_inside(part, Or) for part in expression.parts)
+        return " or ".join(_write_part(part, Or) for part in expression.parts)
     if isinstance(expression, Not):
-        return f"not {_inside(expression.part, And, Or)}"
+        return f"not {_write_part(expression.part, And, Or)}"
     return _write_question(expression)
 
 
-def _inside(part: Expression, *weaker: type) -> str:
+def _write_part(part: Expression, *weaker: type) -> str:
     needs_brackets = isinstance(part, weaker) and part != EVERYONE
     return f"({write(part)})" if needs_brackets else write(part)
 
@@ -177,7 +177,7 @@ class Source:
     label: str
     text: str
 
-    def refuse(self, position: int, problem: str) -> NoReturn:
+    def raise_error(self, position: int, problem: str) -> NoReturn:
         """Raise an error that points at a place in the text."""
         shown = re.sub(r"\s", " ", self.text)
         message = f"rule {self.label}: {problem}\n    {shown}\n    {' ' * position}^"
@@ -201,24 +201,24 @@ class Token:
         return write_literal(self.value) if self.kind in {"number", "value"} else repr(self.value)
 
 
-def tokens_of(source: Source) -> list[Token]:
+def tokenize(source: Source) -> list[Token]:
     """Read the words of a rule; the last one is its end."""
     tokens, position = [], 0
     while position < len(source.text):
         found = _PATTERN.match(source.text, position)
         if found is None:
-            _refuse_character(source, position)
+            _raise_bad_character(source, position)
         if found.lastgroup != "space":
             tokens.append(_token(source, str(found.lastgroup), found.group(), position))
         position = found.end()
     return [*tokens, Token("end", "", len(source.text))]
 
 
-def _refuse_character(source: Source, position: int) -> NoReturn:
+def _raise_bad_character(source: Source, position: int) -> NoReturn:
     character = source.text[position]
     if character in "\"'`":
-        source.refuse(position, f"the {character} that opens here is never closed")
-    source.refuse(position, f"{character!r} has no meaning in a rule")
+        source.raise_error(position, f"the {character} that opens here is never closed")
+    source.raise_error(position, f"{character!r} has no meaning in a rule")
 
 
 def _token(source: Source, kind: str, text: str, position: int) -> Token:
@@ -231,13 +231,13 @@ def _token(source: Source, kind: str, text: str, position: int) -> Token:
     if kind == "word":
         return Token(text.lower(), text, position) if text.lower() in KEYWORDS else Token("column", text, position)
     if text in _NEAR_OPERATORS:
-        source.refuse(position, f"{text!r} has no meaning in a rule; did you mean {_NEAR_OPERATORS[text]!r}?")
+        source.raise_error(position, f"{text!r} has no meaning in a rule; did you mean {_NEAR_OPERATORS[text]!r}?")
     return Token("operator" if text in _OPERATORS else text, text, position)
 
 
 def _column(source: Source, name: str, position: int) -> Token:
     if not name:
-        source.refuse(position, "a column's name is missing between the backquotes")
+        source.raise_error(position, "a column's name is missing between the backquotes")
     return Token("column", name, position)
 
 
@@ -245,9 +245,9 @@ def _number(source: Source, text: str, position: int) -> float:
     try:
         value = float(text)
     except ValueError:
-        source.refuse(position, f"{text!r} is not a number")
+        source.raise_error(position, f"{text!r} is not a number")
     if abs(nextafter(abs(value), inf)) == inf:
-        source.refuse(position, f"{text} is too large a number")
+        source.raise_error(position, f"{text} is too large a number")
     return value + 0.0
 
 
@@ -265,7 +265,7 @@ def parse(source: Source) -> Expression:
     ParameterError
         The text is not a rule; the message points at the place.
     """
-    return _Reader(source).rule()
+    return _Reader(source).parse_rule()
 
 
 class _Reader:
@@ -273,7 +273,7 @@ class _Reader:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.tokens = tokens_of(source)
+        self.tokens = tokenize(source)
         self.place = 0
         self.depth = 0
 
@@ -281,139 +281,140 @@ class _Reader:
     def next(self) -> Token:
         return self.tokens[self.place]
 
-    def take(self) -> Token:
+    def read_next(self) -> Token:
         token = self.next
         self.place += 1
         return token
 
-    def takes(self, *kinds: str) -> bool:
+    def accept(self, *kinds: str) -> bool:
         """Consume the next word if it is one of these."""
         found = self.next.kind in kinds
         self.place += found
         return found
 
-    def expected(self, what: str, token: Token | None = None) -> None:
+    def expect(self, what: str, token: Token | None = None) -> None:
         token = self.next if token is None else token
-        self.source.refuse(token.position, f"expected {what}, found {token}")
+        self.source.raise_error(token.position, f"expected {what}, found {token}")
 
-    def rule(self) -> Expression:
-        expression = self.any()
+    def parse_rule(self) -> Expression:
+        expression = self.parse_or()
         if self.next.kind != "end":
-            self.expected("'and', 'or' or the end of the rule")
+            self.expect("'and', 'or' or the end of the rule")
         return expression
 
-    def any(self) -> Expression:
-        parts = [self.all()]
-        while self.takes("or"):
-            parts.append(self.all())
+    def parse_or(self) -> Expression:
+        parts = [self.parse_and()]
+        while self.accept("or"):
+            parts.append(self.parse_and())
         return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
-    def all(self) -> Expression:
-        parts = [self.single()]
-        while self.takes("and"):
-            parts.append(self.single())
+    def parse_and(self) -> Expression:
+        parts = [self.parse_factor()]
+        while self.accept("and"):
+            parts.append(self.parse_factor())
         # A chained comparison is a conjunction of its own, and joins the one around it.
         flat = [inner for part in parts for inner in (part.parts if isinstance(part, And) and part.parts else (part,))]
         return flat[0] if len(flat) == 1 else And(tuple(flat))
 
-    def single(self) -> Expression:
+    def parse_factor(self) -> Expression:
         self.depth += 1
         if self.depth > _DEEPEST:
-            self.source.refuse(self.next.position, f"brackets and 'not' are nested more than {_DEEPEST} deep")
+            self.source.raise_error(self.next.position, f"brackets and 'not' are nested more than {_DEEPEST} deep")
         expression = self._single()
         self.depth -= 1
         return expression
 
     def _single(self) -> Expression:
-        if self.takes("not"):
-            return Not(self.single())
-        if self.takes("everyone"):
+        if self.accept("not"):
+            return Not(self.parse_factor())
+        if self.accept("everyone"):
             return EVERYONE
         if self.next.kind == "(":
-            opening = self.take()
-            inner = self.any()
+            opening = self.read_next()
+            inner = self.parse_or()
             if self.next.kind == "end":
-                self.source.refuse(opening.position, "the bracket that opens here is never closed")
-            if not self.takes(")"):
-                self.expected("'and', 'or' or ')'")
+                self.source.raise_error(opening.position, "the bracket that opens here is never closed")
+            if not self.accept(")"):
+                self.expect("'and', 'or' or ')'")
             return inner
-        return self.question()
+        return self.parse_condition()
 
-    def question(self) -> Expression:
-        first = self.operand()
+    def parse_condition(self) -> Expression:
+        first = self.parse_operand()
         if first.kind == "column" and self.next.kind in {"is", "in", "not"}:
-            return self.asked(first)
+            return self.parse_category_condition(first)
         chain = [first]
         signs: list[str] = []
         while self.next.kind == "operator" and len(signs) < 2:
-            signs.append(str(self.take().value))
-            chain.append(self.operand())
+            signs.append(str(self.read_next().value))
+            chain.append(self.parse_operand())
         if not signs:
-            self.expected(f"a comparison such as '<' or 'in' after {first}")
+            self.expect(f"a comparison such as '<' or 'in' after {first}")
         comparisons = [
-            self.comparison(left, sign, right) for left, sign, right in zip(chain[:-1], signs, chain[1:], strict=True)
+            self.parse_comparison(left, sign, right)
+            for left, sign, right in zip(chain[:-1], signs, chain[1:], strict=True)
         ]
         return comparisons[0] if len(comparisons) == 1 else And(tuple(comparisons))
 
-    def comparison(self, left: Token, sign: str, right: Token) -> Comparison:
+    def parse_comparison(self, left: Token, sign: str, right: Token) -> Comparison:
         if left.kind == "column" and right.kind == "column":
-            self.source.refuse(
+            self.source.raise_error(
                 right.position,
                 f"{left} is compared with the column {right}; a rule compares a column with a value "
                 f"(write {write_literal(str(right.value))} for the text)",
             )
         if left.kind != "column" and right.kind != "column":
-            self.source.refuse(left.position, f"{left} is compared with {right}; one of them must be a column")
+            self.source.raise_error(left.position, f"{left} is compared with {right}; one of them must be a column")
         column, value = (left, right) if left.kind == "column" else (right, left)
         operator = sign if column is left else _MIRRORED[sign]
         if operator not in {"==", "!="} and not isinstance(value.value, float):
-            self.source.refuse(
+            self.source.raise_error(
                 value.position, f"{sign!r} compares numbers; to ask for {value} use '==', '!=' or 'in {{...}}'"
             )
         return Comparison(str(column.value), operator, value.value, column.position)
 
-    def asked(self, column: Token) -> Expression:
+    def parse_category_condition(self, column: Token) -> Expression:
         name, position = str(column.value), column.position
-        if self.takes("is"):
-            negated = self.takes("not")
+        if self.accept("is"):
+            negated = self.accept("not")
             if self.next.kind in {"known", "missing"}:
-                return Presence(name, (self.take().kind == "known") != negated, position)
-            return Comparison(name, "!=" if negated else "==", self.value(), position)
-        negated = self.takes("not")
-        if not self.takes("in"):
-            self.expected("'in' after 'not'")
-        return OneOf(name, self.values(), negated, position)
+                return Presence(name, (self.read_next().kind == "known") != negated, position)
+            return Comparison(name, "!=" if negated else "==", self.parse_value(), position)
+        negated = self.accept("not")
+        if not self.accept("in"):
+            self.expect("'in' after 'not'")
+        return OneOf(name, self.parse_values(), negated, position)
 
-    def values(self) -> tuple[Literal, ...]:
-        opening = self.take()
+    def parse_values(self) -> tuple[Literal, ...]:
+        opening = self.read_next()
         if opening.kind not in _CLOSING:
-            self.expected("'{' to open a list of values", opening)
-        values = [self.value()]
-        while self.takes(","):
-            values.append(self.value())
-        if not self.takes(_CLOSING[opening.kind]):
-            self.expected(f"',' or {_CLOSING[opening.kind]!r}")
+            self.expect("'{' to open a list of values", opening)
+        values = [self.parse_value()]
+        while self.accept(","):
+            values.append(self.parse_value())
+        if not self.accept(_CLOSING[opening.kind]):
+            self.expect(f"',' or {_CLOSING[opening.kind]!r}")
         return tuple(dict.fromkeys(values))
 
-    def operand(self) -> Token:
+    def parse_operand(self) -> Token:
         if self.next.kind == "column":
-            return self.take()
+            return self.read_next()
         position = self.next.position
         if self.next.kind in {"number", "text", *_TRUTHS}:
-            value = self.value()
+            value = self.parse_value()
             return Token("value", value, position)
-        self.expected("a column, a number or a quoted text")
+        self.expect("a column, a number or a quoted text")
         raise AssertionError
 
-    def value(self) -> Literal:
-        token = self.take()
+    def parse_value(self) -> Literal:
+        token = self.read_next()
         if token.kind in _TRUTHS:
             return _TRUTHS[token.kind]
         if token.kind == "column":
             quoted = write_literal(str(token.value))
-            self.source.refuse(
+            self.source.raise_error(
                 token.position, f"expected a value, found the name {token}; a text needs quotes: {quoted}"
             )
         if token.kind not in {"number", "text"}:
-            self.expected("a number or a quoted text", token)
+            self.expect("a number or a quoted text", token)
         return token.value

@@ -12,7 +12,7 @@ from xseg.segmenters._rule_definitions import NamedRule
 from xseg.segmenters._rule_geometry import Axes, Box
 from xseg.segmenters._rule_language import And, Expression, Not, Or, write
 
-__all__ = ["FindingKind", "RuleCoverage", "RuleFinding", "RuleReview", "coverage_of", "find"]
+__all__ = ["FindingKind", "RuleCoverage", "RuleFinding", "RuleReview", "compute_coverage", "find"]
 
 
 class FindingKind(StrEnum):
@@ -142,14 +142,14 @@ class _Linter:
 
     def findings(self, default: str | None) -> Iterator[RuleFinding]:
         for place in range(len(self.rules)):
-            yield from self._about(place)
+            yield from self._lint_rule(place)
         taken = [box for region in self.regions for box in region]
         rest = self.axes.regions.simplify([self.axes.regions.everything], taken)
         if rest:
             name = "nobody" if default is None else repr(default)
             yield self._shown(RuleFinding(FindingKind.DEFAULT, (name,)), rest)
 
-    def _about(self, place: int) -> Iterator[RuleFinding]:
+    def _lint_rule(self, place: int) -> Iterator[RuleFinding]:
         rule, region, geometry = self.rules[place], self.regions[place], self.axes.regions
         if not region:
             yield RuleFinding(FindingKind.CONTRADICTORY, (rule.label,))
@@ -221,7 +221,7 @@ def _without_each(axes: Axes, expression: Expression, *, negated: bool) -> Itera
         yield expression, [axes.regions.everything]
 
 
-def coverage_of(counts: RuleCounts, unit: float, default: str | None) -> tuple[RuleCoverage, ...]:
+def compute_coverage(counts: RuleCounts, unit: float, default: str | None) -> tuple[RuleCoverage, ...]:
     """Return whom each rule describes, and who wins them."""
     labels = [rule.label for rule in counts.rules]
     told = [

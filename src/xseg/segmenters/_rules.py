@@ -28,14 +28,14 @@ from xseg.segmenters._rule_counts import (
     Ground,
     Layout,
     RuleCounts,
+    assign_boxes,
     axes_on,
-    lay_out,
     names_category,
     survey,
 )
-from xseg.segmenters._rule_definitions import NamedRule, read_rules, rules_of
-from xseg.segmenters._rule_geometry import axes_of, schema_of
-from xseg.segmenters._rule_lint import FindingKind, RuleFinding, RuleReview, coverage_of, find
+from xseg.segmenters._rule_definitions import NamedRule, read_rules, write_rules
+from xseg.segmenters._rule_geometry import infer_schema, make_axes
+from xseg.segmenters._rule_lint import FindingKind, RuleFinding, RuleReview, compute_coverage, find
 from xseg.segmenters._saved_state import (
     BoxState,
     SegmentsState,
@@ -138,7 +138,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
     """
 
     saved_state: ClassVar[type[SegmentsState]] = RuleState
-    made_from: ClassVar[Literal["rows", "labels", "definition"]] = "definition"
+    segment_basis: ClassVar[Literal["rows", "labels", "definition"]] = "definition"
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "rules": [Mapping, list, tuple],
@@ -195,7 +195,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         >>> bool((rules.fit(customers).labels_ == tree.labels_).all())
         True
         """
-        return cls(rules_of(check_segmenter(segmenter)))
+        return cls(write_rules(check_segmenter(segmenter)))
 
     @classmethod
     def rfm(
@@ -284,17 +284,17 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
             known = ground.bins[ground.bins.schema.index(column)].categories
             hint = suggestion(category, [name for name in known if name != category])
             warn(f"no row has the category {category!r} of column {column!r}{hint}", XsegWarning, stacklevel=2)
-        rules, layout = self._lay_out(ground.bins)
+        rules, layout = self._assign_boxes(ground.bins)
         backend = ground.backend
         model, profile = count_population(backend, ground.bins, layout.boxes, len(layout.names))
         self._restore(rules=rules, layout=layout, model=model, profile=profile)
         self.labels_ = backend.map(partial(apply_to_table, self._make_predictor()))
         return self
 
-    def _lay_out(self, bins: Bins) -> tuple[tuple[NamedRule, ...], Layout]:
+    def _assign_boxes(self, bins: Bins) -> tuple[tuple[NamedRule, ...], Layout]:
         """Read the rules, and return each segment its boxes over the columns of a table."""
         rules = read_rules(self.rules)
-        return rules, lay_out(axes_on(bins, rules), rules, self.default)
+        return rules, assign_boxes(axes_on(bins, rules), rules, self.default)
 
     def lint(self, X: Any = None, sample_weight: ArrayLike | None = None) -> RuleReview:
         """Prove what the rules do to each other, and with a table, whom they describe.
@@ -334,7 +334,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         segmenter = cls._configure({**parameters, "rules": pairs})
         bins = build_bins(state.columns)
         try:
-            rules, layout = segmenter._lay_out(bins)
+            rules, layout = segmenter._assign_boxes(bins)
         except ParameterError as error:
             message = f"rules: {error}"
             raise ModelFileError(message) from None
@@ -403,7 +403,7 @@ def lint_rules(
     """
     named = read_rules(rules)
     if X is None:
-        return RuleReview(find(axes_of(named, schema_of(named)), named, default))
+        return RuleReview(find(make_axes(named, infer_schema(named)), named, default))
     if isinstance(X, Backend) and sample_weight is not None:
         message = "a backend brings its own weights; give sample_weight or weight_column to the backend"
         raise ParameterError(message)
@@ -417,4 +417,4 @@ def lint_rules(
         for rule in named
         if names_category(rule, column, category)
     )
-    return RuleReview(findings + strangers, coverage_of(counts, backend.weight_unit, default))
+    return RuleReview(findings + strangers, compute_coverage(counts, backend.weight_unit, default))

@@ -50,8 +50,8 @@ __all__ = [
     "describe_population",
     "describe_segments",
     "describe_tree",
-    "plain",
-    "restorable",
+    "select_restorable",
+    "to_plain",
 ]
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -283,7 +283,7 @@ def build_tree(nodes: Sequence[NodeDocument], n_segments: int, bins: Bins) -> Th
         np.add.at(parents, np.array([node.left, node.right]), 1)
     check(bool((parents[1:] == 1).all()), "nodes", "every node but the first must be the child of exactly one other")
     check(set(segment[segment >= 0].tolist()) == set(range(n_segments)), "nodes", "every segment must have a leaf")
-    return ThresholdTree(bins, feature, goes_left, left, right, segment).reduced()
+    return ThresholdTree(bins, feature, goes_left, left, right, segment).drop_unused_thresholds()
 
 
 def _goes_left(node: NodeDocument, bins: FeatureBins, where: str) -> NDArray[np.bool_]:
@@ -375,20 +375,20 @@ def build_means(means: Sequence[Sequence[float]], n_segments: int, embedding: Em
 _NOT_SAVED = "not saved"
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """Return a parameter as JSON can hold it; what it cannot hold is described and not restored."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [to_plain(item) for item in value]
     return value if value is None or isinstance(value, bool | int | float | str) else {_NOT_SAVED: repr(value)}
 
 
-def restorable(given: Mapping[str, Any]) -> dict[str, Any]:
+def select_restorable(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that a file could hold."""
     return {name: value for name, value in given.items() if not (isinstance(value, dict) and _NOT_SAVED in value)}
 
@@ -441,4 +441,4 @@ def build_tree_model(state: TreeState) -> tuple[ThresholdTree, BoxModel, Segment
     bins = build_bins(state.columns)
     tree = build_tree(state.nodes, len(state.segment_names), bins)
     profile = build_profile(state, bins)
-    return tree, build_box_model(state, tree.boxes().merged(), profile), profile
+    return tree, build_box_model(state, tree.boxes().merge_boxes(), profile), profile

@@ -39,21 +39,21 @@ __all__ = [
     "Labelled",
     "Original",
     "Shown",
-    "can_be_asked",
-    "frame_of",
-    "given_places",
+    "append_places",
+    "can_predict",
     "is_fitted",
+    "label_backend",
     "label_rows",
-    "original_of",
-    "predicted",
-    "said_of",
-    "show_backend",
-    "show_table",
-    "with_places",
+    "label_table",
+    "make_original",
+    "predict_labels",
+    "predict_original",
+    "read_places",
+    "to_frame",
 ]
 
 
-def frame_of(table: Table) -> Any:
+def to_frame(table: Table) -> Any:
     """Return rows as a DataFrame, or as an array if their columns came without names."""
     columns = {column.name: _series(column) for column in table.columns}
     if table.named:
@@ -94,9 +94,9 @@ class Groups:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def place_of(self, given: Any, noise_label: Label) -> NDArray[np.int64]:
+    def find_places(self, given: Any, noise_label: Label) -> NDArray[np.int64]:
         """Return the place of each row's label; -1 for labels that are not there."""
-        said = LabelPartition.of(given, len(given), noise_label)
+        said = LabelPartition.from_labels(given, len(given), noise_label)
         known = {label: place for place, label in enumerate(self.labels) if place != self.noise}
         places = [known.get(label, -1) for label in said.groups.labels]
         if said.groups.noise is not None:
@@ -112,7 +112,7 @@ class LabelPartition:
     places: NDArray[np.int64]
 
     @classmethod
-    def of(cls, given: Any, n_rows: int, noise_label: Label) -> "LabelPartition":
+    def from_labels(cls, given: Any, n_rows: int, noise_label: Label) -> "LabelPartition":
         """Order labels; missing ones and the noise label are no group.
 
         Raises
@@ -172,12 +172,14 @@ class Original:
     name: str
 
     @classmethod
-    def of(cls, labels: Any, estimator: Any) -> "Original":
+    def from_estimator(cls, labels: Any, estimator: Any) -> "Original":
         """Record that an estimator gave these labels."""
-        return cls(labels, estimator if hasattr(estimator, "predict") else None, type(_last(estimator)).__name__)
+        return cls(
+            labels, estimator if hasattr(estimator, "predict") else None, type(_get_last_step(estimator)).__name__
+        )
 
 
-def original_of(estimator: Any, X: Any, y: Any, n_rows: int, sample_weight: Any) -> Original:
+def make_original(estimator: Any, X: Any, y: Any, n_rows: int, sample_weight: Any) -> Original:
     """Predict the rows with the original; one that is not fitted is fitted first, as a copy.
 
     Raises
@@ -191,34 +193,34 @@ def original_of(estimator: Any, X: Any, y: Any, n_rows: int, sample_weight: Any)
             raise ParameterError(message)
         return Original(y, None, "labels")
     if is_fitted(estimator):
-        return Original.of(_labels_of(estimator, X, n_rows), estimator)
+        return Original.from_estimator(_get_labels(estimator, X, n_rows), estimator)
     copy = clone(estimator) if hasattr(estimator, "get_params") else deepcopy(estimator)
     weights = {}
     if sample_weight is not None and not isinstance(copy, Pipeline) and has_fit_parameter(copy, "sample_weight"):
         weights = {"sample_weight": sample_weight}
     if not hasattr(copy, "fit") or (hasattr(copy, "fit_predict") and not weights):
-        return Original.of(copy.fit_predict(X), copy)
+        return Original.from_estimator(copy.fit_predict(X), copy)
     copy.fit(X, **weights)
-    return Original.of(_labels_of(copy, X, n_rows), copy)
+    return Original.from_estimator(_get_labels(copy, X, n_rows), copy)
 
 
-def can_be_asked(estimator: Any) -> bool:
+def can_predict(estimator: Any) -> bool:
     """Return whether an original is fitted and can predict."""
     return estimator is not None and hasattr(estimator, "predict") and is_fitted(estimator)
 
 
-def predicted(estimator: Any, X: Any) -> NDArray[Any]:
+def predict_labels(estimator: Any, X: Any) -> NDArray[Any]:
     """Predict rows with a fitted original."""
     return np.asarray(estimator.predict(X))
 
 
-def _last(estimator: Any) -> Any:
-    return _last(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else estimator
+def _get_last_step(estimator: Any) -> Any:
+    return _get_last_step(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else estimator
 
 
 def is_fitted(estimator: Any) -> bool:
     """Return whether an estimator of any kind, or the last step of a pipeline, has been fitted."""
-    last = _last(estimator)
+    last = _get_last_step(estimator)
     if hasattr(last, "labels_"):
         return True
     try:
@@ -231,15 +233,15 @@ def is_fitted(estimator: Any) -> bool:
     return True
 
 
-def _labels_of(estimator: Any, X: Any, n_rows: int) -> Any:
+def _get_labels(estimator: Any, X: Any, n_rows: int) -> Any:
     if hasattr(estimator, "predict"):
-        return predicted(estimator, X)
-    labels: Sequence[Any] | None = getattr(_last(estimator), "labels_", None)
+        return predict_labels(estimator, X)
+    labels: Sequence[Any] | None = getattr(_get_last_step(estimator), "labels_", None)
     if labels is None or len(labels) != n_rows:
         held = "no labels_" if labels is None else f"labels_ of {len(labels)} rows"
         message = (
-            f"{type(_last(estimator)).__name__} cannot predict, and has {held} while X has {n_rows} rows; give the "
-            "table it was fitted on, or a clusterer that is not fitted yet"
+            f"{type(_get_last_step(estimator)).__name__} cannot predict, and has {held} while X has {n_rows} rows; "
+            "give the table it was fitted on, or a clusterer that is not fitted yet"
         )
         raise ParameterError(message)
     return labels
@@ -297,13 +299,13 @@ class _LabelledCoding(Coding):
         return np.ascontiguousarray(codes), np.empty((len(table), 0), dtype=np.float32)
 
 
-def with_places(table: Table, partition: LabelPartition) -> Table:
+def append_places(table: Table, partition: LabelPartition) -> Table:
     """Return a table whose last column is the place of each row's group."""
     names = _names(len(partition.groups))
     return Table((*table.columns, Column(_COLUMN, Kind.CATEGORY, partition.places, names)), len(table), table.named)
 
 
-def given_places(table: Table) -> NDArray[np.int64]:
+def read_places(table: Table) -> NDArray[np.int64]:
     """Read that column."""
     return np.asarray(table.columns[-1].values, dtype=np.int64)
 
@@ -346,8 +348,8 @@ def label_rows(
     return Labelled(
         backend=coded,
         bins=with_label,
-        space=Space.of(embedding, columns.summary.total_weight),
-        sample=sample.coded(count_workers(n_jobs)),
+        space=Space.from_embedding(embedding, columns.summary.total_weight),
+        sample=sample.to_rows(count_workers(n_jobs)),
         whole=sample.is_everything,
         features=np.array(allowed, dtype=np.int64),
         n_groups=n_groups,
@@ -378,17 +380,17 @@ class Shown:
     places: Callable[[Table], NDArray[np.int64]]
 
 
-def show_table(
+def label_table(
     estimator: Any, X: Any, table: Table, y: Any, sample_weight: Any, *, noise_label: Label, n_jobs: int | None
 ) -> Shown:
     """Show a table to the original, or take labels as they are."""
-    original = original_of(estimator, X, y, len(table), sample_weight)
-    partition = LabelPartition.of(original.labels, len(table), noise_label)
-    rows = MemoryBackend(with_places(table, partition), sample_weight, n_jobs=n_jobs)
-    return Shown(rows, len(table.columns), original, partition, given_places)
+    original = make_original(estimator, X, y, len(table), sample_weight)
+    partition = LabelPartition.from_labels(original.labels, len(table), noise_label)
+    rows = MemoryBackend(append_places(table, partition), sample_weight, n_jobs=n_jobs)
+    return Shown(rows, len(table.columns), original, partition, read_places)
 
 
-def show_backend(estimator: Any, rows: Backend, *, noise_label: Label) -> Shown:
+def label_backend(estimator: Any, rows: Backend, *, noise_label: Label) -> Shown:
     """Show rows to a fitted original block by block, wherever they are.
 
     Raises
@@ -396,29 +398,29 @@ def show_backend(estimator: Any, rows: Backend, *, noise_label: Label) -> Shown:
     ParameterError
         The original is not fitted, or cannot predict.
     """
-    if not can_be_asked(estimator):
+    if not can_predict(estimator):
         message = (
             "a backend shows its rows block by block, so the original must be fitted and able to predict; "
             f"got {estimator!r}. Fit it on a sample first, or give the table itself"
         )
         raise ParameterError(message)
-    labels = said_of(estimator, rows)
-    partition = LabelPartition.of(labels, len(labels), noise_label)
+    labels = predict_original(estimator, rows)
+    partition = LabelPartition.from_labels(labels, len(labels), noise_label)
     places = partial(_find_places, estimator, partition.groups, noise_label)
-    return Shown(rows, None, Original.of(labels, estimator), partition, places)
+    return Shown(rows, None, Original.from_estimator(labels, estimator), partition, places)
 
 
 def _find_places(estimator: Any, groups: Groups, noise_label: Label, table: Table) -> NDArray[np.int64]:
     """Find the group that the original gives each row of a table, by its place among the groups."""
-    return groups.place_of(predicted(estimator, frame_of(table)), noise_label)
+    return groups.find_places(predict_labels(estimator, to_frame(table)), noise_label)
 
 
-def said_of(estimator: Any, X: Any) -> NDArray[Any]:
+def predict_original(estimator: Any, X: Any) -> NDArray[Any]:
     """Return what a fitted original says of a table or backend."""
     if isinstance(X, Backend):
         return X.map(partial(_predict_by_original, estimator))
-    return predicted(estimator, X)
+    return predict_labels(estimator, X)
 
 
 def _predict_by_original(estimator: Any, block: RawBlock) -> NDArray[Any]:
-    return predicted(estimator, frame_of(block.table))
+    return predict_labels(estimator, to_frame(block.table))

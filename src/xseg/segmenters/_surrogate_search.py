@@ -16,11 +16,11 @@ from xseg.segmenters._tree_moves import (
     Sample,
     Shape,
     allow,
+    get_shape,
     grow,
     improve,
     leaves,
     prune,
-    shape_of,
     to_tree,
 )
 from xseg.segmenters._tree_refinement import Candidate, LeafSums, Problem, merge_twins, refine
@@ -42,14 +42,14 @@ def find_tree(labelled: Labelled, problem: Problem, effort: str) -> ThresholdTre
     shape = _Search(labelled, problem, part).best(how.work)
     whole = _Search(labelled, problem, block)
     if some < sample.n_rows:
-        shape = whole.improved(shape, Budget(how.work / 4))
-    found = judge(problem, whole.tree(shape))
+        shape = whole.improve_tree(shape, Budget(how.work / 4))
+    found = label_leaves(problem, whole.tree(shape))
     if not labelled.whole and effort != "fast":
-        found = refine(problem, found, judge)
+        found = refine(problem, found, label_leaves)
     return merge_twins(found.tree, found.mass)[0]
 
 
-def judge(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] | None = None) -> Candidate:
+def label_leaves(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] | None = None) -> Candidate:
     """Return each leaf the commonest group of its rows; the cost is the weight of all others."""
     del means
     sums = problem.backend.sum(LeafSums(problem.space, tree)).groups
@@ -79,12 +79,12 @@ class _Search:
             before = own.left
             found += [self._root(sample, shape), improve(sample, self._root(sample, shape), self._most, own)]
             budget.left -= before - own.left
-        return shape_of(min(found, key=lambda root: (sample.price(root), len(leaves(root)))))
+        return get_shape(min(found, key=lambda root: (sample.compute_price(root), len(leaves(root)))))
 
-    def improved(self, shape: Shape, budget: Budget) -> Shape:
+    def improve_tree(self, shape: Shape, budget: Budget) -> Shape:
         """Improve a tree that was found on fewer rows."""
         sample = self._sample(NEAREST)
-        return shape_of(improve(sample, self._root(sample, shape), self._most, budget))
+        return get_shape(improve(sample, self._root(sample, shape), self._most, budget))
 
     def tree(self, shape: Shape) -> ThresholdTree:
         """Convert a tree to arrays."""
@@ -97,7 +97,7 @@ class _Search:
 
     @property
     def _cells(self) -> Cells:
-        return Cells.of(self.problem.bins, self.problem.features, self.block.codes)
+        return Cells.from_codes(self.problem.bins, self.problem.features, self.block.codes)
 
     def _starts(self) -> list[Shape]:
         """Grow classification trees as they are usually grown, and larger ones cut back by what they get wrong."""
@@ -107,15 +107,15 @@ class _Search:
             for n_leaves in (self._most, 3 * self._most):
                 root = grown.root()
                 grow(grown, root, n_leaves)
-                pruned = target.build(shape_of(root), np.arange(grown.cells.n_rows))
+                pruned = target.build(get_shape(root), np.arange(grown.cells.n_rows))
                 prune(target, pruned, self._most)
-                shapes.append(shape_of(pruned))
+                shapes.append(get_shape(pruned))
         return shapes
 
     def _sample(self, kind: int) -> Sample:
         weight = float(self.block.weights.sum())
         own = np.eye(self.labelled.n_groups)[self.block.codes[:, -1]]
-        values = Values.weighted(1 - own if kind == NEAREST else own, self.block.weights, kind)
+        values = Values.from_rows(1 - own if kind == NEAREST else own, self.block.weights, kind)
         share = self.problem.min_weight / self.problem.space.total_weight
         return Sample(
             self._cells,

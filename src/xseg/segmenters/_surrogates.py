@@ -26,23 +26,23 @@ from xseg.exceptions import DataError, UnsupportedTypeError, XsegWarning
 from xseg.segmenters._base import register_segmenter
 from xseg.segmenters._learning import MIN_MEMBERS
 from xseg.segmenters._names import check_names, propose_names, warn_if_names_move
-from xseg.segmenters._saved_state import Count, Finite, SegmentsState, TreeState, build_tree_model, check, plain
+from xseg.segmenters._saved_state import Count, Finite, SegmentsState, TreeState, build_tree_model, check, to_plain
 from xseg.segmenters._surrogate_labels import (
     Groups,
     Label,
     Labelled,
     Shown,
+    label_backend,
     label_rows,
-    said_of,
-    show_backend,
-    show_table,
+    label_table,
+    predict_original,
 )
 from xseg.segmenters._surrogate_search import find_tree
 from xseg.segmenters._tree import TreeBoxes, count_people
 from xseg.segmenters._tree_refinement import LeafSums
 from xseg.segmenters._tree_search import EFFORTS
 
-__all__ = ["SegmentFidelity", "SurrogateSegmenter", "fidelity_of", "overall_fidelity"]
+__all__ = ["SegmentFidelity", "SurrogateSegmenter", "compute_fidelity", "overall_fidelity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def overall_fidelity(confusion: NDArray[np.int64], groups: Sequence[int]) -> flo
     return agreed / int(confusion.sum())
 
 
-def fidelity_of(
+def compute_fidelity(
     confusion: NDArray[np.int64], groups: Sequence[int], labels: Sequence[Label], unit: float
 ) -> tuple[SegmentFidelity, ...]:
     """Return the fidelity of each group of the original, in the order of the labels."""
@@ -204,7 +204,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
     """
 
     saved_state: ClassVar[type[SegmentsState]] = SurrogateState
-    made_from: ClassVar[Literal["rows", "labels", "definition"]] = "labels"
+    segment_basis: ClassVar[Literal["rows", "labels", "definition"]] = "labels"
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [None, HasMethods("fit"), HasMethods("fit_predict"), HasMethods("predict")],
@@ -369,11 +369,11 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         own = self.predict(X)
         if labels is None and self.estimator_ is None:
             return np.full(len(own), _NOT_KNOWN)
-        given = said_of(self.estimator_, X) if labels is None else np.asarray(order_like(X, labels, "labels"))
+        given = predict_original(self.estimator_, X) if labels is None else np.asarray(order_like(X, labels, "labels"))
         if given.shape != own.shape:
             message = f"there are labels of shape {given.shape} for {len(own)} rows; give one label for each row"
             raise DataError(message)
-        said = self._groups.place_of(given, self.noise_label)
+        said = self._groups.find_places(given, self.noise_label)
         return np.where(said == self._stands_for[own], _YES, _NO).astype(f"<U{len(_NOT_KNOWN)}")
 
     def score(self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> float:
@@ -416,12 +416,12 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
     def _show(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Shown:
         """Predict the rows with the original."""
         if isinstance(X, Backend):
-            return show_backend(
+            return label_backend(
                 self.estimator, self._backend(X, sample_weight, reset=True), noise_label=self.noise_label
             )
         table = self._read(X, reset=True)
         check_weights(sample_weight, len(table))
-        return show_table(self.estimator, X, table, y, sample_weight, noise_label=self.noise_label, n_jobs=self.n_jobs)
+        return label_table(self.estimator, X, table, y, sample_weight, noise_label=self.noise_label, n_jobs=self.n_jobs)
 
     def _least_share(self, labelled: Labelled) -> float:
         if self.min_segment_size < 1:
@@ -440,7 +440,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         confusion = counted.profile.counts[:, -1, : labelled.n_groups]
         reduced = replace(counted.tree, bins=Bins(counted.tree.bins.features[:-1]))
         profile = SegmentProfile(labelled.own_bins, counted.profile.counts[:, :-1], labelled.weight_unit)
-        model = BoxModel(reduced.boxes().merged(), len(stands_for), counted.model.population)
+        model = BoxModel(reduced.boxes().merge_boxes(), len(stands_for), counted.model.population)
         self._restore(
             tree=reduced,
             model=model,
@@ -488,7 +488,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
     def get_saved_parameters(self) -> dict[str, Any]:
         """Return the parameters as a file holds them; the original stays where it is."""
         parameters = self.get_params(deep=False)
-        return {name: plain(value) for name, value in parameters.items() if name != "estimator"}
+        return {name: to_plain(value) for name, value in parameters.items() if name != "estimator"}
 
     @classmethod
     def from_state(cls, parameters: Mapping[str, Any], state: Any) -> Self:
@@ -544,7 +544,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         self._stands_for = np.array(stands_for, dtype=np.int64)
         self.original_labels_ = tuple(labels[group] for group in stands_for)
         self.fidelity_ = overall_fidelity(confusion, stands_for)
-        self.fidelity_by_segment_ = fidelity_of(confusion, stands_for, labels, profile.unit)
+        self.fidelity_by_segment_ = compute_fidelity(confusion, stands_for, labels, profile.unit)
         self.restore_boxes(model=model, profile=profile, names=names, named=named)
         return self
 

@@ -88,9 +88,9 @@ class PeopleInTree:
 def count_people(backend: CodedBackend, tree: ThresholdTree, n_segments: int, weight_unit: float) -> PeopleInTree:
     """Count the population of a tree by sums: what a fitted segmenter keeps of it."""
     counted = backend.sum(ProfileCounts(tree, n_segments))
-    patterns = backend.sum(PatternCounts(tree.boxes().merged().tests()))
-    reduced = tree.reduced()
-    model = BoxModel(reduced.boxes().merged(), n_segments, tuple(patterns.boxes))
+    patterns = backend.sum(PatternCounts(tree.boxes().merge_boxes().tests()))
+    reduced = tree.drop_unused_thresholds()
+    model = BoxModel(reduced.boxes().merge_boxes(), n_segments, tuple(patterns.boxes))
     return PeopleInTree(reduced, model, SegmentProfile(tree.bins, counted.counts, weight_unit))
 
 

@@ -47,7 +47,7 @@ class Views:
         return self.cells[: self.start[1]]
 
     @classmethod
-    def of(cls, orders: Sequence[NDArray[np.int64]]) -> "Views":
+    def from_orders(cls, orders: Sequence[NDArray[np.int64]]) -> "Views":
         """Join orders."""
         start = np.concatenate([[0], np.cumsum([len(order) for order in orders])]).astype(np.int64)
         return cls(np.concatenate(orders).astype(np.int64), start)
@@ -64,7 +64,7 @@ class Values:
     kind: int
 
     @classmethod
-    def weighted(cls, values: NDArray[np.float64], weights: NDArray[np.int64], kind: int) -> "Values":
+    def from_rows(cls, values: NDArray[np.float64], weights: NDArray[np.int64], kind: int) -> "Values":
         """Weigh the values of rows."""
         return cls(np.column_stack([values, np.ones(len(values))]) * weights[:, None], kind)
 
@@ -97,7 +97,7 @@ class Cells:
     _split: "dict[int, list[Cells]]" = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def of(cls, bins: Bins, features: NDArray[np.int64], codes: NDArray[np.uint8]) -> "Cells":
+    def from_codes(cls, bins: Bins, features: NDArray[np.int64], codes: NDArray[np.uint8]) -> "Cells":
         """Arrange rows of codes."""
         cells = np.empty((len(features), len(codes)), dtype=np.int32)
         offset = 0
@@ -178,11 +178,15 @@ class Cells:
 
         Categories are ordered along the direction in which they differ most.
         """
-        return self._ordered if not self.categories else Views.of(self.ordered_views + self._category_orders(sums))
+        return (
+            self._ordered
+            if not self.categories
+            else Views.from_orders(self.ordered_views + self._category_orders(sums))
+        )
 
     @cached_property
     def _ordered(self) -> Views:
-        return Views.of(self.ordered_views)
+        return Views.from_orders(self.ordered_views)
 
     def _category_orders(self, sums: NDArray[np.float64]) -> list[NDArray[np.int64]]:
         orders = []
@@ -196,7 +200,7 @@ class Cells:
             orders += [own[np.argsort(means @ axis, kind="stable")] for axis in axes] or [own]
         return orders
 
-    def cut_of(self, views: Views, view: int, place: int, *, low_left: bool = True) -> Cut:
+    def make_cut(self, views: Views, view: int, place: int, *, low_left: bool = True) -> Cut:
         """Return the cut that parts the first `place` cells of a view from the others."""
         view_cells = views.cells[views.start[view] : views.start[view + 1]]
         f = int(np.searchsorted(self.offsets, view_cells[0], side="right")) - 1

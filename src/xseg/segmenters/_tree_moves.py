@@ -23,6 +23,7 @@ __all__ = [
     "Sample",
     "Shape",
     "allow",
+    "get_shape",
     "grow",
     "height",
     "improve",
@@ -30,7 +31,6 @@ __all__ = [
     "leaves",
     "prune",
     "recut",
-    "shape_of",
     "to_tree",
 ]
 
@@ -104,11 +104,11 @@ class Sample:
         )
         return node
 
-    def price(self, node: Node) -> float:
+    def compute_price(self, node: Node) -> float:
         """Return the cost of a node's leaves and of the questions that lead to them."""
         return sum(leaf.cost + self.penalty * leaf.depth * leaf.weight for leaf in leaves(node))
 
-    def reached(self, node: Node, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def assign_leaves(self, node: Node, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return which leaf below `node`, in the order of `leaves`, each row would reach."""
         place = np.zeros(len(rows), dtype=np.int64)
         self._send(node, rows, np.arange(len(rows)), place, 0)
@@ -147,11 +147,11 @@ def height(node: Node) -> int:
     return 0 if node.children is None else 1 + max(map(height, node.children))
 
 
-def shape_of(node: Node) -> Shape:
+def get_shape(node: Node) -> Shape:
     """Return the cuts of a tree without its rows."""
     if node.children is None or node.cut is None:
         return None
-    return node.cut, shape_of(node.children[0]), shape_of(node.children[1])
+    return node.cut, get_shape(node.children[0]), get_shape(node.children[1])
 
 
 def to_tree(root: Node, cells: Cells, bins: Bins, rounded: NDArray[np.int64]) -> ThresholdTree:
@@ -161,7 +161,7 @@ def to_tree(root: Node, cells: Cells, bins: Bins, rounded: NDArray[np.int64]) ->
     while stack:
         node = stack.pop()
         nodes.append(node)
-        _settle(node, cells, rounded)
+        _round_cuts(node, cells, rounded)
         stack += reversed(node.children or ())
     number = {id(node): position for position, node in enumerate(nodes)}
     feature, left, right = (np.full(len(nodes), LEAF, dtype=np.int32) for _ in range(3))
@@ -174,7 +174,7 @@ def to_tree(root: Node, cells: Cells, bins: Bins, rounded: NDArray[np.int64]) ->
     return ThresholdTree(bins, feature, goes_left, left, right, segment)
 
 
-def _settle(node: Node, cells: Cells, rounded: NDArray[np.int64]) -> None:
+def _round_cuts(node: Node, cells: Cells, rounded: NDArray[np.int64]) -> None:
     """Decide what the rows leave open: low values go left, with the roundest threshold in the gap between the rows.
 
     Codes that no row has join the larger side.
@@ -234,7 +234,7 @@ def best_cut(sample: Sample, node: Node) -> tuple[float, Cut] | None:
         scan_cuts(sums, node.total, views.cells, views.start, sample.values.kind, float(sample.minimum), costs, places)
         view = int(costs.argmin())
         if costs[view] < (np.inf if best is None else best[0]):
-            best = float(costs[view]), part.cut_of(views, view, int(places[view]))
+            best = float(costs[view]), part.make_cut(views, view, int(places[view]))
     return best
 
 
@@ -301,7 +301,7 @@ def allow(sample: Sample, root: Node) -> Node:
         smallest = min(leaves(root), key=lambda leaf: leaf.weight)
         if smallest.weight >= sample.minimum:
             break
-        root = sample.build(_without(root, smallest), root.rows)
+        root = sample.build(_remove_leaf(root, smallest), root.rows)
     return root
 
 
@@ -323,7 +323,9 @@ def _recut_below(sample: Sample, node: Node, budget: Budget) -> tuple[Shape] | N
     if not budget.is_spent:
         better = _better_cut(sample, node, budget)
         if better is not None:
-            node = sample.build((better, shape_of(node.children[0]), shape_of(node.children[1])), node.rows, node.depth)
+            node = sample.build(
+                (better, get_shape(node.children[0]), get_shape(node.children[1])), node.rows, node.depth
+            )
             changed = True
     if node.children is None or node.cut is None:
         return (None,) if changed else None
@@ -331,7 +333,7 @@ def _recut_below(sample: Sample, node: Node, budget: Budget) -> tuple[Shape] | N
     if not changed and below == [None, None]:
         return None
     left, right = (
-        shape_of(child) if found is None else found[0] for child, found in zip(node.children, below, strict=True)
+        get_shape(child) if found is None else found[0] for child, found in zip(node.children, below, strict=True)
     )
     return ((node.cut, left, right),)
 
@@ -340,7 +342,9 @@ def _better_cut(sample: Sample, node: Node, budget: Budget) -> Cut | None:
     assert node.children is not None
     left, right = node.children
     left_leaves, right_leaves = leaves(left), leaves(right)
-    groups = np.concatenate([sample.reached(left, node.rows), len(left_leaves) + sample.reached(right, node.rows)])
+    groups = np.concatenate(
+        [sample.assign_leaves(left, node.rows), len(left_leaves) + sample.assign_leaves(right, node.rows)]
+    )
     n_groups = len(left_leaves) + len(right_leaves)
     budget.spend(2 * len(node.rows) * len(sample.cells.features) + n_groups * sample.cells.n_cells, len(node.total))
     depths = np.array([leaf.depth for leaf in left_leaves + right_leaves], dtype=np.float64)
@@ -362,8 +366,8 @@ def _better_cut(sample: Sample, node: Node, budget: Budget) -> Cut | None:
             depths,
         )
         if price < least:
-            least, best = price, part.cut_of(views, view, place, low_left=side == 0)
-    return None if best is None or least >= sample.price(node) - sample.least_gain else best
+            least, best = price, part.make_cut(views, view, place, low_left=side == 0)
+    return None if best is None or least >= sample.compute_price(node) - sample.least_gain else best
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -378,7 +382,7 @@ class _Insertion:
     def shape(self, root: Node) -> Shape:
         """Return the tree with the new leaf."""
         if root is self.node:
-            below = shape_of(root)
+            below = get_shape(root)
             return (self.cut, None, below) if self.leaf_left else (self.cut, below, None)
         if root.children is None or root.cut is None:
             return None
@@ -401,7 +405,7 @@ def _best_insertion(sample: Sample, root: Node, budget: Budget) -> _Insertion | 
         budget.spend(len(leaves(node)), sample.cells.n_cells, len(root.total))
     prices = np.full(len(nodes), np.inf)
     cuts: list[tuple[Cut, bool] | None] = [None] * len(nodes)
-    reached, whole = sample.reached(root, root.rows), None
+    reached, whole = sample.assign_leaves(root, root.rows), None
     for part in sample.cells.parts(len(ends), len(root.total)) if nodes else ():
         sums = part.sums(sample.values, root.rows, reached, len(ends))
         views = part.views(sums.sum(axis=0))
@@ -422,33 +426,33 @@ def _best_insertion(sample: Sample, root: Node, budget: Budget) -> _Insertion | 
                 float(node.depth),
             )
             if price < prices[place]:
-                prices[place], cuts[place] = price, (part.cut_of(views, view, at), side == 0)
+                prices[place], cuts[place] = price, (part.make_cut(views, view, at), side == 0)
     best: _Insertion | None = None
     for node, price, found in zip(nodes, prices, cuts, strict=True):
-        rise = float(price) - sample.price(node)
+        rise = float(price) - sample.compute_price(node)
         if found is not None and rise < (-sample.least_gain if best is None else best.rise):
             best = _Insertion(rise, node, *found)
     return best
 
 
-def _without(node: Node, leaf: Node) -> Shape:
+def _remove_leaf(node: Node, leaf: Node) -> Shape:
     """Return the tree without one leaf; its rows go where its sibling's go."""
     if node.children is None or node.cut is None:
         return None
     left, right = node.children
     if leaf is left:
-        return shape_of(right)
+        return get_shape(right)
     if leaf is right:
-        return shape_of(left)
-    return node.cut, _without(left, leaf), _without(right, leaf)
+        return get_shape(left)
+    return node.cut, _remove_leaf(left, leaf), _remove_leaf(right, leaf)
 
 
 def _swap(sample: Sample, root: Node, budget: Budget) -> Node | None:
     """Remove a leaf and add one elsewhere, the first such pair that helps; those that cost least to lose first."""
-    price = sample.price(root)
-    lost = [sample.build(_without(root, leaf), root.rows) for leaf in leaves(root)] if root.children else []
-    for smaller in sorted(lost, key=sample.price):
-        base = sample.price(smaller)
+    price = sample.compute_price(root)
+    lost = [sample.build(_remove_leaf(root, leaf), root.rows) for leaf in leaves(root)] if root.children else []
+    for smaller in sorted(lost, key=sample.compute_price):
+        base = sample.compute_price(smaller)
         if budget.is_spent:
             return None
         found = _best_insertion(sample, smaller, budget)
@@ -469,10 +473,10 @@ def _fill(sample: Sample, root: Node, n_leaves: int, budget: Budget) -> Node:
 
 def _regrow(sample: Sample, root: Node, n_leaves: int) -> Node:
     """Grow past the size and prune back."""
-    grown = sample.build(shape_of(root), root.rows)
+    grown = sample.build(get_shape(root), root.rows)
     grow(sample, grown, len(leaves(grown)) + n_leaves)
     prune(sample, grown, n_leaves)
-    return grown if sample.price(grown) < sample.price(root) - sample.least_gain else root
+    return grown if sample.compute_price(grown) < sample.compute_price(root) - sample.least_gain else root
 
 
 def improve(sample: Sample, root: Node, n_leaves: int, budget: Budget) -> Node:
@@ -484,6 +488,6 @@ def improve(sample: Sample, root: Node, n_leaves: int, budget: Budget) -> Node:
         while (swapped := _swap(sample, root, budget)) is not None:
             root = recut(sample, swapped, budget, 1)
         root = _regrow(sample, recut(sample, root, budget), n_leaves)
-        if sample.price(root) >= sample.price(before) - sample.least_gain:
+        if sample.compute_price(root) >= sample.compute_price(before) - sample.least_gain:
             break
     return root

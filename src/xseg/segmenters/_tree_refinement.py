@@ -29,9 +29,9 @@ __all__ = [
     "LeafSums",
     "Problem",
     "evaluate",
+    "group_leaves",
     "merge_twins",
     "refine",
-    "share_out",
 ]
 
 
@@ -173,7 +173,7 @@ def merge_twins(tree: ThresholdTree, mass: NDArray[np.int64]) -> tuple[Threshold
     return merged, weight[order][merged.leaves]
 
 
-def share_out(
+def group_leaves(
     means: NDArray[np.float64], mass: NDArray[np.int64], n_segments: int, previous: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Return each leaf to a segment so that leaves of a segment are alike: k-means over weighted leaf means.
@@ -190,9 +190,9 @@ def share_out(
         return np.arange(n_leaves, dtype=np.int32), means
     starts = [_ward(means, mass, n_segments)]
     if previous is not None and len(previous) == n_segments:
-        starts.append(_nearest(means, previous))
+        starts.append(_find_nearest(means, previous))
     results = [_lloyd(means, mass, labels, n_segments) for labels in starts]
-    labels = min(results, key=lambda labels: _spread(means, mass, labels, n_segments))
+    labels = min(results, key=lambda labels: _compute_spread(means, mass, labels, n_segments))
     return labels.astype(np.int32), _group_means(means, mass, labels, n_segments)
 
 
@@ -219,14 +219,14 @@ def _lloyd(
     means: NDArray[np.float64], mass: NDArray[np.int64], labels: NDArray[np.intp], n_groups: int
 ) -> NDArray[np.intp]:
     for _ in range(_MAX_ROUNDS):
-        moved = _nearest(means, _group_means(means, mass, labels, n_groups))
+        moved = _find_nearest(means, _group_means(means, mass, labels, n_groups))
         if len(np.unique(moved)) < n_groups or (moved == labels).all():
             return labels
         labels = moved
     return labels
 
 
-def _nearest(means: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArray[np.intp]:
+def _find_nearest(means: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.asarray(((means[:, None] - centers[None]) ** 2).sum(axis=2).argmin(axis=1))
 
 
@@ -238,7 +238,9 @@ def _group_means(
     return np.asarray(weight.T @ means / np.maximum(weight.sum(axis=0), 1)[:, None])
 
 
-def _spread(means: NDArray[np.float64], mass: NDArray[np.int64], labels: NDArray[np.intp], n_groups: int) -> float:
+def _compute_spread(
+    means: NDArray[np.float64], mass: NDArray[np.int64], labels: NDArray[np.intp], n_groups: int
+) -> float:
     if len(np.unique(labels)) < n_groups:
         return np.inf
     offsets = means - _group_means(means, mass, labels, n_groups)[labels]
@@ -262,7 +264,7 @@ def evaluate(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] |
     """Share the leaves out among the segments and measure the cost; `means` are where the segments were."""
     sums = problem.backend.sum(LeafSums(problem.space, tree))
     mass, leaf_means = sums.groups.mass, sums.groups.means()
-    segment, segment_means = share_out(leaf_means, mass, problem.n_segments, means)
+    segment, segment_means = group_leaves(leaf_means, mass, problem.n_segments, means)
     labels = np.full(tree.n_nodes, -1, dtype=np.int32)
     labels[tree.leaves] = segment
     segment_mass = np.bincount(segment, mass, len(segment_means))

@@ -32,14 +32,14 @@ from xseg.segmenters._tree_moves import (
     Sample,
     Shape,
     allow,
+    get_shape,
     grow,
     improve,
     leaves,
     prune,
-    shape_of,
     to_tree,
 )
-from xseg.segmenters._tree_refinement import Problem, share_out
+from xseg.segmenters._tree_refinement import Problem, group_leaves
 
 __all__ = ["EFFORTS", "STARTS", "Effort", "Reference", "Start", "search"]
 
@@ -66,7 +66,7 @@ class Reference:
     weights: NDArray[np.int64]
 
     @classmethod
-    def of(cls, space: Space, block: CodedBlock, centers: Centers) -> "Reference":
+    def from_centers(cls, space: Space, block: CodedBlock, centers: Centers) -> "Reference":
         """Measure some rows against centres."""
         points = space.embedding.matrix(block.codes, block.points)
         return cls(centers, space.distances(block, centers), points, block.weights)
@@ -79,17 +79,17 @@ class Reference:
     @property
     def squares(self) -> Values:
         """Groups cost what they vary about their mean."""
-        return Values.weighted(self.points, self.weights, SQUARES)
+        return Values.from_rows(self.points, self.weights, SQUARES)
 
     @property
-    def nearest(self) -> Values:
+    def nearest_costs(self) -> Values:
         """Groups cost what they cost at the cheapest centre."""
-        return Values.weighted(self.distances, self.weights, NEAREST)
+        return Values.from_rows(self.distances, self.weights, NEAREST)
 
     @property
     def disagreement(self) -> Values:
         """Groups cost the entropy of their labels."""
-        return Values.weighted(np.eye(len(self.centers))[self.labels], self.weights, ENTROPY)
+        return Values.from_rows(np.eye(len(self.centers))[self.labels], self.weights, ENTROPY)
 
 
 def _grown(sample: Sample, values: Values, n_leaves: int) -> Shape:
@@ -97,15 +97,15 @@ def _grown(sample: Sample, values: Values, n_leaves: int) -> Shape:
     root = own.root()
     grow(own, root, 3 * n_leaves)
     prune(own, root, n_leaves)
-    return shape_of(root)
+    return get_shape(root)
 
 
 def follow_centers(sample: Sample, reference: Reference, n_leaves: int) -> Shape:
     """Grow by the cost of giving each leaf to one of the centres."""
-    return _grown(sample, reference.nearest, n_leaves)
+    return _grown(sample, reference.nearest_costs, n_leaves)
 
 
-def tight_leaves(sample: Sample, reference: Reference, n_leaves: int) -> Shape:
+def grow_tight_leaves(sample: Sample, reference: Reference, n_leaves: int) -> Shape:
     """Grow by how much the rows of a leaf vary about their own mean: the real cost."""
     return _grown(sample, reference.squares, n_leaves)
 
@@ -120,22 +120,22 @@ def part_centers(sample: Sample, reference: Reference, n_leaves: int) -> Shape:
     del n_leaves
     mass = np.bincount(reference.labels, reference.weights, len(reference.centers)).astype(np.int64)
     places = _center_codes(sample, reference)
-    cells = Cells.of(sample.cells.bins, _numbers(sample), places)
-    values = Values.weighted(reference.centers.means, np.maximum(mass, 1), SQUARES)
+    cells = Cells.from_codes(sample.cells.bins, _numbers(sample), places)
+    values = Values.from_rows(reference.centers.means, np.maximum(mass, 1), SQUARES)
     own = Sample(cells, values, 1, sample.max_depth)
     root = own.root()
     grow(own, root, len(places))
-    return shape_of(root)
+    return get_shape(root)
 
 
 def fewest_mistakes(sample: Sample, reference: Reference, n_leaves: int) -> Shape:
     """Part the centres by cuts that part the fewest rows from their own centre: IMM."""
     del n_leaves
     places = _center_codes(sample, reference)
-    return _parted(sample, reference, places, sample.root(), np.arange(len(places)))
+    return _split_mistaken(sample, reference, places, sample.root(), np.arange(len(places)))
 
 
-def _parted(
+def _split_mistaken(
     sample: Sample, reference: Reference, places: NDArray[np.uint8], node: Node, alive: NDArray[np.int64]
 ) -> Shape:
     labels = reference.labels
@@ -148,8 +148,8 @@ def _parted(
     goes_left = cut.goes_left[places[alive, cut.feature]]
     return (
         cut,
-        _parted(sample, reference, places, left, alive[goes_left]),
-        _parted(sample, reference, places, right, alive[~goes_left]),
+        _split_mistaken(sample, reference, places, left, alive[goes_left]),
+        _split_mistaken(sample, reference, places, right, alive[~goes_left]),
     )
 
 
@@ -207,7 +207,7 @@ Start: TypeAlias = Callable[[Sample, Reference, int], Shape]
 STARTS: dict[str, Start] = {
     "IMM": fewest_mistakes,
     "centres": follow_centers,
-    "real cost": tight_leaves,
+    "real cost": grow_tight_leaves,
     "labels": follow_labels,
     "tree of centres": part_centers,
 }
@@ -282,7 +282,7 @@ def search(problem: Problem, sample: CodedRows, centers: Centers, effort: Effort
     best = _Search(problem, part, centers, depth_weight).run(effort)
     whole = _Search(problem, block, centers, depth_weight)
     if some < sample.n_rows and effort.work > EFFORTS["fast"].work:
-        best = whole.polished(best, Budget(effort.work / 4))
+        best = whole.improve_tree(best, Budget(effort.work / 4))
     return whole.tree(best)
 
 
@@ -291,8 +291,8 @@ class _Search:
 
     def __init__(self, problem: Problem, block: CodedBlock, centers: Centers, depth_weight: float) -> None:
         self.problem = problem
-        self.cells = Cells.of(problem.bins, problem.features, block.codes)
-        self.reference = Reference.of(problem.space, block, centers)
+        self.cells = Cells.from_codes(problem.bins, problem.features, block.codes)
+        self.reference = Reference.from_centers(problem.space, block, centers)
         self.depth_weight = depth_weight
         self.weight = float(block.weights.sum())
         share = problem.min_weight / problem.space.total_weight
@@ -330,16 +330,16 @@ class _Search:
         centers = self.reference.centers.means
         shapes = [min(found, key=lambda one: one.cost).shape]
         shapes += [STARTS[name](sample, self.reference, n_leaves) for name in ("centres", "IMM", "real cost")]
-        means = [self._means_of(shapes[0]), centers, centers, self._means_of(shapes[3])]
+        means = [self._compute_means(shapes[0]), centers, centers, self._compute_means(shapes[3])]
         kept = list(zip(shapes, means, strict=True))[: effort.n_turned]
         raw = [self._measure(self._root(sample, shape), at) for shape, at in kept]
         found = [self._in_turns(shape, at, Budget(effort.work / 2 / len(kept))) for shape, at in kept]
         return self._choose([*raw, *found], min(one.cost for one in raw))
 
-    def polished(self, found: Found, budget: Budget) -> Found:
+    def improve_tree(self, found: Found, budget: Budget) -> Found:
         """Improve a tree that was found on fewer rows."""
         if self.one_leaf_each:
-            return self._improved(found.shape, self._price_of(found), budget)
+            return self._improve(found.shape, self._compute_split_penalty(found), budget)
         return self._in_turns(found.shape, found.means, budget)
 
     def tree(self, found: Found) -> ThresholdTree:
@@ -370,12 +370,12 @@ class _Search:
         for position, start in enumerate(raw):
             own = Budget(budget.left / (len(raw) - position))
             before = own.left
-            cheap = self._improved(start.shape, _MIN_PRICE, own)
-            found += [cheap, self._improved(cheap.shape, self._price_of(cheap), own)]
+            cheap = self._improve(start.shape, _MIN_PRICE, own)
+            found += [cheap, self._improve(cheap.shape, self._compute_split_penalty(cheap), own)]
             budget.left -= before - own.left
         return found, raw[0].cost
 
-    def _improved(self, shape: Shape, price: float, budget: Budget) -> Found:
+    def _improve(self, shape: Shape, price: float, budget: Budget) -> Found:
         sample = self._sample(self.squares, price)
         return self._measure(improve(sample, self._root(sample, shape), self.problem.n_segments, budget))
 
@@ -384,8 +384,8 @@ class _Search:
         best: Found | None = None
         for _ in range(_MAX_TURNS):
             distances = _squared_distances(self.reference.points, means)
-            values = Values.weighted(distances, self.reference.weights, NEAREST)
-            sample = self._sample(values, _MIN_PRICE if best is None else self._price_of(best))
+            values = Values.from_rows(distances, self.reference.weights, NEAREST)
+            sample = self._sample(values, _MIN_PRICE if best is None else self._compute_split_penalty(best))
             root = improve(sample, self._root(sample, shape), self.problem.max_leaves, budget)
             turn = self._measure(root, means)
             if best is not None and turn.cost >= best.cost - sample.least_gain:
@@ -400,15 +400,15 @@ class _Search:
         totals = np.array([self.squares.total(leaf.rows) for leaf in ends])
         mass = totals[:, -1]
         at = totals[:, :-1] / mass[:, None]
-        segment, means = share_out(at, mass, self.problem.n_segments, previous)
+        segment, means = group_leaves(at, mass, self.problem.n_segments, previous)
         between = np.bincount(segment, mass, len(means)) @ np.einsum("sd,sd->s", means, means)
         questions = float(mass @ [leaf.depth for leaf in ends]) / self.weight
-        return Found(shape_of(root), means, self.norms - float(between), questions)
+        return Found(get_shape(root), means, self.norms - float(between), questions)
 
-    def _means_of(self, shape: Shape) -> NDArray[np.float64]:
+    def _compute_means(self, shape: Shape) -> NDArray[np.float64]:
         return self._measure(self._root(self._sample(self.squares), shape), self.reference.centers.means).means
 
-    def _price_of(self, found: Found) -> float:
+    def _compute_split_penalty(self, found: Found) -> float:
         """Return what one question more per person may cost, as a share of the reference's cost.
 
         One percent more of what the tree costs beyond the reference is worth `depth_weight` percent of the questions.
@@ -420,7 +420,7 @@ class _Search:
     def _choose(self, found: Sequence[Found], ceiling: float) -> Found:
         """Weigh cost against questions among the trees that cost no more than the best start."""
         cheapest = min(found, key=lambda one: (one.cost, one.n_questions))
-        price = self._price_of(cheapest) * self.reference_cost
+        price = self._compute_split_penalty(cheapest) * self.reference_cost
         allowed = [one for one in found if one.cost <= ceiling]
         return min(allowed, key=lambda one: (one.cost + price * one.n_questions, one.cost))
 

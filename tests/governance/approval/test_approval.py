@@ -403,9 +403,9 @@ def test_the_last_word_that_counts_is_what_a_model_is(steps, day):
         written += [] if one in written else [one]
     today, expected, sound = DAY + timedelta(day), "draft", None
     for one in [one for one in written if one.day <= today]:
-        rests = sound is not None and sound.review == one.review and not sound.ended(one.day)
+        rests = sound is not None and sound.review == one.review and not sound.has_expired(one.day)
         expected = one.state if one.state != "approved" or rests else "draft"
-        expected = "draft" if one.ended(today) else expected
+        expected = "draft" if one.has_expired(today) else expected
         if one.state != "approved":
             sound = one if one.state == "reviewed" else None
     assert evaluate_sign_offs(written, own, today).state == expected

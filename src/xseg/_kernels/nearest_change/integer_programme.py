@@ -10,7 +10,13 @@ A column is unused or used at least ``first[c]``, in whole units where ``grid[c]
 import numpy as np
 
 from xseg._kernels.jit import kernel
-from xseg._kernels.nearest_change.score_margins import SINGLE_PRECISION, price_of, value_alone, wins, write_parts
+from xseg._kernels.nearest_change.score_margins import (
+    SINGLE_PRECISION,
+    compute_change_cost,
+    is_assigned,
+    value_alone,
+    write_parts,
+)
 
 SOLVED, HOPELESS, GIVEN_UP = 0, 1, 2
 TINY = 1e-11
@@ -119,7 +125,7 @@ def cheapest_lift(gains, needs, costs, low, cap, best, out):
 
 
 @kernel
-def misused(used, cap, first, grid, chain, group):
+def find_misused(used, cap, first, grid, chain, group):
     """Return the column that is used as it may not be, the most used one among several (-1: none)."""
     worst, most = -1, 0.0
     for c in range(used.shape[0]):
@@ -137,7 +143,7 @@ def misused(used, cap, first, grid, chain, group):
 
 
 @kernel
-def use_less(c, most, caps, chain):
+def limit_column(c, most, caps, chain):
     """Forbid a column beyond some use, and so what follows it in its chain."""
     caps[c] = most
     for later in range(c + 1, caps.shape[0]):
@@ -146,7 +152,7 @@ def use_less(c, most, caps, chain):
 
 
 @kernel
-def use_more(c, least, lows, caps, cap, chain, group):
+def force_column(c, least, lows, caps, cap, chain, group):
     """Force a column to some use, and with it what comes before it, and no other chain; return whether that can be."""
     lows[c] = max(lows[c], least)
     possible = lows[c] <= caps[c]
@@ -181,7 +187,7 @@ def cheapest_mix(gains, needs, costs, cap, first, grid, chain, group, best, most
             continue
         if ended == GIVEN_UP or waiting == MAX_WAITING:
             return best, False
-        c = misused(used, cap, first, grid, chain, group)
+        c = find_misused(used, cap, first, grid, chain, group)
         if c < 0:
             best = total
             out[:] = used
@@ -189,11 +195,11 @@ def cheapest_mix(gains, needs, costs, cap, first, grid, chain, group, best, most
         step = np.ceil(used[c] - SLACK) if grid[c] else first[c]
         if low[c] == 0.0 or grid[c]:
             lows[waiting], caps[waiting] = low, high
-            use_less(c, max(step - 1.0, 0.0) if grid[c] else 0.0, caps[waiting], chain)
+            limit_column(c, max(step - 1.0, 0.0) if grid[c] else 0.0, caps[waiting], chain)
             waiting += lows[waiting, c] <= caps[waiting, c]
         # Looked at next: what leads somewhere is found early.
         lows[waiting], caps[waiting] = low, high
-        waiting += use_more(c, step, lows[waiting], caps[waiting], cap, chain, group)
+        waiting += force_column(c, step, lows[waiting], caps[waiting], cap, chain, group)
     return best, waiting == 0
 
 
@@ -201,7 +207,7 @@ PIECES = 8
 
 
 @kernel
-def pieces_of(f, way, value, coding, asked, ladder, exact, out):
+def write_pieces(f, way, value, coding, asked, ladder, exact, out):
     """Write where the pieces of a number's way up or down begin and end, and return how many ends there are.
 
     Where leads are exact they are linear between two knots; elsewhere pieces lie between some of the candidates. The
@@ -240,7 +246,7 @@ def pieces_of(f, way, value, coding, asked, ladder, exact, out):
 
 
 @kernel
-def lay_columns(person, spare, target, coding, asked, ladder, candidates, exact, columns, needs):
+def write_columns(person, spare, target, coding, asked, ladder, candidates, exact, columns, needs):
     """Write the columns of a mix, and what is asked of it; returns how many there are, and how many are numbers."""
     gain, price, cap, first, grid, chain, group, unit = columns
     n_segments = spare.shape[0]
@@ -254,7 +260,7 @@ def lay_columns(person, spare, target, coding, asked, ladder, candidates, exact,
             continue
         size, steepest = 0.0, np.zeros(n_segments)
         for way in range(2):
-            n_ends, leaps = pieces_of(f, way, value, coding, asked, ladder, exact, ends)
+            n_ends, leaps = write_pieces(f, way, value, coding, asked, ladder, exact, ends)
             before[:], n_first = person.here[f], n
             for piece in range(n_ends - 1):
                 length = abs(ends[piece + 1] - ends[piece])
@@ -352,7 +358,7 @@ def change_by_mixing(
         np.empty(n_most),
     )
     needs = np.empty(spare.shape[0])
-    n, n_numbers = lay_columns(person, spare, target, coding, asked, ladder, candidates, exact, columns, needs)
+    n, n_numbers = write_columns(person, spare, target, coding, asked, ladder, candidates, exact, columns, needs)
     gain, price, cap, first, grid, chain, group, unit = columns
     used = np.zeros(n)
     total, exhausted = cheapest_mix(
@@ -377,8 +383,8 @@ def change_by_mixing(
             trial_codes[f] = candidates.which[place]
     if not exact:
         tighten(person, trial, trial_codes, spare, target, coding, asked, ladder, parts)
-        total = price_of(person.values, trial, asked.flat, asked.scale, category_cost)
-    if not total < best or not wins(trial, trial_codes, target, coding, parts):
+        total = compute_change_cost(person.values, trial, asked.flat, asked.scale, category_cost)
+    if not total < best or not is_assigned(trial, trial_codes, target, coding, parts):
         return best, False
     moved[:], recoded[:] = trial, trial_codes
     return total, exhausted and exact

@@ -7,19 +7,19 @@ from xseg._kernels.nearest_change.integer_programme import change_by_mixing
 from xseg._kernels.nearest_change.score_margins import (
     Candidates,
     Person,
-    leads,
-    least_lead,
-    most_lead,
+    compute_max_lead,
+    compute_min_lead,
+    has_lead,
     value_alone,
     write_parts,
 )
-from xseg._kernels.nearest_change.step_search import change_by_steps, cheapest_bound, gather
+from xseg._kernels.nearest_change.step_search import change_by_steps, cheapest_bound, list_candidates
 
 MAX_STEPS = 40
 
 
 @kernel
-def on_grid(value, places, way):
+def round_to_grid(value, places, way):
     """Round a number to decimal places, up or down; dividing gives 0.3 where 3 * 0.1 would not."""
     size = 10.0 ** abs(places)
     steps = value * size if places > 0 else value / size
@@ -28,7 +28,7 @@ def on_grid(value, places, way):
 
 
 @kernel
-def moved_on_grid(value, places, steps, before, low, high):
+def move_on_grid(value, places, steps, before, low, high):
     """Return the number some steps of its grid away; itself where that would leave its range or pass where it was."""
     size = 10.0 ** abs(places)
     number = np.rint(value * size if places > 0 else value / size) + steps
@@ -46,14 +46,14 @@ def snap(before, after, codes, target, coding, asked, parts):
     trial, scores = after.copy(), np.empty(parts.shape[0])
     for f in range(coding.n_coordinates):
         if not asked.whole[f] and after[f] != before[f] and not np.isnan(before[f]):
-            rounded = on_grid(after[f], asked.places[f], after[f] - before[f])
+            rounded = round_to_grid(after[f], asked.places[f], after[f] - before[f])
             trial[f] = min(max(rounded, asked.lowest[f]), asked.highest[f])
     for _ in range(MAX_STEPS):
         scores[:] = coding.bias
         for f in range(trial.shape[0]):
             write_parts(f, trial[f], codes[f], coding, parts)
             scores += parts
-        lead, chosen, value = least_lead(scores, target), -1, 0.0
+        lead, chosen, value = compute_min_lead(scores, target), -1, 0.0
         if lead > 0:
             after[:] = trial
             break
@@ -61,14 +61,14 @@ def snap(before, after, codes, target, coding, asked, parts):
             if asked.whole[f] or after[f] == before[f] or np.isnan(before[f]):
                 continue
             for steps in (1, -1):
-                other = moved_on_grid(trial[f], asked.places[f], steps, before[f], asked.lowest[f], asked.highest[f])
+                other = move_on_grid(trial[f], asked.places[f], steps, before[f], asked.lowest[f], asked.highest[f])
                 changed = scores.copy()
                 write_parts(f, trial[f], codes[f], coding, parts)
                 changed -= parts
                 write_parts(f, other, codes[f], coding, parts)
                 changed += parts
-                if least_lead(changed, target) > lead:
-                    lead, chosen, value = least_lead(changed, target), f, other
+                if compute_min_lead(changed, target) > lead:
+                    lead, chosen, value = compute_min_lead(changed, target), f, other
         if chosen < 0:
             break
         trial[chosen] = value
@@ -103,7 +103,7 @@ def change_one(person, spare, target, coding, asked, ladder, candidates, best, m
         for c in range(candidates.offsets[f], candidates.offsets[f + 1]):
             if candidates.costs[c] >= best:
                 break
-            if leads(spare, person.here[f], ladder.parts[f, candidates.side[c], candidates.which[c]], target):
+            if has_lead(spare, person.here[f], ladder.parts[f, candidates.side[c], candidates.which[c]], target):
                 best, chosen, value, code = (
                     candidates.costs[c],
                     f,
@@ -118,7 +118,7 @@ def change_one(person, spare, target, coding, asked, ladder, candidates, best, m
 
 
 @kernel
-def out_of_reach(person, spare, target, coding, ladder, candidates):
+def is_unreachable(person, spare, target, coding, ladder, candidates):
     """Return whether no change whatever can make the target lead some rival."""
     for s in range(spare.shape[0]):
         if s == target:
@@ -133,7 +133,7 @@ def out_of_reach(person, spare, target, coding, ladder, candidates):
                 low = min(person.values[f], ladder.ends[f, 1]) if np.isfinite(ladder.ends[f, 1]) else person.values[f]
                 if low < high:
                     low, high = (low - coding.shift[f]) * coding.factor[f], (high - coding.shift[f]) * coding.factor[f]
-                    gain = most_lead(coding.curves[f], target, s, low, high) - (
+                    gain = compute_max_lead(coding.curves[f], target, s, low, high) - (
                         person.here[f, target] - person.here[f, s]
                     )
             else:
@@ -210,7 +210,7 @@ def nearest_scores(values, codes, coding, asked, ladder, exact, category_cost, o
                 person, asked, ladder, category_cost, target, own[i], -spare[own[i]]
             ):
                 continue
-            gather(n_coordinates if exact else 0, person, asked, ladder, category_cost, target, candidates)
+            list_candidates(n_coordinates if exact else 0, person, asked, ladder, category_cost, target, candidates)
             if exact and cost[i] <= steepest_bound(person, spare, target, coding, asked, ladder, candidates):
                 continue
             best = change_one(
@@ -224,13 +224,13 @@ def nearest_scores(values, codes, coding, asked, ladder, exact, category_cost, o
                 )  # fmt: skip
             if not proof and (not exact or best == np.inf):
                 if exact:
-                    gather(0, person, asked, ladder, category_cost, target, candidates)
+                    list_candidates(0, person, asked, ladder, category_cost, target, candidates)
                 best, looked_at = change_by_steps(
                     person, spare, target, coding, asked, ladder, candidates, limit, category_cost,
                     best, moved[i], recoded, parts,
                 )  # fmt: skip
                 proof = looked_at and not exact and best < np.inf
-                proof |= best == np.inf and out_of_reach(person, spare, target, coding, ladder, candidates)
+                proof |= best == np.inf and is_unreachable(person, spare, target, coding, ladder, candidates)
             proven[i] &= proof
             if best < cost[i]:
                 cost[i], reached[i] = best, target

@@ -89,7 +89,7 @@ def write_parts(f, value, code, coding, out):
 
 
 @kernel
-def leads(spare, here, parts, target):
+def has_lead(spare, here, parts, target):
     """Return whether the target leads every rival once a feature's parts are `parts` rather than `here`.
 
     `spare[s]` is by how much the target leads rival s before.
@@ -102,7 +102,7 @@ def leads(spare, here, parts, target):
 
 
 @kernel
-def least_lead(scores, target):
+def compute_min_lead(scores, target):
     """Return by how much the target leads the best of the others."""
     best = -np.inf
     for s in range(scores.shape[0]):
@@ -194,7 +194,7 @@ def value_alone(f, start, end, whole, spare, here, target, coding, parts):
             if (value - end) * way > 0:
                 value = end
             write_parts(f, value, 0, coding, parts)
-            if leads(spare, here, parts, target):
+            if has_lead(spare, here, parts, target):
                 return value
             if value == end:
                 return np.nan
@@ -204,7 +204,7 @@ def value_alone(f, start, end, whole, spare, here, target, coding, parts):
 
 
 @kernel
-def most_lead(curve, target, rival, low, high):
+def compute_max_lead(curve, target, rival, low, high):
     """Return the largest lead over one rival on a range of points."""
     most = -np.inf
     first, last = min(curve[1, target], curve[1, rival]), max(curve[1, target], curve[1, rival])
@@ -227,7 +227,7 @@ def most_lead(curve, target, rival, low, high):
 
 
 @kernel
-def price_of(before, after, flat, scale, category_cost):
+def compute_change_cost(before, after, flat, scale, category_cost):
     """Return what a change of all features costs."""
     total = 0.0
     for f in range(before.shape[0]):
@@ -237,10 +237,10 @@ def price_of(before, after, flat, scale, category_cost):
 
 
 @kernel
-def wins(values, codes, target, coding, parts):
+def is_assigned(values, codes, target, coding, parts):
     """Return whether `predict` would put somebody into the target."""
     scores = coding.bias.copy()
     for f in range(values.shape[0]):
         write_parts(f, values[f], codes[f], coding, parts)
         scores += parts
-    return least_lead(scores, target) > 0
+    return compute_min_lead(scores, target) > 0

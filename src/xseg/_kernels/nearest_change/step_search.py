@@ -4,7 +4,7 @@ import numpy as np
 
 from xseg._kernels.encode_kernels import MISSING
 from xseg._kernels.jit import kernel
-from xseg._kernels.nearest_change.score_margins import leads, price_of, wins, write_parts
+from xseg._kernels.nearest_change.score_margins import compute_change_cost, has_lead, is_assigned, write_parts
 
 HALVINGS = 60
 
@@ -20,7 +20,7 @@ def category_allowed(code, own, rises, falls):
 
 
 @kernel
-def gather(first_feature, person, asked, ladder, category_cost, target, candidates):
+def list_candidates(first_feature, person, asked, ladder, category_cost, target, candidates):
     """List the candidates of every feature from one on, the cheapest first, without those that gain on nobody."""
     offsets, costs, which, side, gains = candidates
     n_segments = person.here.shape[1]
@@ -92,7 +92,7 @@ def cheapest_bound(person, asked, ladder, category_cost, target, rival, behind):
 
 
 @kernel
-def settle(spare, target, offsets, costs, gains, chosen):
+def write_combination(spare, target, offsets, costs, gains, chosen):
     """Write a combination that leads everybody, and return its cost; infinity if this way does not lead to one.
 
     Every feature goes where the target's own score is highest, and then, the dearest first, back as far as it may.
@@ -145,7 +145,7 @@ def limits(offsets, costs, gains, order, reach, rate):
 
 
 @kernel
-def least(spare, target, reach, rate):
+def compute_lower_bound(spare, target, reach, rate):
     """Bound from below what it still costs until the target leads everybody; infinity if it cannot."""
     bound = 0.0
     for s in range(spare.shape[0]):
@@ -171,7 +171,7 @@ def search(spare, target, offsets, costs, gains, order, reach, rate, limit, best
     while place >= 0 and limit > 0:
         limit -= 1
         if at[place] == -2:
-            bound = least(lead[place], target, reach[place], rate[place])
+            bound = compute_lower_bound(lead[place], target, reach[place], rate[place])
             if bound == 0.0:
                 if paid[place] < best:
                     best = paid[place]
@@ -221,7 +221,7 @@ def neighbour(stops, way, code, value, lowest, highest):
 
 
 @kernel
-def pull_back(f, near, far, whole, spare, here, target, coding, parts):
+def find_closest_value(f, near, far, whole, spare, here, target, coding, parts):
     """Return the value nearest to `near` that does as well as `far`, found by halving.
 
     `spare[s]` is by how much the target leads rival s without this feature's change, `here` the feature's parts now;
@@ -231,7 +231,7 @@ def pull_back(f, near, far, whole, spare, here, target, coding, parts):
     if whole:
         bad = np.ceil(near) if near < far else np.floor(near)
     write_parts(f, bad, 0, coding, parts)
-    if leads(spare, here, parts, target):
+    if has_lead(spare, here, parts, target):
         return bad
     for _ in range(HALVINGS):
         between = good / 2 + bad / 2
@@ -240,7 +240,7 @@ def pull_back(f, near, far, whole, spare, here, target, coding, parts):
         if between in (good, bad):
             break
         write_parts(f, between, 0, coding, parts)
-        if leads(spare, here, parts, target):
+        if has_lead(spare, here, parts, target):
             good = between
         else:
             bad = between
@@ -264,7 +264,9 @@ def change_by_steps(
     order = np.argsort(first)
     chosen = np.empty(n_features, dtype=np.int64)
     reach, rate = np.empty((n_features + 1, n_segments)), np.empty((n_features + 1, n_segments))
-    settled = min(best, settle(spare, target, candidates.offsets, candidates.costs, candidates.gains, chosen))
+    settled = min(
+        best, write_combination(spare, target, candidates.offsets, candidates.costs, candidates.gains, chosen)
+    )
     limits(candidates.offsets, candidates.costs, candidates.gains, order, reach, rate)
     total, left = search(
         spare,
@@ -295,11 +297,11 @@ def change_by_steps(
         way, code = candidates.side[chosen[f]], candidates.which[chosen[f]]
         near = neighbour(ladder.stops[f], way, code, person.values[f], asked.lowest[f], asked.highest[f])
         before = ladder.parts[f, way, code]
-        trial[f] = pull_back(f, near, trial[f], asked.whole[f], ahead_by, before, target, coding, parts)
+        trial[f] = find_closest_value(f, near, trial[f], asked.whole[f], ahead_by, before, target, coding, parts)
         write_parts(f, trial[f], 0, coding, parts)
         for s in range(n_segments):
             ahead_by[s] += (parts[target] - before[target]) - (parts[s] - before[s])
-    if not wins(trial, trial_codes, target, coding, parts):
+    if not is_assigned(trial, trial_codes, target, coding, parts):
         return best, False
     moved[:], recoded[:] = trial, trial_codes
-    return price_of(person.values, trial, asked.flat, asked.scale, category_cost), left > 0
+    return compute_change_cost(person.values, trial, asked.flat, asked.scale, category_cost), left > 0

@@ -108,8 +108,8 @@ def _column(policy: Policy, name: str, language: Language) -> _Entry:
     sentences = [_origin(feature, language)]
     if feature.purposes:
         labels = [_line(policy.purposes[purpose].label) for purpose in feature.purposes]
-        sentences.append(language.say("used.purposes", purposes=language.listed(labels)))
-    return _Entry(language.capitalised(_line(feature.label or name)), tuple(sentences))
+        sentences.append(language.say("used.purposes", purposes=language.join_items(labels)))
+    return _Entry(language.capitalise(_line(feature.label or name)), tuple(sentences))
 
 
 def _origin(feature: FeaturePolicy, language: Language) -> str:
@@ -138,12 +138,12 @@ def _purpose(purpose: Purpose, language: Language) -> _Entry:
         sentences.append(language.count("used.kept", purpose.retention_days))
     if purpose.obligatory is not None:
         sentences.append(language.say("used.obligatory" if purpose.obligatory else "used.voluntary"))
-    return _Entry(language.capitalised(_line(purpose.label)), tuple(sentences))
+    return _Entry(language.capitalise(_line(purpose.label)), tuple(sentences))
 
 
 def _statements(policy: Policy, language: Language) -> Iterator[str]:
     if policy.recipients:
-        yield language.say("used.recipients", names=language.listed(list(map(_line, policy.recipients))))
+        yield language.say("used.recipients", names=language.join_items(list(map(_line, policy.recipients))))
     for said in (policy.transfers, policy.special_categories, policy.human_review):
         if said is not None:
             yield _line(said)
@@ -151,7 +151,7 @@ def _statements(policy: Policy, language: Language) -> Iterator[str]:
 
 def _rights(policy: Policy, purposes: Sequence[Purpose], language: Language) -> Iterator[_Entry]:
     for right, link in policy.rights.items():
-        yield _Entry(language.capitalised(_line(link.label) if link.label else _right(right, language)), (), link.url)
+        yield _Entry(language.capitalise(_line(link.label) if link.label else _right(right, language)), (), link.url)
     for right in derive_rights(purposes):
         if right not in policy.rights:
             yield _Entry(_right(right, language), ())

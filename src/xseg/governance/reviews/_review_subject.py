@@ -156,7 +156,7 @@ class Subject:
         not learnt. With `as_many`, the number of segments is not chosen anew.
         """
         given = self.segmenter.get_params(deep=False)
-        if self.segmenter.made_from != "rows" or (without and "forbid" not in given):
+        if self.segmenter.segment_basis != "rows" or (without and "forbid" not in given):
             return None
         fresh = clone(self.segmenter)
         if without:
@@ -178,7 +178,7 @@ class Subject:
         if self.table is None:
             return None
         some = self._some(self.table)
-        if self.held_out or self.segmenter.made_from == "definition":
+        if self.held_out or self.segmenter.segment_basis == "definition":
             how = "all people given, none of whom had a part in the segments"
             return self._seen_by(self.segmenter, some, how)
         order = np.random.default_rng(self.seed).permutation(len(some))

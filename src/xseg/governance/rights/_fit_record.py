@@ -54,7 +54,7 @@ def check_nobody_left(segmenter: Any, table: Table, name: str) -> None:
     except DataError as error:
         message = f"{name} and what the model has counted differ: {error}"
         raise DataError(message) from error
-    if not left.model_.counts_nobody or left.profile_.counts.any():
+    if not left.model_.is_empty or left.profile_.counts.any():
         n_more = int(left.profile_.counts[:, 0].sum())
         message = (
             f"{name} must hold exactly the people whom the model has counted besides those who are taken out; "
@@ -70,7 +70,7 @@ def subtract_people(segmenter: Any, table: Table) -> Any:
     less = copy(segmenter)
     for name in _ROW_ATTRIBUTES:
         less.__dict__.pop(name, None)
-    less.model_ = segmenter.model_.without(table)
+    less.model_ = segmenter.model_.subtract_rows(table)
     less.profile_ = profile
     sizes = profile.sizes
     shares = sizes / max(float(sizes.sum()), 1.0)

@@ -389,7 +389,7 @@ class _Page:
 
     def _recipients(self, profile: Profile) -> str | None:
         names = [one_line(name) for name in profile.recipients()]
-        return self.language.say("profile.received", names=self.language.listed(names)) if names else None
+        return self.language.say("profile.received", names=self.language.join_items(names)) if names else None
 
 
 def _list_undo_actions(profile: Profile) -> list[str]:
@@ -423,7 +423,7 @@ def _describe_features(profile: Profile, withheld: tuple[str, ...], language: La
     return [
         {
             "name": name,
-            "label": name if feature.label is None else language.capitalised(one_line(feature.label)),
+            "label": name if feature.label is None else language.capitalise(one_line(feature.label)),
             "value": _format_value(row[name], Quantity(feature.unit, feature.number_format, language)),
             "withheld": name in withheld,
         }
@@ -437,7 +437,7 @@ def _format_value(value: Any, quantity: Quantity) -> str:
         return quantity.language.say("value.unknown")
     if isinstance(value, bool | np.bool_):
         return quantity.language.say("value.yes" if value else "value.no")
-    return one_line(value) if isinstance(value, str) else quantity.rounded(float(value))
+    return one_line(value) if isinstance(value, str) else quantity.format_rounded(float(value))
 
 
 def _read_value(profile: Profile, feature: str, text: str) -> Any:

@@ -56,6 +56,13 @@ def no_running_workers():
         loky._executor.shutdown(wait=True)
 
 
+def pytest_collection_modifyitems(items):
+    # The pages of the user guide fit models and render reports: together they take about a minute.
+    for item in items:
+        if item.path.parent.name == "user_guide":
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_terminal_summary(terminalreporter, config):
     """Say what was not tested, and how to test it."""
     missing = [package for command, package in NEEDED.items() if shutil.which(command) is None]

@@ -13,7 +13,7 @@ def test_points_are_those_of_the_segmenters_they_stand_for():
     assert [point.leaves for point in curve.points] == [3, 4, 6]
     for point in curve.points:
         fitted = xseg.TreeSegmenter(3, max_leaves=point.leaves, random_state=0).fit(X)
-        assert (point.relative_cost, point.questions) == (fitted.relative_cost_, fitted.mean_depth_)
+        assert (point.relative_cost, point.mean_depth) == (fitted.relative_cost_, fitted.mean_depth_)
     table = curve.to_frame()
     assert table["leaves"][table["elbow"]].tolist() == [curve.elbow]
 

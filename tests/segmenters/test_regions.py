@@ -40,7 +40,7 @@ def test_operations_are_those_of_sets(one, other):
     told = REGIONS.simplify(one, other)
     assert points(told) == points(left)
     assert count(told) == len(points(left))
-    assert len(told) <= len(REGIONS.readable(left))
+    assert len(told) <= len(REGIONS.merge_readable(left))
 
 
 @given(regions, st.permutations(range(3)))
@@ -52,7 +52,7 @@ def test_the_order_of_cutting_changes_no_point(one, order):
 @given(regions)
 def test_readable_boxes_are_ranges_that_do_not_overlap(one):
     apart = REGIONS.disjoint(one)
-    told = REGIONS.readable(apart)
+    told = REGIONS.merge_readable(apart)
     assert points(told) == points(one)
     assert count(told) == len(points(one))
     for box in told:
@@ -60,7 +60,7 @@ def test_readable_boxes_are_ranges_that_do_not_overlap(one):
             missing = 1 << (WIDTHS[axis] - 1)
             if is_ordered:
                 assert len(find_runs(box[axis], missing)) == 1
-    assert REGIONS.readable(told) == told
+    assert REGIONS.merge_readable(told) == told
 
 
 @given(st.integers(1, 2**9 - 1))

@@ -195,7 +195,7 @@ class CardBuilder:
 
     def _compare(self, j: int, code: int) -> Comparison | None:
         """Compare with everyone whose value is known, if they are enough people to hide in."""
-        known = self.profile.known(j)
+        known = self.profile.get_known_weight(j)
         if code == MISSING or known < self.policy.minimum_group_size:
             return None
         below, same = self.profile.window_shares(j, code)

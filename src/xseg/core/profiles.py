@@ -48,7 +48,7 @@ class SegmentProfile:
         """Counts over all segments, shape (n_features, 256)."""
         return np.asarray(self.counts.sum(axis=0))
 
-    def known(self, feature: int) -> float:
+    def get_known_weight(self, feature: int) -> float:
         """Return the weight of the people whose value of a feature is known."""
         return float(self.population[feature, :MISSING].sum() / self.unit)
 

@@ -122,9 +122,9 @@ def list_changes(
     bins: Bins,
     before: NDArray[np.float64],
     after: NDArray[np.float64],
-    asks: Callable[[int, int, bool], tuple[str, float] | None],
+    find_threshold: Callable[[int, int, bool], tuple[str, float] | None],
 ) -> tuple[tuple[FeatureChange, ...], ...]:
-    """List what changes in each row; `asks` says what is asked of a row's feature that rises, or falls."""
+    """List what changes in each row; `find_threshold` returns what limits a feature that rises, or falls."""
     changes: list[list[FeatureChange]] = [[] for _ in range(len(table))]
     moved = (before != after) & ~np.isnan(before)
     for j in np.flatnonzero(moved.any(axis=0)).tolist():
@@ -132,7 +132,7 @@ def list_changes(
         name = bins[j].feature.name
         old, new = _before(table.columns[j], rows, bins[j]), _write_values(bins[j], after[rows, j])
         for i, was, becomes in zip(rows.tolist(), old, new, strict=True):
-            asked = asks(i, j, bool(after[i, j] > before[i, j]))
+            asked = find_threshold(i, j, bool(after[i, j] > before[i, j]))
             relation, threshold = ("=", becomes) if asked is None else (asked[0], _threshold(bins[j], *asked))
             changes[i].append(FeatureChange(name, was, becomes, relation, threshold))
     return tuple(map(tuple, changes))

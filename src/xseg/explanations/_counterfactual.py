@@ -101,10 +101,10 @@ class Counterfactuals:
     def changes(self) -> tuple[tuple[FeatureChange, ...], ...]:
         """What changes in each row; nothing where there is no way, or no need."""
 
-        def asks(row: int, j: int, rises: bool) -> tuple[str, float] | None:
+        def find_threshold(row: int, j: int, rises: bool) -> tuple[str, float] | None:
             return self._mover.find_threshold(int(self._place[row]), j, rises)
 
-        return list_changes(self._table, self._mover.bins, self._before, self._after, asks)
+        return list_changes(self._table, self._mover.bins, self._before, self._after, find_threshold)
 
     @cached_property
     def blocked_by(self) -> tuple[tuple[Obstacle, ...], ...]:

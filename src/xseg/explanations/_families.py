@@ -1,6 +1,6 @@
 """All that explanations ask of a family of models, in one object for boxes and one for additive scores.
 
-`family_of` chooses it by the type of the fitted model; a family of your own is registered by
+`find_family` chooses it by the type of the fitted model; a family of your own is registered by
 ``make_family.register(YourModel)``.
 """
 

@@ -59,7 +59,7 @@ def compare(
         - cost: mean squared distance of a person to the mean of their segment;
         - relative_cost: that over k-means with as many clusters;
         - stability: adjusted Rand index with fits on resamples, mean;
-        - questions: how many a person is asked, on average; NaN where segments are not reached by questions;
+        - mean_depth: mean number of splits from the root to the leaf of a row; NaN for segmenters without a tree;
         - smallest, largest: shares of the people;
         - fidelity: for stand-ins, the share of people of whom the original says the same; NaN otherwise;
         - seconds: how long the fit took; NaN for what came fitted.
@@ -116,7 +116,7 @@ def compare(
             "cost": cost,
             "relative_cost": _compute_relative_cost(cost, references[fitted.n_segments_]),
             "stability": back,
-            "questions": float(getattr(fitted, "mean_depth_", np.nan)),
+            "mean_depth": float(getattr(fitted, "mean_depth_", np.nan)),
             "smallest": float(shares.min()),
             "largest": float(shares.max()),
             "fidelity": float(getattr(fitted, "fidelity_", np.nan)),

@@ -30,13 +30,13 @@ class TradeoffPoint:
         How many leaves it was allowed.
     relative_cost : float
         Its cost over that of the reference.
-    questions : float
-        How many questions a person is asked, on average.
+    mean_depth : float
+        Mean number of splits from the root to the leaf of a row.
     """
 
     leaves: int
     relative_cost: float
-    questions: float
+    mean_depth: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,13 @@ class Tradeoff:
     elbow: int
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return the curve as a table with the columns leaves, relative_cost, questions and elbow."""
+        """Return the curve as a table with the columns leaves, relative_cost, mean_depth and elbow."""
         import pandas as pd
 
         rows = [
-            (point.leaves, point.relative_cost, point.questions, point.leaves == self.elbow) for point in self.points
+            (point.leaves, point.relative_cost, point.mean_depth, point.leaves == self.elbow) for point in self.points
         ]
-        return pd.DataFrame(rows, columns=["leaves", "relative_cost", "questions", "elbow"])
+        return pd.DataFrame(rows, columns=["leaves", "relative_cost", "mean_depth", "elbow"])
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the curve with its elbow marked.
@@ -86,7 +86,7 @@ class Tradeoff:
         elbow = next(point for point in self.points if point.leaves == self.elbow)
         ax.plot([elbow.leaves], [elbow.relative_cost], marker="o", markersize=13, fillstyle="none", color="#b3471d")
         ax.annotate(
-            f"{elbow.leaves} leaves,\n{elbow.questions:.1f} questions a person",
+            f"{elbow.leaves} leaves,\n{elbow.mean_depth:.1f} splits per row",
             (elbow.leaves, elbow.relative_cost),
             xytext=(0, -34),
             textcoords="offset points",

@@ -22,7 +22,7 @@ from xseg.core.statistics import CodedBlock, fixed_unit
 from xseg.segmenters._kmeans import lloyd, seeded_means
 from xseg.segmenters._learning import Space, derive_seed, draw_rows, hash_block
 
-__all__ = ["Estimate", "Judge", "Mixture", "NearestCentre", "SoftSums", "Spread", "estimate_on", "find_start"]
+__all__ = ["Estimate", "ShareModel", "Mixture", "NearestCentre", "SoftSums", "Spread", "estimate_on", "find_start"]
 
 
 _MIN_PROBABILITY = 1e-6
@@ -32,7 +32,7 @@ _LOW_BITS = 28
 LOG_UNIT = 2.0**_LOW_BITS
 
 
-class Judge(Protocol):
+class ShareModel(Protocol):
     """Responsibilities (E-step): how much of each row belongs to each component."""
 
     def __len__(self) -> int:
@@ -130,7 +130,7 @@ class Mixture:
 
 @dataclass(frozen=True, eq=False)
 class NearestCentre:
-    """A judge that gives each row wholly to the nearest of some centres."""
+    """A model that gives each row wholly to the nearest of some centres."""
 
     space: Space
     centers: Centers
@@ -146,14 +146,14 @@ class NearestCentre:
 
 
 class SoftSums:
-    """A statistic: sums over rows, each shared out among the components by a judge."""
+    """A statistic: sums over rows, each shared out among the components by a model."""
 
-    def __init__(self, spread: Spread, total_weight: int, judge: Judge) -> None:
-        embedding, n_components = spread.embedding, len(judge)
+    def __init__(self, spread: Spread, total_weight: int, model: ShareModel) -> None:
+        embedding, n_components = spread.embedding, len(model)
         shape = (n_components, len(embedding.coordinates))
         self.spread = spread
         self.total_weight = total_weight
-        self.judge = judge
+        self.model = model
         self.unit = fixed_unit(1.0, total_weight)
         self.units = np.array([fixed_unit(float(bound), total_weight) for bound in embedding.bound])
         self.square_units = np.array([fixed_unit(float(bound) ** 2, total_weight) for bound in embedding.bound])
@@ -163,11 +163,11 @@ class SoftSums:
         self.fixed_log_likelihood = 0
 
     def empty(self) -> Self:
-        return type(self)(self.spread, self.total_weight, self.judge)
+        return type(self)(self.spread, self.total_weight, self.model)
 
     def add(self, block: CodedBlock) -> None:
         embedding = self.spread.embedding
-        shares, logs = self.judge.estimate_shares(block)
+        shares, logs = self.model.estimate_shares(block)
         add_soft_sums(
             block.points,
             block.codes,
@@ -196,7 +196,7 @@ class SoftSums:
 
     @property
     def log_likelihood(self) -> float:
-        """The mean log-likelihood of the rows under the judge, if that is a mixture."""
+        """The mean log-likelihood of the rows under the model, if that is a mixture."""
         return self.fixed_log_likelihood / LOG_UNIT / self.total_weight
 
     def masses(self) -> NDArray[np.float64]:
@@ -339,5 +339,5 @@ class _Search:
         centers = embedding.centers(embedding.matrix(self.block.codes[rows], self.block.points[rows]))
         return self._estimate_mixture(NearestCentre(self.space, centers))
 
-    def _estimate_mixture(self, judge: NearestCentre) -> Mixture:
-        return self.rows.sum(SoftSums(self.spread, self.total_weight, judge)).mixture()
+    def _estimate_mixture(self, model: NearestCentre) -> Mixture:
+        return self.rows.sum(SoftSums(self.spread, self.total_weight, model)).mixture()

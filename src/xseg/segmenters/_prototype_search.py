@@ -309,11 +309,11 @@ def find(
     space: PrototypeSpace, sample: CodedRows, *, n_centres: int, n_init: int, max_iter: int, min_weight: int, seed: int
 ) -> Found:
     """Return the best centres that several starts and exchanges lead to on the sample."""
-    hunt = _Hunt(space, sample, max_iter, min_weight, seed)
+    search = _PrototypeSearch(space, sample, max_iter, min_weight, seed)
     with ThreadPoolExecutor(sample.n_workers) as pool:
-        starts = list(pool.map(lambda start: hunt.start(n_centres, start), range(n_init)))
+        starts = list(pool.map(lambda start: search.start(n_centres, start), range(n_init)))
     best = min(starts, key=lambda found: (-len(found.centres), found.cost))
-    return hunt.exchange(best)
+    return search.exchange(best)
 
 
 def alternate(backend: CodedBackend, space: PrototypeSpace, centres: Centres, max_iter: int, tolerance: float) -> Found:
@@ -354,7 +354,7 @@ def _sort_by_size(backend: CodedBackend, space: PrototypeSpace, found: Found) ->
     return found
 
 
-class _Hunt:
+class _PrototypeSearch:
     """A search on the sample, whose order and sums are the same everywhere."""
 
     def __init__(self, space: PrototypeSpace, sample: CodedRows, max_iter: int, min_weight: int, seed: int) -> None:

@@ -93,7 +93,7 @@ def _won(
             taken.append(box)
     if default is not None:
         won[default] += regions.difference([regions.everything], taken)
-    return {name: regions.readable(boxes) for name, boxes in won.items()}
+    return {name: regions.merge_readable(boxes) for name, boxes in won.items()}
 
 
 def _check_all_described(axes: Axes, described: Sequence[tuple[str, list[Box]]], default: str | None) -> None:

@@ -119,7 +119,7 @@ class Regions:
         """Return whether a region holds all of another."""
         return not any(self.difference([box], region) for box in other)
 
-    def readable(self, region: Sequence[Box]) -> list[Box]:
+    def merge_readable(self, region: Sequence[Box]) -> list[Box]:
         """Return boxes that do not overlap as few boxes that can be said: a range, or a list of categories, an axis."""
         pieces = [piece for box in region for piece in self._runs(box)]
         self._check(len(pieces))
@@ -136,7 +136,7 @@ class Regions:
         attempts = []
         for order in (self.order, self.order[::-1]):
             cutting = replace(self, order=order)
-            attempts.append(cutting.readable(cutting.difference(cutting.disjoint(region), taken)))
+            attempts.append(cutting.merge_readable(cutting.difference(cutting.disjoint(region), taken)))
         return min(attempts, key=len)
 
     def _runs(self, box: Box) -> list[Box]:

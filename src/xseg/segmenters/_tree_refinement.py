@@ -25,7 +25,7 @@ from xseg.segmenters._tree_cells import best_difference_cut, roundness
 __all__ = [
     "Candidate",
     "DifferenceHistogram",
-    "Judge",
+    "TreeEvaluation",
     "LeafSums",
     "Problem",
     "evaluate",
@@ -257,7 +257,7 @@ class Candidate:
     mass: NDArray[np.int64]
 
 
-Judge: TypeAlias = Callable[[Problem, ThresholdTree, NDArray[np.float64] | None], Candidate]
+TreeEvaluation: TypeAlias = Callable[[Problem, ThresholdTree, NDArray[np.float64] | None], Candidate]
 
 
 def evaluate(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] | None = None) -> Candidate:
@@ -272,16 +272,16 @@ def evaluate(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] |
     return Candidate(replace(tree, segment=labels), segment_means, problem.norms - float(between), mass)
 
 
-def refine(problem: Problem, start: Candidate, judge: Judge = evaluate) -> Candidate:
-    """Choose the cuts anew, level by level, keeping each level's if they help; `judge` says what a tree costs."""
+def refine(problem: Problem, start: Candidate, evaluation: TreeEvaluation = evaluate) -> Candidate:
+    """Choose the cuts anew, level by level, keeping each level's if they help; `evaluation` computes the cost of a tree."""
     best = start
     for level in range(best.tree.depth):
         nodes = np.flatnonzero((best.tree.node_depth == level) & (best.tree.feature != LEAF))
-        best = _recut(problem, best, nodes, judge)
+        best = _recut(problem, best, nodes, evaluation)
     return best
 
 
-def _recut(problem: Problem, current: Candidate, nodes: NDArray[np.intp], judge: Judge) -> Candidate:
+def _recut(problem: Problem, current: Candidate, nodes: NDArray[np.intp], evaluation: TreeEvaluation) -> Candidate:
     """Choose the cuts of some nodes of one level anew; keep the old tree if that does not help."""
     centers = problem.space.embedding.centers(current.means)
     statistic = DifferenceHistogram(problem.space, current.tree, nodes, problem.features, centers)
@@ -294,5 +294,5 @@ def _recut(problem: Problem, current: Candidate, nodes: NDArray[np.intp], judge:
     if not changed.any():
         return current
     tree = replace(current.tree, feature=feature, goes_left=goes_left)
-    recut = judge(problem, tree, current.means)
+    recut = evaluation(problem, tree, current.means)
     return recut if recut.mass.min() >= problem.min_weight and recut.cost < current.cost else current

@@ -63,7 +63,7 @@ class TypedRows:
     tables : callable
         Starts to read the source.
     passes : PassCounter
-        Told of every pass.
+        Counter of the passes over the rows.
     """
 
     def __init__(self, tables: Tables, passes: PassCounter) -> None:
@@ -149,11 +149,11 @@ class BatchBackend:
     weight_column : str, default=None
         The column that says how much each row counts.
     batch_rows : int, default=65536
-        How many rows of a file to read at a time. The result does not depend on it.
+        Number of rows of a file to read at a time. The result does not depend on it.
     separator, decimal, encoding : str, default=None
         Of a text file, as for `load_table`, which reads the same file to the same columns.
     n_jobs : int, default=None
-        How many threads to use; None and -1 mean every core.
+        Number of threads; None and -1 mean all cores.
 
     Raises
     ------

@@ -28,7 +28,7 @@ class MemoryBackend:
     sample_weight : array-like of shape (n_rows,), default=None
         How much each row counts; 2 is the same as the row twice, 0 the same as leaving it out.
     n_jobs : int, default=None
-        How many threads to use; None and -1 mean every core.
+        Number of threads; None and -1 mean all cores.
 
     Raises
     ------

@@ -101,7 +101,7 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """What "not known" is averaged over: each feature's part of each score, added over everyone.
+    """What "not known" is averaged over: each feature's part of each score, added over all rows.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class Population:
     units : ndarray of shape (n_used, n_segments)
         What to divide them by to get sums of parts.
     weight : int
-        The integer weight of everyone.
+        The integer weight of all rows.
     """
 
     sums: NDArray[np.int64]
@@ -188,7 +188,7 @@ class AdditiveModel:
 
     @property
     def used_features(self) -> NDArray[np.int64]:
-        """The features that have a part in where somebody belongs, in order."""
+        """The features that have a part in which segment a row belongs to, in order."""
         return np.sort(self.scores.used)
 
     @property
@@ -202,7 +202,7 @@ class AdditiveModel:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody is left in the population."""
+        """Whether no row is left in the population."""
         return self.population.weight == 0 and not self.population.sums.any()
 
     def assign(self, table: Table) -> NDArray[np.int32]:

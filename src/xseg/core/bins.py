@@ -290,7 +290,7 @@ def category_bins(
     max_bins : int
         The number of codes there may be.
     min_members : int, default=1
-        The number of rows that a category must have to be kept, so that none tells of single people.
+        The number of rows that a category must have to be kept, so that none tells of single rows.
     named : collection of str, default=()
         Categories that are kept before all others, however few rows have them.
     warns : bool, default=True

@@ -279,7 +279,7 @@ class BoxModel:
 
     @property
     def used_features(self) -> NDArray[np.int64]:
-        """The features that have a part in where somebody belongs, in order."""
+        """The features that have a part in which segment a row belongs to, in order."""
         return self.boxes.used_features
 
     @cached_property
@@ -288,7 +288,7 @@ class BoxModel:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody is left in the population."""
+        """Whether no row is left in the population."""
         return not any(len(patterns.weight) for patterns in self.population)
 
     def assign(self, table: Table) -> NDArray[np.int32]:
@@ -325,7 +325,7 @@ class BoxModel:
 
 
 def _fewer(before: Patterns, less: Patterns) -> Patterns:
-    """Subtract the weights of patterns; those that nobody has any more are gone."""
+    """Subtract the weights of patterns; those that no row has any more are gone."""
     place = np.searchsorted(before.pattern, less.pattern)
     known = (place < len(before.pattern)) & (before.pattern[np.minimum(place, len(before.pattern) - 1)] == less.pattern)
     weight = before.weight.copy()

@@ -139,7 +139,7 @@ class Rule:
     Attributes
     ----------
     conditions : tuple of Condition
-        At most one per feature. None at all: everyone.
+        At most one per feature. None at all: all rows.
     """
 
     conditions: tuple[Condition, ...]

@@ -238,7 +238,7 @@ def choose_embedding(
         The codes.
     scaling : {"standard", "robust", "quantile", "none", "range"}
         How numbers are made comparable: by their standard deviation, by their interquartile range, by rank, not at
-        all, or by their range without the few values at its ends that would tell of single people.
+        all, or by their range without the few values at its ends that would tell of single rows.
     weights : ndarray of shape (n_features,)
         How much each feature counts in a distance; 0 leaves it out.
     add : callable
@@ -331,7 +331,7 @@ def _positions(kind: Kind, counts: NDArray[np.float64], scaling: str) -> NDArray
 
 
 def _mid_ranks(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the share of people below the middle of each code, in standard deviations of a uniform rank."""
+    """Return the share of rows below the middle of each code, in standard deviations of a uniform rank."""
     reached = np.cumsum(counts) - counts / 2
     return np.asarray((reached / counts.sum() - 0.5) / _UNIFORM_DEVIATION)
 

@@ -46,7 +46,7 @@ class FittedModel(Protocol):
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody is left in the population."""
+        """Whether no row is left in the population."""
         ...
 
     def assign(self, table: Table) -> NDArray[np.int32]:

@@ -49,17 +49,17 @@ class SegmentProfile:
         return np.asarray(self.counts.sum(axis=0))
 
     def get_known_weight(self, feature: int) -> float:
-        """Return the weight of the people whose value of a feature is known."""
+        """Return the weight of the rows whose value of a feature is known."""
         return float(self.population[feature, :MISSING].sum() / self.unit)
 
     def window_shares(self, feature: int, code: int) -> tuple[float, float]:
-        """Return the shares of the people with a known value who have a lower code, and the same code."""
+        """Return the shares of the rows with a known value that have a lower code, and the same code."""
         counts = self.population[feature, :MISSING]
         total = counts.sum()
         return (float(counts[:code].sum() / total), float(counts[code] / total)) if total else (0.0, 0.0)
 
     def mean_ranks(self) -> NDArray[np.float64]:
-        """Return the mean rank, 0 to 1, of each segment's people in each feature, shape (n_segments, n_features)."""
+        """Return the mean rank, 0 to 1, of each segment's rows in each feature, shape (n_segments, n_features)."""
         population = self.population[:, :MISSING].astype(np.float64)
         totals = np.maximum(population.sum(axis=1, keepdims=True), 1)
         ranks = (np.cumsum(population, axis=1) - population / 2) / totals
@@ -68,7 +68,7 @@ class SegmentProfile:
         return np.asarray(np.divide(sums, known.sum(axis=2), out=np.full(sums.shape, 0.5), where=known.sum(axis=2) > 0))
 
     def offsets(self) -> NDArray[np.float64]:
-        """Return how far each segment is from everyone in each feature, -0.5 to 0.5, shape (n_segments, n_features).
+        """Return how far each segment is from all rows in each feature, -0.5 to 0.5, shape (n_segments, n_features).
 
         Of ordered values this is the mean rank less a half; of categories half the largest excess of a share.
         """
@@ -82,7 +82,7 @@ class SegmentProfile:
         return offsets
 
     def typical(self, feature: int, segment: int | None = None) -> int:
-        """Return the code of the middle person (for ordered values) or the commonest code; 255 if none is known."""
+        """Return the code of the median row (for ordered values) or the commonest code; 255 if none is known."""
         counts = self.population[feature] if segment is None else self.counts[segment, feature]
         known = counts[:MISSING]
         if not known.any():

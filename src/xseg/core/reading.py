@@ -55,13 +55,13 @@ class ColumnReading:
     name : str
         The column's name.
     kind : str
-        What it holds: "number", "boolean", "category", "ordered category", "date", "identifier" or "empty".
+        Kind of the column: "number", "boolean", "category", "ordered category", "date", "identifier" or "empty".
     is_used : bool
         Whether a segmenter uses it.
     n_rows : int
         The number of rows.
     n_missing : int
-        How many of them have no value.
+        Number of missing values.
     n_distinct : int or None
         The number of different values; estimated, to about 3 %, for numbers with more than 4,096. None for dates that
         came as dates.
@@ -95,7 +95,7 @@ class TableReading:
     schema : Schema
         Their features.
     columns : tuple of ColumnReading
-        What is known of each.
+        One reading per column.
     reads_texts : bool
         Whether texts are read as numbers or truth values, so that rows must be converted.
     """

@@ -20,16 +20,16 @@ __all__ = ["Outcome", "Segment", "Segments"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An estimate of an outcome in one segment, from people who had no part in choosing the segment.
+    """An estimate of an outcome in one segment, from rows that had no part in choosing the segment.
 
     Attributes
     ----------
     estimate : float
-        The mean, or the share of people with the value that is asked about.
+        The mean, or the share of rows with the value that is asked about.
     low, high : float
         The ends of its confidence interval.
     n : float
-        How many people (or how much sample weight) it is estimated on.
+        Number of rows (or how much sample weight) it is estimated on.
     value : str or None
         The category whose share it is; None where the outcome is a number.
     """
@@ -61,13 +61,13 @@ class Segment:
     index : int
         Its number.
     name : str
-        What it is called.
+        Its name.
     size : float
-        How many people (or how much sample weight) it held when it was fitted.
+        Number of rows (or how much sample weight) it held when it was fitted.
     share : float
-        That, as a share of everyone.
+        That, as a share of all rows.
     rules : tuple of Rule
-        Who belongs to it: everyone who satisfies one of them. None where segments are made by scores.
+        Rules of the segment: its rows satisfy one of them. None where segments are made by scores.
     profile : SegmentProfile
         How the values of each feature are spread over all segments; this one is row `index` of its counts.
     outcomes : tuple of Outcome
@@ -92,7 +92,7 @@ class Segment:
         return "; or ".join(map(str, self.rules))
 
     def _typical(self) -> str:
-        """Return where the middle half of its people are in the features in which it differs most."""
+        """Return where the middle half of its rows are in the features in which it differs most."""
         offsets = np.abs(self.profile.offsets()[self.index])
         conditions = []
         for j in np.argsort(-offsets, kind="stable"):

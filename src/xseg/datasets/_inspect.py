@@ -150,7 +150,7 @@ def inspect(X: Any, *, include: Sequence[str] = ()) -> TableInspection:
     Returns
     -------
     TableInspection
-        What is known of each column; it prints as a table.
+        One reading per column; it prints as a table.
 
     Raises
     ------

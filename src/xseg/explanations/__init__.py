@@ -1,4 +1,4 @@
-"""Why somebody is in a segment: exact Shapley values in raw units."""
+"""Why a row is in a segment: exact Shapley values in raw units."""
 
 from xseg.explanations._agnostic import explain_agnostic
 from xseg.explanations._change import Change, change

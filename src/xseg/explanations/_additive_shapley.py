@@ -31,11 +31,11 @@ class AdditiveExplainer:
     model : AdditiveModel
         The scores.
     background : Population
-        What "not known" is averaged over.
+        Background rows of the Shapley values.
     players : ndarray of shape (n_features,)
         The raw column each feature was derived from.
     n_columns : int
-        How many raw columns there are.
+        Number of raw columns.
     """
 
     def __init__(
@@ -117,9 +117,9 @@ class Blends:
     Parameters
     ----------
     X : table or array of shape (n_rows, n_features)
-        The people to explain.
+        The rows to explain.
     background : table or array of shape (n_background, n_features)
-        What "not known" is averaged over; of the same kind.
+        Background rows of the Shapley values; of the same kind.
     """
 
     def __init__(self, X: Any, background: Any) -> None:

@@ -220,7 +220,7 @@ def explain_agnostic(
     random_state: int | None = None,
     progress: bool | None = None,
 ) -> "SampledExplanation":
-    """Explain any fitted model that puts people into groups, whatever it is made of.
+    """Explain any fitted model that puts rows into groups, whatever it is made of.
 
     For models that have no exact explanation; those of xseg have one, which `explain` computes. What is explained is
     the probability of each group (`predict_proba`), else membership, 0 or 1 (`predict`), else its score (`transform`;
@@ -238,14 +238,14 @@ def explain_agnostic(
     X : table or array of shape (n_rows, n_features)
         The rows to explain, raw.
     background : table or array of shape (n_background, n_features)
-        What "not known" is averaged over.
+        Background rows of the Shapley values.
     background_sample_weight : array-like of shape (n_background,), default=None
-        How much each of its rows counts.
+        Weights of the background rows.
     of : {"own", "all"} or group, default="own"
         Which group to explain, by its label (or by its number, where labels are text); a row's own is the one it has
         most of; "all" adds a last axis of length n_groups.
     n_repeats : int, default=10
-        How many independent repeats standard errors are told from, at least 2.
+        Number of independent repeats from which standard errors are estimated, at least 2.
     random_state : int or None, default=None
         Controls what is sampled. Pass an int for reproducible results; a row then has the same explanation whatever
         rows come with it.

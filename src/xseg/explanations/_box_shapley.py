@@ -42,7 +42,7 @@ class BoxExplainer:
     background : sequence of Patterns
         For each box, the patterns of failed tests in the background.
     n_columns : int
-        How many raw columns there are.
+        Number of raw columns.
     """
 
     def __init__(self, model: BoxModel, tests: Tests, background: Sequence[Patterns], n_columns: int) -> None:
@@ -162,7 +162,7 @@ _prepared: "WeakKeyDictionary[BoxModel, dict[tuple[bytes, int], BoxExplainer]]" 
 
 
 def population_explainer(model: BoxModel, sources: NDArray[np.int64] | None, n_columns: int) -> BoxExplainer:
-    """Prepare the explainer against everyone the model was fitted on, once for each model and way to it.
+    """Prepare the explainer against all rows the model was fitted on, once for each model and way to it.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def population_explainer(model: BoxModel, sources: NDArray[np.int64] | None, n_c
     sources : ndarray of shape (n_features,) or None
         The raw column of each feature; None if they are the raw columns.
     n_columns : int
-        How many raw columns there are.
+        Number of raw columns.
     """
     known = _prepared.setdefault(model, {})
     key = (b"" if sources is None else sources.tobytes(), n_columns)

@@ -1,4 +1,4 @@
-"""Why somebody moved from one segment to another between two dates."""
+"""Why a row moved from one segment to another between two dates."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +38,7 @@ class Change:
     before, after : ndarray of shape (n_rows,)
         The segment it was in, and the one it is in.
     before_names, after_names : tuple of str
-        What they are called.
+        Their names.
     values : ndarray of shape (n_rows, n_columns)
         What each raw column contributed to the change.
     before_values, after_values : ndarray of shape (n_rows,)
@@ -90,21 +90,21 @@ def change(segmenter: Any, X: Any, *, before: Any, id_column: str | None = None)
         The rows as they were before it.
     id_column : str, default=None
         The column that tells who a row is, or the name of the pandas index ("index" if it has none). By default two
-        pandas tables have the same people, and are aligned by their indexes; other tables have the same people in the
+        pandas tables have the same rows, and are aligned by their indexes; other tables have the same rows in the
         same order.
 
     Returns
     -------
     Change
-        Contributions and segments of everybody who is in both tables, in the order of `X`.
+        Contributions and segments of the rows in both tables, in the order of `X`.
 
     Raises
     ------
     NotFittedError, DataError, UnsupportedTypeError
         As for `explain`.
     DataError
-        `id_column` is None, and the tables are of different lengths or their indexes do not name the same people, each
-        once; an id is missing or repeated; or nobody is in both.
+        `id_column` is None, and the tables are of different lengths or their indexes do not name the same rows, each
+        once; an id is missing or repeated; or no row is in both.
     DataError
         There is no column or index called `id_column`.
 
@@ -187,7 +187,7 @@ def _check_ids(who: NDArray[Any], ids: str, side: str) -> NDArray[Any]:
 def _align_rows(
     were: NDArray[Any] | None, are: NDArray[Any] | None, n_before: int, n_after: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where everybody who is in both tables stands in each."""
+    """Return where each row of both tables stands in each."""
     if were is None or are is None:
         if n_before != n_after:
             message = (

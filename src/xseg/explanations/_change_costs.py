@@ -1,4 +1,4 @@
-"""What a person may change, and what a change costs."""
+"""What a row may change, and what a change costs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -136,7 +136,7 @@ class Moves:
         return "bounds" if first <= last else "no value"
 
     def select_allowed(self, j: int, own: float, codes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the codes of a category, of those given, that somebody with code `own` may change to."""
+        """Return the codes of a category, of those given, that a row with code `own` may change to."""
         if self.frozen[j] or np.isnan(own):
             return codes[:0]
         if self.rises[j] and self.falls[j]:
@@ -238,7 +238,7 @@ class Obstacle:
 def compute_scale(bins: FeatureBins, counts: NDArray[np.int64]) -> float:
     """Return the scale of a feature: the interquartile range of the population.
 
-    Where half of the people share a value it is the standard deviation of the codes' places, and 1 for categories,
+    Where half of the rows share a value it is the standard deviation of the codes' places, and 1 for categories,
     booleans and columns with one code.
     """
     known = counts[: bins.n_codes].astype(np.float64)

@@ -42,7 +42,7 @@ class Contrast:
     own, versus : ndarray of shape (n_rows,)
         The two segments of each row; -1 where there is no other.
     own_names, versus_names : tuple of str
-        What they are called; "" where there is no other.
+        Their names; "" where there is no other.
     kept_out_by : tuple of tuple of Condition
         For each row, what the nearest box of the other segment asks and the row does not meet, on the features the
         segmenter was fitted on; empty where segments are made of scores.
@@ -79,7 +79,7 @@ def contrast(segmenter: Any, X: Any, *, versus: str | int = RUNNER_UP) -> Contra
 
     Where segments are made of scores, the difference of the two scores is shared out among the raw columns; where they
     are made of boxes, membership in the one less membership in the other, which is 1. Both are exact interventional
-    Shapley values against everyone the segmenter was fitted on.
+    Shapley values against all rows the segmenter was fitted on.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def contrast(segmenter: Any, X: Any, *, versus: str | int = RUNNER_UP) -> Contra
     X : table or array of shape (n_rows, n_features)
         The rows, raw.
     versus : {"runner-up"} or segment name or index, default="runner-up"
-        What to compare with. The runner-up has the next best score; of boxes it is the segment the cheapest change
+        Segment to compare with. The runner-up has the next best score; of boxes it is the segment the cheapest change
         leads to, as `counterfactual` measures it on the features the segmenter was fitted on. Rows that are in the
         named segment themselves are compared with their runner-up.
 

@@ -1,4 +1,4 @@
-"""What would have to change for somebody to be in another segment."""
+"""What would have to change for a row to be in another segment."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -30,21 +30,21 @@ _COSTS = ("scaled-l1",)
 
 @dataclass(frozen=True, slots=True)
 class Recourse:
-    """What one person can do to get into another segment, as facts.
+    """What one row can do to get into another segment, as facts.
 
     Attributes
     ----------
     own, target : str
-        The segment the person is in, and the one the change leads to; "" where there is no way into any.
+        The segment the row is in, and the one the change leads to; "" where there is no way into any.
     found : bool
-        Whether there is a way.
+        Whether a change was found.
     proven : bool
         Whether there is proof: that none is cheaper, or that there is none. "Nothing you can change" may be said only
         where `found` is false and `proven` is true.
     cost : float
-        What the change costs; infinity where there is no way.
+        Cost of the change; infinity where there is none.
     changes : tuple of FeatureChange
-        What changes.
+        The changes of features.
     blocked_by : tuple of Obstacle
         For segments made of boxes, what is in the way into each box where there is no way.
     """
@@ -65,13 +65,13 @@ class Counterfactuals:
     Attributes
     ----------
     found : ndarray of shape (n_rows,)
-        Whether there is a way.
+        Whether a change was found.
     own : ndarray of shape (n_rows,)
         The segment each row is in.
     target : ndarray of shape (n_rows,)
         The segment it gets into; -1 where there is no way into any.
     cost : ndarray of shape (n_rows,)
-        What the change costs; infinity where there is no way.
+        Cost of the change; infinity where there is none.
     proven : ndarray of shape (n_rows,)
         Whether there is proof: that no change is cheaper, or that there is no way. See the Notes of `counterfactual`
         for what it is proven against. Where it is false, a way that was found is one, but cheaper ones may exist, and
@@ -118,7 +118,7 @@ class Counterfactuals:
         return tuple(blocked)
 
     def recourse(self, row: int) -> Recourse:
-        """Return what the person in one row can do, as facts.
+        """Return the recourse of one row, as facts.
 
         Parameters
         ----------
@@ -155,7 +155,7 @@ def counterfactual(
     """Return the cheapest change of each row that moves it into another segment.
 
     A change of a number costs its size over the feature's scale, the interquartile range of the population the
-    segmenter was fitted on (its standard deviation where half of the people share a value). A category, ordered or
+    segmenter was fitted on (its standard deviation where half of the rows share a value). A category, ordered or
     not, or a boolean costs 1. A missing value stays missing, and a known one stays known.
 
     Segments made of boxes: the row is projected on every box of the target, and the cheapest box is the answer. Numbers
@@ -171,21 +171,21 @@ def counterfactual(
     X : table or array of shape (n_rows, n_features)
         The rows.
     target : segment name or index, default=None
-        Where to; None means whichever other segment is cheapest to get into. A row that is in the target already
+        Target segment; None means whichever other segment is cheapest to get into. A row that is in the target already
         changes nothing.
     frozen : iterable of str, default=()
         Features that must stay as they are.
     bounds : mapping of str to (low, high), default=None
-        Where a number that changes must end, both ends included; None leaves a side open.
+        Closed intervals for the changed value of a number; None leaves a side open.
     direction : mapping of str to {"up", "down"}, default=None
         Features that may only rise or only fall: numbers, ordered categories, and booleans (up is yes).
     cost : {"scaled-l1"}, default="scaled-l1"
-        How changes are added.
+        Norm of the cost of a change.
 
     Returns
     -------
     Counterfactuals
-        What changes, what it costs, and where there is no way, why.
+        The changes, their costs, and where there is none, the reason.
 
     Raises
     ------
@@ -202,7 +202,7 @@ def counterfactual(
     number that must end below a half-open cut; and where there is no way, `blocked_by` is the proof.
 
     *Scores.* The target's score must exceed every other by 1e-9 of the largest part of one. A number may end anywhere
-    from the first to the last threshold of the fitted profile (nobody is sent beyond the population), a number looked
+    from the first to the last threshold of the fitted profile (no row is sent beyond the population), a number looked
     up by code at any of its thresholds, a category at any that the profile knows. If only one feature changes, the
     least change is found in closed form for every score, so it is exact where only one feature may change.
 

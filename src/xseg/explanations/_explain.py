@@ -48,9 +48,9 @@ def explain(
     of : {"own", "all"} or segment name or index, default="own"
         Which membership or score to explain; "all" adds a last axis of length n_segments.
     background : table or array, default=None
-        What "not known" is averaged over; None means everyone the segmenter was fitted on.
+        Background rows of the interventional Shapley values; None means all rows of the fit.
     background_sample_weight : array-like of shape (n_background,), default=None
-        How much each row of the background counts.
+        Weights of the background rows.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""One person's explanation as plain data, without loading shap, and how comprehensive its reasons are."""
+"""One row's explanation as plain data, without loading shap, and how comprehensive its reasons are."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,21 +25,21 @@ _MAX_PART = 1e150
 
 @dataclass(frozen=True, slots=True)
 class RowExplanation:
-    """Why one person is in their segment.
+    """Why one row is in its segment.
 
     Attributes
     ----------
     segment : int
         The segment.
     base_value : float
-        What is known of nobody: the share of everyone who is in it, or the mean margin of additive scores.
+        The base value: the share of all rows that are in it, or the mean margin of additive scores.
     reasons : tuple of (str, object, float)
         Name, value and contribution of each feature with any influence, the strongest first; `base_value` and the
         contributions add up to 1, or to the margin.
     rival : int or None
         The segment that fits next best, over which the margin is; None where membership is explained.
     original_agrees : {"yes", "no", "not known"} or None
-        Where the model stands in for another: whether that one puts the person into this segment too.
+        Where the model stands in for another: whether that one puts the row into this segment too.
     """
 
     segment: int
@@ -115,7 +115,7 @@ def comprehensiveness(segmenter: Any, X: Any, *, n_reasons: int = 4) -> float:
     """Return the share of rows that leave their segment once their reasons are made what is typical of the others.
 
     A reason counts if the segment hangs on it: where the strongest features of a row are set to the middle (the
-    commonest category) of everybody who is *not* in its segment, the row should no longer be in it.
+    commonest category) of all rows that are *not* in its segment, the row should no longer be in it.
 
     Parameters
     ----------
@@ -194,13 +194,13 @@ def build_portable_model(segmenter: FittedSegmenter, *, minimum_group_size: floa
     segmenter : fitted segmenter
         The model.
     minimum_group_size : float
-        How many people a group must have before anything is told of it: the reasons for smaller segments, and
-        categories that fewer people have, stay behind.
+        Number of rows a group must have before anything is told of it: the reasons for smaller segments, and
+        categories that fewer rows have, stay behind.
 
     Raises
     ------
     UnsupportedTypeError
-        The scores would describe a segment of fewer people.
+        The scores would describe a segment of fewer rows.
     """
     check_segmenter(segmenter)
     return find_family(segmenter).make_portable(segmenter, minimum_group_size)

@@ -28,7 +28,7 @@ class Explained:
     rivals : ndarray of shape (n_rows,)
         The segments they are compared with; -1 where a membership or a score stands for itself.
     base : ndarray of shape (n_rows,)
-        What is known of nobody; with the values it adds up to what is explained.
+        The base value; with the values it adds up to what is explained.
     """
 
     values: NDArray[np.float64]
@@ -41,7 +41,7 @@ class Explainer(Protocol):
     """Explains the rows of one fitted model; each family of models has one."""
 
     def base_values(self) -> NDArray[np.float64]:
-        """Return what is known of nobody, shape (n_segments,)."""
+        """Return the base values, shape (n_segments,)."""
         ...
 
     def explain_targets(self, table: Table, targets: NDArray[np.int64] | None, n_workers: int) -> Explained:

@@ -51,7 +51,7 @@ class ModelFamily(Protocol):
     def make_explainer(
         self, route: Route, n_columns: int, background: Table | None, weights: NDArray[np.int64]
     ) -> Explainer:
-        """Prepare exact Shapley values; None as background means everyone the model was fitted on."""
+        """Prepare exact Shapley values; None as background means all rows the model was fitted on."""
         ...
 
     def explain_changes(self, route: Route, n_columns: int, then: Table, now: Table, n_workers: int) -> Changes:
@@ -75,11 +75,11 @@ class ModelFamily(Protocol):
         ...
 
     def make_portable(self, segmenter: FittedSegmenter, least: float) -> PortableModel:
-        """Prepare the model for a page that explains one person."""
+        """Prepare the model for a page that explains one row."""
         ...
 
     def make_describer(self) -> GroupDescriber:
-        """Prepare what can be said of a group to somebody in it."""
+        """Prepare the description of a group for a row in it."""
         ...
 
 
@@ -237,5 +237,5 @@ def find_family(segmenter: FittedSegmenter) -> ModelFamily:
 
 
 def describe_groups(segmenter: FittedSegmenter) -> GroupDescriber:
-    """Prepare what can be said of the groups of a fitted segmenter to somebody in one of them."""
+    """Prepare the descriptions of the groups of a fitted segmenter."""
     return find_family(check_segmenter(segmenter)).make_describer()

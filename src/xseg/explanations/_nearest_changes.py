@@ -350,7 +350,7 @@ class AdditiveMoves:
         """Write where a number's ways up and down end: at the last threshold, or before it at the bound.
 
         A bound lies within a range of values of one code, all of which it may take; so the bound is a stop of its own.
-        It is kept at the next code, which nobody can reach.
+        It is kept at the next code, which no row can reach.
         """
         j, first, last = int(self.used[f]), int(reachable[0]), int(reachable[-1])
         if self.moves.rises[j]:

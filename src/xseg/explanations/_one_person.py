@@ -1,4 +1,4 @@
-"""The explanation of one person from values alone, by the boxes or by the scores of a model."""
+"""The explanation of one row from values alone, by the boxes or by the scores of a model."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
@@ -69,7 +69,7 @@ Rules: TypeAlias = "list[str | None]"
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What is known of one person.
+    """What is known of one row.
 
     Attributes
     ----------
@@ -78,11 +78,11 @@ class Scored:
     rival : int or None
         The segment that fits next best; None where membership is explained.
     base : float
-        What is known of nobody.
+        The base value.
     contributions : list of float
         One for each feature.
     rules : list of (str or None)
-        What the person's rule asks of each feature.
+        What the row's rule asks of each feature.
     """
 
     segment: int
@@ -93,15 +93,15 @@ class Scored:
 
 
 class OnePerson(Protocol):
-    """Explains one person; each family of models has one."""
+    """Explains one row; each family of models has one."""
 
     def __call__(self, values: Sequence[Any]) -> Scored:
-        """Explain the person with these values, None where they are not known."""
+        """Explain the row with these values, None where they are not known."""
         ...
 
 
 class PersonInBoxes:
-    """Finds the person's box, looks up one line of a table for each box of the segment, and adds."""
+    """Finds the row's box, looks up one line of a table for each box of the segment, and adds."""
 
     def __init__(self, model: BoxModel) -> None:
         bins, order = model.boxes.bins, np.argsort(model.boxes.segment, kind="stable")

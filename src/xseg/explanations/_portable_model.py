@@ -1,6 +1,6 @@
-"""A fitted model as plain data, so small that it can travel: what one person's values make, and why, anywhere.
+"""A fitted model as plain data, so small that it can travel: what one row's values make, and why, anywhere.
 
-What a person cannot change is worked in: of a feature that stays as it is only its present effect is left, and of one
+What a row cannot change is worked in: of a feature that stays as it is only its present effect is left, and of one
 that can only be left out two effects. Numbers travel whole, and are to be added in the order they stand in, so that
 what is worked out elsewhere has the bits of `explain`.
 """
@@ -39,7 +39,7 @@ class Freedom(StrEnum):
 
 
 class PortableModel(Protocol):
-    """A model that can be narrowed down to one person."""
+    """A model that can be narrowed down to one row."""
 
     used: tuple[int, ...]
 
@@ -49,7 +49,7 @@ class PortableModel(Protocol):
         Parameters
         ----------
         values : mapping of int to bool, float, str or None
-            The person's values; None where not known.
+            The row's values; None where not known.
         freedom : mapping of int to Freedom
             What can be done with each feature.
 
@@ -113,7 +113,7 @@ def _make_cells(bins: FeatureBins, effects: NDArray[Any]) -> _Cells:
 
 
 class _Offered:
-    """The categories that enough people have."""
+    """The categories that enough rows have."""
 
     def __init__(self, segmenter: FittedSegmenter, least: float) -> None:
         self.profile = segmenter.profile_

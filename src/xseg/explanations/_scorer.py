@@ -1,4 +1,4 @@
-"""One person at a time, for a live page: the same segment and the same values as `explain`, in microseconds."""
+"""One row at a time, for a live page: the same segment and the same values as `explain`, in microseconds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ class ScoredReason:
     feature : str
         The column.
     value : object
-        The person's value; None if it is not known.
+        The row's value; None if it is not known.
     contribution : float
         The exact Shapley value.
     rule : str or None
-        What the person's rule asks of the feature; None if it asks nothing, as always where segments have scores.
+        What the row's rule asks of the feature; None if it asks nothing, as always where segments have scores.
     share_below, share_same : float or None
-        How many of the people whose value is known have a lower value, and the same one (to the nearest code); None
-        where the person's own value is not known or, for `share_below`, where values have no order.
+        How many of the rows whose value is known have a lower value, and the same one (to the nearest code); None
+        where the row's own value is not known or, for `share_below`, where values have no order.
     """
 
     feature: str
@@ -45,17 +45,17 @@ class ScoredReason:
 
 @dataclass(frozen=True, slots=True)
 class ScoredRow:
-    """One person's segment and why.
+    """One row's segment and why.
 
     Attributes
     ----------
     segment : int
         The segment.
     name : str
-        What it is called.
+        Its name.
     base_value : float
-        The share of everyone who is in it; with all contributions it adds up to 1. Where segments have scores, the mean
-        margin over the rival; with all contributions it adds up to the person's margin.
+        The share of all rows that are in it; with all contributions it adds up to 1. Where segments have scores,
+        the mean margin over the rival; with all contributions it adds up to the row's margin.
     reasons : tuple of ScoredReason
         Every feature with any influence, the strongest first.
     rival : int or None
@@ -70,9 +70,9 @@ class ScoredRow:
 
 
 class Scorer:
-    """Fast scorer of single rows: the segment of one person, and why, from a dict.
+    """Fast scorer of single rows: the segment of one row, and why, from a dict.
 
-    Everything that does not depend on the person is worked out once. A call finds the person's box, looks up one line
+    Everything that does not depend on the row is worked out once. A call finds the row's box, looks up one line
     of a table for each box of the segment, and adds; where segments have scores, it runs what a table would run, on
     one row. Segments and contributions equal those of `predict` and `explain`,
     bit for bit.
@@ -110,7 +110,7 @@ class Scorer:
         self._shares = [_shares(profile, j) for j in range(len(self._names))]
 
     def __call__(self, row: Mapping[str, Any]) -> ScoredRow:
-        """Score one person.
+        """Score one row.
 
         Parameters
         ----------

@@ -42,7 +42,8 @@ def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     segmenter : fitted segmenter, or Pipeline that ends in one
-        What to save. Of a pipeline that transforms columns, the same tree over raw columns is saved (see `xseg.fold`).
+        Fitted segmenter or pipeline. Of a pipeline that transforms columns, the same tree over raw columns is saved (see
+        `xseg.fold`).
     path : path
         The file; it is written whole or not at all.
 
@@ -98,9 +99,9 @@ def load(
     path : path
         The file.
     require : {"draft", "reviewed", "approved"}, default=None
-        The least that the model must be; None asks for nothing.
+        Minimum approval of the model; None requires none.
     key : bytes, default=None
-        What sign-offs must be authenticated with (HMAC); None does not ask for it.
+        Key of the HMAC that sign-offs must carry; None requires none.
     at : date, default=None
         The day on which they must count; None means today (UTC).
 
@@ -183,7 +184,7 @@ def check_approval(segmenter: Any, require: State | None, *, at: date | None = N
     segmenter : fitted segmenter, or Pipeline that ends in one
         The model.
     require : {"draft", "reviewed", "approved"} or None
-        The least that it must be; None asks for nothing.
+        Minimum approval; None requires none.
     at : date, default=None
         The day on which sign-offs must count; None means today (UTC).
 

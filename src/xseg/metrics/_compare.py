@@ -42,13 +42,13 @@ def compare(
     segmenters : dict of str to segmenter, or sequence of segmenters
         The candidates; those that are not fitted are cloned and fitted. A sequence is named by class.
     X : table or array of shape (n_rows, n_features)
-        The people.
+        The rows.
     scaling : {"standard", "robust", "quantile", "none"}, default="standard"
         The metric space in which costs are taken.
     n_resamples : int, default=10
-        How many resamples stability is measured on; 0 leaves it out.
+        Number of resamples for stability; 0 leaves it out.
     random_state : int, RandomState instance or None, default=None
-        Draws the resamples, and starts the reference.
+        Controls the resamples and the initialisation of the reference. Pass an int for reproducible results.
 
     Returns
     -------
@@ -56,12 +56,12 @@ def compare(
         A row for each segmenter, with the columns
 
         - segments: how many it made;
-        - cost: mean squared distance of a person to the mean of their segment;
+        - cost: mean squared distance of a row to the mean of its segment;
         - relative_cost: that over k-means with as many clusters;
         - stability: adjusted Rand index with fits on resamples, mean;
         - mean_depth: mean number of splits from the root to the leaf of a row; NaN for segmenters without a tree;
-        - smallest, largest: shares of the people;
-        - fidelity: for stand-ins, the share of people of whom the original says the same; NaN otherwise;
+        - smallest, largest: shares of the rows;
+        - fidelity: for stand-ins, the share of rows for which the original predicts the same; NaN otherwise;
         - seconds: how long the fit took; NaN for what came fitted.
 
     Raises
@@ -158,7 +158,7 @@ def _fit_if_needed(segmenter: Segmenter, X: Any) -> tuple[Segmenter, float]:
 
 
 def _cost(space: Prepared, labels: NDArray[np.int32]) -> float:
-    """Return the mean squared distance of the rows to the mean of their segment."""
+    """Return the mean squared distance of the rows to the mean of its segment."""
     matrix = space.backend.map(partial(embed_block, space.space.embedding))
     total = 0.0
     for label in np.unique(labels):

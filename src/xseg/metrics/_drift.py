@@ -56,11 +56,11 @@ class SegmentDrift:
     name : str
         The segment.
     share_before, share_now : float
-        Its share of the people at the fit and now.
+        Its share of the rows at the fit and now.
     psi : float
         What it adds to the stability index of the shares.
     drivers : tuple of FeatureDrift
-        The features that moved most within the segment, the largest first; empty if nobody is in it now.
+        The features that moved most within the segment, the largest first; empty if no row is in it now.
     """
 
     name: str
@@ -72,14 +72,14 @@ class SegmentDrift:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How far the people have moved since the fit.
+    """Drift of the rows since the fit.
 
     Attributes
     ----------
     psi : float
         Population stability index of the shares of the segments.
     verdict : {"stable", "moderate", "large"}
-        What that index is called.
+        Name of that index.
     features : tuple of FeatureDrift
         The features, the one that moved most first.
     segments : tuple of SegmentDrift
@@ -100,16 +100,16 @@ class Drift:
 
 
 def drift(segmenter: Segmenter, X: Any, *, sample_weight: ArrayLike | None = None) -> Drift:
-    """Compare people of today with those a segmenter was fitted on, by counts alone.
+    """Compare rows of today with those a segmenter was fitted on, by counts alone.
 
     Parameters
     ----------
     segmenter : fitted segmenter
-        It keeps how the values of its people were spread; no row is needed.
+        It keeps how the values of its rows were spread; no row is needed.
     X : table, array or Backend of shape (n_rows, n_features)
-        The people of today.
+        The rows of today.
     sample_weight : array-like of shape (n_rows,), default=None
-        How much each row counts.
+        Sample weights.
 
     Returns
     -------
@@ -125,9 +125,9 @@ def drift(segmenter: Segmenter, X: Any, *, sample_weight: ArrayLike | None = Non
 
     Notes
     -----
-    The index is ``sum((now - before) * log(now / before))`` over groups, with half a person added to each group, so
-    that an empty one has a finite part. With few people now, chance alone moves it by about the number of groups over
-    the number of people.
+    The index is ``sum((now - before) * log(now / before))`` over groups, with half a row added to each group, so
+    that an empty one has a finite part. With few rows now, chance alone moves it by about the number of groups over
+    the number of rows.
 
     References
     ----------
@@ -238,14 +238,14 @@ _COLOURS = ("#2563a8", "#b3471d", "#3c7d3c", "#7a4a9e", "#a17d00", "#0f7c86", "#
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Migration:
-    """How many people went from each segment to each.
+    """Number of rows that went from each segment to each.
 
     Attributes
     ----------
     names : tuple of str
         The segments.
     counts : ndarray of shape (n_segments, n_segments)
-        Weight of the people by segment before (rows) and after (columns).
+        Weight of the rows by segment before (rows) and after (columns).
     """
 
     names: tuple[str, ...]
@@ -253,12 +253,12 @@ class Migration:
 
     @property
     def unchanged_share(self) -> float:
-        """The share of the people whose segment is the same."""
+        """The share of the rows whose segment is the same."""
         return float(np.trace(self.counts) / self.counts.sum())
 
     @property
     def rates(self) -> NDArray[np.float64]:
-        """Where the people of each segment went: rows sum to 1, or are NaN where nobody was."""
+        """Where the rows of each segment went: rows sum to 1, or are NaN where no row was."""
         before = self.counts.sum(axis=1, keepdims=True)
         return np.asarray(np.divide(self.counts, before, out=np.full_like(self.counts, np.nan), where=before > 0))
 
@@ -272,9 +272,9 @@ class Migration:
         )
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw segments before on the left, after on the right, and the people between as bands.
+        """Draw segments before on the left, after on the right, and the rows between as bands.
 
-        Bands have the colour of the segment people come from; those who stay are drawn paler.
+        Bands have the colour of the segment rows come from; those that stay are drawn paler.
 
         Parameters
         ----------
@@ -325,13 +325,13 @@ def migration(
     Parameters
     ----------
     before, after : array-like of shape (n_rows,)
-        The segments of the same people at two dates: indices or names. Two pandas Series are aligned by their indexes;
+        The segments of the same rows at two dates: indices or names. Two pandas Series are aligned by their indexes;
         others are in the same order.
     names : sequence of str, default=()
         The names of the segments, in the order of their indices: `segment_names_`. Without them the labels that occur
         are the names.
     sample_weight : array-like of shape (n_rows,), default=None
-        How much each person counts, in the order of `after`; a Series is aligned by its index.
+        Sample weights, in the order of `after`; a Series is aligned by its index.
 
     Returns
     -------
@@ -341,7 +341,7 @@ def migration(
     Raises
     ------
     DataError
-        The labels are not of the same people, or there are none; or two indexes do not hold the same people, each once.
+        The labels are not of the same rows, or there are none; or two indexes do not hold the same rows, each once.
     ParameterError
         A label has no name, or a weight is negative.
 

@@ -26,14 +26,14 @@ _RECOVERED, _DISSOLVED = 0.75, 0.5
 
 @dataclass(frozen=True, slots=True)
 class SegmentStability:
-    """How one segment fares when others are asked.
+    """Stability of one segment under resampling of the rows.
 
     Attributes
     ----------
     name : str
         The segment.
     jaccard : float
-        Mean over resamples of the overlap with the segment most like it: people in both over people in either.
+        Mean over resamples of the overlap with the segment most like it: rows in both over rows in either.
     recovered, dissolved : float
         Shares of the resamples in which that overlap was at least 0.75, and at most 0.5.
     """
@@ -46,7 +46,7 @@ class SegmentStability:
 
 @dataclass(frozen=True, slots=True)
 class Stability:
-    """How far segments depend on who happened to be asked.
+    """Stability of segments under resampling of the rows.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Stability:
     segments : tuple of SegmentStability
         The segments, in order.
     n_resamples : int
-        How many resamples there were.
+        Number of resamples.
     """
 
     index: float
@@ -72,21 +72,21 @@ class Stability:
 
 
 def stability(segmenter: Segmenter, X: Any, *, n_resamples: int = 20, random_state: Any = None) -> Stability:
-    """Fit again on bootstrap resamples of the people, and see which segments come back.
+    """Fit again on bootstrap resamples of the rows, and see which segments come back.
 
-    A person drawn twice counts twice. Everyone, drawn or not, is then given a segment by the new model, and the two
+    A row drawn twice counts twice. All rows, drawn or not, are then given a segment by the new model, and the two
     partitions of all rows are compared.
 
     Parameters
     ----------
     segmenter : fitted segmenter
-        What to judge; it is left as it is.
+        Segmenter to assess; it is not changed.
     X : table or array of shape (n_rows, n_features)
-        The people it was fitted on.
+        The rows it was fitted on.
     n_resamples : int, default=20
-        How many resamples to draw.
+        Number of resamples.
     random_state : int, RandomState instance or None, default=None
-        Draws the resamples.
+        Controls the resamples. Pass an int for reproducible results.
 
     Returns
     -------
@@ -166,7 +166,7 @@ class Structure:
         Cost of k-means on the table, over its mean on tables with the same columns, each shuffled on its own. 1 means
         that groups are no tighter than in a table whose columns have nothing to do with each other.
     n_permutations : int
-        How many such tables were made.
+        Number of permuted copies.
     """
 
     found: bool
@@ -199,15 +199,15 @@ def structure(
     Parameters
     ----------
     X : table or array of shape (n_rows, n_features)
-        The people; at most 2,000 are drawn.
+        The rows; at most 2,000 are drawn.
     n_segments : int
-        How many groups to look for, at least 2.
+        Number of groups, at least 2.
     scaling : {"standard", "robust", "quantile", "none"}, default="standard"
         The metric space.
     n_permutations : int, default=49
-        How many copies to make; with fewer than 49 nothing is ever found.
+        Number of permuted copies; with fewer than 49 no structure is ever found.
     random_state : int, RandomState instance or None, default=None
-        Draws people, shuffles columns, and starts k-means.
+        Controls the sample of rows, the permutations and k-means. Pass an int for reproducible results.
 
     Returns
     -------

@@ -27,7 +27,7 @@ class TradeoffPoint:
     Attributes
     ----------
     leaves : int
-        How many leaves it was allowed.
+        Maximum number of leaves.
     relative_cost : float
         Its cost over that of the reference.
     mean_depth : float
@@ -108,9 +108,9 @@ def tradeoff(X: Any, *, n_segments: int, max_leaves: Sequence[int] | None = None
     Parameters
     ----------
     X : table, array or Backend of shape (n_rows, n_features)
-        The people.
+        The rows.
     n_segments : int
-        How many segments to make.
+        Number of segments.
     max_leaves : sequence of int, default=None
         The sizes to try; None means from `n_segments` to three times as many.
     **parameters
@@ -221,7 +221,7 @@ def certify(
     X : table or array of shape (n_rows, n_features)
         The rows it was fitted on.
     seconds : float, default=10.0
-        How long to search.
+        Time limit of the search.
     clock : callable, default=time.monotonic
         Tells the time in seconds.
 

@@ -80,7 +80,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     saved_state: ClassVar[type[SegmentsState]]
     # What decides the segments besides rows: nothing, labels or outcomes given for them, or a definition that is kept.
     segment_basis: ClassVar[Literal["rows", "labels", "definition"]] = "rows"
-    # Whether more is kept than counts and what follows from them, so that a person cannot be subtracted.
+    # Whether more is kept than counts and what follows from them, so that a row cannot be subtracted.
     keeps_estimates: ClassVar[bool] = False
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
 
@@ -443,7 +443,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
         return max(1, round(self.min_members * backend.weight_unit))
 
     def _count_possible(self, prepared: Prepared, wanted: int, min_weight: int) -> int:
-        """Return how many segments the rows can make: each needs people, and a distinct row."""
+        """Return how many segments the rows can make: each needs rows, and a distinct row."""
         possible = prepared.space.total_weight // min_weight
         if prepared.whole:
             possible = min(possible, prepared.sample.n_rows)
@@ -474,7 +474,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
             by_size = np.argsort(-counted.counts[:, 0].sum(axis=1), kind="stable")
             if (by_size == np.arange(len(scores))).all():
                 break
-            # People as near to two segments belong to the first of them, so another order may count others.
+            # Rows as near to two segments belong to the first of them, so another order may count others.
             order, scores = order[by_size], scores.select_segments(by_size)
             counted = backend.sum(SegmentCounts(scores, len(prepared.bins)))
         inherited: tuple[str | None, ...] = ()
@@ -518,7 +518,7 @@ def _score_block(model: AdditiveModel, block: RawBlock) -> NDArray[np.float64]:
 
 
 class SegmentCounts:
-    """A statistic: the weight of every code of every feature among the people of each segment."""
+    """A statistic: the weight of every code of every feature among the rows of each segment."""
 
     def __init__(self, scores: Scores, n_features: int) -> None:
         self.scores = scores

@@ -30,7 +30,7 @@ def fold(model: Any) -> Any:
 
     Where every step works column by column, and rises or falls with numbers, a tree over transformed columns is a tree
     over raw ones. It is found exactly, to the last bit of every threshold, by asking the steps, and knows the same
-    people, since their counts are carried over. Everything that takes a segmenter takes it: cards, reports, `save`, a
+    rows, since their counts are carried over. Everything that takes a segmenter takes it: cards, reports, `save`, a
     `Scorer`.
 
     Parameters
@@ -224,7 +224,7 @@ class _Folding:
     def _as_threshold(
         self, column: int, reached: NDArray[np.bool_], sides: list[NDArray[np.bool_]]
     ) -> tuple[bool, list[NDArray[np.bool_]]]:
-        """Sort the lower numbers first, and let codes that nobody here has follow them."""
+        """Sort the lower numbers first, and let codes that no row here has follow them."""
         known = np.flatnonzero(reached[:MISSING])
         first = [int(np.flatnonzero(side[:MISSING])[0]) if side[:MISSING].any() else N_CODES for side in sides]
         low_first = first[0] < first[1]

@@ -150,7 +150,7 @@ def learn_columns(
 
 
 def names_given(feature_weights: Any) -> tuple[str, ...]:
-    """Return the columns that somebody has given a weight by name, and so wants to be used."""
+    """Return the columns that are given a weight by name, and so are used."""
     if not isinstance(feature_weights, Mapping):
         return ()
     return tuple(name for name, weight in feature_weights.items() if weight)

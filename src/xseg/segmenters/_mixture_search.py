@@ -22,7 +22,7 @@ from xseg.core.statistics import CodedBlock, fixed_unit
 from xseg.segmenters._kmeans import lloyd, seeded_means
 from xseg.segmenters._learning import Space, derive_seed, draw_rows, hash_block
 
-__all__ = ["Estimate", "ShareModel", "Mixture", "NearestCentre", "SoftSums", "Spread", "estimate_on", "find_start"]
+__all__ = ["Estimate", "Mixture", "NearestCentre", "ShareModel", "SoftSums", "Spread", "estimate_on", "find_start"]
 
 
 _MIN_PROBABILITY = 1e-6
@@ -72,7 +72,7 @@ class Mixture:
     spread : Spread
         What they are about.
     weights : ndarray of shape (n_components,)
-        The share of everyone in each component.
+        The share of all rows in each component.
     means, variances : ndarray of shape (n_components, n_points)
         Of the coordinates.
     probabilities : ndarray of shape (n_components, n_looked_up, 256)
@@ -223,7 +223,7 @@ class SoftSums:
         for f, count in enumerate(self.spread.n_codes):
             found = self.counts[:, f, :count].astype(np.float64)
             total = found.sum(axis=1, keepdims=True)
-            # Nobody in the component has a known value: what is true of everyone is the best guess.
+            # No row in the component has a known value: what is true of all rows is the best guess.
             found = np.where(total > 0, found, found.sum(axis=0))
             shares = np.maximum(found / found.sum(axis=1, keepdims=True), _MIN_PROBABILITY)
             probabilities[:, f, :count] = shares / shares.sum(axis=1, keepdims=True)
@@ -272,7 +272,7 @@ def run(backend: CodedBackend, total_weight: int, mixture: Mixture, max_iter: in
 def estimate_on(
     backend: CodedBackend, total_weight: int, mixture: Mixture, *, max_iter: int, tolerance: float, min_weight: float
 ) -> Estimate:
-    """Iterate on these rows; a component with too few people goes, and its people are shared out anew."""
+    """Iterate on these rows; a component with too few rows goes, and its rows are shared out anew."""
     found = run(backend, total_weight, mixture, max_iter, tolerance)
     while len(found.mixture) > 1 and found.masses.min() < min_weight:
         kept = np.delete(np.arange(len(found.mixture)), found.masses.argmin())
@@ -333,7 +333,7 @@ class _Search:
         return self._estimate_mixture(NearestCentre(self.space, centers))
 
     def _start_at_rows(self, n_components: int, seed: int) -> Mixture:
-        """Start from the people nearest to each of a few rows drawn at random."""
+        """Start from the rows nearest to each of a few rows drawn at random."""
         rows = draw_rows(self.hashes, self.block.weights.astype(np.float64), seed, n_components)
         embedding = self.spread.embedding
         centers = embedding.centers(embedding.matrix(self.block.codes[rows], self.block.points[rows]))

@@ -67,7 +67,7 @@ class MixtureState(AdditiveState):
 
 @register_segmenter
 class MixtureSegmenter(AdditiveSegmenter):
-    """Segment people by the part of a mixture that they most probably come from.
+    """Mixture model that assigns each row to its most probable component.
 
     Within a segment every feature has a distribution of its own: normal for numbers, a table of probabilities for
     categories and booleans (latent class analysis, where there are no numbers). Features are taken to be independent
@@ -79,33 +79,33 @@ class MixtureSegmenter(AdditiveSegmenter):
     Parameters
     ----------
     n_segments : int or "auto", default=5
-        How many segments to make. "auto" takes the number from 1 to 10 with the lowest BIC; `selection_` says why.
+        Number of segments. "auto" takes the number from 1 to 10 with the lowest BIC; `selection_` says why.
     n_init : int, default=20
-        How many starts to improve on.
+        Number of initialisations; the best result is kept.
     max_iter : int, default=300
-        The most iterations over all rows.
+        Maximum number of iterations over all rows.
     tol : float, default=1e-5
-        The iterations end when the mean log-likelihood rises by less than this.
+        Tolerance on the increase of the mean log-likelihood to declare convergence.
     variance_floor : float, default=0.01
-        The least variance of a number within a segment, as a share of its variance over everyone. Where many people
+        Minimum variance of a number within a segment, as a share of its variance over all rows. Where many rows
         have the very same number (nothing spent, say) a narrow distribution around it is likelier without limit, and
         this is the limit.
     min_members : int, default=10
-        The fewest people (or sample weight) a component may have: parameters of fewer would tell of single people.
+        Minimum number of rows (or sample weight) of a component: parameters of fewer would reveal single rows.
     max_bins : int, default=255
-        How many categories a column may have; the rarest beyond count as missing.
+        Maximum number of categories per feature; the rarest beyond count as missing.
     segment_names : sequence of str, default=None
         Names to use, largest segment first; None proposes names. Fitted again, another segment may be the largest:
-        ``fit(X, align_to=earlier)`` keeps names with their people.
+        ``fit(X, align_to=earlier)`` keeps names with their rows.
     forbid : sequence of str, default=()
-        Columns that must not count.
+        Columns excluded from the distance.
     include : sequence of str, default=()
         Columns to use although they look like identifiers; a warning names those. Other identifiers are accepted in
         every table, and neither used nor stored.
     random_state : int, RandomState instance or None, default=None
-        Seeds the starts.
+        Controls the random initialisation. Pass an int for reproducible results.
     n_jobs : int, default=None
-        How many threads to use; None and -1 mean every core.
+        Number of threads; None and -1 mean all cores.
     verbose : int, default=0
         1 or more reports the stages of the fit through the ``xseg`` logger.
 
@@ -116,11 +116,11 @@ class MixtureSegmenter(AdditiveSegmenter):
     segments_ : Segments
         The segments, largest first.
     n_segments_ : int
-        How many were found.
+        Number of segments.
     selection_ : tuple of MixtureChoice
         With ``n_segments="auto"``: each number that was weighed.
     weights_ : ndarray of shape (n_segments,)
-        The share of everyone that comes from each component.
+        The share of all rows that come from each component.
     means_, deviations_ : pandas.DataFrame of shape (n_segments, n_numbers)
         Mean and standard deviation of each number in each segment, in raw units.
     probabilities_ : dict of str to pandas.DataFrame of shape (n_segments, n_categories)
@@ -132,19 +132,19 @@ class MixtureSegmenter(AdditiveSegmenter):
     converged_ : bool
         Whether they ended because nothing rose.
     n_parameters_ : int
-        How many numbers were estimated.
+        Number of estimated parameters.
     profile_ : SegmentProfile
-        How values are spread over the segments.
+        Counts of the values of each feature by segment.
     model_ : AdditiveModel
-        What explanations read; a score is the log-posterior but for what is the same for all segments.
+        The fitted model; a score is the log-posterior but for what is the same for all segments.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, if they were strings.
+        Names of the columns, if they are strings.
 
     Notes
     -----
-    A value that is not known is integrated out, so a person is judged by what is known of them; estimates are right
+    A value that is not known is integrated out, so a row is assigned by its known values; estimates are right
     where whether a value is known does not depend on the value (missing at random). A category that was never seen is
     not known. Log-likelihoods are densities in raw units; columns with one value only have no part in them.
 
@@ -230,13 +230,13 @@ class MixtureSegmenter(AdditiveSegmenter):
         Parameters
         ----------
         X : table, array or Backend of shape (n_rows, n_features)
-            The people, one a row. Numbers, booleans, text and categories; values may be missing.
+            Rows to fit. Numbers, booleans, text and categories; values may be missing.
         y : None
             Ignored.
         sample_weight : array-like of shape (n_rows,), default=None
             How much each row counts; 2 is the same as the row twice. A backend brings its own.
         align_to : fitted segmenter, default=None
-            An earlier model, whose numbers and names the new segments keep: they are matched so that as many people
+            An earlier model, whose numbers and names the new segments keep: they are matched so that as many rows
             as possible stay where they are.
 
         Returns

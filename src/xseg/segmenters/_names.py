@@ -36,7 +36,7 @@ _LISTED = 4
 
 
 def propose_names(profile: SegmentProfile, used: NDArray[np.int64]) -> tuple[str, ...]:
-    """Propose a name for each segment, made of the features in which it differs most from everyone.
+    """Propose a name for each segment, made of the features in which it differs most from all rows.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def _sentence(traits: Sequence[str]) -> str:
 
 
 def features_in_name(name: str, profile: SegmentProfile) -> frozenset[str]:
-    """Return the features that a proposed name is made of; none for a name that a person chose."""
+    """Return the features that a proposed name is made of; none for a name that was given."""
     features = {
         trait.casefold(): bins.feature.name for bins in profile.bins.features for trait in _possible_traits(bins)
     }
@@ -132,7 +132,7 @@ def _boolean_trait(profile: SegmentProfile, segment: int, feature: int) -> tuple
 
 
 def check_names(names: Sequence[str], n_segments: int) -> tuple[str, ...]:
-    """Check names that people have chosen."""
+    """Check the names given for segments."""
     chosen = tuple(names)
     if len(chosen) < n_segments or len(set(chosen)) < len(chosen) or not all(isinstance(n, str) and n for n in chosen):
         message = (
@@ -171,7 +171,7 @@ class Alignment:
 
 
 def align(previous: FittedSegmenter, backend: Backend, labels: NDArray[np.int32], n_segments: int) -> Alignment:
-    """Match new segments with those of an earlier model so that as many people as possible stay where they are.
+    """Match new segments with those of an earlier model so that as many rows as possible stay where they are.
 
     The matched come first, in the order of the earlier segments; the others follow, the largest first.
 
@@ -180,7 +180,7 @@ def align(previous: FittedSegmenter, backend: Backend, labels: NDArray[np.int32]
     previous : fitted segmenter
         The earlier model.
     backend : Backend
-        The people.
+        The rows.
     labels : ndarray of shape (n_rows,)
         Their new segments.
     n_segments : int
@@ -212,7 +212,7 @@ def align(previous: FittedSegmenter, backend: Backend, labels: NDArray[np.int32]
 def choose_names(
     profile: SegmentProfile, used: NDArray[np.int64], given: Sequence[str] | None, inherited: Sequence[str | None] = ()
 ) -> tuple[str, ...]:
-    """Choose the names a person gave, those that are inherited, or proposals that no other segment has.
+    """Choose the names that are given, those that are inherited, or proposals that no other segment has.
 
     A proposal that is inherited and speaks of a feature that the model no longer uses is replaced.
     """
@@ -232,14 +232,14 @@ def choose_names(
 def warn_if_names_move(
     segmenter: NamedSegmenter, backend: Backend, labels: NDArray[np.int32], n_segments: int, *, stacklevel: int
 ) -> None:
-    """Warn if names that were given go to other people than they did when the segmenter was fitted before.
+    """Warn if names that were given go to other rows than they did when the segmenter was fitted before.
 
     Parameters
     ----------
     segmenter : segmenter
         Not fitted yet, or still holding its earlier model.
     backend : Backend
-        The people.
+        The rows.
     labels : ndarray of shape (n_rows,)
         Their new segments.
     n_segments : int
@@ -250,14 +250,14 @@ def warn_if_names_move(
     Warns
     -----
     XsegWarning
-        Most people of a name are now in a segment with another.
+        Most rows of a name are now in a segment with another.
     """
     if segmenter.segment_names is None or not segmenter.__sklearn_is_fitted__():
         return
     try:
         aligned = align(segmenter, backend, labels, n_segments)
     except XsegError:
-        # The earlier model was of other columns, so that nobody can be followed.
+        # The earlier model was of other columns, so that no row can be followed.
         return
     names = check_names(segmenter.segment_names, n_segments)
     followed = [(old, names[new]) for old, new in zip(aligned.names, aligned.order, strict=True) if old is not None]

@@ -77,7 +77,7 @@ class Target:
         return np.asarray(-np.log(np.maximum(self.values[rows] @ mean, _SMALLEST_SHARE)))
 
     def smooth(self, total: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what is expected of a group with this sum, weight last; half a person more for each category."""
+        """Return what is expected of a group with this sum, weight last; half a row more for each category."""
         if self.kind == NUMBER:
             return np.asarray(total[:-1] / max(total[-1], 1.0))
         return np.asarray((total[:-1] + 0.5) / (total[:-1] + 0.5).sum())
@@ -233,10 +233,10 @@ def split_rows(
 ) -> NDArray[np.int64]:
     """Return the weight of each row in each part, shape (n_rows, 3).
 
-    A part of the people is kept for estimating; of the others, two thirds grow the tree and a third prunes it. Equal
+    A part of the rows is kept for estimating; of the others, two thirds grow the tree and a third prunes it. Equal
     rows take turns, from a start that is a hash of what they say: so they are spread over the parts, and the parts hold
-    the same people in whatever order these come. Where weights are whole (`unit` is 1), a weight of 2 is two people,
-    who may go to two parts; other weights belong to one person.
+    the same rows in whatever order these come. Where weights are whole (`unit` is 1), a weight of 2 is two rows,
+    which may go to two parts; other weights belong to one row.
     """
     said = np.ascontiguousarray(outcomes) + 0.0
     hashes = hash_numbers(hash_rows(codes, seed), said.view(np.uint64))
@@ -301,7 +301,7 @@ class Ground:
         return Values.from_rows(values, own, self.target.cost_kind)
 
     def part_sums(self) -> Values:
-        """Return the weight of each row in its part: how large sides are, for everyone."""
+        """Return the weight of each row in its part: how large sides are, for all rows."""
         return Values(np.column_stack([self.weights, self.weights.sum(axis=1)]).astype(np.float64), SQUARES)
 
 
@@ -450,7 +450,7 @@ def _select_subtree(ground: Ground, sample: Sample, root: Node, max_leaves: int)
 
 
 def _set_costs(ground: Ground, sample: Sample, node: Node) -> None:
-    """Set what each node costs: what its growing people lead to expect of its pruning people."""
+    """Set what each node costs: what its growing rows lead to expect of its pruning rows."""
     rows = node.rows[ground.weights[node.rows, PRUNE] > 0]
     node.cost = float(ground.weights[rows, PRUNE] @ ground.target.losses(rows, _compute_prediction(ground, node)))
     for child in node.children or ():

@@ -81,44 +81,44 @@ class OutcomeState(TreeState):
 
 @register_segmenter
 class OutcomeSegmenter(TreeBoxes):
-    """Segment people by how they differ in an outcome: response, churn, spend.
+    """Threshold tree whose segments differ in an outcome: response, churn, spend.
 
-    A threshold tree is grown on some of the people, pruned by what it says about others, and its outcomes are
-    estimated, with intervals, on people who had no part in choosing it. So the intervals mean what they say, and where
+    A threshold tree is grown on some of the rows, pruned by what it says about others, and its outcomes are
+    estimated, with intervals, on rows that had no part in choosing it. So the intervals mean what they say, and where
     nothing is found there is one segment.
 
     Parameters
     ----------
     max_segments : int, default=8
-        The most segments to make.
+        Maximum number of segments.
     max_depth : int, default=4
-        The most questions a person may be asked; at most 32.
+        Maximum depth of the tree, at most 32.
     min_segment_size : float or int, default=0.02
-        The least share (below 1) or number of people in a segment; as a share it holds in each part of the people.
+        Minimum number of rows in a segment, or a share if below 1; as a share it holds in each part of the rows.
     estimate_share : float, default=0.4
-        The share of the people kept for estimating outcomes. Of the others, two thirds grow the tree and a third
+        The share of the rows kept for estimating outcomes. Of the others, two thirds grow the tree and a third
         prunes it.
     confidence : float, default=0.95
-        The level of the intervals.
+        Confidence level of the intervals.
     monotone : dict of str to {"up", "down"}, default=None
         Columns with which the outcome may only rise or only fall: what the tree expects keeps to it everywhere.
-        Estimates from other people may differ by chance.
+        Estimates from other rows may differ by chance.
     max_bins : int, default=255
-        How many codes a column may have.
+        Maximum number of bins per feature.
     segment_names : sequence of str, default=None
         Names to use, in order; None proposes names. When the segmenter is fitted again, the order may change.
     forbid : sequence of str, default=()
-        Columns that must not be asked about.
+        Columns excluded from splits.
     include : sequence of str, default=()
         Columns to use although they look like identifiers; a warning names those. Other identifiers are accepted in
         every table, and neither used nor stored.
     min_members : int, default=10
-        The number of rows that must share a category for the fitted segmenter to keep it, so that no stored value
-        tells of single people. Rarer categories count as missing.
+        Minimum number of rows of a category that the fitted segmenter keeps, so that no stored value
+        reveals single rows. Rarer categories count as missing.
     random_state : int, RandomState instance or None, default=None
-        Shares the people out.
+        Controls the assignment of rows to the parts. Pass an int for reproducible results.
     n_jobs : int, default=None
-        How many threads to use; None and -1 mean every core.
+        Number of threads; None and -1 mean all cores.
 
     Attributes
     ----------
@@ -133,32 +133,32 @@ class OutcomeSegmenter(TreeBoxes):
     classes_ : tuple
         The categories of the outcome; empty for numbers.
     gain_ : float
-        How much of the outcome the segments tell of the people kept for estimating: the share of its variance or of
+        How much of the outcome the segments tell of the rows kept for estimating: the share of its variance or of
         its deviance. It can be below 0.
     p_value_ : float
-        The chance of differences as large among those people if there were none: Welch's test for numbers, the
+        The chance of differences as large among those rows if there were none: Welch's test for numbers, the
         chi-squared test otherwise. 1 for a single segment.
     structure_found_ : bool
         Whether that is at most 0.05.
     n_segments_ : int
-        How many segments there are.
+        Number of segments.
     tree_ : ThresholdTree
         The tree.
     mean_depth_ : float
-        How many questions a person is asked, on average.
+        Mean number of splits from the root to the leaf of a row.
     profile_ : SegmentProfile
-        How values are spread over the segments.
+        Counts of the values of each feature by segment.
     model_ : BoxModel
-        What explanations read.
+        The fitted model, as explanations use it.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, if they were strings.
+        Names of the columns, if they are strings.
 
     Notes
     -----
-    People are shared out by a hash of what they say, so that their order does not matter; equal people are spread over
-    the parts. Among trees that say as much about the pruning people, within two standard errors, the smallest is
+    Rows are shared out by a hash of what they say, so that their order does not matter; equal rows are spread over
+    the parts. Among trees that say as much about the pruning rows, within two standard errors, the smallest is
     kept (after Breiman et al., 1984).
 
     References
@@ -241,11 +241,11 @@ class OutcomeSegmenter(TreeBoxes):
         Parameters
         ----------
         X : table or array of shape (n_rows, n_features)
-            The people, one a row, in memory.
+            Rows to fit, in memory.
         y : array-like of shape (n_rows,)
             The outcome of each: a number, or a category; never missing.
         sample_weight : array-like of shape (n_rows,), default=None
-            How much each row counts; 2 is the same as two people.
+            Sample weights; a row of weight 2 counts as two rows.
 
         Returns
         -------
@@ -306,11 +306,11 @@ class OutcomeSegmenter(TreeBoxes):
         Parameters
         ----------
         X : table or array of shape (n_rows, n_features)
-            The people, one a row, in memory.
+            Rows to fit, in memory.
         y : array-like of shape (n_rows,)
             The outcome of each: a number, or a category; never missing.
         sample_weight : array-like of shape (n_rows,), default=None
-            How much each row counts; 2 is the same as two people.
+            Sample weights; a row of weight 2 counts as two rows.
 
         Returns
         -------
@@ -325,12 +325,12 @@ class OutcomeSegmenter(TreeBoxes):
         return self.fit(X, y, sample_weight=sample_weight).labels_
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Return how much of the outcome of some people the segments tell.
+        """Return how much of the outcome of some rows the segments tell.
 
         Parameters
         ----------
         X : table or array of shape (n_rows, n_features)
-            The people.
+            The rows.
         y : array-like of shape (n_rows,)
             Their outcomes.
         sample_weight : array-like of shape (n_rows,), default=None
@@ -340,7 +340,7 @@ class OutcomeSegmenter(TreeBoxes):
         -------
         float
             The share of the variance (numbers) or of the deviance (categories) that is explained by the estimates of
-            the segments, against the estimate of everyone; 1 is all, and it can be below 0.
+            the segments, against the estimate of all rows; 1 is all, and it can be below 0.
         """
         self._check_fitted()
         backend = MemoryBackend(self._read(X), sample_weight, n_jobs=self.n_jobs)
@@ -359,7 +359,7 @@ class OutcomeSegmenter(TreeBoxes):
 
     @property
     def structure_found_(self) -> bool:
-        """Whether the outcome differs between segments, by people who had no part in choosing them."""
+        """Whether the outcome differs between segments, by rows that had no part in choosing them."""
         return self.p_value_ <= _TEST_LEVEL
 
     def __sklearn_tags__(self) -> Any:
@@ -396,7 +396,7 @@ class OutcomeSegmenter(TreeBoxes):
     def _learn(
         self, ground: Ground, tree: ThresholdTree, segment: NDArray[np.int32], unit: float, counted: PeopleInTree
     ) -> None:
-        """Estimate outcomes on the people kept for it, and keep what the fitted segmenter needs."""
+        """Estimate outcomes on the rows kept for it, and keep what the fitted segmenter needs."""
         target, weights = ground.target, ground.weights[:, ESTIMATE] / unit
         rows = ground.select_rows(ESTIMATE)
         by_segment = [rows[segment[rows] == s] for s in range(tree.n_leaves)]
@@ -532,7 +532,7 @@ def _no_space() -> Embedding:
 
 
 def _order_leaves(tree: ThresholdTree, codes: NDArray[np.uint8], ground: Ground) -> ThresholdTree:
-    """Return the leaves numbers by what their growing people lead to expect, the highest first, or by size."""
+    """Return the leaves numbers by what their growing rows lead to expect, the highest first, or by size."""
     leaf = tree.predict(codes)
     if ground.target.kind == CATEGORIES:
         ranks = np.bincount(leaf, ground.weights.sum(axis=1), tree.n_leaves).astype(np.float64)

@@ -34,7 +34,7 @@ class FittedSegmenter(Protocol):
 
     @property
     def keeps_estimates(self) -> bool:
-        """Whether more is kept than counts, so that a person cannot be subtracted."""
+        """Whether more is kept than counts, so that a row cannot be subtracted."""
         ...
 
     @property

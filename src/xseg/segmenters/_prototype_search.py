@@ -75,9 +75,9 @@ class PrototypeSpace:
     squared : bool
         Whether differences are squared.
     levels : ndarray of shape (n_points, 256)
-        For each code of a coordinate, the mean point of the people who have it.
+        For each code of a coordinate, the mean point of the rows that have it.
     overall : Centres
-        One centre in the middle of everyone, for values that are not known.
+        One centre in the middle of all rows, for values that are not known.
     pairs : tuple of ndarray of shape (256, 256)
         For each looked-up feature, the distance between any two codes; a missing one is near all.
     total_weight : int
@@ -139,7 +139,7 @@ class PrototypeSpace:
         )
 
     def recentred_on(self, overall: Centres) -> "PrototypeSpace":
-        """Return the same distance with another middle of everyone."""
+        """Return the same distance with another middle of all rows."""
         return replace(self, overall=overall)
 
     def scores(self, centres: Centres) -> Scores:
@@ -260,7 +260,7 @@ class NearestCounts:
 def _medians(
     known: NDArray[np.int64], levels: NDArray[np.float64], unknown: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the level of the middle person of each group in each coordinate, shape (n_groups, n_points)."""
+    """Return the level of the median row of each group in each coordinate, shape (n_groups, n_points)."""
     reached = np.cumsum(known, axis=2)
     total = reached[:, :, -1]
     code = (2 * reached >= total[:, :, None]).argmax(axis=2)
@@ -268,7 +268,7 @@ def _medians(
 
 
 def _middle_codes(known: NDArray[np.int64], space: PrototypeSpace, unknown: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the code nearest to the people of each group: the commonest category, the middle of an order."""
+    """Return the code nearest to the rows of each group: the commonest category, the middle of an order."""
     codes = unknown.copy()
     for f, pair in enumerate(space.pairs):
         seen = np.flatnonzero(known[:, f].any(axis=0))
@@ -301,7 +301,7 @@ class Found:
     n_rounds: int = 0
 
     def holds(self, min_weight: int) -> bool:
-        """Whether every centre has enough people."""
+        """Whether every centre has enough rows."""
         return int(self.mass.min()) >= min_weight
 
 
@@ -317,7 +317,7 @@ def find(
 
 
 def alternate(backend: CodedBackend, space: PrototypeSpace, centres: Centres, max_iter: int, tolerance: float) -> Found:
-    """Move centres and people in turn until the cost stops falling."""
+    """Move centres and rows in turn until the cost stops falling."""
     best: Found | None = None
     for n_rounds in range(1, max_iter + 1):
         counted = backend.sum(NearestCounts(space, centres))
@@ -334,7 +334,7 @@ def alternate(backend: CodedBackend, space: PrototypeSpace, centres: Centres, ma
 def converge(
     backend: CodedBackend, space: PrototypeSpace, found: Found, max_iter: int, tolerance: float, min_weight: int
 ) -> Found:
-    """Alternate on all rows; a centre with too few people goes, and its people go to the next nearest."""
+    """Alternate on all rows; a centre with too few rows goes, and its rows go to the next nearest."""
     settled = _sort_by_size(backend, space, alternate(backend, space, found.centres, max_iter, tolerance))
     while not settled.holds(min_weight) and len(settled.centres) > 1:
         kept = np.delete(np.arange(len(settled.centres)), settled.mass.argmin())
@@ -344,7 +344,7 @@ def converge(
 
 
 def _sort_by_size(backend: CodedBackend, space: PrototypeSpace, found: Found) -> Found:
-    """Order the centres by how many people they have; people as near to two are with the first, so count again."""
+    """Order the centres by how many rows they have; rows as near to two are with the first, so count again."""
     for _ in range(len(found.centres)):
         order = np.argsort(-found.mass, kind="stable")
         if (order == np.arange(len(order))).all():
@@ -370,7 +370,7 @@ class _PrototypeSearch:
         self.hashes = hash_block(self.block, seed)
 
     def start(self, n_centres: int, start: int) -> Found:
-        """Spread centres out, alternate, and return a centre with too few people another place."""
+        """Spread centres out, alternate, and return a centre with too few rows another place."""
         seed = derive_seed(self.seed, _STARTS, start)
         n_rounds = min(self.max_iter, _START_ROUNDS)
         found = self._alternate(self._choose_distant_rows(n_centres, seed), n_rounds)
@@ -414,7 +414,7 @@ class _PrototypeSearch:
         return self._add_centres(self.space.at(self.block, first), n_centres, seed, near=False)
 
     def _add_centres(self, centres: Centres, n_centres: int, seed: int, *, near: bool) -> Centres:
-        """Add rows until there are enough centres; `near` looks among people like others, who gather more of them.
+        """Add rows until there are enough centres; `near` looks among rows like others, who gather more of them.
 
         Each is the best of a few drawn at random, otherwise in proportion to their distance (Arthur and
         Vassilvitskii, 2007).

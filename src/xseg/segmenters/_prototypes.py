@@ -53,7 +53,7 @@ _CORE_SHARE = 0.5
 
 
 class _DistanceCells:
-    """A statistic: how far from their own centre the people of each segment are, in cells of 0.8 % relative width."""
+    """A statistic: how far from their own centre the rows of each segment are, in cells of 0.8 % relative width."""
 
     def __init__(self, scores: Scores) -> None:
         self.scores = scores
@@ -71,7 +71,7 @@ class _DistanceCells:
 
 
 class _CoreCounts:
-    """A statistic: counts of codes among the people of each segment within a radius of its centre."""
+    """A statistic: counts of codes among the rows of each segment within a radius of its centre."""
 
     def __init__(self, scores: Scores, n_features: int, last_cells: NDArray[np.int64]) -> None:
         self.scores = scores
@@ -99,7 +99,7 @@ def _nearest_cells(scores: Scores, block: CodedBlock) -> tuple[NDArray[np.int64]
 
 
 def core_counts(backend: CodedBackend, scores: Scores, n_features: int, min_weight: int) -> NDArray[np.int64]:
-    """Count the codes of the nearer half of each segment's people, and of at least `min_weight` of them.
+    """Count the codes of the nearer half of each segment's rows, and of at least `min_weight` of them.
 
     Returns
     -------
@@ -114,14 +114,14 @@ def core_counts(backend: CodedBackend, scores: Scores, n_features: int, min_weig
 
 
 def typical_values(core: SegmentProfile, levels: Mapping[int, NDArray[np.float64]]) -> list[list[Any]]:
-    """Return the middle or commonest value of each feature among the people counted, one list for each segment.
+    """Return the middle or commonest value of each feature among the rows counted, one list for each segment.
 
     Parameters
     ----------
     core : SegmentProfile
-        Counts of the people to summarise.
+        Counts of the rows to summarise.
     levels : mapping of int to ndarray of shape (256,)
-        For the features that are coordinates, the mean of everyone with each code, in raw units.
+        For the features that are coordinates, the mean of all rows with each code, in raw units.
     """
     return [
         [_value(bins, core.typical(j, segment), levels.get(j)) for j, bins in enumerate(core.bins.features)]
@@ -141,7 +141,7 @@ def _value(bins: FeatureBins, code: int, levels: NDArray[np.float64] | None) -> 
 
 
 def _round_number(bins: FeatureBins, code: int, level: float | None) -> float | None:
-    """Return the roundest number near the middle of a code: one that nobody need have."""
+    """Return the roundest number near the middle of a code: one that no row need have."""
     lower = float(bins.thresholds[code - 1]) if code else None
     upper = float(bins.thresholds[code]) if code < len(bins.thresholds) else None
     if lower is None and upper is None:
@@ -175,45 +175,45 @@ class PrototypeState(AdditiveState):
 
 @register_segmenter
 class PrototypeSegmenter(AdditiveSegmenter):
-    """Segment people by the prototype they are most like.
+    """Segmenter that assigns each row to the nearest prototype.
 
-    A prototype is a typical value of every feature, and a person belongs to the nearest one; the distance is a sum
+    A prototype is a typical value of every feature, and a row belongs to the nearest one; the distance is a sum
     over features, so what each feature has to do with it is exact. Results do not depend on the order of the rows, the
     number of threads, or where the rows are.
 
     Parameters
     ----------
     n_segments : int, default=5
-        How many segments to make.
+        Number of segments.
     metric : {"gower", "manhattan", "squared"}, default="gower"
         How differences add up. "gower" adds differences of numbers as a share of the range (without the ends of it
-        that fewer than `min_members` people reach), of ordered categories as a share of the order, and 1 where
+        that fewer than `min_members` rows reach), of ordered categories as a share of the order, and 1 where
         categories or booleans differ. "manhattan" scales numbers by `scaling` instead. "squared" adds squared
         differences. Centres are medians and commonest categories, or with "squared" means of numbers.
     min_members : int, default=10
-        The fewest people (or sample weight) a segment may have, and that what is shown as a prototype is a summary of.
+        Minimum number of rows (or sample weight) of a segment, and of the rows that a prototype summarises.
     scaling : {"standard", "robust", "quantile", "none"}, default="standard"
-        How numbers are made comparable, unless the metric is "gower".
+        Scaling of numeric features, unless the metric is "gower".
     feature_weights : dict or array-like of shape (n_features,), default=None
-        How much each feature counts in a distance; a dict names those that differ from 1.
+        Weights of the features in the distance; a dict names those that differ from 1.
     n_init : int, default=10
-        How many starts to improve on.
+        Number of initialisations; the best result is kept.
     max_iter : int, default=100
-        How often centres may move.
+        Maximum number of iterations.
     max_bins : int, default=255
-        How many codes a column may have.
+        Maximum number of bins per feature.
     segment_names : sequence of str, default=None
         Names to use, largest segment first; None proposes names. Fitted again, another segment may be the largest:
-        ``fit(X, align_to=earlier)`` keeps names with their people.
+        ``fit(X, align_to=earlier)`` keeps names with their rows.
     forbid : sequence of str, default=()
-        Columns that must not count.
+        Columns excluded from the distance.
     include : sequence of str, default=()
         Columns to use although they look like identifiers; a warning names those. Other identifiers are accepted in
         every table, and neither used nor stored.
     random_state : int, RandomState instance or None, default=None
-        Seeds the starts.
+        Controls the random initialisation. Pass an int for reproducible results.
     n_jobs : int, default=None
-        How many threads to use; None and -1 mean every core.
+        Number of threads; None and -1 mean all cores.
     verbose : int, default=0
         1 or more reports the stages of the fit through the ``xseg`` logger.
 
@@ -224,30 +224,30 @@ class PrototypeSegmenter(AdditiveSegmenter):
     segments_ : Segments
         The segments, largest first.
     n_segments_ : int
-        How many were found.
+        Number of segments.
     prototypes_ : pandas.DataFrame of shape (n_segments, n_features)
-        The middle or commonest value of each feature among the nearer half of a segment's people, and among at least
-        `min_members` of them: a summary, and no person. Numbers are rounded.
+        The middle or commonest value of each feature among the nearer half of a segment's rows, and among at least
+        `min_members` of them: a summary, and no row. Numbers are rounded.
     prototype_sizes_ : ndarray of shape (n_segments,)
-        How many people each of them summarises.
+        Number of rows each of them summarises.
     cost_ : float
         Summed distance of the rows to their nearest centre.
     n_iter_ : int
-        How often centres moved in the last run over all rows.
+        Number of iterations of the last run over all rows.
     profile_ : SegmentProfile
-        How values are spread over the segments.
+        Counts of the values of each feature by segment.
     model_ : AdditiveModel
-        What explanations read; a score is minus the distance.
+        The fitted model, as explanations use it; a score is minus the distance.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, if they were strings.
+        Names of the columns, if they are strings.
 
     Notes
     -----
-    A value that is not known, of a person, has no part in their distance to any centre. Gower's coefficient divides a
+    A value that is not known, of a row, has no part in its distance to any centre. Gower's coefficient divides a
     distance by the weight of the features known of both; as centres have all values, that divisor is the same for all
-    centres, so the nearest centre is Gower's. In `cost_`, and so in where centres move, people weigh by how much is
+    centres, so the nearest centre is Gower's. In `cost_`, and so in where centres move, rows weigh by how much is
     known of them.
 
     References
@@ -333,13 +333,13 @@ class PrototypeSegmenter(AdditiveSegmenter):
         Parameters
         ----------
         X : table, array or Backend of shape (n_rows, n_features)
-            The people, one a row. Numbers, booleans, text and categories; values may be missing.
+            Rows to fit. Numbers, booleans, text and categories; values may be missing.
         y : None
             Ignored.
         sample_weight : array-like of shape (n_rows,), default=None
             How much each row counts; 2 is the same as the row twice. A backend brings its own.
         align_to : fitted segmenter, default=None
-            An earlier model, whose numbers and names the new segments keep: they are matched so that as many people
+            An earlier model, whose numbers and names the new segments keep: they are matched so that as many rows
             as possible stay where they are.
 
         Returns
@@ -413,9 +413,9 @@ class PrototypeSegmenter(AdditiveSegmenter):
         return backend.sum(RowTotal(partial(_highest_scores, self.model_))).total / backend.weight_unit
 
     def representatives(self, X: Any, *, policy: Any = None) -> Any:
-        """Return the row of `X` nearest to each centre: real people, for those who may see them.
+        """Return the row of `X` nearest to each centre: real rows, for those who may see them.
 
-        The segmenter itself holds nobody; `prototypes_` are summaries. A policy that is given has the last word, and
+        The segmenter itself holds no row; `prototypes_` are summaries. A policy that is given has the last word, and
         forbids it unless it says ``real_people: true``.
 
         Parameters
@@ -505,7 +505,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
 
     @property
     def prototypes_(self) -> "pd.DataFrame":
-        """The middle or commonest value of each feature among the nearer half of each segment's people."""
+        """The middle or commonest value of each feature among the nearer half of each segment's rows."""
         import pandas as pd
 
         self._check_fitted()
@@ -515,7 +515,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
 
 
 def _make_space(prepared: Prepared, *, squared: bool) -> PrototypeSpace:
-    """Return the distance, with the levels of its codes and the middle of everyone."""
+    """Return the distance, with the levels of its codes and the middle of all rows."""
     embedding, total_weight = prepared.space.embedding, prepared.space.total_weight
     levels = prepared.backend.sum(Levels(embedding, total_weight)).means()
     nowhere = Centres(

@@ -22,7 +22,7 @@ from xseg.segmenters._pipelines import Form, Route, Way
 __all__ = ["Probe", "RawColumn", "first_number_at_least", "raw_columns"]
 
 
-# Far beyond any value of a person, and small enough that steps which square it stay finite.
+# Far beyond any value of a row, and small enough that steps which square it stay finite.
 _LARGEST = 1e30
 
 
@@ -171,7 +171,7 @@ class RawColumn:
     codes : ndarray of shape (256, n_derived)
         The code of each of those for every raw code.
     counts : ndarray of shape (n_segments, 256)
-        How many people of each segment have each raw code.
+        Number of rows of each segment have each raw code.
     values : tuple
         A raw value for each code that the pipeline takes.
     """
@@ -354,7 +354,7 @@ class _Column:
         return _Steps(self.column, d, self.profile.bins[d].n_codes - 1, bool((steps < 0).any()), np.empty(0))
 
     def _edges_of_monotone(self, edges: dict[float, Any], tested: set[float]) -> None:
-        """Find where codes of transformed columns change, and how many people lie below."""
+        """Find where codes of transformed columns change, and how many rows lie below."""
         for steps in self.steps:
             d = steps.derived
             counts = self.profile.counts[:, d, : steps.n_edges + 1]
@@ -370,7 +370,7 @@ class _Column:
                         tested.add(edge)
 
     def _filled_in(self, d: int, wanted: NDArray[np.int64], *, falls: bool) -> NDArray[np.int64]:
-        """Count, below each edge, the people whose missing value was filled in and is known to have been missing."""
+        """Count, below each edge, the rows whose missing value was filled in and is known to have been missing."""
         people = self._missing_people()[:, None]
         if self.missing is None or self.missing[d] == MISSING:
             return np.zeros((len(people), len(wanted)), dtype=np.int64)
@@ -378,7 +378,7 @@ class _Column:
         return people * ((code >= wanted) if falls else (code < wanted))[None]
 
     def _missing_people(self) -> NDArray[np.int64]:
-        """Count the people of each segment whose value was missing, if the transformed columns tell."""
+        """Count the rows of each segment whose value was missing, if the transformed columns tell."""
         if self.missing is not None:
             known = self._known_codes()
             for d, form in zip(self.derived, self.forms, strict=True):
@@ -417,7 +417,7 @@ class _Column:
         return codes
 
     def _counts_by_code(self, codes: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Count the people of each category, each of which some transformed column knows from all others."""
+        """Count the rows of each category, each of which some transformed column knows from all others."""
         counts, missing = self._nobody(), None if self.missing is None else self.missing[list(self.derived)]
         apart = missing is not None and not (codes == missing).all(axis=1).any()
         every = np.vstack([codes, missing]) if apart and missing is not None else codes
@@ -430,7 +430,7 @@ class _Column:
         return counts
 
     def _count_lines(self, codes: NDArray[np.uint8]) -> NDArray[np.int64] | None:
-        """Count people by their line of codes, shape (n_segments, n_lines); None if lines cannot be told apart."""
+        """Count rows by their line of codes, shape (n_segments, n_lines); None if lines cannot be told apart."""
         sizes = self._sizes()
         counts = np.full((len(sizes), len(codes)), -1, dtype=np.int64)
         for place, d in enumerate(self.derived):

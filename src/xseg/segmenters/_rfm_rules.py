@@ -53,7 +53,7 @@ RFM_SEGMENTS = {
 def rfm_rules(table: Table, recency: str, frequency: str, monetary: str) -> dict[str, str]:
     """Write the segments as rules over raw columns, with the fifths of a table as round numbers.
 
-    Where ties leave scores that nobody can have, segments that only such scores could reach are left out.
+    Where ties leave scores that no row can have, segments that only such scores could reach are left out.
     """
     fifths = {name: _find_fifths(_column(table, name)) for name in dict.fromkeys((recency, frequency, monetary))}
     rules = {}
@@ -106,7 +106,7 @@ def _column(table: Table, name: str) -> Column:
 
 
 def _find_fifths(column: Column) -> list[float]:
-    """Return the ends of the first four fifths: round numbers within one percent of the people around each."""
+    """Return the ends of the first four fifths: round numbers within one percent of the rows around each."""
     if column.kind not in {Kind.NUMBER, Kind.BOOLEAN}:
         message = (
             f"column {column.name!r} must hold numbers, as recency, frequency and monetary value are; it holds values "

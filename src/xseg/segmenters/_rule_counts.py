@@ -54,7 +54,7 @@ def assign_boxes(axes: Axes, rules: Sequence[NamedRule], default: str | None) ->
     Raises
     ------
     ParameterError
-        A segment can never have anyone, nobody is to be left out but somebody would be, or there are too many boxes.
+        A segment can never have anyone, no row is to be left out but a row would be, or there are too many boxes.
     """
     names = tuple(dict.fromkeys([*(rule.name for rule in rules), *([] if default is None else [default])]))
     described = [(rule.name, axes.region(rule.expression)) for rule in rules]
@@ -62,7 +62,7 @@ def assign_boxes(axes: Axes, rules: Sequence[NamedRule], default: str | None) ->
     attempts = [_won(replace(axes.regions, order=order), names, described, default) for order in _orders(axes, rules)]
     won = min(attempts, key=lambda attempt: sum(map(len, attempt.values())))
     _check_reachable(axes, rules, won)
-    # A default that can have nobody is no segment.
+    # A default that can have no row is no segment.
     kept = tuple(name for name in names if won[name])
     pieces = [(segment, box) for segment, name in enumerate(kept) for box in won[name]]
     _check_size(axes, pieces)

@@ -206,7 +206,7 @@ def _write_box_condition(bins: FeatureBins, inside: np.ndarray[Any, np.dtype[np.
         one_sided = (condition.lower is None) != (condition.upper is None)
         is_number = bins.feature.kind is Kind.NUMBER
         return _not_beyond(condition) if is_number and one_sided else write_condition(condition)
-    # Categories that nobody had yet count as missing, so they belong where missing values do.
+    # Categories that no row had yet count as missing, so they belong where missing values do.
     others = [name for code, name in enumerate(bins.categories) if not inside[code]]
     return f"not {write_column(bins.feature.name)} in {{{', '.join(map(write_literal, others))}}}"
 

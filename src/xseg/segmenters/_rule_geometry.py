@@ -276,7 +276,7 @@ class Axes:
         )
 
     def witness(self, box: Box) -> dict[str, Any]:
-        """Return somebody in a box: a value for each feature it asks about; None where it must be missing."""
+        """Return a row in a box: a value for each feature it asks about; None where it must be missing."""
         tested = zip(self.tested, box, self.regions.everything, strict=True)
         return {
             self.bins[j].feature.name: _witness(self.bins[j], cells) for j, cells, every in tested if cells != every

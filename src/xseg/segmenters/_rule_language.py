@@ -88,7 +88,7 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """Every part holds; no parts at all: everyone."""
+    """Every part holds; no parts at all: all rows."""
 
     parts: tuple["Expression", ...]
 

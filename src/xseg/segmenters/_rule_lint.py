@@ -34,19 +34,19 @@ class RuleFinding:
     Attributes
     ----------
     kind : FindingKind
-        "contradictory": nobody can meet the rule. "unreachable": earlier rules take everyone it describes. "overlap":
-        two rules of different segments describe some of the same people, and the earlier one wins them. "redundant":
+        "contradictory": no row can meet the rule. "unreachable": earlier rules take all rows it describes. "overlap":
+        two rules of different segments describe some of the same rows, and the earlier one wins them. "redundant":
         a condition can be left out without changing whom the rule describes. "settled": a condition can be left out
         because earlier rules settle it. "default": who falls to the default. "stranger": a category that a rule
         names and no row of the table has.
     rules : tuple of str
         The rules, as messages name them.
     region : tuple of Rule
-        Where: everyone there satisfies exactly one of these. Empty where there is nobody to show.
+        Where: all rows there satisfy exactly one of these. Empty where there is no row to show.
     witness : dict
-        Somebody there: a value for each feature that matters, None for missing.
+        A row there: a value for each feature that matters, None for missing.
     condition : str or None
-        The condition that can be left out, or the category that nobody has.
+        The condition that can be left out, or the category that no row has.
     """
 
     kind: FindingKind
@@ -85,7 +85,7 @@ class RuleCoverage:
     rule : str
         The rule, as messages name it; the default comes last and describes whoever is left.
     matched : float
-        How many people (or how much weight) it describes.
+        Number of rows (or how much weight) it describes.
     won : float
         How many of them no earlier rule takes.
     lost : dict
@@ -168,7 +168,7 @@ class _Linter:
         yield from self._needless(place)
 
     def _takers(self, place: int) -> list[int]:
-        """Return the earlier rules that share somebody with a rule."""
+        """Return the earlier rules that share a row with a rule."""
         region, meets = self.regions[place], self.axes.regions.intersection
         return [taker for taker in range(place) if meets([self.regions[taker], region])]
 

@@ -68,9 +68,9 @@ class RuleState(BoxState):
 
 @register_segmenter
 class RuleSegmenter(ClusterMixin, BoxSegmenter):
-    """Segment people by rules that people wrote; the first rule that holds wins.
+    """Segmenter defined by given rules; the first rule that holds determines the segment.
 
-    `fit` learns who the segments are made of, never where their borders lie: membership is exactly what the rules say,
+    `fit` learns the composition of the segments, never their borders: membership is exactly what the rules say,
     to the last bit of a threshold, and explanations, cards and reports are exact as for any segmenter.
 
     Parameters
@@ -80,15 +80,15 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         ``"recency_days <= 30 and orders > 5"``, a dict of columns such as ``{"orders": {">": 5}, "channel": "web"}``,
         a `Condition`, or a list of those, any of which may hold. A name may come several times.
     default : str or None, default="Everyone else"
-        The segment of those that no rule describes. None: every possible person must be described.
+        The segment of those that no rule describes. None: every possible row must be described.
     include : sequence of str, default=()
         Columns to use although they look like identifiers; a warning names those. Other identifiers are accepted in
         every table, and neither used nor stored.
     min_members : int, default=10
-        The number of rows that must share a category for the fitted segmenter to keep it, so that no stored value
-        tells of single people. Rarer categories count as missing.
+        Minimum number of rows of a category that the fitted segmenter keeps, so that no stored value
+        reveals single rows. Rarer categories count as missing.
     n_jobs : int, default=None
-        How many threads to use; None and -1 mean every core.
+        Number of threads; None and -1 mean all cores.
 
     Attributes
     ----------
@@ -98,17 +98,17 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         The segments in the order of the rules, the default last. Their rules are boxes that do not overlap: what is
         left of a rule after those before it.
     n_segments_ : int
-        How many there are; the default counts if anybody can be in it.
+        Number of segments; the default counts if anybody can be in it.
     rules_ : tuple of (str, str)
         Name and text of each rule, as it was read.
     profile_ : SegmentProfile
-        How values are spread over the segments.
+        Counts of the values of each feature by segment.
     model_ : BoxModel
-        What explanations read.
+        The fitted model, as explanations use it.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, if they were strings.
+        Names of the columns, if they are strings.
 
     Notes
     -----
@@ -251,7 +251,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         Parameters
         ----------
         X : table, array or Backend of shape (n_rows, n_features)
-            The people, one a row. The columns of an array are called x0, x1, ...
+            The rows. The columns of an array are called x0, x1, ...
         y : None
             Ignored.
         sample_weight : array-like of shape (n_rows,), default=None
@@ -302,7 +302,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         Parameters
         ----------
         X : table, array or Backend, default=None
-            People to count. Without, everything is proven before any data is seen.
+            Rows to count. Without, everything is proven before any data is seen.
         sample_weight : array-like of shape (n_rows,), default=None
             How much each row counts.
 
@@ -370,17 +370,17 @@ def lint_rules(
     rules : dict or list of (name, rule)
         As for `RuleSegmenter`.
     X : table, array or Backend, default=None
-        People to count: whom each rule describes, wins, and loses to which other. Its columns also decide what the
+        Rows to count: whom each rule describes, wins, and loses to which other. Its columns also decide what the
         rules' columns hold and which categories there are.
     default : str or None, default="Everyone else"
         The segment of those that no rule describes.
     sample_weight : array-like of shape (n_rows,), default=None
-        How much each row counts.
+        Sample weights.
 
     Returns
     -------
     RuleReview
-        Findings, each with the region it is about as rules and with somebody in it; with a table, coverage.
+        Findings, each with the region it is about as rules and with a row in it; with a table, coverage.
 
     Raises
     ------

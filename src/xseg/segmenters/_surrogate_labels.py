@@ -85,7 +85,7 @@ class Groups:
     labels : tuple
         The labels of the groups.
     noise : int or None
-        The place of those without a group; None if everybody has one.
+        The place of those without a group; None if all rows have one.
     """
 
     labels: tuple[Label, ...]
@@ -272,7 +272,7 @@ class Labelled:
         return Bins(self.bins.features[:-1])
 
     def problem(self, max_leaves: int, max_depth: int, share: float) -> Problem:
-        """Return what is searched for; a leaf holds at least this share of the people."""
+        """Return what is searched for; a leaf holds at least this share of the rows."""
         return Problem(
             backend=self.backend,
             space=self.space,

@@ -70,7 +70,7 @@ class _Search:
     block: CodedBlock
 
     def best(self, work: float) -> Shape:
-        """Improve every start, and return the tree that is wrong about the fewest people."""
+        """Improve every start, and return the tree that is wrong about the smallest number of rows."""
         sample, starts = self._sample(NEAREST), self._starts()
         budget = Budget(work)
         found: list[Node] = []

@@ -56,11 +56,11 @@ class SegmentFidelity:
     segment : int or None
         The segment that stands for it; None if the stand-in has none, because no leaf holds mostly this group.
     size : float
-        How many people (or how much sample weight) the original puts into the group.
+        Number of rows (or how much sample weight) the original puts into the group.
     precision : float or None
-        The share of the segment's people whom the original puts into this group; None without a segment.
+        The share of the segment's rows that the original puts into this group; None without a segment.
     recall : float
-        The share of the group's people whom the segment holds.
+        The share of the group's rows that the segment holds.
     """
 
     label: Label
@@ -71,7 +71,7 @@ class SegmentFidelity:
 
 
 def overall_fidelity(confusion: NDArray[np.int64], groups: Sequence[int]) -> float:
-    """Return the share of the people about whom both say the same.
+    """Return the share of the rows for which both predict the same.
 
     `confusion` has shape (n_segments, n_labels), and segment s stands for label ``groups[s]``.
     """
@@ -103,7 +103,7 @@ LabelDocument: TypeAlias = int | Finite | str | bool | None
 class SurrogateState(TreeState):
     """The state of a fitted `SurrogateSegmenter`.
 
-    `labels` are those of the original, `groups` which of them each segment stands for, and `confusion` how many people
+    `labels` are those of the original, `groups` which of them each segment stands for, and `confusion` how many rows
     of each segment the original gives each label.
     """
 
@@ -116,10 +116,10 @@ class SurrogateState(TreeState):
 
 @register_segmenter
 class SurrogateSegmenter(ClusterMixin, TreeBoxes):
-    """Stand in for a clusterer that nobody can read: a few questions that give nearly everybody the same group.
+    """Threshold tree that approximates a given clusterer.
 
-    The stand-in is the threshold tree that contradicts the original about the fewest people, among trees of the given
-    size. It is measured, not trusted: `fidelity_` says how many people both agree about, `agreement` about whom.
+    The stand-in is the threshold tree that disagrees with the original on the fewest rows, among trees of the given
+    size. It is measured, not trusted: `fidelity_` says the share of rows both agree about, `agreement` which ones.
     Explanations and cards are exact for the stand-in, and say whether the original agrees.
 
     Parameters
@@ -129,32 +129,33 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         is copied and fitted on the table as it is; one that is fitted is asked to predict, or else its ``labels_`` are
         taken. None: the labels come as `y`.
     max_leaves : int, default=None
-        How many leaves the tree may have; None means twice as many as the original has groups.
+        Maximum number of leaves. None means twice as many as the original has groups.
     max_depth : int, default=6
-        The most questions a person may be asked; at most 32.
+        Maximum depth of the tree, at most 32.
     min_segment_size : float or int, default=0.005
-        The least share (below 1) or number of people in a leaf.
+        Minimum number of rows in a leaf, or a share of all rows if below 1.
     effort : {"fast", "balanced", "thorough"}, default="balanced"
-        How hard to look, counted in arithmetic.
+        Effort of the search, counted in arithmetic operations.
     max_bins : int, default=255
-        How many codes a column may have.
+        Maximum number of bins per feature.
     noise_label : int, str or None, default=-1
         The label of those who belong to no group. They become a segment of their own, called "No group".
     segment_names : sequence of str, default=None
         Names to use, in the order of `original_labels_`; None proposes names. When the original is fitted again, its
         labels may change places.
     forbid : sequence of str, default=()
-        Columns that must not be asked about.
+        Columns excluded from splits.
     include : sequence of str, default=()
         Columns to use although they look like identifiers; a warning names those. Other identifiers are accepted in
         every table, and neither used nor stored.
     min_members : int, default=10
-        The number of rows that must share a category for the fitted segmenter to keep it, so that no stored value
-        tells of single people. Rarer categories count as missing.
+        Minimum number of rows of a category that the fitted segmenter keeps, so that no stored value
+        reveals single rows. Rarer categories count as missing.
     random_state : int, RandomState instance or None, default=None
-        Seeds the sample that the search looks at in large tables. The original has its own.
+        Controls the sample of large tables that the search uses. Pass an int for reproducible results; the original has
+        a parameter of its own.
     n_jobs : int, default=None
-        How many threads to use; None and -1 mean every core.
+        Number of threads; None and -1 mean all cores.
 
     Attributes
     ----------
@@ -169,7 +170,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
     estimator_ : estimator or None
         The original, fitted, if it can predict. What it keeps of the rows is its own affair; files never hold it.
     fidelity_ : float
-        The share of the people (or of the sample weight) about whom stand-in and original agree.
+        The share of the rows (or of the sample weight) for which stand-in and original agree.
     fidelity_by_segment_ : tuple of SegmentFidelity
         Precision and recall of each group of the original.
     n_segments_ : int
@@ -177,15 +178,15 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
     tree_ : ThresholdTree
         The tree.
     mean_depth_ : float
-        How many questions a person is asked, on average.
+        Mean number of splits from the root to the leaf of a row.
     profile_ : SegmentProfile
-        How values are spread over the segments.
+        Counts of the values of each feature by segment.
     model_ : BoxModel
-        What explanations read.
+        The fitted model, as explanations use it.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, if they were strings.
+        Names of the columns, if they are strings.
 
     References
     ----------
@@ -260,12 +261,12 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
     fidelity_by_segment_: tuple[SegmentFidelity, ...]
 
     def fit(self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
-        """Find the tree that contradicts the original about the fewest people.
+        """Find the tree that contradicts the original about the smallest number of rows.
 
         Parameters
         ----------
         X : table, array or Backend of shape (n_rows, n_features)
-            The people, one a row, in the form that the original takes. A backend needs an original that is fitted and
+            Rows to fit, in the form that the original takes. A backend needs an original that is fitted and
             can predict; it is shown the rows block by block, as DataFrames.
         y : array-like of shape (n_rows,), default=None
             The original's labels, if no estimator was given; otherwise ignored. Missing ones belong to no group.
@@ -320,7 +321,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         Parameters
         ----------
         X : table or array of shape (n_rows, n_features)
-            The people.
+            The rows.
         y : array-like of shape (n_rows,), default=None
             The original's labels, if no estimator was given.
         **parameters
@@ -436,7 +437,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         tree = replace(tree, segment=np.where(tree.segment >= 0, place[tree.segment], -1).astype(np.int32))
         mass = labelled.backend.sum(LeafSums(labelled.space, tree)).groups.mass
         counted = count_people(labelled.backend, tree, len(stands_for), labelled.weight_unit)
-        # The last column is the label: it tells the confusion, and is not one of the people's.
+        # The last column is the label: it tells the confusion, and is not one of the table's.
         confusion = counted.profile.counts[:, -1, : labelled.n_groups]
         reduced = replace(counted.tree, bins=Bins(counted.tree.bins.features[:-1]))
         profile = SegmentProfile(labelled.own_bins, counted.profile.counts[:, :-1], labelled.weight_unit)

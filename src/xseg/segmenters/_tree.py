@@ -109,60 +109,60 @@ class MetricTreeState(TreeState):
 
 @register_segmenter
 class TreeSegmenter(ClusterMixin, TreeBoxes):
-    """Segment people by a few questions with round thresholds.
+    """Threshold tree whose leaves are segments of low k-means cost.
 
-    The segments are the leaves of a binary tree, chosen so that people in a segment are as alike as possible: the
+    The segments are the leaves of a binary tree, chosen so that rows in a segment are as alike as possible: the
     k-means cost of the partition is minimised over trees of the given size. Results do not depend on the order of the
     rows, the number of threads, or where the rows are.
 
     Parameters
     ----------
     n_segments : int or "auto", default=5
-        How many segments to make. "auto" weighs 2 to 10 by how well they come back on other rows and how far apart
+        Number of segments. "auto" chooses 2 to 10 by how well they come back on other rows and how far apart
         they lie; `selection_` says why.
     max_leaves : int, default=None
-        How many leaves the tree may have; more than `n_segments` lets a segment be the union of several boxes.
+        Maximum number of leaves; more than `n_segments` lets a segment be the union of several boxes.
         None means as many as segments.
     max_depth : int, default=6
-        The most questions a person may be asked; at most 32.
+        Maximum depth of the tree, at most 32.
     min_segment_size : float or int, default=0.005
-        The least share (below 1) or number of people in a leaf, and so in a segment.
+        Minimum number of rows in a leaf, or a share of all rows if below 1, and so in a segment.
     effort : {"fast", "balanced", "thorough"}, default="balanced"
-        How hard to look for a cheap tree. Effort is counted in arithmetic, not in time, so results are the same on
+        Effort of the search for a tree of low cost, counted in arithmetic, not in time, so results are the same on
         every machine.
     depth_weight : float, default=0.75
-        How much fewer questions count: a tree that asks a person 1 % fewer questions on average may cost this many
+        Weight of the mean depth: a tree with 1 % fewer splits per row on average may cost this many
         percent more of what trees cost beyond the reference. 0 takes the cheapest tree however deep. A tree that
         costs more than the best of the trees the search starts from is never taken.
     reference : "kmeans" or clusterer, default="kmeans"
         The partition that the first tree follows, and whose cost `relative_cost_` compares with. A
         clusterer needs ``fit_predict`` and is fitted on the metric space, in memory.
     scaling : {"standard", "robust", "quantile", "none"}, default="standard"
-        How numbers are made comparable.
+        Scaling of numeric features.
     feature_weights : dict or array-like of shape (n_features,), default=None
-        How much each feature counts in a squared distance; a dict names those that differ from 1.
+        Weights of the features in the squared distance; a dict names those that differ from 1.
     max_bins : int, default=255
-        How many codes a column may have.
+        Maximum number of bins per feature.
     round_thresholds : bool, default=True
-        Whether questions ask about the roundest number that parts the same values (150, not 148.7312), or about the
+        Whether a threshold is the roundest number that splits the same values (150, not 148.7312), or the
         middle between them.
     n_init : int, default=10
-        How many runs of k-means to choose the reference from.
+        Number of k-means runs with different initialisations for the reference; the best is kept.
     segment_names : sequence of str, default=None
         Names to use, largest segment first; None proposes names. Fitted again, another segment may be the largest:
-        ``fit(X, align_to=earlier)`` keeps names with their people.
+        ``fit(X, align_to=earlier)`` keeps names with their rows.
     forbid : sequence of str, default=()
-        Columns that must neither be asked about nor count in the distance.
+        Columns excluded from splits and from the distance.
     include : sequence of str, default=()
         Columns to use although they look like identifiers; a warning names those. Other identifiers are accepted in
         every table, and neither used nor stored.
     min_members : int, default=10
-        The number of rows that must share a category for the fitted segmenter to keep it, so that no stored value
-        tells of single people. Rarer categories count as missing.
+        Minimum number of rows of a category that the fitted segmenter keeps, so that no stored value
+        reveals single rows. Rarer categories count as missing.
     random_state : int, RandomState instance or None, default=None
-        Seeds the starts of the reference.
+        Controls the random initialisation of the reference. Pass an int for reproducible results.
     n_jobs : int, default=None
-        How many threads to use; None and -1 mean every core.
+        Number of threads; None and -1 mean all cores.
     verbose : int, default=0
         1 or more reports the stages of the fit through the ``xseg`` logger.
 
@@ -173,28 +173,28 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
     segments_ : Segments
         The segments, largest first.
     n_segments_ : int
-        How many were found.
+        Number of segments.
     tree_ : ThresholdTree
         The tree.
     selection_ : tuple of NumberChoice
         With ``n_segments="auto"``: each number that was weighed, its stability, silhouette and score.
     cost_ : float
-        Summed squared distance of the rows to the mean of their segment, in the metric space.
+        Summed squared distance of the rows to the mean of its segment, in the metric space.
     reference_cost_ : float
         The same for the reference.
     relative_cost_ : float
         `cost_` over `reference_cost_`, the "price of explainability" of Moshkovitz et al. (2020): 1.05 is 5 % above the
         reference.
     mean_depth_ : float
-        How many questions a person is asked, on average.
+        Mean number of splits from the root to the leaf of a row.
     profile_ : SegmentProfile
-        How values are spread over the segments.
+        Counts of the values of each feature by segment.
     model_ : BoxModel
-        What explanations read.
+        The fitted model, as explanations use it.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, if they were strings.
+        Names of the columns, if they are strings.
 
     References
     ----------
@@ -298,13 +298,13 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         Parameters
         ----------
         X : table, array or Backend of shape (n_rows, n_features)
-            The people, one a row. Numbers, booleans, text and categories; values may be missing.
+            Rows to fit. Numbers, booleans, text and categories; values may be missing.
         y : None
             Ignored.
         sample_weight : array-like of shape (n_rows,), default=None
             How much each row counts; 2 is the same as the row twice. A backend brings its own.
         align_to : fitted segmenter, default=None
-            An earlier model, whose numbers and names the new segments keep: they are matched so that as many people
+            An earlier model, whose numbers and names the new segments keep: they are matched so that as many rows
             as possible stay where they are.
 
         Returns

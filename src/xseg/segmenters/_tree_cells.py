@@ -281,10 +281,10 @@ def _choose(
     features: NDArray[np.int64],
     rounded: NDArray[np.int64],
 ) -> tuple[int, Cut]:
-    """Among the cheapest cuts take the roundest threshold; missing values nobody had join the larger side."""
+    """Among the cheapest cuts take the roundest threshold; missing values no row had join the larger side."""
     cheapest = int(costs.min())
     side, f, code = np.unravel_index(int(costs.argmin()), costs.shape)
-    # Thresholds between which nobody lies do the same.
+    # Thresholds between which no row lies do the same.
     same = np.flatnonzero((costs[side, f] == cheapest) & (left[side, f] == left[side, f, code]))
     roundest = same[rounded[features[f], same] == rounded[features[f], same].max()]
     chosen = int(roundest[len(roundest) // 2])

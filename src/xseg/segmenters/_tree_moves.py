@@ -60,7 +60,7 @@ class Node:
 class Sample:
     """Rows to search on, with what makes a tree good: cheap groups, and few questions.
 
-    `penalty` is the price of asking one person one question more; a change that gains less than `least_gain` is not
+    `penalty` is the cost of one more split per row; a change that gains less than `least_gain` is not
     worth making.
     """
 

@@ -25,9 +25,9 @@ from xseg.segmenters._tree_cells import best_difference_cut, roundness
 __all__ = [
     "Candidate",
     "DifferenceHistogram",
-    "TreeEvaluation",
     "LeafSums",
     "Problem",
+    "TreeEvaluation",
     "evaluate",
     "group_leaves",
     "merge_twins",
@@ -273,7 +273,7 @@ def evaluate(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] |
 
 
 def refine(problem: Problem, start: Candidate, evaluation: TreeEvaluation = evaluate) -> Candidate:
-    """Choose the cuts anew, level by level, keeping each level's if they help; `evaluation` computes the cost of a tree."""
+    """Choose the cuts anew, level by level, keeping each level's if they help; `evaluation` measures a tree."""
     best = start
     for level in range(best.tree.depth):
         nodes = np.flatnonzero((best.tree.node_depth == level) & (best.tree.feature != LEAF))

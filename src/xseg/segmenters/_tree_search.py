@@ -251,7 +251,7 @@ EFFORTS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """A tree in the making, with what decides between trees: its cost, and the questions asked of a person."""
+    """A tree in the making, with what decides between trees: its cost, and the questions asked of a row."""
 
     shape: Shape
     means: NDArray[np.float64]
@@ -409,7 +409,7 @@ class _Search:
         return self._measure(self._root(self._sample(self.squares), shape), self.reference.centers.means).means
 
     def _compute_split_penalty(self, found: Found) -> float:
-        """Return what one question more per person may cost, as a share of the reference's cost.
+        """Return what one more split per row may cost, as a share of the reference's cost.
 
         One percent more of what the tree costs beyond the reference is worth `depth_weight` percent of the questions.
         """

@@ -42,7 +42,7 @@ def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     segmenter : fitted segmenter, or Pipeline that ends in one
-        Fitted segmenter or pipeline. Of a pipeline that transforms columns, the same tree over raw columns is saved (see
+        Fitted segmenter. Of a pipeline that transforms columns, the same tree over raw columns is saved (see
         `xseg.fold`).
     path : path
         The file; it is written whole or not at all.

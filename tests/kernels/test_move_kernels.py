@@ -10,8 +10,8 @@ from xseg._kernels.box_kernels import explain_changes, nearest_boxes
 from xseg._kernels.nearest_change.integer_programme import HOPELESS, SOLVED, cheapest_lift, cheapest_mix
 from xseg._kernels.nearest_change.nearest_scores import snap
 from xseg._kernels.nearest_change.score_margins import (
-    Asked,
     Coding,
+    Limits,
     compute_max_lead,
     is_assigned,
     value_alone,
@@ -208,10 +208,10 @@ def test_numbers_are_rounded_and_the_target_kept(kind):
         after[2] = before[2]
         codes, parts = np.zeros(3, dtype=np.uint8), np.empty(4)
         yes, ones = np.ones(3, dtype=bool), np.ones(3)
-        asked = Asked(~yes, ~yes, ones, yes, yes, -10 * ones, 10 * ones, np.full(3, 3))
+        bounds = Limits(~yes, ~yes, ones, yes, yes, -10 * ones, 10 * ones, np.full(3, 3))
         target = next(t for t in range(4) if is_assigned(after, codes, t, coding, parts))
         exactly = after.copy()
-        snap(before, after, codes, target, coding, asked, parts)
+        snap(before, after, codes, target, coding, bounds, parts)
         assert is_assigned(after, codes, target, coding, parts)
         assert after[2] == before[2]
         assert (np.abs(after - exactly) <= 0.042).all()

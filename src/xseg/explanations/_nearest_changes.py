@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from xseg._kernels.box_kernels import box_costs, nearest_boxes
 from xseg._kernels.nearest_change.nearest_scores import nearest_scores
-from xseg._kernels.nearest_change.score_margins import Asked, Coding, Ladder
+from xseg._kernels.nearest_change.score_margins import Coding, Endpoints, Limits
 from xseg._kernels.score_kernels import CURVATURE, KNOT, LEVEL, SLOPE
 from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING, N_CODES
@@ -221,10 +221,10 @@ class AdditiveMoves:
         curves = scores.curves
         self.exact = bool((curves[:, CURVATURE] == curves[:, CURVATURE, :1]).all())
         self.stops, ends = self._all_stops()
-        self._ladder = Ladder(self.stops, self._all_parts(), ends)
+        self._endpoints = Endpoints(self.stops, self._all_parts(), ends)
         whole = np.array([kind.integral or kind.kind is Kind.BOOLEAN for kind in moves.schema], dtype=bool)
         places = -np.floor(np.log10(RESOLUTION * moves.scale)).astype(np.int64)
-        self._asked = Asked(
+        self._limits = Limits(
             whole[self.used],
             self.flat,
             moves.scale[self.used],
@@ -261,8 +261,8 @@ class AdditiveMoves:
                 used[rows],
                 codes[rows],
                 coding,
-                self._asked,
-                self._ladder,
+                self._limits,
+                self._endpoints,
                 self.exact,
                 CATEGORY_COST,
                 own[rows],

@@ -6,7 +6,7 @@ from xseg._kernels.jit import kernel
 from xseg._kernels.nearest_change.integer_programme import change_by_mixing
 from xseg._kernels.nearest_change.score_margins import (
     Candidates,
-    Person,
+    RowValues,
     compute_max_lead,
     compute_min_lead,
     has_lead,
@@ -38,16 +38,16 @@ def move_on_grid(value, places, steps, before, low, high):
 
 
 @kernel
-def snap(before, after, codes, target, coding, asked, parts):
+def snap(before, after, codes, target, coding, bounds, parts):
     """Move changed numbers to multiples of a power of ten, outward first, and from there step by step until it does.
 
     Nothing is moved if so many steps do not suffice.
     """
     trial, scores = after.copy(), np.empty(parts.shape[0])
     for f in range(coding.n_coordinates):
-        if not asked.whole[f] and after[f] != before[f] and not np.isnan(before[f]):
-            rounded = round_to_grid(after[f], asked.places[f], after[f] - before[f])
-            trial[f] = min(max(rounded, asked.lowest[f]), asked.highest[f])
+        if not bounds.whole[f] and after[f] != before[f] and not np.isnan(before[f]):
+            rounded = round_to_grid(after[f], bounds.places[f], after[f] - before[f])
+            trial[f] = min(max(rounded, bounds.lowest[f]), bounds.highest[f])
     for _ in range(MAX_STEPS):
         scores[:] = coding.bias
         for f in range(trial.shape[0]):
@@ -58,10 +58,10 @@ def snap(before, after, codes, target, coding, asked, parts):
             after[:] = trial
             break
         for f in range(coding.n_coordinates):
-            if asked.whole[f] or after[f] == before[f] or np.isnan(before[f]):
+            if bounds.whole[f] or after[f] == before[f] or np.isnan(before[f]):
                 continue
             for steps in (1, -1):
-                other = move_on_grid(trial[f], asked.places[f], steps, before[f], asked.lowest[f], asked.highest[f])
+                other = move_on_grid(trial[f], bounds.places[f], steps, before[f], bounds.lowest[f], bounds.highest[f])
                 changed = scores.copy()
                 write_parts(f, trial[f], codes[f], coding, parts)
                 changed -= parts
@@ -80,61 +80,69 @@ SKETCH = 20
 
 
 @kernel
-def change_one(person, spare, target, coding, asked, ladder, candidates, best, moved, recoded, parts):
+def change_one(sample, spare, target, coding, bounds, endpoints, candidates, best, moved, recoded, parts):
     """Write the cheapest change of one feature alone, if it costs less than `best`; returns its cost.
 
     Of a number on a coordinate it is the very first value that does, wherever it lies.
     """
-    chosen, value, code = -1, 0.0, person.codes[0]
+    chosen, value, code = -1, 0.0, sample.codes[0]
     for f in range(coding.n_coordinates):
         for way in range(2):
-            end = ladder.ends[f, way]
-            if np.isnan(person.values[f]):
+            end = endpoints.ends[f, way]
+            if np.isnan(sample.values[f]):
                 continue
-            start = max(person.values[f], asked.lowest[f]) if way == 0 else min(person.values[f], asked.highest[f])
-            if not np.isfinite(end) or not (start <= end if way == 0 else start >= end) or end == person.values[f]:
+            start = max(sample.values[f], bounds.lowest[f]) if way == 0 else min(sample.values[f], bounds.highest[f])
+            if not np.isfinite(end) or not (start <= end if way == 0 else start >= end) or end == sample.values[f]:
                 continue
-            if abs(start - person.values[f]) / asked.scale[f] >= best:
+            if abs(start - sample.values[f]) / bounds.scale[f] >= best:
                 continue
-            there = value_alone(f, start, end, asked.whole[f], spare, person.here[f], target, coding, parts)
-            if abs(there - person.values[f]) / asked.scale[f] < best:
-                best, chosen, value, code = abs(there - person.values[f]) / asked.scale[f], f, there, person.codes[f]
-    for f in range(coding.n_coordinates, person.values.shape[0]):
+            there = value_alone(f, start, end, bounds.whole[f], spare, sample.here[f], target, coding, parts)
+            if abs(there - sample.values[f]) / bounds.scale[f] < best:
+                best, chosen, value, code = abs(there - sample.values[f]) / bounds.scale[f], f, there, sample.codes[f]
+    for f in range(coding.n_coordinates, sample.values.shape[0]):
         for c in range(candidates.offsets[f], candidates.offsets[f + 1]):
             if candidates.costs[c] >= best:
                 break
-            if has_lead(spare, person.here[f], ladder.parts[f, candidates.side[c], candidates.which[c]], target):
+            if has_lead(spare, sample.here[f], endpoints.parts[f, candidates.side[c], candidates.which[c]], target):
                 best, chosen, value, code = (
                     candidates.costs[c],
                     f,
-                    ladder.stops[f, candidates.side[c], candidates.which[c]],
+                    endpoints.stops[f, candidates.side[c], candidates.which[c]],
                     candidates.which[c],
                 )
                 break
     if chosen >= 0:
-        moved[:], recoded[:] = person.values, person.codes
+        moved[:], recoded[:] = sample.values, sample.codes
         moved[chosen], recoded[chosen] = value, code
     return best
 
 
 @kernel
-def is_unreachable(person, spare, target, coding, ladder, candidates):
+def is_unreachable(sample, spare, target, coding, endpoints, candidates):
     """Return whether no change whatever can make the target lead some rival."""
     for s in range(spare.shape[0]):
         if s == target:
             continue
         most = spare[s]
-        for f in range(person.values.shape[0]):
+        for f in range(sample.values.shape[0]):
             gain = 0.0
-            if np.isnan(person.values[f]):
+            if np.isnan(sample.values[f]):
                 continue
             if f < coding.n_coordinates:
-                high = max(person.values[f], ladder.ends[f, 0]) if np.isfinite(ladder.ends[f, 0]) else person.values[f]
-                low = min(person.values[f], ladder.ends[f, 1]) if np.isfinite(ladder.ends[f, 1]) else person.values[f]
+                high = (
+                    max(sample.values[f], endpoints.ends[f, 0])
+                    if np.isfinite(endpoints.ends[f, 0])
+                    else sample.values[f]
+                )
+                low = (
+                    min(sample.values[f], endpoints.ends[f, 1])
+                    if np.isfinite(endpoints.ends[f, 1])
+                    else sample.values[f]
+                )
                 if low < high:
                     low, high = (low - coding.shift[f]) * coding.factor[f], (high - coding.shift[f]) * coding.factor[f]
                     gain = compute_max_lead(coding.curves[f], target, s, low, high) - (
-                        person.here[f, target] - person.here[f, s]
+                        sample.here[f, target] - sample.here[f, s]
                     )
             else:
                 for c in range(candidates.offsets[f], candidates.offsets[f + 1]):
@@ -146,7 +154,7 @@ def is_unreachable(person, spare, target, coding, ladder, candidates):
 
 
 @kernel
-def steepest_bound(person, spare, target, coding, asked, ladder, candidates):
+def steepest_bound(sample, spare, target, coding, bounds, endpoints, candidates):
     """Bound from below what any change costs, by the most that a unit of cost can gain on each rival.
 
     Leads must be linear between knots.
@@ -157,19 +165,19 @@ def steepest_bound(person, spare, target, coding, asked, ladder, candidates):
             continue
         rate = 0.0
         for f in range(coding.n_coordinates):
-            if np.isfinite(ladder.ends[f]).any() and not np.isnan(person.values[f]):
+            if np.isfinite(endpoints.ends[f]).any() and not np.isnan(sample.values[f]):
                 curve = coding.curves[f]
                 apart = 2 * curve[3, target] * (curve[1, s] - curve[1, target])
                 steepest = abs(curve[2, target]) + abs(curve[2, s]) + abs(apart)
-                rate = max(rate, steepest * coding.factor[f] * asked.scale[f])
-        for c in range(candidates.offsets[coding.n_coordinates], candidates.offsets[person.values.shape[0]]):
+                rate = max(rate, steepest * coding.factor[f] * bounds.scale[f])
+        for c in range(candidates.offsets[coding.n_coordinates], candidates.offsets[sample.values.shape[0]]):
             rate = max(rate, candidates.gains[c, s] / candidates.costs[c])
         bound = max(bound, -spare[s] / rate if rate > 0 else np.inf)
     return bound
 
 
 @kernel
-def nearest_scores(values, codes, coding, asked, ladder, exact, category_cost, own, targets, limit, out):
+def nearest_scores(values, codes, coding, bounds, endpoints, exact, category_cost, own, targets, limit, out):
     """Write the values of the used features after the cheapest change of each row, its target, cost and proof.
 
     `exact` says that every lead is linear between the knots of a coordinate; `out` is (values, targets, costs, proven).
@@ -179,7 +187,7 @@ def nearest_scores(values, codes, coding, asked, ladder, exact, category_cost, o
     n_features, n_segments = values.shape[1], bias.shape[0]
     here = np.empty((n_features, n_segments))
     parts, scores, spare = np.empty(n_segments), np.empty(n_segments), np.empty(n_segments)
-    n_most = n_features * 2 * ladder.stops.shape[2]
+    n_most = n_features * 2 * endpoints.stops.shape[2]
     offsets = np.zeros(n_features + 1, dtype=np.int64)
     candidates = Candidates(
         offsets,
@@ -198,41 +206,41 @@ def nearest_scores(values, codes, coding, asked, ladder, exact, category_cost, o
         largest, n_free = 1.0, 0
         for f in range(n_features):
             write_parts(f, values[i, f], codes[i, f], coding, here[f])
-            n_free += not np.isnan(values[i, f]) and np.isfinite(ladder.stops[f]).any()
+            n_free += not np.isnan(values[i, f]) and np.isfinite(endpoints.stops[f]).any()
             scores += here[f]
             largest = max(largest, np.abs(here[f]).max())
-        person = Person(values[i], codes[i], here)
+        sample = RowValues(values[i], codes[i], here)
         for target in np.argsort(-scores):
             if target == own[i] or (targets[i] >= 0 and target != targets[i]):
                 continue
             spare[:] = scores[target] - scores - 1e-9 * largest * n_features
             if not exact and cost[i] <= cheapest_bound(
-                person, asked, ladder, category_cost, target, own[i], -spare[own[i]]
+                sample, bounds, endpoints, category_cost, target, own[i], -spare[own[i]]
             ):
                 continue
-            list_candidates(n_coordinates if exact else 0, person, asked, ladder, category_cost, target, candidates)
-            if exact and cost[i] <= steepest_bound(person, spare, target, coding, asked, ladder, candidates):
+            list_candidates(n_coordinates if exact else 0, sample, bounds, endpoints, category_cost, target, candidates)
+            if exact and cost[i] <= steepest_bound(sample, spare, target, coding, bounds, endpoints, candidates):
                 continue
             best = change_one(
-                person, spare, target, coding, asked, ladder, candidates, cost[i], moved[i], recoded, parts
+                sample, spare, target, coding, bounds, endpoints, candidates, cost[i], moved[i], recoded, parts
             )
             proof = n_free <= 1
             if not proof:
                 best, proof = change_by_mixing(
-                    person, spare, target, coding, asked, ladder, candidates, exact,
+                    sample, spare, target, coding, bounds, endpoints, candidates, exact,
                     WHOLE_SEARCH if exact else SKETCH, category_cost, best, moved[i], recoded, parts,
                 )  # fmt: skip
             if not proof and (not exact or best == np.inf):
                 if exact:
-                    list_candidates(0, person, asked, ladder, category_cost, target, candidates)
+                    list_candidates(0, sample, bounds, endpoints, category_cost, target, candidates)
                 best, looked_at = change_by_steps(
-                    person, spare, target, coding, asked, ladder, candidates, limit, category_cost,
+                    sample, spare, target, coding, bounds, endpoints, candidates, limit, category_cost,
                     best, moved[i], recoded, parts,
                 )  # fmt: skip
                 proof = looked_at and not exact and best < np.inf
-                proof |= best == np.inf and is_unreachable(person, spare, target, coding, ladder, candidates)
+                proof |= best == np.inf and is_unreachable(sample, spare, target, coding, endpoints, candidates)
             proven[i] &= proof
             if best < cost[i]:
                 cost[i], reached[i] = best, target
         if reached[i] >= 0:
-            snap(values[i], moved[i], recoded, reached[i], coding, asked, parts)
+            snap(values[i], moved[i], recoded, reached[i], coding, bounds, parts)

@@ -23,7 +23,7 @@ class Coding(NamedTuple):
     tables: NDArray[np.float64]
 
 
-class Asked(NamedTuple):
+class Limits(NamedTuple):
     """What may change, by used feature, and to how many decimal places."""
 
     whole: NDArray[np.bool_]
@@ -36,7 +36,7 @@ class Asked(NamedTuple):
     places: NDArray[np.int64]
 
 
-class Ladder(NamedTuple):
+class Endpoints(NamedTuple):
     """Where features may end.
 
     Coming from below feature f may end at ``stops[f, 0, c]``, from above at ``stops[f, 1, c]`` (infinite where that is
@@ -49,7 +49,7 @@ class Ladder(NamedTuple):
     ends: NDArray[np.float64]
 
 
-class Person(NamedTuple):
+class RowValues(NamedTuple):
     """One row: its values and codes, and the part ``here[f, s]`` of each used feature in each score."""
 
     values: NDArray[np.float64]
@@ -153,9 +153,9 @@ def first_lead(curve, target, rival, start, end, need):
 
 @kernel
 def lead_alone(curve, spare, here, target, start, end):
-    """Return the first point from start to end that makes the target lead everybody; NaN if none.
+    """Return the first point from start to end that makes the target lead every rival; NaN if none.
 
-    Each rival is led on a few intervals. From the first point that suits one, the next one is asked, until all agree.
+    Each rival is led on a few intervals. From the first point that suits one, the next one is checked, until all agree.
     """
     at = start
     for _ in range(4 * spare.shape[0] + 4):
@@ -172,7 +172,7 @@ def lead_alone(curve, spare, here, target, start, end):
 
 @kernel
 def value_alone(f, start, end, whole, spare, here, target, coding, parts):
-    """Return the first value from start to end that alone makes the target lead everybody; NaN if none.
+    """Return the first value from start to end that alone makes the target lead every rival; NaN if none.
 
     Points are single precision, so a boundary may have to be passed by a little; whole numbers stay whole.
     """
@@ -238,7 +238,7 @@ def compute_change_cost(before, after, flat, scale, category_cost):
 
 @kernel
 def is_assigned(values, codes, target, coding, parts):
-    """Return whether `predict` would put somebody into the target."""
+    """Return whether `predict` would assign the row to the target."""
     scores = coding.bias.copy()
     for f in range(values.shape[0]):
         write_parts(f, values[f], codes[f], coding, parts)

@@ -20,36 +20,36 @@ def category_allowed(code, own, rises, falls):
 
 
 @kernel
-def list_candidates(first_feature, person, asked, ladder, category_cost, target, candidates):
-    """List the candidates of every feature from one on, the cheapest first, without those that gain on nobody."""
+def list_candidates(first_feature, sample, bounds, endpoints, category_cost, target, candidates):
+    """List the candidates of every feature from one on, the cheapest first, without those that gain on no rival."""
     offsets, costs, which, side, gains = candidates
-    n_segments = person.here.shape[1]
+    n_segments = sample.here.shape[1]
     n = 0
-    for f in range(person.here.shape[0]):
+    for f in range(sample.here.shape[0]):
         offsets[f] = n
-        value = person.values[f]
+        value = sample.values[f]
         if np.isnan(value) or f < first_feature:
             continue
         for way in range(2):
-            for c in range(ladder.stops.shape[2]):
-                stop = ladder.stops[f, way, c]
-                if np.isinf(stop) or c == person.codes[f]:
+            for c in range(endpoints.stops.shape[2]):
+                stop = endpoints.stops[f, way, c]
+                if np.isinf(stop) or c == sample.codes[f]:
                     continue
-                if asked.flat[f]:
-                    if way == 1 or not category_allowed(c, person.codes[f], asked.rises[f], asked.falls[f]):
+                if bounds.flat[f]:
+                    if way == 1 or not category_allowed(c, sample.codes[f], bounds.rises[f], bounds.falls[f]):
                         continue
                     cost = category_cost
                 else:
                     if (way == 0 and stop <= value) or (way == 1 and stop >= value):
                         continue
-                    cost = abs(stop - value) / asked.scale[f]
+                    cost = abs(stop - value) / bounds.scale[f]
                 helps = False
-                gains[n, target] = ladder.parts[f, way, c, target] - person.here[f, target]
+                gains[n, target] = endpoints.parts[f, way, c, target] - sample.here[f, target]
                 for s in range(n_segments):
                     if s == target:
                         continue
-                    gain = (ladder.parts[f, way, c, target] - person.here[f, target]) - (
-                        ladder.parts[f, way, c, s] - person.here[f, s]
+                    gain = (endpoints.parts[f, way, c, target] - sample.here[f, target]) - (
+                        endpoints.parts[f, way, c, s] - sample.here[f, s]
                     )
                     gains[n, s] = gain
                     helps |= gain > 0
@@ -59,7 +59,7 @@ def list_candidates(first_feature, person, asked, ladder, category_cost, target,
         order = np.argsort(costs[offsets[f] : n]) + offsets[f]
         costs[offsets[f] : n], which[offsets[f] : n], side[offsets[f] : n] = costs[order], which[order], side[order]
         gains[offsets[f] : n] = gains[order]
-    offsets[person.here.shape[0]] = n
+    offsets[sample.here.shape[0]] = n
 
 
 @kernel
@@ -72,20 +72,20 @@ def ahead(lead, gains, target):
 
 
 @kernel
-def cheapest_bound(person, asked, ladder, category_cost, target, rival, behind):
+def cheapest_bound(sample, bounds, endpoints, category_cost, target, rival, behind):
     """Bound from below what it costs to make up for how far the target is behind one rival."""
     rate = 0.0
-    for f in range(person.here.shape[0]):
-        if np.isnan(person.values[f]):
+    for f in range(sample.here.shape[0]):
+        if np.isnan(sample.values[f]):
             continue
-        lead = person.here[f, target] - person.here[f, rival]
-        for way in range(1 if asked.flat[f] else 2):
-            for c in range(ladder.stops.shape[2]):
-                stop = ladder.stops[f, way, c]
-                if np.isinf(stop) or c == person.codes[f]:
+        lead = sample.here[f, target] - sample.here[f, rival]
+        for way in range(1 if bounds.flat[f] else 2):
+            for c in range(endpoints.stops.shape[2]):
+                stop = endpoints.stops[f, way, c]
+                if np.isinf(stop) or c == sample.codes[f]:
                     continue
-                cost = category_cost if asked.flat[f] else abs(stop - person.values[f]) / asked.scale[f]
-                gain = ladder.parts[f, way, c, target] - ladder.parts[f, way, c, rival] - lead
+                cost = category_cost if bounds.flat[f] else abs(stop - sample.values[f]) / bounds.scale[f]
+                gain = endpoints.parts[f, way, c, target] - endpoints.parts[f, way, c, rival] - lead
                 if gain > rate * cost:
                     rate = gain / max(cost, 1e-300)
     return behind / rate if rate > 0 else np.inf
@@ -93,7 +93,7 @@ def cheapest_bound(person, asked, ladder, category_cost, target, rival, behind):
 
 @kernel
 def write_combination(spare, target, offsets, costs, gains, chosen):
-    """Write a combination that leads everybody, and return its cost; infinity if this way does not lead to one.
+    """Write a combination that leads every rival, and return its cost; infinity if this way does not lead to one.
 
     Every feature goes where the target's own score is highest, and then, the dearest first, back as far as it may.
     """
@@ -146,7 +146,7 @@ def limits(offsets, costs, gains, order, reach, rate):
 
 @kernel
 def compute_lower_bound(spare, target, reach, rate):
-    """Bound from below what it still costs until the target leads everybody; infinity if it cannot."""
+    """Bound from below what it still costs until the target leads every rival; infinity if it cannot."""
     bound = 0.0
     for s in range(spare.shape[0]):
         if s != target and spare[s] < 0:
@@ -249,13 +249,13 @@ def find_closest_value(f, near, far, whole, spare, here, target, coding, parts):
 
 @kernel
 def change_by_steps(
-    person, spare, target, coding, asked, ladder, candidates, limit, category_cost, best, moved, recoded, parts
+    sample, spare, target, coding, bounds, endpoints, candidates, limit, category_cost, best, moved, recoded, parts
 ):
     """Write the cheapest combination of candidates, each number pulled back as far as it may be, if below `best`.
 
     Gives its cost, and whether every combination was ruled out or looked at.
     """
-    n_features, n_segments = person.values.shape[0], spare.shape[0]
+    n_features, n_segments = sample.values.shape[0], spare.shape[0]
     worst = np.argmin(spare)
     first = np.zeros(n_features)
     for f in range(n_features):
@@ -283,11 +283,11 @@ def change_by_steps(
     )
     if not total < best:
         return best, left > 0
-    trial, trial_codes, ahead_by = person.values.copy(), person.codes.copy(), spare.copy()
+    trial, trial_codes, ahead_by = sample.values.copy(), sample.codes.copy(), spare.copy()
     for f in range(n_features):
         if chosen[f] >= 0:
             trial[f], trial_codes[f] = (
-                ladder.stops[f, candidates.side[chosen[f]], candidates.which[chosen[f]]],
+                endpoints.stops[f, candidates.side[chosen[f]], candidates.which[chosen[f]]],
                 candidates.which[chosen[f]],
             )
             ahead_by += candidates.gains[chosen[f]]
@@ -295,13 +295,13 @@ def change_by_steps(
         if chosen[f] < 0:
             continue
         way, code = candidates.side[chosen[f]], candidates.which[chosen[f]]
-        near = neighbour(ladder.stops[f], way, code, person.values[f], asked.lowest[f], asked.highest[f])
-        before = ladder.parts[f, way, code]
-        trial[f] = find_closest_value(f, near, trial[f], asked.whole[f], ahead_by, before, target, coding, parts)
+        near = neighbour(endpoints.stops[f], way, code, sample.values[f], bounds.lowest[f], bounds.highest[f])
+        before = endpoints.parts[f, way, code]
+        trial[f] = find_closest_value(f, near, trial[f], bounds.whole[f], ahead_by, before, target, coding, parts)
         write_parts(f, trial[f], 0, coding, parts)
         for s in range(n_segments):
             ahead_by[s] += (parts[target] - before[target]) - (parts[s] - before[s])
     if not is_assigned(trial, trial_codes, target, coding, parts):
         return best, False
     moved[:], recoded[:] = trial, trial_codes
-    return compute_change_cost(person.values, trial, asked.flat, asked.scale, category_cost), left > 0
+    return compute_change_cost(sample.values, trial, bounds.flat, bounds.scale, category_cost), left > 0

@@ -63,7 +63,7 @@ def rows(request):
     return reference_of(table)
 
 
-@pytest.fixture(params=["squares", "nearest", "disagreement"])
+@pytest.fixture(params=["squares", "nearest_costs", "disagreement"])
 def sample(request, rows):
     cells, reference = rows
     return Sample(cells, getattr(reference, request.param), minimum=4, max_depth=5, penalty=0.02)

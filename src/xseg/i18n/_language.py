@@ -47,7 +47,7 @@ class Language:
     Examples
     --------
     >>> german = load_language("de")
-    >>> german.listed(["App", "Laden"], "or"), german.number(1234.5)
+    >>> german.join_items(["App", "Laden"], "or"), german.number(1234.5)
     ('App oder Laden', '1.234,5')
     """
 

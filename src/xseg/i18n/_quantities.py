@@ -44,7 +44,7 @@ class Quantity:
     --------
     >>> from xseg.i18n import Quantity, load_language
     >>> euros = Quantity("EUR", "#,##0.00")
-    >>> euros.exact(310), euros.rounded(1310.456)
+    >>> euros.exact(310), euros.format_rounded(1310.456)
     ('€310', '€1,310.46')
     >>> Quantity("order").exact(1), Quantity("order").exact(7)
     ('1 order', '7 orders')

@@ -46,7 +46,7 @@ class ChunkBackend(Chunks):
         other.chunks = [pickle.dumps(RawBlock(convert(b.table), b.weights, b.first)) for b in blocks]
         return other
 
-    def reading(self, convert):
+    def convert_tables(self, convert):
         return self.with_chunks(pickle.loads(pickle.dumps(convert)))
 
     def encode(self, coding):

@@ -171,7 +171,7 @@ class CardBuilder:
             unit=naming.units[j],
             number_format=naming.features[j].number_format,
             integral=self.profile.bins[j].feature.integral,
-            limits=self._limits(j, description.rule.get(j), self._own(j, value)),
+            limits=self._limits(j, description.rule.get(j), self._find_rare_value(j, value)),
             typical=self._typical(j, description.typical.get(j), segment),
             comparison=self._compared(j, code),
             contribution=contribution,
@@ -183,7 +183,7 @@ class CardBuilder:
         """Return what is typical of the group, if it is large enough to hide in."""
         return None if self.naming.segments[segment].size is None else self._limits(j, condition, None)
 
-    def _own(self, j: int, value: Any) -> str | None:
+    def _find_rare_value(self, j: int, value: Any) -> str | None:
         """Return a value that only its owner may read, if it is one."""
         return value if isinstance(value, str) and value in self.naming.rare[j] else None
 

@@ -278,7 +278,7 @@ class Imitation:
         positions = {name: subject.names.index(name) for name in subject.used}
         codes = bins.encode(rows, sorted(positions.values()))
         self._columns = {
-            name: _readable(codes[:, j], ordered=bins[j].is_ordered, n_codes=bins[j].n_codes)
+            name: _make_columns(codes[:, j], ordered=bins[j].is_ordered, n_codes=bins[j].n_codes)
             for name, j in positions.items()
         }
         self._labels = np.asarray(segmenter.predict(rows))
@@ -307,7 +307,7 @@ class Imitation:
         return np.asarray(tree.predict(values[self._asked]) == self.asked)
 
 
-def _readable(codes: NDArray[np.uint8], *, ordered: bool, n_codes: int) -> NDArray[np.float32]:
+def _make_columns(codes: NDArray[np.uint8], *, ordered: bool, n_codes: int) -> NDArray[np.float32]:
     """Return codes as numbers that a tree can cut: ordered ones as they are, categories one by one."""
     missing = (codes == MISSING)[:, None]
     if ordered:

@@ -48,6 +48,7 @@ def test_points_and_values_add_up(shop, cards):
 def test_points_are_percentages_of_the_margin_unless_it_is_small(cards):
     for card in cards:
         parts = [card.base_value, *(reason.contribution for reason in card.reasons)]
+        parts.append(card.total_value - sum(parts))
         scale = max(card.total_value, max(map(abs, parts)) / 2)
         if card.total_points == 100:
             scale = card.total_value

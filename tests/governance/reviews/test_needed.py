@@ -31,7 +31,9 @@ def prototypes(table, weight=0.05, **parameters):
 def finding(model, X, policy=None, **given):
     [found] = [
         one
-        for one in xseg.governance.reviews.review(model, X, policy=policy or {}, at=NOW, random_state=0, **given).findings
+        for one in xseg.governance.reviews.review(
+            model, X, policy=policy or {}, at=NOW, random_state=0, **given
+        ).findings
         if one.check == "minimisation"
     ]
     return found

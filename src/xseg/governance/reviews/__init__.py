@@ -1,11 +1,11 @@
 """What a policy says beside what a model does: findings with evidence, and the notice that a policy writes itself."""
 
-from xseg.governance.reviews._findings import SEVERITIES, Finding, Severity
+from xseg.governance.reviews._findings import SEVERITIES, Finding, FindingDraft, Severity
 from xseg.governance.reviews._notice_text import NoticeText, read_notice
 from xseg.governance.reviews._notice_writing import write_notice
 from xseg.governance.reviews._registry import CHECKS, Check
 from xseg.governance.reviews._review import Review, review
-from xseg.governance.reviews._review_subject import ConsentMaskProvider
+from xseg.governance.reviews._review_subject import ConsentMaskProvider, ReviewSubject
 
 __all__ = [
     "CHECKS",
@@ -13,8 +13,10 @@ __all__ = [
     "Check",
     "ConsentMaskProvider",
     "Finding",
+    "FindingDraft",
     "NoticeText",
     "Review",
+    "ReviewSubject",
     "Severity",
     "read_notice",
     "review",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from xseg.governance.reviews._findings import FindingDraft, Severity, format_percent
-from xseg.governance.reviews._review_subject import Imitation, Refit, Refits, Subject
+from xseg.governance.reviews._review_subject import Imitation, Refit, Refits, ReviewSubject
 from xseg.metrics import compare
 from xseg.policy import Vendor
 
@@ -101,7 +101,7 @@ class _Needed:
         }
 
 
-def find_unneeded_columns(subject: Subject) -> Iterator[FindingDraft]:
+def find_unneeded_columns(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find the fewest used columns from which people are placed as they are.
 
     Columns are taken away one by one, each time one that is missed little. The model is made anew without them from
@@ -131,7 +131,7 @@ def find_unneeded_columns(subject: Subject) -> Iterator[FindingDraft]:
     )
 
 
-def _find_by_imitation(subject: Subject, imitation: Imitation) -> _Needed:
+def _find_by_imitation(subject: ReviewSubject, imitation: Imitation) -> _Needed:
     kept, agreement, dropped = list(subject.used), imitation.agreement(subject.used), []
     while len(kept) > 1:
         best, least_missed = imitation.least_missed(kept)[0]
@@ -162,7 +162,7 @@ def _refit_on_all_columns(refits: Refits) -> tuple[Refit | None, str]:
     return whole, ""
 
 
-def _find_by_refitting(subject: Subject, imitation: Imitation, refits: Refits, whole: Refit) -> _Needed:
+def _find_by_refitting(subject: ReviewSubject, imitation: Imitation, refits: Refits, whole: Refit) -> _Needed:
     found = _eliminate(subject, imitation, refits)
     steps, made = _confirm(subject, refits, found, whole)
     least = _find_worst_segment(subject, made.same, made.asked)
@@ -171,7 +171,7 @@ def _find_by_refitting(subject: Subject, imitation: Imitation, refits: Refits, w
     return _Needed("refit", subject.used, left, tuple(steps), made.agreement, least, why_all)
 
 
-def _confirm(subject: Subject, refits: Refits, steps: list[_Step], whole: Refit) -> tuple[list[_Step], Refit]:
+def _confirm(subject: ReviewSubject, refits: Refits, steps: list[_Step], whole: Refit) -> tuple[list[_Step], Refit]:
     """Make the model once more from people who had no part in the choice: what was chosen had looked well."""
     while steps:
         again = refits.without(_list_removed(steps), confirmed=True)
@@ -181,14 +181,14 @@ def _confirm(subject: Subject, refits: Refits, steps: list[_Step], whole: Refit)
     return [], whole
 
 
-def _eliminate(subject: Subject, imitation: Imitation, refits: Refits) -> list[_Step]:
+def _eliminate(subject: ReviewSubject, imitation: Imitation, refits: Refits) -> list[_Step]:
     steps = list[_Step]()
     while step := _find_next_step(subject, imitation, refits, _list_removed(steps)):
         steps.append(step)
     return steps
 
 
-def _find_next_step(subject: Subject, imitation: Imitation, refits: Refits, gone: list[str]) -> _Step | None:
+def _find_next_step(subject: ReviewSubject, imitation: Imitation, refits: Refits, gone: list[str]) -> _Step | None:
     """Find a column that can go too: those that are missed least by the imitation are tried first."""
     kept = _list_remaining(subject, gone)
     for one in _order_by_need(subject, imitation, kept) if len(kept) > 1 else ():
@@ -201,7 +201,7 @@ def _find_next_step(subject: Subject, imitation: Imitation, refits: Refits, gone
     return None
 
 
-def _order_by_need(subject: Subject, imitation: Imitation, kept: list[str]) -> list[str]:
+def _order_by_need(subject: ReviewSubject, imitation: Imitation, kept: list[str]) -> list[str]:
     missed = {one: round(agreement, 2) for agreement, one in imitation.least_missed(kept)}
     return sorted(kept, key=lambda one: (-missed[one], subject.shares[one]))
 
@@ -211,7 +211,7 @@ def _is_sufficient(refit: Refit, left: list[str]) -> bool:
     return refit.agreement >= _ENOUGH and set(refit.asks_about) <= set(left)
 
 
-def _list_remaining(subject: Subject, gone: list[str]) -> list[str]:
+def _list_remaining(subject: ReviewSubject, gone: list[str]) -> list[str]:
     return [name for name in subject.used if name not in gone]
 
 
@@ -219,7 +219,7 @@ def _list_removed(steps: list[_Step]) -> list[str]:
     return [step.column for step in steps]
 
 
-def _find_worst_segment(subject: Subject, same: Any, segments: Any) -> tuple[str, float]:
+def _find_worst_segment(subject: ReviewSubject, same: Any, segments: Any) -> tuple[str, float]:
     """Return the segment whose people are placed the same least often, and the share of them who are."""
     shares = {int(segment): float(same[segments == segment].mean()) for segment in np.unique(segments)}
     least = min(shares, key=shares.__getitem__)
@@ -230,7 +230,7 @@ _STALE: Final = timedelta(days=365)
 _FROM_PARTNERS: Final = frozenset({"second-party", "third-party"})
 
 
-def find_missing_contracts(subject: Subject) -> Iterator[FindingDraft]:
+def find_missing_contracts(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find suppliers without a contract."""
     for name, vendor in _list_vendors(subject).items():
         if vendor.contract is not True:
@@ -242,9 +242,9 @@ def find_missing_contracts(subject: Subject) -> Iterator[FindingDraft]:
             )
 
 
-def find_missing_audits(subject: Subject) -> Iterator[FindingDraft]:
+def find_missing_audits(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find suppliers that were never audited, or long ago."""
-    today = subject.now.date()
+    today = subject.at.date()
     for name, vendor in _list_vendors(subject).items():
         if vendor.audited is None:
             message = f"Columns come from {name}, and no audit is stated."
@@ -258,7 +258,7 @@ def find_missing_audits(subject: Subject) -> Iterator[FindingDraft]:
         yield FindingDraft("warning", f"vendors.{name}.audited", message, "audit it, and state the date", evidence)
 
 
-def find_missing_opt_outs(subject: Subject) -> Iterator[FindingDraft]:
+def find_missing_opt_outs(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find suppliers whom an objection does not reach."""
     for name, vendor in _list_vendors(subject).items():
         if vendor.propagates_opt_out is not True:
@@ -271,7 +271,7 @@ def find_missing_opt_outs(subject: Subject) -> Iterator[FindingDraft]:
             )
 
 
-def find_unused_vendors(subject: Subject) -> Iterator[FindingDraft]:
+def find_unused_vendors(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find suppliers that the policy lists and nothing that places people comes from."""
     for name in subject.policy.vendors:
         if name not in _list_vendors(subject):
@@ -279,7 +279,7 @@ def find_unused_vendors(subject: Subject) -> Iterator[FindingDraft]:
             yield FindingDraft("note", f"vendors.{name}", message, "check whether it is still needed")
 
 
-def measure_vendor_shares(subject: Subject) -> Iterator[FindingDraft]:
+def measure_vendor_shares(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Return how much of the explanation hangs on each supplier, and on third parties."""
     shares: dict[str, float] = defaultdict(float)
     for name in subject.used:
@@ -294,7 +294,7 @@ def measure_vendor_shares(subject: Subject) -> Iterator[FindingDraft]:
     yield FindingDraft("note", "third parties", message, "", {"share": round(bought, 4)})
 
 
-def measure_zero_party_share(subject: Subject) -> Iterator[FindingDraft]:
+def measure_zero_party_share(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Return how much of the explanation rests on what people told themselves, and on every other source."""
     shares: dict[str, float] = defaultdict(float)
     for name in subject.used:
@@ -306,7 +306,7 @@ def measure_zero_party_share(subject: Subject) -> Iterator[FindingDraft]:
     )
 
 
-def measure_cost_without_partners(subject: Subject) -> Iterator[FindingDraft]:
+def measure_cost_without_partners(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Return what it would cost to do without third-party data."""
     bought = [name for name in subject.used if subject.feature(name).source == "third-party"]
     if not bought:
@@ -343,7 +343,7 @@ def compute_agreement(one: NDArray[Any], other: NDArray[Any]) -> float:
     return float(together[rows, columns].sum() / len(one))
 
 
-def _list_vendors(subject: Subject) -> dict[str, Vendor]:
+def _list_vendors(subject: ReviewSubject) -> dict[str, Vendor]:
     """Return what is known of those who supply used columns."""
     named = dict.fromkeys(subject.feature(name).vendor for name in subject.used)
     return {name: subject.policy.vendors.get(name, Vendor()) for name in named if name is not None}

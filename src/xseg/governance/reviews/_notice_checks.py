@@ -6,7 +6,7 @@ from typing import Final
 
 from xseg.governance.reviews._findings import FindingDraft
 from xseg.governance.reviews._notice_text import PROMISE_LOCALES, NoticeText, Wording, find_languages
-from xseg.governance.reviews._review_subject import Subject
+from xseg.governance.reviews._review_subject import ReviewSubject
 from xseg.i18n import LOCALES, load_language
 from xseg.policy import FeaturePolicy, Policy
 
@@ -37,7 +37,7 @@ _ORIGINS: Final = {
 }
 
 
-def find_unnamed_features(subject: Subject) -> Iterator[FindingDraft]:
+def find_unnamed_features(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find used columns whose label the notice does not say."""
     for name in subject.used:
         labels = [feature.label or name for feature in _in_every_language(subject.policy, name)]
@@ -48,7 +48,7 @@ def find_unnamed_features(subject: Subject) -> Iterator[FindingDraft]:
             )
 
 
-def find_unnamed_sources(subject: Subject) -> Iterator[FindingDraft]:
+def find_unnamed_sources(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find used columns whose source the notice does not say."""
     for name in subject.used:
         feature = subject.feature(name)
@@ -61,7 +61,7 @@ def find_unnamed_sources(subject: Subject) -> Iterator[FindingDraft]:
             yield FindingDraft("error", f"features.{name}.source", message, f"say that it comes from {words[0]!r}")
 
 
-def find_unnamed_purposes(subject: Subject) -> Iterator[FindingDraft]:
+def find_unnamed_purposes(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find purposes that the notice does not say."""
     for name, purpose in subject.served.items():
         labels = [purpose.label, *(words.purposes.get(name, "") for words in subject.policy.translations.values())]
@@ -70,7 +70,7 @@ def find_unnamed_purposes(subject: Subject) -> Iterator[FindingDraft]:
             yield FindingDraft("error", f"purposes.{name}", message, "name it in the notice")
 
 
-def find_unnamed_vendors(subject: Subject) -> Iterator[FindingDraft]:
+def find_unnamed_vendors(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find suppliers of used columns whom the notice does not name."""
     for vendor in dict.fromkeys(subject.feature(name).vendor for name in subject.used):
         if vendor is not None and not _is_stated(subject, [vendor]):
@@ -78,7 +78,7 @@ def find_unnamed_vendors(subject: Subject) -> Iterator[FindingDraft]:
             yield FindingDraft("error", f"vendors.{vendor}", message, "name it in the notice")
 
 
-def find_unnamed_recipients(subject: Subject) -> Iterator[FindingDraft]:
+def find_unnamed_recipients(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find recipients whom the notice does not name."""
     for recipient in subject.policy.recipients:
         if not _is_stated(subject, [recipient]):
@@ -86,7 +86,7 @@ def find_unnamed_recipients(subject: Subject) -> Iterator[FindingDraft]:
             yield FindingDraft("error", f"recipients.{recipient}", message, "name it in the notice")
 
 
-def find_unnamed_controller(subject: Subject) -> Iterator[FindingDraft]:
+def find_unnamed_controller(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find that the notice names nobody who answers for the model."""
     who = subject.policy.controller
     if who is not None and not _is_stated(subject, [who.name]):
@@ -94,16 +94,16 @@ def find_unnamed_controller(subject: Subject) -> Iterator[FindingDraft]:
         yield FindingDraft("error", "controller", message, "name who answers, and how to reach them")
 
 
-def _notice(subject: Subject) -> str:
+def _notice(subject: ReviewSubject) -> str:
     return "The notice" if _get_notice(subject).source == "the notice" else _get_notice(subject).source
 
 
-def _get_notice(subject: Subject) -> NoticeText:
+def _get_notice(subject: ReviewSubject) -> NoticeText:
     assert subject.notice is not None
     return subject.notice
 
 
-def _is_stated(subject: Subject, words: Iterable[str]) -> bool:
+def _is_stated(subject: ReviewSubject, words: Iterable[str]) -> bool:
     return any(_get_notice(subject).says(one) for one in words)
 
 
@@ -126,11 +126,11 @@ class _Promise:
 
     kind: str
     location: str
-    find_violation: Callable[[Subject], str | None]
+    find_violation: Callable[[ReviewSubject], str | None]
     may_be_excepted: bool = True
 
 
-def find_broken_notice_promises(subject: Subject) -> Iterator[FindingDraft]:
+def find_broken_notice_promises(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find sentences of the notice that are not so."""
     assert subject.notice is not None
     languages, unknown = find_languages(subject.notice)
@@ -144,7 +144,7 @@ def find_broken_notice_promises(subject: Subject) -> Iterator[FindingDraft]:
     yield from found.values()
 
 
-def _find_broken_promises(subject: Subject, wording: Wording, sentence: str) -> Iterator[FindingDraft]:
+def _find_broken_promises(subject: ReviewSubject, wording: Wording, sentence: str) -> Iterator[FindingDraft]:
     yield from _find_broken_disuse(subject, wording, sentence)
     yield from _find_broken_retention(subject, wording, sentence)
     excepted = wording.patterns["excepted"].search(sentence) is not None
@@ -173,7 +173,7 @@ def _report_unread(unknown: list[str]) -> FindingDraft:
     return FindingDraft("note", "notice language", message, remediation, {"declared": unknown})
 
 
-def _find_broken_disuse(subject: Subject, wording: Wording, sentence: str) -> Iterator[FindingDraft]:
+def _find_broken_disuse(subject: ReviewSubject, wording: Wording, sentence: str) -> Iterator[FindingDraft]:
     """Find promises not to use what is used."""
     limited, about = wording.patterns["limited"], wording.patterns["about"]
     if wording.patterns["excepted"].search(sentence):
@@ -188,14 +188,16 @@ def _find_broken_disuse(subject: Subject, wording: Wording, sentence: str) -> It
                 yield from _find_denied_columns(subject, wording, sentence, denied)
 
 
-def _find_denied_columns(subject: Subject, wording: Wording, sentence: str, denied: str) -> Iterator[FindingDraft]:
+def _find_denied_columns(
+    subject: ReviewSubject, wording: Wording, sentence: str, denied: str
+) -> Iterator[FindingDraft]:
     policy = subject.policy.translate(wording.tag)
     for name in subject.used:
         if wording.names(denied, policy.feature(name).label or "", name):
             yield _describe_broken_promise(f"features.{name}", sentence, f"{subject.label(name)} places people")
 
 
-def _find_broken_retention(subject: Subject, wording: Wording, sentence: str) -> Iterator[FindingDraft]:
+def _find_broken_retention(subject: ReviewSubject, wording: Wording, sentence: str) -> Iterator[FindingDraft]:
     """Find that data are said to be kept for a shorter time than for any purpose."""
     found = next(filter(None, (pattern.search(sentence) for pattern in wording.promises["kept"])), None)
     somebodys = wording.patterns["somebodys"].search(sentence)
@@ -207,29 +209,29 @@ def _find_broken_retention(subject: Subject, wording: Wording, sentence: str) ->
         yield _describe_broken_promise("retention", sentence, f"data are kept for {min(kept):,} days or more")
 
 
-def _find_recipients(subject: Subject) -> str | None:
+def _find_recipients(subject: ReviewSubject) -> str | None:
     names = subject.policy.recipients
     return f"{', '.join(names)} receive segments" if names else None
 
 
-def _make_source_check(*sources: str) -> Callable[[Subject], str | None]:
-    def find_violation(subject: Subject) -> str | None:
+def _make_source_check(*sources: str) -> Callable[[ReviewSubject], str | None]:
+    def find_violation(subject: ReviewSubject) -> str | None:
         labels = [subject.label(name) for name in subject.used if subject.feature(name).source in sources]
         return f"{', '.join(labels)} come from elsewhere" if labels else None
 
     return find_violation
 
 
-def _make_constant_check(what: str) -> Callable[[Subject], str | None]:
+def _make_constant_check(what: str) -> Callable[[ReviewSubject], str | None]:
     return lambda _subject: what
 
 
-def _find_other_bases(subject: Subject) -> str | None:
+def _find_other_bases(subject: ReviewSubject) -> str | None:
     others = [name for name, purpose in subject.served.items() if purpose.legal_basis not in {"consent", None}]
     return f"{', '.join(map(repr, others))} rest on another basis" if others else None
 
 
-def _find_sensitive_columns(subject: Subject) -> str | None:
+def _find_sensitive_columns(subject: ReviewSubject) -> str | None:
     labels = [subject.label(name) for name in subject.used if subject.feature(name).sensitive]
     return f"{', '.join(labels)} are marked sensitive and place people" if labels else None
 

@@ -12,7 +12,7 @@ from xseg.cards import lint_words, make_cards
 from xseg.exceptions import DefinitionError, ParameterError
 from xseg.governance.consent import ConsentState
 from xseg.governance.reviews._findings import FindingDraft, Severity, format_percent
-from xseg.governance.reviews._review_subject import Subject
+from xseg.governance.reviews._review_subject import ReviewSubject
 from xseg.policy import RIGHTS, Purpose, derive_rights, is_marketing
 
 __all__ = [
@@ -41,7 +41,7 @@ _WINDOW_IN_NAME: Final = re.compile(r"(?:^|_)(\d{1,4})d(?:ays)?(?:_|$)")
 _WINDOW_IN_LABEL: Final = re.compile(r"\b(?:last|past|previous) (\d{1,4}) days\b", re.IGNORECASE)
 
 
-def find_undeclared_features(subject: Subject) -> Iterator[FindingDraft]:
+def find_undeclared_features(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find columns that the model uses, or was made from, and the policy does not name."""
     for name in subject.names:
         if name in subject.policy.features or name in subject.forbidden:
@@ -56,7 +56,7 @@ def find_undeclared_features(subject: Subject) -> Iterator[FindingDraft]:
             yield FindingDraft("warning", f"features.{name}", message, f"declare it, or fit with forbid=[{name!r}]")
 
 
-def find_unused_features(subject: Subject) -> Iterator[FindingDraft]:
+def find_unused_features(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find columns that the policy names and the model does not use."""
     known = {*subject.names, *(() if subject.table is None else subject.table.names)}
     for name, feature in subject.policy.features.items():
@@ -69,7 +69,7 @@ def find_unused_features(subject: Subject) -> Iterator[FindingDraft]:
             yield FindingDraft("note", where, message, "consider not collecting it for this")
 
 
-def find_missing_sources(subject: Subject) -> Iterator[FindingDraft]:
+def find_missing_sources(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find used columns whose source is not stated, or whose supplier is not named."""
     for name in subject.used:
         feature = subject.feature(name)
@@ -81,7 +81,7 @@ def find_missing_sources(subject: Subject) -> Iterator[FindingDraft]:
             yield FindingDraft("error", f"features.{name}.vendor", message, "name the vendor")
 
 
-def find_missing_purposes(subject: Subject) -> Iterator[FindingDraft]:
+def find_missing_purposes(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find used columns without a purpose."""
     for name in subject.used:
         if not subject.feature(name).purposes:
@@ -91,7 +91,7 @@ def find_missing_purposes(subject: Subject) -> Iterator[FindingDraft]:
             )
 
 
-def find_unused_purposes(subject: Subject) -> Iterator[FindingDraft]:
+def find_unused_purposes(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find purposes that nothing is used for."""
     declared = {purpose for feature in subject.policy.features.values() for purpose in feature.purposes}
     for name in subject.policy.purposes:
@@ -103,14 +103,14 @@ def find_unused_purposes(subject: Subject) -> Iterator[FindingDraft]:
             yield FindingDraft("note", f"purposes.{name}", message, "check whether the segments are used for it")
 
 
-def find_missing_recipients(subject: Subject) -> Iterator[FindingDraft]:
+def find_missing_recipients(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find that nobody is said to receive the segments."""
     if not subject.policy.recipients:
         message = "It is not stated who receives the segments."
         yield FindingDraft("warning", "recipients", message, "list everyone who does, by name")
 
 
-def find_missing_controller(subject: Subject) -> Iterator[FindingDraft]:
+def find_missing_controller(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find that nobody answers for the model."""
     if subject.policy.controller is None:
         yield FindingDraft(
@@ -118,7 +118,7 @@ def find_missing_controller(subject: Subject) -> Iterator[FindingDraft]:
         )
 
 
-def find_missing_legal_bases(subject: Subject) -> Iterator[FindingDraft]:
+def find_missing_legal_bases(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find purposes without a legal basis, and interests that are not stated."""
     for name, purpose in subject.served.items():
         if purpose.legal_basis is None:
@@ -129,7 +129,7 @@ def find_missing_legal_bases(subject: Subject) -> Iterator[FindingDraft]:
             yield FindingDraft("warning", f"purposes.{name}.interest", message, "state the interest")
 
 
-def find_missing_retention(subject: Subject) -> Iterator[FindingDraft]:
+def find_missing_retention(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find purposes for which it is not said how long data are kept."""
     for name, purpose in subject.served.items():
         if purpose.retention_days is None:
@@ -137,7 +137,7 @@ def find_missing_retention(subject: Subject) -> Iterator[FindingDraft]:
             yield FindingDraft("warning", f"purposes.{name}.retention_days", message, "state it in days")
 
 
-def find_long_windows(subject: Subject) -> Iterator[FindingDraft]:
+def find_long_windows(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find columns that look farther back than data are kept."""
     for name in subject.used:
         feature = subject.feature(name)
@@ -169,7 +169,7 @@ _SAME: Final = {"withdraw": _WITHDRAW, "object": _OBJECT, "object_marketing": _O
 _LEAVE: Final = tuple(dict.fromkeys((*_WITHDRAW, *_OBJECT, *_OBJECT_MARKETING)))
 
 
-def find_missing_withdrawal(subject: Subject) -> Iterator[FindingDraft]:
+def find_missing_withdrawal(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find consent that cannot be withdrawn."""
     for name, purpose in subject.served.items():
         if purpose.legal_basis == "consent" and not _has_link(subject, _WITHDRAW):
@@ -177,7 +177,7 @@ def find_missing_withdrawal(subject: Subject) -> Iterator[FindingDraft]:
             yield FindingDraft("error", f"purposes.{name}", message, "state rights.withdraw or rights.switch_off")
 
 
-def find_missing_objection(subject: Subject) -> Iterator[FindingDraft]:
+def find_missing_objection(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find uses that people may object to and no link lets them."""
     for name, purpose in subject.served.items():
         wanted = _find_objection_rights(purpose)
@@ -186,7 +186,7 @@ def find_missing_objection(subject: Subject) -> Iterator[FindingDraft]:
             yield FindingDraft("error", f"purposes.{name}", message, f"state rights.{wanted[0]}")
 
 
-def find_missing_right_links(subject: Subject) -> Iterator[FindingDraft]:
+def find_missing_right_links(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find rights that follow from the legal bases and have no link."""
     can_write = subject.policy.controller is not None
     for right in derive_rights(subject.served.values()):
@@ -199,7 +199,7 @@ def find_missing_right_links(subject: Subject) -> Iterator[FindingDraft]:
         )
 
 
-def find_harder_exits(subject: Subject) -> Iterator[FindingDraft]:
+def find_harder_exits(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find rights that take more steps than agreeing took."""
     for name, purpose in subject.served.items():
         agreeing = purpose.steps_to_agree
@@ -221,7 +221,7 @@ def _find_objection_rights(purpose: Purpose) -> tuple[str, ...]:
     return _OBJECT_MARKETING if is_marketing(purpose) else ()
 
 
-def _has_link(subject: Subject, rights: tuple[str, ...]) -> bool:
+def _has_link(subject: ReviewSubject, rights: tuple[str, ...]) -> bool:
     return any(right in subject.policy.rights for right in rights)
 
 
@@ -229,7 +229,7 @@ def _has_link(subject: Subject, rights: tuple[str, ...]) -> bool:
 _OF_THE_LEDGER: Final = frozenset({"consent", "opt_out_status"})
 
 
-def find_unsuitable_names(subject: Subject) -> Iterator[FindingDraft]:
+def find_unsuitable_names(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find words of the policy, and names of segments, that may not stand on a card."""
     for unfit in lint_words(subject.policy, subject.segmenter.segment_names_):
         severity: Severity = "error" if unfit.kind == "special category" else "warning"
@@ -237,7 +237,7 @@ def find_unsuitable_names(subject: Subject) -> Iterator[FindingDraft]:
         yield FindingDraft(severity, unfit.where, message, "say it otherwise", {"words": list(unfit.words)})
 
 
-def find_missing_card_content(subject: Subject) -> Iterator[FindingDraft]:
+def find_missing_card_content(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find what a card should say and cannot, because the policy does not state it."""
     known = {name: said for name, said in subject.policy.features.items() if name in subject.names}
     policy = subject.policy.model_copy(update={"features": known})
@@ -247,7 +247,7 @@ def find_missing_card_content(subject: Subject) -> Iterator[FindingDraft]:
     # What an original says of a person is no field that a policy could state.
     agreement: list[Any] = ["not known"] * len(first)
     try:
-        cards = list(make_cards(subject.segmenter, rows, policy=policy, at=subject.now, agreement=agreement))
+        cards = list(make_cards(subject.segmenter, rows, policy=policy, at=subject.at, agreement=agreement))
     except DefinitionError as error:
         yield FindingDraft("error", "cards", f"No card can be made: {error}.", "correct the policy's words first")
         return
@@ -268,10 +268,10 @@ def find_missing_card_content(subject: Subject) -> Iterator[FindingDraft]:
 _SOON: Final = timedelta(days=30)
 
 
-def find_missing_consent(subject: Subject) -> Iterator[FindingDraft]:
+def find_missing_consent(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find people whose data are used for a purpose they have not agreed to."""
     for purpose in _agreed_purposes(subject):
-        agreed = _mask(subject, purpose, subject.now)
+        agreed = _mask(subject, purpose, subject.at)
         evidence = {"agreed": int(agreed.sum()), "people": len(agreed)}
         without = len(agreed) - int(agreed.sum())
         if without:
@@ -285,11 +285,11 @@ def find_missing_consent(subject: Subject) -> Iterator[FindingDraft]:
             yield FindingDraft("note", f"purposes.{purpose}", message, "", evidence)
 
 
-def find_expiring_consent(subject: Subject) -> Iterator[FindingDraft]:
+def find_expiring_consent(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find consent that ends soon."""
     for purpose in _agreed_purposes(subject):
-        agreed = _mask(subject, purpose, subject.now)
-        ends = agreed & ~_mask(subject, purpose, subject.now + _SOON)
+        agreed = _mask(subject, purpose, subject.at)
+        ends = agreed & ~_mask(subject, purpose, subject.at + _SOON)
         if ends.any():
             message = (
                 f"The consent of {int(ends.sum()):,} people ({format_percent(ends.mean())}) to {purpose!r} ends within "
@@ -301,7 +301,7 @@ def find_expiring_consent(subject: Subject) -> Iterator[FindingDraft]:
             )
 
 
-def find_objections(subject: Subject) -> Iterator[FindingDraft]:
+def find_objections(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find people who said no to a purpose that rests on another basis than consent."""
     states = getattr(subject.ledger, "states", None)
     if states is None:
@@ -309,27 +309,27 @@ def find_objections(subject: Subject) -> Iterator[FindingDraft]:
     for name, purpose in subject.served.items():
         if purpose.legal_basis in {"consent", None}:
             continue
-        denied = sum(ConsentState(state).denies for state in states(subject.subjects, name, at=subject.now))
+        denied = sum(ConsentState(state).denies for state in states(subject.ids, name, at=subject.at))
         if denied:
-            message = f"{denied:,} of {len(subject.subjects or ()):,} people have said no to {name!r}."
-            evidence = {"denied": denied, "people": len(subject.subjects or ())}
+            message = f"{denied:,} of {len(subject.ids or ()):,} people have said no to {name!r}."
+            evidence = {"denied": denied, "people": len(subject.ids or ())}
             yield FindingDraft(
                 "error", f"purposes.{name}", message, "leave them out until their objection is decided", evidence
             )
 
 
-def _agreed_purposes(subject: Subject) -> list[str]:
+def _agreed_purposes(subject: ReviewSubject) -> list[str]:
     return [name for name, purpose in subject.served.items() if purpose.legal_basis == "consent"]
 
 
-def _mask(subject: Subject, purpose: str, at: datetime) -> NDArray[np.bool_]:
+def _mask(subject: ReviewSubject, purpose: str, at: datetime) -> NDArray[np.bool_]:
     assert subject.ledger is not None
-    assert subject.subjects is not None
-    answers = np.asarray(subject.ledger.mask(subject.subjects, purpose, at=at))
-    if answers.shape != (len(subject.subjects),) or answers.dtype != bool:
+    assert subject.ids is not None
+    answers = np.asarray(subject.ledger.mask(subject.ids, purpose, at=at))
+    if answers.shape != (len(subject.ids),) or answers.dtype != bool:
         message = (
             f"ledger.mask gave {answers.dtype} of shape {answers.shape} for {purpose!r}; it has to say yes or no "
-            f"(bool) of each of the {len(subject.subjects):,} people"
+            f"(bool) of each of the {len(subject.ids):,} people"
         )
         raise ParameterError(message)
     return answers

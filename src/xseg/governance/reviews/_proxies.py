@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xseg.core.schema import Kind
 from xseg.core.tables import Column
 from xseg.governance.reviews._findings import FindingDraft, format_percent
-from xseg.governance.reviews._review_subject import HeldOut, Subject
+from xseg.governance.reviews._review_subject import HeldOut, ReviewSubject
 from xseg.i18n import find_words, load_language
 
 __all__ = [
@@ -55,7 +55,7 @@ class Association:
     p_value: float
 
 
-def find_proxies(subject: Subject) -> Iterator[FindingDraft]:
+def find_proxies(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Test every used column and the segments against every sensitive column, on people who made no segments."""
     unseen = subject.unseen
     if unseen is None:
@@ -71,7 +71,7 @@ def find_proxies(subject: Subject) -> Iterator[FindingDraft]:
                 yield _proxy(subject, unseen, column.name, found, p)
 
 
-def _proxy(subject: Subject, unseen: HeldOut, sensitive: str, found: Association, p: float) -> FindingDraft:
+def _proxy(subject: ReviewSubject, unseen: HeldOut, sensitive: str, found: Association, p: float) -> FindingDraft:
     evidence = {
         "sensitive": sensitive,
         "strength": round(found.strength, 4),
@@ -88,7 +88,7 @@ def _proxy(subject: Subject, unseen: HeldOut, sensitive: str, found: Association
     return FindingDraft("error" if found.strength >= _STRONG else "warning", where, message, remediation, evidence)
 
 
-def _of_column(subject: Subject, unseen: HeldOut, sensitive: str, others: Sequence[str]) -> list[Association]:
+def _of_column(subject: ReviewSubject, unseen: HeldOut, sensitive: str, others: Sequence[str]) -> list[Association]:
     columns = {column.name: column for column in unseen.rows.columns}
     groups = group_values(columns[sensitive], missing=-1)
     known = groups >= 0
@@ -195,7 +195,7 @@ _FOUR_FIFTHS: Final = 0.8
 _MAX_CATEGORIES: Final = 12
 
 
-def find_small_groups(subject: Subject) -> Iterator[FindingDraft]:
+def find_small_groups(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find segments of fewer people than the policy allows."""
     least = subject.policy.minimum_group_size
     for segment in subject.segmenter.segments_:
@@ -207,7 +207,7 @@ def find_small_groups(subject: Subject) -> Iterator[FindingDraft]:
             )
 
 
-def find_small_rules(subject: Subject) -> Iterator[FindingDraft]:
+def find_small_rules(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find rules that fit fewer people than a group must have, though the segment has enough.
 
     Where there are fewer people than the model was made from, their number is scaled up.
@@ -226,7 +226,7 @@ def find_small_rules(subject: Subject) -> Iterator[FindingDraft]:
                 yield FindingDraft("error", f"segment {segment.name}", message, remediation, evidence)
 
 
-def find_small_prototypes(subject: Subject) -> Iterator[FindingDraft]:
+def find_small_prototypes(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find prototypes that sum up fewer people than a group must have."""
     members, least = getattr(subject.segmenter, "min_members", None), subject.policy.minimum_group_size
     has_prototypes = hasattr(subject.segmenter, "prototypes_")
@@ -235,7 +235,7 @@ def find_small_prototypes(subject: Subject) -> Iterator[FindingDraft]:
         yield FindingDraft("warning", "prototypes", message, f"fit with min_members={least}", {"members": members})
 
 
-def find_special_categories(subject: Subject) -> Iterator[FindingDraft]:
+def find_special_categories(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Find sensitive columns that place people, and columns that look sensitive and are not marked."""
     tag = load_language(subject.policy.locale).tag
     for name in subject.used:
@@ -259,7 +259,7 @@ def find_special_categories(subject: Subject) -> Iterator[FindingDraft]:
             )
 
 
-def measure_group_rates(subject: Subject) -> Iterator[FindingDraft]:
+def measure_group_rates(subject: ReviewSubject) -> Iterator[FindingDraft]:
     """Return how people of each group are spread over the segments, with intervals; small groups are left out."""
     unseen = subject.unseen
     if unseen is None:
@@ -277,7 +277,7 @@ def measure_group_rates(subject: Subject) -> Iterator[FindingDraft]:
 
 
 def _rates(
-    subject: Subject,
+    subject: ReviewSubject,
     unseen: HeldOut,
     location: str,
     sensitive: str,

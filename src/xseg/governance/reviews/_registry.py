@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 from xseg.governance.reviews import _column_checks, _notice_checks, _policy_checks, _proxies
 from xseg.governance.reviews._findings import FindingDraft
-from xseg.governance.reviews._review_subject import Subject
+from xseg.governance.reviews._review_subject import ReviewSubject
 
 __all__ = ["CHECKS", "Check"]
 
@@ -31,7 +31,7 @@ class Check:
 
     key: str
     title: str
-    run: Callable[[Subject], Iterable[FindingDraft]]
+    run: Callable[[ReviewSubject], Iterable[FindingDraft]]
     needs: Need = "nothing"
 
 

@@ -21,7 +21,7 @@ from xseg.export import fingerprint
 from xseg.governance.reviews._findings import SEVERITIES, Finding, Severity, to_sarif
 from xseg.governance.reviews._notice_text import NoticeText, read_notice
 from xseg.governance.reviews._registry import CHECKS, Check
-from xseg.governance.reviews._review_subject import ConsentMaskProvider, Subject
+from xseg.governance.reviews._review_subject import ConsentMaskProvider, ReviewSubject
 from xseg.i18n import get_environment
 from xseg.policy import Policy
 from xseg.segmenters import FittedSegmenter, check_segmenter, fold, get_segmenter
@@ -53,6 +53,8 @@ class Review:
         Fingerprint of the model, and SHA-256 of the policy as YAML.
     sources : mapping of str to str
         What the policy, the notice and the model are called.
+    checks : tuple of Check
+        Every check that was asked for.
     """
 
     findings: tuple[Finding, ...]
@@ -62,6 +64,7 @@ class Review:
     model: str
     policy: str
     sources: Mapping[str, str]
+    checks: tuple[Check, ...]
 
     def at_least(self, severity: str) -> tuple[Finding, ...]:
         """Return the findings of at least this severity.
@@ -118,14 +121,16 @@ class Review:
 
     def sarif(self) -> str:
         """Return the findings as SARIF 2.1.0, which code hosts show beside the files they are about."""
-        return json.dumps(to_sarif(self.record(), CHECKS, self.digest), indent=2, ensure_ascii=False, allow_nan=False)
+        return json.dumps(
+            to_sarif(self.record(), self.checks, self.digest), indent=2, ensure_ascii=False, allow_nan=False
+        )
 
     def html(self) -> str:
         """Return the review as one HTML page that needs no network and no script."""
         return (
             get_environment("xseg.governance.reviews")
             .get_template("review.html.j2")
-            .render(review=self, titles=_TITLES)
+            .render(review=self, titles={check.key: check.title for check in self.checks})
         )
 
     def text(self, form: str) -> str:
@@ -182,7 +187,7 @@ class Review:
         return (
             get_environment("xseg.governance.reviews")
             .get_template("embedded.html.j2")
-            .render(review=self, titles=_TITLES)
+            .render(review=self, titles={check.key: check.title for check in self.checks})
         )
 
     def _count(self, severity: Severity) -> int:
@@ -194,7 +199,6 @@ class Review:
         return tuple((self._count(severity), severity) for severity in reversed(SEVERITIES))
 
 
-_TITLES: Final = {check.key: check.title for check in CHECKS}
 _FORMS: Final = {"html": Review.html, "json": Review.json, "sarif": Review.sarif}
 
 
@@ -207,6 +211,7 @@ def review(
     ledger: ConsentMaskProvider | None = None,
     notice: NoticeText | str | os.PathLike[str] | None = None,
     held_out: bool = False,
+    checks: Sequence[Check] = CHECKS,
     n_permutations: int = 1_999,
     random_state: int | None = None,
     at: datetime | None = None,
@@ -233,6 +238,8 @@ def review(
     held_out : bool, default=False
         Whether the people of `X` had no part in the fit. If not, statistics are taken on one half of them, in segments
         made anew from the other half: no p-value is taken on rows that made the segments.
+    checks : sequence of Check, default=CHECKS
+        The checks to make. ``(*CHECKS, own)`` adds one of your own.
     n_permutations : int, default=1999
         How often sensitive columns are shuffled, at least 1,000.
     random_state : int or None, default=None
@@ -271,40 +278,45 @@ def review(
     warning: It is not stated who receives the segments. [recipients:recipients]
     """
     _check_parameters(n_permutations, random_state, at)
+    keys = [check.key for check in checks]
+    if len(set(keys)) < len(keys):
+        message = f"checks must have different keys, got {keys}; rename one"
+        raise ParameterError(message)
     # A gate brings the ledger that it asks; whoever gives another one means that one.
     ledger = getattr(segmenter, "ledger", None) if ledger is None and X is not None else ledger
     segmenter = check_segmenter(fold(get_segmenter(segmenter)))
     told = Policy.coerce(policy)
     told.check_segments(segmenter.segment_names_)
     table = None if X is None else _table(X, segmenter)
-    subject = Subject(
+    subject = ReviewSubject(
         segmenter=segmenter,
         policy=told,
         table=table,
         held_out=held_out,
         ledger=ledger,
-        subjects=None if ledger is None else _subjects(X, table, ids),
+        ids=None if ledger is None else _subjects(X, table, ids),
         notice=None if notice is None else read_notice(notice),
-        now=datetime.now(UTC) if at is None else at.astimezone(UTC),
+        at=datetime.now(UTC) if at is None else at.astimezone(UTC),
         seed=secrets.randbits(32) if random_state is None else random_state,
         n_permutations=n_permutations,
     )
-    lacking = {check.key: reason for check in CHECKS if (reason := _find_missing_input(subject, check)) is not None}
+    lacking = {check.key: reason for check in checks if (reason := _find_missing_input(subject, check)) is not None}
     findings = [
-        Finding(check.key, *found) for check in CHECKS if check.key not in lacking for found in check.run(subject)
+        Finding(check.key, *found) for check in checks if check.key not in lacking for found in check.run(subject)
     ]
     findings.sort(key=lambda finding: -SEVERITIES.index(finding.severity))
     return Review(
         findings=tuple(findings),
-        checked=tuple(check.key for check in CHECKS if check.key not in lacking),
+        checked=tuple(check.key for check in checks if check.key not in lacking),
         not_checked=lacking,
-        created=subject.now,
+        created=subject.at,
         model=fingerprint(segmenter),
         policy=hashlib.sha256(told.to_yaml().encode()).hexdigest(),
         sources={
             "policy": str(policy) if isinstance(policy, str | os.PathLike) else "policy.yaml",
             "notice": "" if subject.notice is None else subject.notice.source,
         },
+        checks=tuple(checks),
     )
 
 
@@ -341,7 +353,7 @@ def _subjects(X: Any, table: Table | None, ids: Sequence[Any] | None) -> Sequenc
     return found
 
 
-def _find_missing_input(subject: Subject, check: Check) -> str | None:
+def _find_missing_input(subject: ReviewSubject, check: Check) -> str | None:
     """Return why a check cannot be made."""
     given = {
         "nothing": True,

@@ -22,7 +22,7 @@ from xseg.governance.reviews._notice_text import NoticeText
 from xseg.policy import FeaturePolicy, Policy, Purpose
 from xseg.segmenters import FittedSegmenter, Segmenter
 
-__all__ = ["ConsentMaskProvider", "HeldOut", "Imitation", "Refits", "Subject"]
+__all__ = ["ConsentMaskProvider", "HeldOut", "Imitation", "Refits", "ReviewSubject"]
 
 MAX_ROWS = 5_000
 
@@ -58,7 +58,7 @@ class HeldOut:
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class ReviewSubject:
     """The model, the policy and the data of one review.
 
     Attributes
@@ -73,11 +73,11 @@ class Subject:
         Whether these people had no part in the fit.
     ledger : ConsentMaskProvider or None
         Who has agreed.
-    subjects : sequence or None
+    ids : sequence or None
         How the ledger knows the people.
     notice : NoticeText or None
         What the public is told.
-    now : datetime
+    at : datetime
         When the review is made.
     seed : int
         Seeds splits and permutations.
@@ -90,9 +90,9 @@ class Subject:
     table: Table | None
     held_out: bool
     ledger: ConsentMaskProvider | None
-    subjects: Sequence[Any] | None
+    ids: Sequence[Any] | None
     notice: NoticeText | None
-    now: datetime
+    at: datetime
     seed: int
     n_permutations: int
 
@@ -206,7 +206,7 @@ class Refits:
 
     Parameters
     ----------
-    subject : Subject
+    subject : ReviewSubject
         With people.
 
     Attributes
@@ -219,7 +219,7 @@ class Refits:
         Whether a search was ended before everything was tried.
     """
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: ReviewSubject) -> None:
         assert subject.table is not None
         self._subject = subject
         table = match_columns(subject.table, subject.names)
@@ -253,7 +253,7 @@ class Refits:
 class Refit:
     """A model made anew, and whom it places as the original does."""
 
-    def __init__(self, subject: Subject, fitted: Any, tried: Table) -> None:
+    def __init__(self, subject: ReviewSubject, fitted: Any, tried: Table) -> None:
         self.asks_about = tuple(subject.names[j] for j in sorted(fitted.model_.used_features.tolist()))
         self.asked: NDArray[np.int32] = np.asarray(subject.segmenter.predict(tried))
         self.same: NDArray[np.bool_] = np.asarray(fitted.predict(tried)) == self.asked
@@ -268,11 +268,11 @@ class Imitation:
 
     Parameters
     ----------
-    subject : Subject
+    subject : ReviewSubject
         With people.
     """
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: ReviewSubject) -> None:
         segmenter, rows = subject.segmenter, subject.rows
         bins = segmenter.profile_.bins
         positions = {name: subject.names.index(name) for name in subject.used}

@@ -75,10 +75,10 @@ class ConsentReceipt:
         Examples
         --------
         >>> import xseg
-        >>> from xseg.governance.consent import Ledger, receipt
+        >>> from xseg.governance.consent import Ledger, make_consent_receipt
         >>> from xseg.governance.surveys import ConsentReceipt
         >>> agreed = ConsentReceipt("7", "reading", "1f0c", "offers", "2026-11-24T12:00:00+00:00", None, "")
-        >>> receipt(Ledger().append(**agreed.statement()))["@type"]
+        >>> make_consent_receipt(Ledger().append(**agreed.statement()))["@type"]
         'dpv:ConsentReceipt'
         """
         return {

@@ -41,6 +41,16 @@ extensions = [
 exclude_patterns = ["_build", "_extra", "conf.py", "make_gallery.py"]
 root_doc = "index"
 nitpicky = True
+# Aliases of types are shown with what they stand for, and these have no page.
+nitpick_ignore = [
+    ("py:class", name)
+    for name in (
+        "collections.abc.Mapping",
+        "pydantic.functional_validators.AfterValidator",
+        "pydantic.types.StringConstraints",
+        "xseg.policy._policy_parts._check_unit",
+    )
+]
 templates_path: list[str] = []
 
 autosummary_generate = False

@@ -7,7 +7,7 @@ from scipy.optimize import linprog
 
 import naive
 from xseg._kernels.box_kernels import explain_changes, nearest_boxes
-from xseg._kernels.nearest_change.integer_programme import HOPELESS, SOLVED, cheapest_lift, cheapest_mix
+from xseg._kernels.nearest_change.integer_programme import HOPELESS, SOLVED, branch_and_bound, solve_relaxation
 from xseg._kernels.nearest_change.nearest_scores import snap
 from xseg._kernels.nearest_change.score_margins import (
     Coding,
@@ -139,7 +139,7 @@ def test_linear_programmes_end_where_scipy_ends():
         cap = np.where(rng.random(n) < 0.2, 0.0, rng.random(n) * 3)
         low = np.where(rng.random(n) < 0.3, cap * rng.random(n), 0.0)
         used = np.empty(n)
-        total, how = cheapest_lift(gains, needs, costs, low, cap, np.inf, used)
+        total, how = solve_relaxation(gains, needs, costs, low, cap, np.inf, used)
         expected = linprog(costs, -gains.T, -needs, bounds=list(zip(low, cap, strict=True)))
         ended.add(how)
         assert how == (SOLVED if expected.status == 0 else HOPELESS)
@@ -162,13 +162,13 @@ def test_mixes_are_the_cheapest_of_all_uses():
         group = chain // 2
         grid = np.ones(n, dtype=bool)
         used = np.zeros(n)
-        total, exhausted = cheapest_mix(
+        total, exhausted = branch_and_bound(
             gains, needs, costs, units.astype(float), np.zeros(n), grid, chain, group, np.inf, 5_000, used
         )
         expected = naive.cheapest_use(gains, needs, costs, units.tolist(), chain.tolist(), group.tolist())
         assert exhausted
         assert_allclose(total, expected, atol=EXACTLY)
-        few, exhausted = cheapest_mix(
+        few, exhausted = branch_and_bound(
             gains, needs, costs, units.astype(float), np.zeros(n), grid, chain, group, np.inf, 2, used
         )
         assert few >= expected - EXACTLY

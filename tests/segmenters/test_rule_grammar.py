@@ -11,7 +11,7 @@ import naive
 from rule_cases import rows_of, rules, table_of, text_of
 from xseg.core.conditions import Condition, Rule
 from xseg.core.schema import Kind
-from xseg.core.tables import match_columns, read_table
+from xseg.core.tables import read_table, select_columns
 from xseg.exceptions import ParameterError
 from xseg.segmenters._rule_definitions import read_rules
 from xseg.segmenters._rule_geometry import infer_schema, make_axes
@@ -127,7 +127,7 @@ def test_codes_give_the_answers_of_the_naive_evaluator(rule, seed):
     named = read_rules({"A": text_of(rule)})
     table = table_of(60, seed)
     axes = make_axes(named, infer_schema(named))
-    columns = match_columns(read_table(table), axes.bins.schema.names)
+    columns = select_columns(read_table(table), axes.bins.schema.names)
     categories = {name for column in axes.bins.features for name in column.categories}
     kinds = zip(axes.bins.features, columns.columns, strict=True)
     numeric = all(bins.feature.kind.is_numeric == column.kind.is_numeric for bins, column in kinds)

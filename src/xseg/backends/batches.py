@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from xseg.backends.base import BLOCK_ROWS, PassCounter, Passes, add_blocks, apply_in_order, count_workers, map_blocks
 from xseg.backends.coded import CodedRows, FileArray, Ones
-from xseg.backends.sources import Tables, make_table_reader
+from xseg.backends.sources import TableReader, make_table_reader
 from xseg.core.embedding import Coding
 from xseg.core.statistics import RawBlock, Statistic, fix_weights, weight_unit
-from xseg.core.tables import Table, match_columns
+from xseg.core.tables import Table, select_columns
 from xseg.exceptions import DataError, ParameterError
 
 __all__ = ["BatchBackend", "TemporaryFolder", "TypedRows", "explain_write_errors"]
@@ -66,7 +66,7 @@ class TypedRows:
         Counter of the passes over the rows.
     """
 
-    def __init__(self, tables: Tables, passes: PassCounter) -> None:
+    def __init__(self, tables: TableReader, passes: PassCounter) -> None:
         self._tables = tables
         self._passes = passes
         self._folder = TemporaryFolder()
@@ -266,20 +266,20 @@ class BatchBackend:
 
     def _used_columns(self, table: Table) -> Table:
         if self.columns is not None:
-            return match_columns(table, self.columns)
+            return select_columns(table, self.columns)
         if self.weight_column is not None:
-            return match_columns(table, [name for name in table.names if name != self.weight_column])
+            return select_columns(table, [name for name in table.names if name != self.weight_column])
         return table
 
     def _weights(self, table: Table) -> NDArray[np.int64]:
         if self.weight_column is None or not len(table):
             return np.ones(len(table), dtype=np.int64)
-        return fix_weights(match_columns(table, [self.weight_column]).columns[0].numbers(), self.weight_unit)
+        return fix_weights(select_columns(table, [self.weight_column]).columns[0].numbers(), self.weight_unit)
 
     def _find_weight_unit(self, weight_column: str) -> float:
         largest, whole = 0.0, True
         for table in self._rows.read():
-            values = match_columns(table, [weight_column]).columns[0].numbers()
+            values = select_columns(table, [weight_column]).columns[0].numbers()
             if len(values):
                 largest = max(largest, float(values.max()))
                 whole = whole and bool((values == np.rint(values)).all())

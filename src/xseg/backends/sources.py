@@ -14,7 +14,7 @@ from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table, read_table, text_column
 from xseg.exceptions import DataError, UnsupportedTypeError
 
-__all__ = ["Tables", "make_table_reader", "parquet_tables"]
+__all__ = ["TableReader", "make_table_reader", "parquet_tables"]
 
 
 # Without pre-buffering and with a buffer of our own, memory does not grow with the file or its row groups.
@@ -83,12 +83,12 @@ def _make_empty_column(name: str, array: Any) -> Column:
     return Column(name, Kind.EMPTY, np.full(len(array), np.nan))
 
 
-Tables = Callable[[], Iterator[Table]]
+TableReader = Callable[[], Iterator[Table]]
 
 
 def make_table_reader(
     source: Any, batch_rows: int, wanted: Collection[str] | None, text: Mapping[str, str | None], *, n_workers: int
-) -> Tables:
+) -> TableReader:
     """Return a function that starts to read the source, from its beginning unless it is an iterator.
 
     `text` holds the separator, decimal mark and encoding of a text file, as far as they are known.
@@ -101,7 +101,7 @@ def make_table_reader(
 
 def _open_source(
     source: Any, batch_rows: int, wanted: Collection[str] | None, text: Mapping[str, str | None], *, use_threads: bool
-) -> Tables:
+) -> TableReader:
     if isinstance(source, str | PathLike):
         return _file_tables(Path(source), batch_rows, wanted, text, use_threads=use_threads)
     if callable(source):
@@ -118,7 +118,7 @@ def _read(batch: Any) -> Table:
 
 def _file_tables(
     path: Path, batch_rows: int, wanted: Collection[str] | None, text: Mapping[str, str | None], *, use_threads: bool
-) -> Tables:
+) -> TableReader:
     if not path.is_file():
         message = f"there is no file {path}"
         raise DataError(message)

@@ -122,7 +122,7 @@ class Boxes:
             grouped.append(Patterns(pattern, weight))
         return tuple(grouped)
 
-    def tests(self, players: NDArray[np.int64] | None = None) -> "Tests":
+    def tests(self, players: NDArray[np.int64] | None = None) -> "BoxTests":
         """Number the tests of each box.
 
         Parameters
@@ -140,11 +140,11 @@ class Boxes:
                 if tested[box, j]:
                     bit = np.uint32(1 << int(np.searchsorted(columns, players[j])))
                     failing[u, ~self.inside[box, j], box] = bit
-        return Tests(self.used_features, failing, tuple(player))
+        return BoxTests(self.used_features, failing, tuple(player))
 
 
 @dataclass(frozen=True, eq=False)
-class Tests:
+class BoxTests:
     """The tests of each box, one bit each.
 
     Attributes
@@ -220,7 +220,7 @@ class Patterns:
 class PatternCounts:
     """A statistic: for each box, the weight of every pattern of failed tests."""
 
-    def __init__(self, tests: Tests) -> None:
+    def __init__(self, tests: BoxTests) -> None:
         self.tests = tests
         self.boxes = [Patterns(np.empty(0, np.uint32), np.empty(0, np.int64)) for _ in tests.players]
 
@@ -283,7 +283,7 @@ class BoxModel:
         return self.boxes.used_features
 
     @cached_property
-    def _tests(self) -> Tests:
+    def _tests(self) -> BoxTests:
         return self.boxes.tests()
 
     @property

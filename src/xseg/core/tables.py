@@ -20,9 +20,9 @@ __all__ = [
     "Table",
     "check_alike_names",
     "is_missing",
-    "match_columns",
     "raw_values",
     "read_table",
+    "select_columns",
     "text_column",
 ]
 
@@ -386,7 +386,7 @@ def _check_array(array: NDArray[Any]) -> NDArray[Any]:
     return checked
 
 
-def match_columns(table: Table, names: Sequence[str]) -> Table:
+def select_columns(table: Table, names: Sequence[str]) -> Table:
     """Keep the columns called `names`, in that order; the others are dropped."""
     by_name = {column.name: column for column in table.columns}
     missing = [name for name in names if name not in by_name]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._kernels.box_kernels import explain_changes, explain_segments, explain_targets, shapley_table
-from xseg.core.boxes import BoxModel, Patterns, Tests
+from xseg.core.boxes import BoxModel, BoxTests, Patterns
 from xseg.core.tables import Table
 from xseg.explanations._explained import NO_RIVAL, Explained, in_chunks
 
@@ -37,7 +37,7 @@ class BoxExplainer:
     ----------
     model : BoxModel
         The boxes.
-    tests : Tests
+    tests : BoxTests
         Their tests, by raw column.
     background : sequence of Patterns
         For each box, the patterns of failed tests in the background.
@@ -45,14 +45,14 @@ class BoxExplainer:
         Number of raw columns.
     """
 
-    def __init__(self, model: BoxModel, tests: Tests, background: Sequence[Patterns], n_columns: int) -> None:
+    def __init__(self, model: BoxModel, tests: BoxTests, background: Sequence[Patterns], n_columns: int) -> None:
         order = np.argsort(model.boxes.segment, kind="stable")
         self.bins = model.boxes.bins
         self.n_segments = model.n_segments
         self.n_columns = n_columns
         self.segment = model.boxes.segment[order].astype(np.int64)
         self.first = np.searchsorted(self.segment, np.arange(model.n_segments + 1)).astype(np.int64)
-        self.tests = Tests(
+        self.tests = BoxTests(
             tests.features, np.ascontiguousarray(tests.failing[:, :, order]), tuple(tests.players[box] for box in order)
         )
         self.background = [background[box] for box in order]

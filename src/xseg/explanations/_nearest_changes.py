@@ -11,7 +11,7 @@ from xseg._kernels.nearest_change.score_margins import Coding, Endpoints, Limits
 from xseg._kernels.score_kernels import CURVATURE, KNOT, LEVEL, SLOPE
 from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING, N_CODES
-from xseg.core.boxes import BoxModel, Tests
+from xseg.core.boxes import BoxModel, BoxTests
 from xseg.core.conditions import number_below
 from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Kind
@@ -69,7 +69,7 @@ class BoxMoves:
         return self.boxes.segment[tests.find(codes)].astype(np.int64)
 
     @cached_property
-    def _tests(self) -> Tests:
+    def _tests(self) -> BoxTests:
         return self.boxes.tests()
 
     def solve(

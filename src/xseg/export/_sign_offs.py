@@ -147,7 +147,7 @@ def create_sign_off(
         message = f"signed by {by!r}; write the name of a person"
         raise ApprovalError(message)
     if not isinstance(at, datetime) or at.tzinfo is None:
-        message = f"now is {at!r}; give a time with its zone, such as datetime.now(UTC)"
+        message = f"at must be a datetime with a time zone, got {at!r}; pass, for example, datetime.now(UTC)"
         raise ApprovalError(message)
     moment = at.astimezone(UTC)
     if expires is not None and (not isinstance(expires, date) or isinstance(expires, datetime)):
@@ -172,7 +172,7 @@ def evaluate_sign_offs(sign_offs: Iterable[SignOff], fingerprint: str, day: date
     """Return the state that the sign-offs of a model give it; whatever is wrong with them makes it a draft."""
     own = tuple(sign_off for sign_off in sign_offs if sign_off.fingerprint == fingerprint)
     whole = [sign_off for sign_off in own if _is_whole(sign_off)]
-    counting = [one for one, fits in zip(whole, _find_ordered(whole), strict=True) if fits and one.day <= day]
+    counting = [one for one, fits in zip(whole, _flag_in_order(whole), strict=True) if fits and one.day <= day]
     last = counting[-1] if counting else None
     holds = (
         last is not None
@@ -208,7 +208,7 @@ def find_states(sign_offs: Sequence[SignOff], fingerprint: str, day: date) -> se
 def _check_next(sign_off: SignOff, before: Sequence[SignOff]) -> None:
     """Raise an error for what does not follow what was signed before."""
     whole = [one for one in before if _is_whole(one)]
-    if not _find_ordered([*whole, sign_off])[-1]:
+    if not _flag_in_order([*whole, sign_off])[-1]:
         latest = max(one.moment for one in whole).isoformat()
         message = f"it would be signed at {sign_off.at}, and what stands before it was at {latest}; check the clock"
         raise ApprovalError(message)
@@ -230,7 +230,7 @@ def check_sign_offs(
     """Raise an error for altered sign-offs, those of another model, and a state below the one required."""
     for sign_off in sign_offs:
         _check(sign_off, fingerprint, key)
-    odd = next((one for one, fits in zip(sign_offs, _find_ordered(sign_offs), strict=True) if not fits), None)
+    odd = next((one for one, fits in zip(sign_offs, _flag_in_order(sign_offs), strict=True) if not fits), None)
     if odd is not None:
         raise ApprovalError(_describe_refusal(odd, "it was put in again, or out of the order of time"))
     if require is None:
@@ -244,7 +244,7 @@ def check_sign_offs(
         raise ApprovalError(message)
 
 
-def _find_ordered(sign_offs: Iterable[SignOff]) -> list[bool]:
+def _flag_in_order(sign_offs: Iterable[SignOff]) -> list[bool]:
     """Return which sign-offs are neither there already nor signed before one that stands before them.
 
     Otherwise whoever copied an approval could put it behind the word that took it back. What takes an approval back

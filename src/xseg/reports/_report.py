@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from xseg._files import write_whole
-from xseg.core.tables import match_columns, read_table
+from xseg.core.tables import read_table, select_columns
 from xseg.exceptions import XsegError
 from xseg.export import get_approval
 from xseg.i18n import get_environment
@@ -111,6 +111,6 @@ def make_report(
     found = None
     if X is not None and segmenter.n_segments_ > 1:
         bins = segmenter.profile_.bins
-        rows = bins.read(match_columns(read_table(X, unread=segmenter.excluded_columns_), bins.schema.names))
+        rows = bins.read(select_columns(read_table(X, unread=segmenter.excluded_columns_), bins.schema.names))
         found = structure(rows, n_segments=segmenter.n_segments_, random_state=0)
     return Report(collect_report_facts(segmenter, policy, Measurements(found, stability, tradeoff), approval))

@@ -24,12 +24,12 @@ __all__ = [
     "Figure",
     "Measurements",
     "Node",
-    "Overview",
+    "RankMap",
     "ReportFacts",
     "SegmentFacts",
     "Trait",
     "approval_words",
-    "build_overview",
+    "build_rank_map",
     "check_model",
     "collect_report_facts",
     "compute_figures",
@@ -235,7 +235,7 @@ _WIDTH, _HEIGHT = 600.0, 220.0
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class RankMap:
     """Where the people of each group rank on average, 0 to 1, in the features that tell groups apart the most."""
 
     features: tuple[str, ...]
@@ -251,7 +251,7 @@ class Curve:
     elbow: int
 
 
-def build_overview(segmenter: FittedSegmenter, label: Callable[[str], str]) -> Overview | None:
+def build_rank_map(segmenter: FittedSegmenter, label: Callable[[str], str]) -> RankMap | None:
     """Gather the map of a model; None where no number tells its groups apart."""
     profile = segmenter.profile_
     ranks = profile.mean_ranks()
@@ -260,7 +260,7 @@ def build_overview(segmenter: FittedSegmenter, label: Callable[[str], str]) -> O
     chosen = [j for j in sorted(ordered, key=lambda j: -spread[j]) if spread[j] > _MIN_SPREAD][:_MAX_COLUMNS]
     if not chosen or len(ranks) < 2:
         return None
-    return Overview(
+    return RankMap(
         tuple(label(profile.bins[j].feature.name) for j in chosen),
         tuple(tuple(float(rank) for rank in line) for line in ranks[:, chosen]),
     )
@@ -332,7 +332,7 @@ class ReportFacts:
     segments: tuple[SegmentFacts, ...]
     root: Node | None
     written: tuple[tuple[str, str], ...]
-    overview: Overview | None
+    rank_map: RankMap | None
     curve: Curve | None
     checks: tuple[Check, ...]
     model: str
@@ -358,7 +358,7 @@ def collect_report_facts(
         segments=tuple(segment_facts(segmenter, policy, index) for index in range(len(segments))),
         written=tuple(getattr(segmenter, "rules_", ())),
         root=_node(segmenter, policy, 0) if isinstance(segmenter, FittedTree) else None,
-        overview=build_overview(segmenter, lambda name: get_label(policy, name)),
+        rank_map=build_rank_map(segmenter, lambda name: get_label(policy, name)),
         curve=None if measured.tradeoff is None else draw_curve(measured.tradeoff),
         checks=check_model(segmenter, policy, measured),
         model=approval.fingerprint,

@@ -30,7 +30,7 @@ from xseg.core.statistics import CodedBlock, RawBlock, apply_to_table
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError, XsegWarning
 from xseg.segmenters._additive_state import AdditiveState, build_additive_model, describe_additive_model
-from xseg.segmenters._box_counts import count_population
+from xseg.segmenters._box_population import count_population
 from xseg.segmenters._learning import MIN_MEMBERS, Columns, Prepared, learn_columns, prepare
 from xseg.segmenters._names import align, choose_names, warn_if_names_move
 from xseg.segmenters._protocols import FittedSegmenter

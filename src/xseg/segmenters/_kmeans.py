@@ -19,7 +19,15 @@ from xseg.core.statistics import CodedBlock
 from xseg.exceptions import ParameterError
 from xseg.segmenters._learning import NearestSums, Prepared, Space, derive_seed, draw_rows, hash_block, hash_rows
 
-__all__ = ["NumberChoice", "Partition", "choose_number", "kmeans", "lloyd", "reference_partition", "seeded_means"]
+__all__ = [
+    "NumberChoice",
+    "Partition",
+    "choose_number",
+    "init_kmeans_plusplus",
+    "kmeans",
+    "lloyd",
+    "reference_partition",
+]
 
 
 _MAX_ROUNDS = 300
@@ -46,7 +54,7 @@ def kmeans(
     tolerance = _FINE if whole else _COARSE
 
     def run(start: int) -> Partition:
-        means = seeded_means(sample, sample_space, n_clusters, derive_seed(seed, start))
+        means = init_kmeans_plusplus(sample, sample_space, n_clusters, derive_seed(seed, start))
         alone = CodedRows(sample.codes, sample.points, sample.weights, sample.n_rows, n_workers=1)
         return lloyd(alone, sample_space, means, tolerance)
 
@@ -72,8 +80,12 @@ def lloyd(backend: CodedBackend, space: Space, means: NDArray[np.float64], toler
     return best
 
 
-def seeded_means(sample: CodedRows, space: Space, n_clusters: int, seed: int) -> NDArray[np.float64]:
-    """Choose rows far from each other, by races whose clocks are hashes of the rows."""
+def init_kmeans_plusplus(sample: CodedRows, space: Space, n_clusters: int, seed: int) -> NDArray[np.float64]:
+    """Choose initial means by greedy k-means++ (Arthur and Vassilvitskii, 2007).
+
+    A row is drawn with probability proportional to its weight times its squared distance to the rows chosen before;
+    of a few draws the one that lowers the cost most is kept. Draws depend on hashes of the rows, not on their order.
+    """
     everything = slice(0, sample.n_rows)
     block = CodedBlock(sample.codes[everything], sample.points[everything], sample.weights[everything])
     matrix = space.embedding.matrix

@@ -19,7 +19,7 @@ from xseg.core.additive import Scores
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.embedding import Centers, Embedding
 from xseg.core.statistics import CodedBlock, fixed_unit
-from xseg.segmenters._kmeans import lloyd, seeded_means
+from xseg.segmenters._kmeans import init_kmeans_plusplus, lloyd
 from xseg.segmenters._learning import Space, derive_seed, draw_rows, hash_block
 
 __all__ = ["Estimate", "Mixture", "NearestCentre", "ShareModel", "SoftSums", "Spread", "estimate_on", "find_start"]
@@ -328,7 +328,7 @@ class _Search:
 
     def _clusters(self, n_components: int, seed: int) -> Mixture:
         """Start from clusters of k-means."""
-        means = seeded_means(self.rows, self.space, n_components, seed)
+        means = init_kmeans_plusplus(self.rows, self.space, n_components, seed)
         centers = lloyd(self.rows, self.space, means, _LLOYD_TOLERANCE).centers
         return self._estimate_mixture(NearestCentre(self.space, centers))
 

@@ -23,14 +23,24 @@ from xseg.core.embedding import Embedding
 from xseg.core.statistics import CodedBlock, fixed_unit
 from xseg.segmenters._learning import derive_seed, draw_rows, hash_block
 
-__all__ = ["METRICS", "Centres", "Found", "Levels", "NearestCounts", "PrototypeSpace", "alternate", "converge", "find"]
+__all__ = [
+    "METRICS",
+    "Levels",
+    "NearestCounts",
+    "PrototypePositions",
+    "PrototypeSolution",
+    "PrototypeSpace",
+    "alternate",
+    "converge",
+    "search_prototypes",
+]
 
 
 METRICS = {"gower": 1, "manhattan": 1, "squared": 2}
 
 
 @dataclass(frozen=True, eq=False)
-class Centres:
+class PrototypePositions:
     """Where the prototypes stand.
 
     Attributes
@@ -47,19 +57,21 @@ class Centres:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def __getitem__(self, which: NDArray[np.intp] | slice) -> "Centres":
-        return Centres(self.numbers[which], self.codes[which])
+    def __getitem__(self, which: NDArray[np.intp] | slice) -> "PrototypePositions":
+        return PrototypePositions(self.numbers[which], self.codes[which])
 
-    def replace_one(self, place: int, other: "Centres", which: int) -> "Centres":
+    def replace_one(self, place: int, other: "PrototypePositions", which: int) -> "PrototypePositions":
         """Return the centres with one of them replaced by one of others."""
         numbers, codes = self.numbers.copy(), self.codes.copy()
         numbers[place], codes[place] = other.numbers[which], other.codes[which]
-        return Centres(numbers, codes)
+        return PrototypePositions(numbers, codes)
 
-    def and_one(self, other: "Centres", which: int) -> "Centres":
+    def and_one(self, other: "PrototypePositions", which: int) -> "PrototypePositions":
         """Return the centres and one more."""
         chosen = slice(which, which + 1)
-        return Centres(np.vstack([self.numbers, other.numbers[chosen]]), np.vstack([self.codes, other.codes[chosen]]))
+        return PrototypePositions(
+            np.vstack([self.numbers, other.numbers[chosen]]), np.vstack([self.codes, other.codes[chosen]])
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +88,7 @@ class PrototypeSpace:
         Whether differences are squared.
     levels : ndarray of shape (n_points, 256)
         For each code of a coordinate, the mean point of the rows that have it.
-    overall : Centres
+    overall : PrototypePositions
         One centre in the middle of all rows, for values that are not known.
     pairs : tuple of ndarray of shape (256, 256)
         For each looked-up feature, the distance between any two codes; a missing one is near all.
@@ -92,7 +104,7 @@ class PrototypeSpace:
     n_features: int
     squared: bool
     levels: NDArray[np.float64]
-    overall: Centres
+    overall: PrototypePositions
     pairs: tuple[NDArray[np.float64], ...]
     total_weight: int
     units: NDArray[np.float64]
@@ -106,7 +118,7 @@ class PrototypeSpace:
         n_features: int,
         squared: bool,
         levels: NDArray[np.float64],
-        overall: Centres,
+        overall: PrototypePositions,
         total_weight: int,
     ) -> Self:
         """Choose the units for rows of this total weight."""
@@ -138,11 +150,11 @@ class PrototypeSpace:
             total_weight=total_weight,
         )
 
-    def recentred_on(self, overall: Centres) -> "PrototypeSpace":
+    def recentred_on(self, overall: PrototypePositions) -> "PrototypeSpace":
         """Return the same distance with another middle of all rows."""
         return replace(self, overall=overall)
 
-    def scores(self, centres: Centres) -> Scores:
+    def scores(self, centres: PrototypePositions) -> Scores:
         """Return minus the distance to each centre as a sum over features."""
         scores = Scores.zeros(self.embedding, len(centres))
         scores.curves[:, KNOT] = centres.numbers.T
@@ -151,16 +163,16 @@ class PrototypeSpace:
             scores.tables[f] = -pair[:, centres.codes[:, f]]
         return scores
 
-    def distances(self, block: CodedBlock, centres: Centres) -> NDArray[np.float64]:
+    def distances(self, block: CodedBlock, centres: PrototypePositions) -> NDArray[np.float64]:
         """Return the distance of each row to each centre, shape (n_rows, n_centres)."""
         return -self.scores(centres).compute(block.codes, block.points)
 
-    def at(self, block: CodedBlock, rows: NDArray[np.intp]) -> Centres:
+    def at(self, block: CodedBlock, rows: NDArray[np.intp]) -> PrototypePositions:
         """Return centres where some rows are, standing in the middle where a value is not known."""
         coordinates, looked_up = self.embedding.coordinates, self.embedding.looked_up
         codes = block.codes[rows]
         numbers = np.where(codes[:, coordinates] == MISSING, self.overall.numbers, block.points[rows])
-        return Centres(
+        return PrototypePositions(
             numbers.astype(np.float64),
             np.where(codes[:, looked_up] == MISSING, self.overall.codes, codes[:, looked_up]),
         )
@@ -209,7 +221,7 @@ _NONE = np.empty(0, dtype=np.int64)
 class NearestCounts:
     """A statistic: counts of codes and sums of points of the rows nearest to each centre, and their distance."""
 
-    def __init__(self, space: PrototypeSpace, centres: Centres) -> None:
+    def __init__(self, space: PrototypeSpace, centres: PrototypePositions) -> None:
         self.space = space
         self.centres = centres
         self.scores = space.scores(centres)
@@ -243,7 +255,7 @@ class NearestCounts:
         """The summed distance of the rows to their nearest centre."""
         return self.fixed_cost / self.space.cost_unit
 
-    def compute_centres(self) -> Centres:
+    def compute_centres(self) -> PrototypePositions:
         """Return the centres that the rows counted here would rather have, feature by feature."""
         embedding = self.space.embedding
         known = self.counts[:, embedding.coordinates, :MISSING]
@@ -254,7 +266,7 @@ class NearestCounts:
         else:
             numbers = _medians(known, self.space.levels, self.centres.numbers)
         codes = _middle_codes(self.counts[:, embedding.looked_up, :MISSING], self.space, self.centres.codes)
-        return Centres(numbers, codes)
+        return PrototypePositions(numbers, codes)
 
 
 def _medians(
@@ -292,10 +304,10 @@ _MIN_GAIN = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class PrototypeSolution:
     """Centres, the summed distance of the rows to the nearest of them, and how much weight each has."""
 
-    centres: Centres
+    centres: PrototypePositions
     cost: float
     mass: NDArray[np.int64]
     n_rounds: int = 0
@@ -305,9 +317,9 @@ class Found:
         return int(self.mass.min()) >= min_weight
 
 
-def find(
+def search_prototypes(
     space: PrototypeSpace, sample: CodedRows, *, n_centres: int, n_init: int, max_iter: int, min_weight: int, seed: int
-) -> Found:
+) -> PrototypeSolution:
     """Return the best centres that several starts and exchanges lead to on the sample."""
     search = _PrototypeSearch(space, sample, max_iter, min_weight, seed)
     with ThreadPoolExecutor(sample.n_workers) as pool:
@@ -316,14 +328,16 @@ def find(
     return search.exchange(best)
 
 
-def alternate(backend: CodedBackend, space: PrototypeSpace, centres: Centres, max_iter: int, tolerance: float) -> Found:
+def alternate(
+    backend: CodedBackend, space: PrototypeSpace, centres: PrototypePositions, max_iter: int, tolerance: float
+) -> PrototypeSolution:
     """Move centres and rows in turn until the cost stops falling."""
-    best: Found | None = None
+    best: PrototypeSolution | None = None
     for n_rounds in range(1, max_iter + 1):
         counted = backend.sum(NearestCounts(space, centres))
         gained = np.inf if best is None else best.cost - counted.cost
         if gained > 0:
-            best = Found(centres, counted.cost, counted.mass, n_rounds)
+            best = PrototypeSolution(centres, counted.cost, counted.mass, n_rounds)
         if best is None or gained <= tolerance * best.cost:
             break
         centres = counted.compute_centres()
@@ -332,8 +346,13 @@ def alternate(backend: CodedBackend, space: PrototypeSpace, centres: Centres, ma
 
 
 def converge(
-    backend: CodedBackend, space: PrototypeSpace, found: Found, max_iter: int, tolerance: float, min_weight: int
-) -> Found:
+    backend: CodedBackend,
+    space: PrototypeSpace,
+    found: PrototypeSolution,
+    max_iter: int,
+    tolerance: float,
+    min_weight: int,
+) -> PrototypeSolution:
     """Alternate on all rows; a centre with too few rows goes, and its rows go to the next nearest."""
     settled = _sort_by_size(backend, space, alternate(backend, space, found.centres, max_iter, tolerance))
     while not settled.holds(min_weight) and len(settled.centres) > 1:
@@ -343,14 +362,14 @@ def converge(
     return settled
 
 
-def _sort_by_size(backend: CodedBackend, space: PrototypeSpace, found: Found) -> Found:
+def _sort_by_size(backend: CodedBackend, space: PrototypeSpace, found: PrototypeSolution) -> PrototypeSolution:
     """Order the centres by how many rows they have; rows as near to two are with the first, so count again."""
     for _ in range(len(found.centres)):
         order = np.argsort(-found.mass, kind="stable")
         if (order == np.arange(len(order))).all():
             break
         counted = backend.sum(NearestCounts(space, found.centres[order]))
-        found = Found(counted.centres, counted.cost, counted.mass, found.n_rounds)
+        found = PrototypeSolution(counted.centres, counted.cost, counted.mass, found.n_rounds)
     return found
 
 
@@ -369,7 +388,7 @@ class _PrototypeSearch:
         self.seed = seed
         self.hashes = hash_block(self.block, seed)
 
-    def start(self, n_centres: int, start: int) -> Found:
+    def start(self, n_centres: int, start: int) -> PrototypeSolution:
         """Spread centres out, alternate, and return a centre with too few rows another place."""
         seed = derive_seed(self.seed, _STARTS, start)
         n_rounds = min(self.max_iter, _START_ROUNDS)
@@ -383,7 +402,7 @@ class _PrototypeSearch:
             )
         return converge(self.rows, self.space, found, n_rounds, _MIN_GAIN, self.min_weight)
 
-    def exchange(self, best: Found) -> Found:
+    def exchange(self, best: PrototypeSolution) -> PrototypeSolution:
         """Exchange centres for rows as long as that helps."""
         failures = 0
         for attempt in range(_EXCHANGES_PER_CENTRE * len(best.centres)):
@@ -394,26 +413,26 @@ class _PrototypeSearch:
                 break
         return self._alternate(best.centres, self.max_iter)
 
-    def _best_exchange(self, found: Found, seed: int) -> Found:
+    def _best_exchange(self, found: PrototypeSolution, seed: int) -> PrototypeSolution:
         distances = self.space.distances(self.block, found.centres)
-        find_nearest, second = np.empty(len(distances), dtype=np.int64), np.empty(len(distances), dtype=np.int64)
-        best_two(-distances, find_nearest, second)
+        nearest, second = np.empty(len(distances), dtype=np.int64), np.empty(len(distances), dtype=np.int64)
+        best_two(-distances, nearest, second)
         row = np.arange(len(distances))
-        to_nearest = distances[row, find_nearest]
+        to_nearest = distances[row, nearest]
         to_second = distances[row, second] if len(found.centres) > 1 else np.full(len(distances), np.inf)
         candidates = self.space.at(self.block, draw_rows(self.hashes, self.weights * to_nearest, seed, _N_CANDIDATES))
         costs = np.empty((_N_CANDIDATES, len(found.centres)))
         to_candidates = self.space.distances(self.block, candidates)
-        swap_costs(to_candidates, find_nearest, to_nearest, to_second, self.weights, costs)
+        swap_costs(to_candidates, nearest, to_nearest, to_second, self.weights, costs)
         candidate, place = divmod(int(costs.argmin()), len(found.centres))
         return self._alternate(found.centres.replace_one(place, candidates, candidate), _SHORT)
 
-    def _choose_distant_rows(self, n_centres: int, seed: int) -> Centres:
+    def _choose_distant_rows(self, n_centres: int, seed: int) -> PrototypePositions:
         """Choose rows far from each other."""
         first = draw_rows(self.hashes, self.weights, seed, 1)
         return self._add_centres(self.space.at(self.block, first), n_centres, seed, near=False)
 
-    def _add_centres(self, centres: Centres, n_centres: int, seed: int, *, near: bool) -> Centres:
+    def _add_centres(self, centres: PrototypePositions, n_centres: int, seed: int, *, near: bool) -> PrototypePositions:
         """Add rows until there are enough centres; `near` looks among rows like others, who gather more of them.
 
         Each is the best of a few drawn at random, otherwise in proportion to their distance (Arthur and
@@ -433,5 +452,5 @@ class _PrototypeSearch:
             centres, closest = centres.and_one(candidates, chosen), left[:, chosen]
         return centres
 
-    def _alternate(self, centres: Centres, max_iter: int) -> Found:
+    def _alternate(self, centres: PrototypePositions, max_iter: int) -> PrototypeSolution:
         return alternate(self.rows, self.space, centres, max_iter, _MIN_GAIN)

@@ -33,13 +33,13 @@ from xseg.segmenters._learning import Prepared
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._prototype_search import (
     METRICS,
-    Centres,
-    Found,
     Levels,
     NearestCounts,
+    PrototypePositions,
+    PrototypeSolution,
     PrototypeSpace,
     converge,
-    find,
+    search_prototypes,
 )
 from xseg.segmenters._saved_state import Count, Finite, SegmentsState, check
 
@@ -453,10 +453,10 @@ class PrototypeSegmenter(AdditiveSegmenter):
             raise DefinitionError(message)
         return select_rows(X, self.transform(X).argmin(axis=0))
 
-    def _search(self, prepared: Prepared, space: PrototypeSpace, min_weight: int, seed: int) -> Found:
+    def _search(self, prepared: Prepared, space: PrototypeSpace, min_weight: int, seed: int) -> PrototypeSolution:
         """Search on the sample, and settle on all rows."""
         n_centres = self._count_possible(prepared, self.n_segments, min_weight)
-        found = find(
+        found = search_prototypes(
             space,
             prepared.sample,
             n_centres=n_centres,
@@ -518,7 +518,7 @@ def _make_space(prepared: Prepared, *, squared: bool) -> PrototypeSpace:
     """Return the distance, with the levels of its codes and the middle of all rows."""
     embedding, total_weight = prepared.space.embedding, prepared.space.total_weight
     levels = prepared.backend.sum(Levels(embedding, total_weight)).means()
-    nowhere = Centres(
+    nowhere = PrototypePositions(
         np.zeros((1, len(embedding.coordinates))), np.zeros((1, len(embedding.looked_up)), dtype=np.uint8)
     )
     space = PrototypeSpace.from_embedding(

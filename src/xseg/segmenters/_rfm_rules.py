@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from xseg.core.rounding import roundest
 from xseg.core.schema import Kind, suggestion
-from xseg.core.tables import Column, Table, match_columns
+from xseg.core.tables import Column, Table, select_columns
 from xseg.exceptions import DataError, ParameterError, XsegWarning, warn_caller
 from xseg.segmenters._rule_definitions import NamedRule, read_rules
 from xseg.segmenters._rule_geometry import infer_schema, make_axes
@@ -80,7 +80,7 @@ def _warn_of_ties(table: Table, fifths: Mapping[str, Sequence[float]], rules: Ma
         return
     named = read_rules(rules)
     axes = make_axes(named, infer_schema(named))
-    codes = axes.bins.encode(match_columns(table, axes.bins.schema.names))
+    codes = axes.bins.encode(select_columns(table, axes.bins.schema.names))
     has_name = np.zeros(len(table), dtype=bool)
     for rule in named:
         has_name |= axes.holds(rule.expression, codes)

@@ -74,7 +74,7 @@ def pivot(table, right, price, row, column):
 
 
 @kernel
-def cheapest_lift(gains, needs, costs, low, cap, best, out):
+def solve_relaxation(gains, needs, costs, low, cap, best, out):
     """Write the cheapest use of every column between its bounds; returns its cost and how it ended.
 
     A dual simplex with upper bounds. Invariant: `price` is never negative, so the present solution costs no more than
@@ -167,7 +167,7 @@ def force_column(c, least, lows, caps, cap, chain, group):
 
 
 @kernel
-def cheapest_mix(gains, needs, costs, cap, first, grid, chain, group, best, most_nodes, out):
+def branch_and_bound(gains, needs, costs, cap, first, grid, chain, group, best, most_nodes, out):
     """Write the cheapest use of columns as they may be used, if it costs less than `best`.
 
     Gives its cost (`best` if there is none) and whether the search was exhausted.
@@ -182,7 +182,7 @@ def cheapest_mix(gains, needs, costs, cap, first, grid, chain, group, best, most
             break
         waiting -= 1
         low, high = lows[waiting].copy(), caps[waiting].copy()
-        total, ended = cheapest_lift(gains, needs, costs, low, high, best * (1 - SLACK), used)
+        total, ended = solve_relaxation(gains, needs, costs, low, high, best * (1 - SLACK), used)
         if ended == HOPELESS or not total < best:
             continue
         if ended == GIVEN_UP or waiting == MAX_WAITING:
@@ -324,7 +324,7 @@ def tighten(sample, trial, trial_codes, spare, target, coding, bounds, endpoints
 
 
 @kernel
-def change_by_mixing(
+def change_by_programme(
     sample,
     spare,
     target,
@@ -361,7 +361,7 @@ def change_by_mixing(
     n, n_numbers = write_columns(sample, spare, target, coding, bounds, endpoints, candidates, exact, columns, needs)
     gain, price, cap, first, grid, chain, group, unit = columns
     used = np.zeros(n)
-    total, exhausted = cheapest_mix(
+    total, exhausted = branch_and_bound(
         gain[:n], needs, price[:n], cap[:n], first[:n], grid[:n], chain[:n], group[:n], best, most_nodes, used
     )
     if not total < best:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from xseg._kernels.jit import kernel
-from xseg._kernels.nearest_change.integer_programme import change_by_mixing
+from xseg._kernels.nearest_change.integer_programme import change_by_programme
 from xseg._kernels.nearest_change.score_margins import (
     Candidates,
     RowValues,
@@ -75,8 +75,8 @@ def snap(before, after, codes, target, coding, bounds, parts):
 
 
 # Nodes of the mixed-integer search. With 20 features and 10 segments 100 prove 66 % of the answers, 2,000 about 98 %.
-WHOLE_SEARCH = 2_000
-SKETCH = 20
+MAX_NODES_EXACT = 2_000
+MAX_NODES_APPROXIMATE = 20
 
 
 @kernel
@@ -226,9 +226,9 @@ def nearest_scores(values, codes, coding, bounds, endpoints, exact, category_cos
             )
             proof = n_free <= 1
             if not proof:
-                best, proof = change_by_mixing(
+                best, proof = change_by_programme(
                     sample, spare, target, coding, bounds, endpoints, candidates, exact,
-                    WHOLE_SEARCH if exact else SKETCH, category_cost, best, moved[i], recoded, parts,
+                    MAX_NODES_EXACT if exact else MAX_NODES_APPROXIMATE, category_cost, best, moved[i], recoded, parts,
                 )  # fmt: skip
             if not proof and (not exact or best == np.inf):
                 if exact:

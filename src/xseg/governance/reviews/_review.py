@@ -15,7 +15,7 @@ import pandas as pd
 from xseg._files import write_whole
 from xseg._version import __version__
 from xseg.core.schema import suggestion
-from xseg.core.tables import Table, match_columns, read_table
+from xseg.core.tables import Table, read_table, select_columns
 from xseg.exceptions import DataError, ParameterError, XsegError
 from xseg.export import fingerprint
 from xseg.governance.reviews._findings import SEVERITIES, Finding, Severity, to_sarif
@@ -335,7 +335,7 @@ def _check_parameters(n_permutations: int, random_state: int | None, at: datetim
 
 def _table(X: Any, segmenter: FittedSegmenter) -> Table:
     table = read_table(X)
-    match_columns(table, segmenter.profile_.bins.schema.names)
+    select_columns(table, segmenter.profile_.bins.schema.names)
     return table
 
 

@@ -15,7 +15,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from xseg.backends import MemoryBackend
 from xseg.core.bins import MISSING
-from xseg.core.tables import Column, Table, match_columns
+from xseg.core.tables import Column, Table, select_columns
 from xseg.exceptions import XsegError, XsegWarning
 from xseg.explanations import compute_own_contributions
 from xseg.governance.reviews._notice_text import NoticeText
@@ -128,7 +128,7 @@ class ReviewSubject:
     def rows(self) -> Table:
         """The people, with the columns of the model, at most a few thousand drawn by the seed."""
         assert self.table is not None
-        return match_columns(self._some(self.table), self.names)
+        return select_columns(self._some(self.table), self.names)
 
     def _some(self, table: Table) -> Table:
         if len(table) <= MAX_ROWS:
@@ -183,14 +183,14 @@ class ReviewSubject:
             return self._seen_by(self.segmenter, some, how)
         order = np.random.default_rng(self.seed).permutation(len(some))
         half = len(some) // 2
-        fitted = self.refit(match_columns(some.take(np.sort(order[:half])), self.names)) if half else None
+        fitted = self.refit(select_columns(some.take(np.sort(order[:half])), self.names)) if half else None
         if fitted is None:
             return None
         how = "half of the people, in segments made anew from the other half"
         return self._seen_by(fitted, some.take(np.sort(order[half:])), how)
 
     def _seen_by(self, segmenter: FittedSegmenter, rows: Table, how: str) -> HeldOut:
-        labels = np.asarray(segmenter.predict(match_columns(rows, self.names)))
+        labels = np.asarray(segmenter.predict(select_columns(rows, self.names)))
         return HeldOut(rows, labels, tuple(segmenter.segment_names_), how)
 
 
@@ -222,7 +222,7 @@ class Refits:
     def __init__(self, subject: ReviewSubject) -> None:
         assert subject.table is not None
         self._subject = subject
-        table = match_columns(subject.table, subject.names)
+        table = select_columns(subject.table, subject.names)
         order = np.random.default_rng(subject.seed).permutation(len(table))[:_MAX_ROWS]
         size = len(order) // 3
         self._parts = [table.take(np.sort(order[start : start + size])) for start in range(0, 3 * size, max(size, 1))]

@@ -16,7 +16,7 @@ __all__ = ["count_population"]
 _NO_POINTS = np.empty((0, 0), dtype=np.float32)
 
 
-class BoxCounts:
+class BoxPopulation:
     """A statistic over raw rows: codes by segment, and patterns of failed tests by box."""
 
     def __init__(self, bins: Bins, boxes: Boxes, n_segments: int) -> None:
@@ -56,6 +56,6 @@ def count_population(backend: Backend, bins: Bins, boxes: Boxes, n_segments: int
     n_segments : int
         Number of segments that the boxes belong to.
     """
-    counted = backend.sum(BoxCounts(bins, boxes, n_segments))
+    counted = backend.sum(BoxPopulation(bins, boxes, n_segments))
     model = BoxModel(boxes, n_segments, tuple(counted.patterns.boxes))
     return model, SegmentProfile(bins, counted.counts, backend.weight_unit)

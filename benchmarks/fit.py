@@ -34,7 +34,7 @@ def sklearn_seconds() -> None:
 
 def main() -> None:
     ours = subprocess.run([sys.executable, __file__, "measure"], capture_output=True, text=True, check=True).stdout
-    total, reference, before, peak, price = map(float, ours.split())
+    total, reference, before, peak, cost = map(float, ours.split())
     theirs = subprocess.run([sys.executable, __file__, "sklearn"], capture_output=True, text=True, check=True).stdout
     once, ten, table = *map(float, theirs.split()), N_ROWS * N_COLUMNS * 8 / 2**20
     rest, used = total - reference, peak - before
@@ -44,7 +44,7 @@ def main() -> None:
         ("fit without reference, sklearn KMeans(n_init=10)", f"{rest:.1f} s", f"{ten:.1f} s", f"{rest / ten:.2f}"),
         ("peak memory, table included, over the table", f"{used:.0f} MiB", f"{table:.0f} MiB", f"{used / table:.2f}"),
     ]
-    show(f"Fitting 1,000,000 x 20, 20 segments, 40 leaves, CPU seconds; price of explainability {price:.3f}", rows)
+    show(f"Fitting 1,000,000 x 20, 20 segments, 40 leaves, CPU seconds; relative cost {cost:.3f}", rows)
 
 
 if __name__ == "__main__":

@@ -98,10 +98,12 @@ _PACKAGES = (
     "explanations",
     "export",
     "governance",
+    "i18n",
     "metrics",
     "policy",
     "reports",
     "segmenters",
+    "testing",
 )
 
 

@@ -6,6 +6,7 @@ from importlib.resources import files
 import pytest
 
 import xseg
+from xseg.cards import WriteOptions, _write_cards, write_cards
 from xseg.exceptions import DefinitionError, ParameterError
 from xseg.i18n import _catalogues, register_language
 
@@ -63,3 +64,17 @@ def test_every_built_in_catalogue_would_be_accepted(tmp_path):
         file = tmp_path / f"x-{entry.name}"
         file.write_text(text, encoding="utf-8")
         assert register_language(file) == file.stem
+
+
+@pytest.mark.slow
+def test_processes_that_write_cards_know_a_registered_language(tmp_path, monkeypatch):
+    monkeypatch.setattr(_write_cards, "PEOPLE_IN_A_PART", 20)
+    file = tmp_path / "da.toml"
+    file.write_text(ENGLISH, encoding="utf-8")
+    register_language(file)
+    customers = xseg.make_customers(300, random_state=0)
+    segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    rows = customers.head(60)
+    options = WriteOptions(n_jobs=2)
+    written = write_cards(segmenter, rows, folder=tmp_path / "cards", ids=rows.index, locale="da", options=options)
+    assert len(list(written.folder.rglob("*.html"))) == 60

@@ -94,14 +94,14 @@ def test_categories_missing_values_and_weights(model, weighted):
 def test_base_and_values_add_up(n_columns, n_background):
     X = np.random.default_rng(1).normal(size=(400, n_columns))
     model = RandomForestClassifier(8, random_state=0).fit(X, np.where(X[:, 0] * X[:, 1] > 0, "loyal", "new"))
-    every = xseg.explain_agnostic(model, X[:4], background=X[:n_background], of="all")
+    every = xseg.explain_agnostic(model, X[:4], background=X[:n_background], of="all", random_state=0)
     assert_allclose(every.base_values + every.values.sum(axis=1), model.predict_proba(X[:4]), atol=1e-12)
     assert every.output_names == ["loyal", "new"]
-    own = xseg.explain_agnostic(model, X[:4], background=X[:n_background])
+    own = xseg.explain_agnostic(model, X[:4], background=X[:n_background], random_state=0)
     assert_allclose(own.base_values + own.values.sum(axis=1), model.predict_proba(X[:4]).max(axis=1), atol=1e-12)
     for place, label in enumerate(["loyal", "new"]):
         for of in (label, place):
-            one = xseg.explain_agnostic(model, X[:4], background=X[:n_background], of=of)
+            one = xseg.explain_agnostic(model, X[:4], background=X[:n_background], of=of, random_state=0)
             assert_array_equal(one.values, every.values[..., place])
             assert_array_equal(one.sampling_error, every.sampling_error[..., place])
             assert one.output_names == label

@@ -66,7 +66,7 @@ def test_files_that_are_not_models_are_refused(saved, tmp_path, fitted):
     with pytest.raises(ModelFileError, match="cannot write"):
         xseg.save(fitted, tmp_path / "nowhere" / "model.json")
     document = json.loads(saved.read_text())
-    for version in (2, "1", None):
+    for version in (1, "2", None):
         saved.write_text(json.dumps({**document, "version": version}))
         with pytest.raises(ModelFileError, match="version"):
             xseg.load(saved)

@@ -95,7 +95,7 @@ def cost_differences(points, codes, looked_up, means, tables, first, second, wei
 
 
 @kernel
-def swap_costs(to_candidates, find_nearest, to_nearest, to_second, weights, costs):
+def swap_costs(to_candidates, nearest, to_nearest, to_second, weights, costs):
     """Write the cost of every exchange of a centre for a candidate, shape (n_candidates, n_centers).
 
     A row goes to the candidate or stays with its nearest centre; if that is the one taken out, its second (Schubert
@@ -109,7 +109,7 @@ def swap_costs(to_candidates, find_nearest, to_nearest, to_second, weights, cost
         for i in range(weights.shape[0]):
             with_it = min(to_candidates[i, m], to_nearest[i])
             together += weights[i] * with_it
-            costs[m, find_nearest[i]] += weights[i] * (min(to_candidates[i, m], to_second[i]) - with_it)
+            costs[m, nearest[i]] += weights[i] * (min(to_candidates[i, m], to_second[i]) - with_it)
         for c in range(n_centers):
             costs[m, c] += together
 

@@ -41,7 +41,7 @@ class TemporaryFolder:
 
 @contextmanager
 def explain_write_errors(path: Path) -> Iterator[None]:
-    """Return what to do where a temporary file cannot be written."""
+    """Raise DataError, which says what to do, where a temporary file cannot be written."""
     try:
         yield
     except OSError as error:

@@ -113,7 +113,7 @@ class ConsentGateLike(Protocol):
         """Return the rows of those who agree."""
 
     def resolve_time(self, at: datetime) -> datetime:
-        """Return the time about which the gate asks, where `now` is the time of the call."""
+        """Return the time about which the gate asks, where `at` is the time of the call."""
 
     def find_decision_basis(self, subject: str) -> DecisionBasis:
         """Return why a subject who is not admitted is in no group."""

@@ -22,7 +22,7 @@ from xseg.segmenters import FittedSegmenter
 __all__ = ["WhatIf", "interactive_parts"]
 
 _SCRIPTS = ("model.js", "page.js")
-_MESSAGES = ("title", "intro", "withhold", "result", "same_result", "reasons", "reset", "unknown")
+_MESSAGES = ("title", "intro", "withhold", "result", "same_result", "reset", "unknown")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from xseg.cards._make_cards import make_cards, make_gated_cards
 from xseg.core.pairing import order_like
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError, ParameterError
-from xseg.i18n import load_language
+from xseg.i18n import Catalogue, get_registered_languages, load_language, restore_languages
 from xseg.policy import Policy
 from xseg.segmenters import find_route
 
@@ -76,6 +76,7 @@ class _WriteJob:
     tone: str
     ledger: ConsentLedger | None
     identities: IdentityLinks | None
+    languages: Mapping[str, Catalogue]
 
     def cards(self, rows: Any, ids: Sequence[str]) -> Sequence[AnyCard]:
         """Make the cards of some people."""
@@ -192,7 +193,18 @@ default=("html",)
         target.mkdir(parents=True, exist_ok=True)
         remove_drafts(target)
         issued = open_folder(target, about, people, moment, overwrite=options.overwrite)
-        order = _WriteJob(segmenter, policy, target, tuple(forms), issued, locale, tone, ledger, identities)
+        order = _WriteJob(
+            segmenter,
+            policy,
+            target,
+            tuple(forms),
+            issued,
+            locale,
+            tone,
+            ledger,
+            identities,
+            get_registered_languages(),
+        )
         for n_done, written in _write_parts(order, X, people, n_workers):
             n_written += written
             if options.progress is not None:
@@ -224,6 +236,8 @@ def _write_parts(order: _WriteJob, X: Any, people: Mapping[str, str], n_workers:
 
 
 def _write_part(order: _WriteJob, first: int, rows: Any, people: Mapping[str, str]) -> tuple[int, int]:
+    # A worker process knows only the languages that xseg comes with.
+    restore_languages(order.languages)
     sinks = open_sinks(order.forms, order.folder, first // PEOPLE_IN_A_PART, list(people))
     lacking = [[sink for sink in sinks if sink.is_missing(place)] for place in range(len(people))]
     if any(lacking):

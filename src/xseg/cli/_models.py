@@ -131,7 +131,7 @@ def explain(
     decimal: Decimal = None,
     encoding: Encoding = None,
 ) -> None:
-    """Return why one person is in their segment."""
+    """Show why one person is in their segment."""
     from xseg.explanations import explain_row
     from xseg.export import load
     from xseg.policy import Policy

@@ -40,7 +40,9 @@ def cards(
     ] = None,
     tone: Annotated[str, typer.Option(help="plain or formal.")] = "plain",
     ledger: LedgerPath = None,
-    jobs: Annotated[int, typer.Option(help="How many processes write; -1 means one for each processor.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(help="How many processes write; by default one for each processor.")
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove the cards of other inputs, such as last month's, first.")
     ] = False,

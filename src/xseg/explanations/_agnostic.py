@@ -140,8 +140,8 @@ def _memberships(model: Any, seen: Sequence[Any]) -> Outputs:
     given = np.concatenate([_answer(model, "predict", rows) for rows in seen])
     if given.dtype.kind == "f" and not (pd.isna(given) | (given == np.rint(given))).all():
         message = (
-            f"{type(_get_last_step(model)).__name__}.predict gives numbers ({given[0]:g}), not groups; explain says "
-            "why a row is in a group, so give a clusterer or classifier"
+            f"{type(_get_last_step(model)).__name__}.predict gives numbers ({given[0]:g}), not groups; "
+            "explain_agnostic says why a row is in a group: pass a clusterer or classifier"
         )
         raise UnsupportedTypeError(message)
     try:

@@ -11,7 +11,7 @@ __all__ = ["FORMAT", "VERSION", "ModelDocument", "SignOffDocument", "make_docume
 FORMAT = "xseg-model"
 
 
-VERSION = 1
+VERSION = 2
 
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -34,7 +34,7 @@ class ModelDocument(StrictState):
     """A fitted segmenter of any kind; each kind adds what it holds."""
 
     format: Literal["xseg-model"]
-    version: Literal[1]
+    version: Literal[2]
     xseg: str
     kind: str
     parameters: dict[str, object]

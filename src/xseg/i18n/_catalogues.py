@@ -21,7 +21,9 @@ __all__ = [
     "find_slots",
     "find_tag",
     "get_catalogue",
+    "get_registered_languages",
     "register_language",
+    "restore_languages",
 ]
 
 Message: TypeAlias = str | Mapping[str, str]
@@ -119,6 +121,16 @@ def register_language(path: str | os.PathLike[str]) -> str:
         check_wording(english, key, text)
     _REGISTERED[tag] = catalogue
     return tag
+
+
+def get_registered_languages() -> dict[str, Catalogue]:
+    """Return the catalogues that were registered in this process, by tag, for `restore_languages` in another one."""
+    return dict(_REGISTERED)
+
+
+def restore_languages(catalogues: Mapping[str, Catalogue]) -> None:
+    """Register catalogues that `get_registered_languages` returned in another process, where they were checked."""
+    _REGISTERED.update(catalogues)
 
 
 def get_catalogue(tag: str) -> Catalogue:

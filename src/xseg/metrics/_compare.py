@@ -158,7 +158,7 @@ def _fit_if_needed(segmenter: Segmenter, X: Any) -> tuple[Segmenter, float]:
 
 
 def _cost(space: Prepared, labels: NDArray[np.int32]) -> float:
-    """Return the mean squared distance of the rows to the mean of its segment."""
+    """Return the mean squared distance of each row to the mean of its segment."""
     matrix = space.backend.map(partial(embed_block, space.space.embedding))
     total = 0.0
     for label in np.unique(labels):

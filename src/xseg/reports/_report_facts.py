@@ -48,14 +48,15 @@ class Figure:
     how: str
 
 
-def _format_relative_cost(ratio: float) -> str:
+def format_relative_cost(ratio: float) -> str:
+    """Write a relative cost as the difference from that of the reference, such as ``+5.2%``."""
     return f"{ratio - 1:+.1%}"
 
 
 _FIGURES: Final[tuple[tuple[str, Callable[[float], str], str, str], ...]] = (
     ("fidelity_", "{:.1%}".format, "fidelity", "the share of people whom the original puts into the same group"),
     ("mean_depth_", "{:.1f}".format, "questions", "asked per person, on average"),
-    ("relative_cost_", _format_relative_cost, "cost", "the sum of squared distances, compared with k-means"),
+    ("relative_cost_", format_relative_cost, "cost", "the sum of squared distances, compared with k-means"),
     ("lower_bound_", "{:.3f}".format, "mean log-likelihood", "of the people in the table; higher fits better"),
 )
 
@@ -246,7 +247,7 @@ class RankMap:
 class Curve:
     """The relative cost by the number of rules, drawn into 600 by 220 units."""
 
-    points: tuple[tuple[float, float, int, float, bool], ...]
+    points: tuple[tuple[float, float, int, str, bool], ...]
     line: str
     elbow: int
 
@@ -273,7 +274,13 @@ def draw_curve(tradeoff: Tradeoff) -> Curve:
     x = _scale_to_unit(leaves) * _WIDTH
     y = (1 - _scale_to_unit(costs)) * _HEIGHT
     points = tuple(
-        (float(left), float(top), point.leaves, point.relative_cost, point.leaves == tradeoff.elbow)
+        (
+            float(left),
+            float(top),
+            point.leaves,
+            format_relative_cost(point.relative_cost),
+            point.leaves == tradeoff.elbow,
+        )
         for left, top, point in zip(x, y, tradeoff.points, strict=True)
     )
     return Curve(points, " ".join(f"{left:.1f},{top:.1f}" for left, top, *_ in points), tradeoff.elbow)

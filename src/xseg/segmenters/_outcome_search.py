@@ -82,10 +82,6 @@ class Target:
             return np.asarray(total[:-1] / max(total[-1], 1.0))
         return np.asarray((total[:-1] + 0.5) / (total[:-1] + 0.5).sum())
 
-    def compute_order_value(self, mean: NDArray[np.float64]) -> float:
-        """Return the one number that outcomes are ordered by."""
-        return float(mean[-1] if self.kind == BINARY else mean[0])
-
     def outcomes(self, rows: NDArray[np.int64], weights: NDArray[np.float64], confidence: float) -> tuple[Outcome, ...]:
         """Estimate the outcome of some rows, with intervals: Student's for a mean, Wilson's for shares."""
         own = weights[rows]

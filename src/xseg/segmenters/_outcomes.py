@@ -532,7 +532,7 @@ def _no_space() -> Embedding:
 
 
 def _order_leaves(tree: ThresholdTree, codes: NDArray[np.uint8], ground: Ground) -> ThresholdTree:
-    """Return the leaves numbers by what their growing rows lead to expect, the highest first, or by size."""
+    """Sort the leaves by the outcome expected from their growing rows, the highest first, or by size."""
     leaf = tree.predict(codes)
     if ground.target.kind == CATEGORIES:
         ranks = np.bincount(leaf, ground.weights.sum(axis=1), tree.n_leaves).astype(np.float64)

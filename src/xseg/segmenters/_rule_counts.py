@@ -49,7 +49,7 @@ class Layout:
 
 
 def assign_boxes(axes: Axes, rules: Sequence[NamedRule], default: str | None) -> Layout:
-    """Return each segment the boxes that its rules win.
+    """Assign to each segment the boxes that its rules win.
 
     Raises
     ------
@@ -211,7 +211,7 @@ def _values_asked(rules: Sequence[NamedRule]) -> dict[str, list[Literal]]:
 
 
 def _with_categories(column: FeatureBins, named: Sequence[str]) -> FeatureBins:
-    """Return a code of its own to every category that a rule names, whether a row has it or not."""
+    """Return the bins with a code for every category that a rule names, whether a row has it or not."""
     if column.feature.kind.is_numeric or set(named) <= set(column.categories):
         return column
     room = MAX_BINS - len(named)

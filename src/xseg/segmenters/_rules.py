@@ -292,7 +292,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         return self
 
     def _assign_boxes(self, bins: Bins) -> tuple[tuple[NamedRule, ...], Layout]:
-        """Read the rules, and return each segment its boxes over the columns of a table."""
+        """Read the rules, and assign to each segment its boxes over the columns of a table."""
         rules = read_rules(self.rules)
         return rules, assign_boxes(axes_on(bins, rules), rules, self.default)
 

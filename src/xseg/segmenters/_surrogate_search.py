@@ -50,7 +50,7 @@ def find_tree(labelled: Labelled, problem: Problem, effort: str) -> ThresholdTre
 
 
 def label_leaves(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] | None = None) -> Candidate:
-    """Return each leaf the commonest group of its rows; the cost is the weight of all others."""
+    """Assign to each leaf the commonest group of its rows; the cost is the weight of all others."""
     del means
     sums = problem.backend.sum(LeafSums(problem.space, tree)).groups
     counts = sums.counts[:, 0, : problem.n_segments]

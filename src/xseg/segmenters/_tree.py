@@ -179,7 +179,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
     selection_ : tuple of NumberChoice
         With ``n_segments="auto"``: each number that was weighed, its stability, silhouette and score.
     cost_ : float
-        Summed squared distance of the rows to the mean of its segment, in the metric space.
+        Summed squared distance of each row to the mean of its segment, in the metric space.
     reference_cost_ : float
         The same for the reference.
     relative_cost_ : float

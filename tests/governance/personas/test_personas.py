@@ -184,7 +184,7 @@ def test_learned_personas_find_those_that_were_put_in():
     assert ((groups > 0).sum(axis=1) == 1).all()
     figures = compare_personas(learned, scores, preset=persona_rules().fit(scores))
     assert figures.unknown == pytest.approx(1 / 20)
-    assert figures.price["learned"] >= 1
+    assert figures.relative_cost["learned"] >= 1
     assert figures.agreement > 0.85
     assert sum(figures.shares["preset"].values()) == pytest.approx(1)
     assert list(figures.to_frame().columns) == ["preset", "learned"]
@@ -247,6 +247,6 @@ def test_real_answers_fit_the_personas_only_roughly(shared_data):
     assert figures.unknown == pytest.approx(621 / 30_482)
     # What a tree finds is tighter than what was written down; both call most people the same, and far from all.
     assert figures.silhouette["learned"] > figures.silhouette["preset"] > 0.2
-    assert 1 <= figures.price["learned"] < figures.price["preset"]
+    assert 1 <= figures.relative_cost["learned"] < figures.relative_cost["preset"]
     assert 0.5 < figures.agreement < 0.8
     assert figures.adjusted_rand < 0.6

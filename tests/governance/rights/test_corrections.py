@@ -17,6 +17,7 @@ from xseg import Policy
 from xseg.exceptions import ConsentError, DataError, DefinitionError, ParameterError, XsegError
 from xseg.governance.consent import Ledger
 from xseg.governance.rights import ActionLog, SegmentBasis, UnchangedReason, make_entry_link, make_profile_app
+from xseg.governance.rights._action_log import INTENT
 
 SECRET = "correct horse battery staple " * 2
 
@@ -108,6 +109,15 @@ def test_a_log_takes_only_what_json_can_hold(value, part):
             {"action": "x", **({"v": value} if part == "facts" else {})}, {"v": value} if part == "private" else {}
         )
     assert len(log) == 0
+
+
+def test_a_log_whose_denials_have_another_name_is_not_read_as_one_without():
+    log = ActionLog()
+    denial = ["offers", "denied", None, "2026-11-24T12:00:00+00:00"]
+    begun = {"action": "withdraw", "details": {"said": [denial]}}
+    log.append({"action": INTENT, "subject": "ann", "details": {"action": begun}}, {})
+    with pytest.raises(ConsentError, match="earlier version"):
+        log.is_excluded(["ann"], "offers")
 
 
 def sealed(line):

@@ -59,9 +59,8 @@ def approve(
     ApprovalError
         There is no name, no digest of a review or no such state; it would be over already, or before what was signed
         last; the review is of another model, too old, of the future, or found what forbids an approval; or the model
-        was not reviewed by this review before, or has been reviewed or taken back since.
-    ApprovalError
-        The bytes are those of a review that was altered.
+        was not reviewed by this review before, or has been reviewed or taken back since; or the bytes are those of a
+        review that was altered.
     NotFittedError, UnsupportedTypeError
         As for `save`.
 

@@ -124,7 +124,7 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
         For which purposes each feature may be used. With a policy, `fit` refuses features that it does not give the
         purpose; without one, nothing is checked.
     identities : Identities or None, default=None
-        LinkRows over which denials spread.
+        Links over which denials spread.
     log : object or None, default=None
         What people asked for besides consent, such as an `xseg.governance.rights.ActionLog`: whoever objected, had
         their data set aside or erased, or stays out of all segments is not segmented. Anything with

@@ -45,7 +45,7 @@ _BY_LINK = frozenset({IdentityState.DENIED_BY_LINK, IdentityState.CONFLICT})
 
 
 class Identities(LinkStore):
-    """LinkRows between devices, accounts and people, over which denials spread and agreement does not.
+    """Links between devices, accounts and people, over which denials spread and agreement does not.
 
     A denial reaches every identifier that the business itself reaches from the one it was made with: over each link
     it uses for targeting, from the moment on at which link and denial are both in force. What a denial has reached
@@ -54,9 +54,9 @@ class Identities(LinkStore):
     Parameters
     ----------
     used_from : float, default=0.0
-        LinkRows of at least this confidence are used for targeting, and so carry denials.
+        Links of at least this confidence are used for targeting, and so carry denials.
     used_kinds : sequence of str, optional
-        LinkRows of these kinds are used for targeting. None means all.
+        Links of these kinds are used for targeting. None means all.
     largest : int, default=1000
         More identifiers than this that hang together raise an alarm: a link is likely to be wrong.
     clock : callable, optional

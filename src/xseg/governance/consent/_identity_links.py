@@ -68,7 +68,7 @@ class Reach:
 
 @dataclass(eq=False)
 class LinkRows:
-    """LinkRows that were ever drawn; one that ends keeps its past."""
+    """Links that were ever drawn; one that ends keeps its past."""
 
     names: Vocabulary = field(default_factory=Vocabulary)
     kinds: Vocabulary = field(default_factory=Vocabulary)
@@ -144,11 +144,11 @@ class Component:
 
 
 class LinkStore:
-    """LinkRows between identifiers, of which some are used for targeting.
+    """Links between identifiers, of which some are used for targeting.
 
     Parameters
     ----------
-    used_from, used_kinds, largest, read_system_clock
+    used_from, used_kinds, largest, clock
         As for `Identities`.
     """
 

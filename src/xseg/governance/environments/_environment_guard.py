@@ -72,7 +72,7 @@ def read_overrides(path: str | os.PathLike[str]) -> tuple[Override, ...]:
     ------
     DefinitionError
         The log cannot be read, or a line was altered, left out or put in. Lines that are missing at the end cannot be
-        active_states from lines that were never written; keep the digest of the last one elsewhere if that matters.
+        told from lines that were never written; keep the digest of the last one elsewhere if that matters.
     """
     if not Path(path).is_file():
         message = f"cannot read the log of overrides {path}: there is no such file"

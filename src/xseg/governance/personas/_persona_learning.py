@@ -48,7 +48,7 @@ class LearnedPersonas:
 
 
 def learn_personas(scores: Any, *, max_leaves: int = 6, random_state: Any = None) -> LearnedPersonas:
-    """Find four groups in people's scores, and return each the name of the persona whose centre is nearest.
+    """Find four groups in people's scores, and give each the name of the persona whose centre is nearest.
 
     Names are given so that the distances between centres are smallest in all; where the preset finds nobody of a
     persona, a typical point stands for its centre. A name then says what a group is nearest to, not that it is near.
@@ -170,7 +170,7 @@ class PersonaComparison:
         The share of them who are "Not known"; the other figures leave them out.
     silhouette : dict of str to float
         For ``"preset"`` and ``"learned"``, the mean silhouette in the space of the scores, of at most 5,000 people.
-    price : dict of str to float
+    relative_cost : dict of str to float
         The mean squared distance to the centre of one's persona, over that of k-means with four clusters.
     agreement : float
         The share of people whom both call the same.
@@ -183,7 +183,7 @@ class PersonaComparison:
     n_people: int
     unknown: float
     silhouette: dict[str, float]
-    price: dict[str, float]
+    relative_cost: dict[str, float]
     agreement: float
     adjusted_rand: float
     shares: dict[str, dict[str, float]]
@@ -199,7 +199,11 @@ class PersonaComparison:
         import pandas as pd
 
         columns = {
-            which: {"silhouette": self.silhouette[which], "price": self.price[which], **self.shares[which]}
+            which: {
+                "silhouette": self.silhouette[which],
+                "relative_cost": self.relative_cost[which],
+                **self.shares[which],
+            }
             for which in ("preset", "learned")
         }
         return pd.DataFrame(columns)
@@ -254,7 +258,7 @@ def compare_personas(
         n_people=len(table),
         unknown=float(1 - mask.mean()),
         silhouette={which: float(silhouette_score(points[drawn], said[drawn])) for which, said in names.items()},
-        price={which: _cost(points, said) / best for which, said in names.items()},
+        relative_cost={which: _cost(points, said) / best for which, said in names.items()},
         agreement=float((names["preset"] == names["learned"]).mean()),
         adjusted_rand=float(adjusted_rand_score(names["preset"], names["learned"])),
         shares={

@@ -152,9 +152,9 @@ def _find_broken_promises(subject: ReviewSubject, wording: Wording, sentence: st
         said = any(pattern.search(sentence) for pattern in wording.promises[promise.kind])
         if not said or (excepted and promise.may_be_excepted):
             continue
-        find_violation = promise.find_violation(subject)
-        if find_violation is not None:
-            yield _describe_broken_promise(promise.location, sentence, find_violation)
+        violation = promise.find_violation(subject)
+        if violation is not None:
+            yield _describe_broken_promise(promise.location, sentence, violation)
 
 
 def _describe_broken_promise(key: str, sentence: str, violation: str) -> FindingDraft:

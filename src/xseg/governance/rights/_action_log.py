@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -278,7 +278,7 @@ class ActionLog(AppendOnlyLog):
             what_for == purpose
             for receipt in receipts
             if receipt.get("unfinished")
-            for what_for, *_ in receipt["details"].get("statements", ())
+            for what_for, *_ in read_statements(receipt["details"])
         )
         return unheard or replay_receipts(receipts, purpose).find_exclusion() is not None
 
@@ -371,13 +371,28 @@ class LastStatements:
         }
 
 
+def read_statements(details: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+    """Return the statements of a receipt: purpose, state, feature and time of each; none where it made none.
+
+    Raises
+    ------
+    ConsentError
+        The log was written before statements had this name. Without them a denial would be overlooked.
+    """
+    if "said" in details:
+        message = "the log was written by an earlier version, whose statements this one does not read; use that version"
+        raise ConsentError(message)
+    statements: Sequence[Sequence[Any]] = details.get("statements", ())
+    return statements
+
+
 def find_last_statements(receipts: Iterable[ReceiptLine]) -> LastStatements:
     """Collect the last statements in a person's receipts."""
     words: dict[tuple[str, str | None], _Word] = {}
     marketing: dict[str, _Word] = {}
     for receipt in receipts:
         details = receipt["details"]
-        for purpose, state, feature, at in details.get("statements", ()):
+        for purpose, state, feature, at in read_statements(details):
             denies = ConsentState(state).denies
             words[purpose, feature] = _Word(receipt["number"], denies, datetime.fromisoformat(at))
         if details.get("marketing"):

@@ -29,6 +29,7 @@ from xseg.governance.rights._action_log import (
     SegmentBasis,
     UnchangedReason,
     find_last_statements,
+    read_statements,
 )
 from xseg.governance.rights._person_record import PersonRow, mark_corrections
 from xseg.governance.rights._profile_answers import (
@@ -290,7 +291,7 @@ class ProfileActions:
         source = begun["source"]
         known = self.ledger.find_entries(self.subject)
         said = []
-        for purpose, state, feature, at in begun["details"]["statements"]:
+        for purpose, state, feature, at in read_statements(begun["details"]):
             moment = datetime.fromisoformat(at)
             held = [
                 one

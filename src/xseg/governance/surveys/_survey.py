@@ -1,4 +1,4 @@
-"""The survey file as frozen data, and the find_contradictions in one."""
+"""The survey file as frozen data, and the contradictions in one."""
 
 import hashlib
 import json

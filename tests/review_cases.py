@@ -43,10 +43,10 @@ class Case:
             self, **{name: deepcopy(part) if isinstance(part, dict) else part for name, part in parts.items()}
         )
 
-    def review(self, *, with_people=True, **given):
+    def review(self, *, with_people=True, random_state=0, **given):
         people = {"X": self.table, "ledger": self.ledger} if with_people else {}
         return xseg.governance.reviews.review(
-            self.segmenter, policy=self.policy, notice=self.notice, at=NOW, **people, **given
+            self.segmenter, policy=self.policy, notice=self.notice, at=NOW, random_state=random_state, **people, **given
         )
 
 

@@ -29,7 +29,7 @@ def shop(tmp_path):
     POLICY.save(tmp_path / "policy.yaml")
     segmenter = xseg.TreeSegmenter(3, random_state=0).fit(customers)
     xseg.save(segmenter, tmp_path / "model.json")
-    xseg.governance.reviews.review(segmenter, policy=POLICY).save(tmp_path / "review.json")
+    xseg.governance.reviews.review(segmenter, policy=POLICY, random_state=0).save(tmp_path / "review.json")
     return tmp_path
 
 
@@ -57,15 +57,15 @@ def test_a_model_is_reviewed_and_then_approved(shop):
 
 def other_model(shop):
     customers = xseg.make_customers(300, random_state=1)
-    xseg.governance.reviews.review(xseg.TreeSegmenter(3, random_state=0).fit(customers), policy=POLICY).save(
-        shop / "review.json"
-    )
+    xseg.governance.reviews.review(
+        xseg.TreeSegmenter(3, random_state=0).fit(customers), policy=POLICY, random_state=0
+    ).save(shop / "review.json")
 
 
 def review_of(days=0, policy=POLICY):
     def make(shop):
         segmenter = xseg.load(shop / "model.json")
-        xseg.governance.reviews.review(segmenter, policy=policy, at=NOW + timedelta(days=days)).save(
+        xseg.governance.reviews.review(segmenter, policy=policy, at=NOW + timedelta(days=days), random_state=0).save(
             shop / "review.json"
         )
 
@@ -78,7 +78,9 @@ def edited(shop):
 
 
 def as_page(shop):
-    xseg.governance.reviews.review(xseg.load(shop / "model.json"), policy=POLICY).save(shop / "review.json", "html")
+    xseg.governance.reviews.review(xseg.load(shop / "model.json"), policy=POLICY, random_state=0).save(
+        shop / "review.json", "html"
+    )
 
 
 def gone(shop):

@@ -46,7 +46,7 @@ def every_coalition(outputs, row, background, weights=None):
 @pytest.mark.slow
 def test_equal_to_every_coalition_and_to_shap(plain):
     X, kmeans = plain
-    ours = xseg.explain_agnostic(kmeans, X[:6], background=X, of="all")
+    ours = xseg.explain_agnostic(kmeans, X[:6], background=X, of="all", random_state=0)
     assert (ours.sampling_error == 0).all()
     for i in range(6):
         phi, base = every_coalition(memberships(kmeans, 3), X[i], X)
@@ -74,7 +74,9 @@ def test_categories_missing_values_and_weights(model, weighted):
     table = mixed_table(60, 3)
     model.fit(table)
     weight = np.random.default_rng(0).integers(0, 4, 60) if weighted else None
-    found = xseg.explain_agnostic(model, table.iloc[[5]], background=table, background_sample_weight=weight, of="all")
+    found = xseg.explain_agnostic(
+        model, table.iloc[[5]], background=table, background_sample_weight=weight, of="all", random_state=0
+    )
     types = table.dtypes.to_dict()
 
     def outputs(rows):
@@ -118,18 +120,20 @@ class Renumbered(KMeans):
 def test_ids_are_names_and_never_averaged(plain):
     X, kmeans = plain
     renumbered = Renumbered(3, n_init=1, random_state=0).fit(X)
-    before = xseg.explain_agnostic(kmeans, X[:8], background=X, of="all")
-    after = xseg.explain_agnostic(renumbered, X[:8], background=X, of="all")
+    before = xseg.explain_agnostic(kmeans, X[:8], background=X, of="all", random_state=0)
+    after = xseg.explain_agnostic(renumbered, X[:8], background=X, of="all", random_state=0)
     assert after.output_names == ["-3", "12", "70"]
     assert_array_equal(after.values, before.values[..., [1, 2, 0]])
     assert_array_equal(after.base_values, before.base_values[:, [1, 2, 0]])
     assert_array_equal(
-        xseg.explain_agnostic(renumbered, X[:8], background=X).values,
-        xseg.explain_agnostic(kmeans, X[:8], background=X).values,
+        xseg.explain_agnostic(renumbered, X[:8], background=X, random_state=0).values,
+        xseg.explain_agnostic(kmeans, X[:8], background=X, random_state=0).values,
     )
-    assert_array_equal(xseg.explain_agnostic(renumbered, X[:8], background=X, of=70).values, before.values[..., 0])
+    assert_array_equal(
+        xseg.explain_agnostic(renumbered, X[:8], background=X, of=70, random_state=0).values, before.values[..., 0]
+    )
     with pytest.raises(ParameterError, match="of=1 is neither"):
-        xseg.explain_agnostic(renumbered, X[:8], background=X, of=1)
+        xseg.explain_agnostic(renumbered, X[:8], background=X, of=1, random_state=0)
 
 
 class Distances(ClusterMixin, BaseEstimator):
@@ -146,13 +150,13 @@ class Distances(ClusterMixin, BaseEstimator):
 def test_without_predict_scores_are_explained(plain):
     X, _ = plain
     model = Distances().fit(X)
-    found = xseg.explain_agnostic(model, X[:5], background=X, of="all")
+    found = xseg.explain_agnostic(model, X[:5], background=X, of="all", random_state=0)
     assert_allclose(found.base_values + found.values.sum(axis=1), -model.transform(X[:5]), atol=1e-12)
-    own = xseg.explain_agnostic(model, X[:5], background=X)
+    own = xseg.explain_agnostic(model, X[:5], background=X, random_state=0)
     assert_allclose(own.base_values + own.values.sum(axis=1), -model.transform(X[:5]).min(axis=1), atol=1e-12)
     counts = np.random.default_rng(0).integers(0, 9, (40, 5))
     topics = LatentDirichletAllocation(2, random_state=0).fit(counts)
-    found = xseg.explain_agnostic(topics, counts[:3], background=counts, of=1)
+    found = xseg.explain_agnostic(topics, counts[:3], background=counts, of=1, random_state=0)
     assert_allclose(found.base_values + found.values.sum(axis=1), topics.transform(counts[:3])[:, 1], atol=1e-12)
 
 
@@ -196,7 +200,7 @@ def test_permutations_alone_are_covered_too():
     X = rng.normal(size=(80, 12)) + 3 * rng.integers(0, 2, (80, 12))
     segmenter = xseg.TreeSegmenter(6, max_leaves=12, max_depth=8, depth_weight=0, random_state=0).fit(X)
     truth = xseg.explain(segmenter, X[:20], of="all")
-    found = explain_agnostic(segmenter, X[:20], background=X, of="all", n_repeats=20)
+    found = explain_agnostic(segmenter, X[:20], background=X, of="all", n_repeats=20, random_state=0)
     off, sampled = deviations(found, truth.values)
     assert_allclose(found.base_values, truth.base_values, atol=1e-12)
     assert sampled.sum() > 30
@@ -222,14 +226,18 @@ def test_a_row_is_explained_alike_in_any_company_and_numpy_is_left_alone():
 def test_errors_stay_with_values_when_sliced(plain):
     X, _ = plain
     wide = np.hstack([X, X, X])
-    found = xseg.explain_agnostic(KMeans(3, n_init=1, random_state=0).fit(wide), wide[:5], background=wide)
+    found = xseg.explain_agnostic(
+        KMeans(3, n_init=1, random_state=0).fit(wide), wide[:5], background=wide, random_state=0
+    )
     assert found[1:3].sampling_error.shape == (2, 12)
     assert_array_equal(found[2].sampling_error, found.sampling_error[2])
 
 
 def test_containers_are_those_of_the_fit():
     table = mixed_table(50, 1)[["orders", "spend"]]
-    expected = xseg.explain_agnostic(KMeans(2, n_init=1, random_state=0).fit(table), table.head(4), background=table)
+    expected = xseg.explain_agnostic(
+        KMeans(2, n_init=1, random_state=0).fit(table), table.head(4), background=table, random_state=0
+    )
     named, unnamed = (
         KMeans(2, n_init=1, random_state=0).fit(table),
         KMeans(2, n_init=1, random_state=0).fit(table.to_numpy()),
@@ -244,14 +252,16 @@ def test_containers_are_those_of_the_fit():
         (named, polars.head(4), polars),
         (named, odd.head(4), odd),
     ):
-        assert_array_equal(xseg.explain_agnostic(model, rows, background=background).values, expected.values)
+        assert_array_equal(
+            xseg.explain_agnostic(model, rows, background=background, random_state=0).values, expected.values
+        )
 
 
 def test_progress_is_shown_when_asked_for(plain):
     X, kmeans = plain
     for progress, shown in ((True, True), (False, False), (None, False)):
         with redirect_stderr(io.StringIO()) as written:
-            xseg.explain_agnostic(kmeans, X[:2], background=X, progress=progress)
+            xseg.explain_agnostic(kmeans, X[:2], background=X, progress=progress, random_state=0)
         assert ("explaining" in written.getvalue()) == shown
 
 
@@ -260,7 +270,7 @@ def test_who_cannot_predict_is_sent_to_a_surrogate(plain, model):
     X, _ = plain
     for fitted in (model.fit(X), make_pipeline(StandardScaler(), model).fit(X)):
         with pytest.raises(UnsupportedTypeError, match="SurrogateSegmenter"):
-            xseg.explain_agnostic(fitted, X, background=X)
+            xseg.explain_agnostic(fitted, X, background=X, random_state=0)
     stand_in = xseg.SurrogateSegmenter(model).fit(X)
     assert xseg.explain(stand_in, X).values.shape == X.shape
 
@@ -271,25 +281,25 @@ def test_what_cannot_be_explained_is_refused(plain):
     with pytest.raises(UnsupportedTypeError, match="explain_agnostic"):
         xseg.explain(kmeans, X)
     with pytest.raises(NotFittedError, match="KMeans"):
-        xseg.explain_agnostic(KMeans(), X, background=X)
+        xseg.explain_agnostic(KMeans(), X, background=X, random_state=0)
     with pytest.raises(UnsupportedTypeError, match="numbers"):
-        xseg.explain_agnostic(LinearRegression().fit(X, X[:, 0]), X, background=X)
+        xseg.explain_agnostic(LinearRegression().fit(X, X[:, 0]), X, background=X, random_state=0)
     with pytest.raises(UnsupportedTypeError, match="one by one"):
-        xseg.explain_agnostic(StandardScaler().fit(X), X, background=X)
+        xseg.explain_agnostic(StandardScaler().fit(X), X, background=X, random_state=0)
     with pytest.raises(UnsupportedTypeError, match="no model"):
-        xseg.explain_agnostic("kmeans", X, background=X)
+        xseg.explain_agnostic("kmeans", X, background=X, random_state=0)
     with pytest.raises(DataError, match="4"):
-        xseg.explain_agnostic(kmeans, X[:, :3], background=X)
+        xseg.explain_agnostic(kmeans, X[:, :3], background=X, random_state=0)
     with pytest.raises(DataError, match="lacks 'd'"):
-        xseg.explain_agnostic(KMeans(2, n_init=1).fit(table), table, background=table.drop(columns="d"))
+        xseg.explain_agnostic(KMeans(2, n_init=1).fit(table), table, background=table.drop(columns="d"), random_state=0)
     with pytest.raises(DataError, match="refuses the rows"):
-        xseg.explain_agnostic(kmeans, np.where(X > 1, np.nan, X), background=X)
+        xseg.explain_agnostic(kmeans, np.where(X > 1, np.nan, X), background=X, random_state=0)
     with pytest.raises(DataError, match="is zero"):
-        xseg.explain_agnostic(kmeans, X, background=X, background_sample_weight=np.zeros(60))
+        xseg.explain_agnostic(kmeans, X, background=X, background_sample_weight=np.zeros(60), random_state=0)
     with pytest.raises(ParameterError, match="at least 2"):
-        explain_agnostic(kmeans, X, background=X, n_repeats=1)
+        explain_agnostic(kmeans, X, background=X, n_repeats=1, random_state=0)
     with pytest.raises(ParameterError, match="neither"):
-        xseg.explain_agnostic(kmeans, X, background=X, of="nobody")
+        xseg.explain_agnostic(kmeans, X, background=X, of="nobody", random_state=0)
 
 
 def test_weights_of_a_background_count_in_exact_explanations():
@@ -310,5 +320,5 @@ def test_birch_and_friends_are_explained(plain):
     X, _ = plain
     for model in (Birch(n_clusters=3), make_pipeline(PCA(2), KMeans(3, n_init=1, random_state=0))):
         model.fit(X)
-        found = xseg.explain_agnostic(model, X[:5], background=X)
+        found = xseg.explain_agnostic(model, X[:5], background=X, random_state=0)
         assert_allclose(found.base_values + found.values.sum(axis=1), 1, atol=1e-12)

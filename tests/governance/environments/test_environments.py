@@ -295,7 +295,7 @@ def test_nothing_opens_a_socket(monkeypatch, tmp_path):
         xseg.load(tmp_path / "m.json", require="reviewed")
         notice = xseg.governance.reviews.write_notice(xseg.datasets.customers_policy())
         xseg.governance.reviews.review(
-            segmenter, customers, policy=xseg.datasets.customers_policy(), notice=notice
+            segmenter, customers, policy=xseg.datasets.customers_policy(), notice=notice, random_state=0
         ).save(tmp_path / "review.html")
         survey = persona_survey()
         answers = survey.read([{"respondent": n, "shops_with_ai": n, "may_use": True} for n in range(1, 6)])

@@ -182,7 +182,7 @@ def test_learned_personas_find_those_that_were_put_in():
     # The rules are the tree.
     groups = pd.crosstab(said[known], learned.tree.predict(scores[known]))
     assert ((groups > 0).sum(axis=1) == 1).all()
-    figures = compare_personas(learned, scores, preset=persona_rules().fit(scores))
+    figures = compare_personas(learned, scores, preset=persona_rules().fit(scores), random_state=0)
     assert figures.unknown == pytest.approx(1 / 20)
     assert figures.relative_cost["learned"] >= 1
     assert figures.agreement > 0.85
@@ -227,7 +227,7 @@ def test_too_few_people_and_missing_columns_are_refused():
         learn_personas(pd.concat([scores.iloc[1:2]] * 50))
     learned = learn_personas(scores, random_state=0)
     with pytest.raises(DataError, match="fewer than two personas"):
-        compare_personas(learned, scores.iloc[1:2], preset=persona_rules().fit(scores))
+        compare_personas(learned, scores.iloc[1:2], preset=persona_rules().fit(scores), random_state=0)
 
 
 @pytest.mark.slow
@@ -241,7 +241,7 @@ def test_real_answers_fit_the_personas_only_roughly(shared_data):
     assert scores["ai_use"].notna().all()
     assert (scores["ai_feeling"].isna().to_numpy() == (table["AISent"] == "Unsure").to_numpy()).all()
     preset, learned = persona_rules().fit(scores), learn_personas(scores, random_state=0)
-    figures = compare_personas(learned, scores, preset=preset)
+    figures = compare_personas(learned, scores, preset=preset, random_state=0)
     assert (names(preset, scores) == NOT_KNOWN).sum() == (table["AISent"] == "Unsure").sum()
     assert figures.n_people == 30_482
     assert figures.unknown == pytest.approx(621 / 30_482)

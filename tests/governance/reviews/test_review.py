@@ -360,19 +360,21 @@ def test_every_kind_of_model_is_reviewed_and_so_is_its_file(clean, segmenter, tm
 
 def test_prototypes_of_few_people_are_found(clean):
     model = xseg.PrototypeSegmenter(3, min_members=10, random_state=0).fit(clean.table.drop(columns="birth_region"))
-    review = xseg.governance.reviews.review(model, policy=clean.policy, at=NOW)
+    review = xseg.governance.reviews.review(model, policy=clean.policy, at=NOW, random_state=0)
     assert "prototype:prototypes" in {finding.id for finding in review.at_least("warning")}
 
 
 def test_what_cannot_be_made_anew_says_so(clean):
     y = (clean.table["spend_year"] > 100).to_numpy()
     model = xseg.OutcomeSegmenter(3, random_state=0).fit(clean.table.drop(columns="birth_region"), y)
-    review = xseg.governance.reviews.review(model, clean.table, policy=clean.policy, at=NOW, n_permutations=1_000)
+    review = xseg.governance.reviews.review(
+        model, clean.table, policy=clean.policy, at=NOW, n_permutations=1_000, random_state=0
+    )
     assert "held_out=True" in review.not_checked["proxy"]
     assert (
         "proxy"
         in xseg.governance.reviews.review(
-            model, clean.table, policy=clean.policy, at=NOW, n_permutations=1_000, held_out=True
+            model, clean.table, policy=clean.policy, at=NOW, n_permutations=1_000, held_out=True, random_state=0
         ).checked
     )
 
@@ -383,13 +385,13 @@ def test_a_stand_in_is_tested_on_others_only(clean):
     model = xseg.SurrogateSegmenter(KMeans(3, random_state=0, n_init=2), random_state=0).fit(numbers)
     table = numbers.assign(birth_region=clean.table["birth_region"])
     policy = {**clean.policy, "features": {name: clean.policy["features"][name] for name in table}}
-    review = xseg.governance.reviews.review(model, table, policy=policy, at=NOW, n_permutations=1_000)
+    review = xseg.governance.reviews.review(model, table, policy=policy, at=NOW, n_permutations=1_000, random_state=0)
     assert "held_out=True" in review.not_checked["proxy"]
     assert "card" in review.checked
     assert (
         "proxy"
         in xseg.governance.reviews.review(
-            model, table, policy=policy, at=NOW, n_permutations=1_000, held_out=True
+            model, table, policy=policy, at=NOW, n_permutations=1_000, held_out=True, random_state=0
         ).checked
     )
 
@@ -398,6 +400,6 @@ def test_a_pipeline_is_reviewed_over_raw_columns(clean):
     numbers = clean.table[["orders_90d", "spend_year", "recency_days", "basket_mean"]]
     pipeline = make_pipeline(StandardScaler(), xseg.TreeSegmenter(3, random_state=0)).fit(numbers)
     policy = {**clean.policy, "features": {name: clean.policy["features"][name] for name in numbers}}
-    review = xseg.governance.reviews.review(pipeline, numbers, policy=policy, at=NOW)
+    review = xseg.governance.reviews.review(pipeline, numbers, policy=policy, at=NOW, random_state=0)
     assert not [finding for finding in review.findings if finding.check in {"undeclared-feature", "source"}]
     assert "minimisation" in review.checked

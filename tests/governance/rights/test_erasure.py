@@ -228,7 +228,7 @@ def test_a_person_of_a_gate_is_taken_out_of_the_model_inside():
     record = FitRecord.from_fit(gate, inside, ids=ids[:350], key=KEY)
     assert erase(gate, inside.head(1), ids=["c0"], record=record, key=KEY).n_erased == 1
     reviewed = xseg.governance.reviews.review(
-        gate, customers, policy=xseg.datasets.customers_policy(), ids=ids, n_permutations=1_000
+        gate, customers, policy=xseg.datasets.customers_policy(), ids=ids, n_permutations=1_000, random_state=0
     )
     assert reviewed.model == xseg.export.fingerprint(gate.segmenter_)
     assert "consent" in reviewed.checked
@@ -241,7 +241,7 @@ def test_what_is_no_fitted_segmenter_is_named_in_one_line(wrong):
     ledger = Ledger()
     calls = [
         lambda: erase(wrong, customers.head(1), remaining=customers.iloc[1:]),
-        lambda: xseg.governance.reviews.review(wrong, policy=policy),
+        lambda: xseg.governance.reviews.review(wrong, policy=policy, random_state=0),
         lambda: xseg.segment_card(wrong, segment=0),
         lambda: xseg.governance.rights.Profile(
             wrong, customers.head(1), policy=policy, ledger=ledger, subject="ann", purpose="offers"

@@ -126,8 +126,8 @@ def test_the_map_and_the_curve_show_what_was_measured(segmenter):
     report = xseg.make_report(segmenter, customers, stability=again, tradeoff=curve)
     ranks = segmenter.profile_.mean_ranks()
     names = list(customers.columns)
-    for index, line in enumerate(report.facts.overview.ranks):
-        for name, rank in zip(report.facts.overview.features, line, strict=True):
+    for index, line in enumerate(report.facts.rank_map.ranks):
+        for name, rank in zip(report.facts.rank_map.features, line, strict=True):
             assert rank == pytest.approx(ranks[index, names.index(name)])
     assert [point[2] for point in report.facts.curve.points] == [4, 6, 8]
     tops = [point[1] for point in report.facts.curve.points]

@@ -53,7 +53,7 @@ LEDGER = (
     "governance.consent.Ledger.",
     "governance.consent.Identities.",
     "governance.rights.ActionLog.",
-    "governance.reviews.ConsentMaskProvider.",
+    "governance.reviews.LedgerLike.",
     "cards.ConsentLedger.",
     "cards.IdentityLinks.",
 )
@@ -134,7 +134,7 @@ KEYWORDS = {
 CALLS = {
     **{name: one for name, one in FUNCTIONS.items() if positional(one)[:1] == ["segmenter"]},
     "explanations.Scorer": xseg.Scorer,
-    "explanations.WayFinder": xseg.explanations.WayFinder,
+    "explanations.NearestChangeFinder": xseg.explanations.NearestChangeFinder,
     "governance.rights.FitRecord.from_fit": FitRecord.from_fit,
     "governance.rights.Profile": Profile,
     "segmenters.RuleSegmenter.from_tree": xseg.RuleSegmenter.from_tree,

@@ -20,7 +20,7 @@ import xseg
 from conftest import mixed_table
 from xseg.cards._alternatives import allocate_points
 from xseg.exceptions import DataError, UnsupportedTypeError
-from xseg.explanations import NO_RIVAL, Freedom, build_portable_model, compute_own_contributions
+from xseg.explanations import NO_RIVAL, EditOption, build_portable_model, compute_own_contributions
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 NODE = shutil.which("node")
@@ -79,7 +79,7 @@ def agree(segmenter, rows, folder):
     told = rows.astype(object).to_numpy().tolist()
     values = [[plain(line[j]) for j in portable.used] for line in told]
     first = {j: plain(told[0][j]) for j in portable.used}
-    model = portable.narrow(first, dict.fromkeys(portable.used, Freedom.CHANGE))
+    model = portable.narrow(first, dict.fromkeys(portable.used, EditOption.CHANGE))
     (folder / "case.json").write_text(json.dumps({"model": model, "rows": values}, allow_nan=False))
     script = str(files("xseg.cards").joinpath("scripts", "model.js"))
     command = [NODE, str(Path(__file__).parent / "scripts" / "answers.js"), script, str(folder / "case.json")]

@@ -3,7 +3,7 @@ from decimal import Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from xseg.core.rounding import middle, roundest
+from xseg.core.rounding import find_midpoint, find_roundest
 
 finite = st.floats(-1e12, 1e12, allow_subnormal=False)
 
@@ -12,14 +12,14 @@ finite = st.floats(-1e12, 1e12, allow_subnormal=False)
 def test_the_answer_lies_in_the_interval(one, other):
     low, high = min(one, other), max(one, other)
     assume(low < high)
-    assert low < roundest(low, high) <= high
-    assert low < middle(low, high) <= high
+    assert low < find_roundest(low, high) <= high
+    assert low < find_midpoint(low, high) <= high
 
 
 @given(st.integers(-999, 999), st.integers(1, 400), st.integers(-6, 6))
 def test_no_number_with_fewer_digits_lies_inside(start, width, exponent):
     low, high = float(f"{start}e{exponent}"), float(f"{start + width}e{exponent}")
-    found = Decimal(repr(roundest(low, high)))
+    found = Decimal(repr(find_roundest(low, high)))
     digits = len(found.normalize().as_tuple().digits)
     coarser = 10 ** (digits - 1)
     for power in range(-8, 12):
@@ -31,11 +31,11 @@ def test_no_number_with_fewer_digits_lies_inside(start, width, exponent):
 
 
 def test_whole_numbers_between_whole_numbers():
-    assert [roundest(a, a + 1) for a in range(-5, 5)] == list(range(-4, 6))
+    assert [find_roundest(a, a + 1) for a in range(-5, 5)] == list(range(-4, 6))
 
 
 def test_round_answers():
-    assert roundest(148.2, 151.7) == 150
-    assert roundest(0.27, 0.31) == 0.3
-    assert roundest(-3, 8) == 0
-    assert roundest(7, 150) == 100
+    assert find_roundest(148.2, 151.7) == 150
+    assert find_roundest(0.27, 0.31) == 0.3
+    assert find_roundest(-3, 8) == 0
+    assert find_roundest(7, 150) == 100

@@ -80,10 +80,10 @@ def test_what_keeps_a_row_out_is_not_met_and_all_that_is_changed(fitted, mixed):
     found = xseg.contrast(fitted, mixed, versus=1)
     nearest = xseg.counterfactual(fitted, mixed, target=1)
     for i in np.flatnonzero(found.own != 1).tolist():
-        assert found.kept_out_by[i]
-        assert not any(condition.holds(columns[condition.feature])[i] for condition in found.kept_out_by[i])
+        assert found.unmet_conditions[i]
+        assert not any(condition.holds(columns[condition.feature])[i] for condition in found.unmet_conditions[i])
         if nearest.found[i]:
-            assert [c.feature for c in found.kept_out_by[i]] == [c.feature for c in nearest.changes[i]]
+            assert [c.feature for c in found.unmet_conditions[i]] == [c.feature for c in nearest.changes[i]]
 
 
 def test_shap_plots_take_it(fitted, mixed):

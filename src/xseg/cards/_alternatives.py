@@ -13,10 +13,10 @@ from xseg.cards._fact_types import Alternative, Certainty, CounterfactualFact, F
 from xseg.cards._shared_facts import CardLabels, build_condition_fact
 from xseg.core.conditions import Condition
 from xseg.core.tables import Table
-from xseg.explanations import NO_RIVAL, Way, WayFinder
+from xseg.explanations import NO_RIVAL, NearestChange, NearestChangeFinder
 from xseg.segmenters import FittedSegmenter
 
-__all__ = ["NearestChanges", "NeighbourFinder", "Points", "Surroundings", "allocate_points", "round_points"]
+__all__ = ["ChangePair", "NeighbourFinder", "Points", "Surroundings", "allocate_points", "round_points"]
 
 MAX_REASONS = 4
 # No part of a card has more than this many times 100 points: where two groups fit almost equally well, the points by
@@ -104,7 +104,7 @@ CLOSE = 0.1
 _CLOSE_POINTS = 10
 
 
-NearestChanges: TypeAlias = tuple[Way | None, Way | None]
+ChangePair: TypeAlias = tuple[NearestChange | None, NearestChange | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,22 +136,22 @@ class NeighbourFinder:
         self.says_mutable = any(mutable is not None for mutable in stated)
         self.says_all = all(mutable is not None for mutable in stated)
         # Where groups are compared by scores, the lead says how near the next one is.
-        self._nearest = None if self.by_scores else WayFinder(segmenter)
-        self._open = WayFinder(segmenter, **self._asked_of_people()) if self.says_mutable else None
+        self._nearest = None if self.by_scores else NearestChangeFinder(segmenter)
+        self._open = NearestChangeFinder(segmenter, **self._asked_of_people()) if self.says_mutable else None
         self._cached_requirement = cache(self._find)
 
-    def find_changes(self, rows: Table) -> list[NearestChanges]:
-        """Return the nearest way of each row, and the nearest that the person can take."""
-        nothing: list[Way | None] = [None] * len(rows)
+    def find_changes(self, rows: Table) -> list[ChangePair]:
+        """Return the nearest change of each row, and the nearest that the person can take."""
+        nothing: list[NearestChange | None] = [None] * len(rows)
         found = [nothing if finder is None else finder.find(rows) for finder in (self._nearest, self._open)]
         return list(zip(*found, strict=True))
 
-    def collect_facts(self, ways: NearestChanges, segment: int, rival: int, points: Points) -> Surroundings:
+    def collect_facts(self, changes: ChangePair, segment: int, rival: int, points: Points) -> Surroundings:
         """Collect the facts about the surroundings of one row."""
-        nearest, possible = ways
+        nearest, possible = changes
         return Surroundings(
             self._by_score(rival, segment, points) if nearest is None else self._by_rule(nearest),
-            None if possible is None else self._find_way(possible),
+            None if possible is None else self._describe_change(possible),
             self._lead(rival, segment, points) if nearest is None else self._distance(nearest),
         )
 
@@ -163,17 +163,17 @@ class NeighbourFinder:
         direction = {name: feature.direction for name, feature, _ in pairs if feature.direction is not None}
         return {"frozen": frozen, "direction": direction}
 
-    def _by_rule(self, way: Way) -> Alternative | None:
-        if way.segment is None:
+    def _by_rule(self, change: NearestChange) -> Alternative | None:
+        if change.segment is None:
             return None
-        asked = [self._cached_requirement(condition) for condition in way.conditions]
+        asked = [self._cached_requirement(condition) for condition in change.conditions]
         # What is asked of a group that is too small to be sized says too much about the few in it.
-        nameable = () if self._is_small(way.segment) else tuple(one for one in asked if one is not None)
+        nameable = () if self._is_small(change.segment) else tuple(one for one in asked if one is not None)
         return Alternative(
-            segment=self.naming.segments[way.segment].name,
+            segment=self.naming.segments[change.segment].name,
             requirements=nameable,
             strongest=None,
-            hidden=len(nameable) < len(way.conditions),
+            hidden=len(nameable) < len(change.conditions),
         )
 
     def _is_small(self, segment: int) -> bool:
@@ -190,26 +190,26 @@ class NeighbourFinder:
             hidden=points.hidden is not None and points.hidden.outweighs,
         )
 
-    def _find_way(self, way: Way) -> CounterfactualFact | None:
-        if way.segment is None:
-            return CounterfactualFact(segment=None, requirements=(), proven=way.proven) if self.says_all else None
-        if self._is_small(way.segment):
+    def _describe_change(self, change: NearestChange) -> CounterfactualFact | None:
+        if change.segment is None:
+            return CounterfactualFact(segment=None, requirements=(), proven=change.proven) if self.says_all else None
+        if self._is_small(change.segment):
             return None
         nameable = tuple(
-            asked for condition in way.conditions if (asked := self._cached_requirement(condition)) is not None
+            asked for condition in change.conditions if (asked := self._cached_requirement(condition)) is not None
         )
-        if len(nameable) < len(way.conditions):
+        if len(nameable) < len(change.conditions):
             return None
         return CounterfactualFact(
-            segment=self.naming.segments[way.segment].name, requirements=nameable, proven=way.proven
+            segment=self.naming.segments[change.segment].name, requirements=nameable, proven=change.proven
         )
 
-    def _distance(self, way: Way) -> Certainty:
-        if way.segment is None:
+    def _distance(self, change: NearestChange) -> Certainty:
+        if change.segment is None:
             return Certainty(close=False, distance=None, label=None)
-        nameable = [self._cached_requirement(condition) for condition in way.conditions]
+        nameable = [self._cached_requirement(condition) for condition in change.conditions]
         only = nameable[0].label if len(nameable) == 1 and nameable[0] is not None else None
-        return Certainty(close=way.cost < CLOSE, distance=way.cost, label=only)
+        return Certainty(close=change.cost < CLOSE, distance=change.cost, label=only)
 
     def _lead(self, rival: int, segment: int, points: Points) -> Certainty:
         if rival in (NO_RIVAL, segment):

@@ -15,7 +15,7 @@ from xseg.cards._card_record import Card
 from xseg.cards._sentences import build_quantity
 from xseg.cards._shared_facts import CardLabels
 from xseg.core.schema import Kind
-from xseg.explanations import Freedom, build_portable_model
+from xseg.explanations import EditOption, build_portable_model
 from xseg.i18n import Language, one_line
 from xseg.segmenters import FittedSegmenter
 
@@ -72,14 +72,14 @@ class WhatIf:
             "no": language.say("value.no"),
         }
 
-    def _freedom(self, j: int) -> Freedom:
+    def _freedom(self, j: int) -> EditOption:
         if self.naming.hidden[j]:
-            return Freedom.STAY
-        return Freedom.LEAVE_OUT if self.naming.features[j].mutable is False else Freedom.CHANGE
+            return EditOption.STAY
+        return EditOption.LEAVE_OUT if self.naming.features[j].mutable is False else EditOption.CHANGE
 
-    def _field(self, j: int, value: Any, freedom: Freedom, language: Language) -> dict[str, Any] | None:
+    def _field(self, j: int, value: Any, freedom: EditOption, language: Language) -> dict[str, Any] | None:
         """Return the control of a feature; None where it is not to be named."""
-        if freedom is Freedom.STAY:
+        if freedom is EditOption.STAY:
             return None
         kind = self.segmenter.profile_.bins[j].feature.kind
         feature = self.naming.features[j]
@@ -88,7 +88,7 @@ class WhatIf:
         return {
             "label": language.capitalise(self.naming.labels[j]),
             "kind": "yes or no" if kind is Kind.BOOLEAN else "number" if kind.is_numeric else "choice",
-            "fixed": freedom is Freedom.LEAVE_OUT,
+            "fixed": freedom is EditOption.LEAVE_OUT,
             "shown": quantity.format_rounded(value) if number else one_line(value) if isinstance(value, str) else None,
             "whole": bool(self.segmenter.profile_.bins[j].feature.integral),
         }

@@ -26,7 +26,7 @@ from xseg.exceptions import DataError, ParameterError, UnsupportedTypeError
 from xseg.explanations import compute_own_contributions
 from xseg.i18n import Language
 from xseg.policy import Policy
-from xseg.segmenters import StandIn, find_route, fold
+from xseg.segmenters import FittedSurrogate, find_route, fold
 
 __all__ = [
     "Cards",
@@ -192,7 +192,7 @@ def make_cards(
 
 def read_once(segmenter: Any, X: Any) -> Any:
     """Return the table that `X` holds, where the model asks for nothing else; steps and originals get `X` as it is."""
-    if isinstance(segmenter, Pipeline | StandIn):
+    if isinstance(segmenter, Pipeline | FittedSurrogate):
         return X
     return read_table(X)
 
@@ -202,7 +202,7 @@ def _agreement(
 ) -> Sequence[OriginalAgrees] | None:
     """Return whether the original agrees about each row, for a model that stands in for one."""
     route = find_route(model)
-    if not isinstance(route.segmenter, StandIn):
+    if not isinstance(route.segmenter, FittedSurrogate):
         return None
     if given is None:
         asked: Sequence[OriginalAgrees] = route.segmenter.agreement(route.transform(X)).tolist()

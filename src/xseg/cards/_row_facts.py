@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.cards._alternatives import NearestChanges, NeighbourFinder, allocate_points
+from xseg.cards._alternatives import ChangePair, NeighbourFinder, allocate_points
 from xseg.cards._card_record import Card
 from xseg.cards._consent_facts import ConsentLookup, ConsentQuestion
 from xseg.cards._fact_types import Comparison, ConditionFact, OriginalAgrees, Reason
@@ -19,7 +19,7 @@ from xseg.core.bins import MISSING
 from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table
-from xseg.explanations import NO_RIVAL, Explained, GroupDescription, describe_groups
+from xseg.explanations import NO_RIVAL, Contributions, GroupDescription, describe_groups
 from xseg.i18n import Language
 from xseg.segmenters import FittedSegmenter
 
@@ -37,7 +37,7 @@ class _Block:
     first: int
     codes: NDArray[np.uint8]
     descriptions: list[GroupDescription]
-    changes: list[NearestChanges]
+    changes: list[ChangePair]
 
     def place(self, row: int) -> int:
         """Return the place of a row, and never that of another: a negative place would count from the end."""
@@ -57,7 +57,7 @@ class CardBuilder:
         The model.
     table : Table
         The rows.
-    explained : Explained
+    explained : Contributions
         Exact contributions to each row's own segment.
     settings : CardSettings
         What the cards have in common.
@@ -71,7 +71,7 @@ class CardBuilder:
         self,
         segmenter: FittedSegmenter,
         table: Table,
-        explained: Explained,
+        explained: Contributions,
         settings: CardSettings,
         agreement: Sequence[OriginalAgrees] | None = None,
         question: ConsentQuestion | None = None,

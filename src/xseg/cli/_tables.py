@@ -25,7 +25,7 @@ def read(
 
     `text` holds the separator, decimal mark and encoding of a text file, as far as they are given.
     """
-    from xseg.core.schema import suggestion
+    from xseg.core.schema import suggest_name
     from xseg.datasets import load_table
     from xseg.exceptions import DataError
 
@@ -35,7 +35,7 @@ def read(
     table = load_table(path, **options)
     for name in [*drop, *([id_column] if id_column else [])]:
         if name not in table.columns:
-            message = f"{path} has no column {name!r}{suggestion(name, list(table.columns))}"
+            message = f"{path} has no column {name!r}{suggest_name(name, list(table.columns))}"
             raise DataError(message)
     ids = table[id_column].tolist() if id_column else []
     return table.drop(columns=[*drop, *([id_column] if id_column else [])]), ids

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xseg._kernels.encode_kernels import MISSING, encode_numbers
 from xseg.core.numbers import NumberSummary
-from xseg.core.rounding import middle, roundest
+from xseg.core.rounding import find_midpoint, find_roundest
 from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.summaries import CategoryCounts, CellSplit, TableSummary
 from xseg.core.tables import Column, Table
@@ -239,7 +239,7 @@ def number_bins(
     rounded : bool, default=True
         Whether thresholds are the roundest numbers of their intervals, rather than the middles.
     """
-    place = roundest if rounded else middle
+    place = find_roundest if rounded else find_midpoint
     if distinct is not None and len(distinct) <= max_bins:
         windows: Iterable[tuple[float, float]] = pairwise(distinct.tolist())
     else:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from xseg.core.tables import Table
 from xseg.exceptions import DataError
 
-__all__ = ["order_like", "place_of_each", "take_rows"]
+__all__ = ["find_positions", "order_like", "take_rows"]
 
 
-def place_of_each(first: Any, second: Any, names: tuple[str, str], remedy: str) -> NDArray[np.intp] | None:
+def find_positions(first: Any, second: Any, names: tuple[str, str], remedy: str) -> NDArray[np.intp] | None:
     """Find, for each row of the second table, its place in the first by their pandas indexes.
 
     Parameters
@@ -79,7 +79,7 @@ def order_like(X: Any, values: Any, name: str) -> Any:
         return values
     if values.index.equals(pd.RangeIndex(len(values))) and not X.index.isin(values.index).all():
         return values
-    places = place_of_each(
+    places = find_positions(
         values, X, (name, "X"), f"give {name} in the order of the rows as a list, or with the index of X"
     )
     return values if places is None else values.iloc[places]

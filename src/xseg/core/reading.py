@@ -12,7 +12,7 @@ import numpy as np
 
 from xseg.core.identifiers import number_evidence, text_evidence
 from xseg.core.numbers import NumberSummary
-from xseg.core.schema import Kind, Schema, suggestion
+from xseg.core.schema import Kind, Schema, suggest_name
 from xseg.core.summaries import CategoryCounts, TableSummary
 from xseg.core.texts import MAX_NUMBERED_CATEGORIES, TextKind, parse_numbers, parse_truths
 from xseg.exceptions import (
@@ -193,7 +193,7 @@ def read_columns(
     given = summary.schema()
     for name in include:
         if name not in given.names:
-            message = f"include names {name!r}, which is no column of the table{suggestion(name, given.names)}"
+            message = f"include names {name!r}, which is no column of the table{suggest_name(name, given.names)}"
             raise DataError(message)
     read = [_read(summary, j, named=named, as_numbers=as_numbers, as_texts=as_texts) for j in range(len(given))]
     evidence = [

@@ -2,12 +2,12 @@
 
 from math import ceil, floor, inf, log10
 
-__all__ = ["middle", "roundest"]
+__all__ = ["find_midpoint", "find_roundest"]
 
 _LEADING_DIGITS = (5, 2, 1)
 
 
-def roundest(low: float, high: float) -> float:
+def find_roundest(low: float, high: float) -> float:
     """Return the number in ``(low, high]`` that is a multiple of the largest step 1, 2 or 5 times a power of ten.
 
     Among several multiples of that step the one nearest the middle wins.
@@ -24,7 +24,7 @@ def roundest(low: float, high: float) -> float:
 
     Examples
     --------
-    >>> roundest(148.2, 151.7), roundest(2.0, 3.0), roundest(-0.4, 0.3), roundest(0.27, 0.31)
+    >>> find_roundest(148.2, 151.7), find_roundest(2.0, 3.0), find_roundest(-0.4, 0.3), find_roundest(0.27, 0.31)
     (150.0, 3.0, 0.0, 0.3)
     """
     if low < 0 <= high:
@@ -40,7 +40,7 @@ def roundest(low: float, high: float) -> float:
     return high
 
 
-def middle(low: float, high: float) -> float:
+def find_midpoint(low: float, high: float) -> float:
     """Return the middle of an interval, or its upper end if no number lies between."""
     between = low / 2 + high / 2
     return between if low < between <= high else high

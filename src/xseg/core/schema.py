@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from xseg.exceptions import DataError
 
-__all__ = ["Feature", "Kind", "Schema", "suggestion"]
+__all__ = ["Feature", "Kind", "Schema", "suggest_name"]
 
 
 class Kind(StrEnum):
@@ -95,11 +95,11 @@ class Schema:
         try:
             return self.names.index(name)
         except ValueError:
-            message = f"there is no feature {name!r} among the {len(self)} columns{suggestion(name, self.names)}"
+            message = f"there is no feature {name!r} among the {len(self)} columns{suggest_name(name, self.names)}"
             raise DataError(message) from None
 
 
-def suggestion(name: object, names: Iterable[str], *, sentence: bool = False) -> str:
+def suggest_name(name: object, names: Iterable[str], *, sentence: bool = False) -> str:
     """Return which of `names` may have been meant, to end an error message with.
 
     Parameters

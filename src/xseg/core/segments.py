@@ -9,7 +9,7 @@ import numpy as np
 
 from xseg.core.conditions import Rule, make_condition
 from xseg.core.profiles import SegmentProfile
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.exceptions import DataError, ParameterError
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Segments(Sequence[Segment]):
         """Return the index of a segment, named or numbered."""
         if isinstance(segment, str):
             if segment not in self.names:
-                message = f"there is no segment {segment!r}{suggestion(segment, self.names)}"
+                message = f"there is no segment {segment!r}{suggest_name(segment, self.names)}"
                 raise DataError(message)
             return self.names.index(segment)
         if not 0 <= segment < len(self):

@@ -2,10 +2,11 @@
 
 from xseg.explanations._agnostic import explain_agnostic
 from xseg.explanations._change import Change, change
+from xseg.explanations._change_conditions import NearestChange
 from xseg.explanations._change_costs import Obstacle
 from xseg.explanations._changed_rows import FeatureChange, apply_changes
 from xseg.explanations._contrast import Contrast, contrast
-from xseg.explanations._counterfactual import Counterfactuals, Recourse, WayFinder, counterfactual
+from xseg.explanations._counterfactual import Counterfactuals, NearestChangeFinder, Recourse, counterfactual
 from xseg.explanations._explain import explain
 from xseg.explanations._explain_one import (
     RowExplanation,
@@ -14,24 +15,25 @@ from xseg.explanations._explain_one import (
     compute_own_contributions,
     explain_row,
 )
-from xseg.explanations._explained import NO_RIVAL, Explained
+from xseg.explanations._explainer import NO_RIVAL, Contributions
 from xseg.explanations._families import ModelFamily, describe_groups, make_family
 from xseg.explanations._group_descriptions import GroupDescriber, GroupDescription
-from xseg.explanations._portable_model import Freedom, PortableModel
+from xseg.explanations._portable_model import EditOption, PortableModel
 from xseg.explanations._scorer import ScoredReason, ScoredRow, Scorer
-from xseg.explanations._ways import Way
 
 __all__ = [
     "NO_RIVAL",
     "Change",
     "Contrast",
+    "Contributions",
     "Counterfactuals",
-    "Explained",
+    "EditOption",
     "FeatureChange",
-    "Freedom",
     "GroupDescriber",
     "GroupDescription",
     "ModelFamily",
+    "NearestChange",
+    "NearestChangeFinder",
     "Obstacle",
     "PortableModel",
     "Recourse",
@@ -39,8 +41,6 @@ __all__ = [
     "ScoredReason",
     "ScoredRow",
     "Scorer",
-    "Way",
-    "WayFinder",
     "apply_changes",
     "build_portable_model",
     "change",

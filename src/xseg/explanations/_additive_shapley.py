@@ -18,9 +18,9 @@ from xseg.core.additive import AdditiveModel, PartSums, Population
 from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError
-from xseg.explanations._explained import NO_RIVAL, Explained, in_chunks
+from xseg.explanations._explainer import NO_RIVAL, Contributions, run_in_chunks
 
-__all__ = ["AdditiveExplainer", "Blends", "as_fitted", "compute_population"]
+__all__ = ["AdditiveExplainer", "CoalitionRows", "compute_population", "match_fit_container"]
 
 
 class AdditiveExplainer:
@@ -52,7 +52,7 @@ class AdditiveExplainer:
         """Return the mean score of the background in each segment, shape (n_segments,)."""
         return np.asarray(self.model.scores.bias + self.means.sum(axis=0))
 
-    def explain_targets(self, table: Table, targets: NDArray[np.int64] | None, n_workers: int) -> Explained:
+    def explain_targets(self, table: Table, targets: NDArray[np.int64] | None, n_workers: int) -> Contributions:
         """Explain the score of one segment for each row; by default the margin of its own over the runner-up."""
         out = np.empty((len(table), self.n_columns))
         own = np.empty(len(table), dtype=np.int64) if targets is None else targets
@@ -65,13 +65,13 @@ class AdditiveExplainer:
                 own[rows], rivals[rows] = self.model.two_best(scores.compute(codes, points))
             explain_margins(points, codes, *self._parts, self.means, self.players, own[rows], rivals[rows], out[rows])
 
-        in_chunks(work, len(table), n_workers)
+        run_in_chunks(work, len(table), n_workers)
         base = self.base_values()
-        return Explained(out, own, rivals, base[own] - np.where(rivals == NO_RIVAL, 0.0, base[rivals]))
+        return Contributions(out, own, rivals, base[own] - np.where(rivals == NO_RIVAL, 0.0, base[rivals]))
 
     def explain_pairs(
         self, table: Table, first: NDArray[np.int64], second: NDArray[np.int64], n_workers: int
-    ) -> Explained:
+    ) -> Contributions:
         """Explain the score of one segment less that of another for each row."""
         out = np.empty((len(table), self.n_columns))
 
@@ -79,9 +79,9 @@ class AdditiveExplainer:
             codes, points = self.model.code(table.rows(rows.start, rows.stop))
             explain_margins(points, codes, *self._parts, self.means, self.players, first[rows], second[rows], out[rows])
 
-        in_chunks(work, len(table), n_workers)
+        run_in_chunks(work, len(table), n_workers)
         base = self.base_values()
-        return Explained(out, first, second, base[first] - base[second])
+        return Contributions(out, first, second, base[first] - base[second])
 
     def explain_own(self, codes: NDArray[np.uint8], points: NDArray[np.float32]) -> tuple[list[float], int, int]:
         """Explain the margin of one coded row: contributions, its own segment and the runner-up."""
@@ -98,7 +98,7 @@ class AdditiveExplainer:
             codes, points = self.model.code(table.rows(rows.start, rows.stop))
             explain_scores(points, codes, *self._parts, self.means, self.players, out[rows])
 
-        in_chunks(work, len(table), n_workers)
+        run_in_chunks(work, len(table), n_workers)
         return out
 
 
@@ -111,7 +111,7 @@ def compute_population(model: AdditiveModel, table: Table, weights: NDArray[np.i
     return sums.population()
 
 
-class Blends:
+class CoalitionRows:
     """Makes such rows, in the container that the model knows.
 
     Parameters
@@ -147,7 +147,7 @@ class Blends:
         return self._take(source.reshape(-1, known.shape[1]))
 
 
-def as_fitted(model: Any, X: Any, what: str) -> Any:
+def match_fit_container(model: Any, X: Any, what: str) -> Any:
     """Return rows as the model knows them: with column names if it was fitted with names, without if not."""
     table = read_table(X)
     names = getattr(model, "feature_names_in_", None)

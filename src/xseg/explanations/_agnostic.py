@@ -18,11 +18,11 @@ from sklearn.base import OneToOneFeatureMixin, is_clusterer
 from sklearn.pipeline import Pipeline
 
 from xseg._optional import import_shap
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.core.statistics import check_weights
 from xseg.core.tables import raw_values, read_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError
-from xseg.explanations._additive_shapley import Blends, as_fitted
+from xseg.explanations._additive_shapley import CoalitionRows, match_fit_container
 from xseg.segmenters import LabelPartition, is_fitted
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Outputs:
         are_numbers = all(isinstance(label, int | float) for label in self.labels)
         if isinstance(of, str) or are_numbers or not 0 <= of < len(self.labels):
             message = f"of={of!r} is neither 'own', 'all' nor one of the groups {', '.join(self.names)}"
-            raise ParameterError(message + suggestion(str(of), self.names))
+            raise ParameterError(message + suggest_name(str(of), self.names))
         return int(of)
 
 
@@ -294,8 +294,8 @@ def explain_agnostic(
         message = f"n_repeats={n_repeats}, but a standard error needs at least 2 repeats"
         raise ParameterError(message)
     table, weights = read_table(X), check_weights(background_sample_weight, len(read_table(background)))[0]
-    rows, known = as_fitted(model, X, "X"), as_fitted(model, background, "the background")
-    blends, outputs = Blends(rows, known), find_outputs(model, known, rows)
+    rows, known = match_fit_container(model, X, "X"), match_fit_container(model, background, "the background")
+    blends, outputs = CoalitionRows(rows, known), find_outputs(model, known, rows)
     explained, of_background = outputs.ask(rows), outputs.ask(known)
     n_features = len(table.columns)
     repeats = _repeats(weights, n_repeats, random_state, enumerated=n_features <= MAX_EXACT_FEATURES)
@@ -371,7 +371,13 @@ class _Game:
     """What knowing some features of one row is worth; each coalition is worked out once."""
 
     def __init__(
-        self, outputs: Outputs, blends: Blends, row: int, repeat: _Repeat, explained: Values, of_background: Values
+        self,
+        outputs: Outputs,
+        blends: CoalitionRows,
+        row: int,
+        repeat: _Repeat,
+        explained: Values,
+        of_background: Values,
     ) -> None:
         self.outputs, self.blends, self.row, self.repeat = outputs, blends, row, repeat
         self.n_features = blends.n_features

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xseg._kernels.box_kernels import explain_changes, explain_segments, explain_targets, shapley_table
 from xseg.core.boxes import BoxModel, BoxTests, Patterns
 from xseg.core.tables import Table
-from xseg.explanations._explained import NO_RIVAL, Explained, in_chunks
+from xseg.explanations._explainer import NO_RIVAL, Contributions, run_in_chunks
 
 __all__ = ["BoxExplainer", "population_explainer", "shapley_weights"]
 
@@ -70,7 +70,7 @@ class BoxExplainer:
             base[self.segment[box]] += patterns.weight[patterns.pattern == 0].sum() / patterns.weight.sum()
         return base
 
-    def explain_targets(self, table: Table, targets: NDArray[np.int64] | None, n_workers: int) -> Explained:
+    def explain_targets(self, table: Table, targets: NDArray[np.int64] | None, n_workers: int) -> Contributions:
         """Explain membership in one segment for each row, by default its own."""
         out = np.empty((len(table), self.n_columns))
         explained = np.empty(len(table), dtype=np.int64) if targets is None else targets
@@ -91,16 +91,16 @@ class BoxExplainer:
                 out[rows],
             )
 
-        in_chunks(work, len(table), n_workers)
+        run_in_chunks(work, len(table), n_workers)
         rivals = np.full(len(table), NO_RIVAL, dtype=np.int64)
-        return Explained(out, explained, rivals, self.base_values()[explained])
+        return Contributions(out, explained, rivals, self.base_values()[explained])
 
     def explain_pairs(
         self, table: Table, first: NDArray[np.int64], second: NDArray[np.int64], n_workers: int
-    ) -> Explained:
+    ) -> Contributions:
         """Explain membership in one segment less that in another for each row."""
         one, other = (self.explain_targets(table, targets, n_workers) for targets in (first, second))
-        return Explained(one.values - other.values, first, second, one.base - other.base)
+        return Contributions(one.values - other.values, first, second, one.base - other.base)
 
     def explain_changes(
         self, after: Table, before: Table, targets: NDArray[np.int64], n_workers: int
@@ -117,7 +117,7 @@ class BoxExplainer:
             )
             explain_changes(now, then, self.first, targets[rows], widths, self.players, *weights, out[rows])
 
-        in_chunks(work, len(after), n_workers)
+        run_in_chunks(work, len(after), n_workers)
         return out
 
     def explain_all(self, table: Table, n_workers: int) -> NDArray[np.float64]:
@@ -128,7 +128,7 @@ class BoxExplainer:
             places, tables = self._places(self.tests.patterns(self._codes(table, rows)))
             explain_segments(places, self.segment, tables.values, tables.widths, tables.starts, self.players, out[rows])
 
-        in_chunks(work, len(table), n_workers)
+        run_in_chunks(work, len(table), n_workers)
         return out
 
     def _codes(self, table: Table, rows: slice) -> NDArray[np.uint8]:

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xseg.backends.base import count_workers
-from xseg.core.pairing import place_of_each
-from xseg.core.schema import suggestion
+from xseg.core.pairing import find_positions
+from xseg.core.schema import suggest_name
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError
 from xseg.explanations._explain import rows_for
@@ -131,7 +131,7 @@ def change(segmenter: Any, X: Any, *, before: Any, id_column: str | None = None)
     then_table, now_table = (rows_for(fitted, route.transform(rows)) for rows in (then, now))
     names = read_table(now).names
     alike = id_column is None and len(then_table) == len(now_table)
-    if alike and place_of_each(before, X, ("before", "X"), _REMEDY) is not None:
+    if alike and find_positions(before, X, ("before", "X"), _REMEDY) is not None:
         were, are = before.index.to_numpy(dtype=object), X.index.to_numpy(dtype=object)
     then_rows, now_rows = _align_rows(were, are, len(then_table), len(now_table))
     found = find_family(fitted).explain_changes(
@@ -168,7 +168,7 @@ def _without_ids(rows: Any, ids: str | None, side: str) -> tuple[Any, NDArray[An
     if isinstance(rows, pd.DataFrame) and ids == (rows.index.name or _INDEX):
         return rows, _check_ids(rows.index.to_numpy(dtype=object), ids, side)
     columns = [str(name) for name in getattr(frame, "columns", [])]
-    message = f"`{side}` has no column or index called {ids!r}{suggestion(ids, columns)}"
+    message = f"`{side}` has no column or index called {ids!r}{suggest_name(ids, columns)}"
     raise DataError(message)
 
 

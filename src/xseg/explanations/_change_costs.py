@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xseg.core.bins import MISSING, Bins, FeatureBins, as_kind
 from xseg.core.conditions import number_below
 from xseg.core.profiles import SegmentProfile
-from xseg.core.rounding import roundest
+from xseg.core.rounding import find_roundest
 from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.tables import Table
 from xseg.exceptions import ParameterError
@@ -19,9 +19,9 @@ __all__ = [
     "CATEGORY_COST",
     "RESOLUTION",
     "UNSEEN",
-    "Found",
-    "Mover",
-    "Moves",
+    "AllowedChanges",
+    "ChangeSearch",
+    "CheapestChanges",
     "Obstacle",
     "compute_scale",
     "encode_values",
@@ -37,7 +37,7 @@ Limits = Mapping[str, tuple[float | None, float | None]]
 
 
 @dataclass(frozen=True, eq=False)
-class Moves:
+class AllowedChanges:
     """What may change, by feature.
 
     Attributes
@@ -67,7 +67,7 @@ class Moves:
         frozen: Iterable[str] = (),
         bounds: Limits | None = None,
         direction: Mapping[str, str] | None = None,
-    ) -> "Moves":
+    ) -> "AllowedChanges":
         """Read what a caller asks for, and take scales from the population."""
         schema = profile.bins.schema
         size = len(schema)
@@ -163,7 +163,7 @@ class Moves:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class CheapestChanges:
     """The cheapest change of each row.
 
     Attributes
@@ -187,7 +187,7 @@ class Found:
     place: NDArray[np.int64]
 
 
-class Mover(Protocol):
+class ChangeSearch(Protocol):
     """Finds the cheapest changes for one fitted model; each family of models has one."""
 
     bins: Bins
@@ -202,7 +202,7 @@ class Mover(Protocol):
         own: NDArray[np.int64],
         targets: NDArray[np.int64],
         n_workers: int,
-    ) -> Found:
+    ) -> CheapestChanges:
         """Return the cheapest change of each row into its target (-1: any segment but its own)."""
         ...
 
@@ -314,4 +314,4 @@ def _readable_last(first: float, last: float, high: float, step: float) -> float
 
 def _rounder(first: float, last: float) -> float:
     """Return the roundest number of ``[first, last]``."""
-    return roundest(_find_previous_number(first), last)
+    return find_roundest(_find_previous_number(first), last)

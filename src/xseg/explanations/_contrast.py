@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from xseg._optional import import_shap
 from xseg.backends.base import count_workers
 from xseg.core.conditions import Condition
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.core.tables import raw_values, read_table
 from xseg.exceptions import ParameterError
 from xseg.explanations._explain import make_explainer, rows_for
-from xseg.explanations._explained import NO_RIVAL
+from xseg.explanations._explainer import NO_RIVAL
 from xseg.explanations._families import find_family
 from xseg.segmenters import FittedSegmenter, find_route
 
@@ -43,7 +43,7 @@ class Contrast:
         The two segments of each row; -1 where there is no other.
     own_names, versus_names : tuple of str
         Their names; "" where there is no other.
-    kept_out_by : tuple of tuple of Condition
+    unmet_conditions : tuple of tuple of Condition
         For each row, what the nearest box of the other segment asks and the row does not meet, on the features the
         segmenter was fitted on; empty where segments are made of scores.
     """
@@ -56,7 +56,7 @@ class Contrast:
     versus: NDArray[np.int64]
     own_names: tuple[str, ...]
     versus_names: tuple[str, ...]
-    kept_out_by: tuple[tuple[Condition, ...], ...]
+    unmet_conditions: tuple[tuple[Condition, ...], ...]
 
     def __len__(self) -> int:
         return len(self.values)
@@ -145,7 +145,7 @@ def _find_rival(segmenter: FittedSegmenter, versus: str | int) -> int | None:
     if versus == RUNNER_UP:
         return None
     if isinstance(versus, str) and versus not in segmenter.segment_names_:
-        near = suggestion(versus, segmenter.segment_names_)
+        near = suggest_name(versus, segmenter.segment_names_)
         message = f"versus={versus!r} is neither 'runner-up' nor a segment{near}"
         raise ParameterError(message)
     return int(segmenter.segments_.position(versus))

@@ -12,17 +12,24 @@ from xseg.backends.base import count_workers
 from xseg.core.schema import Kind
 from xseg.core.tables import Table
 from xseg.exceptions import ParameterError
-from xseg.explanations._change_costs import Found, Limits, Mover, Moves, Obstacle, encode_values
+from xseg.explanations._change_conditions import NearestChange
+from xseg.explanations._change_costs import (
+    AllowedChanges,
+    ChangeSearch,
+    CheapestChanges,
+    Limits,
+    Obstacle,
+    encode_values,
+)
 from xseg.explanations._changed_rows import FeatureChange, changed_table, list_changes
 from xseg.explanations._explain import rows_for
 from xseg.explanations._families import find_family
-from xseg.explanations._ways import Way
 from xseg.segmenters import FittedSegmenter, check_segmenter, fold
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ANY_OTHER", "Counterfactuals", "Recourse", "Way", "WayFinder", "counterfactual"]
+__all__ = ["ANY_OTHER", "Counterfactuals", "NearestChange", "NearestChangeFinder", "Recourse", "counterfactual"]
 
 ANY_OTHER = -1
 _COSTS = ("scaled-l1",)
@@ -92,7 +99,7 @@ class Counterfactuals:
     _wanted: NDArray[np.int64] = field(repr=False)
     _place: NDArray[np.int64] = field(repr=False)
     _names: tuple[str, ...] = field(repr=False)
-    _mover: Mover = field(repr=False)
+    _search: ChangeSearch = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.found)
@@ -102,9 +109,9 @@ class Counterfactuals:
         """What changes in each row; nothing where there is no way, or no need."""
 
         def find_threshold(row: int, j: int, rises: bool) -> tuple[str, float] | None:
-            return self._mover.find_threshold(int(self._place[row]), j, rises)
+            return self._search.find_threshold(int(self._place[row]), j, rises)
 
-        return list_changes(self._table, self._mover.bins, self._before, self._after, find_threshold)
+        return list_changes(self._table, self._search.bins, self._before, self._after, find_threshold)
 
     @cached_property
     def blocked_by(self) -> tuple[tuple[Obstacle, ...], ...]:
@@ -114,7 +121,7 @@ class Counterfactuals:
         """
         blocked: list[tuple[Obstacle, ...]] = [()] * len(self)
         for i in np.flatnonzero(~self.found).tolist():
-            blocked[i] = self._mover.obstacles(self._before[i], int(self.own[i]), int(self._wanted[i]))
+            blocked[i] = self._search.obstacles(self._before[i], int(self.own[i]), int(self._wanted[i]))
         return tuple(blocked)
 
     def recourse(self, row: int) -> Recourse:
@@ -238,22 +245,24 @@ def counterfactual(
         raise ParameterError(message)
     fitted = fold(segmenter)
     table = rows_for(fitted, X)
-    mover = find_family(fitted).make_mover(Moves.from_options(fitted.profile_, frozen, bounds, direction))
+    search = find_family(fitted).make_change_search(
+        AllowedChanges.from_options(fitted.profile_, frozen, bounds, direction)
+    )
     position = ANY_OTHER if target is None else fitted.segments_.position(target)
-    values, own = encode_values(mover.bins, table), mover.predict_segments(table)
+    values, own = encode_values(search.bins, table), search.predict_segments(table)
     wanted = np.full(len(table), position, dtype=np.int64)
-    answer = mover.solve(values, own, wanted, count_workers(fitted.n_jobs))
-    return _build_counterfactual(X, table, mover, values, own, wanted, answer, fitted.segment_names_)
+    answer = search.solve(values, own, wanted, count_workers(fitted.n_jobs))
+    return _build_counterfactual(X, table, search, values, own, wanted, answer, fitted.segment_names_)
 
 
 def _build_counterfactual(
     X: Any,
     table: Table,
-    mover: Mover,
+    search: ChangeSearch,
     values: NDArray[np.float64],
     own: NDArray[np.int64],
     wanted: NDArray[np.int64],
-    answer: Found,
+    answer: CheapestChanges,
     names: tuple[str, ...],
 ) -> Counterfactuals:
     return Counterfactuals(
@@ -262,18 +271,18 @@ def _build_counterfactual(
         np.where(wanted >= 0, wanted, answer.target),
         answer.cost,
         answer.proven,
-        changed_table(X, table, mover.bins, values, answer.values),
+        changed_table(X, table, search.bins, values, answer.values),
         table,
         values,
         answer.values,
         wanted,
         answer.place,
         names,
-        mover,
+        search,
     )
 
 
-class WayFinder:
+class NearestChangeFinder:
     """Finds the nearest way into another segment for row after row.
 
     Parameters
@@ -289,10 +298,10 @@ class WayFinder:
     --------
     >>> import xseg
     >>> from xseg.core.tables import read_table
-    >>> from xseg.explanations import WayFinder
+    >>> from xseg.explanations import NearestChangeFinder
     >>> customers = xseg.make_customers(2_000, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> [way.proven for way in WayFinder(segmenter).find(read_table(customers.head(2)))]
+    >>> [way.proven for way in NearestChangeFinder(segmenter).find(read_table(customers.head(2)))]
     [True, True]
     """
 
@@ -301,10 +310,10 @@ class WayFinder:
     ) -> None:
         schema = check_segmenter(segmenter).profile_.bins.schema
         ordered = {name: way for name, way in (direction or {}).items() if _has_order(schema[schema.index(name)].kind)}
-        moves = Moves.from_options(segmenter.profile_, frozen, None, ordered)
-        self._ways = find_family(segmenter).make_ways(moves)
+        moves = AllowedChanges.from_options(segmenter.profile_, frozen, None, ordered)
+        self._ways = find_family(segmenter).make_nearest_changes(moves)
 
-    def find(self, table: Table, *, n_jobs: int | None = 1) -> list[Way]:
+    def find(self, table: Table, *, n_jobs: int | None = 1) -> list[NearestChange]:
         """Return the way of each row of a table that has the columns the segmenter was fitted on."""
         return self._ways.find(table, count_workers(n_jobs))
 

@@ -7,11 +7,11 @@ from numpy.typing import ArrayLike
 
 from xseg._optional import import_shap
 from xseg.backends.base import count_workers
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.core.statistics import check_weights
 from xseg.core.tables import Table, raw_values, read_table
 from xseg.exceptions import ParameterError
-from xseg.explanations._explained import Explainer
+from xseg.explanations._explainer import Explainer
 from xseg.explanations._families import find_family
 from xseg.segmenters import FittedSegmenter, Route, find_route
 
@@ -136,6 +136,6 @@ def rows_for(segmenter: Any, X: Any) -> Table:
 
 def _position(segmenter: FittedSegmenter, of: str | int) -> int:
     if isinstance(of, str) and of not in segmenter.segment_names_:
-        message = f"of={of!r} is neither 'own', 'all' nor a segment{suggestion(of, segmenter.segment_names_)}"
+        message = f"of={of!r} is neither 'own', 'all' nor a segment{suggest_name(of, segmenter.segment_names_)}"
         raise ParameterError(message)
     return int(segmenter.segments_.position(of))

@@ -12,10 +12,10 @@ from xseg.core.tables import Column, Table, raw_values, read_table
 from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.explanations._changed_rows import apply_changes
 from xseg.explanations._explain import make_explainer, rows_for
-from xseg.explanations._explained import NO_RIVAL, Explained
+from xseg.explanations._explainer import NO_RIVAL, Contributions
 from xseg.explanations._families import find_family
 from xseg.explanations._portable_model import PortableModel
-from xseg.segmenters import FittedSegmenter, StandIn, check_segmenter, find_route
+from xseg.segmenters import FittedSegmenter, FittedSurrogate, check_segmenter, find_route
 
 __all__ = ["RowExplanation", "build_portable_model", "comprehensiveness", "compute_own_contributions", "explain_row"]
 
@@ -49,7 +49,7 @@ class RowExplanation:
     original_agrees: str | None = None
 
 
-def compute_own_contributions(segmenter: Any, X: Any, *, n_jobs: int | None = 1) -> tuple[Table, Explained]:
+def compute_own_contributions(segmenter: Any, X: Any, *, n_jobs: int | None = 1) -> tuple[Table, Contributions]:
     """Return the raw rows, and the explanation of each one's own segment, as plain arrays."""
     route = find_route(segmenter)
     table = read_table(X)
@@ -102,7 +102,7 @@ def explain_row(segmenter: Any, X: Any) -> RowExplanation:
     order = sorted((j for j, value in enumerate(values) if value), key=lambda j: -abs(values[j]))
     reasons = tuple((table.names[j], data[j], float(values[j])) for j in order)
     route = find_route(segmenter)
-    stands_in = isinstance(route.segmenter, StandIn)
+    stands_in = isinstance(route.segmenter, FittedSurrogate)
     agrees = str(route.segmenter.agreement(route.transform(X))[0]) if stands_in else None
     rival = None if explained.rivals[0] == NO_RIVAL else int(explained.rivals[0])
     return RowExplanation(segment, float(explained.base[0]), reasons, rival, agrees)

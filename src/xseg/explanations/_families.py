@@ -20,22 +20,22 @@ from xseg.core.tables import Table
 from xseg.exceptions import UnsupportedTypeError
 from xseg.explanations._additive_shapley import AdditiveExplainer, compute_population
 from xseg.explanations._box_shapley import BoxExplainer, population_explainer
-from xseg.explanations._change_costs import Mover, Moves, encode_values
-from xseg.explanations._explained import NO_RIVAL, Explainer
+from xseg.explanations._change_conditions import BoxNearestChanges, NearestChanges, ScoreNearestChanges
+from xseg.explanations._change_costs import AllowedChanges, ChangeSearch, encode_values
+from xseg.explanations._change_search import BoxChangeSearch, ScoreChangeSearch
+from xseg.explanations._explainer import NO_RIVAL, Explainer
 from xseg.explanations._group_descriptions import BoxDescriber, GroupDescriber, ScoreDescriber
-from xseg.explanations._nearest_changes import AdditiveMoves, BoxMoves
-from xseg.explanations._one_person import OnePerson, PersonByScores, PersonInBoxes
 from xseg.explanations._portable_model import PortableBoxes, PortableModel, PortableScores
-from xseg.explanations._ways import BoxWays, ScoreWays, Ways
+from xseg.explanations._row_explainers import BoxRowExplainer, RowExplainer, ScoreRowExplainer
 from xseg.segmenters import FittedSegmenter, Route, check_segmenter
 
-__all__ = ["Changes", "ModelFamily", "Rivals", "describe_groups", "find_family", "make_family"]
+__all__ = ["ChangeContributions", "ModelFamily", "Rivals", "describe_groups", "find_family", "make_family"]
 
 Rivals: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], tuple[tuple[Condition, ...], ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Changes:
+class ChangeContributions:
     """The segments of rows before and after, the contributions to the change, and what is explained at both ends."""
 
     before: NDArray[np.int64]
@@ -54,7 +54,9 @@ class ModelFamily(Protocol):
         """Prepare exact Shapley values; None as background means all rows the model was fitted on."""
         ...
 
-    def explain_changes(self, route: Route, n_columns: int, then: Table, now: Table, n_workers: int) -> Changes:
+    def explain_changes(
+        self, route: Route, n_columns: int, then: Table, now: Table, n_workers: int
+    ) -> ChangeContributions:
         """Explain the move of each row from its segment then to its segment now."""
         ...
 
@@ -62,15 +64,15 @@ class ModelFamily(Protocol):
         """Find each row's own segment, the one it is compared with, and what keeps it out of that."""
         ...
 
-    def make_mover(self, moves: Moves) -> Mover:
+    def make_change_search(self, moves: AllowedChanges) -> ChangeSearch:
         """Prepare the search for the cheapest change into a segment."""
         ...
 
-    def make_ways(self, moves: Moves) -> Ways:
+    def make_nearest_changes(self, moves: AllowedChanges) -> NearestChanges:
         """Prepare the search for the nearest way into another segment, told as conditions."""
         ...
 
-    def make_one_person(self) -> OnePerson:
+    def make_row_explainer(self) -> RowExplainer:
         """Prepare the explanation of one row from values alone."""
         ...
 
@@ -103,34 +105,38 @@ class BoxFamily:
         counts.add(CodedBlock(codes, np.empty((len(codes), 0), np.float32), weights))
         return BoxExplainer(model, tests, tuple(counts.boxes), n_columns)
 
-    def explain_changes(self, route: Route, n_columns: int, then: Table, now: Table, n_workers: int) -> Changes:
+    def explain_changes(
+        self, route: Route, n_columns: int, then: Table, now: Table, n_workers: int
+    ) -> ChangeContributions:
         """Explain membership in the segment after, less that before."""
         old, new = (self.model.assign(table).astype(np.int64) for table in (then, now))
         explainer = population_explainer(self.model, route.sources, n_columns)
         values = explainer.explain_changes(now, then, new, n_workers)
-        return Changes(old, new, values, (old == new).astype(np.float64), np.ones(len(new)))
+        return ChangeContributions(old, new, values, (old == new).astype(np.float64), np.ones(len(new)))
 
     def find_rivals(self, rows: Table, named: int | None, n_workers: int) -> Rivals:
         """Find the segment of the nearest box, and what that box asks that the row does not meet."""
-        mover = BoxMoves(self.model, self.profile, Moves.from_options(self.profile))
-        values, own = encode_values(mover.bins, rows), mover.predict_segments(rows)
+        search = BoxChangeSearch(self.model, self.profile, AllowedChanges.from_options(self.profile))
+        values, own = encode_values(search.bins, rows), search.predict_segments(rows)
         targets = np.full(len(rows), NO_RIVAL) if named is None else np.where(own == named, NO_RIVAL, named)
-        boxes, _ = mover.find_nearest(values, own, targets, n_workers)
-        reached = np.where(boxes >= 0, mover.boxes.segment[boxes].astype(np.int64), targets)
-        kept_out = (_list_failed_conditions(mover, line, box) for line, box in zip(values, boxes.tolist(), strict=True))
+        boxes, _ = search.find_nearest(values, own, targets, n_workers)
+        reached = np.where(boxes >= 0, search.boxes.segment[boxes].astype(np.int64), targets)
+        kept_out = (
+            _list_failed_conditions(search, line, box) for line, box in zip(values, boxes.tolist(), strict=True)
+        )
         return own, reached, tuple(kept_out)
 
-    def make_mover(self, moves: Moves) -> Mover:
+    def make_change_search(self, moves: AllowedChanges) -> ChangeSearch:
         """Prepare projections on boxes."""
-        return BoxMoves(self.model, self.profile, moves)
+        return BoxChangeSearch(self.model, self.profile, moves)
 
-    def make_ways(self, moves: Moves) -> Ways:
+    def make_nearest_changes(self, moves: AllowedChanges) -> NearestChanges:
         """Prepare projections on the nearest box."""
-        return BoxWays(self.model, self.profile, moves)
+        return BoxNearestChanges(self.model, self.profile, moves)
 
-    def make_one_person(self) -> OnePerson:
+    def make_row_explainer(self) -> RowExplainer:
         """Prepare a look-up of the box and its tables."""
-        return PersonInBoxes(self.model)
+        return BoxRowExplainer(self.model)
 
     def make_portable(self, segmenter: FittedSegmenter, least: float) -> PortableModel:
         """Prepare tests and tables by pattern."""
@@ -141,11 +147,11 @@ class BoxFamily:
         return BoxDescriber(self.model)
 
 
-def _list_failed_conditions(mover: BoxMoves, values: NDArray[np.float64], box: int) -> tuple[Condition, ...]:
+def _list_failed_conditions(search: BoxChangeSearch, values: NDArray[np.float64], box: int) -> tuple[Condition, ...]:
     if box < 0:
         return ()
     return tuple(
-        make_condition(mover.bins[j], mover.boxes.inside[box, j]) for j in mover.find_failed_tests(values, box)
+        make_condition(search.bins[j], search.boxes.inside[box, j]) for j in search.find_failed_tests(values, box)
     )
 
 
@@ -165,7 +171,9 @@ class ScoreFamily:
         players = np.arange(len(model.coding.bins)) if route.sources is None else route.sources
         return AdditiveExplainer(model, population, players, n_columns)
 
-    def explain_changes(self, route: Route, n_columns: int, then: Table, now: Table, n_workers: int) -> Changes:
+    def explain_changes(
+        self, route: Route, n_columns: int, then: Table, now: Table, n_workers: int
+    ) -> ChangeContributions:
         """Explain the margin of the new segment over the old one, or over the runner-up for who stayed."""
         model = self.model
         earlier, later = model.score(then), model.score(now)
@@ -179,7 +187,7 @@ class ScoreFamily:
         )
         rows = np.arange(len(new))
         start, end = (scores[rows, new] - scores[rows, rival] for scores in (earlier, later))
-        return Changes(old, new, values, start, end)
+        return ChangeContributions(old, new, values, start, end)
 
     def find_rivals(self, rows: Table, named: int | None, n_workers: int) -> Rivals:
         """Find the segment with the next best score."""
@@ -189,17 +197,17 @@ class ScoreFamily:
             rivals = np.where(own == named, rivals, named)
         return own, np.where(own == rivals, NO_RIVAL, rivals), ((),) * len(rows)
 
-    def make_mover(self, moves: Moves) -> Mover:
+    def make_change_search(self, moves: AllowedChanges) -> ChangeSearch:
         """Prepare the search over scores."""
-        return AdditiveMoves(self.model, moves)
+        return ScoreChangeSearch(self.model, moves)
 
-    def make_ways(self, moves: Moves) -> Ways:
+    def make_nearest_changes(self, moves: AllowedChanges) -> NearestChanges:
         """Prepare the search over scores."""
-        return ScoreWays(self.model, moves)
+        return ScoreNearestChanges(self.model, moves)
 
-    def make_one_person(self) -> OnePerson:
+    def make_row_explainer(self) -> RowExplainer:
         """Prepare the parts of every score."""
-        return PersonByScores(self.model)
+        return ScoreRowExplainer(self.model)
 
     def make_portable(self, segmenter: FittedSegmenter, least: float) -> PortableModel:
         """Prepare curves and tables."""

@@ -24,13 +24,13 @@ from xseg.explanations._additive_shapley import AdditiveExplainer
 from xseg.explanations._box_shapley import BoxExplainer, population_explainer, shapley_weights
 from xseg.segmenters import FittedSegmenter
 
-__all__ = ["Freedom", "PortableBoxes", "PortableModel", "PortableScores", "Value"]
+__all__ = ["EditOption", "PortableBoxes", "PortableModel", "PortableScores", "Value"]
 
 Value = bool | float | str | None
 _MAX_NUMBERS = 60_000
 
 
-class Freedom(StrEnum):
+class EditOption(StrEnum):
     """What can be done with a feature."""
 
     CHANGE = "change"
@@ -43,14 +43,14 @@ class PortableModel(Protocol):
 
     used: tuple[int, ...]
 
-    def narrow(self, values: Mapping[int, Value], freedom: Mapping[int, Freedom]) -> dict[str, Any]:
+    def narrow(self, values: Mapping[int, Value], freedom: Mapping[int, EditOption]) -> dict[str, Any]:
         """Return the model as plain data, with a feature for each of `used`.
 
         Parameters
         ----------
         values : mapping of int to bool, float, str or None
             The row's values; None where not known.
-        freedom : mapping of int to Freedom
+        freedom : mapping of int to EditOption
             What can be done with each feature.
 
         Raises
@@ -79,12 +79,14 @@ class _Cells:
             return dict(self.cells).get(value, missing)
         return bisect_right(self.cuts, float(value))
 
-    def facts(self, freedom: Freedom, value: Value, offered: Callable[[str], bool]) -> tuple[dict[str, Any], list[int]]:
+    def facts(
+        self, freedom: EditOption, value: Value, offered: Callable[[str], bool]
+    ) -> tuple[dict[str, Any], list[int]]:
         """Return the feature as plain data, and the code of each of its cells."""
         own = self.codes[self.find(value)]
-        if freedom is Freedom.STAY:
+        if freedom is EditOption.STAY:
             return {"missing": 0}, [own]
-        if freedom is Freedom.LEAVE_OUT:
+        if freedom is EditOption.LEAVE_OUT:
             return {"missing": 1}, [own, int(MISSING)]
         facts: dict[str, Any] = {"missing": len(self.codes) - 1}
         if self.bins.feature.kind.is_numeric:
@@ -140,7 +142,7 @@ class PortableBoxes:
         self.cells = {j: _make_cells(boxes.bins[j], self.inside[:, j].T) for j in self.used}
         self.told = [segment.size >= least for segment in segmenter.segments_]
 
-    def narrow(self, values: Mapping[int, Value], freedom: Mapping[int, Freedom]) -> dict[str, Any]:
+    def narrow(self, values: Mapping[int, Value], freedom: Mapping[int, EditOption]) -> dict[str, Any]:
         """Return the model as plain data."""
         pairs = {j: self.cells[j].facts(freedom[j], values[j], self.offered.make_filter(j)) for j in self.used}
         codes = {j: codes for j, (_, codes) in pairs.items()}
@@ -210,13 +212,13 @@ class PortableScores:
         everyone = AdditiveExplainer(self.model, self.model.population, np.arange(len(bins)), len(bins))
         self.base = everyone.base_values().tolist()
 
-    def narrow(self, values: Mapping[int, Value], freedom: Mapping[int, Freedom]) -> dict[str, Any]:
+    def narrow(self, values: Mapping[int, Value], freedom: Mapping[int, EditOption]) -> dict[str, Any]:
         """Return the model as plain data."""
         features = [self._feature(j, values[j], freedom[j]) for j in self.used]
         bias = self.model.scores.bias.tolist()
         return {"family": "scores", "features": features, "base": self.base, "bias": bias, "order": self.order}
 
-    def _feature(self, j: int, value: Value, freedom: Freedom) -> dict[str, Any]:
+    def _feature(self, j: int, value: Value, freedom: EditOption) -> dict[str, Any]:
         means = {"means": self.means[j].tolist()}
         if j in self.tables:
             facts, codes = self.cells[j].facts(freedom, value, self.offered.make_filter(j))
@@ -224,10 +226,10 @@ class PortableScores:
         place, curve = self.curves[j]
         embedding = self.model.scores.embedding
         shift, factor = float(embedding.shift[place]), float(embedding.factor[place])
-        if freedom is Freedom.CHANGE:
+        if freedom is EditOption.CHANGE:
             return {"missing": 1, **means, "shift": shift, "factor": factor, "curve": curve.tolist()}
         own = curve[UNKNOWN] if value is None else _evaluate_curve(curve, (float(value) - shift) * factor)
-        parts = [own, curve[UNKNOWN]] if freedom is Freedom.LEAVE_OUT else [own]
+        parts = [own, curve[UNKNOWN]] if freedom is EditOption.LEAVE_OUT else [own]
         return {"missing": len(parts) - 1, **means, "parts": np.array(parts).tolist()}
 
 

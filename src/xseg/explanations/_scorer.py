@@ -6,11 +6,11 @@ from typing import Any
 
 from xseg.core.bins import MISSING
 from xseg.core.profiles import SegmentProfile
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.core.tables import is_missing
 from xseg.exceptions import DataError
 from xseg.explanations._families import find_family
-from xseg.explanations._one_person import make_reader
+from xseg.explanations._row_explainers import make_encoder
 from xseg.segmenters import FittedSegmenter, check_segmenter
 
 __all__ = ["ScoredReason", "ScoredRow", "Scorer"]
@@ -105,8 +105,8 @@ class Scorer:
         profile = segmenter.profile_
         self._names: tuple[str, ...] = profile.bins.schema.names
         self._segment_names = segmenter.segment_names_
-        self._explain = find_family(segmenter).make_one_person()
-        self._readers = [make_reader(bins) for bins in profile.bins.features]
+        self._explain = find_family(segmenter).make_row_explainer()
+        self._readers = [make_encoder(bins) for bins in profile.bins.features]
         self._shares = [_shares(profile, j) for j in range(len(self._names))]
 
     def __call__(self, row: Mapping[str, Any]) -> ScoredRow:
@@ -141,7 +141,7 @@ class Scorer:
             given = [row[name] for name in self._names]
         except KeyError as error:
             name = error.args[0]
-            message = f"the row has no value for column {name!r}{suggestion(name, [str(key) for key in row])}"
+            message = f"the row has no value for column {name!r}{suggest_name(name, [str(key) for key in row])}"
             raise DataError(message) from None
         return [None if is_missing(value) else value for value in given]
 

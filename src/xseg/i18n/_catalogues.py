@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.exceptions import DefinitionError, ParameterError
 
 __all__ = [
@@ -146,7 +146,7 @@ def find_tag(locale: str) -> str:
     found = next((tag for tag in known if tag.casefold() == wanted), None)
     found = found or next((tag for tag in known if tag.casefold().partition("-")[0] == language), None)
     if found is None:
-        message = f"locale={locale!r}: there are cards in {', '.join(known)}{suggestion(str(locale), known)}"
+        message = f"locale={locale!r}: there are cards in {', '.join(known)}{suggest_name(str(locale), known)}"
         raise ParameterError(message)
     return found
 
@@ -160,7 +160,7 @@ def find_slots(message: Message) -> frozenset[str]:
 def check_wording(ours: Mapping[str, Message], key: str, message: Message) -> None:
     """Raise an error for a wording of a message that is unknown, or leaves out a fact that ours states."""
     if key not in ours:
-        problem = f"there is no message {key!r} to word anew{suggestion(key, list(ours))}"
+        problem = f"there is no message {key!r} to word anew{suggest_name(key, list(ours))}"
         raise DefinitionError(problem)
     if isinstance(ours[key], str) != isinstance(message, str) or (
         not isinstance(message, str) and "other" not in message

@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.exceptions import ParameterError
 from xseg.i18n._catalogues import Message, check_wording, find_tag, get_catalogue
 
@@ -179,7 +179,7 @@ def _language(locale: str, tone: str) -> Language:
     from babel import Locale, UnknownLocaleError
 
     if tone not in TONES:
-        message = f"tone={tone!r} is not one of {', '.join(TONES)}{suggestion(tone, TONES)}"
+        message = f"tone={tone!r} is not one of {', '.join(TONES)}{suggest_name(tone, TONES)}"
         raise ParameterError(message)
     tag = find_tag(locale)
     catalogue = get_catalogue(tag)

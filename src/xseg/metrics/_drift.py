@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xseg._kernels.center_kernels import add_code_counts
 from xseg.core.bins import MISSING, N_CODES, Bins
-from xseg.core.pairing import place_of_each
+from xseg.core.pairing import find_positions
 from xseg.core.statistics import RawBlock
 from xseg.core.tables import Table
 from xseg.exceptions import DataError, ParameterError
@@ -353,10 +353,10 @@ def migration(
     ([[1.0, 1.0], [0.0, 2.0]], 0.75)
     """
     if np.shape(before) == np.shape(after):
-        places = place_of_each(before, after, ("before", "after"), _REMEDY)
+        places = find_positions(before, after, ("before", "after"), _REMEDY)
         before = before if places is None else np.asarray(before)[places]
     if sample_weight is not None and np.shape(sample_weight) == np.shape(after):
-        places = place_of_each(sample_weight, after, ("sample_weight", "after"), _REMEDY)
+        places = find_positions(sample_weight, after, ("sample_weight", "after"), _REMEDY)
         sample_weight = sample_weight if places is None else np.asarray(sample_weight)[places]
     first, second = np.asarray(before), np.asarray(after)
     if first.shape != second.shape or first.ndim != 1 or not len(first):

@@ -7,7 +7,7 @@ from warnings import warn
 
 from pydantic import BaseModel, Field, ValidationError
 
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.exceptions import DefinitionError, UnknownSegmentsWarning
 from xseg.policy._feature_policy import FeaturePolicy, FeatureWords, SegmentPolicy, Translation
 from xseg.policy._policy_parts import (
@@ -486,7 +486,7 @@ def _language(locale: str) -> str:
 def _list_unknown(section: str, absent: Sequence[str], what: str, known: Iterable[str]) -> list[str]:
     """List names that are not known, with the nearest that are; of many, only the first."""
     listed = [
-        f"  {section}.{name}: no {what} {name!r}.{suggestion(name, known, sentence=True)}"
+        f"  {section}.{name}: no {what} {name!r}.{suggest_name(name, known, sentence=True)}"
         for name in absent[:_MAX_LISTED]
     ]
     return [*listed, f"  and {len(absent) - _MAX_LISTED:,} more"] if len(absent) > _MAX_LISTED else listed

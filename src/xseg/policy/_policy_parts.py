@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.policy.yaml_files import Frozen, Words
 
 __all__ = [
@@ -89,7 +89,7 @@ def check_purpose_declared(purpose: str, info: ValidationInfo) -> str:
     declared = (info.context or {}).get(DECLARED_PURPOSES)
     if declared is not None and purpose not in declared:
         known = ", ".join(declared) or "none"
-        reason = f"not declared under purposes (declared: {known}).{suggestion(purpose, declared, sentence=True)}"
+        reason = f"not declared under purposes (declared: {known}).{suggest_name(purpose, declared, sentence=True)}"
         raise build_error(reason)
     return purpose
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
 from xseg._files import write_whole
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.exceptions import DefinitionError, XsegError
 
 __all__ = [
@@ -263,13 +263,13 @@ def _describe_error(detail: ErrorDetails, keys_at: Callable[[KeyPath], Sequence[
     kind, value = detail["type"], detail["input"]
     if kind == "extra_forbidden":
         known = keys_at(detail["loc"])
-        return f"unknown key; allowed: {', '.join(known)}.{suggestion(detail['loc'][-1], known, sentence=True)}"
+        return f"unknown key; allowed: {', '.join(known)}.{suggest_name(detail['loc'][-1], known, sentence=True)}"
     if kind == "missing":
         return "is missing; write it"
     if kind == "literal_error":
         expected = detail["ctx"]["expected"]
         name = value if isinstance(value, str) else format_value(value)
-        hint = suggestion(name, expected.split(chr(39))[1::2], sentence=True)
+        hint = suggest_name(name, expected.split(chr(39))[1::2], sentence=True)
         return f"found {format_value(value)}; allowed: {expected}.{hint}"
     if kind == "string_type" and isinstance(value, bool | int | float):
         return f"found {format_value(value)} where text was expected; put it in quotes"

@@ -16,7 +16,7 @@ from xseg.export import Approval, SignOff
 from xseg.i18n import Quantity, condition_words, find_words, load_language, one_line, other_categories
 from xseg.metrics import Stability, Structure, Tradeoff
 from xseg.policy import Policy
-from xseg.segmenters import FittedSegmenter, FittedTree, StandIn, TestedSegmenter, check_segmenter
+from xseg.segmenters import FittedSegmenter, FittedSurrogate, FittedTree, TestedSegmenter, check_segmenter
 
 __all__ = [
     "Check",
@@ -176,7 +176,7 @@ def _structure_checks(segmenter: FittedSegmenter, found: Structure | None) -> li
 
 def _stand_in_checks(segmenter: FittedSegmenter) -> list[Check]:
     """Return how well a stand-in stands in; nothing for a model that is its own."""
-    if not isinstance(segmenter, StandIn):
+    if not isinstance(segmenter, FittedSurrogate):
         return []
     original = one_line(segmenter.original_name_)
     weak = [

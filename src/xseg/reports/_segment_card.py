@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xseg._files import write_whole
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, XsegError
-from xseg.explanations import NO_RIVAL, Explained, WayFinder, compute_own_contributions
+from xseg.explanations import NO_RIVAL, Contributions, NearestChangeFinder, compute_own_contributions
 from xseg.export import get_approval
 from xseg.i18n import find_words, get_environment, load_language
 from xseg.metrics import Stability
@@ -207,7 +207,7 @@ def _from_people(
     return _drivers(explained, rows, policy), neighbours, float(near.mean())
 
 
-def _drivers(explained: Explained, rows: Table, policy: Policy) -> tuple[Driver, ...]:
+def _drivers(explained: Contributions, rows: Table, policy: Policy) -> tuple[Driver, ...]:
     weight = np.abs(explained.values).mean(axis=0)
     total = float(weight.sum())
     order = [j for j in np.argsort(-weight, kind="stable").tolist() if weight[j] > 0]
@@ -217,11 +217,11 @@ def _drivers(explained: Explained, rows: Table, policy: Policy) -> tuple[Driver,
 
 
 def _find_neighbours(
-    segmenter: FittedSegmenter, rows: Table, explained: Explained
+    segmenter: FittedSegmenter, rows: Table, explained: Contributions
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the group next to each person, -1 where there is none, and whether it is a close call."""
     if segmenter.model_.boxes is not None:
-        ways = WayFinder(segmenter).find(rows)
+        ways = NearestChangeFinder(segmenter).find(rows)
         nearest = np.array([-1 if way.segment is None else way.segment for way in ways], dtype=np.int64)
         return nearest, np.array([way.cost < _CLOSE for way in ways])
     lead = explained.base + explained.values.sum(axis=1)

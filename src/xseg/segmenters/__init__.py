@@ -18,7 +18,7 @@ from xseg.segmenters._mixtures import MixtureChoice, MixtureSegmenter
 from xseg.segmenters._names import propose_names
 from xseg.segmenters._outcomes import OutcomeSegmenter
 from xseg.segmenters._pipelines import Route, find_route
-from xseg.segmenters._protocols import FittedSegmenter, FittedTree, StandIn, TestedSegmenter
+from xseg.segmenters._protocols import FittedSegmenter, FittedSurrogate, FittedTree, TestedSegmenter
 from xseg.segmenters._prototypes import PrototypeSegmenter
 from xseg.segmenters._rule_definitions import write_condition
 from xseg.segmenters._rule_lint import FindingKind, RuleCoverage, RuleFinding, RuleReview
@@ -37,6 +37,7 @@ __all__ = [
     "DrawnBoxState",
     "FindingKind",
     "FittedSegmenter",
+    "FittedSurrogate",
     "FittedTree",
     "LabelPartition",
     "MixtureChoice",
@@ -54,7 +55,6 @@ __all__ = [
     "SegmentFidelity",
     "Segmenter",
     "Space",
-    "StandIn",
     "StrictState",
     "SurrogateSegmenter",
     "TestedSegmenter",

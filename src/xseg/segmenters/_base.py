@@ -79,7 +79,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     saved_state: ClassVar[type[SegmentsState]]
     # What decides the segments besides rows: nothing, labels or outcomes given for them, or a definition that is kept.
-    segment_basis: ClassVar[Literal["rows", "labels", "definition"]] = "rows"
+    segment_source: ClassVar[Literal["rows", "labels", "definition"]] = "rows"
     # Whether more is kept than counts and what follows from them, so that a row cannot be subtracted.
     keeps_estimates: ClassVar[bool] = False
     _parameter_constraints: ClassVar[dict[str, Any]] = {}

@@ -14,7 +14,7 @@ from xseg.core.boxes import LEAF, Boxes, BoxModel, Patterns, ThresholdTree
 from xseg.core.profiles import SegmentProfile
 from xseg.exceptions import UnsupportedTypeError
 from xseg.segmenters._names import propose_names
-from xseg.segmenters._pipelines import Form, Way, find_forms, find_route
+from xseg.segmenters._pipelines import Derivation, DerivationKind, find_derivations, find_route
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._raw_columns import Probe, RawColumn, raw_columns
 from xseg.segmenters._tree import TreeBoxes
@@ -74,13 +74,13 @@ def fold(model: Any) -> Any:
         )
         raise UnsupportedTypeError(message)
     names, named = _raw_names(model)
-    forms = find_forms(list(route.steps), len(names))
-    usual = [_usual(j, forms, segmenter.profile_.bins) for j in range(len(names))]
+    derivations = find_derivations(list(route.steps), len(names))
+    usual = [_usual(j, derivations, segmenter.profile_.bins) for j in range(len(names))]
     profile = segmenter.profile_
     try:
         probe = Probe(route, profile.bins, names, named=named, usual=usual)
         probe.codes({0: [usual[0]]})
-        columns = raw_columns(probe, forms, profile, _tested_codes(segmenter.tree_, profile.bins))
+        columns = raw_columns(probe, derivations, profile, _tested_codes(segmenter.tree_, profile.bins))
     except (TypeError, ValueError) as error:
         if isinstance(error, UnsupportedTypeError):
             raise
@@ -124,17 +124,17 @@ def _raw_names(model: Pipeline) -> tuple[list[str], bool]:
     return [f"x{j}" for j in range(model.n_features_in_)], False
 
 
-def _usual(column: int, forms: Sequence[Form], bins: Bins) -> float | str:
+def _usual(column: int, derivations: Sequence[Derivation], bins: Bins) -> float | str:
     """Return a value that every step takes."""
-    for d, form in enumerate(forms):
-        if form.source == column:
-            if form.categories:
-                return str(form.categories[0])
-            if form.first is not None:
-                return form.first
-            if form.way is Way.MONOTONE and form.untouched and bins[d].categories:
+    for d, derivation in enumerate(derivations):
+        if derivation.source == column:
+            if derivation.categories:
+                return str(derivation.categories[0])
+            if derivation.first is not None:
+                return derivation.first
+            if derivation.kind is DerivationKind.MONOTONE and derivation.untouched and bins[d].categories:
                 return bins[d].categories[0]
-    edges = [form.edges for form in forms if form.source == column and len(form.edges)]
+    edges = [derivation.edges for derivation in derivations if derivation.source == column and len(derivation.edges)]
     # Logarithms, roots and logits all take a half.
     return float(edges[0][0]) if edges else 0.5
 

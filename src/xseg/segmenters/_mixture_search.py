@@ -22,7 +22,16 @@ from xseg.core.statistics import CodedBlock, fixed_unit
 from xseg.segmenters._kmeans import init_kmeans_plusplus, lloyd
 from xseg.segmenters._learning import Space, derive_seed, draw_rows, hash_block
 
-__all__ = ["Estimate", "Mixture", "NearestCentre", "ShareModel", "SoftSums", "Spread", "estimate_on", "find_start"]
+__all__ = [
+    "Mixture",
+    "MixtureEstimate",
+    "MixtureSpec",
+    "NearestCenterModel",
+    "ResponsibilityModel",
+    "ResponsibilitySums",
+    "estimate_on",
+    "find_start",
+]
 
 
 _MIN_PROBABILITY = 1e-6
@@ -32,20 +41,20 @@ _LOW_BITS = 28
 LOG_UNIT = 2.0**_LOW_BITS
 
 
-class ShareModel(Protocol):
+class ResponsibilityModel(Protocol):
     """Responsibilities (E-step): how much of each row belongs to each component."""
 
     def __len__(self) -> int:
         """Return the number of components."""
         ...
 
-    def estimate_shares(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def estimate_responsibilities(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return shares, shape (n_rows, n_components), and the log-likelihood of each row."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class Spread:
+class MixtureSpec:
     """What the distributions are about, and how narrow they may become.
 
     Attributes
@@ -69,7 +78,7 @@ class Mixture:
 
     Attributes
     ----------
-    spread : Spread
+    spec : MixtureSpec
         What they are about.
     weights : ndarray of shape (n_components,)
         The share of all rows in each component.
@@ -79,7 +88,7 @@ class Mixture:
         Of the codes; what is not a code has probability 0.
     """
 
-    spread: Spread
+    spec: MixtureSpec
     weights: NDArray[np.float64]
     means: NDArray[np.float64]
     variances: NDArray[np.float64]
@@ -102,7 +111,7 @@ class Mixture:
     @property
     def n_parameters(self) -> int:
         """How many numbers can be chosen freely."""
-        free = 2 * len(self.spread.embedding.coordinates) + sum(count - 1 for count in self.spread.n_codes)
+        free = 2 * len(self.spec.embedding.coordinates) + sum(count - 1 for count in self.spec.n_codes)
         return len(self) - 1 + len(self) * free
 
     def scores(self) -> Scores:
@@ -110,17 +119,17 @@ class Mixture:
 
         A value that is not known is integrated out, which leaves it without a part.
         """
-        embedding = self.spread.embedding
+        embedding = self.spec.embedding
         scores = Scores.zeros(embedding, len(self))
         scores.bias[:] = np.log(self.weights)
         scores.curves[:, KNOT] = self.means.T
         scores.curves[:, CURVATURE] = -0.5 / self.variances.T
         scores.curves[:, LEVEL] = np.log(embedding.factor)[:, None] - 0.5 * np.log(2 * np.pi * self.variances.T)
-        for f, count in enumerate(self.spread.n_codes):
+        for f, count in enumerate(self.spec.n_codes):
             scores.tables[f, :count] = np.log(self.probabilities[:, f, :count].T)
         return scores
 
-    def estimate_shares(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def estimate_responsibilities(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the posterior probability of each component for each row, and the log-likelihoods."""
         scores = self.scores().compute(block.codes, block.points)
         shares, logs = np.empty_like(scores), np.empty(len(scores))
@@ -129,7 +138,7 @@ class Mixture:
 
 
 @dataclass(frozen=True, eq=False)
-class NearestCentre:
+class NearestCenterModel:
     """A model that gives each row wholly to the nearest of some centres."""
 
     space: Space
@@ -138,20 +147,20 @@ class NearestCentre:
     def __len__(self) -> int:
         return len(self.centers)
 
-    def estimate_shares(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def estimate_responsibilities(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return ones and zeros, and no log-likelihoods."""
         labels, best = np.empty(len(block.codes), dtype=np.int32), np.empty(len(block.codes))
         find_nearest(self.space.distances(block, self.centers), labels, best)
         return np.eye(len(self))[labels], np.zeros(len(labels))
 
 
-class SoftSums:
+class ResponsibilitySums:
     """A statistic: sums over rows, each shared out among the components by a model."""
 
-    def __init__(self, spread: Spread, total_weight: int, model: ShareModel) -> None:
-        embedding, n_components = spread.embedding, len(model)
+    def __init__(self, spec: MixtureSpec, total_weight: int, model: ResponsibilityModel) -> None:
+        embedding, n_components = spec.embedding, len(model)
         shape = (n_components, len(embedding.coordinates))
-        self.spread = spread
+        self.spec = spec
         self.total_weight = total_weight
         self.model = model
         self.unit = fixed_unit(1.0, total_weight)
@@ -163,11 +172,11 @@ class SoftSums:
         self.fixed_log_likelihood = 0
 
     def empty(self) -> Self:
-        return type(self)(self.spread, self.total_weight, self.model)
+        return type(self)(self.spec, self.total_weight, self.model)
 
     def add(self, block: CodedBlock) -> None:
-        embedding = self.spread.embedding
-        shares, logs = self.model.estimate_shares(block)
+        embedding = self.spec.embedding
+        shares, logs = self.model.estimate_responsibilities(block)
         add_soft_sums(
             block.points,
             block.codes,
@@ -211,16 +220,16 @@ class SoftSums:
         means = np.where(known > 0, self.sums / self.units / seen, 0.0)
         variances = np.where(known > 0, self.squares / self.square_units / seen - means**2, 1.0)
         return Mixture(
-            self.spread,
+            self.spec,
             mass / mass.sum(),
             means,
-            np.maximum(variances, self.spread.variance_floor),
+            np.maximum(variances, self.spec.variance_floor),
             self._probabilities(),
         )
 
     def _probabilities(self) -> NDArray[np.float64]:
         probabilities = np.zeros(self.counts.shape)
-        for f, count in enumerate(self.spread.n_codes):
+        for f, count in enumerate(self.spec.n_codes):
             found = self.counts[:, f, :count].astype(np.float64)
             total = found.sum(axis=1, keepdims=True)
             # No row in the component has a known value: what is true of all rows is the best guess.
@@ -247,7 +256,7 @@ _LLOYD_TOLERANCE = 1e-2
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
+class MixtureEstimate:
     """A mixture, the mean log-likelihood of the rows under it, and how it was reached."""
 
     mixture: Mixture
@@ -257,21 +266,21 @@ class Estimate:
     converged: bool
 
 
-def run(backend: CodedBackend, total_weight: int, mixture: Mixture, max_iter: int, tolerance: float) -> Estimate:
+def run(backend: CodedBackend, total_weight: int, mixture: Mixture, max_iter: int, tolerance: float) -> MixtureEstimate:
     """Iterate until the mean log-likelihood rises by less than the tolerance."""
     before = -np.inf
     for n_iter in range(1, max_iter + 1):
-        sums = backend.sum(SoftSums(mixture.spread, total_weight, mixture))
+        sums = backend.sum(ResponsibilitySums(mixture.spec, total_weight, mixture))
         converged = sums.log_likelihood - before < tolerance
         if converged or n_iter == max_iter:
-            return Estimate(mixture, sums.log_likelihood, sums.masses(), n_iter, converged)
+            return MixtureEstimate(mixture, sums.log_likelihood, sums.masses(), n_iter, converged)
         before, mixture = sums.log_likelihood, sums.mixture()
     raise AssertionError
 
 
 def estimate_on(
     backend: CodedBackend, total_weight: int, mixture: Mixture, *, max_iter: int, tolerance: float, min_weight: float
-) -> Estimate:
+) -> MixtureEstimate:
     """Iterate on these rows; a component with too few rows goes, and its rows are shared out anew."""
     found = run(backend, total_weight, mixture, max_iter, tolerance)
     while len(found.mixture) > 1 and found.masses.min() < min_weight:
@@ -281,10 +290,10 @@ def estimate_on(
 
 
 def find_start(
-    spread: Spread, space: Space, sample: CodedRows, *, n_components: int, n_init: int, min_weight: float, seed: int
-) -> Estimate:
+    spec: MixtureSpec, space: Space, sample: CodedRows, *, n_components: int, n_init: int, min_weight: float, seed: int
+) -> MixtureEstimate:
     """Return the best mixture found on the sample."""
-    search = _Search(spread, space, sample, min_weight, seed)
+    search = _Search(spec, space, sample, min_weight, seed)
     n_starts = 1 if n_components == 1 else n_init
     with ThreadPoolExecutor(sample.n_workers) as pool:
         short = list(pool.map(lambda start: search.run_short(n_components, start), range(n_starts)))
@@ -293,35 +302,35 @@ def find_start(
     return min(long, key=_rank)
 
 
-def _rank(found: Estimate) -> tuple[int, float]:
+def _rank(found: MixtureEstimate) -> tuple[int, float]:
     return -len(found.mixture), -found.log_likelihood
 
 
 class _Search:
     """Runs on the sample, whose order and sums are the same everywhere."""
 
-    def __init__(self, spread: Spread, space: Space, sample: CodedRows, min_weight: float, seed: int) -> None:
+    def __init__(self, spec: MixtureSpec, space: Space, sample: CodedRows, min_weight: float, seed: int) -> None:
         everything = slice(0, sample.n_rows)
         self.block = CodedBlock(sample.codes[everything], sample.points[everything], sample.weights[everything])
         self.rows = CodedRows(sample.codes, sample.points, sample.weights, sample.n_rows, n_workers=1)
         self.total_weight = int(self.block.weights.sum())
-        self.spread = spread
+        self.spec = spec
         self.space = Space.from_embedding(space.embedding, self.total_weight)
         self.min_weight = min_weight * self.total_weight / space.total_weight
         self.hashes = hash_block(self.block, seed)
         self.seed = seed
 
-    def run_short(self, n_components: int, start: int) -> Estimate:
+    def run_short(self, n_components: int, start: int) -> MixtureEstimate:
         """Run for a few iterations; starts take turns between clusters and single rows."""
         seed = derive_seed(self.seed, start)
         mixture = self._start_at_rows(n_components, seed) if start % 2 else self._clusters(n_components, seed)
         return self._estimate(mixture, _SHORT, 0.0)
 
-    def run_to_convergence(self, found: Estimate) -> Estimate:
+    def run_to_convergence(self, found: MixtureEstimate) -> MixtureEstimate:
         """Run until nothing changes."""
         return self._estimate(found.mixture, _LONG, _SAMPLE_TOLERANCE)
 
-    def _estimate(self, mixture: Mixture, max_iter: int, tolerance: float) -> Estimate:
+    def _estimate(self, mixture: Mixture, max_iter: int, tolerance: float) -> MixtureEstimate:
         return estimate_on(
             self.rows, self.total_weight, mixture, max_iter=max_iter, tolerance=tolerance, min_weight=self.min_weight
         )
@@ -330,14 +339,14 @@ class _Search:
         """Start from clusters of k-means."""
         means = init_kmeans_plusplus(self.rows, self.space, n_components, seed)
         centers = lloyd(self.rows, self.space, means, _LLOYD_TOLERANCE).centers
-        return self._estimate_mixture(NearestCentre(self.space, centers))
+        return self._estimate_mixture(NearestCenterModel(self.space, centers))
 
     def _start_at_rows(self, n_components: int, seed: int) -> Mixture:
         """Start from the rows nearest to each of a few rows drawn at random."""
         rows = draw_rows(self.hashes, self.block.weights.astype(np.float64), seed, n_components)
-        embedding = self.spread.embedding
+        embedding = self.spec.embedding
         centers = embedding.centers(embedding.matrix(self.block.codes[rows], self.block.points[rows]))
-        return self._estimate_mixture(NearestCentre(self.space, centers))
+        return self._estimate_mixture(NearestCenterModel(self.space, centers))
 
-    def _estimate_mixture(self, model: NearestCentre) -> Mixture:
-        return self.rows.sum(SoftSums(self.spread, self.total_weight, model)).mixture()
+    def _estimate_mixture(self, model: NearestCenterModel) -> Mixture:
+        return self.rows.sum(ResponsibilitySums(self.spec, self.total_weight, model)).mixture()

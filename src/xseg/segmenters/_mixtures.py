@@ -21,7 +21,7 @@ from xseg.exceptions import XsegWarning
 from xseg.segmenters._additive_state import AdditiveState
 from xseg.segmenters._base import AdditiveSegmenter, register_segmenter
 from xseg.segmenters._learning import Prepared
-from xseg.segmenters._mixture_search import Estimate, SoftSums, Spread, estimate_on, find_start
+from xseg.segmenters._mixture_search import MixtureEstimate, MixtureSpec, ResponsibilitySums, estimate_on, find_start
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._saved_state import Count, Finite, SegmentsState, check
 
@@ -264,9 +264,9 @@ class MixtureSegmenter(AdditiveSegmenter):
         self._report("coded %s rows in %d columns", f"{prepared.n_rows:,}", len(prepared.bins))
         embedding = prepared.space.embedding
         n_codes = tuple(prepared.bins[j].n_codes for j in embedding.looked_up.tolist())
-        spread = Spread(embedding, n_codes, self.variance_floor)
+        spec = MixtureSpec(embedding, n_codes, self.variance_floor)
         min_weight = self._min_weight(backend)
-        wanted, start = self._start(prepared, spread, min_weight, backend.weight_unit, seed)
+        wanted, start = self._start(prepared, spec, min_weight, backend.weight_unit, seed)
         found = estimate_on(
             prepared.backend,
             prepared.space.total_weight,
@@ -444,13 +444,13 @@ class MixtureSegmenter(AdditiveSegmenter):
         return judged.mean, judged.weight / backend.weight_unit
 
     def _start(
-        self, prepared: Prepared, spread: Spread, min_weight: int, weight_unit: float, seed: int
-    ) -> tuple[int, Estimate]:
+        self, prepared: Prepared, spec: MixtureSpec, min_weight: int, weight_unit: float, seed: int
+    ) -> tuple[int, MixtureEstimate]:
         """Return the number of segments wanted, and the best mixture of the sample."""
 
-        def start(n_components: int) -> Estimate:
+        def start(n_components: int) -> MixtureEstimate:
             return find_start(
-                spread,
+                spec,
                 prepared.space,
                 prepared.sample,
                 n_components=n_components,
@@ -503,11 +503,11 @@ class MixtureSegmenter(AdditiveSegmenter):
         self.weights_, self.lower_bound_, self.n_iter_, self.converged_ = weights, lower_bound, n_iter, converged
 
 
-def _on_everyone(prepared: Prepared, estimate: Estimate) -> float:
+def _on_everyone(prepared: Prepared, estimate: MixtureEstimate) -> float:
     if prepared.whole:
         return estimate.log_likelihood
     mixture = estimate.mixture
-    return prepared.backend.sum(SoftSums(mixture.spread, prepared.space.total_weight, mixture)).log_likelihood
+    return prepared.backend.sum(ResponsibilitySums(mixture.spec, prepared.space.total_weight, mixture)).log_likelihood
 
 
 def _bic(mean: float, people: float, n_parameters: int) -> float:

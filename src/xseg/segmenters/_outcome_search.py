@@ -30,7 +30,7 @@ __all__ = [
     "GROW",
     "NUMBER",
     "PRUNE",
-    "Ground",
+    "OutcomeRows",
     "Target",
     "difference_test",
     "grow_and_prune",
@@ -261,7 +261,7 @@ _STANDARD_ERRORS = 2.0
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class OutcomeRows:
     """Coded rows with their outcomes and parts.
 
     Attributes
@@ -309,22 +309,22 @@ class _Bounds:
     high: float = np.inf
 
 
-def grow_and_prune(ground: Ground, max_leaves: int, max_depth: int) -> Shape:
+def grow_and_prune(data: OutcomeRows, max_leaves: int, max_depth: int) -> Shape:
     """Grow past the size on the first part, and keep the subtree that says most about the second."""
-    values = ground.outcome_sums()
-    sample = Sample(ground.cells, values, 0, max_depth)
+    values = data.outcome_sums()
+    sample = Sample(data.cells, values, 0, max_depth)
     root = sample.root()
-    _Grower(ground, sample, ground.part_sums()).grow(root, _GROW_PAST * max_leaves)
-    return _select_subtree(ground, sample, root, max_leaves)
+    _Grower(data, sample, data.part_sums()).grow(root, _GROW_PAST * max_leaves)
+    return _select_subtree(data, sample, root, max_leaves)
 
 
 class _Grower:
     """Cuts leaves where the outcome differs most."""
 
-    def __init__(self, ground: Ground, sample: Sample, sizes: Values) -> None:
-        self.ground, self.sample, self.sizes = ground, sample, sizes
+    def __init__(self, data: OutcomeRows, sample: Sample, sizes: Values) -> None:
+        self.data, self.sample, self.sizes = data, sample, sizes
         total = sizes.values[:, :3].sum(axis=0)
-        self.least = np.maximum(np.ceil(ground.least_share * total - 1e-9), 1.0)
+        self.least = np.maximum(np.ceil(data.least_share * total - 1e-9), 1.0)
 
     def grow(self, root: Node, n_leaves: int) -> None:
         """Cut the leaf that gains most, until there are so many or nothing gains."""
@@ -347,9 +347,9 @@ class _Grower:
 
     def best_cut(self, leaf: Node, bounds: _Bounds) -> tuple[float, Cut] | None:
         """Return the cut that gains most, as minus its gain, if one is allowed."""
-        if leaf.depth >= self.sample.max_depth or not len(self.ground.cells.features):
+        if leaf.depth >= self.sample.max_depth or not len(self.data.cells.features):
             return None
-        cells = self.ground.cells
+        cells = self.data.cells
         sums = cells.sums(self.sample.values, leaf.rows)[0]
         sizes = cells.sums(self.sizes, leaf.rows)[0][:, :3]
         views = cells.views(sums)
@@ -380,28 +380,28 @@ class _Grower:
         high = leaf.total - low
         low_sizes = np.cumsum(sizes[own], axis=0)[:-1]
         high_sizes = sizes[own].sum(axis=0) - low_sizes
-        change = _costs(low, self.ground.target) + _costs(high, self.ground.target) - leaf.cost
+        change = _costs(low, self.data.target) + _costs(high, self.data.target) - leaf.cost
         allowed = ((low_sizes >= self.least) & (high_sizes >= self.least)).all(axis=1)
-        if self.ground.directions:
+        if self.data.directions:
             allowed &= self._keeps_direction(own, low, high, bounds)
         return np.where(allowed, change, np.inf)
 
     def _keeps_direction(
         self, own: NDArray[np.int64], low: NDArray[np.float64], high: NDArray[np.float64], bounds: _Bounds
     ) -> NDArray[np.bool_]:
-        below, above = _compute_order_values(low, self.ground.target), _compute_order_values(high, self.ground.target)
+        below, above = _compute_order_values(low, self.data.target), _compute_order_values(high, self.data.target)
         inside = (np.minimum(below, above) >= bounds.low) & (np.maximum(below, above) <= bounds.high)
-        cells = self.ground.cells
+        cells = self.data.cells
         f = int(np.searchsorted(cells.offsets, own[0], side="right")) - 1
-        direction = self.ground.directions.get(int(cells.features[f]), 0)
+        direction = self.data.directions.get(int(cells.features[f]), 0)
         return np.asarray(inside & (direction * (above - below) >= 0))
 
     def bounds_below(self, cut: Cut, left: Node, right: Node, bounds: _Bounds) -> tuple[_Bounds, _Bounds]:
         """Return the bounds of the two sides of a cut."""
-        direction = self.ground.directions.get(cut.feature, 0)
+        direction = self.data.directions.get(cut.feature, 0)
         if not direction:
             return bounds, bounds
-        values = [float(_compute_order_values(side.total[None], self.ground.target)[0]) for side in (left, right)]
+        values = [float(_compute_order_values(side.total[None], self.data.target)[0]) for side in (left, right)]
         middle = sum(values) / 2
         lower, upper = _Bounds(bounds.low, middle), _Bounds(middle, bounds.high)
         return (lower, upper) if values[0] <= values[1] else (upper, lower)
@@ -423,16 +423,16 @@ def _costs(totals: NDArray[np.float64], target: Target) -> NDArray[np.float64]:
     return np.asarray(-(np.maximum(values, 0) * logarithm).sum(axis=1))
 
 
-def _select_subtree(ground: Ground, sample: Sample, root: Node, max_leaves: int) -> Shape:
+def _select_subtree(data: OutcomeRows, sample: Sample, root: Node, max_leaves: int) -> Shape:
     """Return the smallest subtree that predicts the second part as well as the best one, within two standard errors."""
     candidates, losses = [], []
     for n_leaves in range(1, max_leaves + 1):
         tree = sample.build(get_shape(root), root.rows)
-        _set_costs(ground, sample, tree)
+        _set_costs(data, sample, tree)
         prune(sample, tree, n_leaves)
         candidates.append(get_shape(tree))
-        losses.append(_row_losses(ground, tree))
-    weights = ground.weights[ground.select_rows(PRUNE), PRUNE].astype(np.float64)
+        losses.append(_row_losses(data, tree))
+    weights = data.weights[data.select_rows(PRUNE), PRUNE].astype(np.float64)
     if not len(weights):
         return candidates[0]
     means = [float(np.average(loss, weights=weights)) for loss in losses]
@@ -445,23 +445,23 @@ def _select_subtree(ground: Ground, sample: Sample, root: Node, max_leaves: int)
     return candidates[best]
 
 
-def _set_costs(ground: Ground, sample: Sample, node: Node) -> None:
+def _set_costs(data: OutcomeRows, sample: Sample, node: Node) -> None:
     """Set what each node costs: what its growing rows lead to expect of its pruning rows."""
-    rows = node.rows[ground.weights[node.rows, PRUNE] > 0]
-    node.cost = float(ground.weights[rows, PRUNE] @ ground.target.losses(rows, _compute_prediction(ground, node)))
+    rows = node.rows[data.weights[node.rows, PRUNE] > 0]
+    node.cost = float(data.weights[rows, PRUNE] @ data.target.losses(rows, _compute_prediction(data, node)))
     for child in node.children or ():
-        _set_costs(ground, sample, child)
+        _set_costs(data, sample, child)
 
 
-def _row_losses(ground: Ground, root: Node) -> NDArray[np.float64]:
-    rows = ground.select_rows(PRUNE)
-    loss = np.empty(len(ground.weights))
+def _row_losses(data: OutcomeRows, root: Node) -> NDArray[np.float64]:
+    rows = data.select_rows(PRUNE)
+    loss = np.empty(len(data.weights))
     for leaf in leaves(root):
-        own = leaf.rows[ground.weights[leaf.rows, PRUNE] > 0]
-        loss[own] = ground.target.losses(own, _compute_prediction(ground, leaf))
+        own = leaf.rows[data.weights[leaf.rows, PRUNE] > 0]
+        loss[own] = data.target.losses(own, _compute_prediction(data, leaf))
     return loss[rows]
 
 
-def _compute_prediction(ground: Ground, node: Node) -> NDArray[np.float64]:
-    weights = ground.weights[node.rows, GROW].astype(np.float64)
-    return ground.target.smooth(np.append(weights @ ground.target.values[node.rows], weights.sum()))
+def _compute_prediction(data: OutcomeRows, node: Node) -> NDArray[np.float64]:
+    weights = data.weights[node.rows, GROW].astype(np.float64)
+    return data.target.smooth(np.append(weights @ data.target.values[node.rows], weights.sum()))

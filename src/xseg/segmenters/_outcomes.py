@@ -27,7 +27,7 @@ from xseg.segmenters._outcome_search import (
     ESTIMATE,
     GROW,
     NUMBER,
-    Ground,
+    OutcomeRows,
     Target,
     difference_test,
     grow_and_prune,
@@ -43,7 +43,7 @@ from xseg.segmenters._saved_state import (
     check,
     to_plain,
 )
-from xseg.segmenters._tree import PeopleInTree, TreeBoxes, count_people
+from xseg.segmenters._tree import TreeBoxes, TreePopulation, count_tree_population
 from xseg.segmenters._tree_cells import Cells, roundness
 from xseg.segmenters._tree_moves import Sample, to_tree
 
@@ -180,7 +180,7 @@ class OutcomeSegmenter(TreeBoxes):
     """
 
     saved_state: ClassVar[type[SegmentsState]] = OutcomeState
-    segment_basis: ClassVar[Literal["rows", "labels", "definition"]] = "labels"
+    segment_source: ClassVar[Literal["rows", "labels", "definition"]] = "labels"
     keeps_estimates: ClassVar[bool] = True
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -283,20 +283,20 @@ class OutcomeSegmenter(TreeBoxes):
         if not weights[:, GROW].any():
             message = f"n_samples={len(table)} people with a weight are too few to grow a tree on; give more rows"
             raise DataError(message)
-        ground = Ground(
+        data = OutcomeRows(
             cells=Cells.from_codes(bins, self._find_usable_features(bins), codes),
             target=target,
             weights=weights,
             least_share=self._least_share(int(backend.weights.sum()), unit),
             directions=self._directions(bins, target),
         )
-        shape = grow_and_prune(ground, self.max_segments, self.max_depth)
-        sample = Sample(ground.cells, ground.outcome_sums(), 0, self.max_depth)
+        shape = grow_and_prune(data, self.max_segments, self.max_depth)
+        sample = Sample(data.cells, data.outcome_sums(), 0, self.max_depth)
         root = sample.build(shape, np.arange(len(table)))
-        tree = _order_leaves(to_tree(root, ground.cells, bins, roundness(bins)), codes, ground)
+        tree = _order_leaves(to_tree(root, data.cells, bins, roundness(bins)), codes, data)
         labels = tree.predict(codes)
         warn_if_names_move(self, backend, labels, tree.n_leaves, stacklevel=3)
-        self._learn(ground, tree, labels, unit, count_people(coded, tree, tree.n_leaves, unit))
+        self._learn(data, tree, labels, unit, count_tree_population(coded, tree, tree.n_leaves, unit))
         self.labels_ = labels
         return self
 
@@ -394,16 +394,16 @@ class OutcomeSegmenter(TreeBoxes):
         return found
 
     def _learn(
-        self, ground: Ground, tree: ThresholdTree, segment: NDArray[np.int32], unit: float, counted: PeopleInTree
+        self, data: OutcomeRows, tree: ThresholdTree, segment: NDArray[np.int32], unit: float, counted: TreePopulation
     ) -> None:
         """Estimate outcomes on the rows kept for it, and keep what the fitted segmenter needs."""
-        target, weights = ground.target, ground.weights[:, ESTIMATE] / unit
-        rows = ground.select_rows(ESTIMATE)
+        target, weights = data.target, data.weights[:, ESTIMATE] / unit
+        rows = data.select_rows(ESTIMATE)
         by_segment = [rows[segment[rows] == s] for s in range(tree.n_leaves)]
         outcomes = [target.outcomes(own, weights, self.confidence) for own in by_segment]
         expected = np.array([_compute_mean(target, own, weights) for own in by_segment])
         everyone = _compute_mean(target, rows, weights)
-        mass = np.bincount(segment, ground.weights.sum(axis=1), tree.n_leaves)
+        mass = np.bincount(segment, data.weights.sum(axis=1), tree.n_leaves)
         depth = tree.node_depth[tree.leaves][np.argsort(tree.segment[tree.leaves])]
         self._restore(
             tree=counted.tree,
@@ -420,7 +420,7 @@ class OutcomeSegmenter(TreeBoxes):
                 segment[rows],
                 expected,
                 everyone,
-                ground.weights[rows, ESTIMATE],
+                data.weights[rows, ESTIMATE],
             ),
             p_value=difference_test(target, [own for own in by_segment if len(own)], weights),
             mean_depth=float(np.average(depth, weights=mass)),
@@ -531,14 +531,14 @@ def _no_space() -> Embedding:
     return Embedding(np.empty(0, np.int64), nothing, nothing, nothing, np.empty(0, np.int64), ())
 
 
-def _order_leaves(tree: ThresholdTree, codes: NDArray[np.uint8], ground: Ground) -> ThresholdTree:
+def _order_leaves(tree: ThresholdTree, codes: NDArray[np.uint8], data: OutcomeRows) -> ThresholdTree:
     """Sort the leaves by the outcome expected from their growing rows, the highest first, or by size."""
     leaf = tree.predict(codes)
-    if ground.target.kind == CATEGORIES:
-        ranks = np.bincount(leaf, ground.weights.sum(axis=1), tree.n_leaves).astype(np.float64)
+    if data.target.kind == CATEGORIES:
+        ranks = np.bincount(leaf, data.weights.sum(axis=1), tree.n_leaves).astype(np.float64)
     else:
-        own = ground.weights[:, GROW].astype(np.float64)
-        total = np.bincount(leaf, own * ground.target.values[:, -1], tree.n_leaves)
+        own = data.weights[:, GROW].astype(np.float64)
+        total = np.bincount(leaf, own * data.target.values[:, -1], tree.n_leaves)
         ranks = total / np.maximum(np.bincount(leaf, own, tree.n_leaves), 1e-300)
     place = np.empty(tree.n_leaves, dtype=np.int32)
     place[np.argsort(-ranks, kind="stable")] = np.arange(tree.n_leaves)

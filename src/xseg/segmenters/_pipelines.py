@@ -33,7 +33,7 @@ from xseg._sklearn import count_outputs_by_column
 from xseg.exceptions import UnsupportedTypeError
 from xseg.segmenters._base import check_segmenter
 
-__all__ = ["Form", "Route", "Way", "column_parts", "find_forms", "find_route", "find_sources"]
+__all__ = ["Derivation", "DerivationKind", "Route", "column_parts", "find_derivations", "find_route", "find_sources"]
 
 
 Sources = NDArray[np.int64]
@@ -73,7 +73,7 @@ class Route:
 
 
 def find_route(model: Any) -> Route:
-    """Find the fitted segmenter in a model, and the way to it.
+    """Find the fitted segmenter in a model, and the route to it.
 
     Raises
     ------
@@ -229,7 +229,7 @@ _KNOWN: tuple[tuple[Any, Callable[[Any, str], Sources]], ...] = (
 )
 
 
-class Way(StrEnum):
+class DerivationKind(StrEnum):
     """How values of a raw column become values of a transformed one."""
 
     MONOTONE = "a number that only rises, or only falls"
@@ -238,15 +238,15 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Form:
+class Derivation:
     """How one transformed column is made.
 
     Attributes
     ----------
     source : int
         The raw column.
-    way : Way
-        In what way.
+    kind : DerivationKind
+        How values map to transformed values.
     untouched : bool
         Whether it still holds raw values, but for missing ones that were filled in.
     edges : tuple of float
@@ -260,7 +260,7 @@ class Form:
     """
 
     source: int
-    way: Way = Way.MONOTONE
+    kind: DerivationKind = DerivationKind.MONOTONE
     untouched: bool = True
     edges: tuple[float, ...] = ()
     categories: tuple[Any, ...] = ()
@@ -268,7 +268,7 @@ class Form:
     missing_is_none: bool = False
 
 
-def find_forms(steps: list[tuple[str, Any]], n_columns: int) -> list[Form]:
+def find_derivations(steps: list[tuple[str, Any]], n_columns: int) -> list[Derivation]:
     """Follow raw columns through fitted steps.
 
     Raises
@@ -276,13 +276,13 @@ def find_forms(steps: list[tuple[str, Any]], n_columns: int) -> list[Form]:
     UnsupportedTypeError
         A step leaves it open how a column is made.
     """
-    forms = [Form(j) for j in range(n_columns)]
+    derivations = [Derivation(j) for j in range(n_columns)]
     for name, step in steps:
-        forms = _through(step, name, forms)
-    return forms
+        derivations = _through(step, name, derivations)
+    return derivations
 
 
-def _through(step: Any, name: str, given: list[Form]) -> list[Form]:
+def _through(step: Any, name: str, given: list[Derivation]) -> list[Derivation]:
     if isinstance(step, str) or step is None:
         return given
     if isinstance(step, Pipeline):
@@ -292,9 +292,9 @@ def _through(step: Any, name: str, given: list[Form]) -> list[Form]:
     if isinstance(step, FeatureUnion):
         united = [(part_name, part) for part_name, part in step.transformer_list if part != "drop"]
         parts = [_through(part, f"{name}.{part_name}", given) for part_name, part in united]
-        return [form for part in parts for form in part]
+        return [derivation for part in parts for derivation in part]
     if isinstance(step, ColumnTransformer):
-        made: dict[int, Form] = {}
+        made: dict[int, Derivation] = {}
         for part_name, part, places, columns in column_parts(step):
             through = _through(part, f"{name}.{part_name}", [given[j] for j in columns])
             made.update(zip(range(places.start, places.stop), through, strict=True))
@@ -302,10 +302,13 @@ def _through(step: Any, name: str, given: list[Form]) -> list[Form]:
     return _one_step(step, name, given)
 
 
-def _one_step(step: Any, name: str, given: list[Form]) -> list[Form]:
+def _one_step(step: Any, name: str, given: list[Derivation]) -> list[Derivation]:
     sources = find_sources(step, name).tolist()
     if isinstance(step, OneHotEncoder | OrdinalEncoder):
-        coded = [_encode_form(form, categories, name) for form, categories in zip(given, step.categories_, strict=True)]
+        coded = [
+            _encode_form(derivation, categories, name)
+            for derivation, categories in zip(given, step.categories_, strict=True)
+        ]
         return [coded[j] for j in sources]
     if isinstance(step, KBinsDiscretizer) and step.encode != "ordinal":
         return [_follow_binning(given[j], step.bin_edges_[j], name) for j in sources]
@@ -324,28 +327,34 @@ def _one_step(step: Any, name: str, given: list[Form]) -> list[Form]:
     return [given[j] if keeps else replace(given[j], untouched=False) for j in sources]
 
 
-def _flag(form: Form) -> Form:
-    return replace(form, way=Way.PIECES if form.way is Way.MONOTONE else form.way, untouched=False)
+def _flag(derivation: Derivation) -> Derivation:
+    return replace(
+        derivation,
+        kind=DerivationKind.PIECES if derivation.kind is DerivationKind.MONOTONE else derivation.kind,
+        untouched=False,
+    )
 
 
-def _encode_form(form: Form, categories: NDArray[Any], name: str) -> Form:
-    if form.way is not Way.MONOTONE:
-        return form
-    if not form.untouched:
+def _encode_form(derivation: Derivation, categories: NDArray[Any], name: str) -> Derivation:
+    if derivation.kind is not DerivationKind.MONOTONE:
+        return derivation
+    if not derivation.untouched:
         raise _on_top(name)
     known = tuple(value for value in categories.tolist() if value is not None and value == value)
     if categories.dtype.kind in "biuf":
-        return Form(form.source, Way.PIECES, False, tuple(map(float, known[1:])), first=float(known[0]))
+        return Derivation(
+            derivation.source, DerivationKind.PIECES, False, tuple(map(float, known[1:])), first=float(known[0])
+        )
     has_none = any(value is None for value in categories.tolist())
-    return Form(form.source, Way.CATEGORIES, False, categories=known, missing_is_none=has_none)
+    return Derivation(derivation.source, DerivationKind.CATEGORIES, False, categories=known, missing_is_none=has_none)
 
 
-def _follow_binning(form: Form, edges: NDArray[np.float64], name: str) -> Form:
-    if form.way is not Way.MONOTONE:
-        return form
-    if not form.untouched:
+def _follow_binning(derivation: Derivation, edges: NDArray[np.float64], name: str) -> Derivation:
+    if derivation.kind is not DerivationKind.MONOTONE:
+        return derivation
+    if not derivation.untouched:
         raise _on_top(name)
-    return Form(form.source, Way.PIECES, False, tuple(edges[1:-1].tolist()))
+    return Derivation(derivation.source, DerivationKind.PIECES, False, tuple(edges[1:-1].tolist()))
 
 
 def _on_top(name: str) -> UnsupportedTypeError:

@@ -11,7 +11,7 @@ from xseg.core.models import FittedModel
 from xseg.core.profiles import SegmentProfile
 from xseg.core.segments import Segments
 
-__all__ = ["FittedSegmenter", "FittedTree", "StandIn", "TestedSegmenter"]
+__all__ = ["FittedSegmenter", "FittedSurrogate", "FittedTree", "TestedSegmenter"]
 
 
 @runtime_checkable
@@ -28,7 +28,7 @@ class FittedSegmenter(Protocol):
         ...
 
     @property
-    def segment_basis(self) -> str:
+    def segment_source(self) -> str:
         """What decides the segments: "rows" alone, "labels" given for them, or a "definition" that is kept."""
         ...
 
@@ -91,7 +91,7 @@ class FittedTree(FittedSegmenter, Protocol):
 
 
 @runtime_checkable
-class StandIn(FittedSegmenter, Protocol):
+class FittedSurrogate(FittedSegmenter, Protocol):
     """A fitted segmenter that stands in for another model."""
 
     @property

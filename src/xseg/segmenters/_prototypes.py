@@ -21,7 +21,7 @@ from xseg.core.bins import N_CODES, FeatureBins
 from xseg.core.embedding import SCALINGS
 from xseg.core.numbers import cell_keys
 from xseg.core.profiles import SegmentProfile
-from xseg.core.rounding import roundest
+from xseg.core.rounding import find_roundest
 from xseg.core.schema import Kind
 from xseg.core.statistics import CodedBlock, RowTotal
 from xseg.core.tables import Table
@@ -154,7 +154,11 @@ def _round_number(bins: FeatureBins, code: int, level: float | None) -> float | 
     assert high is not None
     quarter = (high - low) / 4
     start, stop = max(low, level - quarter), min(high, level + quarter)
-    return roundest(float(np.nextafter(start, -np.inf)), float(np.nextafter(stop, -np.inf))) if stop > start else level
+    return (
+        find_roundest(float(np.nextafter(start, -np.inf)), float(np.nextafter(stop, -np.inf)))
+        if stop > start
+        else level
+    )
 
 
 def _find_value_inside(bins: FeatureBins, lower: float | None, upper: float | None) -> float:

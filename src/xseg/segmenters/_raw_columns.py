@@ -17,7 +17,7 @@ from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Feature, Kind
 from xseg.core.tables import Column, Table, read_table
 from xseg.exceptions import UnsupportedTypeError
-from xseg.segmenters._pipelines import Form, Route, Way
+from xseg.segmenters._pipelines import Derivation, DerivationKind, Route
 
 __all__ = ["Probe", "RawColumn", "first_number_at_least", "raw_columns"]
 
@@ -32,7 +32,7 @@ class Probe:
     Parameters
     ----------
     route : Route
-        The way to the segmenter.
+        The route to the segmenter.
     bins : Bins
         Its codes of transformed columns.
     names : sequence of str
@@ -184,7 +184,7 @@ class RawColumn:
 
 
 def raw_columns(
-    probe: Probe, forms: Sequence[Form], profile: SegmentProfile, tested: Mapping[int, Collection[int]]
+    probe: Probe, derivations: Sequence[Derivation], profile: SegmentProfile, tested: Mapping[int, Collection[int]]
 ) -> list[RawColumn]:
     """Return every raw column of a pipeline.
 
@@ -192,7 +192,7 @@ def raw_columns(
     ----------
     probe : Probe
         What becomes of raw values.
-    forms : sequence of Form
+    derivations : sequence of Derivation
         How each transformed column is made.
     profile : SegmentProfile
         Counts of the codes of transformed columns.
@@ -204,7 +204,7 @@ def raw_columns(
     UnsupportedTypeError
         A column is made in a way in which raw values cannot be told from it.
     """
-    columns = [_Column(j, probe, forms, profile, tested) for j in range(len(probe.names))]
+    columns = [_Column(j, probe, derivations, profile, tested) for j in range(len(probe.names))]
     _find_edges(probe, [steps for column in columns for steps in column.steps])
     return [column.build() for column in columns]
 
@@ -276,23 +276,23 @@ class _Column:
         self,
         column: int,
         probe: Probe,
-        forms: Sequence[Form],
+        derivations: Sequence[Derivation],
         profile: SegmentProfile,
         tested: Mapping[int, Collection[int]],
     ) -> None:
         self.column, self.probe, self.profile, self.tested = column, probe, profile, tested
         self.name = probe.names[column]
-        self.derived = tuple(d for d, form in enumerate(forms) if form.source == column)
-        self.forms = [forms[d] for d in self.derived]
+        self.derived = tuple(d for d, derivation in enumerate(derivations) if derivation.source == column)
+        self.derivations = [derivations[d] for d in self.derived]
         self.seen = [profile.bins[d] for d in self.derived]
-        self.first = next((form.first for form in self.forms if form.first is not None), None)
-        self.is_none = any(form.missing_is_none for form in self.forms)
+        self.first = next((derivation.first for derivation in self.derivations if derivation.first is not None), None)
+        self.is_none = any(derivation.missing_is_none for derivation in self.derivations)
         self.missing = probe.missing(column, is_none=self.is_none) if self.derived else None
         is_text = isinstance(probe.usual[column], str)
         self.steps = [
             self._find_steps(d)
-            for d, form in zip(self.derived, self.forms, strict=True)
-            if form.way is Way.MONOTONE and not is_text
+            for d, derivation in zip(self.derived, self.derivations, strict=True)
+            if derivation.kind is DerivationKind.MONOTONE and not is_text
         ]
 
     def build(self) -> RawColumn:
@@ -305,11 +305,19 @@ class _Column:
 
     def _categories(self) -> RawColumn:
         plain = [
-            self.profile.bins[d] for d, form in zip(self.derived, self.forms, strict=True) if form.way is Way.MONOTONE
+            self.profile.bins[d]
+            for d, derivation in zip(self.derived, self.derivations, strict=True)
+            if derivation.kind is DerivationKind.MONOTONE
         ]
-        listed = [bins.categories for bins in plain] + [form.categories for form in self.forms if form.categories]
+        listed = [bins.categories for bins in plain] + [
+            derivation.categories for derivation in self.derivations if derivation.categories
+        ]
         categories = tuple(dict.fromkeys(str(name) for names in listed for name in names))
-        kind = plain[0].feature.kind if plain and not any(form.categories for form in self.forms) else Kind.CATEGORY
+        kind = (
+            plain[0].feature.kind
+            if plain and not any(derivation.categories for derivation in self.derivations)
+            else Kind.CATEGORY
+        )
         codes = self._codes_at(categories)
         counts = self._counts_by_code(codes[: len(categories)])
         bins = FeatureBins(self._feature(kind, counts, categories), np.empty(0), categories)
@@ -336,7 +344,9 @@ class _Column:
         if (counts < 0).any():
             raise self._unknown()
         same = [
-            self.profile.bins[d].feature for d, form in zip(self.derived, self.forms, strict=True) if form.untouched
+            self.profile.bins[d].feature
+            for d, derivation in zip(self.derived, self.derivations, strict=True)
+            if derivation.untouched
         ]
         kind = Kind.BOOLEAN if any(feature.kind is Kind.BOOLEAN for feature in same) else Kind.NUMBER
         feature = replace(self._feature(kind, counts), integral=any(feature.integral for feature in same))
@@ -381,21 +391,35 @@ class _Column:
         """Count the rows of each segment whose value was missing, if the transformed columns tell."""
         if self.missing is not None:
             known = self._known_codes()
-            for d, form in zip(self.derived, self.forms, strict=True):
+            for d, derivation in zip(self.derived, self.derivations, strict=True):
                 code = self.missing[d]
-                if code == MISSING or (form.way is Way.PIECES and code not in known[:, d]):
+                if code == MISSING or (derivation.kind is DerivationKind.PIECES and code not in known[:, d]):
                     people: NDArray[np.int64] = self.profile.counts[:, d, code]
                     return people
         return np.zeros(len(self.profile.counts), dtype=np.int64)
 
     def _known_codes(self) -> NDArray[np.uint8]:
         """Return the codes of every piece, shape (n_pieces, n_transformed)."""
-        edges = sorted({edge for form in self.forms if form.way is Way.PIECES for edge in form.edges})
+        edges = sorted(
+            {
+                edge
+                for derivation in self.derivations
+                if derivation.kind is DerivationKind.PIECES
+                for edge in derivation.edges
+            }
+        )
         values = _starts(np.array(edges), self.first) if edges else np.array([self.probe.usual[self.column]])
         return self.probe.codes({self.column: values.tolist()})
 
     def _edges_of_pieces(self, edges: dict[float, Any], tested: set[float]) -> None:
-        every = sorted({edge for form in self.forms if form.way is Way.PIECES for edge in form.edges})
+        every = sorted(
+            {
+                edge
+                for derivation in self.derivations
+                if derivation.kind is DerivationKind.PIECES
+                for edge in derivation.edges
+            }
+        )
         if not every:
             return
         counts = self._count_lines(self._known_codes()[:, self.derived])

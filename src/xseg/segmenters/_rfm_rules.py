@@ -13,8 +13,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.core.rounding import roundest
-from xseg.core.schema import Kind, suggestion
+from xseg.core.rounding import find_roundest
+from xseg.core.schema import Kind, suggest_name
 from xseg.core.tables import Column, Table, select_columns
 from xseg.exceptions import DataError, ParameterError, XsegWarning, warn_caller
 from xseg.segmenters._rule_definitions import NamedRule, read_rules
@@ -100,7 +100,7 @@ def _warn_of_ties(table: Table, fifths: Mapping[str, Sequence[float]], rules: Ma
 
 def _column(table: Table, name: str) -> Column:
     if name not in table.names:
-        message = f"there is no column {name!r} in the table{suggestion(name, table.names)}"
+        message = f"there is no column {name!r} in the table{suggest_name(name, table.names)}"
         raise DataError(message)
     return table.columns[table.names.index(name)]
 
@@ -123,7 +123,7 @@ def _find_fifths(column: Column) -> list[float]:
 
 def _end(values: NDArray[np.float64], level: float) -> float:
     low, high = np.quantile(values, [level - _ROOM, level + _ROOM], method="inverted_cdf").tolist()
-    return float(low) if low == high else roundest(low, high)
+    return float(low) if low == high else find_roundest(low, high)
 
 
 def _range(name: str, ends: Sequence[float], lowest: int, highest: int) -> str:

@@ -22,18 +22,18 @@ from xseg.segmenters._rule_geometry import MAX_BOXES, Axes, Box, Regions, infer_
 from xseg.segmenters._rule_language import Literal, questions
 
 __all__ = [
-    "Ground",
-    "Layout",
+    "BoxAssignment",
+    "RuleColumns",
     "RuleCounts",
     "assign_boxes",
     "axes_on",
     "names_category",
-    "survey",
+    "read_rule_columns",
 ]
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class BoxAssignment:
     """Who belongs where.
 
     Attributes
@@ -48,7 +48,7 @@ class Layout:
     boxes: Boxes
 
 
-def assign_boxes(axes: Axes, rules: Sequence[NamedRule], default: str | None) -> Layout:
+def assign_boxes(axes: Axes, rules: Sequence[NamedRule], default: str | None) -> BoxAssignment:
     """Assign to each segment the boxes that its rules win.
 
     Raises
@@ -70,7 +70,7 @@ def assign_boxes(axes: Axes, rules: Sequence[NamedRule], default: str | None) ->
     for place, (_, box) in enumerate(pieces):
         for j, cells in zip(axes.tested, box, strict=True):
             inside[place, j] = axes.inside(cells, j)
-    return Layout(kept, Boxes(axes.bins, inside, np.array([segment for segment, _ in pieces], dtype=np.int32)))
+    return BoxAssignment(kept, Boxes(axes.bins, inside, np.array([segment for segment, _ in pieces], dtype=np.int32)))
 
 
 def _orders(axes: Axes, rules: Sequence[NamedRule]) -> list[tuple[int, ...]]:
@@ -132,7 +132,7 @@ def _check_size(axes: Axes, pieces: Sequence[tuple[int, Box]]) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class RuleColumns:
     """A table as rules see it.
 
     Attributes
@@ -141,7 +141,7 @@ class Ground:
         Its features, cut where the rules ask.
     bins : Bins
         Its features, cut so that the spread of their values can be told.
-    strangers : tuple of (str, str)
+    unseen_categories : tuple of (str, str)
         Categories that rules name and no row has, with their columns.
     backend : Backend
         The rows, as the columns are read.
@@ -149,18 +149,18 @@ class Ground:
 
     axes: Axes
     bins: Bins
-    strangers: tuple[tuple[str, str], ...]
+    unseen_categories: tuple[tuple[str, str], ...]
     backend: Backend
 
 
-def survey(
+def read_rule_columns(
     backend: Backend,
     rules: Sequence[NamedRule],
     *,
     include: Sequence[str] = (),
     min_members: int = MIN_MEMBERS,
     warns: bool = True,
-) -> Ground:
+) -> RuleColumns:
     """Summarise the columns of a table. Columns that rules name are used whatever they look like.
 
     Raises
@@ -184,7 +184,7 @@ def survey(
         categories=named,
     )
     bins = columns.bins
-    strangers = [
+    unseen_categories = [
         (name, category)
         for name, counts in zip(bins.schema.names, columns.summary.columns, strict=True)
         if isinstance(counts, CategoryCounts)
@@ -193,7 +193,7 @@ def survey(
     ]
     columns_of_rules = _with_kinds(bins, rules)
     told = Bins(tuple(_with_categories(column, named.get(column.feature.name, ())) for column in columns_of_rules))
-    return Ground(axes_on(told, rules), told, tuple(strangers), columns.backend)
+    return RuleColumns(axes_on(told, rules), told, tuple(unseen_categories), columns.backend)
 
 
 def axes_on(bins: Bins, rules: Sequence[NamedRule]) -> Axes:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from xseg.core.bins import MAX_BINS, MISSING, N_CODES, Bins, FeatureBins
 from xseg.core.conditions import Rule, make_condition
-from xseg.core.schema import Feature, Kind, Schema, suggestion
+from xseg.core.schema import Feature, Kind, Schema, suggest_name
 from xseg.exceptions import ParameterError
 from xseg.segmenters._rule_definitions import NamedRule
 from xseg.segmenters._rule_language import (
@@ -344,7 +344,7 @@ def make_axes(rules: Sequence[NamedRule], schema: Schema) -> Axes:
 
 def _column(rule: NamedRule, question: Question, names: Sequence[str]) -> int:
     if question.column not in names:
-        hint = suggestion(question.column, names)
+        hint = suggest_name(question.column, names)
         rule.source.raise_error(question.position, f"there is no column {question.column!r}{hint}")
     return names.index(question.column)
 

@@ -15,7 +15,7 @@ from xseg.backends import Backend, MemoryBackend
 from xseg.core.bins import Bins
 from xseg.core.boxes import BoxModel
 from xseg.core.profiles import SegmentProfile
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.core.statistics import apply_to_table
 from xseg.core.tables import read_table
 from xseg.exceptions import ModelFileError, ParameterError, XsegWarning
@@ -25,13 +25,13 @@ from xseg.segmenters._learning import MIN_MEMBERS
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._rfm_rules import rfm_rules
 from xseg.segmenters._rule_counts import (
-    Ground,
-    Layout,
+    BoxAssignment,
+    RuleColumns,
     RuleCounts,
     assign_boxes,
     axes_on,
     names_category,
-    survey,
+    read_rule_columns,
 )
 from xseg.segmenters._rule_definitions import NamedRule, read_rules, write_rules
 from xseg.segmenters._rule_geometry import infer_schema, make_axes
@@ -138,7 +138,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
     """
 
     saved_state: ClassVar[type[SegmentsState]] = RuleState
-    segment_basis: ClassVar[Literal["rows", "labels", "definition"]] = "definition"
+    segment_source: ClassVar[Literal["rows", "labels", "definition"]] = "definition"
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "rules": [Mapping, list, tuple],
@@ -277,12 +277,14 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         del y
         self._begin_fit()
         backend = self._backend(X, sample_weight, reset=True)
-        ground = survey(backend, read_rules(self.rules), include=tuple(self.include), min_members=self.min_members)
+        ground = read_rule_columns(
+            backend, read_rules(self.rules), include=tuple(self.include), min_members=self.min_members
+        )
         if isinstance(X, Backend):
             self._remember_backend(ground.bins.schema.names)
-        for column, category in ground.strangers:
+        for column, category in ground.unseen_categories:
             known = ground.bins[ground.bins.schema.index(column)].categories
-            hint = suggestion(category, [name for name in known if name != category])
+            hint = suggest_name(category, [name for name in known if name != category])
             warn(f"no row has the category {category!r} of column {column!r}{hint}", XsegWarning, stacklevel=2)
         rules, layout = self._assign_boxes(ground.bins)
         backend = ground.backend
@@ -291,7 +293,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         self.labels_ = backend.map(partial(apply_to_table, self._make_predictor()))
         return self
 
-    def _assign_boxes(self, bins: Bins) -> tuple[tuple[NamedRule, ...], Layout]:
+    def _assign_boxes(self, bins: Bins) -> tuple[tuple[NamedRule, ...], BoxAssignment]:
         """Read the rules, and assign to each segment its boxes over the columns of a table."""
         rules = read_rules(self.rules)
         return rules, assign_boxes(axes_on(bins, rules), rules, self.default)
@@ -347,7 +349,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         self,
         *,
         rules: Sequence[NamedRule],
-        layout: Layout,
+        layout: BoxAssignment,
         model: BoxModel,
         profile: SegmentProfile,
         named: bool | None = None,
@@ -408,13 +410,13 @@ def lint_rules(
         message = "a backend brings its own weights; give sample_weight or weight_column to the backend"
         raise ParameterError(message)
     backend = X if isinstance(X, Backend) else MemoryBackend(X, sample_weight)
-    ground: Ground = survey(backend, named, min_members=1, warns=False)
+    ground: RuleColumns = read_rule_columns(backend, named, min_members=1, warns=False)
     counts = ground.backend.sum(RuleCounts(ground.axes, named))
     findings = find(ground.axes, named, default)
-    strangers = tuple(
+    unseen_categories = tuple(
         RuleFinding(FindingKind.STRANGER, (rule.label,), condition=f"{column} {category!r}")
-        for column, category in ground.strangers
+        for column, category in ground.unseen_categories
         for rule in named
         if names_category(rule, column, category)
     )
-    return RuleReview(findings + strangers, compute_coverage(counts, backend.weight_unit, default))
+    return RuleReview(findings + unseen_categories, compute_coverage(counts, backend.weight_unit, default))

@@ -36,9 +36,9 @@ __all__ = [
     "Groups",
     "Label",
     "LabelPartition",
-    "Labelled",
-    "Original",
-    "Shown",
+    "LabelledInput",
+    "LabelledRows",
+    "OriginalModel",
     "append_places",
     "can_predict",
     "is_fitted",
@@ -154,7 +154,7 @@ def _in_order(labels: NDArray[Any]) -> tuple[tuple[Label, ...], NDArray[np.int64
 
 
 @dataclass(frozen=True, eq=False)
-class Original:
+class OriginalModel:
     """Where labels came from.
 
     Attributes
@@ -172,14 +172,14 @@ class Original:
     name: str
 
     @classmethod
-    def from_estimator(cls, labels: Any, estimator: Any) -> "Original":
+    def from_estimator(cls, labels: Any, estimator: Any) -> "OriginalModel":
         """Record that an estimator gave these labels."""
         return cls(
             labels, estimator if hasattr(estimator, "predict") else None, type(_get_last_step(estimator)).__name__
         )
 
 
-def make_original(estimator: Any, X: Any, y: Any, n_rows: int, sample_weight: Any) -> Original:
+def make_original(estimator: Any, X: Any, y: Any, n_rows: int, sample_weight: Any) -> OriginalModel:
     """Predict the rows with the original; one that is not fitted is fitted first, as a copy.
 
     Raises
@@ -191,17 +191,17 @@ def make_original(estimator: Any, X: Any, y: Any, n_rows: int, sample_weight: An
         if y is None:
             message = "give an estimator, or the labels of the rows as y: there is nothing to stand in for"
             raise ParameterError(message)
-        return Original(y, None, "labels")
+        return OriginalModel(y, None, "labels")
     if is_fitted(estimator):
-        return Original.from_estimator(_get_labels(estimator, X, n_rows), estimator)
+        return OriginalModel.from_estimator(_get_labels(estimator, X, n_rows), estimator)
     copy = clone(estimator) if hasattr(estimator, "get_params") else deepcopy(estimator)
     weights = {}
     if sample_weight is not None and not isinstance(copy, Pipeline) and has_fit_parameter(copy, "sample_weight"):
         weights = {"sample_weight": sample_weight}
     if not hasattr(copy, "fit") or (hasattr(copy, "fit_predict") and not weights):
-        return Original.from_estimator(copy.fit_predict(X), copy)
+        return OriginalModel.from_estimator(copy.fit_predict(X), copy)
     copy.fit(X, **weights)
-    return Original.from_estimator(_get_labels(copy, X, n_rows), copy)
+    return OriginalModel.from_estimator(_get_labels(copy, X, n_rows), copy)
 
 
 def can_predict(estimator: Any) -> bool:
@@ -251,7 +251,7 @@ _COLUMN = "group of the original"
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class LabelledRows:
     """Coded rows whose last column is the label.
 
     `sample` holds some of the distinct rows, or all of them if it is `whole`; `features` are those that cuts may use.
@@ -322,7 +322,7 @@ def label_rows(
     forbid: Sequence[str],
     seed: int,
     n_jobs: int | None,
-) -> Labelled:
+) -> LabelledRows:
     """Choose bins by sums, code rows and their groups, and draw the sample.
 
     Only the first `n_columns` of the rows are looked at, or all; `places` says of a block of rows which group each is
@@ -345,7 +345,7 @@ def label_rows(
     sample = coded.sum(RowSample(SAMPLE_CAPACITY, seed))
     can_cut = [one.n_codes > 1 or one.feature.has_missing for one in bins.features]
     allowed = [j for j, can in enumerate(can_cut) if can and j not in kept_out]
-    return Labelled(
+    return LabelledRows(
         backend=coded,
         bins=with_label,
         space=Space.from_embedding(embedding, columns.summary.total_weight),
@@ -370,27 +370,27 @@ def _space_of_labels(column: int, n_groups: int) -> Embedding:
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class LabelledInput:
     """Rows, the original, and the groups it makes; `places` says of a block of rows which group each is in."""
 
     rows: Backend
     n_columns: int | None
-    original: Original
+    original: OriginalModel
     partition: LabelPartition
     places: Callable[[Table], NDArray[np.int64]]
 
 
 def label_table(
     estimator: Any, X: Any, table: Table, y: Any, sample_weight: Any, *, noise_label: Label, n_jobs: int | None
-) -> Shown:
+) -> LabelledInput:
     """Show a table to the original, or take labels as they are."""
     original = make_original(estimator, X, y, len(table), sample_weight)
     partition = LabelPartition.from_labels(original.labels, len(table), noise_label)
     rows = MemoryBackend(append_places(table, partition), sample_weight, n_jobs=n_jobs)
-    return Shown(rows, len(table.columns), original, partition, read_places)
+    return LabelledInput(rows, len(table.columns), original, partition, read_places)
 
 
-def label_backend(estimator: Any, rows: Backend, *, noise_label: Label) -> Shown:
+def label_backend(estimator: Any, rows: Backend, *, noise_label: Label) -> LabelledInput:
     """Show rows to a fitted original block by block, wherever they are.
 
     Raises
@@ -407,7 +407,7 @@ def label_backend(estimator: Any, rows: Backend, *, noise_label: Label) -> Shown
     labels = predict_original(estimator, rows)
     partition = LabelPartition.from_labels(labels, len(labels), noise_label)
     places = partial(_find_places, estimator, partition.groups, noise_label)
-    return Shown(rows, None, Original.from_estimator(labels, estimator), partition, places)
+    return LabelledInput(rows, None, OriginalModel.from_estimator(labels, estimator), partition, places)
 
 
 def _find_places(estimator: Any, groups: Groups, noise_label: Label, table: Table) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from xseg._kernels.cut_kernels import ENTROPY, NEAREST, SQUARES
 from xseg.core.boxes import ThresholdTree
 from xseg.core.statistics import CodedBlock
-from xseg.segmenters._surrogate_labels import Labelled
+from xseg.segmenters._surrogate_labels import LabelledRows
 from xseg.segmenters._tree_cells import Cells, Values
 from xseg.segmenters._tree_moves import (
     Budget,
@@ -33,7 +33,7 @@ _PRICE_OF_A_QUESTION = 1e-5
 _ROUNDING = 1e-9
 
 
-def find_tree(labelled: Labelled, problem: Problem, effort: str) -> ThresholdTree:
+def find_tree(labelled: LabelledRows, problem: Problem, effort: str) -> ThresholdTree:
     """Return the best tree found; its leaves carry the commonest group of their rows, on all rows."""
     how, sample = EFFORTS[effort], labelled.sample
     block = CodedBlock(sample.codes[: sample.n_rows], sample.points[: sample.n_rows], sample.weights[: sample.n_rows])
@@ -65,7 +65,7 @@ def label_leaves(problem: Problem, tree: ThresholdTree, means: NDArray[np.float6
 class _Search:
     """One search on some rows."""
 
-    labelled: Labelled
+    labelled: LabelledRows
     problem: Problem
     block: CodedBlock
 

@@ -30,15 +30,15 @@ from xseg.segmenters._saved_state import Count, Finite, SegmentsState, TreeState
 from xseg.segmenters._surrogate_labels import (
     Groups,
     Label,
-    Labelled,
-    Shown,
+    LabelledInput,
+    LabelledRows,
     label_backend,
     label_rows,
     label_table,
     predict_original,
 )
 from xseg.segmenters._surrogate_search import find_tree
-from xseg.segmenters._tree import TreeBoxes, count_people
+from xseg.segmenters._tree import TreeBoxes, count_tree_population
 from xseg.segmenters._tree_refinement import LeafSums
 from xseg.segmenters._tree_search import EFFORTS
 
@@ -205,7 +205,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
     """
 
     saved_state: ClassVar[type[SegmentsState]] = SurrogateState
-    segment_basis: ClassVar[Literal["rows", "labels", "definition"]] = "labels"
+    segment_source: ClassVar[Literal["rows", "labels", "definition"]] = "labels"
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [None, HasMethods("fit"), HasMethods("fit_predict"), HasMethods("predict")],
@@ -414,7 +414,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
             tags.input_tags.allow_nan = _takes_missing(self.estimator)
         return tags
 
-    def _show(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Shown:
+    def _show(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> LabelledInput:
         """Predict the rows with the original."""
         if isinstance(X, Backend):
             return label_backend(
@@ -424,19 +424,19 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         check_weights(sample_weight, len(table))
         return label_table(self.estimator, X, table, y, sample_weight, noise_label=self.noise_label, n_jobs=self.n_jobs)
 
-    def _least_share(self, labelled: Labelled) -> float:
+    def _least_share(self, labelled: LabelledRows) -> float:
         if self.min_segment_size < 1:
             return float(self.min_segment_size)
         return min(1.0, self.min_segment_size * labelled.weight_unit / labelled.space.total_weight)
 
-    def _learn(self, labelled: Labelled, tree: ThresholdTree, groups: Groups) -> None:
+    def _learn(self, labelled: LabelledRows, tree: ThresholdTree, groups: Groups) -> None:
         """Keep what the fitted segmenter needs: the tree, and counts over the population."""
         stands_for = np.unique(tree.segment[tree.leaves])
         place = np.full(labelled.n_groups, -1, dtype=np.int32)
         place[stands_for] = np.arange(len(stands_for))
         tree = replace(tree, segment=np.where(tree.segment >= 0, place[tree.segment], -1).astype(np.int32))
         mass = labelled.backend.sum(LeafSums(labelled.space, tree)).groups.mass
-        counted = count_people(labelled.backend, tree, len(stands_for), labelled.weight_unit)
+        counted = count_tree_population(labelled.backend, tree, len(stands_for), labelled.weight_unit)
         # The last column is the label: it tells the confusion, and is not one of the table's.
         confusion = counted.profile.counts[:, -1, : labelled.n_groups]
         reduced = replace(counted.tree, bins=Bins(counted.tree.bins.features[:-1]))

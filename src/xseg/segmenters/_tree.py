@@ -46,7 +46,7 @@ from xseg.segmenters._saved_state import (
 from xseg.segmenters._tree_refinement import Candidate, Problem, evaluate, merge_twins, refine
 from xseg.segmenters._tree_search import EFFORTS, search
 
-__all__ = ["PeopleInTree", "TreeBoxes", "TreeSegmenter", "count_people"]
+__all__ = ["TreeBoxes", "TreePopulation", "TreeSegmenter", "count_tree_population"]
 
 
 class TreeBoxes(BoxSegmenter):
@@ -77,7 +77,7 @@ class TreeBoxes(BoxSegmenter):
 
 
 @dataclass(frozen=True, eq=False)
-class PeopleInTree:
+class TreePopulation:
     """A tree over the thresholds it uses, and the population as its leaves see it."""
 
     tree: ThresholdTree
@@ -85,13 +85,15 @@ class PeopleInTree:
     profile: SegmentProfile
 
 
-def count_people(backend: CodedBackend, tree: ThresholdTree, n_segments: int, weight_unit: float) -> PeopleInTree:
+def count_tree_population(
+    backend: CodedBackend, tree: ThresholdTree, n_segments: int, weight_unit: float
+) -> TreePopulation:
     """Count the population of a tree by sums: what a fitted segmenter keeps of it."""
     counted = backend.sum(ProfileCounts(tree, n_segments))
     patterns = backend.sum(PatternCounts(tree.boxes().merge_boxes().tests()))
     reduced = tree.drop_unused_thresholds()
     model = BoxModel(reduced.boxes().merge_boxes(), n_segments, tuple(patterns.boxes))
-    return PeopleInTree(reduced, model, SegmentProfile(tree.bins, counted.counts, weight_unit))
+    return TreePopulation(reduced, model, SegmentProfile(tree.bins, counted.counts, weight_unit))
 
 
 _MAX_CHOSEN = 10
@@ -495,7 +497,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
                 f"min_segment_size={self.min_segment_size}"
             )
             warn(message, XsegWarning, stacklevel=3)
-        counted = count_people(backend, tree, len(order), weight_unit)
+        counted = count_tree_population(backend, tree, len(order), weight_unit)
         self._restore(
             tree=counted.tree,
             model=counted.model,

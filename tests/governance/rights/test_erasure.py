@@ -249,7 +249,7 @@ def test_what_is_no_fitted_segmenter_is_named_in_one_line(wrong):
         lambda: FitRecord.from_fit(wrong, customers, ids=customers.index, key=KEY),
         lambda: xseg.metrics.drift(wrong, customers),
         lambda: xseg.metrics.stability(wrong, customers),
-        lambda: xseg.explanations.WayFinder(wrong),
+        lambda: xseg.explanations.NearestChangeFinder(wrong),
         lambda: xseg.explanations.build_portable_model(wrong, minimum_group_size=0.0),
     ]
     for call in calls:

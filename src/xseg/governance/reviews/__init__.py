@@ -5,15 +5,15 @@ from xseg.governance.reviews._notice_text import NoticeText, read_notice
 from xseg.governance.reviews._notice_writing import write_notice
 from xseg.governance.reviews._registry import CHECKS, Check
 from xseg.governance.reviews._review import Review, review
-from xseg.governance.reviews._review_subject import ConsentMaskProvider, ReviewSubject
+from xseg.governance.reviews._review_subject import LedgerLike, ReviewSubject
 
 __all__ = [
     "CHECKS",
     "SEVERITIES",
     "Check",
-    "ConsentMaskProvider",
     "Finding",
     "FindingDraft",
+    "LedgerLike",
     "NoticeText",
     "Review",
     "ReviewSubject",

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.exceptions import DataError, ParameterError
 
 __all__ = ["PROMISE_LOCALES", "NoticeText", "Wording", "find_languages", "fold_text", "read_notice"]
@@ -281,7 +281,7 @@ def _check_locale(locale: str | None) -> None:
         There is no such language.
     """
     if locale is not None and _find_promise_locale(locale) is None:
-        message = f"locale={locale!r} is not one of {', '.join(PROMISE_LOCALES)}{suggestion(locale, PROMISE_LOCALES)}"
+        message = f"locale={locale!r} is not one of {', '.join(PROMISE_LOCALES)}{suggest_name(locale, PROMISE_LOCALES)}"
         raise ParameterError(message)
 
 

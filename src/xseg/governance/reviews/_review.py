@@ -14,14 +14,14 @@ import pandas as pd
 
 from xseg._files import write_whole
 from xseg._version import __version__
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.core.tables import Table, read_table, select_columns
 from xseg.exceptions import DataError, ParameterError, XsegError
 from xseg.export import fingerprint
 from xseg.governance.reviews._findings import SEVERITIES, Finding, Severity, to_sarif
 from xseg.governance.reviews._notice_text import NoticeText, read_notice
 from xseg.governance.reviews._registry import CHECKS, Check
-from xseg.governance.reviews._review_subject import ConsentMaskProvider, ReviewSubject
+from xseg.governance.reviews._review_subject import LedgerLike, ReviewSubject
 from xseg.i18n import get_environment
 from xseg.policy import Policy
 from xseg.segmenters import FittedSegmenter, check_segmenter, fold, get_segmenter
@@ -85,7 +85,7 @@ class Review:
             There is no such severity.
         """
         if severity not in SEVERITIES:
-            message = f"severity={severity!r} is not one of {', '.join(SEVERITIES)}{suggestion(severity, SEVERITIES)}"
+            message = f"severity={severity!r} is not one of {', '.join(SEVERITIES)}{suggest_name(severity, SEVERITIES)}"
             raise ParameterError(message)
         least = SEVERITIES.index(severity)
         return tuple(finding for finding in self.findings if SEVERITIES.index(finding.severity) >= least)
@@ -152,7 +152,7 @@ class Review:
             There is no such form.
         """
         if form not in _FORMS:
-            message = f"form={form!r}: a review is written as {', '.join(_FORMS)}{suggestion(form, list(_FORMS))}"
+            message = f"form={form!r}: a review is written as {', '.join(_FORMS)}{suggest_name(form, list(_FORMS))}"
             raise ParameterError(message)
         return _FORMS[form](self)
 
@@ -208,7 +208,7 @@ def review(
     *,
     policy: Any,
     ids: Sequence[Any] | None = None,
-    ledger: ConsentMaskProvider | None = None,
+    ledger: LedgerLike | None = None,
     notice: NoticeText | str | os.PathLike[str] | None = None,
     held_out: bool = False,
     checks: Sequence[Check] = CHECKS,
@@ -229,7 +229,7 @@ def review(
         What is declared.
     ids : sequence of shape (n_rows,), default=None
         How the ledger knows the people of `X`; by default the index of a pandas table.
-    ledger : ConsentMaskProvider, default=None
+    ledger : LedgerLike, default=None
         Whoever knows what people have agreed to: an object with ``mask(subjects, purpose, at=...)``, and if objections
         are to be found, ``states(subjects, purpose, at=...)``, as a `Ledger` has.
     notice : path, str or NoticeText, default=None

@@ -22,12 +22,12 @@ from xseg.governance.reviews._notice_text import NoticeText
 from xseg.policy import FeaturePolicy, Policy, Purpose
 from xseg.segmenters import FittedSegmenter, Segmenter
 
-__all__ = ["ConsentMaskProvider", "HeldOut", "Imitation", "Refits", "ReviewSubject"]
+__all__ = ["HeldOut", "Imitation", "LedgerLike", "Refits", "ReviewSubject"]
 
 MAX_ROWS = 5_000
 
 
-class ConsentMaskProvider(Protocol):
+class LedgerLike(Protocol):
     """Object that tells who has agreed to a purpose, such as a `Ledger`."""
 
     def mask(self, subjects: Any, purpose: str, *, at: datetime | None = None) -> Any:
@@ -71,7 +71,7 @@ class ReviewSubject:
         People, with every column that is known of them.
     held_out : bool
         Whether these people had no part in the fit.
-    ledger : ConsentMaskProvider or None
+    ledger : LedgerLike or None
         Who has agreed.
     ids : sequence or None
         How the ledger knows the people.
@@ -89,7 +89,7 @@ class ReviewSubject:
     policy: Policy
     table: Table | None
     held_out: bool
-    ledger: ConsentMaskProvider | None
+    ledger: LedgerLike | None
     ids: Sequence[Any] | None
     notice: NoticeText | None
     at: datetime
@@ -156,7 +156,7 @@ class ReviewSubject:
         not learnt. With `as_many`, the number of segments is not chosen anew.
         """
         given = self.segmenter.get_params(deep=False)
-        if self.segmenter.segment_basis != "rows" or (without and "forbid" not in given):
+        if self.segmenter.segment_source != "rows" or (without and "forbid" not in given):
             return None
         fresh = clone(self.segmenter)
         if without:
@@ -178,7 +178,7 @@ class ReviewSubject:
         if self.table is None:
             return None
         some = self._some(self.table)
-        if self.held_out or self.segmenter.segment_basis == "definition":
+        if self.held_out or self.segmenter.segment_source == "definition":
             how = "all people given, none of whom had a part in the segments"
             return self._seen_by(self.segmenter, some, how)
         order = np.random.default_rng(self.seed).permutation(len(some))

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 import pandas as pd
 
 from xseg.core.bins import FeatureBins
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.exceptions import DataError
 from xseg.policy import FeaturePolicy, Policy
 
@@ -58,7 +58,7 @@ class PersonRow:
     def check(self, feature: str) -> None:
         """Raise an error for a column that is not there."""
         if feature not in self.names:
-            message = f"nothing called {feature!r} is held about this person{suggestion(feature, self.names)}"
+            message = f"nothing called {feature!r} is held about this person{suggest_name(feature, self.names)}"
             raise DataError(message)
 
     def apply_decisions(self, corrections: Mapping[str, Any], withheld: Iterable[str]) -> pd.DataFrame:

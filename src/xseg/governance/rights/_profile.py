@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from xseg.cards import AnyCard
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.exceptions import DefinitionError, ParameterError
 from xseg.governance.consent import Entry
 from xseg.governance.rights._action_log import SegmentBasis
@@ -125,7 +125,7 @@ class Profile(ProfileActions):
         """
         if recipient not in self.policy.recipients:
             known = list(self.policy.recipients)
-            message = f"the policy names no recipient {recipient!r}{suggestion(recipient, known)}"
+            message = f"the policy names no recipient {recipient!r}{suggest_name(recipient, known)}"
             raise DefinitionError(message)
         given = self.segment
         if given is not None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pandas as pd
 
 from xseg.cards import AnswerFact, AnyCard, make_cards, make_decided_card
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.exceptions import DataError, DefinitionError
 from xseg.export import fingerprint
 from xseg.governance.consent import (
@@ -91,7 +91,7 @@ class ProfileActions:
         self._clock = clock
         self._held = PersonRow(X)
         if purpose not in self.policy.purposes:
-            message = f"the policy declares no purpose {purpose!r}{suggestion(purpose, list(self.policy.purposes))}"
+            message = f"the policy declares no purpose {purpose!r}{suggest_name(purpose, list(self.policy.purposes))}"
             raise DefinitionError(message)
         if self.status.erased:
             self._forget()

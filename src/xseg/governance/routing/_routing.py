@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 from unicodedata import normalize
 
 from xseg.cards import make_cards
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.exceptions import ParameterError
 from xseg.export import State, check_approval
 from xseg.governance.personas import NOT_KNOWN
@@ -406,7 +406,7 @@ def _find_stances(segments: Sequence[str], automate: Collection[str] | None, gua
     for name in (*(automate or ()), *guarded):
         if name not in segments:
             message = (
-                f"{name!r} is none of the segments {', '.join(segments)}.{suggestion(name, segments, sentence=True)}"
+                f"{name!r} is none of the segments {', '.join(segments)}.{suggest_name(name, segments, sentence=True)}"
             )
             raise ParameterError(message)
     closed = {_plain(name) for name in (*_GUARDED, *guarded)}

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 from pydantic import Field
 
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.policy import FeaturePolicy
 from xseg.policy.yaml_files import Frozen, Words, format_value
 
@@ -181,7 +181,7 @@ class Choices(_Question):
                 yield "options", f"{option!r} holds {_SEPARATOR!r}, which stands between the options of an answer"
         for option in self.exclusive:
             if option not in self.options:
-                yield "exclusive", f"{option!r} is not an option.{suggestion(option, self.options, sentence=True)}"
+                yield "exclusive", f"{option!r} is not an option.{suggest_name(option, self.options, sentence=True)}"
 
 
 class Number(_Question):
@@ -281,7 +281,7 @@ def _read_option(value: Any, options: tuple[str, ...]) -> str:
     if isinstance(value, str) and value.strip() in options:
         return value.strip()
     shown = format_value(value)
-    hint = suggestion(value if isinstance(value, str) else shown, options, sentence=True)
+    hint = suggest_name(value if isinstance(value, str) else shown, options, sentence=True)
     message = f"{shown} is none of {', '.join(map(repr, options))}.{hint}"
     raise InvalidAnswer(message)
 

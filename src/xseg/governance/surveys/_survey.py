@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.exceptions import DataError, DefinitionError, ParameterError
 from xseg.governance.surveys._questions import (
     Choice,
@@ -85,7 +85,7 @@ def _of_questions(purposes: Mapping[str, Purpose], questions: Mapping[str, Any])
         key, named = question.names_purposes()
         for purpose in named:
             if purpose not in purposes:
-                hint = suggestion(purpose, purposes, sentence=True)
+                hint = suggest_name(purpose, purposes, sentence=True)
                 yield ("questions", name, key), f"{purpose!r} is not declared under purposes.{hint}"
 
 
@@ -304,7 +304,7 @@ class Survey(YamlFile):
 
     def _get_feature(self, features: Mapping[str, FeaturePolicy], name: str) -> FeaturePolicy:
         if name not in features:
-            message = f"{self.id} makes no column {name!r}.{suggestion(name, features, sentence=True)}"
+            message = f"{self.id} makes no column {name!r}.{suggest_name(name, features, sentence=True)}"
             raise ParameterError(message)
         return features[name]
 
@@ -349,7 +349,7 @@ class Survey(YamlFile):
         """Return the questions whose answers are features, for one purpose or for any."""
         if purpose is not None and purpose not in self.purposes:
             message = f"purpose {purpose!r} is none of {', '.join(self.purposes) or 'none declared'}."
-            message += suggestion(purpose, self.purposes, sentence=True)
+            message += suggest_name(purpose, self.purposes, sentence=True)
             raise ParameterError(message)
         return [
             name

@@ -10,7 +10,7 @@ import narwhals as nw
 import pandas as pd
 from pydantic import Field
 
-from xseg.core.schema import suggestion
+from xseg.core.schema import suggest_name
 from xseg.exceptions import DataError, UnsupportedTypeError
 from xseg.governance.surveys._questions import InvalidAnswer, Likert, Number
 from xseg.policy.yaml_files import Frozen, Words, format_value
@@ -112,7 +112,7 @@ def _unknown_questions(
             first.setdefault(name, row)
     for name, row in first.items():
         if name != respondent and name not in questions:
-            hint = suggestion(name, [*questions, respondent], sentence=True)
+            hint = suggest_name(name, [*questions, respondent], sentence=True)
             yield row, f"row {row}: {format_value(name)} is not a question of this survey.{hint}"
 
 
@@ -213,12 +213,12 @@ class Score(Frozen):
             if item in self.items[:place]:
                 yield "items", f"{item!r} is there twice"
             if item not in questions:
-                yield "items", f"{item!r} is not a question.{suggestion(item, questions, sentence=True)}"
+                yield "items", f"{item!r} is not a question.{suggest_name(item, questions, sentence=True)}"
             elif _range(questions[item]) is None:
                 yield "items", f"{item!r} has no range; items are likert questions, or numbers with least and most"
         for item in self.reversed:
             if item not in self.items:
-                yield "reversed", f"{item!r} is not an item.{suggestion(item, self.items, sentence=True)}"
+                yield "reversed", f"{item!r} is not an item.{suggest_name(item, self.items, sentence=True)}"
         if self.needed > len(self.items):
             yield "minimum_answered", f"{self.needed} answers are asked for, and there are {len(self.items)} items"
         known = [item for item in self.items if item in questions]

@@ -14,14 +14,14 @@ from xseg.core.conditions import Condition, make_condition
 from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Kind
 from xseg.core.tables import Table
-from xseg.explanations._change_costs import Moves, encode_values
-from xseg.explanations._nearest_changes import AdditiveMoves, BoxMoves
+from xseg.explanations._change_costs import AllowedChanges, encode_values
+from xseg.explanations._change_search import BoxChangeSearch, ScoreChangeSearch
 
-__all__ = ["BoxWays", "ScoreWays", "Way", "Ways"]
+__all__ = ["BoxNearestChanges", "NearestChange", "NearestChanges", "ScoreNearestChanges"]
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class NearestChange:
     """The cheapest change of one row that leads to another segment.
 
     Attributes
@@ -43,57 +43,57 @@ class Way:
     proven: bool
 
 
-class Ways(Protocol):
+class NearestChanges(Protocol):
     """Finds the nearest way of each row; each family of models has one."""
 
-    def find(self, table: Table, n_workers: int) -> list[Way]:
+    def find(self, table: Table, n_workers: int) -> list[NearestChange]:
         """Return the way of each row."""
         ...
 
 
-class BoxWays:
+class BoxNearestChanges:
     """Finds the nearest box of another segment, and what it asks that a row does not meet."""
 
-    def __init__(self, model: BoxModel, profile: SegmentProfile, moves: Moves) -> None:
-        self.mover = BoxMoves(model, profile, moves)
+    def __init__(self, model: BoxModel, profile: SegmentProfile, moves: AllowedChanges) -> None:
+        self.search = BoxChangeSearch(model, profile, moves)
         self._condition = cache(self._find_condition)
 
-    def find(self, table: Table, n_workers: int) -> list[Way]:
+    def find(self, table: Table, n_workers: int) -> list[NearestChange]:
         """Return the way of each row."""
-        mover = self.mover
-        values = encode_values(mover.bins, table)
+        search = self.search
+        values = encode_values(search.bins, table)
         anywhere = np.full(len(table), -1, dtype=np.int64)
-        boxes, costs = mover.find_nearest(values, mover.predict_segments(table), anywhere, n_workers)
+        boxes, costs = search.find_nearest(values, search.predict_segments(table), anywhere, n_workers)
         return [self._way(*one) for one in zip(values, boxes.tolist(), costs.tolist(), strict=True)]
 
-    def _way(self, values: NDArray[np.float64], box: int, cost: float) -> Way:
+    def _way(self, values: NDArray[np.float64], box: int, cost: float) -> NearestChange:
         if box < 0:
-            return Way(None, (), np.inf, proven=True)
-        mover = self.mover
-        asked = tuple(self._condition(box, j) for j in mover.find_failed_tests(values, box))
-        return Way(int(mover.boxes.segment[box]), asked, cost, proven=True)
+            return NearestChange(None, (), np.inf, proven=True)
+        search = self.search
+        asked = tuple(self._condition(box, j) for j in search.find_failed_tests(values, box))
+        return NearestChange(int(search.boxes.segment[box]), asked, cost, proven=True)
 
     def _find_condition(self, box: int, j: int) -> Condition:
-        return make_condition(self.mover.bins[j], self.mover.boxes.inside[box, j])
+        return make_condition(self.search.bins[j], self.search.boxes.inside[box, j])
 
 
-class ScoreWays:
+class ScoreNearestChanges:
     """Finds the least change that lets another segment's score lead."""
 
-    def __init__(self, model: AdditiveModel, moves: Moves) -> None:
-        self.mover = AdditiveMoves(model, moves)
+    def __init__(self, model: AdditiveModel, moves: AllowedChanges) -> None:
+        self.search = ScoreChangeSearch(model, moves)
 
-    def find(self, table: Table, n_workers: int) -> list[Way]:
+    def find(self, table: Table, n_workers: int) -> list[NearestChange]:
         """Return the way of each row."""
-        mover = self.mover
-        values = encode_values(mover.bins, table)
+        search = self.search
+        values = encode_values(search.bins, table)
         anywhere = np.full(len(table), -1, dtype=np.int64)
-        found = mover.solve(values, mover.predict_segments(table), anywhere, n_workers)
+        found = search.solve(values, search.predict_segments(table), anywhere, n_workers)
         moved = (found.values != values) & ~np.isnan(values)
         return [
-            Way(
+            NearestChange(
                 target if target >= 0 else None,
-                tuple(_exactly(mover.bins[j], after[j]) for j in np.flatnonzero(changes).tolist()),
+                tuple(_exactly(search.bins[j], after[j]) for j in np.flatnonzero(changes).tolist()),
                 cost,
                 proven,
             )

@@ -16,13 +16,13 @@ from xseg.core.conditions import number_below
 from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Kind
 from xseg.core.tables import Table
-from xseg.explanations._change_costs import CATEGORY_COST, RESOLUTION, UNSEEN, Found, Moves, Obstacle
-from xseg.explanations._explained import in_chunks
+from xseg.explanations._change_costs import CATEGORY_COST, RESOLUTION, UNSEEN, AllowedChanges, CheapestChanges, Obstacle
+from xseg.explanations._explainer import run_in_chunks
 
-__all__ = ["AdditiveMoves", "BoxMoves"]
+__all__ = ["BoxChangeSearch", "ScoreChangeSearch"]
 
 
-class BoxMoves:
+class BoxChangeSearch:
     """Finds the cheapest way of rows into boxes.
 
     Parameters
@@ -31,11 +31,11 @@ class BoxMoves:
         The boxes.
     profile : SegmentProfile
         How the population is spread: among categories that cost the same the commonest is chosen.
-    moves : Moves
+    moves : AllowedChanges
         What may change.
     """
 
-    def __init__(self, model: BoxModel, profile: SegmentProfile, moves: Moves) -> None:
+    def __init__(self, model: BoxModel, profile: SegmentProfile, moves: AllowedChanges) -> None:
         self.boxes = model.boxes
         self.bins = model.boxes.bins
         self.moves = moves
@@ -78,11 +78,11 @@ class BoxMoves:
         own: NDArray[np.int64],
         targets: NDArray[np.int64],
         n_workers: int,
-    ) -> Found:
+    ) -> CheapestChanges:
         """Return the cheapest change of each row into its target (-1: any segment but its own)."""
         boxes, cost = self.find_nearest(values, own, targets, n_workers)
         reached = np.where(boxes >= 0, self.boxes.segment[boxes].astype(np.int64), -1)
-        return Found(self.move_rows(values, boxes), reached, cost, np.ones(len(values), dtype=bool), boxes)
+        return CheapestChanges(self.move_rows(values, boxes), reached, cost, np.ones(len(values), dtype=bool), boxes)
 
     def find_nearest(
         self, values: NDArray[np.float64], own: NDArray[np.int64], targets: NDArray[np.int64], n_workers: int
@@ -94,7 +94,7 @@ class BoxMoves:
         def work(rows: slice) -> None:
             nearest_boxes(values[rows], *self._tables, segment, own[rows], targets[rows], boxes[rows], cost[rows])
 
-        in_chunks(work, len(values), n_workers)
+        run_in_chunks(work, len(values), n_workers)
         return boxes, cost
 
     def move_rows(self, values: NDArray[np.float64], boxes: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -198,18 +198,18 @@ _STEPS = 32
 _MAX_NODES = 300
 
 
-class AdditiveMoves:
+class ScoreChangeSearch:
     """Finds the cheapest way of rows to another highest score.
 
     Parameters
     ----------
     model : AdditiveModel
         The scores.
-    moves : Moves
+    moves : AllowedChanges
         What may change.
     """
 
-    def __init__(self, model: AdditiveModel, moves: Moves) -> None:
+    def __init__(self, model: AdditiveModel, moves: AllowedChanges) -> None:
         self.model = model
         self.moves = moves
         self.bins = model.coding.bins
@@ -245,7 +245,7 @@ class AdditiveMoves:
         own: NDArray[np.int64],
         targets: NDArray[np.int64],
         n_workers: int,
-    ) -> Found:
+    ) -> CheapestChanges:
         """Return the cheapest change of each row into its target (-1: any segment but its own)."""
         used = np.ascontiguousarray(values[:, self.used])
         codes = self._codes(used)
@@ -271,10 +271,10 @@ class AdditiveMoves:
                 (moved[rows], reached[rows], cost[rows], proven[rows]),
             )
 
-        in_chunks(work, len(used), n_workers)
+        run_in_chunks(work, len(used), n_workers)
         after = values.copy()
         after[:, self.used] = moved
-        return Found(
+        return CheapestChanges(
             after,
             reached,
             np.where(np.isfinite(cost), self._costs(used, moved), np.inf),

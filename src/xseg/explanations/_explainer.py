@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from xseg.core.tables import Table
 
-__all__ = ["NO_RIVAL", "Explained", "Explainer", "in_chunks"]
+__all__ = ["NO_RIVAL", "Contributions", "Explainer", "run_in_chunks"]
 
 NO_RIVAL = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Explained:
+class Contributions:
     """Contributions to one segment for each row.
 
     Attributes
@@ -44,7 +44,7 @@ class Explainer(Protocol):
         """Return the base values, shape (n_segments,)."""
         ...
 
-    def explain_targets(self, table: Table, targets: NDArray[np.int64] | None, n_workers: int) -> Explained:
+    def explain_targets(self, table: Table, targets: NDArray[np.int64] | None, n_workers: int) -> Contributions:
         """Explain one segment for each row, by default its own."""
         ...
 
@@ -54,7 +54,7 @@ class Explainer(Protocol):
 
     def explain_pairs(
         self, table: Table, first: NDArray[np.int64], second: NDArray[np.int64], n_workers: int
-    ) -> Explained:
+    ) -> Contributions:
         """Explain one segment less another for each row."""
         ...
 
@@ -62,7 +62,7 @@ class Explainer(Protocol):
 CHUNK_ROWS = 4_096
 
 
-def in_chunks(work: Callable[[slice], None], n_rows: int, n_workers: int) -> None:
+def run_in_chunks(work: Callable[[slice], None], n_rows: int, n_workers: int) -> None:
     """Call `work` for slices that together cover the rows; each writes to places of its own."""
     chunks = [slice(start, min(start + CHUNK_ROWS, n_rows)) for start in range(0, n_rows, CHUNK_ROWS)]
     if n_workers == 1 or len(chunks) < 2:

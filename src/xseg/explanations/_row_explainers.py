@@ -20,12 +20,12 @@ from xseg.core.schema import Kind
 from xseg.exceptions import DataError
 from xseg.explanations._additive_shapley import AdditiveExplainer
 from xseg.explanations._box_shapley import BoxExplainer, population_explainer, shapley_weights
-from xseg.explanations._explained import NO_RIVAL
+from xseg.explanations._explainer import NO_RIVAL
 
-__all__ = ["OnePerson", "PersonByScores", "PersonInBoxes", "Scored", "make_reader"]
+__all__ = ["BoxRowExplainer", "RowContributions", "RowExplainer", "ScoreRowExplainer", "make_encoder"]
 
 
-def make_reader(bins: FeatureBins) -> Callable[[Any], int]:
+def make_encoder(bins: FeatureBins) -> Callable[[Any], int]:
     """Return a function from one value (None: not known) to its code."""
     name, missing = bins.feature.name, int(MISSING)
     if bins.feature.kind is Kind.EMPTY:
@@ -68,7 +68,7 @@ Rules: TypeAlias = "list[str | None]"
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class RowContributions:
     """What is known of one row.
 
     Attributes
@@ -92,22 +92,22 @@ class Scored:
     rules: Rules
 
 
-class OnePerson(Protocol):
+class RowExplainer(Protocol):
     """Explains one row; each family of models has one."""
 
-    def __call__(self, values: Sequence[Any]) -> Scored:
+    def __call__(self, values: Sequence[Any]) -> RowContributions:
         """Explain the row with these values, None where they are not known."""
         ...
 
 
-class PersonInBoxes:
+class BoxRowExplainer:
     """Finds the row's box, looks up one line of a table for each box of the segment, and adds."""
 
     def __init__(self, model: BoxModel) -> None:
         bins, order = model.boxes.bins, np.argsort(model.boxes.segment, kind="stable")
         explainer = population_explainer(model, None, len(bins))
         self._base = explainer.base_values().tolist()
-        self._coders = [(j, make_reader(bins[j])) for j in model.boxes.used_features.tolist()]
+        self._coders = [(j, make_encoder(bins[j])) for j in model.boxes.used_features.tolist()]
         self._places = [(j, _boxes_by_code(model.boxes.inside[order, j])) for j, _ in self._coders]
         self._everywhere = (1 << len(order)) - 1
         self._segment_of = model.boxes.segment[order].tolist()
@@ -117,7 +117,7 @@ class PersonInBoxes:
         ]
         self._rules = [_rules(model.boxes, box) for box in order.tolist()]
 
-    def __call__(self, values: Sequence[Any]) -> Scored:
+    def __call__(self, values: Sequence[Any]) -> RowContributions:
         codes = {j: read(values[j]) for j, read in self._coders}
         boxes = self._everywhere
         for j, holding in self._places:
@@ -128,7 +128,7 @@ class PersonInBoxes:
         for box in self._boxes[segment]:
             for player, part in zip(box.players, box.line(codes), strict=True):
                 contributions[player] += part
-        return Scored(segment, None, self._base[segment], contributions, self._rules[own])
+        return RowContributions(segment, None, self._base[segment], contributions, self._rules[own])
 
 
 class _Box:
@@ -173,7 +173,7 @@ def _rules(boxes: Boxes, box: int) -> list[str | None]:
     ]
 
 
-class PersonByScores:
+class ScoreRowExplainer:
     """Adds the parts of every score, and compares the best two: the kernels of a table, on one row."""
 
     def __init__(self, model: AdditiveModel) -> None:
@@ -183,17 +183,17 @@ class PersonByScores:
         self._explainer = AdditiveExplainer(model, model.population, np.arange(n_features), n_features)
         self._base = self._explainer.base_values().tolist()
         self._checks = [
-            (j, make_reader(bins[j]))
+            (j, make_encoder(bins[j]))
             for j in range(n_features)
             if j not in embedding.looked_up and bins[j].feature.kind.is_numeric
         ]
-        self._coders = [(j, make_reader(bins[j])) for j in embedding.looked_up.tolist()]
+        self._coders = [(j, make_encoder(bins[j])) for j in embedding.looked_up.tolist()]
         self._coordinates = list(
             zip(embedding.coordinates.tolist(), embedding.shift.tolist(), embedding.factor.tolist(), strict=True)
         )
         self._no_rules: Rules = [None] * n_features
 
-    def __call__(self, values: Sequence[Any]) -> Scored:
+    def __call__(self, values: Sequence[Any]) -> RowContributions:
         for j, check in self._checks:
             check(values[j])
         codes = np.zeros((1, len(values)), dtype=np.uint8)
@@ -210,4 +210,4 @@ class PersonByScores:
                 points[0, p] = point
         contributions, own, rival = self._explainer.explain_own(codes, points)
         rival_base = 0.0 if rival == NO_RIVAL else self._base[rival]
-        return Scored(own, rival, self._base[own] - rival_base, contributions, self._no_rules)
+        return RowContributions(own, rival, self._base[own] - rival_base, contributions, self._no_rules)

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from xseg._version import __version__ as __version__
-from xseg.core.guards import register_guard
+from xseg.core import register_guard
 
 if TYPE_CHECKING:
     from xseg.cards import make_cards, verify_card, verify_cards

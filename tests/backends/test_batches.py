@@ -17,8 +17,7 @@ import xseg
 from conftest import mixed_table
 from xseg.backends import Passes
 from xseg.backends.base import ahead, apply_in_order, map_blocks
-from xseg.backends.batches import explain_write_errors, narrow
-from xseg.backends.sources import parquet_tables
+from xseg.backends.batches import explain_write_errors, narrow, parquet_tables
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError
 from xseg.export import fingerprint

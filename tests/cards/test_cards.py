@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import xseg
-from xseg.cards._alternatives import round_points
+from xseg.cards._row_facts import round_points
 from xseg.cards._wording import build_card_words
 from xseg.exceptions import DataError, DefinitionError, NotFittedError, UnsupportedTypeError
 

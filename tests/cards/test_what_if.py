@@ -18,7 +18,7 @@ from sklearn.cluster import KMeans
 
 import xseg
 from conftest import mixed_table
-from xseg.cards._alternatives import allocate_points
+from xseg.cards._row_facts import allocate_points
 from xseg.exceptions import DataError, UnsupportedTypeError
 from xseg.explanations import NO_RIVAL, EditOption, build_portable_model, compute_own_contributions
 

@@ -3,7 +3,7 @@ from decimal import Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from xseg.core.rounding import find_midpoint, find_roundest
+from xseg.core.numbers import find_midpoint, find_roundest
 
 finite = st.floats(-1e12, 1e12, allow_subnormal=False)
 

@@ -19,7 +19,7 @@ import xseg
 from conftest import mixed_table
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError
-from xseg.explanations._box_shapley import BoxExplainer
+from xseg.explanations._shapley import BoxExplainer
 
 
 def brute_force(model, row, background, weights=None):
@@ -170,12 +170,12 @@ def test_boxes_with_many_tests_are_exact_too():
     segmenter = xseg.TreeSegmenter(2, max_leaves=30, max_depth=14, min_segment_size=1, random_state=0).fit(X)
     explanation = xseg.explain(segmenter, X, of="all")
     assert_allclose(explanation.values.sum(axis=1) + explanation.base_values, segmenter.transform(X), atol=1e-12)
-    from xseg.explanations import _box_shapley
+    from xseg.explanations import _shapley
 
     shallow = xseg.TreeSegmenter(3, max_leaves=10, random_state=0).fit(X)
     dense = xseg.explain(shallow, X[:300], of="all").values
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_box_shapley, "_DENSE_TESTS", 1)
+        patch.setattr(_shapley, "_DENSE_TESTS", 1)
         assert_allclose(xseg.explain(shallow, X[:300], of="all").values, dense, atol=1e-14)
 
 

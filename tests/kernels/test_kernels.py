@@ -214,7 +214,7 @@ def test_failed_tests_and_tables(run):
         for box in range(2):
             assert patterns[i, box] == sum((not inside[box, j, codes[i, j]]) << j for j in range(3))
     # The table against brute force over coalitions of three tests.
-    from xseg.explanations._box_shapley import shapley_weights
+    from xseg.explanations._shapley import shapley_weights
 
     background = np.unique(patterns[:, 0])
     share = np.full(len(background), 1 / len(background))

@@ -18,7 +18,7 @@ from xseg._kernels.nearest_change.score_margins import (
     write_parts,
 )
 from xseg._kernels.nearest_change.step_search import limits, search, write_combination
-from xseg.explanations._box_shapley import shapley_weights
+from xseg.explanations._shapley import shapley_weights
 
 EXACTLY = 1e-7
 

@@ -10,7 +10,7 @@ costs a constant. NaN is a missing value, which no move changes.
 
 import numpy as np
 
-from xseg._kernels.jit import kernel
+from xseg._kernels import kernel
 
 
 @kernel

@@ -6,8 +6,8 @@ A row has `points` (numbers in the metric space) and `codes`; the features in `l
 
 import numpy as np
 
+from xseg._kernels import kernel
 from xseg._kernels.encode_kernels import MISSING
-from xseg._kernels.jit import kernel
 
 
 @kernel

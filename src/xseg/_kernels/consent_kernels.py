@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xseg._kernels.jit import kernel
+from xseg._kernels import kernel
 
 IGNORED, DENIES, GRANTS = 0, 1, 2
 

@@ -8,7 +8,7 @@ The `kind` says what a group of rows costs, given its summed values. A finished 
 
 import numpy as np
 
-from xseg._kernels.jit import kernel
+from xseg._kernels import kernel
 
 SQUARES = 0
 NEAREST = 1

@@ -5,7 +5,7 @@ The hashes are the only source of randomness in a fit.
 
 import numpy as np
 
-from xseg._kernels.jit import kernel
+from xseg._kernels import kernel
 
 MISSING = np.uint8(255)
 FEW_THRESHOLDS = 8

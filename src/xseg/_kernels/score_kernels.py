@@ -7,8 +7,8 @@ segment), or looked up, whose part is ``tables[f, code, segment]``. Used feature
 
 import numpy as np
 
+from xseg._kernels import kernel
 from xseg._kernels.encode_kernels import MISSING
-from xseg._kernels.jit import kernel
 
 LEVEL, KNOT, SLOPE, CURVATURE, UNKNOWN = range(5)
 N_CURVE_LINES = 5

@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.backends.base import BLOCK_ROWS, add_blocks, apply_in_order, count_workers, map_blocks
-from xseg.backends.coded import CodedRows
+from xseg.backends.base import BLOCK_ROWS, CodedRows, add_blocks, apply_in_order, count_workers, map_blocks
 from xseg.core.embedding import Coding
 from xseg.core.statistics import RawBlock, Statistic, check_weights
 from xseg.core.tables import Table, read_table

@@ -3,27 +3,265 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import isnan
-from typing import Any
+from math import floor, fsum, inf, isnan
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.cards._alternatives import ChangePair, NeighbourFinder, allocate_points
 from xseg.cards._card_record import Card
 from xseg.cards._consent_facts import ConsentLookup, ConsentQuestion
-from xseg.cards._fact_types import Comparison, ConditionFact, OriginalAgrees, Reason
+from xseg.cards._fact_types import (
+    Alternative,
+    Certainty,
+    Comparison,
+    ConditionFact,
+    CounterfactualFact,
+    FeatureRequirement,
+    HiddenPart,
+    OriginalAgrees,
+    Reason,
+)
 from xseg.cards._interactive import WhatIf
 from xseg.cards._shared_facts import CardLabels, CardSettings, build_condition_fact, collect_model_facts
 from xseg.core.bins import MISSING
 from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table
-from xseg.explanations import NO_RIVAL, Contributions, GroupDescription, describe_groups
+from xseg.explanations import (
+    NO_RIVAL,
+    Contributions,
+    GroupDescription,
+    NearestChange,
+    NearestChangeFinder,
+    describe_groups,
+)
 from xseg.i18n import Language
 from xseg.segmenters import FittedSegmenter
 
-__all__ = ["CardBuilder"]
+__all__ = [
+    "CardBuilder",
+    "ChangePair",
+    "NeighbourFinder",
+    "Points",
+    "Surroundings",
+    "allocate_points",
+    "round_points",
+]
+
+MAX_REASONS = 4
+# No part of a card has more than this many times 100 points: where two groups fit almost equally well, the points by
+# which one is ahead are fewer than 100 instead.
+MAX_PER_POINT = 2.0
+_NEGLIGIBLE_PART = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """The parts of an answer, in whole points.
+
+    Attributes
+    ----------
+    shown : list of int
+        The features that are reasons, the most influential first.
+    base, reasons, rest, total : int, list of int, int, int
+        Points; base, reasons, rest and what is hidden add up to the total.
+    hidden : HiddenPart or None
+        What is not named.
+    total_value : float
+        What the exact parts add up to.
+    """
+
+    shown: list[int]
+    base: int
+    reasons: list[int]
+    rest: int
+    hidden: HiddenPart | None
+    total: int
+    total_value: float
+
+
+def allocate_points(values: "NDArray[np.float64]", base: float, hidden: Sequence[bool], *, compared: bool) -> Points:
+    """Share out an answer among the strongest features, what is left, and what is not named.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_features,)
+        Contributions.
+    base : float
+        The base value: what holds on average over everyone.
+    hidden : sequence of bool of shape (n_features,)
+        What is not named.
+    compared : bool
+        Whether the answer is a margin over another group; otherwise it is 1.
+    """
+    parts = values.tolist()
+    order = sorted(range(len(parts)), key=lambda j: -abs(parts[j]))
+    weighty = [j for j in order if abs(parts[j]) > _NEGLIGIBLE_PART]
+    shown = [j for j in weighty if not hidden[j]][:MAX_REASONS]
+    secret = [j for j in weighty if hidden[j]]
+    unnamed = fsum(parts[j] for j in secret)
+    total = max(base + fsum(parts), 0.0) if compared else 1.0
+    rest = total - base - fsum(parts[j] for j in shown) - unnamed
+    all_parts = [base, *(parts[j] for j in shown), rest, unnamed]
+    scale = max(total, max(map(abs, all_parts)) / MAX_PER_POINT) if compared else 1.0
+    whole = round(100 * total / scale) if scale > 0 else 0
+    points = round_points([part / (scale or 1.0) for part in all_parts], whole)
+    weakest = min((abs(parts[j]) for j in shown), default=inf)
+    outweighs = any(abs(parts[j]) > weakest for j in secret) or bool(secret and not shown)
+    return Points(
+        shown=shown,
+        base=points[0],
+        reasons=points[1:-2],
+        rest=points[-2],
+        hidden=HiddenPart(features=len(secret), points=points[-1], outweighs=outweighs) if secret else None,
+        total=whole,
+        total_value=total,
+    )
+
+
+def round_points(parts: Sequence[float], total: int = 100) -> list[int]:
+    """Round parts of 1 to whole percentage points that add up to `total`: largest remainders (Hamilton's method)."""
+    exact = [100 * part for part in parts]
+    whole = [floor(part + 1e-9) for part in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda place: whole[place] - exact[place])
+    for place in by_remainder[: total - sum(whole)]:
+        whole[place] += 1
+    return whole
+
+
+# A change of less than a tenth of the middle half of everyone is a close call, and so is a lead of less than a tenth.
+CLOSE = 0.1
+_CLOSE_POINTS = 10
+
+
+ChangePair: TypeAlias = tuple[NearestChange | None, NearestChange | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The neighbour group, the counterfactual and the certainty of one person."""
+
+    alternative: Alternative | None
+    counterfactual: CounterfactualFact | None
+    certainty: Certainty
+
+
+class NeighbourFinder:
+    """Finder of the surroundings of any row of a table.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter
+        The model.
+    naming : CardLabels
+        What may be named, and what a person can change.
+    """
+
+    def __init__(self, segmenter: FittedSegmenter, naming: CardLabels) -> None:
+        self.naming = naming
+        self.bins = segmenter.profile_.bins
+        self.by_scores = segmenter.model_.boxes is None
+        used = segmenter.model_.used_features.tolist()
+        stated = [naming.features[j].mutable for j in used]
+        self.says_mutable = any(mutable is not None for mutable in stated)
+        self.says_all = all(mutable is not None for mutable in stated)
+        # Where groups are compared by scores, the lead says how near the next one is.
+        self._nearest = None if self.by_scores else NearestChangeFinder(segmenter)
+        self._open = NearestChangeFinder(segmenter, **self._asked_of_people()) if self.says_mutable else None
+        self._cached_requirement = cache(self._find)
+
+    def find_changes(self, rows: Table) -> list[ChangePair]:
+        """Return the nearest change of each row, and the nearest that the person can take."""
+        nothing: list[NearestChange | None] = [None] * len(rows)
+        found = [nothing if finder is None else finder.find(rows) for finder in (self._nearest, self._open)]
+        return list(zip(*found, strict=True))
+
+    def collect_facts(self, changes: ChangePair, segment: int, rival: int, points: Points) -> Surroundings:
+        """Collect the facts about the surroundings of one row."""
+        nearest, possible = changes
+        return Surroundings(
+            self._by_score(rival, segment, points) if nearest is None else self._by_rule(nearest),
+            None if possible is None else self._describe_change(possible),
+            self._lead(rival, segment, points) if nearest is None else self._distance(nearest),
+        )
+
+    def _asked_of_people(self) -> dict[str, Any]:
+        """Return what must stay as it is, and what can only rise or fall."""
+        naming = self.naming
+        pairs = list(zip(naming.names, naming.features, naming.hidden, strict=True))
+        frozen = [name for name, feature, hidden in pairs if feature.mutable is not True or hidden]
+        direction = {name: feature.direction for name, feature, _ in pairs if feature.direction is not None}
+        return {"frozen": frozen, "direction": direction}
+
+    def _by_rule(self, change: NearestChange) -> Alternative | None:
+        if change.segment is None:
+            return None
+        asked = [self._cached_requirement(condition) for condition in change.conditions]
+        # What is asked of a group that is too small to be sized says too much about the few in it.
+        nameable = () if self._is_small(change.segment) else tuple(one for one in asked if one is not None)
+        return Alternative(
+            segment=self.naming.segments[change.segment].name,
+            requirements=nameable,
+            strongest=None,
+            hidden=len(nameable) < len(change.conditions),
+        )
+
+    def _is_small(self, segment: int) -> bool:
+        return self.naming.segments[segment].size is None
+
+    def _by_score(self, rival: int, segment: int, points: Points) -> Alternative | None:
+        if rival in (NO_RIVAL, segment):
+            return None
+        strongest = next((j for j, n in zip(points.shown, points.reasons, strict=True) if n > 0), None)
+        return Alternative(
+            segment=self.naming.segments[rival].name,
+            requirements=(),
+            strongest=None if strongest is None else self.naming.labels[strongest],
+            hidden=points.hidden is not None and points.hidden.outweighs,
+        )
+
+    def _describe_change(self, change: NearestChange) -> CounterfactualFact | None:
+        if change.segment is None:
+            return CounterfactualFact(segment=None, requirements=(), proven=change.proven) if self.says_all else None
+        if self._is_small(change.segment):
+            return None
+        nameable = tuple(
+            asked for condition in change.conditions if (asked := self._cached_requirement(condition)) is not None
+        )
+        if len(nameable) < len(change.conditions):
+            return None
+        return CounterfactualFact(
+            segment=self.naming.segments[change.segment].name, requirements=nameable, proven=change.proven
+        )
+
+    def _distance(self, change: NearestChange) -> Certainty:
+        if change.segment is None:
+            return Certainty(close=False, distance=None, label=None)
+        nameable = [self._cached_requirement(condition) for condition in change.conditions]
+        only = nameable[0].label if len(nameable) == 1 and nameable[0] is not None else None
+        return Certainty(close=change.cost < CLOSE, distance=change.cost, label=only)
+
+    def _lead(self, rival: int, segment: int, points: Points) -> Certainty:
+        if rival in (NO_RIVAL, segment):
+            return Certainty(close=False, distance=None, label=None)
+        return Certainty(close=points.total < _CLOSE_POINTS, distance=points.total / 100, label=None)
+
+    def _find(self, condition: Condition) -> FeatureRequirement | None:
+        """Write a condition as facts; None if the feature, or all that is asked of it, is not to be named."""
+        naming = self.naming
+        j = self.bins.schema.index(condition.feature)
+        limits = build_condition_fact(condition, self.bins[j], naming.rare[j])
+        if naming.hidden[j] or limits is None:
+            return None
+        return FeatureRequirement(
+            feature=condition.feature,
+            label=naming.labels[j],
+            unit=naming.units[j],
+            number_format=naming.features[j].number_format,
+            integral=self.bins[j].feature.integral,
+            limits=limits,
+        )
 
 
 _NEGLIGIBLE = 1e-12

@@ -20,8 +20,8 @@ from xseg.cards._fact_types import (
 )
 from xseg.core.bins import FeatureBins
 from xseg.core.conditions import Condition
-from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Kind
+from xseg.core.segments import SegmentProfile
 from xseg.export import Approval, get_approval
 from xseg.i18n import Language, Message, load_language, one_line, other_categories
 from xseg.policy import STATEMENTS, FeaturePolicy, Policy, derive_rights

@@ -18,8 +18,11 @@ from xseg.cli._app import (
     Separator,
     TablePath,
     console,
+    print_segments,
+    progress_bar,
+    read,
+    select_model_columns,
 )
-from xseg.cli._tables import print_segments, progress_bar, read, select_model_columns
 from xseg.exceptions import ParameterError
 
 __all__ = ["register"]

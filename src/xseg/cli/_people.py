@@ -16,8 +16,10 @@ from xseg.cli._app import (
     Separator,
     TablePath,
     console,
+    progress_bar,
+    read,
+    select_model_columns,
 )
-from xseg.cli._tables import progress_bar, read, select_model_columns
 from xseg.exceptions import ParameterError
 
 if TYPE_CHECKING:

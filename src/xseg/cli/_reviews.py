@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from xseg.cli._app import Decimal, Encoding, IdColumn, ModelPath, Separator, console
-from xseg.cli._tables import read
+from xseg.cli._app import Decimal, Encoding, IdColumn, ModelPath, Separator, console, read
 from xseg.exceptions import ParameterError
 
 __all__ = ["register"]

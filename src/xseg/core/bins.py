@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._kernels.encode_kernels import MISSING, encode_numbers
-from xseg.core.numbers import NumberSummary
-from xseg.core.rounding import find_midpoint, find_roundest
+from xseg.core.numbers import NumberSummary, find_midpoint, find_roundest
 from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.summaries import CategoryCounts, CellSplit, TableSummary
 from xseg.core.tables import Column, Table

@@ -7,9 +7,8 @@
 
 from xseg.core.reading import ColumnReading
 from xseg.datasets._customers import customers_policy, make_customers
-from xseg.datasets._inspect import TableInspection, inspect
 from xseg.datasets._rfm import rfm_table
-from xseg.datasets._tables import load_table
+from xseg.datasets._tables import TableInspection, inspect, load_table
 
 __all__ = [
     "ColumnReading",

@@ -22,7 +22,7 @@ from xseg.core.schema import suggest_name
 from xseg.core.statistics import check_weights
 from xseg.core.tables import raw_values, read_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError
-from xseg.explanations._additive_shapley import CoalitionRows, match_fit_container
+from xseg.explanations._shapley import CoalitionRows, match_fit_container
 from xseg.segmenters import LabelPartition, is_fitted
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from xseg.core.bins import MISSING, Bins, FeatureBins, as_kind
 from xseg.core.conditions import number_below
-from xseg.core.profiles import SegmentProfile
-from xseg.core.rounding import find_roundest
+from xseg.core.numbers import find_roundest
 from xseg.core.schema import Feature, Kind, Schema
+from xseg.core.segments import SegmentProfile
 from xseg.core.tables import Table
 from xseg.exceptions import ParameterError
 

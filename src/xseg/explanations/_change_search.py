@@ -13,11 +13,11 @@ from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.boxes import BoxModel, BoxTests
 from xseg.core.conditions import number_below
-from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Kind
+from xseg.core.segments import SegmentProfile
 from xseg.core.tables import Table
 from xseg.explanations._change_costs import CATEGORY_COST, RESOLUTION, UNSEEN, AllowedChanges, CheapestChanges, Obstacle
-from xseg.explanations._explainer import run_in_chunks
+from xseg.explanations._shapley import run_in_chunks
 
 __all__ = ["BoxChangeSearch", "ScoreChangeSearch"]
 

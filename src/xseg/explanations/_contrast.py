@@ -13,8 +13,8 @@ from xseg.core.schema import suggest_name
 from xseg.core.tables import raw_values, read_table
 from xseg.exceptions import ParameterError
 from xseg.explanations._explain import make_explainer, rows_for
-from xseg.explanations._explainer import NO_RIVAL
 from xseg.explanations._families import find_family
+from xseg.explanations._shapley import NO_RIVAL
 from xseg.segmenters import FittedSegmenter, find_route
 
 if TYPE_CHECKING:

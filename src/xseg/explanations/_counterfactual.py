@@ -12,7 +12,6 @@ from xseg.backends.base import count_workers
 from xseg.core.schema import Kind
 from xseg.core.tables import Table
 from xseg.exceptions import ParameterError
-from xseg.explanations._change_conditions import NearestChange
 from xseg.explanations._change_costs import (
     AllowedChanges,
     ChangeSearch,
@@ -23,7 +22,7 @@ from xseg.explanations._change_costs import (
 )
 from xseg.explanations._changed_rows import FeatureChange, changed_table, list_changes
 from xseg.explanations._explain import rows_for
-from xseg.explanations._families import find_family
+from xseg.explanations._families import NearestChange, find_family
 from xseg.segmenters import FittedSegmenter, check_segmenter, fold
 
 if TYPE_CHECKING:

@@ -1,24 +1,36 @@
 """Exact explanations of membership, by the family of the model."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from xseg._optional import import_shap
 from xseg.backends.base import count_workers
-from xseg.core.schema import suggest_name
+from xseg.core.schema import Kind, suggest_name
 from xseg.core.statistics import check_weights
-from xseg.core.tables import Table, raw_values, read_table
-from xseg.exceptions import ParameterError
-from xseg.explanations._explainer import Explainer
+from xseg.core.tables import Column, Table, raw_values, read_table
+from xseg.exceptions import ParameterError, UnsupportedTypeError
+from xseg.explanations._changed_rows import apply_changes
 from xseg.explanations._families import find_family
-from xseg.segmenters import FittedSegmenter, Route, find_route
+from xseg.explanations._portable_model import PortableModel
+from xseg.explanations._shapley import NO_RIVAL, Contributions, Explainer
+from xseg.segmenters import FittedSegmenter, FittedSurrogate, Route, check_segmenter, find_route
 
 if TYPE_CHECKING:
     import shap
 
-__all__ = ["explain", "make_explainer", "rows_for"]
+__all__ = [
+    "RowExplanation",
+    "build_portable_model",
+    "comprehensiveness",
+    "compute_own_contributions",
+    "explain",
+    "explain_row",
+    "make_explainer",
+    "rows_for",
+]
 
 
 def explain(
@@ -139,3 +151,190 @@ def _position(segmenter: FittedSegmenter, of: str | int) -> int:
         message = f"of={of!r} is neither 'own', 'all' nor a segment{suggest_name(of, segmenter.segment_names_)}"
         raise ParameterError(message)
     return int(segmenter.segments_.position(of))
+
+
+# Squares of distances of rows stay far below this.
+_MAX_PART = 1e150
+
+
+@dataclass(frozen=True, slots=True)
+class RowExplanation:
+    """Why one row is in its segment.
+
+    Attributes
+    ----------
+    segment : int
+        The segment.
+    base_value : float
+        The base value: the share of all rows that are in it, or the mean margin of additive scores.
+    reasons : tuple of (str, object, float)
+        Name, value and contribution of each feature with any influence, the strongest first; `base_value` and the
+        contributions add up to 1, or to the margin.
+    rival : int or None
+        The segment that fits next best, over which the margin is; None where membership is explained.
+    original_agrees : {"yes", "no", "not known"} or None
+        Where the model stands in for another: whether that one puts the row into this segment too.
+    """
+
+    segment: int
+    base_value: float
+    reasons: tuple[tuple[str, Any, float], ...]
+    rival: int | None = None
+    original_agrees: str | None = None
+
+
+def compute_own_contributions(segmenter: Any, X: Any, *, n_jobs: int | None = 1) -> tuple[Table, Contributions]:
+    """Return the raw rows, and the explanation of each one's own segment, as plain arrays."""
+    route = find_route(segmenter)
+    table = read_table(X)
+    rows = rows_for(route.segmenter, route.transform(X))
+    explainer = make_explainer(route.segmenter, route, len(table.columns))
+    explained = explainer.explain_targets(rows, None, count_workers(n_jobs))
+    parts = np.column_stack([explained.values, explained.base])
+    if not (np.abs(parts) < _MAX_PART).all():
+        message = (
+            "the model explains a row by numbers that are not finite, or too large to be added, so its own numbers do "
+            "not fit together (was its file altered?); fit it again"
+        )
+        raise UnsupportedTypeError(message)
+    return table, explained
+
+
+def explain_row(segmenter: Any, X: Any) -> RowExplanation:
+    """Explain the first row of a table.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter, or Pipeline that ends in one
+        The model.
+    X : table or array of shape (n_rows, n_features)
+        A table whose first row is explained.
+
+    Returns
+    -------
+    RowExplanation
+        The segment and the reasons.
+
+    Raises
+    ------
+    NotFittedError, DataError, UnsupportedTypeError
+        As for `explain`.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> from xseg.explanations import explain_row
+    >>> customers = xseg.make_customers(500, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> found = explain_row(segmenter, customers)
+    >>> round(found.base_value + sum(contribution for *_, contribution in found.reasons), 9)
+    1.0
+    """
+    table, explained = compute_own_contributions(segmenter, X)
+    values, segment = explained.values[0], int(explained.segments[0])
+    data = raw_values(table.rows(0, 1))[0]
+    order = sorted((j for j, value in enumerate(values) if value), key=lambda j: -abs(values[j]))
+    reasons = tuple((table.names[j], data[j], float(values[j])) for j in order)
+    route = find_route(segmenter)
+    stands_in = isinstance(route.segmenter, FittedSurrogate)
+    agrees = str(route.segmenter.agreement(route.transform(X))[0]) if stands_in else None
+    rival = None if explained.rivals[0] == NO_RIVAL else int(explained.rivals[0])
+    return RowExplanation(segment, float(explained.base[0]), reasons, rival, agrees)
+
+
+_NEGLIGIBLE = 1e-12
+
+
+def comprehensiveness(segmenter: Any, X: Any, *, n_reasons: int = 4) -> float:
+    """Return the share of rows that leave their segment once their reasons are made what is typical of the others.
+
+    A reason counts if the segment hangs on it: where the strongest features of a row are set to the middle (the
+    commonest category) of all rows that are *not* in its segment, the row should no longer be in it.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter
+        The model.
+    X : table or array of shape (n_rows, n_features)
+        The rows.
+    n_reasons : int, default=4
+        How many of the strongest features count as reasons; four is what a card names.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; higher is better. NaN where all rows are in one segment.
+
+    Raises
+    ------
+    NotFittedError, DataError
+        As for `explain`.
+    ParameterError
+        No reasons are asked for.
+
+    References
+    ----------
+    DeYoung et al., "ERASER: a benchmark to evaluate rationalized NLP models", 2020 (comprehensiveness).
+
+    Examples
+    --------
+    >>> import xseg
+    >>> from xseg.explanations import comprehensiveness
+    >>> customers = xseg.make_customers(1_000, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> comprehensiveness(segmenter, customers)
+    1.0
+    """
+    if n_reasons < 1:
+        message = f"n_reasons={n_reasons!r} must be at least 1"
+        raise ParameterError(message)
+    table, explained = compute_own_contributions(segmenter, X)
+    own = np.asarray(segmenter.predict(X))
+    segments = np.unique(own)
+    if len(segments) < 2:
+        return float("nan")
+    typical = {segment: _typical(table, own != segment) for segment in segments.tolist()}
+    strongest = np.argsort(-np.abs(explained.values), axis=1, kind="stable")[:, :n_reasons]
+    changes = [
+        {table.names[j]: typical[segment][j] for j in reasons if abs(values[j]) > _NEGLIGIBLE}
+        for segment, reasons, values in zip(own.tolist(), strongest.tolist(), explained.values, strict=True)
+    ]
+    moved = apply_changes(read_table(X), range(len(table)), changes, lambda told, _: told)
+    return float(np.mean(np.asarray(segmenter.predict(moved)) != own))
+
+
+def _typical(table: Table, rows: NDArray[np.bool_]) -> list[Any]:
+    """Return what is typical of some rows: the middle value, or the commonest category."""
+    return [_middle(column, rows) for column in table.columns]
+
+
+def _middle(column: Column, rows: NDArray[np.bool_]) -> Any:
+    values = column.values[rows]
+    if not column.kind.is_numeric:
+        known = values[values >= 0]
+        return column.categories[int(np.bincount(known).argmax())] if len(known) else np.nan
+    known = np.sort(values[~np.isnan(np.asarray(values, dtype=np.float64))])
+    if not len(known):
+        return np.nan
+    middle = float(known[len(known) // 2])
+    return bool(middle) if column.kind is Kind.BOOLEAN else middle
+
+
+def build_portable_model(segmenter: FittedSegmenter, *, minimum_group_size: float) -> PortableModel:
+    """Prepare a fitted segmenter for travelling.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter
+        The model.
+    minimum_group_size : float
+        Number of rows a group must have before anything is told of it: the reasons for smaller segments, and
+        categories that fewer rows have, stay behind.
+
+    Raises
+    ------
+    UnsupportedTypeError
+        The scores would describe a segment of fewer rows.
+    """
+    check_segmenter(segmenter)
+    return find_family(segmenter).make_portable(segmenter, minimum_group_size)

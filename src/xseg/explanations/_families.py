@@ -4,32 +4,218 @@
 ``make_family.register(YourModel)``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import singledispatch
+from functools import cache, singledispatch
 from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xseg.core.additive import AdditiveModel
+from xseg.core.bins import Bins, FeatureBins
 from xseg.core.boxes import BoxModel, PatternCounts
 from xseg.core.conditions import Condition, make_condition
-from xseg.core.profiles import SegmentProfile
+from xseg.core.schema import Kind
+from xseg.core.segments import SegmentProfile
 from xseg.core.statistics import CodedBlock
 from xseg.core.tables import Table
 from xseg.exceptions import UnsupportedTypeError
-from xseg.explanations._additive_shapley import AdditiveExplainer, compute_population
-from xseg.explanations._box_shapley import BoxExplainer, population_explainer
-from xseg.explanations._change_conditions import BoxNearestChanges, NearestChanges, ScoreNearestChanges
 from xseg.explanations._change_costs import AllowedChanges, ChangeSearch, encode_values
 from xseg.explanations._change_search import BoxChangeSearch, ScoreChangeSearch
-from xseg.explanations._explainer import NO_RIVAL, Explainer
-from xseg.explanations._group_descriptions import BoxDescriber, GroupDescriber, ScoreDescriber
 from xseg.explanations._portable_model import PortableBoxes, PortableModel, PortableScores
 from xseg.explanations._row_explainers import BoxRowExplainer, RowExplainer, ScoreRowExplainer
+from xseg.explanations._shapley import (
+    NO_RIVAL,
+    AdditiveExplainer,
+    BoxExplainer,
+    Explainer,
+    compute_population,
+    population_explainer,
+)
 from xseg.segmenters import FittedSegmenter, Route, check_segmenter
 
-__all__ = ["ChangeContributions", "ModelFamily", "Rivals", "describe_groups", "find_family", "make_family"]
+__all__ = [
+    "BoxDescriber",
+    "BoxNearestChanges",
+    "ChangeContributions",
+    "GroupDescriber",
+    "GroupDescription",
+    "ModelFamily",
+    "NearestChange",
+    "NearestChanges",
+    "Rivals",
+    "ScoreDescriber",
+    "ScoreNearestChanges",
+    "describe_groups",
+    "find_family",
+    "make_family",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class NearestChange:
+    """The cheapest change of one row that leads to another segment.
+
+    Attributes
+    ----------
+    segment : int or None
+        Where it leads; None where there is no way.
+    conditions : tuple of Condition
+        What the features that change must be. Of segments made of boxes every value that meets them leads there, of
+        those made of scores the one value they allow.
+    cost : float
+        What it costs, in scales; infinity where there is no way.
+    proven : bool
+        Whether it is certain that there is no cheaper one.
+    """
+
+    segment: int | None
+    conditions: tuple[Condition, ...]
+    cost: float
+    proven: bool
+
+
+class NearestChanges(Protocol):
+    """Finds the nearest way of each row; each family of models has one."""
+
+    def find(self, table: Table, n_workers: int) -> list[NearestChange]:
+        """Return the way of each row."""
+        ...
+
+
+class BoxNearestChanges:
+    """Finds the nearest box of another segment, and what it asks that a row does not meet."""
+
+    def __init__(self, model: BoxModel, profile: SegmentProfile, moves: AllowedChanges) -> None:
+        self.search = BoxChangeSearch(model, profile, moves)
+        self._condition = cache(self._find_condition)
+
+    def find(self, table: Table, n_workers: int) -> list[NearestChange]:
+        """Return the way of each row."""
+        search = self.search
+        values = encode_values(search.bins, table)
+        anywhere = np.full(len(table), -1, dtype=np.int64)
+        boxes, costs = search.find_nearest(values, search.predict_segments(table), anywhere, n_workers)
+        return [self._way(*one) for one in zip(values, boxes.tolist(), costs.tolist(), strict=True)]
+
+    def _way(self, values: NDArray[np.float64], box: int, cost: float) -> NearestChange:
+        if box < 0:
+            return NearestChange(None, (), np.inf, proven=True)
+        search = self.search
+        asked = tuple(self._condition(box, j) for j in search.find_failed_tests(values, box))
+        return NearestChange(int(search.boxes.segment[box]), asked, cost, proven=True)
+
+    def _find_condition(self, box: int, j: int) -> Condition:
+        return make_condition(self.search.bins[j], self.search.boxes.inside[box, j])
+
+
+class ScoreNearestChanges:
+    """Finds the least change that lets another segment's score lead."""
+
+    def __init__(self, model: AdditiveModel, moves: AllowedChanges) -> None:
+        self.search = ScoreChangeSearch(model, moves)
+
+    def find(self, table: Table, n_workers: int) -> list[NearestChange]:
+        """Return the way of each row."""
+        search = self.search
+        values = encode_values(search.bins, table)
+        anywhere = np.full(len(table), -1, dtype=np.int64)
+        found = search.solve(values, search.predict_segments(table), anywhere, n_workers)
+        moved = (found.values != values) & ~np.isnan(values)
+        return [
+            NearestChange(
+                target if target >= 0 else None,
+                tuple(_exactly(search.bins[j], after[j]) for j in np.flatnonzero(changes).tolist()),
+                cost,
+                proven,
+            )
+            for target, after, changes, cost, proven in zip(
+                found.target.tolist(), found.values, moved, found.cost.tolist(), found.proven.tolist(), strict=True
+            )
+        ]
+
+
+def _exactly(bins: FeatureBins, value: float) -> Condition:
+    """Return the condition that only one value meets."""
+    feature = bins.feature
+    if not feature.kind.is_numeric:
+        return Condition(feature.name, feature.kind, categories=(bins.categories[int(value)],))
+    if feature.kind is Kind.BOOLEAN:
+        is_yes = value == 1
+        return Condition(feature.name, feature.kind, 0.5 if is_yes else None, None if is_yes else 0.5)
+    return Condition(feature.name, feature.kind, lower=float(value), upper=float(np.nextafter(value, np.inf)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupDescription:
+    """What can be said of a group to one person in it.
+
+    Attributes
+    ----------
+    rule : mapping of int to Condition
+        What the rule that the person meets asks of features; empty where there are no rules.
+    typical : mapping of int to Condition
+        Where the middle of the group is; empty where there are rules.
+    asked : tuple of int
+        The features that placed the person.
+    """
+
+    rule: Mapping[int, Condition]
+    typical: Mapping[int, Condition]
+    asked: tuple[int, ...]
+
+
+class GroupDescriber(Protocol):
+    """One family of models."""
+
+    bins: Bins
+
+    def describe_rows(self, table: Table, segments: NDArray[np.int64]) -> list[GroupDescription]:
+        """Return what can be said to the person of each row, who is in the segment given."""
+        ...
+
+
+class BoxDescriber:
+    """Segments made of boxes: the person is in one of them."""
+
+    def __init__(self, model: BoxModel) -> None:
+        self.boxes = model.boxes
+        self.bins: Bins = self.boxes.bins
+        self.tests = self.boxes.tests()
+        self._cached_rule = cache(self._rule)
+
+    def describe_rows(self, table: Table, segments: NDArray[np.int64]) -> list[GroupDescription]:
+        """Return the rule of each person's box."""
+        del segments
+        codes = self.bins.encode(table, self.tests.features.tolist())
+        return [self._cached_rule(box) for box in self.tests.find(codes).tolist()]
+
+    def _rule(self, box: int) -> GroupDescription:
+        inside = self.boxes.inside[box]
+        asked = tuple(np.flatnonzero(~inside.all(axis=1)).tolist())
+        return GroupDescription({j: make_condition(self.bins[j], inside[j]) for j in asked}, {}, asked)
+
+
+class ScoreDescriber:
+    """Segments made by additive scores: the person's values are near those of the group."""
+
+    def __init__(self, model: AdditiveModel, profile: SegmentProfile) -> None:
+        self.profile = profile
+        self.bins: Bins = self.profile.bins
+        self.asked = tuple(model.used_features.tolist())
+        self._cached_typical = cache(self._typical)
+
+    def describe_rows(self, table: Table, segments: NDArray[np.int64]) -> list[GroupDescription]:
+        """Return the middle half of the group's people in each feature."""
+        del table
+        return [self._cached_typical(segment) for segment in segments.tolist()]
+
+    def _typical(self, segment: int) -> GroupDescription:
+        masks = {j: self.profile.middle_half(j, segment) for j in self.asked}
+        typical = {j: make_condition(self.bins[j], inside) for j, inside in masks.items() if inside is not None}
+        return GroupDescription({}, typical, self.asked)
+
 
 Rivals: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], tuple[tuple[Condition, ...], ...]]
 

@@ -20,8 +20,7 @@ from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING, FeatureBins
 from xseg.core.boxes import BoxModel
 from xseg.exceptions import UnsupportedTypeError
-from xseg.explanations._additive_shapley import AdditiveExplainer
-from xseg.explanations._box_shapley import BoxExplainer, population_explainer, shapley_weights
+from xseg.explanations._shapley import AdditiveExplainer, BoxExplainer, population_explainer, shapley_weights
 from xseg.segmenters import FittedSegmenter
 
 __all__ = ["EditOption", "PortableBoxes", "PortableModel", "PortableScores", "Value"]

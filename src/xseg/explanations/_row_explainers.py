@@ -18,9 +18,7 @@ from xseg.core.conditions import make_condition
 from xseg.core.embedding import MAX_COORDINATE, make_distance_error
 from xseg.core.schema import Kind
 from xseg.exceptions import DataError
-from xseg.explanations._additive_shapley import AdditiveExplainer
-from xseg.explanations._box_shapley import BoxExplainer, population_explainer, shapley_weights
-from xseg.explanations._explainer import NO_RIVAL
+from xseg.explanations._shapley import NO_RIVAL, AdditiveExplainer, BoxExplainer, population_explainer, shapley_weights
 
 __all__ = ["BoxRowExplainer", "RowContributions", "RowExplainer", "ScoreRowExplainer", "make_encoder"]
 

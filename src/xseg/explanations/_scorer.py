@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from xseg.core.bins import MISSING
-from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import suggest_name
+from xseg.core.segments import SegmentProfile
 from xseg.core.tables import is_missing
 from xseg.exceptions import DataError
 from xseg.explanations._families import find_family

@@ -6,16 +6,15 @@ import os
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 from weakref import WeakKeyDictionary
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, create_model
 
 from xseg._files import write_whole
 from xseg._version import __version__
-from xseg.core.guards import check_allowed
+from xseg.core import check_allowed
 from xseg.exceptions import ApprovalError, ModelFileError, UnsupportedTypeError
-from xseg.export._model_document import FORMAT, VERSION, make_document_type
 from xseg.export._sign_offs import (
     Approval,
     SignOff,
@@ -26,9 +25,59 @@ from xseg.export._sign_offs import (
     read_day,
     restore_sign_offs,
 )
-from xseg.segmenters import Segmenter, fold, get_registered_segmenters
+from xseg.segmenters import Segmenter, StrictState, fold, get_registered_segmenters
 
-__all__ = ["check_approval", "fingerprint", "get_approval", "load", "save"]
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "ModelDocument",
+    "SignOffDocument",
+    "check_approval",
+    "fingerprint",
+    "get_approval",
+    "load",
+    "make_document_type",
+    "save",
+]
+
+FORMAT = "xseg-model"
+
+
+VERSION = 2
+
+
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class SignOffDocument(StrictState):
+    """What somebody signed; whether it holds is for `check_sign_offs` to say."""
+
+    state: Literal["draft", "reviewed", "approved"]
+    by: Annotated[str, Field(min_length=1)]
+    review: Digest
+    at: str
+    expires: str | None
+    fingerprint: Digest
+    digest: Digest
+    mac: Digest | None
+
+
+class ModelDocument(StrictState):
+    """A fitted segmenter of any kind; each kind adds what it holds."""
+
+    format: Literal["xseg-model"]
+    version: Literal[2]
+    xseg: str
+    kind: str
+    parameters: dict[str, object]
+    fingerprint: Digest
+    sign_offs: list[SignOffDocument] = Field(default_factory=list)
+
+
+def make_document_type(kind: type[Segmenter]) -> type[Any]:
+    """Return the schema of the files of one segmenter: the frame of every file, and the declared state."""
+    return create_model(f"{kind.__name__}Document", __base__=(ModelDocument, kind.saved_state))
+
 
 _MAX_DIGITS = 100
 _MAX_BYTES = 256 * 2**20

@@ -3,7 +3,9 @@
 from xseg.i18n._catalogues import (
     LOCALES,
     Catalogue,
+    FlaggedWords,
     Message,
+    find_words,
     get_registered_languages,
     register_language,
     restore_languages,
@@ -11,7 +13,6 @@ from xseg.i18n._catalogues import (
 from xseg.i18n._language import TONES, Language, Tone, load_language, one_line
 from xseg.i18n._pages import get_environment
 from xseg.i18n._quantities import Quantity, Unit, condition_words, other_categories, range_words
-from xseg.i18n._word_lists import FlaggedWords, find_words
 
 __all__ = [
     "LOCALES",

@@ -1,8 +1,10 @@
 """Catalogues: one TOML file for each language, with its sentences and the words that a card may not hold."""
 
 import os
+import re
 import string
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,10 +18,12 @@ from xseg.exceptions import DefinitionError, ParameterError
 __all__ = [
     "LOCALES",
     "Catalogue",
+    "FlaggedWords",
     "Message",
     "check_wording",
     "find_slots",
     "find_tag",
+    "find_words",
     "get_catalogue",
     "get_registered_languages",
     "register_language",
@@ -213,3 +217,60 @@ def _flatten(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Message]:
         else:
             flat |= _flatten(value, f"{prefix}{name}.")
     return flat
+
+
+@dataclass(frozen=True, slots=True)
+class FlaggedWords:
+    """What a text says that it should not.
+
+    Attributes
+    ----------
+    special : tuple of str
+        Beginnings of words that name a special category of personal data, or hint at one.
+    unfit : tuple of str
+        Jargon, blame, urgency and flattery.
+    """
+
+    special: tuple[str, ...]
+    unfit: tuple[str, ...]
+
+
+def find_words(text: str, tag: str) -> FlaggedWords:
+    """Find words that may not stand on a card.
+
+    Parameters
+    ----------
+    text : str
+        A name or a sentence.
+    tag : str
+        Its language, as in `LOCALES`.
+
+    Returns
+    -------
+    FlaggedWords
+        The entries of our lists that were found.
+
+    References
+    ----------
+    Regulation (EU) 2016/679 (GDPR), Article 9; Regulation (EU) 2022/2065 (DSA), Article 26(3).
+
+    Examples
+    --------
+    >>> find_words("Expecting parents: hurry!", "en")
+    FlaggedWords(special=('expecting',), unfit=('hurry',))
+    """
+    folded = unicodedata.normalize("NFC", text.casefold())
+    special, unfit = _patterns(tag)
+    return FlaggedWords(*(tuple(dict.fromkeys(pattern.findall(folded))) for pattern in (special, unfit)))
+
+
+@cache
+def _patterns(tag: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    catalogue = get_catalogue(tag)
+    start = "" if catalogue.anywhere else rf"(?<!\w){catalogue.particles}"
+    return _compile(start, catalogue.special_categories), _compile(start, catalogue.unfit)
+
+
+def _compile(start: str, stems: tuple[str, ...]) -> re.Pattern[str]:
+    # The longest first, so that what is found is as much as is known.
+    return re.compile(f"{start}({'|'.join(map(re.escape, sorted(stems, key=len, reverse=True)))})")

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import check_random_state
 
 from xseg.backends import MemoryBackend
-from xseg.backends.coded import CodedRows
+from xseg.backends.base import CodedRows
 from xseg.core.embedding import Coding
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, ParameterError

@@ -10,8 +10,8 @@ import numpy as np
 from xseg.core.bins import N_CODES
 from xseg.core.boxes import LEAF
 from xseg.core.conditions import make_condition
-from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Kind
+from xseg.core.segments import SegmentProfile
 from xseg.export import Approval, SignOff
 from xseg.i18n import Quantity, condition_words, find_words, load_language, one_line, other_categories
 from xseg.metrics import Stability, Structure, Tradeoff

@@ -18,7 +18,7 @@ from xseg.segmenters._mixtures import MixtureChoice, MixtureSegmenter
 from xseg.segmenters._names import propose_names
 from xseg.segmenters._outcomes import OutcomeSegmenter
 from xseg.segmenters._pipelines import Route, find_route
-from xseg.segmenters._protocols import FittedSegmenter, FittedSurrogate, FittedTree, TestedSegmenter
+from xseg.segmenters._protocols import FittedModel, FittedSegmenter, FittedSurrogate, FittedTree, TestedSegmenter
 from xseg.segmenters._prototypes import PrototypeSegmenter
 from xseg.segmenters._rule_definitions import write_condition
 from xseg.segmenters._rule_lint import FindingKind, RuleCoverage, RuleFinding, RuleReview
@@ -36,6 +36,7 @@ __all__ = [
     "Columns",
     "DrawnBoxState",
     "FindingKind",
+    "FittedModel",
     "FittedSegmenter",
     "FittedSurrogate",
     "FittedTree",

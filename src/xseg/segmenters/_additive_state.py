@@ -10,7 +10,7 @@ from xseg._kernels.score_kernels import N_CURVE_LINES
 from xseg.core.additive import AdditiveModel, Population, Scores
 from xseg.core.bins import N_CODES, Bins
 from xseg.core.embedding import Coding, Embedding
-from xseg.core.profiles import SegmentProfile
+from xseg.core.segments import SegmentProfile
 from xseg.segmenters._saved_state import (
     CoordinateDocument,
     Finite,

@@ -16,16 +16,14 @@ from xseg._kernels.center_kernels import add_code_counts
 from xseg._sklearn import InvalidParameterError, list_parameter_names, validate_parameters
 from xseg.backends import Backend, BatchBackend, MemoryBackend
 from xseg.backends.base import CodedBackend, count_workers
+from xseg.core import check_allowed
 from xseg.core.additive import AdditiveModel, PartSums, Scores
 from xseg.core.bins import MAX_BINS, N_CODES
 from xseg.core.boxes import Boxes, BoxModel
 from xseg.core.conditions import Rule
 from xseg.core.embedding import Coding
-from xseg.core.guards import check_allowed
-from xseg.core.models import FittedModel
-from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Kind
-from xseg.core.segments import Segment, Segments
+from xseg.core.segments import Segment, SegmentProfile, Segments
 from xseg.core.statistics import CodedBlock, RawBlock, apply_to_table
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError, XsegWarning
@@ -33,7 +31,7 @@ from xseg.segmenters._additive_state import AdditiveState, build_additive_model,
 from xseg.segmenters._box_population import count_population
 from xseg.segmenters._learning import MIN_MEMBERS, Columns, Prepared, learn_columns, prepare
 from xseg.segmenters._names import align, choose_names, warn_if_names_move
-from xseg.segmenters._protocols import FittedSegmenter
+from xseg.segmenters._protocols import FittedModel, FittedSegmenter
 from xseg.segmenters._saved_state import (
     DrawnBoxState,
     SegmentsState,

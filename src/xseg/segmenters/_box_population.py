@@ -8,7 +8,7 @@ from xseg._kernels.center_kernels import add_code_counts
 from xseg.backends import Backend
 from xseg.core.bins import N_CODES, Bins
 from xseg.core.boxes import Boxes, BoxModel, PatternCounts
-from xseg.core.profiles import SegmentProfile
+from xseg.core.segments import SegmentProfile
 from xseg.core.statistics import CodedBlock, RawBlock
 
 __all__ = ["count_population"]

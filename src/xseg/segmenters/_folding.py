@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from xseg.core.bins import MISSING, N_CODES, Bins, FeatureBins
 from xseg.core.boxes import LEAF, Boxes, BoxModel, Patterns, ThresholdTree
-from xseg.core.profiles import SegmentProfile
+from xseg.core.segments import SegmentProfile
 from xseg.exceptions import UnsupportedTypeError
 from xseg.segmenters._names import propose_names
 from xseg.segmenters._pipelines import Derivation, DerivationKind, find_derivations, find_route

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from xseg.backends.base import CodedBackend
-from xseg.backends.coded import CodedRows
+from xseg.backends.base import CodedBackend, CodedRows
 from xseg.core.embedding import Centers, embed_block
 from xseg.core.statistics import CodedBlock
 from xseg.exceptions import ParameterError

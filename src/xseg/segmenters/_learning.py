@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xseg._kernels.center_kernels import add_group_sums, find_nearest, squared_distances
 from xseg._kernels.encode_kernels import mix_columns
-from xseg.backends.base import Backend, CodedBackend, count_workers
-from xseg.backends.coded import CodedRows
+from xseg.backends.base import Backend, CodedBackend, CodedRows, count_workers
 from xseg.core.bins import N_CODES, Bins, choose_bins, read_as
 from xseg.core.embedding import Centers, Coding, Embedding, choose_embedding
 from xseg.core.reading import has_own_names, read_columns

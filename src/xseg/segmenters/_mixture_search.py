@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from xseg._kernels.center_kernels import add_soft_sums, compute_responsibilities, find_nearest
 from xseg._kernels.score_kernels import CURVATURE, KNOT, LEVEL
-from xseg.backends.base import CodedBackend
-from xseg.backends.coded import CodedRows
+from xseg.backends.base import CodedBackend, CodedRows
 from xseg.core.additive import Scores
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.embedding import Centers, Embedding

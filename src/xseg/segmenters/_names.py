@@ -12,8 +12,8 @@ from scipy.optimize import linear_sum_assignment
 
 from xseg.backends import Backend
 from xseg.core.bins import MISSING, FeatureBins
-from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Kind
+from xseg.core.segments import SegmentProfile
 from xseg.exceptions import ParameterError, XsegError, XsegWarning
 from xseg.segmenters._protocols import FittedSegmenter
 

@@ -16,8 +16,7 @@ from xseg.backends import Backend, MemoryBackend
 from xseg.core.bins import Bins
 from xseg.core.boxes import MAX_TESTS, BoxModel, ThresholdTree
 from xseg.core.embedding import Coding, Embedding
-from xseg.core.profiles import SegmentProfile
-from xseg.core.segments import Outcome, Segments
+from xseg.core.segments import Outcome, SegmentProfile, Segments
 from xseg.exceptions import DataError, ParameterError
 from xseg.segmenters._base import register_segmenter
 from xseg.segmenters._learning import MIN_MEMBERS, learn_columns

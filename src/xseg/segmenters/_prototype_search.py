@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from xseg._kernels.center_kernels import add_code_counts, add_group_sums, add_level_sums, find_nearest, swap_costs
 from xseg._kernels.score_kernels import CURVATURE, KNOT, SLOPE, best_two
-from xseg.backends.base import CodedBackend
-from xseg.backends.coded import CodedRows
+from xseg.backends.base import CodedBackend, CodedRows
 from xseg.core.additive import Scores
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.embedding import Embedding

@@ -19,10 +19,9 @@ from xseg.backends.base import CodedBackend
 from xseg.core.additive import AdditiveModel, Scores
 from xseg.core.bins import N_CODES, FeatureBins
 from xseg.core.embedding import SCALINGS
-from xseg.core.numbers import cell_keys
-from xseg.core.profiles import SegmentProfile
-from xseg.core.rounding import find_roundest
+from xseg.core.numbers import cell_keys, find_roundest
 from xseg.core.schema import Kind
+from xseg.core.segments import SegmentProfile
 from xseg.core.statistics import CodedBlock, RowTotal
 from xseg.core.tables import Table
 from xseg.exceptions import DefinitionError

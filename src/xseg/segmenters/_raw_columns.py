@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xseg.core.bins import MISSING, N_CODES, Bins, FeatureBins, as_kind
-from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Feature, Kind
+from xseg.core.segments import SegmentProfile
 from xseg.core.tables import Column, Table, read_table
 from xseg.exceptions import UnsupportedTypeError
 from xseg.segmenters._pipelines import Derivation, DerivationKind, Route

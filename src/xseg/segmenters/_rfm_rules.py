@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.core.rounding import find_roundest
+from xseg.core.numbers import find_roundest
 from xseg.core.schema import Kind, suggest_name
 from xseg.core.tables import Column, Table, select_columns
 from xseg.exceptions import DataError, ParameterError, XsegWarning, warn_caller

@@ -14,8 +14,8 @@ from xseg._sklearn import Interval
 from xseg.backends import Backend, MemoryBackend
 from xseg.core.bins import Bins
 from xseg.core.boxes import BoxModel
-from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import suggest_name
+from xseg.core.segments import SegmentProfile
 from xseg.core.statistics import apply_to_table
 from xseg.core.tables import read_table
 from xseg.exceptions import ModelFileError, ParameterError, XsegWarning

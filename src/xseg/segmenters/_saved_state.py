@@ -15,8 +15,8 @@ from xseg.core.bins import MAX_BINS, N_CODES, Bins, FeatureBins
 from xseg.core.boxes import LEAF, Boxes, BoxModel, Patterns, ThresholdTree
 from xseg.core.embedding import MAX_COORDINATE, Embedding
 from xseg.core.numbers import MAX_NUMBER
-from xseg.core.profiles import SegmentProfile
 from xseg.core.schema import Feature, Kind
+from xseg.core.segments import SegmentProfile
 from xseg.exceptions import ModelFileError
 
 __all__ = [

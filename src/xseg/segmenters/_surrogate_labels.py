@@ -21,8 +21,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from xseg.backends import Backend, MemoryBackend
-from xseg.backends.base import CodedBackend, count_workers
-from xseg.backends.coded import CodedRows
+from xseg.backends.base import CodedBackend, CodedRows, count_workers
 from xseg.core.bins import N_CODES, Bins, FeatureBins
 from xseg.core.embedding import Coding, Embedding
 from xseg.core.schema import Feature, Kind

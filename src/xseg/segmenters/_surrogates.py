@@ -20,7 +20,7 @@ from xseg.backends import Backend
 from xseg.core.bins import Bins
 from xseg.core.boxes import MAX_TESTS, BoxModel, ThresholdTree, predict_block
 from xseg.core.pairing import order_like
-from xseg.core.profiles import SegmentProfile
+from xseg.core.segments import SegmentProfile
 from xseg.core.statistics import check_weights
 from xseg.exceptions import DataError, UnsupportedTypeError, XsegWarning
 from xseg.segmenters._base import register_segmenter

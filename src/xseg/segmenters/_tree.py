@@ -20,7 +20,7 @@ from xseg.backends.base import CodedBackend
 from xseg.core.bins import Bins
 from xseg.core.boxes import MAX_TESTS, BoxModel, PatternCounts, ThresholdTree, predict_block, predict_table
 from xseg.core.embedding import SCALINGS, Centers, Coding, Embedding
-from xseg.core.profiles import ProfileCounts, SegmentProfile
+from xseg.core.segments import ProfileCounts, SegmentProfile
 from xseg.core.statistics import RowTotal
 from xseg.core.tables import Table
 from xseg.exceptions import DataError, ParameterError, UnsupportedTypeError, XsegWarning

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._kernels.cut_kernels import ENTROPY, NEAREST, SQUARES
-from xseg.backends.coded import CodedRows
+from xseg.backends.base import CodedRows
 from xseg.core.bins import N_CODES
 from xseg.core.boxes import ThresholdTree
 from xseg.core.embedding import Centers

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 import xseg
 from xseg.exceptions import ApprovalError
-from xseg.governance.approval import approve, read_review
-from xseg.governance.approval._review_basis import _SEVERITIES
+from xseg.governance.approval import _SEVERITIES, approve, read_review
 from xseg.governance.reviews import SEVERITIES
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

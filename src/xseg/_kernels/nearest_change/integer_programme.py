@@ -9,7 +9,7 @@ A column is unused or used at least ``first[c]``, in whole units where ``grid[c]
 
 import numpy as np
 
-from xseg._kernels.jit import kernel
+from xseg._kernels import kernel
 from xseg._kernels.nearest_change.score_margins import (
     SINGLE_PRECISION,
     compute_change_cost,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xseg._kernels.jit import kernel
+from xseg._kernels import kernel
 from xseg._kernels.nearest_change.integer_programme import change_by_programme
 from xseg._kernels.nearest_change.score_margins import (
     Candidates,

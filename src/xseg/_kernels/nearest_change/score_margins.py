@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.jit import kernel
+from xseg._kernels import kernel
 from xseg._kernels.score_kernels import curve_part
 
 

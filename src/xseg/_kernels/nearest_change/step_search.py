@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from xseg._kernels import kernel
 from xseg._kernels.encode_kernels import MISSING
-from xseg._kernels.jit import kernel
 from xseg._kernels.nearest_change.score_margins import compute_change_cost, has_lead, is_assigned, write_parts
 
 HALVINGS = 60

@@ -3,8 +3,7 @@
 from xseg.governance.reviews._findings import SEVERITIES, Finding, FindingDraft, Severity
 from xseg.governance.reviews._notice_text import NoticeText, read_notice
 from xseg.governance.reviews._notice_writing import write_notice
-from xseg.governance.reviews._registry import CHECKS, Check
-from xseg.governance.reviews._review import Review, review
+from xseg.governance.reviews._review import CHECKS, Check, Review, review
 from xseg.governance.reviews._review_subject import LedgerLike, ReviewSubject
 
 __all__ = [

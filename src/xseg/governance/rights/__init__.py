@@ -1,8 +1,7 @@
 """Rights of persons: profiles with actions and receipts, and erasure from fitted models."""
 
 from xseg.governance.rights._action_log import ActionLog, RightsStatus, SegmentBasis, UnchangedReason
-from xseg.governance.rights._erasure import Erasure, erase
-from xseg.governance.rights._fit_record import FitRecord
+from xseg.governance.rights._erasure import Erasure, FitRecord, erase
 from xseg.governance.rights._person_record import Case
 from xseg.governance.rights._profile import Profile
 from xseg.governance.rights._profile_answers import ActionEffect, Answer, Notice

@@ -6,8 +6,7 @@ categories, choices and numbers with labels, and scores made of them.
 
 from xseg.governance.surveys._questions import Choice, Choices, Consent, Likert, Number, Question
 from xseg.governance.surveys._survey import Survey
-from xseg.governance.surveys._survey_answers import Answers, Score
-from xseg.governance.surveys._survey_receipts import ConsentReceipt
+from xseg.governance.surveys._survey_answers import Answers, ConsentReceipt, Score
 
 __all__ = [
     "Answers",

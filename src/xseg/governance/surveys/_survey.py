@@ -22,8 +22,15 @@ from xseg.governance.surveys._questions import (
     column_names,
     describe_columns,
 )
-from xseg.governance.surveys._survey_answers import Answers, Score, read_answers
-from xseg.governance.surveys._survey_receipts import ConsentReceipt, issue, read_moment, split_times
+from xseg.governance.surveys._survey_answers import (
+    Answers,
+    ConsentReceipt,
+    Score,
+    issue,
+    read_answers,
+    read_moment,
+    split_times,
+)
 from xseg.policy import FeaturePolicy, Purpose
 from xseg.policy.yaml_files import FileKind, KeyPath, Lines, Words, YamlFile, describe_errors, dump_yaml, list_problems
 

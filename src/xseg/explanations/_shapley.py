@@ -1,0 +1,454 @@
+"""Exact Shapley values of many rows, by the boxes or by the scores of a model."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import factorial
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xseg._kernels.box_kernels import explain_changes, explain_segments, explain_targets, shapley_table
+from xseg._kernels.score_kernels import explain_margins, explain_scores
+from xseg.core.additive import AdditiveModel, PartSums, Population
+from xseg.core.boxes import BoxModel, BoxTests, Patterns
+from xseg.core.statistics import CodedBlock
+from xseg.core.tables import Table, read_table
+from xseg.exceptions import DataError
+
+__all__ = [
+    "NO_RIVAL",
+    "AdditiveExplainer",
+    "BoxExplainer",
+    "CoalitionRows",
+    "Contributions",
+    "Explainer",
+    "compute_population",
+    "match_fit_container",
+    "population_explainer",
+    "run_in_chunks",
+    "shapley_weights",
+]
+
+NO_RIVAL = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contributions:
+    """Contributions to one segment for each row.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows, n_columns)
+        The Shapley values.
+    segments : ndarray of shape (n_rows,)
+        The segments explained.
+    rivals : ndarray of shape (n_rows,)
+        The segments they are compared with; -1 where a membership or a score stands for itself.
+    base : ndarray of shape (n_rows,)
+        The base value; with the values it adds up to what is explained.
+    """
+
+    values: NDArray[np.float64]
+    segments: NDArray[np.int64]
+    rivals: NDArray[np.int64]
+    base: NDArray[np.float64]
+
+
+class Explainer(Protocol):
+    """Explains the rows of one fitted model; each family of models has one."""
+
+    def base_values(self) -> NDArray[np.float64]:
+        """Return the base values, shape (n_segments,)."""
+        ...
+
+    def explain_targets(self, table: Table, targets: NDArray[np.int64] | None, n_workers: int) -> Contributions:
+        """Explain one segment for each row, by default its own."""
+        ...
+
+    def explain_all(self, table: Table, n_workers: int) -> NDArray[np.float64]:
+        """Explain every segment, shape (n_rows, n_columns, n_segments)."""
+        ...
+
+    def explain_pairs(
+        self, table: Table, first: NDArray[np.int64], second: NDArray[np.int64], n_workers: int
+    ) -> Contributions:
+        """Explain one segment less another for each row."""
+        ...
+
+
+CHUNK_ROWS = 4_096
+
+
+def run_in_chunks(work: Callable[[slice], None], n_rows: int, n_workers: int) -> None:
+    """Call `work` for slices that together cover the rows; each writes to places of its own."""
+    chunks = [slice(start, min(start + CHUNK_ROWS, n_rows)) for start in range(0, n_rows, CHUNK_ROWS)]
+    if n_workers == 1 or len(chunks) < 2:
+        for rows in chunks:
+            work(rows)
+        return
+    with ThreadPoolExecutor(n_workers) as pool:
+        for _ in pool.map(work, chunks):
+            pass
+
+
+_DENSE_TESTS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class _Tables:
+    """For each box, the Shapley values of its tests for the patterns a chunk may hold, one after another."""
+
+    values: NDArray[np.float64]
+    widths: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+
+class BoxExplainer:
+    """Explains rows.
+
+    Parameters
+    ----------
+    model : BoxModel
+        The boxes.
+    tests : BoxTests
+        Their tests, by raw column.
+    background : sequence of Patterns
+        For each box, the patterns of failed tests in the background.
+    n_columns : int
+        Number of raw columns.
+    """
+
+    def __init__(self, model: BoxModel, tests: BoxTests, background: Sequence[Patterns], n_columns: int) -> None:
+        order = np.argsort(model.boxes.segment, kind="stable")
+        self.bins = model.boxes.bins
+        self.n_segments = model.n_segments
+        self.n_columns = n_columns
+        self.segment = model.boxes.segment[order].astype(np.int64)
+        self.first = np.searchsorted(self.segment, np.arange(model.n_segments + 1)).astype(np.int64)
+        self.tests = BoxTests(
+            tests.features, np.ascontiguousarray(tests.failing[:, :, order]), tuple(tests.players[box] for box in order)
+        )
+        self.background = [background[box] for box in order]
+        widths = [len(players) for players in self.tests.players]
+        self.players = np.zeros((len(order), max([1, *widths])), dtype=np.int64)
+        for box, players in enumerate(self.tests.players):
+            self.players[box, : len(players)] = players
+        self._sparse = [box for box, width in enumerate(widths) if width > _DENSE_TESTS]
+        self._dense = self._tables([_list_patterns(width) for width in widths])
+
+    def base_values(self) -> NDArray[np.float64]:
+        """Return the share of the background in each segment, shape (n_segments,)."""
+        base = np.zeros(self.n_segments)
+        for box, patterns in enumerate(self.background):
+            base[self.segment[box]] += patterns.weight[patterns.pattern == 0].sum() / patterns.weight.sum()
+        return base
+
+    def explain_targets(self, table: Table, targets: NDArray[np.int64] | None, n_workers: int) -> Contributions:
+        """Explain membership in one segment for each row, by default its own."""
+        out = np.empty((len(table), self.n_columns))
+        explained = np.empty(len(table), dtype=np.int64) if targets is None else targets
+
+        def work(rows: slice) -> None:
+            codes = self._codes(table, rows)
+            if targets is None:
+                explained[rows] = self.segment[self.tests.find(codes)]
+            places, tables = self._places(self.tests.target_patterns(codes, self.first, explained[rows]))
+            explain_targets(
+                places,
+                self.first,
+                tables.values,
+                tables.widths,
+                tables.starts,
+                self.players,
+                explained[rows],
+                out[rows],
+            )
+
+        run_in_chunks(work, len(table), n_workers)
+        rivals = np.full(len(table), NO_RIVAL, dtype=np.int64)
+        return Contributions(out, explained, rivals, self.base_values()[explained])
+
+    def explain_pairs(
+        self, table: Table, first: NDArray[np.int64], second: NDArray[np.int64], n_workers: int
+    ) -> Contributions:
+        """Explain membership in one segment less that in another for each row."""
+        one, other = (self.explain_targets(table, targets, n_workers) for targets in (first, second))
+        return Contributions(one.values - other.values, first, second, one.base - other.base)
+
+    def explain_changes(
+        self, after: Table, before: Table, targets: NDArray[np.int64], n_workers: int
+    ) -> NDArray[np.float64]:
+        """Explain membership in one segment for each row after, less membership before, shape (n_rows, n_columns)."""
+        out = np.empty((len(after), self.n_columns))
+        widths = np.array([len(players) for players in self.tests.players])
+        weights = shapley_weights(int(widths.max(initial=0)))
+
+        def work(rows: slice) -> None:
+            now, then = (
+                self.tests.target_patterns(self._codes(table, rows), self.first, targets[rows])
+                for table in (after, before)
+            )
+            explain_changes(now, then, self.first, targets[rows], widths, self.players, *weights, out[rows])
+
+        run_in_chunks(work, len(after), n_workers)
+        return out
+
+    def explain_all(self, table: Table, n_workers: int) -> NDArray[np.float64]:
+        """Explain membership in every segment, shape (n_rows, n_columns, n_segments)."""
+        out = np.empty((len(table), self.n_columns, self.n_segments))
+
+        def work(rows: slice) -> None:
+            places, tables = self._places(self.tests.patterns(self._codes(table, rows)))
+            explain_segments(places, self.segment, tables.values, tables.widths, tables.starts, self.players, out[rows])
+
+        run_in_chunks(work, len(table), n_workers)
+        return out
+
+    def _codes(self, table: Table, rows: slice) -> NDArray[np.uint8]:
+        return self.bins.encode(table.rows(rows.start, rows.stop), self.tests.features.tolist())
+
+    def _places(self, places: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], _Tables]:
+        """Turn the pattern of each row and box into the line of the tables that holds it, in place."""
+        if not self._sparse:
+            return places, self._dense
+        listed = [_list_patterns(len(players)) for players in self.tests.players]
+        for box in self._sparse:
+            listed[box], places[:, box] = np.unique(places[:, box], return_inverse=True)
+        return places, self._tables(listed)
+
+    def _tables(self, listed: Sequence[NDArray[np.uint32]]) -> _Tables:
+        values, starts, widths = [], [], []
+        start = 0
+        for patterns, players, background in zip(listed, self.tests.players, self.background, strict=True):
+            table = np.zeros((len(patterns), len(players)))
+            gain, loss = shapley_weights(len(players))
+            share = background.weight / background.weight.sum()
+            shapley_table(patterns, background.pattern, share, gain, loss, table)
+            values.append(table.ravel())
+            starts.append(start)
+            widths.append(len(players))
+            start += table.size
+        return _Tables(np.concatenate(values), np.array(widths), np.array(starts))
+
+
+_prepared: "WeakKeyDictionary[BoxModel, dict[tuple[bytes, int], BoxExplainer]]" = WeakKeyDictionary()
+
+
+def population_explainer(model: BoxModel, sources: NDArray[np.int64] | None, n_columns: int) -> BoxExplainer:
+    """Prepare the explainer against all rows the model was fitted on, once for each model and way to it.
+
+    Parameters
+    ----------
+    model : BoxModel
+        The boxes, and the patterns of the population.
+    sources : ndarray of shape (n_features,) or None
+        The raw column of each feature; None if they are the raw columns.
+    n_columns : int
+        Number of raw columns.
+    """
+    known = _prepared.setdefault(model, {})
+    key = (b"" if sources is None else sources.tobytes(), n_columns)
+    found = known.get(key)
+    if found is None:
+        boxes, population = model.boxes, model.population
+        background = population if sources is None else boxes.group_by_column(population, sources)
+        # Two threads may prepare the same; an explainer is only put in when it is whole, and is never changed.
+        found = known.setdefault(key, BoxExplainer(model, boxes.tests(sources), background, n_columns))
+    return found
+
+
+def _list_patterns(width: int) -> NDArray[np.uint32]:
+    """Return the patterns of a box that are worth listing beforehand; none for a box with many tests."""
+    return np.arange(2**width if width <= _DENSE_TESTS else 0, dtype=np.uint32)
+
+
+def shapley_weights(n_tests: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the Shapley weights by how many tests the background alone and the row alone fail."""
+    gain, loss = np.zeros((n_tests + 1, n_tests + 1)), np.zeros((n_tests + 1, n_tests + 1))
+    for a in range(n_tests + 1):
+        for b in range(n_tests + 1 - a):
+            if a:
+                gain[a, b] = factorial(a - 1) * factorial(b) / factorial(a + b)
+            if b:
+                loss[a, b] = factorial(a) * factorial(b - 1) / factorial(a + b)
+    return gain, loss
+
+
+class AdditiveExplainer:
+    """Explains rows.
+
+    Parameters
+    ----------
+    model : AdditiveModel
+        The scores.
+    background : Population
+        Background rows of the Shapley values.
+    players : ndarray of shape (n_features,)
+        The raw column each feature was derived from.
+    n_columns : int
+        Number of raw columns.
+    """
+
+    def __init__(
+        self, model: AdditiveModel, background: Population, players: NDArray[np.int64], n_columns: int
+    ) -> None:
+        scores = model.scores
+        self.model = model
+        self.means = background.means
+        self.n_columns = n_columns
+        self.players = players[scores.used]
+        self._parts = (scores.embedding.coordinates, scores.embedding.looked_up, scores.curves, scores.tables)
+
+    def base_values(self) -> NDArray[np.float64]:
+        """Return the mean score of the background in each segment, shape (n_segments,)."""
+        return np.asarray(self.model.scores.bias + self.means.sum(axis=0))
+
+    def explain_targets(self, table: Table, targets: NDArray[np.int64] | None, n_workers: int) -> Contributions:
+        """Explain the score of one segment for each row; by default the margin of its own over the runner-up."""
+        out = np.empty((len(table), self.n_columns))
+        own = np.empty(len(table), dtype=np.int64) if targets is None else targets
+        rivals = np.full(len(table), NO_RIVAL, dtype=np.int64)
+        scores = self.model.scores
+
+        def work(rows: slice) -> None:
+            codes, points = self.model.code(table.rows(rows.start, rows.stop))
+            if targets is None:
+                own[rows], rivals[rows] = self.model.two_best(scores.compute(codes, points))
+            explain_margins(points, codes, *self._parts, self.means, self.players, own[rows], rivals[rows], out[rows])
+
+        run_in_chunks(work, len(table), n_workers)
+        base = self.base_values()
+        return Contributions(out, own, rivals, base[own] - np.where(rivals == NO_RIVAL, 0.0, base[rivals]))
+
+    def explain_pairs(
+        self, table: Table, first: NDArray[np.int64], second: NDArray[np.int64], n_workers: int
+    ) -> Contributions:
+        """Explain the score of one segment less that of another for each row."""
+        out = np.empty((len(table), self.n_columns))
+
+        def work(rows: slice) -> None:
+            codes, points = self.model.code(table.rows(rows.start, rows.stop))
+            explain_margins(points, codes, *self._parts, self.means, self.players, first[rows], second[rows], out[rows])
+
+        run_in_chunks(work, len(table), n_workers)
+        base = self.base_values()
+        return Contributions(out, first, second, base[first] - base[second])
+
+    def explain_own(self, codes: NDArray[np.uint8], points: NDArray[np.float32]) -> tuple[list[float], int, int]:
+        """Explain the margin of one coded row: contributions, its own segment and the runner-up."""
+        out = np.empty((1, self.n_columns))
+        own, rivals = self.model.two_best(self.model.scores.compute(codes, points))
+        explain_margins(points, codes, *self._parts, self.means, self.players, own, rivals, out)
+        return out[0].tolist(), int(own[0]), int(rivals[0])
+
+    def explain_all(self, table: Table, n_workers: int) -> NDArray[np.float64]:
+        """Explain the score of every segment, shape (n_rows, n_columns, n_segments)."""
+        out = np.empty((len(table), self.n_columns, self.model.n_segments))
+
+        def work(rows: slice) -> None:
+            codes, points = self.model.code(table.rows(rows.start, rows.stop))
+            explain_scores(points, codes, *self._parts, self.means, self.players, out[rows])
+
+        run_in_chunks(work, len(table), n_workers)
+        return out
+
+
+def compute_population(model: AdditiveModel, table: Table, weights: NDArray[np.int64]) -> Population:
+    """Add the parts of the scores over the rows of a table."""
+    codes, points = model.code(table)
+    bound = np.abs(points).max(axis=0, initial=0.0).astype(np.float64)
+    sums = PartSums(model.scores, int(weights.sum()), bound)
+    sums.add(CodedBlock(codes, points, weights))
+    return sums.population()
+
+
+class CoalitionRows:
+    """Makes such rows, in the container that the model knows.
+
+    Parameters
+    ----------
+    X : table or array of shape (n_rows, n_features)
+        The rows to explain.
+    background : table or array of shape (n_background, n_features)
+        Background rows of the Shapley values; of the same kind.
+    """
+
+    def __init__(self, X: Any, background: Any) -> None:
+        self.n_rows, self.n_features = X.shape
+        self._take = _taker(X, background)
+
+    def build(self, row: int, known: NDArray[np.bool_], background: NDArray[np.intp]) -> Any:
+        """Return the blends of a row, all background rows for each coalition.
+
+        Parameters
+        ----------
+        row : int
+            Whose values are known.
+        known : ndarray of shape (n_coalitions, n_features)
+            Which ones.
+        background : ndarray of shape (n_background,)
+            The background rows that fill in the others.
+
+        Returns
+        -------
+        table or array of shape (n_coalitions * n_background, n_features)
+            The blends.
+        """
+        source = np.where(known[:, None, :], row, self.n_rows + background[None, :, None])
+        return self._take(source.reshape(-1, known.shape[1]))
+
+
+def match_fit_container(model: Any, X: Any, what: str) -> Any:
+    """Return rows as the model knows them: with column names if it was fitted with names, without if not."""
+    table = read_table(X)
+    names = getattr(model, "feature_names_in_", None)
+    n_features = getattr(model, "n_features_in_", len(table.columns))
+    if len(table.columns) != n_features and not table.named:
+        message = f"{what} has {len(table.columns)} columns, and {type(model).__name__} was fitted on {n_features}"
+        raise DataError(message)
+    if table.named == (names is not None) or not hasattr(model, "n_features_in_"):
+        return X if hasattr(X, "shape") or table.named else np.asarray(X)
+    if names is not None:
+        return pd.DataFrame(np.asarray(X), columns=names)
+    return np.asarray(X) if hasattr(X, "__array__") else nw.from_native(X, eager_only=True).to_numpy()
+
+
+def _taker(X: Any, background: Any) -> Callable[[NDArray[np.intp]], Any]:
+    """Return a function from the row each value comes from to a table; background rows come after the others."""
+    if isinstance(X, np.ndarray) and isinstance(background, np.ndarray) and X.shape[1:] == background.shape[1:]:
+        both = np.concatenate([X, background])
+        columns = np.arange(both.shape[1])
+        return lambda source: both[source, columns]
+    if isinstance(X, pd.DataFrame) and isinstance(background, pd.DataFrame):
+        return _pandas_taker(X, background)
+    try:
+        names = list(X.columns if hasattr(X, "columns") else X.column_names)
+        frame = nw.from_native(X, eager_only=True).select(names)
+        joined = nw.concat([frame, nw.from_native(background, eager_only=True).select(names)])
+    except Exception as error:
+        raise _unlike(X, background, str(error)) from error
+    series = [joined[name] for name in joined.columns]
+    return lambda source: nw.from_dict(
+        {column.name: column[source[:, j]] for j, column in enumerate(series)}
+    ).to_native()
+
+
+def _pandas_taker(X: pd.DataFrame, background: pd.DataFrame) -> Callable[[NDArray[np.intp]], Any]:
+    lacking = [name for name in X.columns if name not in background.columns]
+    if lacking:
+        raise _unlike(X, background, f"it lacks {', '.join(map(repr, lacking))}")
+    both = pd.concat([X, background[list(X.columns)]], ignore_index=True)
+    columns = {name: both[name].array for name in both.columns}
+    return lambda source: pd.DataFrame(
+        {name: values.take(source[:, j]) for j, (name, values) in enumerate(columns.items())}
+    )
+
+
+def _unlike(X: Any, background: Any, why: str) -> DataError:
+    kinds = f"{type(X).__name__} and {type(background).__name__}"
+    return DataError(f"the background does not have the columns of the rows ({kinds}): {why}")

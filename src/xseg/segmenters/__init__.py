@@ -1,16 +1,15 @@
 """Interpretable segmenters behind the scikit-learn API: the model is the explanation."""
 
 from xseg.core.segments import Outcome
-from xseg.segmenters._additive_state import AdditiveState
+from xseg.segmenters._additive_segmenter import AdditiveSegmenter, AdditiveState
 from xseg.segmenters._base import (
-    AdditiveSegmenter,
-    BoxSegmenter,
     Segmenter,
     check_segmenter,
     get_registered_segmenters,
     get_segmenter,
     register_segmenter,
 )
+from xseg.segmenters._box_segmenter import BoxSegmenter
 from xseg.segmenters._folding import fold
 from xseg.segmenters._kmeans import NumberChoice, kmeans, reference_partition
 from xseg.segmenters._learning import SAMPLE_CAPACITY, Columns, Prepared, Space, prepare

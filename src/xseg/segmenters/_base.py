@@ -5,52 +5,32 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self, TypeVar
-from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
-from xseg._kernels.center_kernels import add_code_counts
 from xseg._sklearn import InvalidParameterError, list_parameter_names, validate_parameters
 from xseg.backends import Backend, BatchBackend, MemoryBackend
-from xseg.backends.base import CodedBackend, count_workers
+from xseg.backends.base import count_workers
 from xseg.core import check_allowed
-from xseg.core.additive import AdditiveModel, PartSums, Scores
-from xseg.core.bins import MAX_BINS, N_CODES
-from xseg.core.boxes import Boxes, BoxModel
 from xseg.core.conditions import Rule
-from xseg.core.embedding import Coding
 from xseg.core.schema import Kind
 from xseg.core.segments import Segment, SegmentProfile, Segments
-from xseg.core.statistics import CodedBlock, RawBlock, apply_to_table
+from xseg.core.statistics import apply_to_table
 from xseg.core.tables import Table, read_table
-from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError, XsegWarning
-from xseg.segmenters._additive_state import AdditiveState, build_additive_model, describe_additive_model
-from xseg.segmenters._box_population import count_population
-from xseg.segmenters._learning import MIN_MEMBERS, Columns, Prepared, learn_columns, prepare
-from xseg.segmenters._names import align, choose_names, warn_if_names_move
-from xseg.segmenters._protocols import FittedModel, FittedSegmenter
+from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError
+from xseg.segmenters._protocols import FittedModel
 from xseg.segmenters._saved_state import (
-    DrawnBoxState,
     SegmentsState,
-    build_bins,
-    build_box_model,
-    build_drawn_boxes,
-    build_profile,
     check,
-    describe_drawn_boxes,
-    describe_population,
     describe_segments,
     select_restorable,
     to_plain,
 )
 
 __all__ = [
-    "AdditiveSegmenter",
-    "BoxSegmenter",
-    "SegmentCounts",
     "Segmenter",
     "check_segmenter",
     "get_registered_segmenters",
@@ -264,273 +244,9 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             del self.feature_names_in_
 
 
-class BoxSegmenter(Segmenter):
-    """Base of the segmenters whose segments are unions of boxes."""
-
-    model_: BoxModel
-    saved_state: ClassVar[type[SegmentsState]] = DrawnBoxState
-
-    def get_state(self) -> dict[str, Any]:
-        """Return what a file must hold besides the parameters: here segments, counts and boxes."""
-        return {
-            **self._describe_segments(),
-            "population": describe_population(self.model_),
-            **describe_drawn_boxes(self.model_.boxes),
-        }
-
-    @classmethod
-    def from_state(cls, parameters: Mapping[str, Any], state: Any) -> Self:
-        """Build the fitted segmenter again, from parameters and the state of a file."""
-        profile = build_profile(state, build_bins(state.columns))
-        model = build_box_model(state, build_drawn_boxes(state), profile)
-        segmenter = cls._configure(parameters)
-        segmenter.restore_boxes(model=model, profile=profile, names=tuple(state.segment_names), named=state.named)
-        return segmenter
-
-    def transform(self, X: Any) -> NDArray[np.float64]:
-        """Return the membership of each row in each segment: 1 in its own, 0 elsewhere.
-
-        Parameters
-        ----------
-        X : table, array or Backend of shape (n_rows, n_features)
-            The rows.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_segments)
-            Memberships.
-        """
-        labels = self.predict(X)
-        return np.asarray(np.eye(self.n_segments_)[labels])
-
-    def fit_boxes(
-        self,
-        X: Any,
-        choose: Callable[[Columns], Boxes],
-        *,
-        sample_weight: ArrayLike | None = None,
-        segment_names: Sequence[str] | None = None,
-        min_members: int = MIN_MEMBERS,
-    ) -> Self:
-        """Fit boxes that a function chooses: the whole `fit` of a segmenter of your own.
-
-        Parameters
-        ----------
-        X : table, array or Backend of shape (n_rows, n_features)
-            The rows.
-        choose : callable
-            Called with the columns of the rows and how they become codes (`Columns`); returns boxes over
-            ``columns.bins`` that do not overlap and together cover everything. Every segment needs a row.
-        sample_weight : array-like of shape (n_rows,), default=None
-            Weight of each row.
-        segment_names : sequence of str, default=None
-            Names of the segments; None proposes names.
-        min_members : int, default=10
-            Number of rows that must share a category for it to be kept.
-
-        Returns
-        -------
-        BoxSegmenter
-            The fitted segmenter.
-
-        Raises
-        ------
-        ParameterError
-            A parameter is not allowed.
-        DataError
-            The rows cannot be used, or a segment has no row.
-        """
-        self._begin_fit()
-        columns = learn_columns(self._backend(X, sample_weight, reset=True), max_bins=MAX_BINS, min_members=min_members)
-        if isinstance(X, Backend):
-            self._remember_backend(columns.schema.names)
-        boxes = choose(columns)
-        model, profile = count_population(columns.backend, columns.bins, boxes, int(boxes.segment.max()) + 1)
-        empty = np.flatnonzero(profile.sizes == 0)
-        if len(empty):
-            message = f"each segment needs a row, and segment {empty[0]} has none; choose other boxes"
-            raise DataError(message)
-        self.restore_boxes(
-            model=model, profile=profile, names=choose_names(profile, model.used_features, segment_names)
-        )
-        self.labels_ = columns.backend.map(partial(apply_to_table, self._make_predictor()))
-        return self
-
-    def restore_boxes(
-        self, *, model: BoxModel, profile: SegmentProfile, names: tuple[str, ...], named: bool | None = None
-    ) -> None:
-        """Set what every fitted segmenter made of boxes holds, whether it was just learned or comes from a file."""
-        self.model_ = model
-        rules = [
-            tuple(model.boxes.rule(int(box)) for box in np.flatnonzero(model.boxes.segment == index))
-            for index in range(model.n_segments)
-        ]
-        self._restore_segments(profile=profile, names=names, rules=rules, named=named)
-
-
-class AdditiveSegmenter(ClusterMixin, Segmenter):
-    """Base of the segmenters whose segments are where one of several additive scores is highest."""
-
-    model_: AdditiveModel
-    max_bins: int
-    forbid: Sequence[str]
-    include: Sequence[str]
-    segment_names: Sequence[str] | None
-    min_members: int
-
-    saved_state: ClassVar[type[SegmentsState]] = AdditiveState
-
-    def get_state(self) -> dict[str, Any]:
-        """Return what a file must hold besides the parameters: here segments, counts and scores."""
-        return {**self._describe_segments(), **describe_additive_model(self.model_, self.profile_.bins)}
-
-    @classmethod
-    def from_state(cls, parameters: Mapping[str, Any], state: Any) -> Self:
-        """Build the fitted segmenter again, from parameters and the state of a file."""
-        segmenter = cls._configure(parameters)
-        model, profile = build_additive_model(state)
-        segmenter._restore_additive(model, profile, tuple(state.segment_names), state.named)
-        return segmenter
-
-    def _compute_scores(self, X: Any) -> NDArray[np.float64]:
-        """Return the scores of rows, wherever they are."""
-        self._check_fitted()
-        return self._backend(X).map(partial(_score_block, self.model_))
-
-    def _prepare(
-        self,
-        X: Any,
-        backend: Backend,
-        *,
-        scaling: str,
-        feature_weights: Mapping[str, float] | ArrayLike | None,
-        seed: int,
-        power: int = 2,
-    ) -> Prepared:
-        """Code the rows, and refuse those that cannot be told apart or are too few."""
-        prepared = prepare(
-            backend,
-            max_bins=self.max_bins,
-            scaling=scaling,
-            feature_weights=feature_weights,
-            forbid=tuple(self.forbid),
-            include=tuple(self.include),
-            min_members=self.min_members,
-            seed=seed,
-            n_jobs=self.n_jobs,
-            power=power,
-        )
-        if isinstance(X, Backend):
-            self._remember_backend(prepared.bins.schema.names)
-        if prepared.whole and prepared.sample.n_rows == 1:
-            message = (
-                f"found 1 distinct row among n_samples={prepared.n_rows} (n_features={self.n_features_in_}): there is "
-                "nothing to tell people apart by; give more rows or columns that vary"
-            )
-            raise DataError(message)
-        if prepared.space.total_weight < self._min_weight(backend):
-            message = (
-                f"n_samples={prepared.n_rows} people (weight {prepared.space.total_weight / backend.weight_unit:g}) "
-                f"are fewer than min_members={self.min_members}; a segment would tell of single people. Give more "
-                "rows, or lower min_members"
-            )
-            raise DataError(message)
-        return prepared
-
-    def _min_weight(self, backend: Backend) -> int:
-        return max(1, round(self.min_members * backend.weight_unit))
-
-    def _count_possible(self, prepared: Prepared, wanted: int, min_weight: int) -> int:
-        """Return how many segments the rows can make: each needs rows, and a distinct row."""
-        possible = prepared.space.total_weight // min_weight
-        if prepared.whole:
-            possible = min(possible, prepared.sample.n_rows)
-        return max(1, min(wanted, possible))
-
-    def _warn_of_fewer(self, wanted: int, found: int) -> None:
-        if found < wanted:
-            message = (
-                f"found only {found} of {wanted} segments with at least min_members={self.min_members} people each; "
-                "lower min_members or n_segments"
-            )
-            warn(message, XsegWarning, stacklevel=4)
-
-    def _learn(
-        self, prepared: Prepared, scores: Scores, raw: Backend, align_to: FittedSegmenter | None
-    ) -> NDArray[np.intp]:
-        """Keep what the fitted segmenter needs: scores, largest segment first, and sums over the population.
-
-        Returns
-        -------
-        ndarray of shape (n_segments,)
-            Where each segment was among the scores given.
-        """
-        backend = prepared.backend
-        order = np.arange(len(scores))
-        counted = backend.sum(SegmentCounts(scores, len(prepared.bins)))
-        for _ in range(len(scores)):
-            by_size = np.argsort(-counted.counts[:, 0].sum(axis=1), kind="stable")
-            if (by_size == np.arange(len(scores))).all():
-                break
-            # Rows as near to two segments belong to the first of them, so another order may count others.
-            order, scores = order[by_size], scores.select_segments(by_size)
-            counted = backend.sum(SegmentCounts(scores, len(prepared.bins)))
-        inherited: tuple[str | None, ...] = ()
-        if align_to is not None:
-            aligned = align(align_to, raw, _labels(backend, scores), len(scores))
-            order, scores, inherited = order[aligned.order], scores.select_segments(aligned.order), aligned.names
-            counted = backend.sum(SegmentCounts(scores, len(prepared.bins)))
-        else:
-            warn_if_names_move(self, raw, _labels(backend, scores), len(scores), stacklevel=4)
-        parts = backend.sum(PartSums(scores, prepared.space.total_weight))
-        profile = SegmentProfile(prepared.bins, counted.counts, raw.weight_unit)
-        model = AdditiveModel(Coding(prepared.bins, prepared.space.embedding), scores, parts.population())
-        names = choose_names(profile, model.used_features, self.segment_names, inherited)
-        self._restore_additive(model, profile, names)
-        self.labels_ = _labels(backend, scores)
-        return order
-
-    def _restore_additive(
-        self, model: AdditiveModel, profile: SegmentProfile, names: tuple[str, ...], named: bool | None = None
-    ) -> None:
-        """Set what every segmenter of additive scores holds, whether it was just learned or comes from a file."""
-        self.model_ = model
-        self._restore_segments(profile=profile, names=names, rules=[()] * model.n_segments, named=named)
-
-
-def _labels(backend: CodedBackend, scores: Scores) -> NDArray[np.int32]:
-    return backend.map(partial(_predict_coded, scores))
-
-
-def _predict_coded(scores: Scores, block: CodedBlock) -> NDArray[np.int32]:
-    return np.asarray(scores.compute(block.codes, block.points).argmax(axis=1), dtype=np.int32)
-
-
 def assign_rows(model: FittedModel, table: Table) -> NDArray[np.int32]:
     """Return the segment of each row of a table."""
     return model.assign(table)
-
-
-def _score_block(model: AdditiveModel, block: RawBlock) -> NDArray[np.float64]:
-    return model.score(block.table)
-
-
-class SegmentCounts:
-    """A statistic: the weight of every code of every feature among the rows of each segment."""
-
-    def __init__(self, scores: Scores, n_features: int) -> None:
-        self.scores = scores
-        self.counts = np.zeros((len(scores), n_features, N_CODES), dtype=np.int64)
-
-    def empty(self) -> Self:
-        return type(self)(self.scores, self.counts.shape[1])
-
-    def add(self, block: CodedBlock) -> None:
-        labels = self.scores.compute(block.codes, block.points).argmax(axis=1)
-        add_code_counts(block.codes, labels, block.weights, self.counts)
-
-    def merge(self, other: Self) -> None:
-        self.counts += other.counts
 
 
 _REGISTERED: dict[str, type[Segmenter]] = {}

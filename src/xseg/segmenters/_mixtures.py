@@ -18,8 +18,8 @@ from xseg.core.additive import AdditiveModel
 from xseg.core.statistics import RowTotal
 from xseg.core.tables import Table
 from xseg.exceptions import XsegWarning
-from xseg.segmenters._additive_state import AdditiveState
-from xseg.segmenters._base import AdditiveSegmenter, register_segmenter
+from xseg.segmenters._additive_segmenter import AdditiveSegmenter, AdditiveState
+from xseg.segmenters._base import register_segmenter
 from xseg.segmenters._learning import Prepared
 from xseg.segmenters._mixture_search import MixtureEstimate, MixtureSpec, ResponsibilitySums, estimate_on, find_start
 from xseg.segmenters._protocols import FittedSegmenter

@@ -26,8 +26,8 @@ from xseg.core.statistics import CodedBlock, RowTotal
 from xseg.core.tables import Table
 from xseg.exceptions import DefinitionError
 from xseg.policy import Policy
-from xseg.segmenters._additive_state import AdditiveState
-from xseg.segmenters._base import AdditiveSegmenter, register_segmenter
+from xseg.segmenters._additive_segmenter import AdditiveSegmenter, AdditiveState
+from xseg.segmenters._base import register_segmenter
 from xseg.segmenters._learning import Prepared
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._prototype_search import (

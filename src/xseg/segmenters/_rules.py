@@ -19,8 +19,8 @@ from xseg.core.segments import SegmentProfile
 from xseg.core.statistics import apply_to_table
 from xseg.core.tables import read_table
 from xseg.exceptions import ModelFileError, ParameterError, XsegWarning
-from xseg.segmenters._base import BoxSegmenter, check_segmenter, register_segmenter
-from xseg.segmenters._box_population import count_population
+from xseg.segmenters._base import check_segmenter, register_segmenter
+from xseg.segmenters._box_segmenter import BoxSegmenter, count_population
 from xseg.segmenters._learning import MIN_MEMBERS
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._rfm_rules import rfm_rules

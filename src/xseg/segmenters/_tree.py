@@ -24,7 +24,8 @@ from xseg.core.segments import ProfileCounts, SegmentProfile
 from xseg.core.statistics import RowTotal
 from xseg.core.tables import Table
 from xseg.exceptions import DataError, ParameterError, UnsupportedTypeError, XsegWarning
-from xseg.segmenters._base import BoxSegmenter, register_segmenter
+from xseg.segmenters._base import register_segmenter
+from xseg.segmenters._box_segmenter import BoxSegmenter
 from xseg.segmenters._kmeans import NumberChoice, choose_number, lloyd, reference_partition
 from xseg.segmenters._learning import MIN_MEMBERS, Prepared, prepare
 from xseg.segmenters._names import align, choose_names, warn_if_names_move

@@ -1,12 +1,13 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all, and digests of what they hold."""
 
+import hashlib
 import os
 import re
 import shutil
 from pathlib import Path
 from uuid import uuid4
 
-__all__ = ["remove_drafts", "write_whole"]
+__all__ = ["digest_parts", "remove_drafts", "write_whole"]
 
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{32}")
 
@@ -42,3 +43,12 @@ def remove_drafts(folder: Path) -> None:
     for file in folder.iterdir():
         if _DRAFT.fullmatch(file.name):
             file.unlink(missing_ok=True)
+
+
+def digest_parts(*parts: str | bytes) -> str:
+    """Return the SHA-256 digest of parts, each preceded by its length, so that no two lists of parts are alike."""
+    total = hashlib.sha256()
+    for part in parts:
+        encoded = part if isinstance(part, bytes) else part.encode()
+        total.update(len(encoded).to_bytes(8, "big") + encoded)
+    return total.hexdigest()

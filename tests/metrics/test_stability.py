@@ -6,7 +6,7 @@ import pytest
 import xseg
 from xseg.exceptions import ParameterError
 from xseg.metrics import stability
-from xseg.metrics._stability import best_overlaps
+from xseg.metrics._compare import best_overlaps
 
 
 def groups(rng, n_rows=600):

@@ -1,4 +1,4 @@
-"""The contract between fitting and the place of the rows, and what backends share: passes, threads, ordered maps."""
+"""The contract between fitting and the place of the rows, and what backends share: passes, threads, coded rows."""
 
 import os
 from collections import deque

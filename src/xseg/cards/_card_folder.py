@@ -14,12 +14,11 @@ from urllib.parse import quote
 
 import numpy as np
 
-from xseg._files import write_whole
+from xseg._files import digest_parts, write_whole
 from xseg._optional import require
 from xseg.cards._card_record import AnyCard
 from xseg.cards._consent_facts import ConsentLedger, IdentityLinks, is_consent_gate
 from xseg.cards._fact_types import SegmentFact
-from xseg.core.digests import digest_parts
 from xseg.core.tables import Table
 from xseg.exceptions import DataError
 from xseg.export import fingerprint, get_approval

@@ -22,7 +22,7 @@ from xseg.cards._fact_types import (
     OriginalAgrees,
     Reason,
 )
-from xseg.cards._interactive import WhatIf
+from xseg.cards._rendering import WhatIf
 from xseg.cards._shared_facts import CardLabels, CardSettings, build_condition_fact, collect_model_facts
 from xseg.core.bins import MISSING
 from xseg.core.conditions import Condition

@@ -1,4 +1,4 @@
-"""The application, what its commands print on, and the options that several of them have."""
+"""The application, and what its commands share: options, reading a table, showing what was found."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

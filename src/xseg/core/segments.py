@@ -1,4 +1,4 @@
-"""Segments as people read them, and the estimate of an outcome in a segment."""
+"""Segments as people read them, counts of each feature over them, and the estimate of an outcome in a segment."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

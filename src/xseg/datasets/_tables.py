@@ -1,4 +1,4 @@
-"""Tables read from files, with nothing lost in silence."""
+"""Tables read from files, with nothing lost in silence, and what a segmenter will make of their columns."""
 
 import os
 from collections.abc import Iterator, Sequence

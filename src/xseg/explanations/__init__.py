@@ -22,7 +22,7 @@ from xseg.explanations._families import (
     describe_groups,
     make_family,
 )
-from xseg.explanations._portable_model import EditOption, PortableModel
+from xseg.explanations._row_explainers import EditOption, PortableModel
 from xseg.explanations._scorer import ScoredReason, ScoredRow, Scorer
 from xseg.explanations._shapley import NO_RIVAL, Contributions
 

@@ -1,4 +1,4 @@
-"""Exact explanations of membership, by the family of the model."""
+"""Exact explanations of membership of many rows or of one, by the family of the model."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from xseg.core.tables import Column, Table, raw_values, read_table
 from xseg.exceptions import ParameterError, UnsupportedTypeError
 from xseg.explanations._changed_rows import apply_changes
 from xseg.explanations._families import find_family
-from xseg.explanations._portable_model import PortableModel
+from xseg.explanations._row_explainers import PortableModel
 from xseg.explanations._shapley import NO_RIVAL, Contributions, Explainer
 from xseg.segmenters import FittedSegmenter, FittedSurrogate, Route, check_segmenter, find_route
 

@@ -23,8 +23,14 @@ from xseg.core.tables import Table
 from xseg.exceptions import UnsupportedTypeError
 from xseg.explanations._change_costs import AllowedChanges, ChangeSearch, encode_values
 from xseg.explanations._change_search import BoxChangeSearch, ScoreChangeSearch
-from xseg.explanations._portable_model import PortableBoxes, PortableModel, PortableScores
-from xseg.explanations._row_explainers import BoxRowExplainer, RowExplainer, ScoreRowExplainer
+from xseg.explanations._row_explainers import (
+    BoxRowExplainer,
+    PortableBoxes,
+    PortableModel,
+    PortableScores,
+    RowExplainer,
+    ScoreRowExplainer,
+)
 from xseg.explanations._shapley import (
     NO_RIVAL,
     AdditiveExplainer,

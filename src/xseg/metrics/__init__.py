@@ -1,8 +1,7 @@
 """What a readable model costs, how far it can be relied on, and what moves over time."""
 
-from xseg.metrics._compare import compare
+from xseg.metrics._compare import SegmentStability, Stability, Structure, compare, stability, structure
 from xseg.metrics._drift import Drift, FeatureDrift, Migration, SegmentDrift, drift, migration
-from xseg.metrics._stability import SegmentStability, Stability, Structure, stability, structure
 from xseg.metrics._tradeoff import Certificate, Tradeoff, TradeoffPoint, certify, tradeoff
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What other packages may ask of a fitted segmenter."""
+"""What other packages may ask of a fitted segmenter, and of the model in it."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, Self, runtime_checkable

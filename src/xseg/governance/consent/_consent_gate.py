@@ -14,10 +14,10 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, MetaEst
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 
+from xseg._files import digest_parts
 from xseg._sklearn import HasMethods, InvalidParameterError, validate_parameters
 from xseg.backends import Backend
 from xseg.cards import DecisionBasis
-from xseg.core.digests import digest_parts
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import ConsentError, DataError, NotFittedError, ParameterError
 from xseg.governance.consent._consent_inputs import read_identifiers, read_instant, to_datetime

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xseg.core.digests import digest_parts
+from xseg._files import digest_parts
 from xseg.exceptions import ConsentError, LargeComponentWarning
 from xseg.governance.consent._consent_inputs import NEVER, read_identifiers, read_text, to_datetime
 from xseg.governance.consent._identity_links import LinkStore, Reach

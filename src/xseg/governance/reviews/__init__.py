@@ -1,10 +1,16 @@
 """What a policy says beside what a model does: findings with evidence, and the notice that a policy writes itself."""
 
-from xseg.governance.reviews._findings import SEVERITIES, Finding, FindingDraft, Severity
 from xseg.governance.reviews._notice_text import NoticeText, read_notice
-from xseg.governance.reviews._notice_writing import write_notice
+from xseg.governance.reviews._notices import write_notice
 from xseg.governance.reviews._review import CHECKS, Check, Review, review
-from xseg.governance.reviews._review_subject import LedgerLike, ReviewSubject
+from xseg.governance.reviews._review_subject import (
+    SEVERITIES,
+    Finding,
+    FindingDraft,
+    LedgerLike,
+    ReviewSubject,
+    Severity,
+)
 
 __all__ = [
     "CHECKS",

@@ -10,8 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from xseg.governance.reviews._findings import FindingDraft, Severity, format_percent
-from xseg.governance.reviews._review_subject import Imitation, Refit, Refits, ReviewSubject
+from xseg.governance.reviews._review_subject import (
+    FindingDraft,
+    Imitation,
+    Refit,
+    Refits,
+    ReviewSubject,
+    Severity,
+    format_percent,
+)
 from xseg.metrics import compare
 from xseg.policy import Vendor
 

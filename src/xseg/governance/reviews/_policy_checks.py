@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from xseg.cards import lint_words, make_cards
 from xseg.exceptions import DefinitionError, ParameterError
 from xseg.governance.consent import ConsentState
-from xseg.governance.reviews._findings import FindingDraft, Severity, format_percent
-from xseg.governance.reviews._review_subject import ReviewSubject
+from xseg.governance.reviews._review_subject import FindingDraft, ReviewSubject, Severity, format_percent
 from xseg.policy import RIGHTS, Purpose, derive_rights, is_marketing
 
 __all__ = [

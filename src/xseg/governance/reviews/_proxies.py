@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from xseg.core.schema import Kind
 from xseg.core.tables import Column
-from xseg.governance.reviews._findings import FindingDraft, format_percent
-from xseg.governance.reviews._review_subject import HeldOut, ReviewSubject
+from xseg.governance.reviews._review_subject import FindingDraft, HeldOut, ReviewSubject, format_percent
 from xseg.i18n import find_words, load_language
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What is declared beside what is observed, as one dated record."""
+"""What is declared beside what is observed, as one dated record, and the checks that it consists of."""
 
 import hashlib
 import json
@@ -18,10 +18,17 @@ from xseg.core.schema import suggest_name
 from xseg.core.tables import Table, read_table, select_columns
 from xseg.exceptions import DataError, ParameterError, XsegError
 from xseg.export import fingerprint
-from xseg.governance.reviews import _column_checks, _notice_checks, _policy_checks, _proxies
-from xseg.governance.reviews._findings import SEVERITIES, Finding, FindingDraft, Severity, to_sarif
+from xseg.governance.reviews import _column_checks, _notices, _policy_checks, _proxies
 from xseg.governance.reviews._notice_text import NoticeText, read_notice
-from xseg.governance.reviews._review_subject import LedgerLike, ReviewSubject
+from xseg.governance.reviews._review_subject import (
+    SEVERITIES,
+    Finding,
+    FindingDraft,
+    LedgerLike,
+    ReviewSubject,
+    Severity,
+    to_sarif,
+)
 from xseg.i18n import get_environment
 from xseg.policy import Policy
 from xseg.segmenters import FittedSegmenter, check_segmenter, fold, get_segmenter
@@ -106,30 +113,28 @@ CHECKS: Final = (
     Check(
         "notice-feature",
         "The notice names every column that places people.",
-        _notice_checks.find_unnamed_features,
+        _notices.find_unnamed_features,
         "notice",
     ),
-    Check("notice-source", "The notice says where each comes from.", _notice_checks.find_unnamed_sources, "notice"),
-    Check("notice-purpose", "The notice names every purpose.", _notice_checks.find_unnamed_purposes, "notice"),
-    Check(
-        "notice-vendor", "The notice names everyone who supplies data.", _notice_checks.find_unnamed_vendors, "notice"
-    ),
+    Check("notice-source", "The notice says where each comes from.", _notices.find_unnamed_sources, "notice"),
+    Check("notice-purpose", "The notice names every purpose.", _notices.find_unnamed_purposes, "notice"),
+    Check("notice-vendor", "The notice names everyone who supplies data.", _notices.find_unnamed_vendors, "notice"),
     Check(
         "notice-recipient",
         "The notice names everyone who receives segments.",
-        _notice_checks.find_unnamed_recipients,
+        _notices.find_unnamed_recipients,
         "notice",
     ),
     Check(
         "notice-controller",
         "The notice names who answers for the model.",
-        _notice_checks.find_unnamed_controller,
+        _notices.find_unnamed_controller,
         "notice",
     ),
     Check(
         "notice-promise",
         "The notice promises nothing that is not so.",
-        _notice_checks.find_broken_notice_promises,
+        _notices.find_broken_notice_promises,
         "notice",
     ),
 )

@@ -1,4 +1,4 @@
-"""Answers, checked one by one, and scores computed from them."""
+"""Answers, checked one by one, scores computed from them, and the receipts that people are given."""
 
 import hashlib
 import json

@@ -23,7 +23,7 @@ from xseg.core.tables import Table
 from xseg.exceptions import DataError
 from xseg.export import fingerprint, get_approval
 from xseg.policy import Policy
-from xseg.segmenters import find_route
+from xseg.segmenters import SegmenterOrPipeline, find_route
 
 __all__ = [
     "FORMS",
@@ -228,7 +228,7 @@ _ENTRY_LABELS: Final = {
 
 
 def describe_inputs(
-    segmenter: Any,
+    segmenter: SegmenterOrPipeline,
     table: Table,
     names: Sequence[str],
     *,

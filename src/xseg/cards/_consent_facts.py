@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from xseg.cards._fact_types import ConsentAnswer, ConsentFact, ConsentFacts, DecisionBasis, PurposeFact
 from xseg.core.consent_states import ConsentSource, ConsentState
 from xseg.exceptions import ConsentError
+from xseg.segmenters import SegmenterOrPipeline
 
 __all__ = [
     "AdmittedRowsLike",
@@ -122,7 +123,7 @@ class ConsentGateLike(Protocol):
         """Return digests of everything besides ledger and links on which admission depends."""
 
 
-def is_consent_gate(segmenter: Any) -> TypeGuard[ConsentGateLike]:
+def is_consent_gate(segmenter: SegmenterOrPipeline) -> TypeGuard[ConsentGateLike]:
     """Return whether a segmenter, fitted or not, is one that asks who agreed."""
     return callable(getattr(segmenter, "find_decision_basis", None))
 

@@ -26,7 +26,7 @@ from xseg.exceptions import DataError, ParameterError, UnsupportedTypeError
 from xseg.explanations import compute_own_contributions
 from xseg.i18n import Language
 from xseg.policy import Policy
-from xseg.segmenters import FittedSurrogate, find_route, fold
+from xseg.segmenters import FittedSurrogate, SegmenterOrPipeline, find_route, fold
 
 __all__ = [
     "Cards",
@@ -89,7 +89,7 @@ class Cards(Sequence[Card]):
 
 
 def make_cards(
-    segmenter: Any,
+    segmenter: SegmenterOrPipeline,
     X: Any,
     *,
     policy: Any = None,
@@ -190,7 +190,7 @@ def make_cards(
     return Cards(facts, range(len(table)), names)
 
 
-def read_once(segmenter: Any, X: Any) -> Any:
+def read_once(segmenter: SegmenterOrPipeline, X: Any) -> Any:
     """Return the table that `X` holds, where the model asks for nothing else; steps and originals get `X` as it is."""
     if isinstance(segmenter, Pipeline | FittedSurrogate):
         return X
@@ -226,7 +226,7 @@ def _check_alike(pipeline: Any, segments: NDArray[np.int64], X: Any) -> None:
 
 
 def make_decided_card(
-    segmenter: Any,
+    segmenter: SegmenterOrPipeline,
     basis: DecisionBasis,
     *,
     segment: int | str | None = None,
@@ -287,7 +287,7 @@ def make_decided_card(
 
 
 def prepare_decided_cards(
-    segmenter: Any,
+    segmenter: SegmenterOrPipeline,
     *,
     policy: Any,
     at: datetime | None,

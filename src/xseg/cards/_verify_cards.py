@@ -20,7 +20,7 @@ from xseg.exceptions import DataError
 from xseg.explanations import apply_changes
 from xseg.export import find_states, get_sign_offs
 from xseg.policy import Policy
-from xseg.segmenters import find_route
+from xseg.segmenters import SegmenterOrPipeline, find_route
 
 __all__ = ["CardCheck", "Failure", "verify_card", "verify_cards"]
 
@@ -67,7 +67,7 @@ class CardCheck:
 
 
 def verify_card(
-    segmenter: Any,
+    segmenter: SegmenterOrPipeline,
     X: Any,
     *,
     card: Card | str | bytes,
@@ -126,7 +126,7 @@ def verify_card(
 
 
 def verify_cards(
-    segmenter: Any,
+    segmenter: SegmenterOrPipeline,
     X: Any,
     *,
     cards: Sequence[Card | str | bytes],
@@ -240,7 +240,7 @@ class _CardRemaker:
 
     def __init__(
         self,
-        segmenter: Any,
+        segmenter: SegmenterOrPipeline,
         X: Any,
         policy: Policy,
         ids: Sequence[str | None],
@@ -316,7 +316,7 @@ def _differences(path: str, stated: Any, proven: Any) -> Iterator[Failure]:
 
 
 def _check_changes(
-    segmenter: Any, table: Table, cards: Sequence[Card | str], maker: _CardRemaker
+    segmenter: SegmenterOrPipeline, table: Table, cards: Sequence[Card | str], maker: _CardRemaker
 ) -> dict[int, list[Failure]]:
     """Make the changes that cards speak of, and see whether the model puts the people where the cards say."""
     failures: dict[int, list[Failure]] = {}

@@ -18,7 +18,7 @@ from xseg.core.tables import read_table
 from xseg.exceptions import DataError, ParameterError
 from xseg.i18n import Catalogue, get_registered_languages, load_language, restore_languages
 from xseg.policy import Policy
-from xseg.segmenters import find_route
+from xseg.segmenters import SegmenterOrPipeline, find_route
 
 __all__ = ["WriteOptions", "WrittenCards", "write_cards"]
 
@@ -67,7 +67,7 @@ class WrittenCards:
 class _WriteJob:
     """What every worker needs to know."""
 
-    segmenter: Any
+    segmenter: SegmenterOrPipeline
     policy: Policy
     folder: Path
     forms: tuple[str, ...]
@@ -87,7 +87,7 @@ class _WriteJob:
 
 
 def write_cards(
-    segmenter: Any,
+    segmenter: SegmenterOrPipeline,
     X: Any,
     *,
     folder: str | os.PathLike[str],

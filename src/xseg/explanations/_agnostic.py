@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import OneToOneFeatureMixin, is_clusterer
-from sklearn.pipeline import Pipeline
 
 from xseg._optional import import_shap
 from xseg.core.schema import suggest_name
@@ -23,7 +22,7 @@ from xseg.core.statistics import check_weights
 from xseg.core.tables import raw_values, read_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError
 from xseg.explanations._shapley import CoalitionRows, match_fit_container
-from xseg.segmenters import LabelPartition, is_fitted
+from xseg.segmenters import LabelPartition, get_last_step, is_fitted
 
 if TYPE_CHECKING:
     from xseg.explanations._sampled import SampledExplanation
@@ -76,7 +75,7 @@ def find_method(model: Any) -> str:
     NotFittedError
         It has not been fitted.
     """
-    last = _get_last_step(model)
+    last = get_last_step(model)
     for method in _METHODS:
         if hasattr(model, method):
             if not is_fitted(model):
@@ -117,10 +116,6 @@ def find_outputs(model: Any, background: Any, X: Any) -> Outputs:
     return _METHODS[find_method(model)](model, [background, X])
 
 
-def _get_last_step(model: Any) -> Any:
-    return _get_last_step(model.steps[-1][1]) if isinstance(model, Pipeline) else model
-
-
 def _probabilities(model: Any, seen: Sequence[Any]) -> Outputs:
     def ask(rows: Any) -> NDArray[np.float64]:
         return _table_of_numbers(model, "predict_proba", rows)
@@ -129,7 +124,7 @@ def _probabilities(model: Any, seen: Sequence[Any]) -> Outputs:
     labels = tuple(np.asarray(getattr(model, "classes_", np.arange(n_groups))).tolist())
     if len(labels) != n_groups:
         message = (
-            f"{type(_get_last_step(model)).__name__}.predict_proba gives {n_groups} columns for {len(labels)} classes"
+            f"{type(get_last_step(model)).__name__}.predict_proba gives {n_groups} columns for {len(labels)} classes"
         )
         raise UnsupportedTypeError(message)
     return Outputs(labels, ask)
@@ -140,14 +135,14 @@ def _memberships(model: Any, seen: Sequence[Any]) -> Outputs:
     given = np.concatenate([_answer(model, "predict", rows) for rows in seen])
     if given.dtype.kind == "f" and not (pd.isna(given) | (given == np.rint(given))).all():
         message = (
-            f"{type(_get_last_step(model)).__name__}.predict gives numbers ({given[0]:g}), not groups; "
+            f"{type(get_last_step(model)).__name__}.predict gives numbers ({given[0]:g}), not groups; "
             "explain_agnostic says why a row is in a group: pass a clusterer or classifier"
         )
         raise UnsupportedTypeError(message)
     try:
         groups = LabelPartition.from_labels(given, len(given), None).groups
     except DataError as error:
-        message = f"{type(_get_last_step(model)).__name__}.predict: {error}"
+        message = f"{type(get_last_step(model)).__name__}.predict: {error}"
         raise UnsupportedTypeError(message) from None
 
     def ask(rows: Any) -> NDArray[np.float64]:
@@ -160,7 +155,7 @@ def _memberships(model: Any, seen: Sequence[Any]) -> Outputs:
 
 def _scores(model: Any, seen: Sequence[Any]) -> Outputs:
     """Return what a model transforms rows into as scores of groups; a clusterer gives distances, so minus those."""
-    last = _get_last_step(model)
+    last = get_last_step(model)
     if isinstance(last, OneToOneFeatureMixin):
         message = (
             f"{type(last).__name__} transforms columns one by one and makes no groups, so there is no segment to "
@@ -186,7 +181,7 @@ def _answer(model: Any, method: str, rows: Any) -> NDArray[Any]:
     try:
         return np.asarray(getattr(model, method)(rows))
     except (KeyError, TypeError, ValueError) as error:
-        message = f"{type(_get_last_step(model)).__name__}.{method} refuses the rows: {error}"
+        message = f"{type(get_last_step(model)).__name__}.{method} refuses the rows: {error}"
         raise DataError(message) from error
 
 
@@ -194,7 +189,7 @@ def _table_of_numbers(model: Any, method: str, rows: Any) -> NDArray[np.float64]
     answer = _answer(model, method, rows)
     if answer.ndim != 2 or answer.dtype.kind not in "fiu" or not np.isfinite(answer).all():
         message = (
-            f"{type(_get_last_step(model)).__name__}.{method} must give finite numbers, one column for each group "
+            f"{type(get_last_step(model)).__name__}.{method} must give finite numbers, one column for each group "
             f"(found shape {answer.shape}, {answer.dtype})"
         )
         raise UnsupportedTypeError(message)

@@ -13,9 +13,8 @@ from xseg.core.pairing import find_positions
 from xseg.core.schema import suggest_name
 from xseg.core.tables import read_table
 from xseg.exceptions import DataError
-from xseg.explanations._explain import rows_for
 from xseg.explanations._families import find_family
-from xseg.segmenters import find_route
+from xseg.segmenters import SegmenterOrPipeline, find_route
 
 __all__ = ["Change", "change"]
 
@@ -72,7 +71,7 @@ class Change:
         return np.asarray(self.before != self.after)
 
 
-def change(segmenter: Any, X: Any, *, before: Any, id_column: str | None = None) -> Change:
+def change(segmenter: SegmenterOrPipeline, X: Any, *, before: Any, id_column: str | None = None) -> Change:
     """Explain why each row is in another segment than before.
 
     What is explained is belonging to the segment the row is in afterwards. A coalition of features takes their values
@@ -128,7 +127,7 @@ def change(segmenter: Any, X: Any, *, before: Any, id_column: str | None = None)
     route = find_route(segmenter)
     fitted = route.segmenter
     (then, were), (now, are) = (_without_ids(rows, id_column, side) for rows, side in ((before, "before"), (X, "X")))
-    then_table, now_table = (rows_for(fitted, route.transform(rows)) for rows in (then, now))
+    then_table, now_table = (fitted.read_rows(route.transform(rows)) for rows in (then, now))
     names = read_table(now).names
     alike = id_column is None and len(then_table) == len(now_table)
     if alike and find_positions(before, X, ("before", "X"), _REMEDY) is not None:

@@ -12,10 +12,10 @@ from xseg.core.conditions import Condition
 from xseg.core.schema import suggest_name
 from xseg.core.tables import raw_values, read_table
 from xseg.exceptions import ParameterError
-from xseg.explanations._explain import make_explainer, rows_for
+from xseg.explanations._explain import make_explainer
 from xseg.explanations._families import find_family
 from xseg.explanations._shapley import NO_RIVAL
-from xseg.segmenters import FittedSegmenter, find_route
+from xseg.segmenters import FittedSegmenter, SegmenterOrPipeline, find_route
 
 if TYPE_CHECKING:
     import shap
@@ -74,7 +74,7 @@ class Contrast:
         )
 
 
-def contrast(segmenter: Any, X: Any, *, versus: str | int = RUNNER_UP) -> Contrast:
+def contrast(segmenter: SegmenterOrPipeline, X: Any, *, versus: str | int = RUNNER_UP) -> Contrast:
     """Explain why each row is in its own segment and not in another.
 
     Where segments are made of scores, the difference of the two scores is shared out among the raw columns; where they
@@ -120,7 +120,7 @@ def contrast(segmenter: Any, X: Any, *, versus: str | int = RUNNER_UP) -> Contra
     route = find_route(segmenter)
     fitted = route.segmenter
     table = read_table(X)
-    rows = rows_for(fitted, route.transform(X))
+    rows = fitted.read_rows(route.transform(X))
     n_workers = count_workers(fitted.n_jobs)
     named = _find_rival(fitted, versus)
     own, rivals, kept_out = find_family(fitted).find_rivals(rows, named, n_workers)

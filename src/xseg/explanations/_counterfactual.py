@@ -21,9 +21,8 @@ from xseg.explanations._change_costs import (
     encode_values,
 )
 from xseg.explanations._changed_rows import FeatureChange, changed_table, list_changes
-from xseg.explanations._explain import rows_for
 from xseg.explanations._families import NearestChange, find_family
-from xseg.segmenters import FittedSegmenter, check_segmenter, fold
+from xseg.segmenters import FittedSegmenter, SegmenterOrPipeline, check_segmenter, fold
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,7 +148,7 @@ class Counterfactuals:
 
 
 def counterfactual(
-    segmenter: Any,
+    segmenter: SegmenterOrPipeline,
     X: Any,
     *,
     target: str | int | None = None,
@@ -243,7 +242,7 @@ def counterfactual(
         message = f"cost={cost!r} is not known; the only one is 'scaled-l1'"
         raise ParameterError(message)
     fitted = fold(segmenter)
-    table = rows_for(fitted, X)
+    table = fitted.read_rows(X)
     search = find_family(fitted).make_change_search(
         AllowedChanges.from_options(fitted.profile_, frozen, bounds, direction)
     )

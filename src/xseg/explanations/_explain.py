@@ -16,7 +16,7 @@ from xseg.explanations._changed_rows import apply_changes
 from xseg.explanations._families import find_family
 from xseg.explanations._row_explainers import PortableModel
 from xseg.explanations._shapley import NO_RIVAL, Contributions, Explainer
-from xseg.segmenters import FittedSegmenter, FittedSurrogate, Route, check_segmenter, find_route
+from xseg.segmenters import FittedSegmenter, FittedSurrogate, Route, SegmenterOrPipeline, check_segmenter, find_route
 
 if TYPE_CHECKING:
     import shap
@@ -29,12 +29,11 @@ __all__ = [
     "explain",
     "explain_row",
     "make_explainer",
-    "rows_for",
 ]
 
 
 def explain(
-    segmenter: Any,
+    segmenter: SegmenterOrPipeline,
     X: Any,
     *,
     of: str | int = "own",
@@ -100,7 +99,7 @@ def explain(
 
     segmenter = route.segmenter
     table = read_table(X)
-    transformed = rows_for(segmenter, route.transform(X))
+    transformed = segmenter.read_rows(route.transform(X))
     explainer = make_explainer(segmenter, route, len(table.columns), background, background_sample_weight)
     n_workers = count_workers(segmenter.n_jobs)
     names = list(segmenter.segment_names_)
@@ -132,18 +131,12 @@ def make_explainer(
     """Prepare the explainer of a fitted segmenter, by the family of its model."""
     rows, weights = None, np.empty(0, dtype=np.int64)
     if background is not None:
-        rows = rows_for(segmenter, route.transform(background))
+        rows = segmenter.read_rows(route.transform(background))
         weights = check_weights(background_sample_weight, len(rows))[0]
     elif background_sample_weight is not None:
         message = "background_sample_weight weighs the rows of a background; give background=... too"
         raise ParameterError(message)
     return find_family(segmenter).make_explainer(route, n_columns, rows, weights)
-
-
-def rows_for(segmenter: Any, X: Any) -> Table:
-    """Read the rows that a fitted segmenter is asked about."""
-    table: Table = segmenter._read(X)
-    return table
 
 
 def _position(segmenter: FittedSegmenter, of: str | int) -> int:
@@ -183,11 +176,13 @@ class RowExplanation:
     original_agrees: str | None = None
 
 
-def compute_own_contributions(segmenter: Any, X: Any, *, n_jobs: int | None = 1) -> tuple[Table, Contributions]:
+def compute_own_contributions(
+    segmenter: SegmenterOrPipeline, X: Any, *, n_jobs: int | None = 1
+) -> tuple[Table, Contributions]:
     """Return the raw rows, and the explanation of each one's own segment, as plain arrays."""
     route = find_route(segmenter)
     table = read_table(X)
-    rows = rows_for(route.segmenter, route.transform(X))
+    rows = route.segmenter.read_rows(route.transform(X))
     explainer = make_explainer(route.segmenter, route, len(table.columns))
     explained = explainer.explain_targets(rows, None, count_workers(n_jobs))
     parts = np.column_stack([explained.values, explained.base])
@@ -200,7 +195,7 @@ def compute_own_contributions(segmenter: Any, X: Any, *, n_jobs: int | None = 1)
     return table, explained
 
 
-def explain_row(segmenter: Any, X: Any) -> RowExplanation:
+def explain_row(segmenter: SegmenterOrPipeline, X: Any) -> RowExplanation:
     """Explain the first row of a table.
 
     Parameters
@@ -236,8 +231,8 @@ def explain_row(segmenter: Any, X: Any) -> RowExplanation:
     order = sorted((j for j, value in enumerate(values) if value), key=lambda j: -abs(values[j]))
     reasons = tuple((table.names[j], data[j], float(values[j])) for j in order)
     route = find_route(segmenter)
-    stands_in = isinstance(route.segmenter, FittedSurrogate)
-    agrees = str(route.segmenter.agreement(route.transform(X))[0]) if stands_in else None
+    original = route.segmenter
+    agrees = str(original.agreement(route.transform(X))[0]) if isinstance(original, FittedSurrogate) else None
     rival = None if explained.rivals[0] == NO_RIVAL else int(explained.rivals[0])
     return RowExplanation(segment, float(explained.base[0]), reasons, rival, agrees)
 
@@ -245,7 +240,7 @@ def explain_row(segmenter: Any, X: Any) -> RowExplanation:
 _NEGLIGIBLE = 1e-12
 
 
-def comprehensiveness(segmenter: Any, X: Any, *, n_reasons: int = 4) -> float:
+def comprehensiveness(segmenter: SegmenterOrPipeline, X: Any, *, n_reasons: int = 4) -> float:
     """Return the share of rows that leave their segment once their reasons are made what is typical of the others.
 
     A reason counts if the segment hangs on it: where the strongest features of a row are set to the middle (the

@@ -9,6 +9,7 @@ from xseg.export._sign_offs import (
     create_sign_off,
     find_states,
     get_sign_offs,
+    read_day,
 )
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "get_approval",
     "get_sign_offs",
     "load",
+    "read_day",
     "save",
 ]

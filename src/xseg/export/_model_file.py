@@ -25,7 +25,7 @@ from xseg.export._sign_offs import (
     read_day,
     restore_sign_offs,
 )
-from xseg.segmenters import Segmenter, StrictState, fold, get_registered_segmenters
+from xseg.segmenters import Segmenter, SegmenterOrPipeline, StrictState, fold, get_registered_segmenters
 
 __all__ = [
     "FORMAT",
@@ -83,7 +83,7 @@ _MAX_DIGITS = 100
 _MAX_BYTES = 256 * 2**20
 
 
-def save(segmenter: Any, path: str | os.PathLike[str]) -> None:
+def save(segmenter: SegmenterOrPipeline, path: str | os.PathLike[str]) -> None:
     """Write a fitted segmenter to a JSON file: everything needed to predict, explain and print a card, and no row.
 
     What was signed for the model (see `xseg.governance.approval.approve`) is written too.
@@ -198,7 +198,7 @@ def load(
     return segmenter
 
 
-def get_approval(segmenter: Any, *, at: date | None = None) -> Approval:
+def get_approval(segmenter: SegmenterOrPipeline, *, at: date | None = None) -> Approval:
     """Return whether a model is a draft, reviewed or approved.
 
     Parameters
@@ -225,7 +225,7 @@ def get_approval(segmenter: Any, *, at: date | None = None) -> Approval:
     return evaluate_sign_offs(get_sign_offs(segmenter), fingerprint(segmenter), read_day(at))
 
 
-def check_approval(segmenter: Any, require: State | None, *, at: date | None = None) -> None:
+def check_approval(segmenter: SegmenterOrPipeline, require: State | None, *, at: date | None = None) -> None:
     """Raise an error for a model that is less than what is required, as `load` does.
 
     Parameters
@@ -258,7 +258,7 @@ def check_approval(segmenter: Any, require: State | None, *, at: date | None = N
         check_sign_offs(mine, own, read_day(at), require, None)
 
 
-def fingerprint(segmenter: Any) -> str:
+def fingerprint(segmenter: SegmenterOrPipeline) -> str:
     """Return the SHA-256 of everything `save` would write, in hexadecimal: two equal models have the same.
 
     Parameters
@@ -375,7 +375,7 @@ def _find_kind(document: dict[str, Any], path: Path) -> type[Segmenter]:
     return known[name]
 
 
-def _describe(segmenter: Any) -> dict[str, Any]:
+def _describe(segmenter: SegmenterOrPipeline) -> dict[str, Any]:
     """Return the document of a fitted segmenter, without its fingerprint; of a pipeline, that of its equal."""
     segmenter = fold(segmenter)
     name, known = type(segmenter).__name__, get_registered_segmenters()

@@ -8,10 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final, Literal, TypeAlias
 
-from sklearn.pipeline import Pipeline
-
-from xseg.exceptions import ApprovalError
-from xseg.segmenters import check_segmenter
+from xseg.exceptions import ApprovalError, ParameterError
+from xseg.segmenters import SegmenterOrPipeline, check_segmenter, get_last_step
 
 __all__ = [
     "Approval",
@@ -262,18 +260,29 @@ def _flag_in_order(sign_offs: Iterable[SignOff]) -> list[bool]:
 
 
 def read_day(at: date | None) -> date:
-    """Return the day that counts (UTC)."""
+    """Return the day in UTC on which something is checked.
+
+    Parameters
+    ----------
+    at : date or None
+        A date, or a datetime (one without a time zone counts as UTC). None means today.
+
+    Raises
+    ------
+    ParameterError
+        It is neither.
+    """
     if at is None:
         return datetime.now(UTC).date()
     if isinstance(at, datetime):
         return at.date() if at.tzinfo is None else at.astimezone(UTC).date()
     if isinstance(at, date):
         return at
-    message = f"at is {at!r}; give a date"
-    raise ApprovalError(message)
+    message = f"at must be a date or None, got {at!r}; give a date such as date(2026, 1, 31)"
+    raise ParameterError(message)
 
 
-def get_sign_offs(segmenter: Any) -> tuple[SignOff, ...]:
+def get_sign_offs(segmenter: SegmenterOrPipeline) -> tuple[SignOff, ...]:
     """Return the sign-offs kept with a segmenter.
 
     Parameters
@@ -294,12 +303,12 @@ def get_sign_offs(segmenter: Any) -> tuple[SignOff, ...]:
     return tuple(getattr(_get_estimator(segmenter), "sign_offs_", ()))
 
 
-def restore_sign_offs(segmenter: Any, sign_offs: Sequence[SignOff]) -> None:
+def restore_sign_offs(segmenter: SegmenterOrPipeline, sign_offs: Sequence[SignOff]) -> None:
     """Keep the sign-offs that a file holds with the segmenter that was built from it."""
     _get_estimator(segmenter).sign_offs_ = tuple(sign_offs)
 
 
-def add_sign_off(segmenter: Any, sign_off: SignOff) -> None:
+def add_sign_off(segmenter: SegmenterOrPipeline, sign_off: SignOff) -> None:
     """Keep one more sign-off with a segmenter; those of an earlier fit are dropped.
 
     Parameters
@@ -319,10 +328,8 @@ def add_sign_off(segmenter: Any, sign_off: SignOff) -> None:
     restore_sign_offs(segmenter, [*before, sign_off])
 
 
-def _get_estimator(segmenter: Any) -> Any:
-    while isinstance(segmenter, Pipeline):
-        segmenter = segmenter.steps[-1][1]
-    return check_segmenter(segmenter)
+def _get_estimator(segmenter: SegmenterOrPipeline) -> Any:
+    return check_segmenter(get_last_step(segmenter))
 
 
 def _rests_on_review(last: SignOff, before: Sequence[SignOff]) -> bool:

@@ -18,6 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from xseg.exceptions import ApprovalError
 from xseg.export import SignOff, State, add_sign_off, create_sign_off, fingerprint
+from xseg.segmenters import SegmenterOrPipeline
 
 __all__ = ["ReviewRecord", "approve", "read_review"]
 
@@ -228,7 +229,7 @@ def _refuse_constant(constant: str) -> float:
 
 
 def approve(
-    segmenter: Any,
+    segmenter: SegmenterOrPipeline,
     *,
     by: str,
     review: Any,

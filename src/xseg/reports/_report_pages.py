@@ -25,7 +25,7 @@ from xseg.reports._report_facts import (
     get_label,
     segment_facts,
 )
-from xseg.segmenters import FittedSegmenter, check_segmenter, fold
+from xseg.segmenters import FittedSegmenter, SegmenterOrPipeline, check_segmenter, fold
 
 __all__ = ["Driver", "Neighbour", "Report", "SegmentCard", "make_report", "segment_card"]
 
@@ -65,7 +65,7 @@ class Report:
 
 
 def make_report(
-    segmenter: Any,
+    segmenter: SegmenterOrPipeline,
     X: Any = None,
     *,
     policy: Any = None,
@@ -231,7 +231,12 @@ class SegmentCard:
 
 
 def segment_card(
-    segmenter: Any, X: Any = None, *, segment: str | int, policy: Any = None, stability: Stability | None = None
+    segmenter: SegmenterOrPipeline,
+    X: Any = None,
+    *,
+    segment: str | int,
+    policy: Any = None,
+    stability: Stability | None = None,
 ) -> SegmentCard:
     """Make a page about one segment, for those who work with it.
 

@@ -17,7 +17,15 @@ from xseg.segmenters._mixtures import MixtureChoice, MixtureSegmenter
 from xseg.segmenters._names import propose_names
 from xseg.segmenters._outcomes import OutcomeSegmenter
 from xseg.segmenters._pipelines import Route, find_route
-from xseg.segmenters._protocols import FittedModel, FittedSegmenter, FittedSurrogate, FittedTree, TestedSegmenter
+from xseg.segmenters._protocols import (
+    FittedModel,
+    FittedSegmenter,
+    FittedSurrogate,
+    FittedTree,
+    SegmenterOrPipeline,
+    TestedSegmenter,
+    get_last_step,
+)
 from xseg.segmenters._prototypes import PrototypeSegmenter
 from xseg.segmenters._rule_definitions import write_condition
 from xseg.segmenters._rule_lint import FindingKind, RuleCoverage, RuleFinding, RuleReview
@@ -54,6 +62,7 @@ __all__ = [
     "RuleSegmenter",
     "SegmentFidelity",
     "Segmenter",
+    "SegmenterOrPipeline",
     "Space",
     "StrictState",
     "SurrogateSegmenter",
@@ -62,6 +71,7 @@ __all__ = [
     "check_segmenter",
     "find_route",
     "fold",
+    "get_last_step",
     "get_registered_segmenters",
     "get_segmenter",
     "is_fitted",

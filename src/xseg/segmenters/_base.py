@@ -185,7 +185,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def _backend(self, X: Any, sample_weight: ArrayLike | None = None, *, reset: bool = False) -> Backend:
         """Return the backend of rows; with `reset`, of rows to learn from."""
         if not isinstance(X, Backend):
-            return MemoryBackend(self._read(X, reset=reset), sample_weight, n_jobs=self.n_jobs)
+            return MemoryBackend(self.read_rows(X, reset=reset), sample_weight, n_jobs=self.n_jobs)
         if sample_weight is not None:
             message = "a backend brings its own weights; give sample_weight or weight_column to the backend"
             raise ParameterError(message)
@@ -219,7 +219,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         if isinstance(backend, BatchBackend):
             self._report("passes over the rows: %s", backend.passes)
 
-    def _read(self, X: Any, *, reset: bool = False) -> Table:
+    def read_rows(self, X: Any, *, reset: bool = False) -> Table:
         """Read a table and check its columns against those of the fit."""
         table = read_table(X, unread=() if reset else self.excluded_columns_)
         if isinstance(X, Table):

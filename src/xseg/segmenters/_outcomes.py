@@ -263,7 +263,7 @@ class OutcomeSegmenter(TreeBoxes):
             message = "outcomes come as an array beside rows in memory; give a table rather than a backend"
             raise ParameterError(message)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        table = self._read(X, reset=True)
+        table = self.read_rows(X, reset=True)
         backend = MemoryBackend(table, sample_weight, n_jobs=self.n_jobs)
         target = read_target(y, len(table))
         columns = learn_columns(
@@ -342,7 +342,7 @@ class OutcomeSegmenter(TreeBoxes):
             the segments, against the estimate of all rows; 1 is all, and it can be below 0.
         """
         self._check_fitted()
-        backend = MemoryBackend(self._read(X), sample_weight, n_jobs=self.n_jobs)
+        backend = MemoryBackend(self.read_rows(X), sample_weight, n_jobs=self.n_jobs)
         target = read_target(y, len(backend.table))
         known = self.outcome_kind_ == NUMBER or set(target.labels) <= set(self.classes_)
         if (target.kind == NUMBER) != (self.outcome_kind_ == NUMBER) or not known:

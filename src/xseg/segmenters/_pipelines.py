@@ -32,6 +32,7 @@ from sklearn.preprocessing import (
 from xseg._sklearn import count_outputs_by_column
 from xseg.exceptions import UnsupportedTypeError
 from xseg.segmenters._base import check_segmenter
+from xseg.segmenters._protocols import FittedSegmenter
 
 __all__ = ["Derivation", "DerivationKind", "Route", "column_parts", "find_derivations", "find_route", "find_sources"]
 
@@ -66,7 +67,7 @@ class Route:
         The steps that transform, by name.
     """
 
-    segmenter: Any
+    segmenter: FittedSegmenter
     transform: Callable[[Any], Any]
     sources: Sources | None = None
     steps: tuple[tuple[str, Any], ...] = ()

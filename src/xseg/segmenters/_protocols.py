@@ -1,17 +1,26 @@
 """What other packages may ask of a fitted segmenter, and of the model in it."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
 from xseg.core.bins import Bins
 from xseg.core.boxes import Boxes, ThresholdTree
 from xseg.core.segments import SegmentProfile, Segments
 from xseg.core.tables import Table
 
-__all__ = ["FittedModel", "FittedSegmenter", "FittedSurrogate", "FittedTree", "TestedSegmenter"]
+__all__ = [
+    "FittedModel",
+    "FittedSegmenter",
+    "FittedSurrogate",
+    "FittedTree",
+    "SegmenterOrPipeline",
+    "TestedSegmenter",
+    "get_last_step",
+]
 
 
 class FittedModel(Protocol):
@@ -121,6 +130,10 @@ class FittedSegmenter(Protocol):
         """Columns that are accepted in every table and neither used nor stored."""
         ...
 
+    def read_rows(self, X: Any) -> Table:
+        """Read a table and check its columns against those of the fit."""
+        ...
+
     def predict(self, X: Any) -> NDArray[np.int32]:
         """Predict the segment index of each row of a table, array or backend."""
         ...
@@ -132,6 +145,10 @@ class FittedSegmenter(Protocol):
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters of the estimator."""
         ...
+
+
+SegmenterOrPipeline: TypeAlias = FittedSegmenter | Pipeline
+"""A fitted segmenter, or a scikit-learn Pipeline that ends in one: what functions on a whole model take."""
 
 
 @runtime_checkable
@@ -176,3 +193,10 @@ class TestedSegmenter(FittedSegmenter, Protocol):
     def p_value_(self) -> float:
         """The p-value of the test."""
         ...
+
+
+def get_last_step(model: Any) -> Any:
+    """Return the last step of a scikit-learn Pipeline, however deep; any other model as it is."""
+    while isinstance(model, Pipeline):
+        model = model.steps[-1][1]
+    return model

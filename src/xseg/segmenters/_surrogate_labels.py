@@ -29,6 +29,7 @@ from xseg.core.statistics import RawBlock
 from xseg.core.tables import Column, Table
 from xseg.exceptions import DataError, ParameterError
 from xseg.segmenters._learning import SAMPLE_CAPACITY, RowSample, Space, learn_columns
+from xseg.segmenters._protocols import get_last_step
 from xseg.segmenters._tree_refinement import Problem
 
 __all__ = [
@@ -174,7 +175,7 @@ class OriginalModel:
     def from_estimator(cls, labels: Any, estimator: Any) -> "OriginalModel":
         """Record that an estimator gave these labels."""
         return cls(
-            labels, estimator if hasattr(estimator, "predict") else None, type(_get_last_step(estimator)).__name__
+            labels, estimator if hasattr(estimator, "predict") else None, type(get_last_step(estimator)).__name__
         )
 
 
@@ -213,13 +214,9 @@ def predict_labels(estimator: Any, X: Any) -> NDArray[Any]:
     return np.asarray(estimator.predict(X))
 
 
-def _get_last_step(estimator: Any) -> Any:
-    return _get_last_step(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else estimator
-
-
 def is_fitted(estimator: Any) -> bool:
     """Return whether an estimator of any kind, or the last step of a pipeline, has been fitted."""
-    last = _get_last_step(estimator)
+    last = get_last_step(estimator)
     if hasattr(last, "labels_"):
         return True
     try:
@@ -235,11 +232,11 @@ def is_fitted(estimator: Any) -> bool:
 def _get_labels(estimator: Any, X: Any, n_rows: int) -> Any:
     if hasattr(estimator, "predict"):
         return predict_labels(estimator, X)
-    labels: Sequence[Any] | None = getattr(_get_last_step(estimator), "labels_", None)
+    labels: Sequence[Any] | None = getattr(get_last_step(estimator), "labels_", None)
     if labels is None or len(labels) != n_rows:
         held = "no labels_" if labels is None else f"labels_ of {len(labels)} rows"
         message = (
-            f"{type(_get_last_step(estimator)).__name__} cannot predict, and has {held} while X has {n_rows} rows; "
+            f"{type(get_last_step(estimator)).__name__} cannot predict, and has {held} while X has {n_rows} rows; "
             "give the table it was fitted on, or a clusterer that is not fitted yet"
         )
         raise ParameterError(message)

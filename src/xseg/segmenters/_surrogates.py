@@ -420,7 +420,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
             return label_backend(
                 self.estimator, self._backend(X, sample_weight, reset=True), noise_label=self.noise_label
             )
-        table = self._read(X, reset=True)
+        table = self.read_rows(X, reset=True)
         check_weights(sample_weight, len(table))
         return label_table(self.estimator, X, table, y, sample_weight, noise_label=self.noise_label, n_jobs=self.n_jobs)
 

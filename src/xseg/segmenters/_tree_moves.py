@@ -124,10 +124,6 @@ class Sample:
         first = self._send(node.children[0], rows[left], at[left], place, first)
         return self._send(node.children[1], rows[~left], at[~left], place, first)
 
-    def is_allowed(self, node: Node) -> bool:
-        """Whether every leaf is large enough and none too deep."""
-        return all(leaf.weight >= self.minimum and leaf.depth <= self.max_depth for leaf in leaves(node))
-
 
 def leaves(node: Node) -> list[Node]:
     """Return the leaves below a node, from left to right."""

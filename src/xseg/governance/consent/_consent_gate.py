@@ -24,6 +24,7 @@ from xseg.governance.consent._consent_inputs import read_identifiers, read_insta
 from xseg.governance.consent._identities import ConsentResolver, Identities
 from xseg.governance.consent._ledger import Ledger
 from xseg.policy import Policy
+from xseg.segmenters import SegmenterOrPipeline
 
 __all__ = ["AdmittedRows", "ConsentGate"]
 
@@ -174,7 +175,7 @@ class ConsentGate(ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, Transform
 
     def __init__(
         self,
-        segmenter: Any,
+        segmenter: SegmenterOrPipeline,
         ledger: Ledger,
         *,
         purpose: str,

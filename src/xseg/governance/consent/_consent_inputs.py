@@ -28,6 +28,7 @@ __all__ = [
     "read_state",
     "read_text",
     "to_datetime",
+    "to_time",
     "to_times",
 ]
 
@@ -106,6 +107,13 @@ def _read_instant_in_row(value: Any, where: str, codes: NDArray[np.intp], code: 
 def to_datetime(micros: int) -> datetime | None:
     """Return the time of an instant; None for never."""
     return None if micros == NEVER else _EPOCH + timedelta(microseconds=int(micros))
+
+
+def to_time(micros: int) -> datetime:
+    """Return the time of an instant that is not never."""
+    time = to_datetime(micros)
+    assert time is not None
+    return time
 
 
 def to_times(micros: Instants) -> "pd.Series[Any]":

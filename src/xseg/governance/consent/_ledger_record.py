@@ -20,6 +20,7 @@ from xseg.governance.consent._consent_inputs import (
     read_state,
     read_text,
     to_datetime,
+    to_time,
 )
 from xseg.governance.consent._ledger_store import (
     ROW,
@@ -212,9 +213,9 @@ class EntryChain:
             purpose=words["purpose"],
             state=STATES[row["state"]],
             source=SOURCES[row["source"]],
-            at=_to_time(row["at"]),
+            at=to_time(row["at"]),
             until=to_datetime(row["until"]),
-            recorded=_to_time(row["recorded"]),
+            recorded=to_time(row["recorded"]),
             feature=words["feature"] or None,
             reference=words["reference"],
             hash=row["hash"].tobytes().hex(),
@@ -235,7 +236,7 @@ class EntryChain:
     @property
     def latest(self) -> datetime | None:
         """When the last entry was written down; None if there is none."""
-        return _to_time(self._store.rows["recorded"][-1]) if len(self) else None
+        return to_time(self._store.rows["recorded"][-1]) if len(self) else None
 
     def append(
         self,
@@ -406,9 +407,3 @@ def _check_head(head: Any) -> None:
     if head.size == 0 and head.hash != GENESIS.hex():
         message = f"head is {head!r}; a ledger without entries has the hash {GENESIS.hex()}"
         raise ConsentError(message)
-
-
-def _to_time(micros: Any) -> datetime:
-    time = to_datetime(int(micros))
-    assert time is not None
-    return time

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from xseg.exceptions import ConsentError
-from xseg.governance.consent._consent_inputs import EVERY_PURPOSE, Entry, read_text, to_datetime
+from xseg.governance.consent._consent_inputs import EVERY_PURPOSE, Entry, read_text, to_time
 
 __all__ = ["Recall", "RecallReceipt", "Suppression", "make_consent_receipt"]
 
@@ -179,7 +179,7 @@ class Recall:
         receipts = []
         for identifier in identifiers:
             for recipient, received in self._given.get(identifier, {}).items():
-                order = Suppression(recipient, identifier, purpose, origin, _to_time(now), _to_time(received))
+                order = Suppression(recipient, identifier, purpose, origin, to_time(now), to_time(received))
                 receipts.append(_deliver(order, deliver))
         return receipts
 
@@ -192,9 +192,3 @@ def _deliver(order: Suppression, deliver: Callable[[Suppression], str]) -> Recal
     if not isinstance(answer, str) or not answer:
         return RecallReceipt(order, delivered=False, answer=f"no answer: {answer!r}")
     return RecallReceipt(order, delivered=True, answer=answer)
-
-
-def _to_time(micros: int) -> datetime:
-    time = to_datetime(micros)
-    assert time is not None
-    return time

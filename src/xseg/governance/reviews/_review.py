@@ -31,7 +31,7 @@ from xseg.governance.reviews._review_subject import (
 )
 from xseg.i18n import get_environment
 from xseg.policy import Policy
-from xseg.segmenters import FittedSegmenter, check_segmenter, fold, get_segmenter
+from xseg.segmenters import FittedSegmenter, SegmenterOrPipeline, check_segmenter, fold, get_segmenter
 
 __all__ = ["CHECKS", "Check", "Review", "review"]
 
@@ -315,7 +315,7 @@ _FORMS: Final = {"html": Review.html, "json": Review.json, "sarif": Review.sarif
 
 
 def review(
-    segmenter: Any,
+    segmenter: SegmenterOrPipeline,
     X: Any = None,
     *,
     policy: Any,

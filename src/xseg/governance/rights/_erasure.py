@@ -21,14 +21,14 @@ from xseg.core.tables import Column, Table, read_table
 from xseg.exceptions import ConsentError, DataError, ParameterError, UnsupportedTypeError
 from xseg.export import fingerprint
 from xseg.governance.consent import ConsentGate, read_identifiers
-from xseg.segmenters import FittedSegmenter, check_segmenter, get_segmenter, propose_names
+from xseg.segmenters import FittedSegmenter, SegmenterOrPipeline, check_segmenter, get_segmenter, propose_names
 
 __all__ = ["Erasure", "FitRecord", "check_nobody_left", "erase", "get_model", "subtract_people"]
 
 _ROW_ATTRIBUTES = ("labels_",)
 
 
-def get_model(segmenter: Any) -> Any:
+def get_model(segmenter: SegmenterOrPipeline) -> FittedSegmenter:
     """Return the fitted segmenter: itself, or the one inside a gate.
 
     Raises
@@ -38,10 +38,11 @@ def get_model(segmenter: Any) -> Any:
     NotFittedError
         It has not been fitted.
     """
-    return check_segmenter(get_segmenter(segmenter))
+    fitted: FittedSegmenter = check_segmenter(get_segmenter(segmenter))
+    return fitted
 
 
-def check_nobody_left(segmenter: Any, table: Table, name: str) -> None:
+def check_nobody_left(segmenter: FittedSegmenter, table: Table, name: str) -> None:
     """Raise unless the rows are exactly the people whom a model has counted.
 
     Raises
@@ -63,11 +64,11 @@ def check_nobody_left(segmenter: Any, table: Table, name: str) -> None:
         raise DataError(message)
 
 
-def subtract_people(segmenter: Any, table: Table) -> Any:
+def subtract_people(segmenter: FittedSegmenter, table: Table) -> Any:
     """Return a copy of a segmenter, with the people's part taken out of all it keeps."""
     labels = np.asarray(segmenter.predict(table), dtype=np.int64)
     profile = _subtract_counts(segmenter.profile_, table, labels)
-    less = copy(segmenter)
+    less: Any = copy(segmenter)
     for name in _ROW_ATTRIBUTES:
         less.__dict__.pop(name, None)
     less.model_ = segmenter.model_.subtract_rows(table)
@@ -137,7 +138,7 @@ class FitRecord:
     erased: frozenset[str] = field(default=frozenset(), repr=False)
 
     @classmethod
-    def from_fit(cls, segmenter: Any, X: Any, *, ids: ArrayLike, key: str | bytes) -> "FitRecord":
+    def from_fit(cls, segmenter: SegmenterOrPipeline, X: Any, *, ids: ArrayLike, key: str | bytes) -> "FitRecord":
         """Record who was in a fit, right after it.
 
         Parameters
@@ -311,7 +312,7 @@ class Erasure:
         The record of the model without the people, where one was given; keep it in the place of the old one.
     """
 
-    segmenter: Any
+    segmenter: SegmenterOrPipeline
     n_erased: int
     equals_refit: bool | None
     changes: tuple[str, ...]
@@ -327,7 +328,7 @@ class Erasure:
 
 
 def erase(
-    segmenter: Any,
+    segmenter: SegmenterOrPipeline,
     X: Any,
     *,
     remaining: Any = None,

@@ -42,7 +42,7 @@ from xseg.governance.rights._profile_answers import (
     notify,
 )
 from xseg.policy import RIGHTS, Policy, is_marketing
-from xseg.segmenters import check_segmenter, get_segmenter
+from xseg.segmenters import SegmenterOrPipeline, check_segmenter, get_segmenter
 
 __all__ = ["ProfileActions", "StatementDraft"]
 
@@ -65,7 +65,7 @@ class ProfileActions:
 
     def __init__(
         self,
-        segmenter: Any,
+        segmenter: SegmenterOrPipeline,
         X: Any,
         *,
         policy: Any,

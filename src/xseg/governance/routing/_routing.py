@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 from unicodedata import normalize
@@ -11,7 +11,7 @@ from unicodedata import normalize
 from xseg.cards import make_cards
 from xseg.core.schema import suggest_name
 from xseg.exceptions import ParameterError
-from xseg.export import State, check_approval
+from xseg.export import State, check_approval, read_day
 from xseg.governance.personas import NOT_KNOWN
 from xseg.governance.routing._touchpoints import (
     Touchpoint,
@@ -19,11 +19,10 @@ from xseg.governance.routing._touchpoints import (
     number_rows,
     read_answers,
     read_contacts,
-    read_day,
     read_ids,
 )
 from xseg.policy import Policy
-from xseg.segmenters import fold
+from xseg.segmenters import SegmenterOrPipeline, fold
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -272,7 +271,7 @@ class RoutingRules:
 
 
 def route(
-    segmenter: Any,
+    segmenter: SegmenterOrPipeline,
     X: Any,
     *,
     touchpoints: Sequence[Touchpoint],
@@ -348,7 +347,7 @@ def route(
     >>> [(met.touchpoint, met.reasons) for met in routes]  # doctest: +NORMALIZE_WHITESPACE
     [('assistant', ()), ('desk', ('persona',)), ('desk', ('persona not known', 'no permission'))]
     """
-    day = datetime.now(UTC).date() if at is None else read_day(at)
+    day = read_day(at)
     check_approval(segmenter, require, at=day)
     people, rules = people or PeopleFacts(), rules or RoutingRules()
     places = check_touchpoints(touchpoints)

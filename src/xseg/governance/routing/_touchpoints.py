@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ __all__ = [
     "number_rows",
     "read_answers",
     "read_contacts",
-    "read_day",
     "read_ids",
 ]
 
@@ -231,12 +230,3 @@ def _check_length(name: str, given: Sequence[Any], n_rows: int) -> None:
     if len(given) != n_rows:
         message = f"{name} has {len(given)} entries for {n_rows} rows; give one for each"
         raise ParameterError(message)
-
-
-def read_day(at: date) -> date:
-    if isinstance(at, datetime):
-        return at.date() if at.tzinfo is None else at.astimezone(UTC).date()
-    if isinstance(at, date):
-        return at
-    message = f"at is {at!r}; give a date"
-    raise ParameterError(message)

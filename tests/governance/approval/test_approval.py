@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import xseg
-from xseg.exceptions import ApprovalError, DataError, ModelFileError, NotFittedError
+from xseg.exceptions import ApprovalError, DataError, ModelFileError, NotFittedError, ParameterError
 from xseg.export import fingerprint
 from xseg.export._sign_offs import create_sign_off, evaluate_sign_offs, restore_sign_offs
 
@@ -311,7 +311,7 @@ def test_the_day_may_have_a_time_and_must_be_one(tree):
     _, segmenter = tree
     approved(segmenter)
     assert xseg.export.get_approval(segmenter, at=NOW).state == "approved"
-    with pytest.raises(ApprovalError, match="at is 'today'"):
+    with pytest.raises(ParameterError, match="at must be a date or None, got 'today'"):
         xseg.export.get_approval(segmenter, at="today")
 
 

@@ -400,7 +400,7 @@ BAD = [
     ({"rules": RoutingRules(automate=["Not known"])}, "'Not known' cannot be automated"),
     ({"rules": RoutingRules(automate=["Enthusiast"])}, "Did you mean 'Enthusiasts'"),
     ({"rules": RoutingRules(guarded=["Nobody"])}, "'Nobody' is none of the segments"),
-    ({"at": "today"}, "at is 'today'"),
+    ({"at": "today"}, "at must be a date or None, got 'today'"),
 ]
 
 

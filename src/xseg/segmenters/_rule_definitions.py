@@ -93,15 +93,16 @@ def _alternatives(name: str, rule: Any) -> list[str]:
 
 
 def _text(name: str, rule: Any) -> str:
-    if isinstance(rule, str):
-        return rule
-    if isinstance(rule, Condition):
-        return write_condition(rule)
-    if isinstance(rule, Rule):
-        return " and ".join(map(_bracket, map(write_condition, rule.conditions))) or "everyone"
-    if isinstance(rule, Mapping):
-        parts = [text for column, asked in rule.items() for text in _write_conditions(name, column, asked)]
-        return " and ".join(parts) or "everyone"
+    match rule:
+        case str():
+            return rule
+        case Condition():
+            return write_condition(rule)
+        case Rule():
+            return " and ".join(map(_bracket, map(write_condition, rule.conditions))) or "everyone"
+        case Mapping():
+            parts = [text for column, asked in rule.items() for text in _write_conditions(name, column, asked)]
+            return " and ".join(parts) or "everyone"
     message = f"rule {name!r} must be a text, a dict of columns, a Condition or a list of those, got {rule!r}"
     raise ParameterError(message)
 

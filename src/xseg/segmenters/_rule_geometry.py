@@ -226,12 +226,13 @@ class Axes:
 
     def region(self, expression: Expression, *, negated: bool = False) -> list[Box]:
         """Return where an expression holds."""
-        if isinstance(expression, Not):
-            return self.region(expression.part, negated=not negated)
-        if isinstance(expression, And | Or):
-            parts = (self.region(part, negated=negated) for part in expression.parts)
-            joined = isinstance(expression, And) == negated
-            return self.regions.union(parts) if joined else self.regions.intersection(parts)
+        match expression:
+            case Not(part):
+                return self.region(part, negated=not negated)
+            case And(parts) | Or(parts):
+                # By De Morgan, the negation of "and" joins what is left of each part.
+                join = self.regions.union if isinstance(expression, And) == negated else self.regions.intersection
+                return join(self.region(part, negated=negated) for part in parts)
         axis = self._axis[expression.column]
         cells = self.cells(expression)
         everything = self.regions.everything
@@ -249,12 +250,13 @@ class Axes:
 
     def holds(self, expression: Expression, codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Return for each row of codes whether an expression holds."""
-        if isinstance(expression, Not):
-            return ~self.holds(expression.part, codes)
-        if isinstance(expression, And | Or):
-            start = np.full(len(codes), isinstance(expression, And))
-            parts = (self.holds(part, codes) for part in expression.parts)
-            return reduce(and_ if isinstance(expression, And) else or_, parts, start)
+        match expression:
+            case Not(part):
+                return ~self.holds(part, codes)
+            case And(parts):
+                return reduce(and_, (self.holds(part, codes) for part in parts), np.full(len(codes), True))
+            case Or(parts):
+                return reduce(or_, (self.holds(part, codes) for part in parts), np.full(len(codes), False))
         j = self.tested[self._axis[expression.column]]
         return np.asarray(self.inside(self.cells(expression), j)[codes[:, j]])
 
@@ -351,9 +353,13 @@ def _column(rule: NamedRule, question: Question, names: Sequence[str]) -> int:
 
 def list_values(question: Question) -> tuple[Literal, ...]:
     """Return the values a question names."""
-    if isinstance(question, OneOf):
-        return question.values
-    return (question.value,) if isinstance(question, Comparison) else ()
+    match question:
+        case OneOf(values=values):
+            return values
+        case Comparison(value=value):
+            return (value,)
+        case _:
+            return ()
 
 
 def _check_kind(rule: NamedRule, question: Question, feature: Feature) -> None:
@@ -389,10 +395,11 @@ def _cut(feature: Feature, asked: Sequence[tuple[NamedRule, Question]]) -> Featu
 
 def _ends(question: Question) -> list[float]:
     """Return the numbers at which the answer to a question changes: the first one of each new cell."""
-    if isinstance(question, Comparison) and question.operator in {"<", ">="}:
-        return [float(question.value)]
-    if isinstance(question, Comparison) and question.operator in {"<=", ">"}:
-        return [nextafter(float(question.value), inf)]
+    match question:
+        case Comparison(operator="<" | ">=", value=value):
+            return [float(value)]
+        case Comparison(operator="<=" | ">", value=value):
+            return [nextafter(float(value), inf)]
     return [end for value in list_values(question) for end in (float(value), nextafter(float(value), inf))]
 
 

@@ -336,15 +336,16 @@ def build_columns(name: str, question: Any, said: Sequence[Any]) -> dict[str, An
     """Return the columns of one question."""
     import pandas as pd
 
-    if isinstance(question, Choices):
-        return {
-            _option(name, option): pd.array([None if one is None else option in one for one in said], dtype="boolean")
-            for option in question.options
-        }
-    if isinstance(question, Number):
-        return {name: pd.array([float("nan") if one is None else one for one in said], dtype="float64")}
-    options = question.scale if isinstance(question, Likert) else question.options
-    return {name: pd.Categorical(said, categories=list(options), ordered=isinstance(question, Likert))}
+    match question:
+        case Choices():
+            answers = {option: [None if one is None else option in one for one in said] for option in question.options}
+            return {_option(name, option): pd.array(given, dtype="boolean") for option, given in answers.items()}
+        case Number():
+            return {name: pd.array([float("nan") if one is None else one for one in said], dtype="float64")}
+        case Likert():
+            return {name: pd.Categorical(said, categories=list(question.scale), ordered=True)}
+        case _:
+            return {name: pd.Categorical(said, categories=list(question.options), ordered=False)}
 
 
 def column_names(name: str, question: Any) -> list[str]:

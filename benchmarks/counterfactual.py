@@ -14,7 +14,7 @@ import pandas as pd
 from harness import mixture, seconds, show, timed
 
 import xseg
-from xseg.explanations._change_costs import Moves
+from xseg.explanations._change_costs import AllowedChanges
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 from reference_changes import solve_by_highs
@@ -66,7 +66,7 @@ def measure_beside_highs(n_features: int, n_segments: int, n_rows: int) -> tuple
     segmenter = xseg.PrototypeSegmenter(n_segments, random_state=0).fit(X)
     bounds = {name: (float(X[name].min()), float(X[name].max())) for name in X}
     asked = X[segmenter.labels_ != 0].head(n_rows)
-    scale = Moves.from_options(segmenter.profile_).scale
+    scale = AllowedChanges.from_options(segmenter.profile_).scale
     own, theirs = [], []
     xseg.counterfactual(segmenter, asked.head(2), target=0, bounds=bounds)
     own_time = timed(lambda: own.append(xseg.counterfactual(segmenter, asked, target=0, bounds=bounds)))

@@ -59,7 +59,10 @@ LEDGER = (
 )
 # Blocks of rows carry integer weights, which sample_weight was turned into; a family of models is asked about tables
 # that were read, by so many workers.
-LAID_OUT = ("backends.CodedBlock.", "backends.RawBlock.", "explanations.ModelFamily.")
+LAID_OUT = (
+    *("backends.CodedBlock.", "backends.RawBlock.", "explanations.ModelFamily.", "explanations.Explainer."),
+    *("explanations.ChangeSearch.", "explanations.NearestChanges."),
+)
 MAX_PARAMETERS = 12
 
 

@@ -126,7 +126,7 @@ def test_dates_are_not_used_and_the_warning_says_what_to_derive(name):
     assert len(caught) == 1
     assert "pandas" not in caught[0].message.on_command_line
     assert (segmenter.predict(table) == segmenter.labels_).all()
-    with pytest.raises(DataError, match="include names column"):
+    with pytest.raises(DataError, match="include must name columns that can be used"):
         xseg.TreeSegmenter(3, include=[name]).fit(table)
 
 

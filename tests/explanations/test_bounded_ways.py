@@ -104,7 +104,7 @@ def test_no_point_of_a_grid_refutes_what_is_proven(kind, seed):
         if kind == "mixture":
             continue
         if not scales:
-            moves = xseg.explanations._change_costs.Moves.from_options(segmenter.profile_)
+            moves = xseg.explanations._change_costs.AllowedChanges.from_options(segmenter.profile_)
             scales = dict(zip(table.columns, moves.scale, strict=True))
         cost = sum((points[name] - row[name]).abs() / scales[name] for name in features)
         # Rounding at the end may add a thousandth of the scale for each number.

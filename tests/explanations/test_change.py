@@ -169,13 +169,13 @@ def test_what_cannot_be_aligned_is_refused(fitted, mixed):
     with pytest.raises(DataError, match="give id_column"):
         xseg.change(fitted, mixed.head(3), before=mixed)
     named = mixed.assign(who=range(len(mixed)))
-    with pytest.raises(DataError, match=r"no column or index called 'wo'.*'who'"):
+    with pytest.raises(DataError, match=r"column of .before. .* got 'wo'.*'who'"):
         xseg.change(fitted, named, before=named, id_column="wo")
     with pytest.raises(DataError, match="more than once"):
         xseg.change(fitted, named, before=named.assign(who=1), id_column="who")
     with pytest.raises(DataError, match="row 2"):
         xseg.change(fitted, named.assign(who=named["who"].where(named["who"] != 2)), before=named, id_column="who")
-    with pytest.raises(DataError, match="nobody is in both"):
+    with pytest.raises(DataError, match="must have ids in common"):
         xseg.change(fitted, named.assign(who=named["who"].astype(str)), before=named, id_column="who")
     X = np.random.default_rng(0).normal(size=(60, 4))
     with pytest.raises(UnsupportedTypeError, match="may mix columns"):

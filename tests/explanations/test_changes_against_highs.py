@@ -6,7 +6,7 @@ import pytest
 
 import xseg
 from reference_changes import solve_by_highs
-from xseg.explanations._change_costs import Moves
+from xseg.explanations._change_costs import AllowedChanges
 
 N_ROWS = 20
 # A changed number is rounded to a thousandth of its scale (or the power of ten below), outward.
@@ -24,7 +24,7 @@ def test_proven_changes_cost_what_highs_finds(metric, n_features, n_segments, ta
     bounds = {name: (float(X[name].min()), float(X[name].max())) for name in X}
     rows = X[segmenter.labels_ != target].head(N_ROWS)
     answers = xseg.counterfactual(segmenter, rows, target=target, bounds=bounds)
-    scale = Moves.from_options(segmenter.profile_).scale
+    scale = AllowedChanges.from_options(segmenter.profile_).scale
 
     assert answers.proven.all()
     for row, cost in zip(rows.to_numpy(), answers.cost, strict=True):

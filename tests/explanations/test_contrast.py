@@ -113,9 +113,9 @@ def test_pipelines_fold_back_to_raw_columns(kind, mixed):
 
 
 def test_what_cannot_be_contrasted_is_refused(fitted, mixed):
-    with pytest.raises(ParameterError, match="neither 'runner-up' nor a segment"):
+    with pytest.raises(ParameterError, match="must be 'runner-up' or a segment"):
         xseg.contrast(fitted, mixed, versus="runnerup")
-    with pytest.raises(ParameterError, match="numbered"):
+    with pytest.raises(ParameterError, match="from 0 to 3"):
         xseg.contrast(fitted, mixed, versus=9)
     with pytest.raises(NotFittedError):
         xseg.contrast(xseg.TreeSegmenter(2), mixed)

@@ -317,13 +317,13 @@ def test_obstacles_are_named(mixed):
 
 def test_what_cannot_be_asked_is_refused(fitted, mixed):
     for asked, error, told in (
-        ({"frozen": "spend"}, ParameterError, "give a list"),
+        ({"frozen": "spend"}, ParameterError, "must be a list"),
         ({"frozen": ["spent"]}, DataError, "did you mean 'spend'"),
-        ({"bounds": {"channel": (1, 2)}}, ParameterError, "bounds are for numbers"),
+        ({"bounds": {"channel": (1, 2)}}, ParameterError, "must name columns of numbers"),
         ({"bounds": {"spend": 3}}, ParameterError, "not a pair"),
         ({"bounds": {"spend": (3, 2)}}, ParameterError, "low <= high"),
         ({"direction": {"channel": "up"}}, ParameterError, "no order"),
-        ({"direction": {"spend": "more"}}, ParameterError, "neither 'up' nor 'down'"),
+        ({"direction": {"spend": "more"}}, ParameterError, "must be 'up' or 'down'"),
         ({"target": "nobody"}, DataError, "no segment"),
         ({"target": 9}, ParameterError, "numbered"),
         ({"cost": "l2"}, ParameterError, "scaled-l1"),

@@ -225,9 +225,9 @@ def test_what_cannot_be_explained_is_refused(mixed, fitted):
         xseg.explain(xseg.TreeSegmenter(), mixed)
     with pytest.raises(UnsupportedTypeError, match=r"got KMeans.*explain_agnostic"):
         xseg.explain(KMeans(), mixed)
-    with pytest.raises(ParameterError, match="'al' is neither"):
+    with pytest.raises(ParameterError, match="or a segment, got 'al'"):
         xseg.explain(fitted, mixed, of="al")
-    with pytest.raises(ParameterError, match="no segment 9"):
+    with pytest.raises(ParameterError, match="segment index must be"):
         xseg.explain(fitted, mixed, of=9)
     with pytest.raises(xseg.XsegError):
         xseg.explain(fitted, mixed.drop(columns="age"))

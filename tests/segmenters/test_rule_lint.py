@@ -207,7 +207,7 @@ def test_lint_of_a_segmenter_and_its_mistakes():
     segmenter = xseg.RuleSegmenter({"A": "a > 1", "B": "c == 'z'"})
     assert [finding.kind for finding in segmenter.lint().findings] == ["overlap", "default"]
     found = segmenter.lint(table)
-    assert [str(finding) for finding in found.of_kind("stranger")] == ["'B' asks for c 'z', which no row has"]
+    assert [str(finding) for finding in found.of_kind("unseen")] == ["'B' names c 'z', which no row has"]
     assert [(one.rule, one.matched, one.won) for one in found.coverage] == [
         ("'A'", 2, 2),
         ("'B'", 0, 0),

@@ -299,7 +299,7 @@ def test_names(iris):
 
 
 def test_mistakes_are_refused(iris):
-    with pytest.raises(ParameterError, match="give an estimator, or the labels"):
+    with pytest.raises(ParameterError, match="pass a clusterer, or the labels"):
         xseg.SurrogateSegmenter().fit(iris)
     for parameters in ({"estimator": 5}, {"max_leaves": 0}, {"effort": "hard"}, {"noise_label": 1.5}, {"n_jobs": 0}):
         with pytest.raises(ParameterError):
@@ -311,7 +311,7 @@ def test_mistakes_are_refused(iris):
     with pytest.raises(DataError, match="300 groups"):
         xseg.SurrogateSegmenter().fit(np.arange(300.0)[:, None], np.arange(300))
     for original in (None, KMeans(3), AgglomerativeClustering(3).fit(iris)):
-        with pytest.raises(ParameterError, match="fitted and able to predict"):
+        with pytest.raises(ParameterError, match="must be fitted and have predict"):
             xseg.SurrogateSegmenter(original).fit(xseg.backends.MemoryBackend(iris), [0] * 150)
     with pytest.raises(ParameterError, match="labels_ of 150 rows while X has 10"):
         xseg.SurrogateSegmenter(AgglomerativeClustering(3).fit(iris)).fit(iris.head(10))

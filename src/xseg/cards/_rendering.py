@@ -72,14 +72,14 @@ class WhatIf:
             The model is too large to travel, or would describe a group of too few people.
         """
         portable = build_portable_model(self.segmenter, minimum_group_size=self.naming.policy.minimum_group_size)
-        freedom = {j: self._freedom(j) for j in portable.used}
-        model = portable.narrow(values, freedom)
+        options = {j: self._edit_option(j) for j in portable.used}
+        model = portable.narrow(values, options)
         for j, feature in zip(portable.used, model["features"], strict=True):
             feature["hidden"] = bool(self.naming.hidden[j])
         return {
             "model": model,
             "values": [values[j] for j in portable.used],
-            "fields": [self._field(j, values[j], freedom[j], language) for j in portable.used],
+            "fields": [self._field(j, values[j], options[j], language) for j in portable.used],
             "segments": [one_line(segment.name) for segment in self.naming.segments],
             "locale": str(language.cldr).replace("_", "-"),
             "say": {name: language.say(f"what_if.{name}", **_open_slots(name)) for name in _MESSAGES},
@@ -88,14 +88,14 @@ class WhatIf:
             "no": language.say("value.no"),
         }
 
-    def _freedom(self, j: int) -> EditOption:
+    def _edit_option(self, j: int) -> EditOption:
         if self.naming.hidden[j]:
             return EditOption.STAY
         return EditOption.LEAVE_OUT if self.naming.features[j].mutable is False else EditOption.CHANGE
 
-    def _field(self, j: int, value: Any, freedom: EditOption, language: Language) -> dict[str, Any] | None:
+    def _field(self, j: int, value: Any, option: EditOption, language: Language) -> dict[str, Any] | None:
         """Return the control of a feature; None where it is not to be named."""
-        if freedom is EditOption.STAY:
+        if option is EditOption.STAY:
             return None
         kind = self.segmenter.profile_.bins[j].feature.kind
         feature = self.naming.features[j]
@@ -104,7 +104,7 @@ class WhatIf:
         return {
             "label": language.capitalise(self.naming.labels[j]),
             "kind": "yes or no" if kind is Kind.BOOLEAN else "number" if kind.is_numeric else "choice",
-            "fixed": freedom is EditOption.LEAVE_OUT,
+            "fixed": option is EditOption.LEAVE_OUT,
             "shown": quantity.format_rounded(value) if number else one_line(value) if isinstance(value, str) else None,
             "whole": bool(self.segmenter.profile_.bins[j].feature.integral),
         }

@@ -396,7 +396,7 @@ class CardBuilder:
 
     def _unknown(self, description: GroupDescription, codes: NDArray[np.uint8]) -> Iterator[str]:
         named = self.naming
-        return (named.labels[j] for j in description.asked if codes[j] == MISSING and not named.hidden[j])
+        return (named.labels[j] for j in description.features if codes[j] == MISSING and not named.hidden[j])
 
     def _reason(
         self, j: int, description: GroupDescription, segment: int, code: int, row: int, contribution: float, points: int

@@ -28,19 +28,21 @@ __all__ = ["AdditiveModel", "PartSums", "Population", "Scores"]
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """For each segment one function of each feature, and what it starts from.
+    """Scores of the segments: for each one a bias plus a function of each feature.
+
+    A feature's term of a score is called its part.
 
     Attributes
     ----------
     embedding : Embedding
-        Which features are coordinates, and which are looked up by code; the others have no part in a score.
+        The features that are coordinates, and those that are looked up by code; the others have no part in a score.
     bias : ndarray of shape (n_segments,)
-        What a score starts from.
+        The constant term of each score.
     curves : ndarray of shape (n_points, 5, n_segments)
-        Of each coordinate: level, knot, slope, curvature, and the part of a missing value; the part of a point z is
-        ``level + slope |z - knot| + curvature (z - knot)^2``.
+        For each coordinate: level, knot, slope, curvature, and the part of a missing value. The part of a coordinate z
+        is ``level + slope |z - knot| + curvature (z - knot)^2``.
     tables : ndarray of shape (n_looked_up, 256, n_segments)
-        Of each looked-up feature: the part of every code, the last one being missing.
+        For each looked-up feature: the part of every code; the last code is missing.
     """
 
     embedding: Embedding
@@ -101,14 +103,14 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """What "not known" is averaged over: each feature's part of each score, added over all rows.
+    """Sums over the fit population from which expectations are computed: each feature's part of each score.
 
     Attributes
     ----------
     sums : ndarray of shape (n_used, n_segments)
-        Integer sums.
+        Integer sums of the parts.
     units : ndarray of shape (n_used, n_segments)
-        What to divide them by to get sums of parts.
+        Units of the sums: ``sums / units`` are the sums of the parts.
     weight : int
         The integer weight of all rows.
     """
@@ -165,16 +167,16 @@ class PartSums:
 
 @dataclass(frozen=True, eq=False)
 class AdditiveModel:
-    """A model whose segments are where one of several additive scores is highest.
+    """A model that assigns each row to the segment with the highest of several additive scores.
 
     Attributes
     ----------
     coding : Coding
         How rows become codes and points.
     scores : Scores
-        The scores; among equals the segment with the lower number wins.
+        The scores; of equal scores the segment with the lower index wins.
     population : Population
-        The parts of the scores, added over the population the model was fitted on.
+        The parts of the scores, summed over the population the model was fitted on.
     """
 
     coding: Coding
@@ -183,12 +185,12 @@ class AdditiveModel:
 
     @property
     def n_segments(self) -> int:
-        """How many segments there are."""
+        """Number of segments."""
         return len(self.scores)
 
     @property
     def used_features(self) -> NDArray[np.int64]:
-        """The features that have a part in which segment a row belongs to, in order."""
+        """The features that the scores use, in order."""
         return np.sort(self.scores.used)
 
     @property
@@ -231,7 +233,7 @@ class AdditiveModel:
         return one.weight == two.weight and np.array_equal(one.sums, two.sums)
 
     def code(self, table: Table) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Return codes and points of a table as far as the scores need them: of a coordinate, whether it is missing."""
+        """Return codes and points of a table; the code of a feature that is a coordinate only says if it is missing."""
         embedding = self.coding.embedding
         table = self.coding.bins.read(table)
         codes = self.coding.bins.encode(table, embedding.looked_up.tolist())
@@ -244,7 +246,7 @@ class AdditiveModel:
         return self.scores.compute(*self.code(table))
 
     def two_best(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return each row's own segment and the next best, given the scores."""
+        """Return the segments with the highest and the second highest score of each row, given the scores."""
         own, rival = np.empty(len(scores), dtype=np.int64), np.empty(len(scores), dtype=np.int64)
         best_two(scores, own, rival)
         return own, rival

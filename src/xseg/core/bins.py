@@ -40,8 +40,8 @@ _SHARE_WORTH_TELLING = 0.01
 class FeatureBins:
     """How one column becomes codes.
 
-    A number's code is how many `thresholds` are at most that number; a category's code is its place among
-    `categories`. Missing values, unseen categories and folded rare ones get the last code, 255.
+    A number's code is the number of `thresholds` that are at most that number; a category's code is its position in
+    `categories`. Missing values, unseen categories and rare ones have the last code, 255.
 
     Attributes
     ----------
@@ -59,12 +59,12 @@ class FeatureBins:
 
     @property
     def n_codes(self) -> int:
-        """How many codes there are beside the one for missing values."""
+        """Number of codes besides that of missing values."""
         return len(self.thresholds) + 1 if self.feature.kind.is_numeric else len(self.categories)
 
     @property
     def is_ordered(self) -> bool:
-        """Whether cuts are thresholds (rather than subsets of categories)."""
+        """Whether splits are thresholds, rather than subsets of categories."""
         return self.feature.kind is not Kind.CATEGORY
 
     def encode(self, column: Column, out: NDArray[np.uint8]) -> None:
@@ -117,7 +117,7 @@ class Bins:
         return codes
 
     def read(self, table: Table) -> Table:
-        """Return a table whose columns have the form they had in fit; what is in that form already is not copied.
+        """Convert columns to the kinds they had in fit; a column that has its kind already is not copied.
 
         Raises
         ------
@@ -137,15 +137,20 @@ class Bins:
 
 
 def read_as(table: Table, features: Sequence[Feature]) -> Table:
-    """Return a table whose first columns have the form of `features`; columns beyond those stay as they are."""
+    """Convert the first columns of a table to the kinds of `features`; columns beyond those stay as they are."""
     read = tuple(as_kind(column, feature) for column, feature in zip(table.columns, features, strict=False))
     return replace(table, columns=(*read, *table.columns[len(read) :]))
 
 
 def as_kind(column: Column, feature: Feature) -> Column:
-    """Return the column in the form the feature had when it was fitted, or raise.
+    """Convert a column to the kind that the feature had in fit.
 
     Texts are read as the numbers or truth values they state where the feature came as such texts.
+
+    Raises
+    ------
+    DataError
+        The column holds values of another kind.
     """
     if feature.kind is Kind.EXCLUDED:
         return Column(column.name, Kind.EXCLUDED, np.full(len(column.values), np.nan))
@@ -163,7 +168,7 @@ def as_kind(column: Column, feature: Feature) -> Column:
 
 
 def _as_flags(column: Column) -> Column:
-    """Return numbers of 0 and 1 as truth values; others stay numbers, of which 1 and more is true."""
+    """Convert a column of 0 and 1 to truth values; one with other numbers stays, where 1 and more counts as true."""
     values = np.asarray(column.values)
     return (
         replace(column, kind=Kind.BOOLEAN)
@@ -234,7 +239,7 @@ def number_bins(
     edges, masses : ndarray of shape (n_cells + 1,) and (n_cells,)
         Otherwise: the ends of the cells its values were counted in, and the weight in each.
     max_bins : int
-        The most codes to use.
+        The largest number of codes.
     rounded : bool, default=True
         Whether thresholds are the roundest numbers of their intervals, rather than the middles.
     """
@@ -250,10 +255,10 @@ def number_bins(
 def _quantile_windows(
     edges: NDArray[np.float64], masses: NDArray[np.int64], max_bins: int
 ) -> Iterable[tuple[float, float]]:
-    """Cut the range into intervals that each hold as much as the others; an interval holds one threshold.
+    """Divide the range into intervals of equal mass; each gets one threshold.
 
-    What is held is a share of the rows and, for a small part, of how much they vary: a few rows far out cost as much
-    as many near the middle.
+    The mass is a mixture of the share of rows and, with weight `_SPREAD_WEIGHT`, the share of the variance, so that
+    thresholds also lie in the tails, where few rows make up much of a k-means cost.
     """
     share = masses / masses.sum()
     places = edges[:-1] / 2 + edges[1:] / 2
@@ -283,13 +288,13 @@ def category_bins(
     Parameters
     ----------
     feature : Feature
-        The column. An ordered category is the column's declared type, so its categories are all kept.
+        The column. The categories of an ordered category are declared by its type, so all are kept.
     counts, rows : mapping
         The weight of each category, and the number of rows that have it.
     max_bins : int
-        The number of codes there may be.
+        The largest number of codes.
     min_members : int, default=1
-        The number of rows that a category must have to be kept, so that none tells of single rows.
+        The smallest number of rows of a category that is kept, so that no stored category reveals single rows.
     named : collection of str, default=()
         Categories that are kept before all others, however few rows have them.
     warns : bool, default=True
@@ -344,9 +349,9 @@ def choose_bins(
     schema : Schema
         Their features.
     max_bins : int
-        The number of codes a column may have.
+        The largest number of codes of a column.
     split : callable
-        Sums a statistic over the rows, where a column needs a closer look.
+        Sums a `CellSplit` over the rows, where cells are too coarse to place thresholds.
     rounded : bool, default=True
         Whether thresholds are round numbers.
     min_members : int, default=1
@@ -381,6 +386,7 @@ def _keeps_all(column: NumberSummary, max_bins: int) -> bool:
 
 def _split_heavy_cells(cells: dict[int, Cells], max_bins: int, split: Callable[[CellSplit], CellSplit]) -> None:
     for _ in range(_MAX_SPLIT_ROUNDS):
+        # Cells that hold more than two thresholds' worth of weight are split into 256 parts, until none is left.
         heavy = {j: _heavy(*column, max_bins) for j, column in cells.items()}
         heavy = {j: chosen for j, chosen in heavy.items() if len(chosen)}
         if not heavy:

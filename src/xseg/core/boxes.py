@@ -27,13 +27,15 @@ __all__ = ["LEAF", "BoxModel", "Boxes", "PatternCounts", "Patterns", "ThresholdT
 MAX_TESTS = 32
 _LONGEST_TABLE = 2**14
 _WORD_BITS = 64
+# 2 is a primitive root modulo 67, so the powers 2**0 to 2**63 have different remainders: ``bit % 67`` is a perfect hash
+# of a single set bit, from which its position is looked up.
 _BIT_PLACES = np.zeros(67, dtype=np.int64)
 _BIT_PLACES[[2**bit % 67 for bit in range(_WORD_BITS)]] = np.arange(_WORD_BITS)
 
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """Boxes that do not overlap and together cover everything.
+    """Axis-parallel boxes that do not overlap and together cover the whole space.
 
     Attributes
     ----------
@@ -58,7 +60,7 @@ class Boxes:
         return Rule(tuple(make_condition(self.bins[j], self.inside[box, j]) for j in tested.tolist()))
 
     def merge_boxes(self) -> "Boxes":
-        """Join boxes of one segment that differ in a single feature, as long as the two make one box."""
+        """Merge boxes of one segment that differ in a single feature and whose union is a box, until none is left."""
         inside, segment = list(self.inside), list(self.segment)
         for first, second, _ in self.merges():
             inside[first] = inside[first] | inside.pop(second)
@@ -66,9 +68,9 @@ class Boxes:
         return Boxes(self.bins, np.array(inside), np.array(segment, dtype=np.int32))
 
     def merges(self) -> Iterator[tuple[int, int, int]]:
-        """Return, one after another, which two boxes are joined and in which feature they differ.
+        """Yield the merges in order: the indices of two boxes and the feature in which they differ.
 
-        The second goes into the first, and those behind it move up.
+        The second is merged into the first and removed, so that the indices of the boxes behind it decrease by one.
         """
         inside, segment = list(self.inside), list(self.segment)
         first = 0
@@ -80,7 +82,7 @@ class Boxes:
                     yield first, second, feature
                     inside[first] = inside[first] | inside.pop(second)
                     segment.pop(second)
-                    # The larger box may fit others that were passed over.
+                    # The larger box may now be mergeable with boxes that were passed over, so start again.
                     first, second = 0, 1
                 else:
                     second += 1
@@ -109,7 +111,7 @@ class Boxes:
         return np.asarray(~self.inside.all(axis=2))
 
     def group_by_column(self, patterns: "Sequence[Patterns]", players: NDArray[np.int64]) -> "tuple[Patterns, ...]":
-        """Turn patterns counted by feature into patterns by raw column: a column fails if one of its features does."""
+        """Convert patterns by feature to patterns by raw column: a column fails if any feature derived from it does."""
         grouped = []
         for tested, box in zip(self._tested, patterns, strict=True):
             bit = np.unique(players[tested], return_inverse=True)[1]
@@ -123,13 +125,13 @@ class Boxes:
         return tuple(grouped)
 
     def tests(self, players: NDArray[np.int64] | None = None) -> "BoxTests":
-        """Number the tests of each box.
+        """Return the tests of each box, one bit each.
 
         Parameters
         ----------
         players : ndarray of shape (n_features,), default=None
-            The raw column each feature was derived from; features of one column are tested as one. By default every
-            feature is its own.
+            The raw column each feature was derived from; features of one column share a bit. By default every feature
+            has its own.
         """
         players = np.arange(len(self.bins)) if players is None else players
         tested = self._tested
@@ -150,9 +152,9 @@ class BoxTests:
     Attributes
     ----------
     features : ndarray of shape (n_used,)
-        The features to look at.
+        The features that some box tests.
     failing : ndarray of shape (n_used, 256, n_boxes)
-        The bit that a code of a feature sets, if the code lies outside the box.
+        The bit that is set in a pattern if a code of a feature lies outside the box; 0 if it lies inside.
     players : tuple of ndarray
         For each box, the raw column that each bit stands for.
     """
@@ -162,14 +164,14 @@ class BoxTests:
     players: tuple[NDArray[np.int64], ...]
 
     def patterns(self, codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
-        """Return the tests each row fails in each box, shape (n_rows, n_boxes); 0 means that it is inside."""
+        """Return the pattern of failed tests of each row in each box, shape (n_rows, n_boxes); 0 means inside."""
         every = np.array([0, len(self.players)])
         return self.target_patterns(codes, every, np.zeros(len(codes), dtype=np.int64))
 
     def target_patterns(
         self, codes: NDArray[np.uint8], first: NDArray[np.int64], targets: NDArray[np.int64]
     ) -> NDArray[np.uint32]:
-        """Return the same for the boxes `first[t]` to `first[t + 1]` of each row's target t; 0 for all others."""
+        """Return the patterns for the boxes `first[t]` to `first[t + 1]` of each row's target t; 0 for all others."""
         patterns = np.zeros((len(codes), len(self.players)), dtype=np.uint32)
         failed_tests(codes, self.features, *self._packed, first, targets, patterns)
         return patterns
@@ -183,7 +185,7 @@ class BoxTests:
 
     @cached_property
     def _packed(self) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint64], NDArray[np.uint64]]:
-        """The bits of all boxes, as many to a word as fit, and for each box its word, shift and mask."""
+        """The bits of all boxes packed into 64-bit words, and the word, shift and mask of each box."""
         word, shift = np.zeros(len(self.players), dtype=np.int64), np.zeros(len(self.players), dtype=np.uint64)
         widths = [len(players) for players in self.players]
         used, words = 0, 0
@@ -200,7 +202,7 @@ class BoxTests:
 
     @cached_property
     def _holds(self) -> NDArray[np.uint64]:
-        """Which boxes allow each code of each feature, 64 boxes to a word."""
+        """The set of boxes that allow each code of each feature, as bits, 64 boxes to a word."""
         n_words = -(-len(self.players) // _WORD_BITS)
         holds = np.zeros((*self.failing.shape[:2], n_words), dtype=np.uint64)
         for box in range(len(self.players)):
@@ -211,7 +213,15 @@ class BoxTests:
 
 @dataclass(frozen=True, eq=False)
 class Patterns:
-    """How much of a population fails which tests of one box; only patterns that occur."""
+    """Weights of the patterns of failed tests of one box in a population.
+
+    Attributes
+    ----------
+    pattern : ndarray of shape (n_patterns,)
+        The patterns that occur, increasing; bit b is set if test b fails.
+    weight : ndarray of shape (n_patterns,)
+        The integer weight of the rows with each pattern.
+    """
 
     pattern: NDArray[np.uint32]
     weight: NDArray[np.int64]
@@ -256,14 +266,14 @@ def _count(pattern: NDArray[np.uint32], weight: NDArray[np.int64]) -> tuple[NDAr
 
 @dataclass(frozen=True, eq=False)
 class BoxModel:
-    """A model whose segments are unions of boxes, with what an exact explanation needs of the population.
+    """A model whose segments are unions of boxes, with the counts of the population that exact explanations need.
 
     Attributes
     ----------
     boxes : Boxes
         The boxes.
     n_segments : int
-        How many segments there are.
+        Number of segments.
     population : tuple of Patterns
         For each box, the patterns of failed tests in the population the model was fitted on.
     """
@@ -279,7 +289,7 @@ class BoxModel:
 
     @property
     def used_features(self) -> NDArray[np.int64]:
-        """The features that have a part in which segment a row belongs to, in order."""
+        """The features that some box tests, in order."""
         return self.boxes.used_features
 
     @cached_property
@@ -325,14 +335,17 @@ class BoxModel:
 
 
 def _fewer(before: Patterns, less: Patterns) -> Patterns:
-    """Subtract the weights of patterns; those that no row has any more are gone."""
+    """Subtract the weights of patterns, and drop patterns with no weight left."""
     place = np.searchsorted(before.pattern, less.pattern)
     known = (place < len(before.pattern)) & (before.pattern[np.minimum(place, len(before.pattern) - 1)] == less.pattern)
     weight = before.weight.copy()
     if known.all():
         np.subtract.at(weight, place, less.weight)
     if not known.all() or (weight < 0).any():
-        message = "somebody in these rows was not in the table that was fitted; give the rows as they were"
+        message = (
+            "rows to subtract must be rows of the fit, and at least one of them was not in the table that was fitted; "
+            "pass the rows with the values they had in fit"
+        )
         raise DataError(message)
     return Patterns(before.pattern[weight > 0], weight[weight > 0])
 
@@ -352,7 +365,7 @@ def predict_table(tree: "ThresholdTree", table: Table) -> NDArray[np.int32]:
 
 @dataclass(frozen=True, eq=False)
 class ThresholdTree:
-    """A binary tree of cuts; each leaf carries a segment.
+    """A binary tree of splits; each leaf carries a segment.
 
     Nodes are numbered from the root, 0, each parent before its children.
 
@@ -361,7 +374,7 @@ class ThresholdTree:
     bins : Bins
         How columns become codes.
     feature : ndarray of shape (n_nodes,)
-        The feature a node cuts; -1 in a leaf.
+        The feature that a node splits by; -1 in a leaf.
     goes_left : ndarray of shape (n_nodes, 256)
         Which codes of that feature go left.
     left, right : ndarray of shape (n_nodes,)
@@ -379,7 +392,7 @@ class ThresholdTree:
 
     @property
     def n_nodes(self) -> int:
-        """How many nodes there are, leaves included."""
+        """Number of nodes, leaves included."""
         return len(self.feature)
 
     @cached_property
@@ -389,12 +402,12 @@ class ThresholdTree:
 
     @property
     def n_leaves(self) -> int:
-        """How many leaves there are."""
+        """Number of leaves."""
         return len(self.leaves)
 
     @cached_property
     def node_depth(self) -> NDArray[np.int64]:
-        """How many questions lead to each node, shape (n_nodes,)."""
+        """Number of splits above each node, shape (n_nodes,)."""
         depth = np.zeros(self.n_nodes, dtype=np.int64)
         for node in range(self.n_nodes):
             if self.feature[node] != LEAF:
@@ -403,12 +416,12 @@ class ThresholdTree:
 
     @property
     def depth(self) -> int:
-        """The most questions a row is asked."""
+        """The largest number of splits above a leaf."""
         return int(self.node_depth.max())
 
     @property
     def threshold(self) -> NDArray[np.float64]:
-        """The threshold of each node, NaN in leaves and where categories are cut; below it goes left."""
+        """The threshold of each node, NaN in leaves and at splits of categories; lower values go left."""
         thresholds = np.full(self.n_nodes, np.nan)
         for node in np.flatnonzero(self.feature != LEAF):
             bins = self.bins[self.feature[node]]
@@ -429,7 +442,7 @@ class ThresholdTree:
 
     @cached_property
     def used_features(self) -> NDArray[np.int64]:
-        """The features that some node cuts, in order."""
+        """The features that some node splits by, in order."""
         return np.unique(self.feature[self.feature != LEAF]).astype(np.int64)
 
     def boxes(self) -> Boxes:

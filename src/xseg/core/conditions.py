@@ -18,14 +18,14 @@ _CLEARLY_SHORTER = 5
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What one feature must be.
+    """Condition on one feature: an interval of numbers, or a set of categories.
 
     Attributes
     ----------
     feature : str
         The column.
     kind : Kind
-        What its values are.
+        The kind of its values.
     lower, upper : float or None
         A number must be at least `lower` and below `upper`; None leaves that side open.
     categories : tuple of str or None
@@ -99,10 +99,10 @@ class Condition:
 
 
 def number_below(threshold: float) -> float | None:
-    """Return the number just below a threshold if that is the one to name.
+    """Return the number just below a threshold if it is much shorter to write.
 
-    Rules written by people say "at most 30" or "above 5". The threshold is then the first number above, which nobody
-    would write.
+    A rule "at most 30" has as its threshold the first floating-point number above 30, 30.000000000000004. Texts then
+    name 30.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def number_below(threshold: float) -> float | None:
 
 
 def number(value: float) -> str:
-    """Write a threshold with the digits it needs, and thousands apart."""
+    """Format a threshold with the digits it needs, and commas between thousands."""
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:,.15g}" if 1e-4 <= abs(value) < 1e15 else f"{value:g}"
@@ -161,7 +161,7 @@ def _bracket(condition: Condition) -> str:
 
 
 def make_condition(bins: FeatureBins, inside: NDArray[np.bool_]) -> Condition:
-    """Turn the codes that are allowed, shape (256,), into a condition."""
+    """Convert the allowed codes of a feature, shape (256,), to a condition."""
     feature = bins.feature
     missing = bool(inside[MISSING])
     known = np.flatnonzero(inside[: bins.n_codes])

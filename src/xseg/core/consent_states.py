@@ -1,4 +1,4 @@
-"""The states of consent, and where a statement came from."""
+"""States of consent, and sources of statements about it."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ __all__ = ["TERMS", "ConsentSource", "ConsentState"]
 
 
 class ConsentState(StrEnum):
-    """What was last said about consent, in the states of the Data Privacy Vocabulary.
+    """The last known state of a consent, in the terms of the Data Privacy Vocabulary.
 
     Only `GIVEN` and `RENEWED` allow anything. `TERMINATED` is the end of an agreement by either side; the vocabulary
     has no word of its own for it, and `iri` gives the nearest, revoked.
@@ -44,7 +44,7 @@ class ConsentState(StrEnum):
 
     @property
     def denies(self) -> bool:
-        """Whether it is a no that was said: not silence, a question or an end by the calendar."""
+        """Whether consent was explicitly denied: refused, withdrawn, revoked, invalidated or terminated."""
         return self in _DENIALS
 
     @property
@@ -78,10 +78,10 @@ TERMS = {
 
 
 class ConsentSource(StrEnum):
-    """Where a statement came from.
+    """Source of a statement about consent.
 
-    What `BUSINESS` grants, such as a default, is kept but is nobody's consent and never allows anything; what it
-    denies counts.
+    A grant by `BUSINESS`, such as a default setting, is recorded but is not consent and never allows anything; a
+    denial by it counts.
 
     Examples
     --------

@@ -1,9 +1,8 @@
 """The metric space in which the similarity of rows is measured, and its scaling.
 
 Squared distance is a sum over raw features. A number is centred and scaled; a category is a one-hot vector over the
-square root of 2, so two different categories are one apart; a missing value stands at the mean of the population and
-so contributes least. Numbers become coordinates (`points`); categories and booleans stay codes, and their part of a
-distance is looked up.
+square root of 2, so two different categories are one apart; a missing value is placed at the mean of the population.
+Numbers become coordinates (`points`); categories and booleans stay codes, and their part of a distance is looked up.
 """
 
 from collections.abc import Callable
@@ -40,17 +39,17 @@ MAX_COORDINATE = 1e30
 
 
 def make_distance_error(name: str, value: float) -> DataError:
-    """Return the error for a value whose distance to others cannot be worked out."""
+    """Return the error for a value that is too far from the others for distances in single precision."""
     message = (
-        f"column {name!r} holds {value:g}, which is more than {MAX_COORDINATE:g} times the scale of the column; "
-        "correct the value, or replace it by NaN if it is not known"
+        f"values of column {name!r} must be within {MAX_COORDINATE:g} times its scale, got {value:g}; correct the "
+        "value, or replace it by NaN if it is not known"
     )
     return DataError(message)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedding:
-    """Where each row lies in the metric space.
+    """The mapping of rows into the metric space.
 
     Attributes
     ----------
@@ -59,11 +58,11 @@ class Embedding:
     shift, factor : ndarray of shape (n_points,)
         A coordinate is ``(value - shift) * factor``.
     bound : ndarray of shape (n_points,)
-        The largest absolute coordinate.
+        A bound on the absolute coordinates of the population.
     looked_up : ndarray of shape (n_looked_up,)
         The features that are looked up by code.
     vectors : tuple of ndarray of shape (256, n_dimensions)
-        For each of those, the vector of every code.
+        For each of those, the position of every code.
     """
 
     coordinates: NDArray[np.int64]
@@ -99,7 +98,7 @@ class Embedding:
 
     @property
     def n_dimensions(self) -> int:
-        """How long those vectors are."""
+        """Number of dimensions of the space."""
         return len(self.coordinates) + sum(int(vectors.shape[1]) for vectors in self.vectors)
 
     def centers(self, means: NDArray[np.float64]) -> "Centers":
@@ -117,7 +116,7 @@ class Embedding:
     def means(
         self, sums: NDArray[np.int64], units: NDArray[np.float64], counts: NDArray[np.int64], mass: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Turn the exact sums of groups of rows into their means, shape (n_groups, n_dimensions)."""
+        """Compute the means of groups of rows from their exact sums, shape (n_groups, n_dimensions)."""
         share = 1.0 / np.maximum(mass, 1)[:, None]
         parts = [sums / units * share]
         parts += [counts[:, f] @ vectors * share for f, vectors in enumerate(self.vectors)]
@@ -126,7 +125,17 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Centers:
-    """Centres as plain vectors, and as the kernels read them."""
+    """Centres as plain vectors, and in the layout of the kernels.
+
+    Attributes
+    ----------
+    means : ndarray of shape (n_centers, n_dimensions)
+        The centres.
+    transposed : ndarray of shape (n_points, n_centers)
+        Their coordinates.
+    tables : ndarray of shape (n_looked_up, 256, n_centers)
+        The squared distance of every code of each looked-up feature to each centre.
+    """
 
     means: NDArray[np.float64]
     transposed: NDArray[np.float64]
@@ -138,7 +147,7 @@ class Centers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coding:
-    """Everything needed to turn raw rows into codes and points."""
+    """The bins and the embedding that convert raw rows to codes and points."""
 
     bins: Bins
     embedding: Embedding
@@ -150,7 +159,7 @@ class Coding:
 
 
 def embed_block(embedding: Embedding, block: CodedBlock) -> NDArray[np.float64]:
-    """Compute the place of each row of a block in the metric space, shape (n_rows, n_dimensions)."""
+    """Compute the position of each row of a block in the metric space, shape (n_rows, n_dimensions)."""
     return embedding.matrix(block.codes, block.points)
 
 
@@ -194,12 +203,12 @@ class _Builder:
                     "another scaling, such as 'quantile'"
                 )
                 raise DataError(message)
-            # The next power of two: a bound need not be tight, and an exact one would tell the value farthest out.
+            # The next power of two: a bound need not be tight, and an exact one would reveal the most extreme value.
             bound = ldexp(1.0, frexp(bound)[1])
             self.coordinates.append((j, shift, factor, bound))
 
     def add_codes(self, j: int, positions: NDArray[np.float64], counts: NDArray[np.float64]) -> None:
-        """Add a feature whose codes stand at `positions`, shape (n_codes, n_dimensions); the others at the mean."""
+        """Add a feature with its codes at `positions`, shape (n_codes, n_dimensions), and other codes at the mean."""
         total = counts.sum()
         if total == 0 or np.count_nonzero(counts) < 2 or not positions.any():
             return
@@ -228,25 +237,25 @@ def choose_embedding(
     power: int = 2,
     min_weight: int = 1,
 ) -> Embedding:
-    """Return the metric space.
+    """Choose the scales and positions of the metric space.
 
     Parameters
     ----------
     summary : TableSummary
-        What the first pass counted.
+        The counts of the first pass over the rows.
     bins : Bins
         The codes.
     scaling : {"standard", "robust", "quantile", "none", "range"}
-        How numbers are made comparable: by their standard deviation, by their interquartile range, by rank, not at
-        all, or by their range without the few values at its ends that would tell of single rows.
+        Scaling of numbers: by their standard deviation, by their interquartile range, by rank, not at all, or by their
+        range without the few values at its ends that would reveal single rows.
     weights : ndarray of shape (n_features,)
-        How much each feature counts in a distance; 0 leaves it out.
+        Weight of each feature in a distance; 0 leaves it out.
     add : callable
         Sums a statistic over the rows.
     power : {1, 2}, default=2
-        Whether the distance adds differences or their squares.
+        Exponent of the differences that a distance adds up.
     min_weight : int, default=1
-        The weight at and beyond either end of a range.
+        The smallest weight of rows at and beyond either end of a range.
     """
     numbers = {j: column for j, column in enumerate(summary.columns) if isinstance(column, NumberSummary)}
     numbers = {j: column for j, column in numbers.items() if column.known and weights[j] > 0}
@@ -317,7 +326,7 @@ def _code_counts(
 
 
 def _positions(kind: Kind, counts: NDArray[np.float64], scaling: str) -> NDArray[np.float64]:
-    """Return where the codes of a category stand: one-hot over sqrt 2, or along a line if they are ordered."""
+    """Return the positions of the codes of a category: one-hot over sqrt 2, or on a line if they are ordered."""
     if kind is Kind.CATEGORY:
         return np.asarray(np.eye(len(counts)) / np.sqrt(2))
     rank = np.arange(len(counts), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Which columns identify people rather than describe them.
+"""Detection of columns that identify rows rather than describe them.
 
 Most genuine quantities are nearly distinct (spend, income, charges), so a numeric column counts as an identifier only
 with evidence beyond distinctness: its name, consecutive keys, or a fixed width as account numbers have.
@@ -116,7 +116,7 @@ def has_identifier_name(name: str) -> bool:
 
 
 def text_evidence(name: str, n_distinct: int, n_rows: int, sample: str) -> str:
-    """Return why texts identify people, or "".
+    """Return the evidence that a column of texts holds identifiers; "" if there is none.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def text_evidence(name: str, n_distinct: int, n_rows: int, sample: str) -> str:
 
 
 def number_evidence(name: str, n_distinct: int, n_rows: int, low: float, high: float) -> str:
-    """Return why whole numbers identify people, or "".
+    """Return the evidence that a column of whole numbers holds identifiers; "" if there is none.
 
     Parameters
     ----------

@@ -96,7 +96,7 @@ class NumberSummary:
         first: NDArray[np.int64],
         max_distinct: int,
     ) -> "NumberSummary":
-        """Return the summary of rows that are given as values, the rows that have each, and the first of those."""
+        """Return the summary of rows given by their values, with the number and the first of the rows with each."""
         summary = cls(max_distinct)
         column = Column("", Kind.NUMBER, values)
         summary.add(column, weights, 0, np.zeros(N_CELLS, dtype=np.int64))
@@ -216,8 +216,8 @@ class NumberSummary:
     def n_distinct(self) -> int:
         """The number of distinct values; estimated, to about 3 %, where there are more than 4,096.
 
-        The estimate takes the 1,024th smallest of hashes that spread evenly (Bar-Yossef et al., "Counting distinct
-        elements in a data stream", 2002). It is kept of whole numbers only; of others it is the number of rows.
+        The estimate is by the 1,024th smallest of uniform hashes (Bar-Yossef et al., "Counting distinct elements in a
+        data stream", 2002). It is made for whole numbers only; for others the number of rows is returned.
         """
         if self._values is not None:
             return len(self._values)
@@ -236,7 +236,7 @@ class NumberSummary:
             keys, place = np.unique(cell_keys(self._values).astype(np.int64), return_inverse=True)
             masses = np.zeros(len(keys), dtype=np.int64)
             np.add.at(masses, place, self._weights)
-        # An interval that ends below every value lets the lowest window hold a threshold only above the lowest value.
+        # Clipping to the lowest value keeps a threshold in the lowest cell above that value, so that it splits rows.
         return np.clip(cell_edges(np.append(keys, keys[-1] + 1)), self.low, self.high), masses
 
     def places(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -257,7 +257,7 @@ class NumberSummary:
 
 
 def _hashes(values: NDArray[np.float64]) -> NDArray[np.uint64]:
-    """Return numbers spread evenly over 64 bits: the finaliser of MurmurHash3 (Appleby, public domain)."""
+    """Return uniform 64-bit hashes of numbers, by the finaliser of MurmurHash3 (Appleby, public domain)."""
     mixed = (np.ascontiguousarray(values) + 0.0).view(np.uint64)
     for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
         mixed = (mixed ^ (mixed >> np.uint64(33))) * np.uint64(factor)

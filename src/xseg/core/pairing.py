@@ -1,4 +1,4 @@
-"""Pairing the rows of two tables, so that each row is compared with that of the same person."""
+"""Matching the rows of two tables by their pandas indexes."""
 
 from typing import Any
 
@@ -21,20 +21,22 @@ def find_positions(first: Any, second: Any, names: tuple[str, str], remedy: str)
     first, second : table, array or sequence
         The two; only pandas objects have an index.
     names : tuple of (str, str)
-        What they are called in an error.
+        Their names, for an error.
     remedy : str
-        What the caller can do, for the error.
+        The advice of an error.
 
     Returns
     -------
     ndarray of shape (n_rows,) or None
-        Places in the first. None where they are paired by position: one of them has no index, or both have the same.
+        Positions in the first. None where rows are matched by position: one of the two has no index, or both have the
+        same.
 
     Raises
     ------
     DataError
         The indexes differ, and do not hold the same labels, each once.
     """
+    # Positions are returned only if both indexes hold the same labels, each once, so that they are a permutation.
     if not all(isinstance(rows, pd.DataFrame | pd.Series) for rows in (first, second)):
         return None
     one, other = first.index, second.index
@@ -43,8 +45,8 @@ def find_positions(first: Any, second: Any, names: tuple[str, str], remedy: str)
     for index, name in ((one, names[0]), (other, names[1])):
         if not index.is_unique:
             message = (
-                f"the rows of {names[0]} and {names[1]} have different indexes, and that of {name} has "
-                f"{int(index.duplicated().sum())} label(s) more than once; {remedy}"
+                f"{names[0]} and {names[1]} have different indexes, which must then hold each label once, and that of "
+                f"{name} has {int(index.duplicated().sum())} label(s) more than once; {remedy}"
             )
             raise DataError(message)
     only_one, only_other = int((~one.isin(other)).sum()), int((~other.isin(one)).sum())
@@ -58,7 +60,7 @@ def find_positions(first: Any, second: Any, names: tuple[str, str], remedy: str)
 
 
 def order_like(X: Any, values: Any, name: str) -> Any:
-    """Return values that belong to rows in the order of those rows.
+    """Return one value per row, in the order of the rows.
 
     Parameters
     ----------
@@ -86,7 +88,7 @@ def order_like(X: Any, values: Any, name: str) -> Any:
 
 
 def take_rows(X: Any, places: NDArray[np.intp]) -> Any:
-    """Return some rows of a table or array, in the order given, as what it is."""
+    """Return some rows of a table or array, in the order given, in the same container."""
     frame = nw.from_native(X, pass_through=True)
     if isinstance(frame, nw.DataFrame):
         return frame[places.tolist()].to_native()

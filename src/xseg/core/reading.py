@@ -1,7 +1,7 @@
-"""What the columns of a table are for: which are used, as what, and what a person should know of the others.
+"""Roles of the columns of a table: which are used, as what kind, and which need attention.
 
-`inspect`, `fit` and the command line all ask `read_columns`, so what the first reports is what the others do. It looks
-at counts over all rows and at nothing else.
+`inspect`, `fit` and the command line all call `read_columns`, so that the first reports what the others do. It decides
+by counts over all rows only.
 """
 
 from collections.abc import Collection, Sequence
@@ -31,7 +31,7 @@ _MIN_CARRIED = 0.95
 _MIN_ROWS_FOR_OUTLIERS = 50
 
 _DATES = (
-    "holds dates, which have no meaning as a distance between people, so it is not used. Derive numbers from it, such "
+    "holds dates, which have no meaning as a distance between rows, so it is not used. Derive numbers from it, such "
     "as the days since each date"
 )
 _DAYS = (
@@ -48,7 +48,7 @@ _CLIP = "In pandas: table['{name}'] = table['{name}'].clip(lower, upper)"
 
 @dataclass(frozen=True, slots=True)
 class ColumnReading:
-    """One column, as a segmenter reads it.
+    """The role of one column, as a segmenter reads it.
 
     Attributes
     ----------
@@ -66,9 +66,9 @@ class ColumnReading:
         The number of different values; estimated, to about 3 %, for numbers with more than 4,096. None for dates that
         came as dates.
     evidence : str
-        Why the column counts as an identifier; "" if it does not.
+        Evidence that the column is an identifier; "" if it is not.
     problem : str
-        What a person should know and do about the column; "" if nothing.
+        What is unusual about the column, and what to do about it; "" if nothing is.
     advice : str
         How to do that in Python; "" if nothing is to be done.
     """
@@ -86,7 +86,7 @@ class ColumnReading:
 
 @dataclass(frozen=True, eq=False)
 class TableReading:
-    """How the columns of a table are read.
+    """The roles of the columns of a table.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class TableReading:
         Parameters
         ----------
         quiet : collection of str, default=()
-            Columns that are left out on purpose, so that nothing need be said of them.
+            Columns that are left out on purpose, for which there are no warnings.
         """
         found = [column for column in self.identifiers if column.name not in quiet]
         if found:
@@ -193,7 +193,7 @@ def read_columns(
     given = summary.schema()
     for name in include:
         if name not in given.names:
-            message = f"include names {name!r}, which is no column of the table{suggest_name(name, given.names)}"
+            message = f"include must name columns of the table, got {name!r}{suggest_name(name, given.names)}"
             raise DataError(message)
     read = [_read(summary, j, named=named, as_numbers=as_numbers, as_texts=as_texts) for j in range(len(given))]
     evidence = [
@@ -203,7 +203,7 @@ def read_columns(
     dates = [column.kind is Kind.DATE for column in read]
     for name, column, is_date in zip(given.names, read, dates, strict=True):
         if is_date and name in include:
-            message = f"include names column {name!r}, which {column.problem}"
+            message = f"include must name columns that can be used, got {name!r}, which {column.problem}"
             raise DataError(message)
     _keep_one(given.names, evidence, dates, forbid)
     kinds, columns = [], []
@@ -232,7 +232,10 @@ def _keep_one(names: Sequence[str], evidence: list[str], dates: Sequence[bool], 
     if usable and all(evidence[j] for j in usable):
         evidence[usable[-1]] = ""
     elif not usable and any(dates):
-        message = "every column holds dates or is forbidden; give at least one column to tell people apart by"
+        message = (
+            "at least one column must be usable, and all hold dates or are in forbid; pass a column of numbers or "
+            "categories"
+        )
         raise DataError(message)
 
 
@@ -293,7 +296,7 @@ def _evidence(name: str, column: _Read) -> str:
 
 
 def _outliers(counts: NumberSummary) -> str:
-    """Return what to say of a few values so far from the others that they carry the column's whole variance."""
+    """Return a problem if a few values are so far from the others that they make up nearly all of the variance."""
     if counts.n_rows < _MIN_ROWS_FOR_OUTLIERS:
         return ""
     places, weights = counts.places()

@@ -1,4 +1,4 @@
-"""What the columns are called and what kind of values they hold."""
+"""Names and kinds of columns."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ __all__ = ["Feature", "Kind", "Schema", "suggest_name"]
 
 
 class Kind(StrEnum):
-    """The kinds of column.
+    """Kind of a column.
 
-    Rules ask about numbers, booleans and categories. A column without values is empty, one of days or times is a date,
-    and one that a segmenter leaves out (an identifier, for example) is excluded.
+    Models use numbers, booleans and categories. A column without values is empty, one of days or times is a date, and
+    one that a segmenter leaves out (an identifier, for example) is excluded.
     """
 
     NUMBER = "number"
@@ -95,22 +95,22 @@ class Schema:
         try:
             return self.names.index(name)
         except ValueError:
-            message = f"there is no feature {name!r} among the {len(self)} columns{suggest_name(name, self.names)}"
+            message = f"a feature must be one of the {len(self)} columns, got {name!r}{suggest_name(name, self.names)}"
             raise DataError(message) from None
 
 
 def suggest_name(name: object, names: Iterable[str], *, sentence: bool = False) -> str:
-    """Return which of `names` may have been meant, to end an error message with.
+    """Return the end of an error message about an unknown name: a similar known one, or a list of the known ones.
 
     Parameters
     ----------
     name : object
-        What was given.
+        The unknown name.
     names : iterable of str
-        What is known.
+        The known names.
     sentence : bool, default=False
-        Whether the message ends in a full stop, so that a sentence follows, and says itself what is known; otherwise a
-        clause follows, which lists what is known where nothing is near.
+        Whether to return a sentence, which is empty where no name is similar; by default it is a clause that begins
+        with a semicolon, and lists known names where none is similar.
     """
     known = list(names)
     close = get_close_matches(str(name), known, n=1)

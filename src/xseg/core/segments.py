@@ -38,7 +38,7 @@ class SegmentProfile:
     counts : ndarray of shape (n_segments, n_features, 256)
         Integer weights; the last code is missing.
     unit : float
-        What to divide the integers by to get rows (or sample weight).
+        Unit of the counts: ``counts / unit`` are numbers of rows (or sample weight).
     """
 
     bins: Bins
@@ -75,9 +75,10 @@ class SegmentProfile:
         return np.asarray(np.divide(sums, known.sum(axis=2), out=np.full(sums.shape, 0.5), where=known.sum(axis=2) > 0))
 
     def offsets(self) -> NDArray[np.float64]:
-        """Return how far each segment is from all rows in each feature, -0.5 to 0.5, shape (n_segments, n_features).
+        """Return the difference of each segment from all rows in each feature, shape (n_segments, n_features).
 
-        Of ordered values this is the mean rank less a half; of categories half the largest excess of a share.
+        It lies between -0.5 and 0.5: for ordered values the mean rank minus a half, for categories half the largest
+        excess of a share.
         """
         offsets = self.mean_ranks() - 0.5
         for j, bins in enumerate(self.bins.features):
@@ -89,7 +90,7 @@ class SegmentProfile:
         return offsets
 
     def typical(self, feature: int, segment: int | None = None) -> int:
-        """Return the code of the median row (for ordered values) or the commonest code; 255 if none is known."""
+        """Return the code of the median row (for ordered values) or the most frequent code; 255 if none is known."""
         counts = self.population[feature] if segment is None else self.counts[segment, feature]
         known = counts[:MISSING]
         if not known.any():
@@ -101,8 +102,8 @@ class SegmentProfile:
     def middle_half(self, feature: int, segment: int) -> NDArray[np.bool_] | None:
         """Return the codes that are typical of a segment, shape (256,); None if none are.
 
-        Of ordered values these are the codes from the lower to the upper quartile; of categories the commonest ones
-        that together make three fifths, if they are at most three and not all there are.
+        For ordered values these are the codes from the lower to the upper quartile; for categories the most frequent
+        ones that together make up three fifths, if they are at most three and not all.
         """
         known = self.counts[segment, feature, :MISSING]
         total, bins = known.sum(), self.bins[feature]
@@ -146,11 +147,11 @@ class Outcome:
     Attributes
     ----------
     estimate : float
-        The mean, or the share of rows with the value that is asked about.
+        The mean, or the share of rows with `value`.
     low, high : float
-        The ends of its confidence interval.
+        Limits of its confidence interval.
     n : float
-        Number of rows (or how much sample weight) it is estimated on.
+        Number of rows (or sample weight) it is estimated on.
     value : str or None
         The category whose share it is; None where the outcome is a number.
     """
@@ -180,19 +181,19 @@ class Segment:
     Attributes
     ----------
     index : int
-        Its number.
+        Its index.
     name : str
         Its name.
     size : float
-        Number of rows (or how much sample weight) it held when it was fitted.
+        Number of rows (or sample weight) of the fit in it.
     share : float
-        That, as a share of all rows.
+        Its share of all rows.
     rules : tuple of Rule
-        Rules of the segment: its rows satisfy one of them. None where segments are made by scores.
+        Rules of the segment; each of its rows satisfies exactly one. Empty where segments are made of scores.
     profile : SegmentProfile
-        How the values of each feature are spread over all segments; this one is row `index` of its counts.
+        Distribution of each feature over all segments; this one is row `index` of its counts.
     outcomes : tuple of Outcome
-        Where segments were made to differ in an outcome: its estimate, or that of the share of each category.
+        Of an `OutcomeSegmenter`, the estimated mean, or the estimated share of each category; otherwise empty.
     """
 
     index: int
@@ -205,7 +206,7 @@ class Segment:
 
     @property
     def rule(self) -> str:
-        """Who belongs to it, or is typical of it, as one sentence."""
+        """The rules of the segment, or where it has none its typical values, as one sentence."""
         if not self.rules:
             return self._typical()
         if len(self.rules) == 1:
@@ -213,7 +214,7 @@ class Segment:
         return "; or ".join(map(str, self.rules))
 
     def _typical(self) -> str:
-        """Return where the middle half of its rows are in the features in which it differs most."""
+        """Return the middle half of its rows in the features in which it differs most from all rows."""
         offsets = np.abs(self.profile.offsets()[self.index])
         conditions = []
         for j in np.argsort(-offsets, kind="stable"):
@@ -261,11 +262,12 @@ class Segments(Sequence[Segment]):
         """Return the index of a segment, named or numbered."""
         if isinstance(segment, str):
             if segment not in self.names:
-                message = f"there is no segment {segment!r}{suggest_name(segment, self.names)}"
+                near = suggest_name(segment, self.names)
+                message = f"a segment must be one of the {len(self)} names, got {segment!r}{near}"
                 raise DataError(message)
             return self.names.index(segment)
         if not 0 <= segment < len(self):
-            message = f"there is no segment {segment}; they are numbered 0 to {len(self) - 1}"
+            message = f"a segment index must be from 0 to {len(self) - 1}, got {segment}"
             raise ParameterError(message)
         return int(segment)
 
@@ -283,8 +285,8 @@ class Segments(Sequence[Segment]):
 
     @property
     def _titles(self) -> tuple[str, ...]:
-        told = ("outcome",) if any(segment.outcomes for segment in self) else ()
-        return "", "name", "size", "share", *told, "rule"
+        outcome = ("outcome",) if any(segment.outcomes for segment in self) else ()
+        return "", "name", "size", "share", *outcome, "rule"
 
     def __repr__(self) -> str:
         cells = [self._titles, *(_cells(segment) for segment in self)]
@@ -311,5 +313,5 @@ class Segments(Sequence[Segment]):
 
 def _cells(segment: Segment) -> tuple[str, ...]:
     size, share = f"{segment.size:,.0f}", f"{segment.share:.0%}"
-    told = ("; ".join(map(str, segment.outcomes)),) if segment.outcomes else ()
-    return str(segment.index), segment.name, size, share, *told, segment.rule
+    outcome = ("; ".join(map(str, segment.outcomes)),) if segment.outcomes else ()
+    return str(segment.index), segment.name, size, share, *outcome, segment.rule

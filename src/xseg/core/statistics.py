@@ -1,6 +1,6 @@
-"""Additive statistics: what every fit learns from rows, in exact integer arithmetic.
+"""Additive statistics: sums over rows in exact integer arithmetic, from which every segmenter is fitted.
 
-`fit` never walks over rows. It passes a statistic to a backend, which makes an empty copy for each worker, adds blocks
+`fit` never loops over rows. It passes a statistic to a backend, which makes an empty copy for each worker, adds blocks
 of rows to the copies wherever the rows are, and merges the copies. Floating-point addition is not associative, so a
 sum over rows would depend on the number of threads, the size of a batch or the order of the rows. Therefore each
 contribution is rounded once to an integer multiple of a unit, and the integers are added exactly in int64.
@@ -39,7 +39,7 @@ B_contra = TypeVar("B_contra", contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class RawBlock:
-    """Some rows as they came: columns, integer weights, and the place of the first of them among all rows."""
+    """A block of raw rows: columns, integer weights, and the position of its first row among all rows."""
 
     table: Table
     weights: NDArray[np.int64]
@@ -48,7 +48,7 @@ class RawBlock:
 
 @dataclass(frozen=True, slots=True)
 class CodedBlock:
-    """Some rows ready for the kernels: codes (n, n_features), points (n, n_points), weights (n,)."""
+    """A block of coded rows: codes (n, n_features), points (n, n_points), integer weights (n,)."""
 
     codes: NDArray[np.uint8]
     points: NDArray[np.float32]
@@ -56,7 +56,7 @@ class CodedBlock:
 
 
 class Statistic(Protocol[B_contra]):
-    """A mergeable sum over rows: what a fit asks a backend for.
+    """A mergeable sum over rows, which a backend computes for a fit.
 
     A statistic holds its parameters (arrays and small frozen data, never rows or an estimator) and what it has added up
     so far, as integers. It can therefore be pickled and sent to where the rows are. Adding blocks to several empty
@@ -81,7 +81,7 @@ CodedStatistic = Statistic[CodedBlock]
 
 
 def apply_to_table(function: Callable[[Table], NDArray[Any]], block: RawBlock) -> NDArray[Any]:
-    """Apply a function of tables to the columns of a block; a partial of this is what backends are given to map."""
+    """Apply a function of tables to the columns of a block; a partial of this can be passed to `Backend.map`."""
     return function(block.table)
 
 
@@ -91,7 +91,7 @@ _LARGEST_WHOLE_WEIGHT = 2**20
 
 
 def fixed_unit(bound: float, total_weight: int) -> float:
-    """Return the power of two to multiply with, so that `total_weight` terms of size `bound` fit into 62 bits."""
+    """Return the largest power of two by which `total_weight` terms of size `bound` add up to less than 2**62."""
     _, exponent = frexp(max(bound, 1e-300))
     return ldexp(1.0, min(_SUM_BITS - exponent - ceil(log2(max(total_weight, 1) + 1)), 900))
 
@@ -112,7 +112,9 @@ def fix_weights(weights: NDArray[np.float64], unit: float) -> NDArray[np.int64]:
     wrong = ~np.isfinite(weights) | (weights < 0)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        message = f"sample_weight[{row}] is {weights[row]}; weights must be finite and not negative"
+        message = (
+            f"sample_weight must be finite and not negative, got {weights[row]} in row {row}; correct or drop the row"
+        )
         raise DataError(message)
     fixed = np.rint(weights * unit).astype(np.int64)
     fixed[(fixed == 0) & (weights > 0)] = 1
@@ -120,7 +122,7 @@ def fix_weights(weights: NDArray[np.float64], unit: float) -> NDArray[np.int64]:
 
 
 def check_weights(sample_weight: object, n_rows: int) -> tuple[NDArray[np.int64], float]:
-    """Turn sample weights into integers, and return the unit they are counted in."""
+    """Convert sample weights to integers, and return their unit."""
     if sample_weight is None:
         return np.ones(n_rows, dtype=np.int64), 1.0
     weights = np.asarray(sample_weight)
@@ -138,7 +140,7 @@ def check_weights(sample_weight: object, n_rows: int) -> tuple[NDArray[np.int64]
         message = f"sample_weight.shape == {weights.shape}, expected ({n_rows},): one weight for each row"
         raise DataError(message)
     if not weights.any():
-        message = "every sample_weight is zero; at least one row must count"
+        message = "sample_weight must be positive for at least one row, and every sample_weight is zero"
         raise DataError(message)
     unit = weight_unit(weights) if np.isfinite(weights).all() else 1.0
     return fix_weights(weights, unit), unit
@@ -171,7 +173,7 @@ class RowTotal:
     def add(self, block: RawBlock) -> None:
         mantissas, powers = np.frexp(self.value_of(block.table))
         whole = np.ldexp(mantissas, _MANTISSA_BITS).astype(np.int64)
-        # In two parts, neither of which can overflow.
+        # A 53-bit integer is split into 26 high and 27 low bits, so that neither product with a weight overflows int64.
         high, low = whole >> _LOW_BITS, whole & (2**_LOW_BITS - 1)
         for power in np.unique(powers).tolist():
             own = powers == power
@@ -190,7 +192,9 @@ class RowTotal:
         try:
             return float(sum(exact, Fraction(0)))
         except OverflowError as error:
-            message = "the rows add up to more than a number can hold; correct or leave out the extreme ones"
+            message = (
+                "the total must be at most 1.8e308, and the rows add up to more; correct or leave out extreme values"
+            )
             raise DataError(message) from error
 
     @property

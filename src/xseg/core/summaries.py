@@ -1,4 +1,4 @@
-"""What one pass over raw columns must count, so that their roles, bins and scales can be chosen."""
+"""Statistics of one pass over raw columns, from which their roles, bins and scales are chosen."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -80,7 +80,7 @@ class CategoryCounts:
         return self.rows.total()
 
     def text_facts(self) -> TextFacts:
-        """Return what the texts of the column are."""
+        """Return the counts of the kinds of texts in the column."""
         facts = TextFacts()
         for name, n_rows in self.rows.items():
             facts.add(name, n_rows, self.first[name])
@@ -99,7 +99,10 @@ class CategoryCounts:
 
     def _set_order(self, order: tuple[str, ...] | None) -> None:
         if self.order is not None and order is not None and self.order != order:
-            message = f"an ordered category has another order in some batches: {self.order} and {order}"
+            message = (
+                f"an ordered category must have the same order in every batch, got {self.order} and {order}; declare "
+                "one order"
+            )
             raise DataError(message)
         self.order = order if self.order is None else self.order
 
@@ -170,7 +173,7 @@ class TableSummary:
     def schema(self) -> Schema:
         """Return the schema of the rows seen."""
         if self.names is None:
-            message = "there are no rows to learn from"
+            message = "there must be at least one row to fit, got none"
             raise DataError(message)
         return Schema(tuple(self._feature(j) for j in range(len(self.names))))
 
@@ -190,7 +193,10 @@ class TableSummary:
             self.kinds = [Kind.EMPTY] * len(names)
             self.columns = [None] * len(names)
         elif self.names != names:
-            message = f"the batches have different columns: {', '.join(self.names)} and {', '.join(names)}"
+            message = (
+                f"all batches must have the same columns, got {', '.join(self.names)} and {', '.join(names)}; rename "
+                "or reorder them"
+            )
             raise DataError(message)
 
     def _set_kind(self, j: int, kind: Kind) -> None:
@@ -201,8 +207,8 @@ class TableSummary:
             self.columns[j] = self._new_column(kind)
         elif self.kinds[j] is not kind:
             message = (
-                f"column {(self.names or ())[j]!r} holds values of kind {self.kinds[j]} in some batches and "
-                f"{kind} in others; give it one type"
+                f"column {(self.names or ())[j]!r} must be of one kind in all batches, and is of kind {self.kinds[j]} "
+                f"in some and {kind} in others; give it one type"
             )
             raise DataError(message)
 

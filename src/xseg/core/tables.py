@@ -31,9 +31,20 @@ _ARRAY_NAMES = "x{}"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: numbers with NaN for missing, or codes into `categories` with -1 for missing.
+    """One column of a table.
 
-    `declared` says that the categories are the column's type, rather than the texts found in it.
+    Attributes
+    ----------
+    name : str
+        The column's name.
+    kind : Kind
+        The kind of its values.
+    values : ndarray of shape (n_rows,)
+        Numbers, NaN where missing; or codes into `categories`, -1 where missing.
+    categories : tuple of str
+        The categories; empty for numbers.
+    declared : bool
+        Whether the categories are declared by the column's type, rather than found as texts.
     """
 
     name: str
@@ -43,11 +54,11 @@ class Column:
     declared: bool = False
 
     def doubles(self) -> NDArray[np.float64]:
-        """Return the values as the one type and layout that kernels are compiled for."""
+        """Return the values in the type and layout that kernels are compiled for."""
         return np.require(self.values, np.float64, ["C", "W"])
 
     def numbers(self) -> NDArray[np.float64]:
-        """Return the values as float64; refuses infinities."""
+        """Return the values as float64; raise for infinities."""
         values = self.doubles()
         infinite = np.isinf(values)
         if infinite.any():
@@ -55,10 +66,10 @@ class Column:
         return values
 
     def infinite(self, row: int) -> DataError:
-        """Return the error that says an infinity was found."""
+        """Return the error for an infinite value."""
         message = (
-            f"column {self.name!r} holds an infinite value (inf) in row {row}; "
-            "replace it by a number, or by NaN if it is not known"
+            f"column {self.name!r} must hold finite numbers, got an infinite value (inf) in row {row}; replace it by a "
+            "number, or by NaN if it is not known"
         )
         return DataError(message)
 
@@ -67,7 +78,14 @@ class Column:
 class Table:
     """Columns of equal length.
 
-    `named` says whether the names came with the data; arrays get the names x0, x1, ...
+    Attributes
+    ----------
+    columns : tuple of Column
+        The columns.
+    n_rows : int
+        Number of rows.
+    named : bool
+        Whether the column names came with the data; those of an array are x0, x1, ...
     """
 
     columns: tuple[Column, ...]
@@ -104,7 +122,7 @@ def read_table(X: Any, *, needs_rows: bool = True, unread: Collection[str] = ())
     needs_rows : bool, default=True
         Whether a table without rows is an error.
     unread : collection of str, default=()
-        Columns whose values do not matter; they come as missing, whatever they hold.
+        Columns that are not read; all their values are missing.
 
     Returns
     -------
@@ -148,7 +166,7 @@ def _as_frame(X: Any) -> nw.DataFrame[Any] | None:
     try:
         frame = nw.from_native(X, pass_through=True)
     except Exception as error:
-        message = f"the table could not be read: {error}"
+        message = f"X must be a table that can be read: {error}"
         raise DataError(message) from error
     if isinstance(frame, nw.LazyFrame):
         message = "expected a table in memory, got a lazy one; call .collect() first"
@@ -159,14 +177,14 @@ def _as_frame(X: Any) -> nw.DataFrame[Any] | None:
 def _check_pandas_names(X: pd.DataFrame) -> None:
     if X.columns.has_duplicates:
         repeated = X.columns[X.columns.duplicated()][0]
-        message = f"column name {repeated!r} is used more than once; rename or drop one of them"
+        message = f"column names must be unique, and {repeated!r} is used more than once; rename or drop one of them"
         raise DataError(message)
     if X.columns.nlevels > 1:
-        message = "the column names have several levels; join them into one string each"
+        message = f"column names must be strings, got {X.columns.nlevels} levels; join the levels into one string each"
         raise DataError(message)
     are_text = [isinstance(name, str) for name in X.columns]
     if any(are_text) and not all(are_text):
-        # scikit-learn's own sentence, so that whoever expects its error finds it.
+        # The words of scikit-learn's own error, which its tests and users look for.
         types = sorted({type(name).__name__ for name in X.columns})
         message = (
             "Feature names are only supported if all input features have string names, but your input has "
@@ -189,11 +207,14 @@ def _read_frame(frame: nw.DataFrame[Any], unread: Collection[str]) -> Table:
 
 
 def check_alike_names(names: Sequence[str]) -> None:
-    """Raise if two column names differ only by spaces: nobody could tell them apart."""
+    """Raise an error if two column names differ only by spaces."""
     counts = Counter(" ".join(name.split()) for name in names)
     alike = [name for name in names if counts[" ".join(name.split())] > 1]
     if alike:
-        message = f"the column names {', '.join(map(repr, alike))} differ only by spaces; rename or drop all but one"
+        message = (
+            f"column names must differ by more than spaces, got {', '.join(map(repr, alike))}; rename or drop all but "
+            "one"
+        )
         raise DataError(message)
 
 
@@ -202,7 +223,7 @@ def _missing(name: str, kind: Kind, n_rows: int) -> Column:
 
 
 def _dates(name: str, is_missing: NDArray[np.bool_]) -> Column:
-    """Return a column of dates: no model uses their values, so only what is missing is kept."""
+    """Return a column of dates; models do not use their values, so only whether one is missing is kept."""
     return Column(name, Kind.DATE, np.where(is_missing, np.nan, 0.0))
 
 
@@ -244,7 +265,7 @@ def _read_categorical(name: str, series: nw.Series[Any]) -> Column:
 
 
 def _as_categorical(series: nw.Series[Any]) -> pd.Categorical:
-    """Return a categorical column of any library; the order of its categories, where that counts, is kept."""
+    """Convert a categorical column of any library to pandas; an order of its categories is kept."""
     native = nw.to_native(series)
     if isinstance(native, pd.Series) and isinstance(native.dtype, pd.CategoricalDtype):
         return native.array  # type: ignore[return-value]
@@ -260,7 +281,7 @@ def _as_categorical(series: nw.Series[Any]) -> pd.Categorical:
 
 
 def _has_arrow_order(native: Any) -> bool:
-    """Return whether a column is a dictionary of Arrow, or of pandas on Arrow, whose order counts."""
+    """Return whether a column is an ordered dictionary of Arrow, or of pandas on Arrow."""
     dtype = getattr(native, "type", None) or getattr(getattr(native, "dtype", None), "pyarrow_dtype", None)
     return bool(getattr(dtype, "ordered", False))
 
@@ -391,7 +412,10 @@ def select_columns(table: Table, names: Sequence[str]) -> Table:
     by_name = {column.name: column for column in table.columns}
     missing = [name for name in names if name not in by_name]
     if missing:
-        message = f"the table lacks the column(s) {', '.join(map(repr, missing))} that the segmenter was fitted on"
+        message = (
+            f"the table must have all columns the segmenter was fitted on, and lacks {', '.join(map(repr, missing))}; "
+            "add them"
+        )
         raise DataError(message)
     return replace(table, columns=tuple(by_name[name] for name in names))
 

@@ -1,4 +1,4 @@
-"""What the texts of a column are: numbers, truth values, dates, or words.
+"""Detection of columns of texts that hold numbers, truth values or dates.
 
 Whether a column of texts holds numbers is decided from counts that can be added (`TextFacts`), so a file that is read
 in batches and the same file in memory are read alike. A number is taken only where it can be read in one way: plain
@@ -31,17 +31,17 @@ __all__ = [
 ]
 
 TRUTHS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
-# In a column of numbers, dates or truth values these say that a value is not known. In a column of words they may
-# be an answer, so there they stay what they are.
+# In a column of numbers, dates or truth values these mean that a value is missing. In a column of words they may be
+# categories, so there they are kept.
 MISSING_WORDS = frozenset(
     {"", "-", "--", "?", ".", "na", "n/a", "#n/a", "#na", "<na>", "nan", "nat", "null", "none", "nil", "missing"}
 )
-# Numbers beside a few words without a digit ("ERROR", "unknown") are still numbers; the words are not known values.
+# A column of numbers with a few words without a digit ("ERROR", "unknown") is still numeric; the words are missing.
 _MIN_NUMBER_SHARE = 0.9
 _MIN_WORTH_TELLING = 0.5
 _MIN_DATE_SHARE = 0.95
 MAX_NUMBERED_CATEGORIES = 20
-"""So many different whole numbers or fewer, in a column whose type is text, are categories that somebody numbered."""
+"""A text column with at most so many distinct whole numbers is read as numbered categories."""
 
 _SIGN = "[-+\u2212]?"
 _CURRENCY = r"(?:US\$|[$€£¥₹₩₽₺₫]|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|AUD|CAD|kr|zł)"
@@ -89,7 +89,7 @@ _COUNTS = (
 
 
 class TextKind(StrEnum):
-    """What the texts of a column turn out to be."""
+    """Kind of the texts of a column."""
 
     NUMBER = "number"
     BOOLEAN = "boolean"
@@ -100,20 +100,20 @@ class TextKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TextReading:
-    """How a column of texts is to be read.
+    """The kind of a column of texts, and its problems.
 
     Attributes
     ----------
     kind : TextKind
-        What its texts are.
+        The kind of its texts.
     decimal : {".", ","}
         The decimal mark of its numbers.
     problem : str
-        What a person should know: cells that are not like the others, with counts and the first of them; or "".
+        Cells that are not like the others, with counts and the first of them, and what to do; "" if there are none.
     is_ambiguous : bool
-        Whether the problem is that nothing tells which mark is the decimal mark.
+        Whether the problem is that the decimal mark cannot be determined.
     has_missing : bool
-        Whether any cell states no value.
+        Whether any cell is missing.
     """
 
     kind: TextKind
@@ -125,7 +125,7 @@ class TextReading:
 
 @dataclass(slots=True)
 class _Odd:
-    """How many cells are of a sort that a column of numbers does not have, and the first of them."""
+    """Number of cells of one sort, and the first of them."""
 
     n_cells: int = 0
     row: int = -1
@@ -143,16 +143,16 @@ class _Odd:
 
 @dataclass(slots=True)
 class TextFacts:
-    """Counts of the sorts of cells in a column of texts; they can be added up in any order.
+    """Counts of the sorts of cells in a column of texts; they can be added in any order.
 
     Attributes
     ----------
     n_missing, n_missing_words : int
-        Blank cells, and cells that say in a word that the value is not known.
+        Blank cells, and cells that hold a word for a missing value.
     n_truths, n_dates : int
         Cells that are ``true`` or ``false``, and cells that are a date or a time.
     n_plain : int
-        Numbers that mean the same whichever mark is the decimal mark.
+        Numbers that have the same value with either decimal mark.
     n_whole : int
         Cells that hold nothing but an optional sign and digits.
     n_only, n_either : dict of str to int
@@ -182,7 +182,7 @@ class TextFacts:
     codes: _Odd = field(default_factory=_Odd)
 
     def add(self, text: str, n_cells: int, row: int) -> None:
-        """Count a text that stands in `n_cells` cells, first in `row`."""
+        """Count a text that occurs in `n_cells` cells, first in `row`."""
         cell = text.strip()
         if not cell:
             self.n_missing += n_cells
@@ -274,16 +274,16 @@ class TextFacts:
         return self.n_only[","] > 0 and self.n_only["."] == 0
 
     def read(self, decimal: str | None = None, hint: str | None = None, place: str = "row") -> TextReading:
-        """Return how the column is to be read.
+        """Determine the kind of the column.
 
         Parameters
         ----------
         decimal : {".", ","}, default=None
             The decimal mark, where it is known.
         hint : {".", ","}, default=None
-            The mark to prefer where the column alone does not tell.
+            The mark to prefer where the column does not determine it.
         place : {"row", "line"}, default="row"
-            What the numbers of the rows count.
+            What row numbers count, for messages.
         """
         has_missing = bool(self.n_missing or self.n_missing_words)
         return replace(self._read(decimal, hint, place), has_missing=has_missing)
@@ -340,7 +340,7 @@ class TextFacts:
             return "." if self.n_only["."] > self.n_only[","] else ","
         if hint is not None:
             return hint
-        # '$1,200' is a price of twelve hundred; a plain '1,200' may be one and a fifth.
+        # '$1,200' is an amount of twelve hundred; a plain '1,200' may be one and a fifth.
         return "." if not self.n_either[","] or self.n_money >= self.n_either[","] else None
 
     def _describe_ambiguity(self) -> str:
@@ -355,7 +355,7 @@ def _other(mark: str) -> str:
 
 
 def _value(cell: str, mark: str) -> float | None:
-    """Return the number that a cell states when `mark` is the decimal mark, or None."""
+    """Return the number in a cell, given the decimal mark; None if it holds none."""
     if mark == "." and _PLAIN.fullmatch(cell):
         return _finite(float(cell))
     match = _CELL.fullmatch(cell)
@@ -388,18 +388,18 @@ def plain_numbers(cells: Sequence[str]) -> NDArray[np.float64] | None:
 
 
 def parse_numbers(texts: Iterable[str], decimal: str = ".") -> NDArray[np.float64]:
-    """Return the numbers that texts state; NaN where a text is blank, a word, or states none."""
+    """Return the numbers in texts; NaN where a text holds none."""
     values = (_value(text.strip(), decimal) for text in texts)
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
 def has_digit(text: str) -> bool:
-    """Return whether a text has a digit, so that it is no mere word."""
+    """Return whether a text has a digit."""
     return any(map(str.isdigit, text))
 
 
 def is_blank(text: str) -> bool:
-    """Return whether a text says, blank or in a word, that the value is not known."""
+    """Return whether a text is blank or a word for a missing value."""
     return text.strip().casefold() in MISSING_WORDS
 
 

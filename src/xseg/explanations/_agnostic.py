@@ -1,9 +1,9 @@
 """Explanations of models that have no exact one, by shap's model-agnostic explainers.
 
-shap is given the game itself: it asks what a coalition of features is worth, and the answer, a weighted mean over
-background rows, is worked out here. So columns of any type, missing values, weights and containers never pass through
-it. What is sampled (permutations, and the background where it is large) is sampled anew in each of several independent
-repeats, whose mean is the explanation and whose spread its standard error.
+shap is given the value function and not the rows: it passes coalitions of features, and their values, weighted means
+over background rows, are computed here. So columns of any type, missing values, weights and containers never pass
+through shap. What is sampled (permutations, and the background where it is large) is sampled anew in each of several
+independent repeats; their mean is the explanation, and their standard deviation gives its standard error.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,31 +21,31 @@ from xseg.core.schema import suggest_name
 from xseg.core.statistics import check_weights
 from xseg.core.tables import raw_values, read_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError
-from xseg.explanations._shapley import CoalitionRows, match_fit_container
+from xseg.explanations._coalition_rows import CoalitionRows, match_fit_container
 from xseg.segmenters import LabelPartition, get_last_step, is_fitted
 
 if TYPE_CHECKING:
     from xseg.explanations._sampled import SampledExplanation
 
-__all__ = ["Outputs", "explain_agnostic", "find_method", "find_outputs"]
+__all__ = ["GroupOutputs", "explain_agnostic", "find_method", "find_outputs"]
 
-Ask: TypeAlias = Callable[[Any], NDArray[np.float64]]
+Predictor: TypeAlias = Callable[[Any], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
-class Outputs:
-    """The groups of a model, and how much of each a row has.
+class GroupOutputs:
+    """The groups of a model, and a function that predicts them.
 
     Attributes
     ----------
     labels : tuple
-        What the model calls its groups.
-    ask : callable
-        Gives probabilities, memberships or scores of rows, shape (n_rows, n_groups).
+        The labels of the groups.
+    predict : callable
+        Returns the probabilities, memberships or scores of rows, shape (n_rows, n_groups).
     """
 
     labels: tuple[Any, ...]
-    ask: Ask
+    predict: Predictor
 
     @property
     def names(self) -> list[str]:
@@ -53,25 +53,25 @@ class Outputs:
         return [str(label) for label in self.labels]
 
     def position(self, of: str | int) -> int:
-        """Return the place of a group: by its label, or by its number where labels are text."""
+        """Return the index of a group, given its label, or its index where labels are text."""
         if of in self.labels:
             return self.labels.index(of)
         if of in self.names:
             return self.names.index(str(of))
         are_numbers = all(isinstance(label, int | float) for label in self.labels)
         if isinstance(of, str) or are_numbers or not 0 <= of < len(self.labels):
-            message = f"of={of!r} is neither 'own', 'all' nor one of the groups {', '.join(self.names)}"
+            message = f"of must be 'own', 'all' or one of the groups {', '.join(self.names)}, got {of!r}"
             raise ParameterError(message + suggest_name(str(of), self.names))
         return int(of)
 
 
 def find_method(model: Any) -> str:
-    """Find what to ask a model: probabilities, else memberships, else scores.
+    """Select the method of a model that is explained: `predict_proba`, else `predict`, else `transform`.
 
     Raises
     ------
     UnsupportedTypeError
-        The model says nothing of rows it has not seen.
+        The model has none of them, and so cannot be applied to new rows.
     NotFittedError
         It has not been fitted.
     """
@@ -84,59 +84,59 @@ def find_method(model: Any) -> str:
             return method
     if not hasattr(model, "fit"):
         message = (
-            f"{type(last).__name__} is no model: explain_agnostic takes anything fitted that has predict_proba, "
-            "predict or transform"
+            f"model must be a fitted estimator with predict_proba, predict or transform, got {type(last).__name__}; "
+            "pass a fitted clusterer or classifier"
         )
         raise UnsupportedTypeError(message)
     message = (
-        f"{type(last).__name__} cannot say where anybody else belongs (it has no predict_proba, predict or transform), "
-        "so nothing can be explained of it; fit xseg.SurrogateSegmenter to it, whose rules stand in for it and are "
-        "explained exactly"
+        f"model must have predict_proba, predict or transform, so that it can be applied to new rows; "
+        f"{type(last).__name__} has none of them. Fit xseg.SurrogateSegmenter to it, and explain that exactly"
     )
     raise UnsupportedTypeError(message)
 
 
-def find_outputs(model: Any, background: Any, X: Any) -> Outputs:
-    """Find what a model says of rows.
+def find_outputs(model: Any, background: Any, X: Any) -> GroupOutputs:
+    """Find the groups of a model, and what is explained of them.
 
     Parameters
     ----------
     model : fitted estimator
         The model.
     background, X : table or array
-        Rows whose groups are all there are.
+        The rows. Where the model only predicts labels, its groups are the labels of these rows.
 
     Raises
     ------
     UnsupportedTypeError
-        The model says nothing of rows it has not seen, or nothing of groups.
+        The model cannot be applied to new rows, or does not predict groups.
     NotFittedError
         It has not been fitted.
     """
     return _METHODS[find_method(model)](model, [background, X])
 
 
-def _probabilities(model: Any, seen: Sequence[Any]) -> Outputs:
-    def ask(rows: Any) -> NDArray[np.float64]:
-        return _table_of_numbers(model, "predict_proba", rows)
+def _probabilities(model: Any, seen: Sequence[Any]) -> GroupOutputs:
+    def predict(rows: Any) -> NDArray[np.float64]:
+        return _predict_numbers(model, "predict_proba", rows)
 
-    n_groups = ask(seen[0]).shape[1]
+    n_groups = predict(seen[0]).shape[1]
     labels = tuple(np.asarray(getattr(model, "classes_", np.arange(n_groups))).tolist())
     if len(labels) != n_groups:
         message = (
-            f"{type(get_last_step(model)).__name__}.predict_proba gives {n_groups} columns for {len(labels)} classes"
+            f"{type(get_last_step(model)).__name__}.predict_proba must return one column for each of its "
+            f"{len(labels)} classes, got {n_groups} columns; fit the model again"
         )
         raise UnsupportedTypeError(message)
-    return Outputs(labels, ask)
+    return GroupOutputs(labels, predict)
 
 
-def _memberships(model: Any, seen: Sequence[Any]) -> Outputs:
-    """Turn labels into memberships of the groups seen among the rows given; others are in none of them."""
-    given = np.concatenate([_answer(model, "predict", rows) for rows in seen])
+def _memberships(model: Any, seen: Sequence[Any]) -> GroupOutputs:
+    """Convert labels to memberships, 0 or 1; a row with a label that the given rows do not have is in no group."""
+    given = np.concatenate([_call_method(model, "predict", rows) for rows in seen])
     if given.dtype.kind == "f" and not (pd.isna(given) | (given == np.rint(given))).all():
         message = (
-            f"{type(get_last_step(model)).__name__}.predict gives numbers ({given[0]:g}), not groups; "
-            "explain_agnostic says why a row is in a group: pass a clusterer or classifier"
+            f"{type(get_last_step(model)).__name__}.predict must return labels of groups, got numbers such as "
+            f"{given[0]:g}; pass a clusterer or classifier"
         )
         raise UnsupportedTypeError(message)
     try:
@@ -145,55 +145,55 @@ def _memberships(model: Any, seen: Sequence[Any]) -> Outputs:
         message = f"{type(get_last_step(model)).__name__}.predict: {error}"
         raise UnsupportedTypeError(message) from None
 
-    def ask(rows: Any) -> NDArray[np.float64]:
-        places = groups.find_places(_answer(model, "predict", rows), None)
-        # The last line is of labels not seen before.
+    def predict(rows: Any) -> NDArray[np.float64]:
+        places = groups.find_places(_call_method(model, "predict", rows), None)
+        # The last line is that of labels not seen in the given rows.
         return np.eye(len(groups) + 1, len(groups))[places]
 
-    return Outputs(groups.labels, ask)
+    return GroupOutputs(groups.labels, predict)
 
 
-def _scores(model: Any, seen: Sequence[Any]) -> Outputs:
-    """Return what a model transforms rows into as scores of groups; a clusterer gives distances, so minus those."""
+def _scores(model: Any, seen: Sequence[Any]) -> GroupOutputs:
+    """Use the columns of `transform` as scores of groups; those of a clusterer are distances, so their negatives."""
     last = get_last_step(model)
     if isinstance(last, OneToOneFeatureMixin):
         message = (
-            f"{type(last).__name__} transforms columns one by one and makes no groups, so there is no segment to "
-            "explain; give a clusterer or classifier"
+            f"model must put rows into groups, and {type(last).__name__} transforms columns one by one; pass a "
+            "clusterer or classifier"
         )
         raise UnsupportedTypeError(message)
     sign = -1.0 if is_clusterer(last) else 1.0
 
-    def ask(rows: Any) -> NDArray[np.float64]:
-        return sign * _table_of_numbers(model, "transform", rows)
+    def predict(rows: Any) -> NDArray[np.float64]:
+        return sign * _predict_numbers(model, "transform", rows)
 
-    return Outputs(tuple(range(ask(seen[0]).shape[1])), ask)
+    return GroupOutputs(tuple(range(predict(seen[0]).shape[1])), predict)
 
 
-_METHODS: dict[str, Callable[[Any, Sequence[Any]], Outputs]] = {
+_METHODS: dict[str, Callable[[Any, Sequence[Any]], GroupOutputs]] = {
     "predict_proba": _probabilities,
     "predict": _memberships,
     "transform": _scores,
 }
 
 
-def _answer(model: Any, method: str, rows: Any) -> NDArray[Any]:
+def _call_method(model: Any, method: str, rows: Any) -> NDArray[Any]:
     try:
         return np.asarray(getattr(model, method)(rows))
     except (KeyError, TypeError, ValueError) as error:
-        message = f"{type(get_last_step(model)).__name__}.{method} refuses the rows: {error}"
+        message = f"{type(get_last_step(model)).__name__}.{method} cannot read the rows: {error}"
         raise DataError(message) from error
 
 
-def _table_of_numbers(model: Any, method: str, rows: Any) -> NDArray[np.float64]:
-    answer = _answer(model, method, rows)
-    if answer.ndim != 2 or answer.dtype.kind not in "fiu" or not np.isfinite(answer).all():
+def _predict_numbers(model: Any, method: str, rows: Any) -> NDArray[np.float64]:
+    result = _call_method(model, method, rows)
+    if result.ndim != 2 or result.dtype.kind not in "fiu" or not np.isfinite(result).all():
         message = (
-            f"{type(get_last_step(model)).__name__}.{method} must give finite numbers, one column for each group "
-            f"(found shape {answer.shape}, {answer.dtype})"
+            f"{type(get_last_step(model)).__name__}.{method} must return finite numbers, one column for each group, "
+            f"got an array of shape {result.shape} and type {result.dtype}"
         )
         raise UnsupportedTypeError(message)
-    return answer.astype(np.float64)
+    return result.astype(np.float64)
 
 
 MAX_EXACT_FEATURES = 10
@@ -215,16 +215,16 @@ def explain_agnostic(
     random_state: int | None = None,
     progress: bool | None = None,
 ) -> "SampledExplanation":
-    """Explain any fitted model that puts rows into groups, whatever it is made of.
+    """Explain any fitted model that puts rows into groups, by Shapley values with a sampling error.
 
-    For models that have no exact explanation; those of xseg have one, which `explain` computes. What is explained is
-    the probability of each group (`predict_proba`), else membership, 0 or 1 (`predict`), else its score (`transform`;
-    of a clusterer minus the distance to its centre). The ids of groups are names; nothing is ever averaged over them.
+    For models without an exact explanation; segmenters of xseg have one, which `explain` computes. What is explained
+    is the probability of each group (`predict_proba`), else membership, 0 or 1 (`predict`), else its score
+    (`transform`; for a clusterer minus the distance to its centre). Labels of groups are names; they are never
+    averaged.
 
     With at most 10 features every coalition is enumerated, else permutations are sampled, forwards and backwards, one
-    in each repeat. A background of more than 100 rows is sampled: a hundred rows, dealt out to the repeats, where
-    coalitions are enumerated, else a hundred in each repeat. Base values and values add up to what is explained either
-    way.
+    in each repeat. A background of more than 100 rows is sampled: 100 rows divided among the repeats where coalitions
+    are enumerated, else 100 in each repeat. Either way base values and values add up to what is explained.
 
     Parameters
     ----------
@@ -237,8 +237,8 @@ def explain_agnostic(
     background_sample_weight : array-like of shape (n_background,), default=None
         Weights of the background rows.
     of : {"own", "all"} or group, default="own"
-        Which group to explain, by its label (or by its number, where labels are text); a row's own is the one it has
-        most of; "all" adds a last axis of length n_groups.
+        Which group to explain, by its label (or by its index, where labels are text); a row's own is the one with the
+        highest output; "all" adds a last axis of length n_groups.
     n_repeats : int, default=10
         Number of independent repeats from which standard errors are estimated, at least 2.
     random_state : int or None, default=None
@@ -250,17 +250,17 @@ def explain_agnostic(
     Returns
     -------
     shap.Explanation
-        As `explain` gives it, with `sampling_error`: the standard error of each value, which has ``n_repeats - 1``
-        degrees of freedom and counts permutations and the sampling of the background; 0 where nothing was sampled.
+        As `explain` returns it, with `sampling_error`: the standard error of each value, which has ``n_repeats - 1``
+        degrees of freedom and covers permutations and the sampling of the background; 0 where nothing was sampled.
 
     Raises
     ------
     UnsupportedTypeError
-        The model says nothing of rows it has not seen, or nothing of groups.
+        The model cannot be applied to new rows, or does not predict groups.
     NotFittedError
         It has not been fitted.
     DataError
-        Rows or weights cannot be used, or the model refuses them.
+        Rows or weights cannot be used, or the model cannot read them.
     ParameterError
         There is no such group, or too few repeats.
 
@@ -286,15 +286,15 @@ def explain_agnostic(
     from xseg.explanations._sampled import SampledExplanation
 
     if n_repeats < 2:
-        message = f"n_repeats={n_repeats}, but a standard error needs at least 2 repeats"
+        message = f"n_repeats must be at least 2, since a standard error is estimated from them; got {n_repeats}"
         raise ParameterError(message)
     table, weights = read_table(X), check_weights(background_sample_weight, len(read_table(background)))[0]
     rows, known = match_fit_container(model, X, "X"), match_fit_container(model, background, "the background")
-    blends, outputs = CoalitionRows(rows, known), find_outputs(model, known, rows)
-    explained, of_background = outputs.ask(rows), outputs.ask(known)
+    coalition_rows, outputs = CoalitionRows(rows, known), find_outputs(model, known, rows)
+    explained, background_outputs = outputs.predict(rows), outputs.predict(known)
     n_features = len(table.columns)
     repeats = _repeats(weights, n_repeats, random_state, enumerated=n_features <= MAX_EXACT_FEATURES)
-    base = np.mean([repeat.shares @ of_background[repeat.rows] for repeat in repeats], axis=0)
+    base = np.mean([repeat.shares @ background_outputs[repeat.rows] for repeat in repeats], axis=0)
     own = explained.argmax(axis=1) if of == "own" else None
     chosen = None if of in ("own", "all") else outputs.position(of)
     shape = (len(table), n_features, *([len(outputs.labels)] if of == "all" else []))
@@ -303,7 +303,10 @@ def explain_agnostic(
     bar = tqdm(range(len(table)), "explaining", disable=hidden, delay=_SECONDS_UNSEEN if progress is None else 0)
     for row in bar:
         found = np.stack(
-            [_Game(outputs, blends, row, repeat, explained[row], of_background).values() for repeat in repeats]
+            [
+                _Game(outputs, coalition_rows, row, repeat, explained[row], background_outputs).values()
+                for repeat in repeats
+            ]
         )
         if of != "all":
             found = found[..., chosen if own is None else own[row]]
@@ -332,11 +335,11 @@ class _Repeat:
     Attributes
     ----------
     rows : ndarray of shape (n,)
-        The background rows it looks at.
+        The background rows that it uses.
     shares : ndarray of shape (n,)
-        How much each counts; together 1.
+        The weight of each; they add up to 1.
     seed : int or None
-        Draws its permutation; None enumerates coalitions.
+        Seed of its permutation; None enumerates coalitions.
     """
 
     rows: NDArray[np.intp]
@@ -347,7 +350,7 @@ class _Repeat:
 def _repeats(
     weights: NDArray[np.int64], n_repeats: int, random_state: int | None, *, enumerated: bool
 ) -> Sequence[_Repeat]:
-    """Plan the repeats: as few rows as will do, each repeat independent of the others."""
+    """Draw the background rows and seeds of each repeat, independently; one repeat where nothing is sampled."""
     counted = np.flatnonzero(weights)
     shares = weights[counted] / weights.sum()
     generators = [np.random.default_rng(seed) for seed in np.random.SeedSequence(random_state).spawn(n_repeats)]
@@ -363,40 +366,40 @@ def _repeats(
 
 
 class _Game:
-    """What knowing some features of one row is worth; each coalition is worked out once."""
+    """The value function of one row, ``v(S) = E_z f(x_S, z_rest)``; each coalition is computed once."""
 
     def __init__(
         self,
-        outputs: Outputs,
-        blends: CoalitionRows,
+        outputs: GroupOutputs,
+        coalition_rows: CoalitionRows,
         row: int,
         repeat: _Repeat,
         explained: Values,
-        of_background: Values,
+        background_outputs: Values,
     ) -> None:
-        self.outputs, self.blends, self.row, self.repeat = outputs, blends, row, repeat
-        self.n_features = blends.n_features
-        nobody, everything = np.zeros(self.n_features, bool), np.ones(self.n_features, bool)
-        self._worth = {
-            nobody.tobytes(): repeat.shares @ of_background[repeat.rows],
+        self.outputs, self.coalition_rows, self.row, self.repeat = outputs, coalition_rows, row, repeat
+        self.n_features = coalition_rows.n_features
+        nothing, everything = np.zeros(self.n_features, bool), np.ones(self.n_features, bool)
+        self._known_values = {
+            nothing.tobytes(): repeat.shares @ background_outputs[repeat.rows],
             everything.tobytes(): explained,
         }
 
     def __call__(self, coalitions: Values) -> Values:
-        """Return the worth of each coalition, shape (n_coalitions, n_groups)."""
+        """Return the value of each coalition, shape (n_coalitions, n_groups)."""
         known = coalitions > 0
-        new = [mask for mask in np.unique(known, axis=0) if mask.tobytes() not in self._worth]
+        new = [mask for mask in np.unique(known, axis=0) if mask.tobytes() not in self._known_values]
         n_background = len(self.repeat.rows)
         step = max(1, _ROWS_AT_ONCE // n_background)
         for start in range(0, len(new), step):
             masks = np.array(new[start : start + step])
-            said = self.outputs.ask(self.blends.build(self.row, masks, self.repeat.rows))
-            worth = np.einsum("b,mbk->mk", self.repeat.shares, said.reshape(len(masks), n_background, -1))
-            self._worth.update(zip((mask.tobytes() for mask in masks), worth, strict=True))
-        return np.array([self._worth[mask.tobytes()] for mask in known])
+            predicted = self.outputs.predict(self.coalition_rows.build(self.row, masks, self.repeat.rows))
+            values = np.einsum("b,mbk->mk", self.repeat.shares, predicted.reshape(len(masks), n_background, -1))
+            self._known_values.update(zip((mask.tobytes() for mask in masks), values, strict=True))
+        return np.array([self._known_values[mask.tobytes()] for mask in known])
 
     def values(self) -> Values:
-        """Return the Shapley values, shape (n_features, n_groups): exact ones, or those along one permutation."""
+        """Return the Shapley values, shape (n_features, n_groups): exact, or estimated along one permutation."""
         import_shap()
         import shap
 
@@ -405,7 +408,7 @@ class _Game:
         if self.repeat.seed is None:
             explained = shap.explainers.Exact(self, masker)(everything, silent=True)
         else:
-            with _numpy_seed_restored():
+            with _restore_numpy_seed():
                 explainer = shap.explainers.Permutation(self, masker, seed=self.repeat.seed)
                 explained = explainer(everything, max_evals=2 * self.n_features + 1, silent=True)
         found: Values = np.asarray(explained.values, dtype=np.float64)[0]
@@ -413,7 +416,7 @@ class _Game:
 
 
 @contextmanager
-def _numpy_seed_restored() -> Iterator[None]:
+def _restore_numpy_seed() -> Iterator[None]:
     """Restore numpy's global generator afterwards: shap seeds it."""
     state = np.random.get_state()  # noqa: NPY002 - this is the one that shap draws from
     try:

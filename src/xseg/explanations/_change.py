@@ -19,29 +19,28 @@ from xseg.segmenters import SegmenterOrPipeline, find_route
 __all__ = ["Change", "change"]
 
 _INDEX = "index"
-_REMEDY = (
-    "name the column of ids (id_column=...), or give both the same index if they have the same people in the same order"
-)
+_REMEDY = "pass id_column, the column of ids, or give both tables the same index if their rows are in the same order"
 
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """Why each row is in another segment than before.
+    """Explanation of why rows are in another segment than before.
 
     Attributes
     ----------
     ids : ndarray of shape (n_rows,)
-        Who each row is: its id, or its label where rows were aligned by their indexes, or else its place.
+        The id of each row: its value of `id_column`, its index label where rows were aligned by their indexes, or else
+        its position.
     before_rows, after_rows : ndarray of shape (n_rows,)
-        Where each row stands in the two tables.
+        The position of each row in the two tables.
     before, after : ndarray of shape (n_rows,)
-        The segment it was in, and the one it is in.
+        The segment of each row in the two tables.
     before_names, after_names : tuple of str
-        Their names.
+        Names of those segments.
     values : ndarray of shape (n_rows, n_columns)
-        What each raw column contributed to the change.
+        The contribution of each raw column to the change.
     before_values, after_values : ndarray of shape (n_rows,)
-        What is explained, before and after; the values add up to the difference.
+        The membership or margin that is explained, before and after; ``values.sum(axis=1)`` is the difference.
     feature_names : tuple of str
         The raw columns.
     only_before, only_after : ndarray
@@ -74,10 +73,10 @@ class Change:
 def change(segmenter: SegmenterOrPipeline, X: Any, *, before: Any, id_column: str | None = None) -> Change:
     """Explain why each row is in another segment than before.
 
-    What is explained is belonging to the segment the row is in afterwards. A coalition of features takes their values
-    from `X` and the others from `before`; each feature gets its Shapley value, the mean over all orders in which
-    the features could have changed. Of boxes it is membership, 0 or 1. Of scores it is the margin of the new segment's
-    score over the old one's (over the runner-up's afterwards, for a row that stayed).
+    What is explained is the segment the row is in afterwards: where segments are made of boxes, membership in it, 0 or
+    1; where they are made of scores, the margin of its score over the old segment's (over the runner-up's afterwards,
+    for a row that stayed). The features of a coalition have their values of `X`, the others those of `before`; each
+    feature gets its Shapley value, the mean over all orders in which the features could have changed.
 
     Parameters
     ----------
@@ -88,9 +87,9 @@ def change(segmenter: SegmenterOrPipeline, X: Any, *, before: Any, id_column: st
     before : table or array of shape (n_rows_before, n_features)
         The rows as they were before it.
     id_column : str, default=None
-        The column that tells who a row is, or the name of the pandas index ("index" if it has none). By default two
-        pandas tables have the same rows, and are aligned by their indexes; other tables have the same rows in the
-        same order.
+        The column of ids by which rows are matched, or the name of the pandas index ("index" if it has none). By
+        default two pandas tables are matched by their indexes, which must hold the same labels; other tables must
+        have the same rows in the same order.
 
     Returns
     -------
@@ -126,24 +125,28 @@ def change(segmenter: SegmenterOrPipeline, X: Any, *, before: Any, id_column: st
     """
     route = find_route(segmenter)
     fitted = route.segmenter
-    (then, were), (now, are) = (_without_ids(rows, id_column, side) for rows, side in ((before, "before"), (X, "X")))
-    then_table, now_table = (fitted.read_rows(route.transform(rows)) for rows in (then, now))
-    names = read_table(now).names
-    alike = id_column is None and len(then_table) == len(now_table)
+    (old, old_ids), (new, new_ids) = (
+        _split_ids(rows, id_column, side) for rows, side in ((before, "before"), (X, "X"))
+    )
+    old_table, new_table = (fitted.read_rows(route.transform(rows)) for rows in (old, new))
+    names = read_table(new).names
+    alike = id_column is None and len(old_table) == len(new_table)
     if alike and find_positions(before, X, ("before", "X"), _REMEDY) is not None:
-        were, are = before.index.to_numpy(dtype=object), X.index.to_numpy(dtype=object)
-    then_rows, now_rows = _align_rows(were, are, len(then_table), len(now_table))
+        old_ids, new_ids = before.index.to_numpy(dtype=object), X.index.to_numpy(dtype=object)
+    before_rows, after_rows = _align_rows(old_ids, new_ids, len(old_table), len(new_table))
     found = find_family(fitted).explain_changes(
-        route, len(names), then_table.take(then_rows), now_table.take(now_rows), count_workers(fitted.n_jobs)
+        route, len(names), old_table.take(before_rows), new_table.take(after_rows), count_workers(fitted.n_jobs)
     )
     segment_names = fitted.segment_names_
-    who, gone, new = now_rows, now_rows[:0], now_rows[:0]
-    if were is not None and are is not None:
-        who, gone, new = are[now_rows], were[~pd.Index(were).isin(are)], are[~pd.Index(are).isin(were)]
+    ids, only_before, only_after = after_rows, after_rows[:0], after_rows[:0]
+    if old_ids is not None and new_ids is not None:
+        ids = new_ids[after_rows]
+        only_before = old_ids[~pd.Index(old_ids).isin(new_ids)]
+        only_after = new_ids[~pd.Index(new_ids).isin(old_ids)]
     return Change(
-        who,
-        then_rows,
-        now_rows,
+        ids,
+        before_rows,
+        after_rows,
         found.before,
         found.after,
         tuple(segment_names[segment] for segment in found.before),
@@ -152,52 +155,65 @@ def change(segmenter: SegmenterOrPipeline, X: Any, *, before: Any, id_column: st
         found.start,
         found.end,
         names,
-        gone,
-        new,
+        only_before,
+        only_after,
     )
 
 
-def _without_ids(rows: Any, ids: str | None, side: str) -> tuple[Any, NDArray[Any] | None]:
-    """Remove the column of ids from a table."""
-    if ids is None:
+def _split_ids(rows: Any, id_column: str | None, side: str) -> tuple[Any, NDArray[Any] | None]:
+    """Split a table into the rows without the column of ids, and the ids."""
+    if id_column is None:
         return rows, None
     frame = nw.from_native(rows, pass_through=True)
-    if isinstance(frame, nw.DataFrame) and ids in frame.columns:
-        return frame.drop(ids).to_native(), _check_ids(np.asarray(frame[ids].to_list(), dtype=object), ids, side)
-    if isinstance(rows, pd.DataFrame) and ids == (rows.index.name or _INDEX):
-        return rows, _check_ids(rows.index.to_numpy(dtype=object), ids, side)
+    if isinstance(frame, nw.DataFrame) and id_column in frame.columns:
+        ids = np.asarray(frame[id_column].to_list(), dtype=object)
+        return frame.drop(id_column).to_native(), _check_ids(ids, id_column, side)
+    if isinstance(rows, pd.DataFrame) and id_column == (rows.index.name or _INDEX):
+        return rows, _check_ids(rows.index.to_numpy(dtype=object), id_column, side)
     columns = [str(name) for name in getattr(frame, "columns", [])]
-    message = f"`{side}` has no column or index called {ids!r}{suggest_name(ids, columns)}"
+    message = (
+        f"id_column must be a column of `{side}` or the name of its index, got "
+        f"{id_column!r}{suggest_name(id_column, columns)}"
+    )
     raise DataError(message)
 
 
-def _check_ids(who: NDArray[Any], ids: str, side: str) -> NDArray[Any]:
-    missing = np.flatnonzero(pd.isna(who))
+def _check_ids(ids: NDArray[Any], id_column: str, side: str) -> NDArray[Any]:
+    missing = np.flatnonzero(pd.isna(ids))
     if len(missing):
-        message = f"`{side}` has no {ids!r} in row {missing[0]}; drop rows whose owner is not known"
+        message = (
+            f"every row of `{side}` must have an id, and {id_column!r} is missing in row {missing[0]}; drop the row"
+        )
         raise DataError(message)
-    repeated = np.flatnonzero(pd.Index(who).duplicated())
+    repeated = np.flatnonzero(pd.Index(ids).duplicated())
     if len(repeated):
-        message = f"`{side}` has {ids}={who[repeated[0]]!r} more than once (row {repeated[0]}); keep one row a person"
+        message = (
+            f"ids must be unique, and `{side}` has {id_column}={ids[repeated[0]]!r} more than once (again in row "
+            f"{repeated[0]}); keep one row per id"
+        )
         raise DataError(message)
-    return who
+    return ids
 
 
 def _align_rows(
-    were: NDArray[Any] | None, are: NDArray[Any] | None, n_before: int, n_after: int
+    old_ids: NDArray[Any] | None, new_ids: NDArray[Any] | None, n_before: int, n_after: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where each row of both tables stands in each."""
-    if were is None or are is None:
+    """Return the positions, in each of the two tables, of the rows that are in both."""
+    if old_ids is None or new_ids is None:
         if n_before != n_after:
             message = (
-                f"`before` has {n_before} rows and `X` has {n_after}; give id_column, the column that tells who is who"
+                f"`before` and `X` must have the same rows, got {n_before} and {n_after} rows; give id_column, the "
+                "column by which rows are matched"
             )
             raise DataError(message)
         every = np.arange(n_after)
         return every, every
-    place = pd.Index(were).get_indexer(pd.Index(are))
-    now = np.flatnonzero(place >= 0)
-    if not len(now):
-        message = f"nobody is in both tables: {were[0]!r} and {are[0]!r} are the first ids; are they of one type?"
+    positions = pd.Index(old_ids).get_indexer(pd.Index(new_ids))
+    after = np.flatnonzero(positions >= 0)
+    if not len(after):
+        message = (
+            f"`before` and `X` must have ids in common, and have none; their first ids are {old_ids[0]!r} and "
+            f"{new_ids[0]!r}. Check that both are of one type"
+        )
         raise DataError(message)
-    return np.asarray(place[now], dtype=np.int64), np.asarray(now, dtype=np.int64)
+    return np.asarray(positions[after], dtype=np.int64), np.asarray(after, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What a row may change, and what a change costs."""
+"""Which changes of a row are allowed, what a change costs, and the protocol of the search for the cheapest one."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +20,7 @@ __all__ = [
     "RESOLUTION",
     "UNSEEN",
     "AllowedChanges",
+    "Bounds",
     "ChangeSearch",
     "CheapestChanges",
     "Obstacle",
@@ -33,23 +34,23 @@ UNSEEN = float(MISSING)
 _QUARTERS = (0.25, 0.75)
 _DIRECTIONS = ("up", "down")
 
-Limits = Mapping[str, tuple[float | None, float | None]]
+Bounds = Mapping[str, tuple[float | None, float | None]]
 
 
 @dataclass(frozen=True, eq=False)
 class AllowedChanges:
-    """What may change, by feature.
+    """Which changes are allowed, by feature.
 
     Attributes
     ----------
     schema : Schema
         The features.
     scale : ndarray of shape (n_features,)
-        What a change is divided by; 1 for categories and booleans.
+        The cost of a change of a number is its size over this; 1 for categories and booleans.
     frozen, rises, falls : ndarray of shape (n_features,)
-        Whether a feature stays, may go up, may go down.
+        Whether a feature must stay as it is, may rise, may fall.
     lowest, highest : ndarray of shape (n_features,)
-        Where a changed number must end.
+        The closed interval in which a changed number must lie.
     """
 
     schema: Schema
@@ -65,10 +66,10 @@ class AllowedChanges:
         cls,
         profile: SegmentProfile,
         frozen: Iterable[str] = (),
-        bounds: Limits | None = None,
+        bounds: Bounds | None = None,
         direction: Mapping[str, str] | None = None,
     ) -> "AllowedChanges":
-        """Read what a caller asks for, and take scales from the population."""
+        """Return the allowed changes for the options of `counterfactual`, with scales from the population."""
         schema = profile.bins.schema
         size = len(schema)
         moves = cls(
@@ -86,21 +87,21 @@ class AllowedChanges:
             np.full(size, np.inf),
         )
         if isinstance(frozen, str):
-            message = f"frozen={frozen!r} is one name; give a list of names, frozen=[{frozen!r}]"
+            message = f"frozen must be a list of column names, got the string {frozen!r}; pass frozen=[{frozen!r}]"
             raise ParameterError(message)
         for name in frozen:
             moves.frozen[schema.index(name)] = True
         for name, limits in (bounds or {}).items():
             j = schema.index(name)
             moves.lowest[j], moves.highest[j] = _limits(schema[j], limits)
-        for name, way in (direction or {}).items():
+        for name, given in (direction or {}).items():
             j = schema.index(name)
-            _check_direction(schema[j], way)
-            moves.rises[j], moves.falls[j] = way == "up", way == "down"
+            _check_direction(schema[j], given)
+            moves.rises[j], moves.falls[j] = given == "up", given == "down"
         return moves
 
     def ends(self, j: int, low: float, high: float) -> tuple[float, float]:
-        """Return the values where a number that comes from below or from above first is in ``[low, high)``.
+        """Return the values at which a number that rises, and one that falls, first lies in ``[low, high)``.
 
         Parameters
         ----------
@@ -112,7 +113,7 @@ class AllowedChanges:
         Returns
         -------
         tuple of (float, float)
-            Infinity and minus infinity where that way is closed.
+            Infinity where it may not rise into the range, minus infinity where it may not fall into it.
         """
         first, last = self.inside(j, low, high)
         if self.frozen[j] or first > last:
@@ -124,7 +125,7 @@ class AllowedChanges:
         return up if self.rises[j] else np.inf, down if self.falls[j] else -np.inf
 
     def describe_obstacle(self, j: int, value: float, low: float, high: float) -> str:
-        """Return why a number cannot get into ``[low, high)``."""
+        """Return the reason why a number cannot be changed to lie in ``[low, high)``."""
         if np.isnan(value):
             return "missing"
         if self.frozen[j]:
@@ -136,7 +137,7 @@ class AllowedChanges:
         return "bounds" if first <= last else "no value"
 
     def select_allowed(self, j: int, own: float, codes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the codes of a category, of those given, that a row with code `own` may change to."""
+        """Return those of the codes of a categorical feature that a row with code `own` may change to."""
         if self.frozen[j] or np.isnan(own):
             return codes[:0]
         if self.rises[j] and self.falls[j]:
@@ -149,7 +150,7 @@ class AllowedChanges:
         return self.schema[j].integral or self.schema[j].kind is Kind.BOOLEAN
 
     def find_reachable_ranges(self, j: int, edges: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return the ranges between edges in which there is a value that a number may take, in order."""
+        """Return the indices of the ranges between `edges` that hold an allowed value, in order."""
         first = np.maximum(edges[:-1], self.lowest[j])
         last = np.minimum(np.nextafter(edges[1:], -np.inf), self.highest[j])
         first, last = (np.ceil(first), np.floor(last)) if self._whole(j) else (first, last)
@@ -171,13 +172,13 @@ class CheapestChanges:
     values : ndarray of shape (n_rows, n_features)
         Numbers, and codes of categories, after the change; rows for which there is none stay as they are.
     target : ndarray of shape (n_rows,)
-        The segment each row gets into; -1 where there is no way.
+        The segment each row is in after the change; -1 where there is no change.
     cost : ndarray of shape (n_rows,)
-        What it costs; infinity where there is no way.
+        Cost of the change; infinity where there is none.
     proven : ndarray of shape (n_rows,)
-        Whether there is proof that none is cheaper.
+        Whether it is proven that no change is cheaper.
     place : ndarray of shape (n_rows,)
-        The box it gets into; -1 where there is none.
+        The box each row is in after the change; -1 where there is none, or the model has no boxes.
     """
 
     values: NDArray[np.float64]
@@ -188,7 +189,10 @@ class CheapestChanges:
 
 
 class ChangeSearch(Protocol):
-    """Finds the cheapest changes for one fitted model; each family of models has one."""
+    """Search for the cheapest changes under one fitted model; each family of models implements it.
+
+    Rows are arrays of numbers and codes of categories, as `encode_values` returns them.
+    """
 
     bins: Bins
 
@@ -207,27 +211,27 @@ class ChangeSearch(Protocol):
         ...
 
     def find_threshold(self, place: int, j: int, rises: bool) -> tuple[str, float] | None:
-        """Return what a place asks of a number that rises, or falls, into it: a relation and a threshold."""
+        """Return the relation and threshold that a changed number must satisfy in a box; None if there is none."""
         ...
 
     def obstacles(self, values: NDArray[np.float64], own: int, target: int) -> "tuple[Obstacle, ...]":
-        """Return for one row what blocks its way."""
+        """Return for one row what blocks a change into each box of the target."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """What keeps a row out of a box.
+    """The features that make it impossible to change a row so that it lies in a box.
 
     Attributes
     ----------
     box : int
-        Which box of the model.
+        Index of the box in the model.
     rule : str
         The box as a rule.
     features : tuple of (str, str)
-        Each feature that blocks the way and why: "frozen", "bounds", "direction", "missing" (its value is not
-        known) or "no value" (no whole number, or known value, lies in the box).
+        Each blocking feature and the reason: "frozen", "bounds", "direction", "missing" (its value is not known) or
+        "no value" (no whole number, or known value, lies in the box).
     """
 
     box: int
@@ -238,8 +242,8 @@ class Obstacle:
 def compute_scale(bins: FeatureBins, counts: NDArray[np.int64]) -> float:
     """Return the scale of a feature: the interquartile range of the population.
 
-    Where half of the rows share a value it is the standard deviation of the codes' places, and 1 for categories,
-    booleans and columns with one code.
+    Where half of the rows share a value, it is the standard deviation of the midpoints of the codes instead. It is 1
+    for categories, booleans and columns with one code.
     """
     known = counts[: bins.n_codes].astype(np.float64)
     thresholds = bins.thresholds
@@ -254,9 +258,9 @@ def compute_scale(bins: FeatureBins, counts: NDArray[np.int64]) -> float:
 
 
 def encode_values(bins: Bins, table: Table) -> NDArray[np.float64]:
-    """Return raw numbers, and codes of categories, shape (n_rows, n_features).
+    """Return the rows as raw numbers and codes of categories, shape (n_rows, n_features).
 
-    NaN is missing; a category without a code of its own is 255.
+    NaN is missing; a category without a code of its own is `UNSEEN`.
     """
     values = np.empty((len(table), len(bins)))
     codes = np.empty(len(table), dtype=np.uint8)
@@ -272,31 +276,39 @@ def encode_values(bins: Bins, table: Table) -> NDArray[np.float64]:
 
 def _limits(feature: Feature, limits: Any) -> tuple[float, float]:
     if feature.kind is not Kind.NUMBER:
-        message = f"bounds are for numbers, and {feature.name!r} is of kind {feature.kind}; use frozen or direction"
+        message = (
+            f"bounds must name columns of numbers, and {feature.name!r} is of kind {feature.kind}; use frozen or "
+            "direction"
+        )
         raise ParameterError(message)
     try:
         low, high = limits
         ends = -np.inf if low is None else float(low), np.inf if high is None else float(high)
     except (TypeError, ValueError):
-        message = f"bounds[{feature.name!r}]={limits!r} is not a pair (low, high); None leaves a side open"
+        message = (
+            f"bounds[{feature.name!r}] must be a pair (low, high) of numbers, got {limits!r}; None leaves a side open"
+        )
         raise ParameterError(message) from None
     if not ends[0] <= ends[1]:
-        message = f"bounds[{feature.name!r}]={limits!r} leave no value; give (low, high) with low <= high"
+        message = f"bounds[{feature.name!r}] must have low <= high, got {limits!r}; pass (low, high)"
         raise ParameterError(message)
     return ends
 
 
-def _check_direction(feature: Feature, way: Any) -> None:
-    if way not in _DIRECTIONS:
-        message = f"direction[{feature.name!r}]={way!r} is neither 'up' nor 'down'"
+def _check_direction(feature: Feature, given: Any) -> None:
+    if given not in _DIRECTIONS:
+        message = f"direction[{feature.name!r}] must be 'up' or 'down', got {given!r}"
         raise ParameterError(message)
     if feature.kind is Kind.CATEGORY:
-        message = f"the categories of {feature.name!r} have no order, so it has no direction; use frozen"
+        message = (
+            f"direction must name columns whose values have an order, and {feature.name!r} is of kind {feature.kind}; "
+            "use frozen"
+        )
         raise ParameterError(message)
 
 
 def _find_previous_number(value: float) -> float:
-    """Return the number before; nothing bounds what infinity bounds."""
+    """Return the largest number below a value; infinities stay as they are."""
     return float(np.nextafter(value, -np.inf)) if np.isfinite(value) else value
 
 

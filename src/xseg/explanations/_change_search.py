@@ -1,4 +1,4 @@
-"""Nearest changes: by projection on each box of a segment, and by search for additive scores."""
+"""Search for the cheapest change of each row: by projection on each box, and by branch and bound for scores."""
 
 from functools import cached_property
 
@@ -23,16 +23,19 @@ __all__ = ["BoxChangeSearch", "ScoreChangeSearch"]
 
 
 class BoxChangeSearch:
-    """Finds the cheapest way of rows into boxes.
+    """Exact search for the cheapest change of rows into boxes.
+
+    The cost is a sum over features, and so is a box's condition. The cheapest change into one box therefore changes
+    each tested feature on its own, and the cheapest of a segment is the minimum over its boxes.
 
     Parameters
     ----------
     model : BoxModel
         The boxes.
     profile : SegmentProfile
-        How the population is spread: among categories that cost the same the commonest is chosen.
+        Counts of the population: among categories of equal cost the most frequent one is chosen.
     moves : AllowedChanges
-        What may change.
+        The allowed changes.
     """
 
     def __init__(self, model: BoxModel, profile: SegmentProfile, moves: AllowedChanges) -> None:
@@ -98,7 +101,7 @@ class BoxChangeSearch:
         return boxes, cost
 
     def move_rows(self, values: NDArray[np.float64], boxes: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the rows as they are in their boxes; where there is none they stay."""
+        """Return the rows changed so that they lie in their boxes; rows without a box stay as they are."""
         out = values.copy()
         for box in np.unique(boxes[boxes >= 0]).tolist():
             rows = np.flatnonzero(boxes == box)
@@ -115,7 +118,7 @@ class BoxChangeSearch:
         return out
 
     def find_threshold(self, place: int, j: int, rises: bool) -> tuple[str, float] | None:
-        """Return what a box asks of a number that rises, or falls, into it: a relation and a threshold."""
+        """Return the relation and threshold of the box side that a number crosses when it rises, or falls, into it."""
         if self.bins[j].feature.kind is not Kind.NUMBER:
             return None
         end = float(self.ends[place, j, 0 if rises else 1])
@@ -125,7 +128,7 @@ class BoxChangeSearch:
         return (">" if rises else "<="), named
 
     def obstacles(self, values: NDArray[np.float64], own: int, target: int) -> tuple[Obstacle, ...]:
-        """Return for one row what blocks the way into each box of its target."""
+        """Return for one row the features that block a change into each box of its target."""
         segment = self.boxes.segment
         wanted = np.flatnonzero(segment == target if target >= 0 else segment != own)
         return tuple(self._find_obstacle(values, int(box)) for box in wanted)
@@ -158,7 +161,13 @@ class BoxChangeSearch:
         return "direction" if known.any() else "no value"
 
     def _all_ends(self, tests: list[NDArray[np.int64]]) -> NDArray[np.float64]:
-        """Return low, high, up and down of each box and number, shape (n_boxes, n_features, 4)."""
+        """Return the sides of each box in each number, and where a rising and a falling number enter it.
+
+        Returns
+        -------
+        ndarray of shape (n_boxes, n_features, 4)
+            Lower side, upper side, first value from below, first value from above.
+        """
         ends = np.zeros((len(tests), len(self.boxes.bins), 4))
         for box, features in enumerate(tests):
             for j in features[self.place[features] < 0].tolist():
@@ -183,7 +192,7 @@ class BoxChangeSearch:
         return choices
 
     def _choice(self, j: int, own: int, inside: NDArray[np.int64]) -> int:
-        """Return the nearest code of an ordered category, the commonest of another; -1 if none is allowed."""
+        """Return the nearest code of an ordered category, the most frequent of another; -1 if none is allowed."""
         allowed = self.moves.select_allowed(j, own, inside)
         if not len(allowed):
             return -1
@@ -199,14 +208,14 @@ _MAX_NODES = 300
 
 
 class ScoreChangeSearch:
-    """Finds the cheapest way of rows to another highest score.
+    """Search for the cheapest change of rows after which another score is the highest.
 
     Parameters
     ----------
     model : AdditiveModel
         The scores.
     moves : AllowedChanges
-        What may change.
+        The allowed changes.
     """
 
     def __init__(self, model: AdditiveModel, moves: AllowedChanges) -> None:
@@ -283,11 +292,11 @@ class ScoreChangeSearch:
         )
 
     def find_threshold(self, place: int, j: int, rises: bool) -> None:
-        """Return nothing: how far one feature must go depends on the others."""
+        """Return None: with scores, the value that one feature needs depends on the other features."""
         del place, j, rises
 
     def obstacles(self, values: NDArray[np.float64], own: int, target: int) -> tuple[Obstacle, ...]:
-        """Return nothing: there is no box to be kept out of."""
+        """Return an empty tuple: there are no boxes."""
         del values, own, target
         return ()
 
@@ -310,14 +319,15 @@ class ScoreChangeSearch:
         return np.asarray(size.sum(axis=1))
 
     def _all_stops(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return where a feature may end from below and from above.
+        """Return the values that the search tries for each feature.
 
         Returns
         -------
         stops : ndarray of shape (n_used, 2, 255)
-            By code; infinity where that is not allowed.
+            For each code, the first value in it of a rising and of a falling number; infinity where not allowed.
         ends : ndarray of shape (n_used, 2)
-            The farthest of all; minus infinity and infinity where that way is closed.
+            The largest and the smallest value that a number may take; minus infinity and infinity where it may not
+            rise or fall.
         """
         stops = np.full((len(self.used), 2, N_CODES - 1), np.inf)
         ends = np.tile([-np.inf, np.inf], (len(self.used), 1))
@@ -330,7 +340,7 @@ class ScoreChangeSearch:
             edges = np.concatenate([[-np.inf], bins.thresholds, [np.inf]])
             every = max(1, bins.n_codes // _STEPS) if f < self.n_coordinates else 1
             reachable = self.moves.find_reachable_ranges(j, edges)
-            # Of many codes only some are tried, but always the first and the last of those that bounds leave open.
+            # Of many codes only every few are tried, but always the first and the last that bounds allow.
             for code in {*reachable[::every].tolist(), *reachable[-1:].tolist()}:
                 up, down = self.moves.ends(j, float(edges[code]), float(edges[code + 1]))
                 stops[f, 0, code] = up if np.isfinite(up) else np.inf
@@ -347,10 +357,10 @@ class ScoreChangeSearch:
         stops: NDArray[np.float64],
         ends: NDArray[np.float64],
     ) -> None:
-        """Write where a number's ways up and down end: at the last threshold, or before it at the bound.
+        """Set the largest and smallest value of a number: the outermost threshold, or the user's bound before it.
 
-        A bound lies within a range of values of one code, all of which it may take; so the bound is a stop of its own.
-        It is kept at the next code, which no row can reach.
+        A bound lies inside the value range of one code, so it is a candidate value besides the thresholds. It is
+        stored at the next code, which the bound makes unreachable and whose slot is therefore free.
         """
         j, first, last = int(self.used[f]), int(reachable[0]), int(reachable[-1])
         if self.moves.rises[j]:
@@ -365,7 +375,7 @@ class ScoreChangeSearch:
                 stops[1, first - 1] = ends[1]
 
     def _all_parts(self) -> NDArray[np.float64]:
-        """Return what each feature adds to each score where it may end, shape (n_used, 2, 255, n_segments)."""
+        """Return each feature's part of each score at its stops, shape (n_used, 2, 255, n_segments)."""
         scores, n = self.model.scores, self.n_coordinates
         parts = np.zeros((*self.stops.shape, len(scores)))
         embedding = scores.embedding

@@ -1,4 +1,4 @@
-"""Rows after a change, as a table in raw units and as a list of what changed."""
+"""Rows after a change, as a table in raw units and as a list of changed features."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 __all__ = ["FeatureChange", "apply_changes", "changed_table", "list_changes"]
 
-Asked = TypeVar("Asked")
+Requirement = TypeVar("Requirement")
 
 _LARGEST_WHOLE = 2.0**53
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureChange:
-    """One feature that changes.
+    """Change of one feature.
 
     Attributes
     ----------
     feature : str
         The column.
     before, after : object
-        The value it has, and the value it needs, in raw units.
+        The value before and after the change, in raw units.
     relation : {">=", ">", "<=", "<", "="}
-        What the segment asks of the value after, next to the threshold. "=" where it is a category or a boolean, or
-        where segments are made of scores, so that the other changes decide how far this one must go.
+        How the value after must compare with `threshold` to be in the segment. "=" for categories and booleans, and
+        where segments are made of scores, since the value needed then depends on the other changes.
     threshold : object
-        What the value after is compared with; itself where the relation is "=".
+        The threshold of the segment's rule; the value after where the relation is "=".
     """
 
     feature: str
@@ -53,8 +53,7 @@ def changed_table(X: Any, table: Table, bins: Bins, before: NDArray[np.float64],
     Parameters
     ----------
     X : table or array
-        The rows as they were given; a pandas table keeps its index, column names and types where they can hold the
-        new values.
+        The rows; a pandas table keeps its index, its column names, and its types where they can hold the new values.
     table : Table
         The same rows, read.
     bins : Bins
@@ -74,33 +73,39 @@ def changed_table(X: Any, table: Table, bins: Bins, before: NDArray[np.float64],
 
 
 def apply_changes(
-    table: Table, rows: Sequence[int], changes: Sequence[Mapping[str, Asked]], meeting: Callable[[Asked, Any], Any]
+    table: Table,
+    rows: Sequence[int],
+    changes: Sequence[Mapping[str, Requirement]],
+    compute_value: Callable[[Requirement, Any], Any],
 ) -> "pd.DataFrame":
-    """Copy some rows, each with values of its own changed.
+    """Return a copy of some rows in which each has its own features changed.
 
     Parameters
     ----------
     table : Table
-        The rows they come from.
+        The rows.
     rows : sequence of int
-        Which rows.
+        Positions of the rows to copy.
     changes : sequence of mapping of str to object
-        For each of them, what is asked of features, by name.
-    meeting : callable
-        Gives the new value, given what is asked and the old value.
+        For each of them, a requirement on each feature to change, by name.
+    compute_value : callable
+        Called with the requirement and the old value; returns the new value.
 
     Returns
     -------
     DataFrame of shape (len(rows), n_features)
-        The copies.
+        The changed rows.
     """
     import pandas as pd
 
     frame = _frame(table).iloc[list(rows)].reset_index(drop=True)
     frame.columns = list(table.names)
-    for name in dict.fromkeys(name for asked in changes for name in asked):
+    for name in dict.fromkeys(name for change in changes for name in change):
         values = frame[name].astype(object).tolist()
-        new = [meeting(asked[name], old) if name in asked else old for asked, old in zip(changes, values, strict=True)]
+        new = [
+            compute_value(change[name], old) if name in change else old
+            for change, old in zip(changes, values, strict=True)
+        ]
         frame[name] = _like(frame[name], new)
     if not table.named:
         frame.columns = pd.RangeIndex(frame.shape[1])
@@ -108,7 +113,7 @@ def apply_changes(
 
 
 def _like(old: Any, values: list[Any]) -> Any:
-    """Return a column of values that is what the old one is: ordered categories stay ordered."""
+    """Return values as a column of the old one's type: ordered categories stay ordered."""
     import pandas as pd
 
     if isinstance(old.dtype, pd.CategoricalDtype):
@@ -124,7 +129,7 @@ def list_changes(
     after: NDArray[np.float64],
     find_threshold: Callable[[int, int, bool], tuple[str, float] | None],
 ) -> tuple[tuple[FeatureChange, ...], ...]:
-    """List what changes in each row; `find_threshold` returns what limits a feature that rises, or falls."""
+    """List the changes of each row; `find_threshold` returns the relation and threshold that a changed number meets."""
     changes: list[list[FeatureChange]] = [[] for _ in range(len(table))]
     moved = (before != after) & ~np.isnan(before)
     for j in np.flatnonzero(moved.any(axis=0)).tolist():
@@ -132,14 +137,14 @@ def list_changes(
         name = bins[j].feature.name
         old, new = _before(table.columns[j], rows, bins[j]), _write_values(bins[j], after[rows, j])
         for i, was, becomes in zip(rows.tolist(), old, new, strict=True):
-            asked = find_threshold(i, j, bool(after[i, j] > before[i, j]))
-            relation, threshold = ("=", becomes) if asked is None else (asked[0], _threshold(bins[j], *asked))
+            limit = find_threshold(i, j, bool(after[i, j] > before[i, j]))
+            relation, threshold = ("=", becomes) if limit is None else (limit[0], _threshold(bins[j], *limit))
             changes[i].append(FeatureChange(name, was, becomes, relation, threshold))
     return tuple(map(tuple, changes))
 
 
 def _write_values(bins: FeatureBins, values: NDArray[np.float64]) -> list[Any]:
-    """Return values as people write them."""
+    """Return values in raw units: categories by name, booleans as bool, whole numbers as int."""
     if not bins.feature.kind.is_numeric:
         return [bins.categories[int(code)] for code in values]
     if bins.feature.kind is Kind.BOOLEAN:
@@ -151,7 +156,7 @@ def _write_values(bins: FeatureBins, values: NDArray[np.float64]) -> list[Any]:
 
 
 def _threshold(bins: FeatureBins, relation: str, value: float) -> Any:
-    """Return a threshold as people write it: of whole numbers, those below 2.5 are those below 3."""
+    """Return a threshold in raw units; for whole numbers it is rounded up, as those below 2.5 are those below 3."""
     whole = bins.feature.integral and relation in {">=", "<"}
     return _write_values(bins, np.array([np.ceil(value) if whole else value]))[0]
 
@@ -176,7 +181,7 @@ def _series(column: Column) -> Any:
     import pandas as pd
 
     if column.kind is Kind.EMPTY:
-        # Nothing says what kind of values are missing, and numbers would say too much.
+        # The type of the missing values is not known, so none is claimed.
         return np.full(len(column.values), None, dtype=object)
     if not column.kind.is_numeric:
         ordered = column.kind is Kind.ORDERED
@@ -184,9 +189,9 @@ def _series(column: Column) -> Any:
     if column.kind is Kind.BOOLEAN:
         values = column.numbers()
         known = ~np.isnan(values)
-        told = np.full(len(values), None, dtype=object)
-        told[known] = values[known] == 1
-        return told.astype(bool) if known.all() else told
+        truths = np.full(len(values), None, dtype=object)
+        truths[known] = values[known] == 1
+        return truths.astype(bool) if known.all() else truths
     return np.array(column.values)
 
 

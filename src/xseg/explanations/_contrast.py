@@ -32,9 +32,9 @@ class Contrast:
     Attributes
     ----------
     values : ndarray of shape (n_rows, n_columns)
-        What each raw column contributes to own minus versus.
+        The contribution of each raw column to the score (or membership) of `own` minus that of `versus`.
     base_values : ndarray of shape (n_rows,)
-        The population's mean of own minus versus; with the values it adds up to what is explained.
+        The population's mean of that difference; ``base_values + values.sum(axis=1)`` is the difference of each row.
     data : ndarray of shape (n_rows, n_columns)
         The rows, in raw units.
     feature_names : tuple of str
@@ -44,7 +44,7 @@ class Contrast:
     own_names, versus_names : tuple of str
         Their names; "" where there is no other.
     unmet_conditions : tuple of tuple of Condition
-        For each row, what the nearest box of the other segment asks and the row does not meet, on the features the
+        For each row, the conditions of the other segment's nearest box that the row does not meet, on the features the
         segmenter was fitted on; empty where segments are made of scores.
     """
 
@@ -123,7 +123,8 @@ def contrast(segmenter: SegmenterOrPipeline, X: Any, *, versus: str | int = RUNN
     rows = fitted.read_rows(route.transform(X))
     n_workers = count_workers(fitted.n_jobs)
     named = _find_rival(fitted, versus)
-    own, rivals, kept_out = find_family(fitted).find_rivals(rows, named, n_workers)
+    found = find_family(fitted).find_rivals(rows, named, n_workers)
+    own, rivals = found.own, found.rivals
     explainer = make_explainer(fitted, route, len(table.columns))
     compared = np.where(rivals == NO_RIVAL, own, rivals)
     explained = explainer.explain_pairs(rows, own, compared, n_workers)
@@ -137,7 +138,7 @@ def contrast(segmenter: SegmenterOrPipeline, X: Any, *, versus: str | int = RUNN
         rivals,
         tuple(names[segment] for segment in own),
         tuple(names[segment] for segment in rivals),
-        kept_out,
+        found.unmet_conditions,
     )
 
 
@@ -146,6 +147,6 @@ def _find_rival(segmenter: FittedSegmenter, versus: str | int) -> int | None:
         return None
     if isinstance(versus, str) and versus not in segmenter.segment_names_:
         near = suggest_name(versus, segmenter.segment_names_)
-        message = f"versus={versus!r} is neither 'runner-up' nor a segment{near}"
+        message = f"versus must be 'runner-up' or a segment, got {versus!r}{near}"
         raise ParameterError(message)
     return int(segmenter.segments_.position(versus))

@@ -1,4 +1,4 @@
-"""What would have to change for a row to be in another segment."""
+"""Counterfactual explanations: the cheapest change of each row that moves it into another segment."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ from xseg.core.tables import Table
 from xseg.exceptions import ParameterError
 from xseg.explanations._change_costs import (
     AllowedChanges,
+    Bounds,
     ChangeSearch,
     CheapestChanges,
-    Limits,
     Obstacle,
     encode_values,
 )
@@ -35,12 +35,12 @@ _COSTS = ("scaled-l1",)
 
 @dataclass(frozen=True, slots=True)
 class Recourse:
-    """What one row can do to get into another segment, as facts.
+    """Counterfactual of one row.
 
     Attributes
     ----------
     own, target : str
-        The segment the row is in, and the one the change leads to; "" where there is no way into any.
+        The segment the row is in, and the one the change leads to; "" where no change leads into any.
     found : bool
         Whether a change was found.
     proven : bool
@@ -51,7 +51,8 @@ class Recourse:
     changes : tuple of FeatureChange
         The changes of features.
     blocked_by : tuple of Obstacle
-        For segments made of boxes, what is in the way into each box where there is no way.
+        Where there is no change, for each box of the target the features that block it; empty for segments that are
+        not made of boxes.
     """
 
     own: str
@@ -74,15 +75,15 @@ class Counterfactuals:
     own : ndarray of shape (n_rows,)
         The segment each row is in.
     target : ndarray of shape (n_rows,)
-        The segment it gets into; -1 where there is no way into any.
+        The segment it is in after the change; -1 where no change leads into any.
     cost : ndarray of shape (n_rows,)
         Cost of the change; infinity where there is none.
     proven : ndarray of shape (n_rows,)
-        Whether there is proof: that no change is cheaper, or that there is no way. See the Notes of `counterfactual`
-        for what it is proven against. Where it is false, a way that was found is one, but cheaper ones may exist, and
-        ``found=False`` says nothing at all.
+        Whether it is proven that no change is cheaper, or that there is none; the Notes of `counterfactual` say among
+        which changes. Where it is false, the change found is valid but a cheaper one may exist, and ``found=False``
+        does not mean that there is none.
     changed : DataFrame of shape (n_rows, n_features)
-        The rows after the change, in raw units; rows without a way are as they were.
+        The rows after the change, in raw units; rows without a change are as they were.
     """
 
     found: NDArray[np.bool_]
@@ -104,7 +105,7 @@ class Counterfactuals:
 
     @cached_property
     def changes(self) -> tuple[tuple[FeatureChange, ...], ...]:
-        """What changes in each row; nothing where there is no way, or no need."""
+        """The changes of each row; empty where there is none, or the row is in the target already."""
 
         def find_threshold(row: int, j: int, rises: bool) -> tuple[str, float] | None:
             return self._search.find_threshold(int(self._place[row]), j, rises)
@@ -113,9 +114,9 @@ class Counterfactuals:
 
     @cached_property
     def blocked_by(self) -> tuple[tuple[Obstacle, ...], ...]:
-        """The proof that there is no way: for each box of the target, the features that block it.
+        """For each row without a change, the features that block each box of the target.
 
-        Empty where there is a way, and for segments that are not made of boxes.
+        Empty where there is a change, and for segments that are not made of boxes.
         """
         blocked: list[tuple[Obstacle, ...]] = [()] * len(self)
         for i in np.flatnonzero(~self.found).tolist():
@@ -123,12 +124,12 @@ class Counterfactuals:
         return tuple(blocked)
 
     def recourse(self, row: int) -> Recourse:
-        """Return the recourse of one row, as facts.
+        """Return the counterfactual of one row.
 
         Parameters
         ----------
         row : int
-            The place of the row, from 0.
+            The position of the row, from 0.
 
         Returns
         -------
@@ -153,7 +154,7 @@ def counterfactual(
     *,
     target: str | int | None = None,
     frozen: Iterable[str] = (),
-    bounds: Limits | None = None,
+    bounds: Bounds | None = None,
     direction: Mapping[str, str] | None = None,
     cost: str = "scaled-l1",
 ) -> Counterfactuals:
@@ -163,9 +164,9 @@ def counterfactual(
     segmenter was fitted on (its standard deviation where half of the rows share a value). A category, ordered or
     not, or a boolean costs 1. A missing value stays missing, and a known one stays known.
 
-    Segments made of boxes: the row is projected on every box of the target, and the cheapest box is the answer. Numbers
-    end at the box's own threshold; as a cut is half open, whoever comes from above ends at a round number at most a
-    thousandth of the scale below it. Features of whole numbers end at a whole number.
+    Segments made of boxes: the row is projected on every box of the target, and the cheapest box is the answer. A
+    number that rises is set to the box's threshold. As boxes are half open, one that falls is set to a round number
+    below the threshold, by at most a thousandth of the scale. Features of whole numbers are set to whole numbers.
 
     Segments made of scores: see Notes.
 
@@ -176,8 +177,8 @@ def counterfactual(
     X : table or array of shape (n_rows, n_features)
         The rows.
     target : segment name or index, default=None
-        Target segment; None means whichever other segment is cheapest to get into. A row that is in the target already
-        changes nothing.
+        Target segment; None means the other segment with the cheapest change. A row that is in the target already does
+        not change.
     frozen : iterable of str, default=()
         Features that must stay as they are.
     bounds : mapping of str to (low, high), default=None
@@ -199,30 +200,30 @@ def counterfactual(
     UnsupportedTypeError
         The model has no exact explanation, or a step of the pipeline would have to be undone.
     DataError, ParameterError
-        There is no such segment or feature, or bounds or directions make no sense.
+        There is no such segment or feature, or bounds or directions are not valid.
 
     Notes
     -----
     *Boxes* are exact, so `proven` is always true: no change is cheaper, but for a thousandth of the scale for each
-    number that must end below a half-open cut; and where there is no way, `blocked_by` is the proof.
+    number that must end below a half-open threshold; where there is none, `blocked_by` is the proof.
 
-    *Scores.* The target's score must exceed every other by 1e-9 of the largest part of one. A number may end anywhere
-    from the first to the last threshold of the fitted profile (no row is sent beyond the population), a number looked
-    up by code at any of its thresholds, a category at any that the profile knows. If only one feature changes, the
-    least change is found in closed form for every score, so it is exact where only one feature may change.
+    *Scores.* The target's score must exceed every other by 1e-9 of the largest part of one. A number may be changed to
+    any value from the first to the last threshold of the fitted profile (so not beyond the population), a number
+    looked up by code to any of its thresholds, a category to any that the profile knows. If only one feature changes,
+    the least change is found in closed form for every score, so it is exact where only one feature may change.
 
-    Prototypes, under any metric: leads over rivals are linear between the prototypes' own values, and branch and bound
+    Prototypes, under any metric: margins are linear between the prototypes' own values, and branch and bound
     over linear programmes finds the least change of any number of features. `proven` says that it ended: no change
-    within those ranges is cheaper, or there is none. It stops after 100 programmes for each target.
+    within those ranges is cheaper, or there is none. It stops after 2,000 programmes for each target.
 
-    Mixtures: leads are quadratic. Linear programmes over eight pieces a feature make a draft, each number of which is
-    moved back as far as the others allow; branch and bound over at most 64 thresholds a number and all categories looks
-    for better, in at most 300 steps. `proven` says that the latter ended: no combination of those thresholds is
-    cheaper (values between them may be). Where nothing is found, `proven` is true only if some rival could not be led
-    even if every feature went where it helps most.
+    Mixtures: margins are quadratic. Linear programmes over eight pieces per feature give a first solution, each number
+    of which is moved back as far as the others allow; branch and bound over at most 64 thresholds per number and all
+    categories then looks for a cheaper one, in at most 300 steps. `proven` says that the latter ended: no combination
+    of those thresholds is cheaper (values between them may be). Where nothing is found, `proven` is true only if the
+    target could not exceed some rival even with every feature at its most favourable value.
 
-    Last, changed numbers are rounded to a power of ten at most a thousandth of the scale, where the target can still
-    be kept; `proven` is about the change before that.
+    Last, changed numbers are rounded to a power of ten of at most a thousandth of the scale, where the row then still
+    is in the target; `proven` refers to the change before that.
 
     References
     ----------
@@ -239,7 +240,7 @@ def counterfactual(
     True
     """
     if cost not in _COSTS:
-        message = f"cost={cost!r} is not known; the only one is 'scaled-l1'"
+        message = f"cost must be 'scaled-l1', got {cost!r}"
         raise ParameterError(message)
     fitted = fold(segmenter)
     table = fitted.read_rows(X)
@@ -281,7 +282,9 @@ def _build_counterfactual(
 
 
 class NearestChangeFinder:
-    """Finds the nearest way into another segment for row after row.
+    """Finder of the cheapest change of rows into any other segment.
+
+    Prepared once for a segmenter, it answers many tables without building the changed rows, as `counterfactual` does.
 
     Parameters
     ----------
@@ -299,7 +302,7 @@ class NearestChangeFinder:
     >>> from xseg.explanations import NearestChangeFinder
     >>> customers = xseg.make_customers(2_000, random_state=0)
     >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
-    >>> [way.proven for way in NearestChangeFinder(segmenter).find(read_table(customers.head(2)))]
+    >>> [change.proven for change in NearestChangeFinder(segmenter).find(read_table(customers.head(2)))]
     [True, True]
     """
 
@@ -307,13 +310,15 @@ class NearestChangeFinder:
         self, segmenter: FittedSegmenter, *, frozen: Iterable[str] = (), direction: Mapping[str, str] | None = None
     ) -> None:
         schema = check_segmenter(segmenter).profile_.bins.schema
-        ordered = {name: way for name, way in (direction or {}).items() if _has_order(schema[schema.index(name)].kind)}
+        ordered = {
+            name: given for name, given in (direction or {}).items() if _has_order(schema[schema.index(name)].kind)
+        }
         moves = AllowedChanges.from_options(segmenter.profile_, frozen, None, ordered)
-        self._ways = find_family(segmenter).make_nearest_changes(moves)
+        self._search = find_family(segmenter).make_nearest_changes(moves)
 
     def find(self, table: Table, *, n_jobs: int | None = 1) -> list[NearestChange]:
-        """Return the way of each row of a table that has the columns the segmenter was fitted on."""
-        return self._ways.find(table, count_workers(n_jobs))
+        """Return the nearest change of each row of a table that has the columns the segmenter was fitted on."""
+        return self._search.find(table, count_workers(n_jobs))
 
 
 def _has_order(kind: Kind) -> bool:

@@ -1,4 +1,4 @@
-"""Exact explanations of membership of many rows or of one, by the family of the model."""
+"""Exact explanations of why each row is in its segment."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -42,13 +42,13 @@ def explain(
 ) -> "shap.Explanation":
     """Explain why each row is in its segment.
 
-    Exact interventional Shapley values in raw features: the mean, over all orders in which the features could become
-    known, of how much each one moves what is explained. What that is depends on the family of the model. Where
-    segments are made of boxes it is membership, and for the row's own segment ``base_values + values.sum(axis=1)`` is
-    1. Where a segment's score is a sum over features it is the score; for the row's own segment it is the margin of
-    that score over the runner-up's (0 where there is one segment only).
+    The values are exact interventional Shapley values of the raw features: the mean, over all orders in which the
+    features could be added to a coalition, of how much each one changes the output. The output depends on the model.
+    Where segments are made of boxes it is membership, 0 or 1; for the row's own segment
+    ``base_values + values.sum(axis=1)`` is 1. Where segments are made of scores it is the score; for the row's own
+    segment it is the margin of that score over the runner-up's (0 where there is one segment only).
 
-    Only segmenters of xseg have such an explanation. Any other fitted model is explained by `xseg.explain_agnostic`.
+    Any fitted model that is not a segmenter of xseg is explained by `xseg.explain_agnostic`.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def explain(
     -------
     shap.Explanation
         With values of shape (n_rows, n_features) or (n_rows, n_features, n_segments), base_values (the background's
-        mean of what is explained), data in raw units, feature and output names. Every shap plot takes it.
+        mean of the output), data in raw units, feature and output names. Every shap plot takes it.
 
     Raises
     ------
@@ -128,20 +128,21 @@ def make_explainer(
     background: Any = None,
     background_sample_weight: ArrayLike | None = None,
 ) -> Explainer:
-    """Prepare the explainer of a fitted segmenter, by the family of its model."""
+    """Return the explainer of a fitted segmenter against a background, by default all rows of the fit."""
     rows, weights = None, np.empty(0, dtype=np.int64)
     if background is not None:
         rows = segmenter.read_rows(route.transform(background))
         weights = check_weights(background_sample_weight, len(rows))[0]
     elif background_sample_weight is not None:
-        message = "background_sample_weight weighs the rows of a background; give background=... too"
+        message = "background_sample_weight needs a background, got background=None; pass background too"
         raise ParameterError(message)
     return find_family(segmenter).make_explainer(route, n_columns, rows, weights)
 
 
 def _position(segmenter: FittedSegmenter, of: str | int) -> int:
     if isinstance(of, str) and of not in segmenter.segment_names_:
-        message = f"of={of!r} is neither 'own', 'all' nor a segment{suggest_name(of, segmenter.segment_names_)}"
+        near = suggest_name(of, segmenter.segment_names_)
+        message = f"of must be 'own', 'all' or a segment, got {of!r}{near}"
         raise ParameterError(message)
     return int(segmenter.segments_.position(of))
 
@@ -152,21 +153,21 @@ _MAX_PART = 1e150
 
 @dataclass(frozen=True, slots=True)
 class RowExplanation:
-    """Why one row is in its segment.
+    """Explanation of one row.
 
     Attributes
     ----------
     segment : int
-        The segment.
+        Index of the segment.
     base_value : float
-        The base value: the share of all rows that are in it, or the mean margin of additive scores.
+        The base value: the share of all rows that are in the segment, or the mean margin of additive scores.
     reasons : tuple of (str, object, float)
-        Name, value and contribution of each feature with any influence, the strongest first; `base_value` and the
+        Name, value and contribution of each feature with a contribution, the strongest first; `base_value` and the
         contributions add up to 1, or to the margin.
     rival : int or None
-        The segment that fits next best, over which the margin is; None where membership is explained.
+        The segment with the second highest score, over which the margin is; None where membership is explained.
     original_agrees : {"yes", "no", "not known"} or None
-        Where the model stands in for another: whether that one puts the row into this segment too.
+        Whether the model that a surrogate approximates puts the row into this segment too; None for other segmenters.
     """
 
     segment: int
@@ -176,10 +177,14 @@ class RowExplanation:
     original_agrees: str | None = None
 
 
-def compute_own_contributions(
-    segmenter: SegmenterOrPipeline, X: Any, *, n_jobs: int | None = 1
-) -> tuple[Table, Contributions]:
-    """Return the raw rows, and the explanation of each one's own segment, as plain arrays."""
+def compute_own_contributions(segmenter: Any, X: Any, *, n_jobs: int | None = 1) -> tuple[Table, Contributions]:
+    """Return the raw rows, and the contributions to each row's own segment, as plain arrays.
+
+    Raises
+    ------
+    UnsupportedTypeError
+        The model's numbers are not finite, or too large to be added.
+    """
     route = find_route(segmenter)
     table = read_table(X)
     rows = route.segmenter.read_rows(route.transform(X))
@@ -188,8 +193,8 @@ def compute_own_contributions(
     parts = np.column_stack([explained.values, explained.base])
     if not (np.abs(parts) < _MAX_PART).all():
         message = (
-            "the model explains a row by numbers that are not finite, or too large to be added, so its own numbers do "
-            "not fit together (was its file altered?); fit it again"
+            f"contributions must be finite and below {_MAX_PART:g}, and those of this model are not, so that its "
+            "numbers do not fit together (was its file altered?); fit it again"
         )
         raise UnsupportedTypeError(message)
     return table, explained
@@ -203,7 +208,7 @@ def explain_row(segmenter: SegmenterOrPipeline, X: Any) -> RowExplanation:
     segmenter : fitted segmenter, or Pipeline that ends in one
         The model.
     X : table or array of shape (n_rows, n_features)
-        A table whose first row is explained.
+        The table; its first row is explained.
 
     Returns
     -------
@@ -231,8 +236,8 @@ def explain_row(segmenter: SegmenterOrPipeline, X: Any) -> RowExplanation:
     order = sorted((j for j, value in enumerate(values) if value), key=lambda j: -abs(values[j]))
     reasons = tuple((table.names[j], data[j], float(values[j])) for j in order)
     route = find_route(segmenter)
-    original = route.segmenter
-    agrees = str(original.agreement(route.transform(X))[0]) if isinstance(original, FittedSurrogate) else None
+    fitted = route.segmenter
+    agrees = str(fitted.agreement(route.transform(X))[0]) if isinstance(fitted, FittedSurrogate) else None
     rival = None if explained.rivals[0] == NO_RIVAL else int(explained.rivals[0])
     return RowExplanation(segment, float(explained.base[0]), reasons, rival, agrees)
 
@@ -241,10 +246,10 @@ _NEGLIGIBLE = 1e-12
 
 
 def comprehensiveness(segmenter: SegmenterOrPipeline, X: Any, *, n_reasons: int = 4) -> float:
-    """Return the share of rows that leave their segment once their reasons are made what is typical of the others.
+    """Compute the share of rows that leave their segment when their strongest features are replaced.
 
-    A reason counts if the segment hangs on it: where the strongest features of a row are set to the middle (the
-    commonest category) of all rows that are *not* in its segment, the row should no longer be in it.
+    The strongest features of each row are set to the median (or the most frequent category) of the rows that are *not*
+    in its segment. Where these features are what decides, the row is then no longer in the segment.
 
     Parameters
     ----------
@@ -253,7 +258,7 @@ def comprehensiveness(segmenter: SegmenterOrPipeline, X: Any, *, n_reasons: int 
     X : table or array of shape (n_rows, n_features)
         The rows.
     n_reasons : int, default=4
-        How many of the strongest features count as reasons; four is what a card names.
+        Number of features that are replaced; a card names four.
 
     Returns
     -------
@@ -265,7 +270,7 @@ def comprehensiveness(segmenter: SegmenterOrPipeline, X: Any, *, n_reasons: int 
     NotFittedError, DataError
         As for `explain`.
     ParameterError
-        No reasons are asked for.
+        `n_reasons` is less than 1.
 
     References
     ----------
@@ -281,7 +286,7 @@ def comprehensiveness(segmenter: SegmenterOrPipeline, X: Any, *, n_reasons: int 
     1.0
     """
     if n_reasons < 1:
-        message = f"n_reasons={n_reasons!r} must be at least 1"
+        message = f"n_reasons must be at least 1, got {n_reasons!r}"
         raise ParameterError(message)
     table, explained = compute_own_contributions(segmenter, X)
     own = np.asarray(segmenter.predict(X))
@@ -294,12 +299,12 @@ def comprehensiveness(segmenter: SegmenterOrPipeline, X: Any, *, n_reasons: int 
         {table.names[j]: typical[segment][j] for j in reasons if abs(values[j]) > _NEGLIGIBLE}
         for segment, reasons, values in zip(own.tolist(), strongest.tolist(), explained.values, strict=True)
     ]
-    moved = apply_changes(read_table(X), range(len(table)), changes, lambda told, _: told)
+    moved = apply_changes(read_table(X), range(len(table)), changes, lambda new, _: new)
     return float(np.mean(np.asarray(segmenter.predict(moved)) != own))
 
 
 def _typical(table: Table, rows: NDArray[np.bool_]) -> list[Any]:
-    """Return what is typical of some rows: the middle value, or the commonest category."""
+    """Return the median value or the most frequent category of each column in some rows."""
     return [_middle(column, rows) for column in table.columns]
 
 
@@ -316,20 +321,25 @@ def _middle(column: Column, rows: NDArray[np.bool_]) -> Any:
 
 
 def build_portable_model(segmenter: FittedSegmenter, *, minimum_group_size: float) -> PortableModel:
-    """Prepare a fitted segmenter for travelling.
+    """Prepare a fitted segmenter as plain data, for a page that explains one row.
 
     Parameters
     ----------
     segmenter : fitted segmenter
         The model.
     minimum_group_size : float
-        Number of rows a group must have before anything is told of it: the reasons for smaller segments, and
-        categories that fewer rows have, stay behind.
+        Number of rows behind every published value: contributions to smaller segments, and categories that fewer rows
+        have, are left out.
+
+    Returns
+    -------
+    PortableModel
+        The model, to be narrowed to one row.
 
     Raises
     ------
     UnsupportedTypeError
-        The scores would describe a segment of fewer rows.
+        The segments are made of scores, which would describe a segment of fewer rows.
     """
     check_segmenter(segmenter)
     return find_family(segmenter).make_portable(segmenter, minimum_group_size)

@@ -1,13 +1,13 @@
-"""All that explanations ask of a family of models, in one object for boxes and one for additive scores.
+"""Families of models: everything model-specific that explanations need, behind one protocol.
 
-`find_family` chooses it by the type of the fitted model; a family of your own is registered by
-``make_family.register(YourModel)``.
+There are two families, boxes and additive scores. `find_family` selects one by the type of the fitted model. A third
+family implements `ModelFamily` and is registered with ``make_family.register(YourModel, YourFamily)``.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, singledispatch
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,19 +61,19 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class NearestChange:
-    """The cheapest change of one row that leads to another segment.
+    """The cheapest change of one row that moves it into another segment.
 
     Attributes
     ----------
     segment : int or None
-        Where it leads; None where there is no way.
+        Index of that segment; None where there is no such change.
     conditions : tuple of Condition
-        What the features that change must be. Of segments made of boxes every value that meets them leads there, of
-        those made of scores the one value they allow.
+        One condition for each feature that changes. Where segments are made of boxes, all values that meet the
+        conditions lead into the segment; where they are made of scores, a condition allows one value.
     cost : float
-        What it costs, in scales; infinity where there is no way.
+        Cost of the change, in units of the features' scales; infinity where there is none.
     proven : bool
-        Whether it is certain that there is no cheaper one.
+        Whether it is proven that no change is cheaper.
     """
 
     segment: int | None
@@ -83,47 +83,47 @@ class NearestChange:
 
 
 class NearestChanges(Protocol):
-    """Finds the nearest way of each row; each family of models has one."""
+    """Search for the nearest change of each row; each family of models implements it."""
 
     def find(self, table: Table, n_workers: int) -> list[NearestChange]:
-        """Return the way of each row."""
+        """Return the nearest change of each row."""
         ...
 
 
 class BoxNearestChanges:
-    """Finds the nearest box of another segment, and what it asks that a row does not meet."""
+    """Nearest changes of a box model: the conditions of the nearest box that a row does not meet."""
 
     def __init__(self, model: BoxModel, profile: SegmentProfile, moves: AllowedChanges) -> None:
         self.search = BoxChangeSearch(model, profile, moves)
         self._condition = cache(self._find_condition)
 
     def find(self, table: Table, n_workers: int) -> list[NearestChange]:
-        """Return the way of each row."""
+        """Return the nearest change of each row."""
         search = self.search
         values = encode_values(search.bins, table)
         anywhere = np.full(len(table), -1, dtype=np.int64)
         boxes, costs = search.find_nearest(values, search.predict_segments(table), anywhere, n_workers)
-        return [self._way(*one) for one in zip(values, boxes.tolist(), costs.tolist(), strict=True)]
+        return [self._make_change(*one) for one in zip(values, boxes.tolist(), costs.tolist(), strict=True)]
 
-    def _way(self, values: NDArray[np.float64], box: int, cost: float) -> NearestChange:
+    def _make_change(self, values: NDArray[np.float64], box: int, cost: float) -> NearestChange:
         if box < 0:
             return NearestChange(None, (), np.inf, proven=True)
         search = self.search
-        asked = tuple(self._condition(box, j) for j in search.find_failed_tests(values, box))
-        return NearestChange(int(search.boxes.segment[box]), asked, cost, proven=True)
+        conditions = tuple(self._condition(box, j) for j in search.find_failed_tests(values, box))
+        return NearestChange(int(search.boxes.segment[box]), conditions, cost, proven=True)
 
     def _find_condition(self, box: int, j: int) -> Condition:
         return make_condition(self.search.bins[j], self.search.boxes.inside[box, j])
 
 
 class ScoreNearestChanges:
-    """Finds the least change that lets another segment's score lead."""
+    """Nearest changes of a score model: the values after which another score is the highest."""
 
     def __init__(self, model: AdditiveModel, moves: AllowedChanges) -> None:
         self.search = ScoreChangeSearch(model, moves)
 
     def find(self, table: Table, n_workers: int) -> list[NearestChange]:
-        """Return the way of each row."""
+        """Return the nearest change of each row."""
         search = self.search
         values = encode_values(search.bins, table)
         anywhere = np.full(len(table), -1, dtype=np.int64)
@@ -132,7 +132,7 @@ class ScoreNearestChanges:
         return [
             NearestChange(
                 target if target >= 0 else None,
-                tuple(_exactly(search.bins[j], after[j]) for j in np.flatnonzero(changes).tolist()),
+                tuple(_make_equality(search.bins[j], after[j]) for j in np.flatnonzero(changes).tolist()),
                 cost,
                 proven,
             )
@@ -142,8 +142,8 @@ class ScoreNearestChanges:
         ]
 
 
-def _exactly(bins: FeatureBins, value: float) -> Condition:
-    """Return the condition that only one value meets."""
+def _make_equality(bins: FeatureBins, value: float) -> Condition:
+    """Return the condition that a feature has one value."""
     feature = bins.feature
     if not feature.kind.is_numeric:
         return Condition(feature.name, feature.kind, categories=(bins.categories[int(value)],))
@@ -155,35 +155,35 @@ def _exactly(bins: FeatureBins, value: float) -> Condition:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupDescription:
-    """What can be said of a group to one person in it.
+    """Description of a segment for one row in it.
 
     Attributes
     ----------
     rule : mapping of int to Condition
-        What the rule that the person meets asks of features; empty where there are no rules.
+        The conditions, by feature, of the rule that the row meets; empty where there are no rules.
     typical : mapping of int to Condition
-        Where the middle of the group is; empty where there are rules.
-    asked : tuple of int
-        The features that placed the person.
+        The middle half of the segment's rows, by feature; empty where there are rules.
+    features : tuple of int
+        The features that decide the segment of the row.
     """
 
     rule: Mapping[int, Condition]
     typical: Mapping[int, Condition]
-    asked: tuple[int, ...]
+    features: tuple[int, ...]
 
 
 class GroupDescriber(Protocol):
-    """One family of models."""
+    """Descriptions of segments under one fitted model; each family of models implements it."""
 
     bins: Bins
 
     def describe_rows(self, table: Table, segments: NDArray[np.int64]) -> list[GroupDescription]:
-        """Return what can be said to the person of each row, who is in the segment given."""
+        """Return the description of each row's segment, given the segments."""
         ...
 
 
 class BoxDescriber:
-    """Segments made of boxes: the person is in one of them."""
+    """Descriptions by the rule of the box that a row lies in."""
 
     def __init__(self, model: BoxModel) -> None:
         self.boxes = model.boxes
@@ -192,43 +192,70 @@ class BoxDescriber:
         self._cached_rule = cache(self._rule)
 
     def describe_rows(self, table: Table, segments: NDArray[np.int64]) -> list[GroupDescription]:
-        """Return the rule of each person's box."""
+        """Return the rule of each row's box."""
         del segments
         codes = self.bins.encode(table, self.tests.features.tolist())
         return [self._cached_rule(box) for box in self.tests.find(codes).tolist()]
 
     def _rule(self, box: int) -> GroupDescription:
         inside = self.boxes.inside[box]
-        asked = tuple(np.flatnonzero(~inside.all(axis=1)).tolist())
-        return GroupDescription({j: make_condition(self.bins[j], inside[j]) for j in asked}, {}, asked)
+        features = tuple(np.flatnonzero(~inside.all(axis=1)).tolist())
+        return GroupDescription({j: make_condition(self.bins[j], inside[j]) for j in features}, {}, features)
 
 
 class ScoreDescriber:
-    """Segments made by additive scores: the person's values are near those of the group."""
+    """Descriptions by the middle half of a segment, for segments made of scores."""
 
     def __init__(self, model: AdditiveModel, profile: SegmentProfile) -> None:
         self.profile = profile
         self.bins: Bins = self.profile.bins
-        self.asked = tuple(model.used_features.tolist())
+        self.features = tuple(model.used_features.tolist())
         self._cached_typical = cache(self._typical)
 
     def describe_rows(self, table: Table, segments: NDArray[np.int64]) -> list[GroupDescription]:
-        """Return the middle half of the group's people in each feature."""
+        """Return the middle half of each row's segment in each feature."""
         del table
         return [self._cached_typical(segment) for segment in segments.tolist()]
 
     def _typical(self, segment: int) -> GroupDescription:
-        masks = {j: self.profile.middle_half(j, segment) for j in self.asked}
+        masks = {j: self.profile.middle_half(j, segment) for j in self.features}
         typical = {j: make_condition(self.bins[j], inside) for j, inside in masks.items() if inside is not None}
-        return GroupDescription({}, typical, self.asked)
+        return GroupDescription({}, typical, self.features)
 
 
-Rivals: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], tuple[tuple[Condition, ...], ...]]
+@dataclass(frozen=True, slots=True, eq=False)
+class Rivals:
+    """The segment each row is compared with.
+
+    Attributes
+    ----------
+    own : ndarray of shape (n_rows,)
+        The segment each row is in.
+    rivals : ndarray of shape (n_rows,)
+        The segment it is compared with; `NO_RIVAL` where there is none.
+    unmet_conditions : tuple of tuple of Condition
+        For each row, the conditions of the rival's nearest box that the row does not meet; empty for models without
+        boxes.
+    """
+
+    own: NDArray[np.int64]
+    rivals: NDArray[np.int64]
+    unmet_conditions: tuple[tuple[Condition, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChangeContributions:
-    """The segments of rows before and after, the contributions to the change, and what is explained at both ends."""
+    """Contributions of the columns to the change of each row between two tables.
+
+    Attributes
+    ----------
+    before, after : ndarray of shape (n_rows,)
+        The segment of each row in the first and in the second table.
+    values : ndarray of shape (n_rows, n_columns)
+        The Shapley values; each row adds up to ``end - start``.
+    start, end : ndarray of shape (n_rows,)
+        The membership or margin that is explained, before and after.
+    """
 
     before: NDArray[np.int64]
     after: NDArray[np.int64]
@@ -238,47 +265,52 @@ class ChangeContributions:
 
 
 class ModelFamily(Protocol):
-    """What explanations ask of one fitted model."""
+    """The model-specific part of all explanations; one object per fitted model.
+
+    Rows come as tables that have been read, segments are indices. ``route.sources`` is the raw column of each feature
+    where the segmenter is the last step of a pipeline, else None; contributions are always to the `n_columns` raw
+    columns.
+    """
 
     def make_explainer(
         self, route: Route, n_columns: int, background: Table | None, weights: NDArray[np.int64]
     ) -> Explainer:
-        """Prepare exact Shapley values; None as background means all rows the model was fitted on."""
+        """Return an explainer for exact Shapley values; a background of None means all rows of the fit."""
         ...
 
     def explain_changes(
-        self, route: Route, n_columns: int, then: Table, now: Table, n_workers: int
+        self, route: Route, n_columns: int, before: Table, after: Table, n_workers: int
     ) -> ChangeContributions:
-        """Explain the move of each row from its segment then to its segment now."""
+        """Explain why each row is in another segment in `after` than in `before`."""
         ...
 
     def find_rivals(self, rows: Table, named: int | None, n_workers: int) -> Rivals:
-        """Find each row's own segment, the one it is compared with, and what keeps it out of that."""
+        """Find the segment each row is compared with: the one named, or by default the runner-up."""
         ...
 
     def make_change_search(self, moves: AllowedChanges) -> ChangeSearch:
-        """Prepare the search for the cheapest change into a segment."""
+        """Return the search for the cheapest change of each row into a given segment."""
         ...
 
     def make_nearest_changes(self, moves: AllowedChanges) -> NearestChanges:
-        """Prepare the search for the nearest way into another segment, told as conditions."""
+        """Return the search for the cheapest change into any other segment, as conditions."""
         ...
 
     def make_row_explainer(self) -> RowExplainer:
-        """Prepare the explanation of one row from values alone."""
+        """Return a function that explains one row from its plain values."""
         ...
 
-    def make_portable(self, segmenter: FittedSegmenter, least: float) -> PortableModel:
-        """Prepare the model for a page that explains one row."""
+    def make_portable(self, segmenter: FittedSegmenter, minimum_group_size: float) -> PortableModel:
+        """Return the model as plain data for an interactive page."""
         ...
 
     def make_describer(self) -> GroupDescriber:
-        """Prepare the description of a group for a row in it."""
+        """Return a describer of segments for the rows in them."""
         ...
 
 
 class BoxFamily:
-    """Segments made of boxes: membership is explained, and changes lead into boxes."""
+    """Family of the models whose segments are unions of boxes; membership, 0 or 1, is explained."""
 
     def __init__(self, model: BoxModel, profile: SegmentProfile) -> None:
         self.model = model
@@ -287,7 +319,7 @@ class BoxFamily:
     def make_explainer(
         self, route: Route, n_columns: int, background: Table | None, weights: NDArray[np.int64]
     ) -> BoxExplainer:
-        """Prepare the Shapley values of membership."""
+        """Return an explainer of membership."""
         model = self.model
         if background is None:
             return population_explainer(model, route.sources, n_columns)
@@ -298,44 +330,42 @@ class BoxFamily:
         return BoxExplainer(model, tests, tuple(counts.boxes), n_columns)
 
     def explain_changes(
-        self, route: Route, n_columns: int, then: Table, now: Table, n_workers: int
+        self, route: Route, n_columns: int, before: Table, after: Table, n_workers: int
     ) -> ChangeContributions:
-        """Explain membership in the segment after, less that before."""
-        old, new = (self.model.assign(table).astype(np.int64) for table in (then, now))
+        """Explain the change of membership in the segment each row is in afterwards."""
+        old, new = (self.model.assign(table).astype(np.int64) for table in (before, after))
         explainer = population_explainer(self.model, route.sources, n_columns)
-        values = explainer.explain_changes(now, then, new, n_workers)
+        values = explainer.explain_changes(after, before, new, n_workers)
         return ChangeContributions(old, new, values, (old == new).astype(np.float64), np.ones(len(new)))
 
     def find_rivals(self, rows: Table, named: int | None, n_workers: int) -> Rivals:
-        """Find the segment of the nearest box, and what that box asks that the row does not meet."""
+        """Find the segment of the nearest box, and the conditions of that box that the row does not meet."""
         search = BoxChangeSearch(self.model, self.profile, AllowedChanges.from_options(self.profile))
         values, own = encode_values(search.bins, rows), search.predict_segments(rows)
         targets = np.full(len(rows), NO_RIVAL) if named is None else np.where(own == named, NO_RIVAL, named)
         boxes, _ = search.find_nearest(values, own, targets, n_workers)
         reached = np.where(boxes >= 0, search.boxes.segment[boxes].astype(np.int64), targets)
-        kept_out = (
-            _list_failed_conditions(search, line, box) for line, box in zip(values, boxes.tolist(), strict=True)
-        )
-        return own, reached, tuple(kept_out)
+        unmet = (_list_failed_conditions(search, line, box) for line, box in zip(values, boxes.tolist(), strict=True))
+        return Rivals(own, reached, tuple(unmet))
 
     def make_change_search(self, moves: AllowedChanges) -> ChangeSearch:
-        """Prepare projections on boxes."""
+        """Return the projection of rows on boxes."""
         return BoxChangeSearch(self.model, self.profile, moves)
 
     def make_nearest_changes(self, moves: AllowedChanges) -> NearestChanges:
-        """Prepare projections on the nearest box."""
+        """Return the projection of rows on the nearest box of another segment."""
         return BoxNearestChanges(self.model, self.profile, moves)
 
     def make_row_explainer(self) -> RowExplainer:
-        """Prepare a look-up of the box and its tables."""
+        """Return a look-up of a row's box and of its Shapley values."""
         return BoxRowExplainer(self.model)
 
-    def make_portable(self, segmenter: FittedSegmenter, least: float) -> PortableModel:
-        """Prepare tests and tables by pattern."""
-        return PortableBoxes(self.model, segmenter, least)
+    def make_portable(self, segmenter: FittedSegmenter, minimum_group_size: float) -> PortableModel:
+        """Return the tests of the boxes and the Shapley values by pattern of failed tests."""
+        return PortableBoxes(self.model, segmenter, minimum_group_size)
 
     def make_describer(self) -> GroupDescriber:
-        """Prepare the rules of boxes."""
+        """Return a describer by the rules of boxes."""
         return BoxDescriber(self.model)
 
 
@@ -348,7 +378,7 @@ def _list_failed_conditions(search: BoxChangeSearch, values: NDArray[np.float64]
 
 
 class ScoreFamily:
-    """Segments made by additive scores: margins are explained, and changes let another score lead."""
+    """Family of the models whose segments are the highest of several additive scores; margins are explained."""
 
     def __init__(self, model: AdditiveModel, profile: SegmentProfile) -> None:
         self.model = model
@@ -357,25 +387,25 @@ class ScoreFamily:
     def make_explainer(
         self, route: Route, n_columns: int, background: Table | None, weights: NDArray[np.int64]
     ) -> AdditiveExplainer:
-        """Prepare the Shapley values of scores."""
+        """Return an explainer of scores."""
         model = self.model
         population = model.population if background is None else compute_population(model, background, weights)
         players = np.arange(len(model.coding.bins)) if route.sources is None else route.sources
         return AdditiveExplainer(model, population, players, n_columns)
 
     def explain_changes(
-        self, route: Route, n_columns: int, then: Table, now: Table, n_workers: int
+        self, route: Route, n_columns: int, before: Table, after: Table, n_workers: int
     ) -> ChangeContributions:
-        """Explain the margin of the new segment over the old one, or over the runner-up for who stayed."""
+        """Explain the margin of the new segment over the old one, or over the runner-up for rows that stayed."""
         model = self.model
-        earlier, later = model.score(then), model.score(now)
+        earlier, later = model.score(before), model.score(after)
         old = model.two_best(earlier)[0]
         new, runner_up = model.two_best(later)
         rival = np.where(old == new, runner_up, old)
         explainer = self.make_explainer(route, n_columns, None, np.empty(0, dtype=np.int64))
         values = (
-            explainer.explain_pairs(now, new, rival, n_workers).values
-            - explainer.explain_pairs(then, new, rival, n_workers).values
+            explainer.explain_pairs(after, new, rival, n_workers).values
+            - explainer.explain_pairs(before, new, rival, n_workers).values
         )
         rows = np.arange(len(new))
         start, end = (scores[rows, new] - scores[rows, rival] for scores in (earlier, later))
@@ -387,32 +417,47 @@ class ScoreFamily:
         own, rivals = self.model.two_best(self.model.score(rows))
         if named is not None:
             rivals = np.where(own == named, rivals, named)
-        return own, np.where(own == rivals, NO_RIVAL, rivals), ((),) * len(rows)
+        return Rivals(own, np.where(own == rivals, NO_RIVAL, rivals), ((),) * len(rows))
 
     def make_change_search(self, moves: AllowedChanges) -> ChangeSearch:
-        """Prepare the search over scores."""
+        """Return the search for a change after which another score is the highest."""
         return ScoreChangeSearch(self.model, moves)
 
     def make_nearest_changes(self, moves: AllowedChanges) -> NearestChanges:
-        """Prepare the search over scores."""
+        """Return the search for a change after which another score is the highest."""
         return ScoreNearestChanges(self.model, moves)
 
     def make_row_explainer(self) -> RowExplainer:
-        """Prepare the parts of every score."""
+        """Return an evaluation of every score on one row."""
         return ScoreRowExplainer(self.model)
 
-    def make_portable(self, segmenter: FittedSegmenter, least: float) -> PortableModel:
-        """Prepare curves and tables."""
-        return PortableScores(self.model, segmenter, least)
+    def make_portable(self, segmenter: FittedSegmenter, minimum_group_size: float) -> PortableModel:
+        """Return the curves and tables of the scores."""
+        return PortableScores(self.model, segmenter, minimum_group_size)
 
     def make_describer(self) -> GroupDescriber:
-        """Prepare the middle half of each group."""
+        """Return a describer by the middle half of each segment."""
         return ScoreDescriber(self.model, self.profile)
 
 
 @singledispatch
 def make_family(model: object, profile: SegmentProfile) -> ModelFamily:
-    """Prepare what explanations ask of a fitted model, by its type.
+    """Return the family of a fitted model, selected by its type.
+
+    A function made by `functools.singledispatch`: ``make_family.register(YourModel, YourFamily)`` adds a family, where
+    ``YourFamily(model, profile)`` returns a `ModelFamily`.
+
+    Parameters
+    ----------
+    model : BoxModel, AdditiveModel or a registered type
+        The fitted model, ``segmenter.model_``.
+    profile : SegmentProfile
+        The counts of its population, ``segmenter.profile_``.
+
+    Returns
+    -------
+    ModelFamily
+        The family, prepared for this model.
 
     Raises
     ------
@@ -421,8 +466,8 @@ def make_family(model: object, profile: SegmentProfile) -> ModelFamily:
     """
     del profile
     message = (
-        f"the model must be of a registered family (BoxModel, AdditiveModel), got {type(model).__name__}; register its "
-        "family with xseg.explanations.make_family.register"
+        f"model must be a BoxModel, an AdditiveModel or of a type registered with xseg.explanations.make_family, got "
+        f"{type(model).__name__}; register its family with make_family.register"
     )
     raise UnsupportedTypeError(message)
 
@@ -432,10 +477,10 @@ make_family.register(AdditiveModel, ScoreFamily)
 
 
 def find_family(segmenter: FittedSegmenter) -> ModelFamily:
-    """Return what explanations ask of the model of a fitted segmenter."""
+    """Return the family of the model of a fitted segmenter."""
     return make_family(segmenter.model_, segmenter.profile_)
 
 
 def describe_groups(segmenter: FittedSegmenter) -> GroupDescriber:
-    """Prepare the descriptions of the groups of a fitted segmenter."""
+    """Return a describer of the segments of a fitted segmenter, for the rows in them."""
     return find_family(check_segmenter(segmenter)).make_describer()

@@ -1,8 +1,8 @@
-"""The explanation of one row from values alone, here and, by a model as plain data, anywhere.
+"""Explanations of one row from its plain values, and fitted models as plain data that explain one row in a web page.
 
-The plain data is so small that it can travel. What a row cannot change is worked in: of a feature that stays as it is
-only its present effect is left, and of one that can only be left out two effects. Numbers travel whole, and are to be
-added in the order they stand in, so that what is worked out elsewhere has the bits of `explain`.
+A portable model is narrowed to one row: of a feature that cannot be edited only its present effect is kept, and of one
+that can only be left out two effects. Numbers are not rounded and must be added in the given order, so that a page
+computes the same bits as `explain`.
 """
 
 from bisect import bisect_right
@@ -43,7 +43,7 @@ __all__ = [
 
 
 def make_encoder(bins: FeatureBins) -> Callable[[Any], int]:
-    """Return a function from one value (None: not known) to its code."""
+    """Return a function from one value of a feature (None where it is missing) to its code."""
     name, missing = bins.feature.name, int(MISSING)
     if bins.feature.kind is Kind.EMPTY:
         return lambda _: missing
@@ -55,13 +55,13 @@ def make_encoder(bins: FeatureBins) -> Callable[[Any], int]:
                 return missing
             if not isinstance(value, Real | np.bool_):
                 message = (
-                    f"column {name!r} held numbers when the segmenter was fitted, and holds {value!r} now; "
+                    f"column {name!r} must hold a number, as it did when the segmenter was fitted, got {value!r}; "
                     "convert it to a number, or give None if it is not known"
                 )
                 raise DataError(message)
             known = float(value)
             if isinf(known):
-                message = f"column {name!r} holds an infinite value; give None if it is not known"
+                message = f"column {name!r} must be finite, got {known}; give None if it is not known"
                 raise DataError(message)
             return bisect_right(thresholds, known)
 
@@ -73,7 +73,8 @@ def make_encoder(bins: FeatureBins) -> Callable[[Any], int]:
             return missing
         if not isinstance(value, str):
             message = (
-                f"column {name!r} held text when the segmenter was fitted, and holds {value!r} now; convert it to text"
+                f"column {name!r} must hold text, as it did when the segmenter was fitted, got {value!r}; convert it "
+                "to text"
             )
             raise DataError(message)
         return place.get(value, missing)
@@ -86,20 +87,20 @@ Rules: TypeAlias = "list[str | None]"
 
 @dataclass(frozen=True, slots=True)
 class RowContributions:
-    """What is known of one row.
+    """Segment and contributions of one row.
 
     Attributes
     ----------
     segment : int
-        The segment.
+        Index of the segment.
     rival : int or None
-        The segment that fits next best; None where membership is explained.
+        The segment with the second highest score; None where membership is explained.
     base : float
         The base value.
     contributions : list of float
-        One for each feature.
+        The Shapley value of each feature.
     rules : list of (str or None)
-        What the row's rule asks of each feature.
+        The condition of the row's rule on each feature; None where there is none.
     """
 
     segment: int
@@ -110,15 +111,19 @@ class RowContributions:
 
 
 class RowExplainer(Protocol):
-    """Explains one row; each family of models has one."""
+    """Function that explains one row under one fitted model; each family of models implements it."""
 
     def __call__(self, values: Sequence[Any]) -> RowContributions:
-        """Explain the row with these values, None where they are not known."""
+        """Explain the row with these values, in the order of the features; None where a value is missing."""
         ...
 
 
 class BoxRowExplainer:
-    """Finds the row's box, looks up one line of a table for each box of the segment, and adds."""
+    """Explainer of one row by boxes.
+
+    It finds the row's box, looks up a line of Shapley values for each box of its segment, and adds them. Sets of boxes
+    are integers with one bit per box: the box of a row is the only bit left after ANDing the sets of its codes.
+    """
 
     def __init__(self, model: BoxModel) -> None:
         bins, order = model.boxes.bins, np.argsort(model.boxes.segment, kind="stable")
@@ -149,7 +154,7 @@ class BoxRowExplainer:
 
 
 class _Box:
-    """One box of a segment: what its tests add for each pattern of failed tests."""
+    """One box of a segment: the Shapley values of its tests for each pattern of failed tests, computed on demand."""
 
     def __init__(self, explainer: BoxExplainer, box: int) -> None:
         tests = explainer.tests
@@ -164,7 +169,7 @@ class _Box:
         self._lines: dict[int, list[float]] = {}
 
     def line(self, codes: Mapping[int, int]) -> list[float]:
-        """Return what each test adds."""
+        """Return the Shapley value of each test for a row with these codes."""
         pattern = 0
         for j, failing in self._bits:
             pattern |= failing[codes[j]]
@@ -178,12 +183,12 @@ class _Box:
 
 
 def _boxes_by_code(inside: NDArray[np.bool_]) -> list[int]:
-    """Return for each code the boxes that hold it, one bit each; `inside` has shape (n_boxes, 256)."""
+    """Return for each code the set of boxes that allow it, one bit each; `inside` has shape (n_boxes, 256)."""
     return [sum(1 << box for box in np.flatnonzero(holds).tolist()) for holds in inside.T]
 
 
 def _rules(boxes: Boxes, box: int) -> list[str | None]:
-    """Return what a box asks of each feature."""
+    """Return the condition of a box on each feature; None where there is none."""
     return [
         None if inside.all() else str(make_condition(bins, inside))
         for bins, inside in zip(boxes.bins.features, boxes.inside[box], strict=True)
@@ -191,7 +196,7 @@ def _rules(boxes: Boxes, box: int) -> list[str | None]:
 
 
 class ScoreRowExplainer:
-    """Adds the parts of every score, and compares the best two: the kernels of a table, on one row."""
+    """Explainer of one row by scores: the kernels that explain a table, applied to one row."""
 
     def __init__(self, model: AdditiveModel) -> None:
         bins, embedding = model.coding.bins, model.coding.embedding
@@ -235,7 +240,7 @@ _MAX_NUMBERS = 60_000
 
 
 class EditOption(StrEnum):
-    """What can be done with a feature."""
+    """How a feature of one row may be edited: changed freely, only left out (made missing), or not at all."""
 
     CHANGE = "change"
     LEAVE_OUT = "leave out"
@@ -243,19 +248,27 @@ class EditOption(StrEnum):
 
 
 class PortableModel(Protocol):
-    """A model that can be narrowed down to one row."""
+    """A fitted model that can be narrowed to one row; each family of models implements it.
+
+    `used` holds the features that the model uses.
+    """
 
     used: tuple[int, ...]
 
-    def narrow(self, values: Mapping[int, Value], freedom: Mapping[int, EditOption]) -> dict[str, Any]:
+    def narrow(self, values: Mapping[int, Value], options: Mapping[int, EditOption]) -> dict[str, Any]:
         """Return the model as plain data, with a feature for each of `used`.
 
         Parameters
         ----------
         values : mapping of int to bool, float, str or None
             The row's values; None where not known.
-        freedom : mapping of int to EditOption
-            What can be done with each feature.
+        options : mapping of int to EditOption
+            How each feature may be edited.
+
+        Returns
+        -------
+        dict
+            Values that JSON can hold; ``"family"`` is ``"boxes"`` or ``"scores"``.
 
         Raises
         ------
@@ -267,7 +280,7 @@ class PortableModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """The codes of a feature that a model tells apart: one code for each cell, the last one that of missing values."""
+    """Ranges or sets of codes of a feature that have the same effect: one code for each, last that of missing."""
 
     bins: FeatureBins
     cuts: list[float]
@@ -284,18 +297,18 @@ class _Cells:
         return bisect_right(self.cuts, float(value))
 
     def facts(
-        self, freedom: EditOption, value: Value, offered: Callable[[str], bool]
+        self, option: EditOption, value: Value, is_common: Callable[[str], bool]
     ) -> tuple[dict[str, Any], list[int]]:
         """Return the feature as plain data, and the code of each of its cells."""
         own = self.codes[self.find(value)]
-        if freedom is EditOption.STAY:
+        if option is EditOption.STAY:
             return {"missing": 0}, [own]
-        if freedom is EditOption.LEAVE_OUT:
+        if option is EditOption.LEAVE_OUT:
             return {"missing": 1}, [own, int(MISSING)]
         facts: dict[str, Any] = {"missing": len(self.codes) - 1}
         if self.bins.feature.kind.is_numeric:
             return {**facts, "cuts": self.cuts}, self.codes
-        return {**facts, "cells": [cell for cell in self.cells if cell[0] == value or offered(cell[0])]}, self.codes
+        return {**facts, "cells": [cell for cell in self.cells if cell[0] == value or is_common(cell[0])]}, self.codes
 
 
 def _make_cells(bins: FeatureBins, effects: NDArray[Any]) -> _Cells:
@@ -318,37 +331,37 @@ def _make_cells(bins: FeatureBins, effects: NDArray[Any]) -> _Cells:
     return _Cells(bins, cuts, cells, [*codes, int(MISSING)])
 
 
-class _Offered:
-    """The categories that enough rows have."""
+class _CommonCategories:
+    """The categories that at least `minimum_group_size` rows have."""
 
-    def __init__(self, segmenter: FittedSegmenter, least: float) -> None:
+    def __init__(self, segmenter: FittedSegmenter, minimum_group_size: float) -> None:
         self.profile = segmenter.profile_
-        self.least = least
+        self.minimum_group_size = minimum_group_size
 
     def make_filter(self, j: int) -> Callable[[str], bool]:
-        """Return the question for one feature."""
+        """Return a function that tells whether a category of a feature is one of them."""
         counts = self.profile.population[j] / self.profile.unit
         names = self.profile.bins[j].categories
-        common = {name for name, count in zip(names, counts[: len(names)].tolist(), strict=True) if count >= self.least}
-        return common.__contains__
+        pairs = zip(names, counts[: len(names)].tolist(), strict=True)
+        return {name for name, count in pairs if count >= self.minimum_group_size}.__contains__
 
 
 class PortableBoxes:
-    """Segments made of boxes: which tests each value fails, and what every pattern of failed tests adds."""
+    """Portable box model: the tests that each value fails, and the Shapley values of every pattern of failed tests."""
 
-    def __init__(self, model: BoxModel, segmenter: FittedSegmenter, least: float) -> None:
+    def __init__(self, model: BoxModel, segmenter: FittedSegmenter, minimum_group_size: float) -> None:
         boxes = model.boxes
         order = np.argsort(boxes.segment, kind="stable")
         self.inside = boxes.inside[order]
         self.explainer: BoxExplainer = population_explainer(model, None, len(boxes.bins))
         self.used = tuple(boxes.used_features.tolist())
-        self.offered = _Offered(segmenter, least)
+        self.common = _CommonCategories(segmenter, minimum_group_size)
         self.cells = {j: _make_cells(boxes.bins[j], self.inside[:, j].T) for j in self.used}
-        self.told = [segment.size >= least for segment in segmenter.segments_]
+        self.is_shown = [segment.size >= minimum_group_size for segment in segmenter.segments_]
 
-    def narrow(self, values: Mapping[int, Value], freedom: Mapping[int, EditOption]) -> dict[str, Any]:
+    def narrow(self, values: Mapping[int, Value], options: Mapping[int, EditOption]) -> dict[str, Any]:
         """Return the model as plain data."""
-        pairs = {j: self.cells[j].facts(freedom[j], values[j], self.offered.make_filter(j)) for j in self.used}
+        pairs = {j: self.cells[j].facts(options[j], values[j], self.common.make_filter(j)) for j in self.used}
         codes = {j: codes for j, (_, codes) in pairs.items()}
         boxes = [self._box(box, codes) for box in range(len(self.inside))]
         size = sum(len(box["lines"]) for box in boxes)
@@ -358,7 +371,7 @@ class PortableBoxes:
         return {
             "family": "boxes",
             "features": [facts for facts, _ in pairs.values()],
-            "base": [share if told else None for share, told in zip(base, self.told, strict=True)],
+            "base": [share if is_shown else None for share, is_shown in zip(base, self.is_shown, strict=True)],
             "boxes": boxes,
         }
 
@@ -375,11 +388,11 @@ class PortableBoxes:
             "players": [place(j) for j in tests],
             "tests": [[place(j), failing[j]] for j in moving],
             "open": not failed,
-            "lines": self._lines(box, [bits[j] for j in moving], failed) if self.told[segment] else [],
+            "lines": self._lines(box, [bits[j] for j in moving], failed) if self.is_shown[segment] else [],
         }
 
     def _lines(self, box: int, bits: Sequence[int], failed: int) -> list[float]:
-        """Return what each test adds, for every pattern of failed tests that can be, one after another."""
+        """Return the Shapley values of the tests for every pattern that edits can lead to, one after another."""
         width = len(self.explainer.tests.players[box])
         if width * 2 ** len(bits) > _MAX_NUMBERS:
             raise _too_large(width * 2 ** len(bits))
@@ -393,14 +406,15 @@ class PortableBoxes:
 
 
 class PortableScores:
-    """Segments made by additive scores: each feature's part of each score."""
+    """Portable score model: each feature's part of each score."""
 
-    def __init__(self, model: AdditiveModel, segmenter: FittedSegmenter, least: float) -> None:
-        small = [segment.name for segment in segmenter.segments_ if segment.size < least]
+    def __init__(self, model: AdditiveModel, segmenter: FittedSegmenter, minimum_group_size: float) -> None:
+        small = [segment.name for segment in segmenter.segments_ if segment.size < minimum_group_size]
         if small:
             message = (
-                f"scores describe each group, and {small[0]!r} has fewer people than the policy's "
-                f"minimum_group_size={least:g}; the model stays behind. Fit with fewer segments, or show plain cards"
+                f"an interactive page of scores describes every segment, so each must have at least "
+                f"minimum_group_size={minimum_group_size:g} rows, and {small[0]!r} has fewer; fit with fewer segments, "
+                "or show plain cards"
             )
             raise UnsupportedTypeError(message)
         self.model = model
@@ -412,40 +426,40 @@ class PortableScores:
         self.tables = dict(zip(embedding.looked_up.tolist(), scores.tables, strict=True))
         self.cells = {j: _make_cells(bins[j], table) for j, table in self.tables.items()}
         self.means = dict(zip(scores.used.tolist(), self.model.population.means, strict=True))
-        self.offered = _Offered(segmenter, least)
+        self.common = _CommonCategories(segmenter, minimum_group_size)
         everyone = AdditiveExplainer(self.model, self.model.population, np.arange(len(bins)), len(bins))
         self.base = everyone.base_values().tolist()
 
-    def narrow(self, values: Mapping[int, Value], freedom: Mapping[int, EditOption]) -> dict[str, Any]:
+    def narrow(self, values: Mapping[int, Value], options: Mapping[int, EditOption]) -> dict[str, Any]:
         """Return the model as plain data."""
-        features = [self._feature(j, values[j], freedom[j]) for j in self.used]
+        features = [self._feature(j, values[j], options[j]) for j in self.used]
         bias = self.model.scores.bias.tolist()
         return {"family": "scores", "features": features, "base": self.base, "bias": bias, "order": self.order}
 
-    def _feature(self, j: int, value: Value, freedom: EditOption) -> dict[str, Any]:
+    def _feature(self, j: int, value: Value, option: EditOption) -> dict[str, Any]:
         means = {"means": self.means[j].tolist()}
         if j in self.tables:
-            facts, codes = self.cells[j].facts(freedom, value, self.offered.make_filter(j))
+            facts, codes = self.cells[j].facts(option, value, self.common.make_filter(j))
             return {**facts, **means, "parts": self.tables[j][codes].tolist()}
         place, curve = self.curves[j]
         embedding = self.model.scores.embedding
         shift, factor = float(embedding.shift[place]), float(embedding.factor[place])
-        if freedom is EditOption.CHANGE:
+        if option is EditOption.CHANGE:
             return {"missing": 1, **means, "shift": shift, "factor": factor, "curve": curve.tolist()}
         own = curve[UNKNOWN] if value is None else _evaluate_curve(curve, (float(value) - shift) * factor)
-        parts = [own, curve[UNKNOWN]] if freedom is EditOption.LEAVE_OUT else [own]
+        parts = [own, curve[UNKNOWN]] if option is EditOption.LEAVE_OUT else [own]
         return {"missing": len(parts) - 1, **means, "parts": np.array(parts).tolist()}
 
 
 def _evaluate_curve(curve: NDArray[np.float64], point: float) -> NDArray[np.float64]:
-    """Return a coordinate's part of each score, as the kernels add it up."""
+    """Return a coordinate's part of each score, ``level + slope |z - knot| + curvature (z - knot)^2``."""
     offset = np.float64(np.float32(point)) - curve[KNOT]
     return np.asarray(curve[LEVEL] + curve[SLOPE] * np.abs(offset) + curve[CURVATURE] * offset * offset)
 
 
 def _too_large(size: int) -> UnsupportedTypeError:
     message = (
-        f"the model is too large to travel inside a page: {size:,} numbers, of at most {_MAX_NUMBERS:,}; fit with "
-        "fewer leaves or shorter rules, or show plain cards"
+        f"an interactive page can hold a model of at most {_MAX_NUMBERS:,} numbers, and this one has {size:,}; fit "
+        "with fewer leaves or shorter rules, or show plain cards"
     )
     return UnsupportedTypeError(message)

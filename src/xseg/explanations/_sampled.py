@@ -1,4 +1,4 @@
-"""An explanation that was sampled, and by how much it may be wrong. Importing this loads shap."""
+"""A `shap.Explanation` with standard errors. Importing this module loads shap."""
 
 from typing import Any
 

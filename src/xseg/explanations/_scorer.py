@@ -1,4 +1,4 @@
-"""One row at a time, for a live page: the same segment and the same values as `explain`, in microseconds."""
+"""Scoring of single rows, for a live service: the segment and the contributions of `explain`, in microseconds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,21 +18,22 @@ __all__ = ["ScoredReason", "ScoredRow", "Scorer"]
 
 @dataclass(frozen=True, slots=True)
 class ScoredReason:
-    """One feature's part in the answer.
+    """One feature and its contribution to the segment of a row.
 
     Attributes
     ----------
     feature : str
         The column.
     value : object
-        The row's value; None if it is not known.
+        The row's value; None if it is missing.
     contribution : float
         The exact Shapley value.
     rule : str or None
-        What the row's rule asks of the feature; None if it asks nothing, as always where segments have scores.
+        The condition of the row's rule on the feature; None if it has none, as always where segments are made of
+        scores.
     share_below, share_same : float or None
-        How many of the rows whose value is known have a lower value, and the same one (to the nearest code); None
-        where the row's own value is not known or, for `share_below`, where values have no order.
+        Shares of the rows with a known value that have a lower one, and the same one (to the nearest code); None where
+        the row's own value is missing or, for `share_below`, where values have no order.
     """
 
     feature: str
@@ -45,21 +46,21 @@ class ScoredReason:
 
 @dataclass(frozen=True, slots=True)
 class ScoredRow:
-    """One row's segment and why.
+    """Segment of one row and the reasons for it.
 
     Attributes
     ----------
     segment : int
-        The segment.
+        Index of the segment.
     name : str
         Its name.
     base_value : float
-        The share of all rows that are in it; with all contributions it adds up to 1. Where segments have scores,
-        the mean margin over the rival; with all contributions it adds up to the row's margin.
+        The share of all rows that are in the segment; base value and contributions add up to 1. Where segments are
+        made of scores, the mean margin over the rival; base value and contributions add up to the row's margin.
     reasons : tuple of ScoredReason
-        Every feature with any influence, the strongest first.
+        Every feature with a contribution, the strongest first.
     rival : int or None
-        The segment that fits next best, over which the margin is; None where membership is explained.
+        The segment with the second highest score, over which the margin is; None where membership is explained.
     """
 
     segment: int
@@ -70,12 +71,11 @@ class ScoredRow:
 
 
 class Scorer:
-    """Fast scorer of single rows: the segment of one row, and why, from a dict.
+    """Fast scorer of single rows: the segment of a row, and the reasons for it, from a dict.
 
-    Everything that does not depend on the row is worked out once. A call finds the row's box, looks up one line
-    of a table for each box of the segment, and adds; where segments have scores, it runs what a table would run, on
-    one row. Segments and contributions equal those of `predict` and `explain`,
-    bit for bit.
+    Everything that does not depend on the row is computed once, at construction. A call finds the row's box and adds
+    up precomputed Shapley values; where segments are made of scores, it evaluates them on the one row. Segments and
+    contributions equal those of `predict` and `explain` bit for bit.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class Scorer:
         Parameters
         ----------
         row : mapping
-            A value for each column the segmenter was fitted on; None or NaN where it is not known. Other keys are
+            A value for each column the segmenter was fitted on; None or NaN where it is missing. Other keys are
             ignored.
 
         Returns
@@ -141,7 +141,8 @@ class Scorer:
             given = [row[name] for name in self._names]
         except KeyError as error:
             name = error.args[0]
-            message = f"the row has no value for column {name!r}{suggest_name(name, [str(key) for key in row])}"
+            near = suggest_name(name, [str(key) for key in row])
+            message = f"row must have a value for column {name!r}, and has none{near}; give None if it is not known"
             raise DataError(message) from None
         return [None if is_missing(value) else value for value in given]
 
@@ -152,7 +153,7 @@ class Scorer:
 
 
 def _strongest(contributions: list[float]) -> list[int]:
-    """Return the features with any influence, the strongest first."""
+    """Return the features with a contribution, the strongest first."""
     found = [j for j, contribution in enumerate(contributions) if contribution]
     found.sort(key=lambda j: -abs(contributions[j]))
     return found

@@ -1,15 +1,28 @@
-"""Exact Shapley values of many rows, by the boxes or by the scores of a model."""
+"""Exact Shapley values of many rows, by the boxes or by the scores of a model.
+
+The value function is interventional over the whole background: ``v(S) = E_z f(x_S, z_rest)``. Features derived from one
+raw column are one player.
+
+*Boxes*: f is membership in a segment. It is the sum of the indicators of the segment's boxes, which are disjoint, so
+their Shapley values add up. For one box, a row x and a background row z, only the tests that each of them fails matter:
+(x_S, z_rest) is in the box if and only if S contains every test that z fails and none that x fails. So if some test
+fails for both, all values are 0. Otherwise let a be the number of tests that only z fails and b the number that only x
+fails: each of the former gets ``(a - 1)! b! / (a + b)!`` and each of the latter ``-a! (b - 1)! / (a + b)!`` (Lundberg
+et al., 2020, give the same weights for the paths of trees). A row is thus described by its pattern of failed tests, one
+bit each, and the background by the weight of each pattern.
+
+*Scores*: where ``f(x) = bias + sum_j g_j(x_j)``, adding feature j to any coalition changes v by the same amount,
+``g_j(x_j) - E g_j(X_j)``, which therefore is its Shapley value.
+"""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import factorial
-from typing import Any, Protocol
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
-import narwhals as nw
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from xseg._kernels.box_kernels import explain_changes, explain_segments, explain_targets, shapley_table
@@ -17,18 +30,15 @@ from xseg._kernels.score_kernels import explain_margins, explain_scores
 from xseg.core.additive import AdditiveModel, PartSums, Population
 from xseg.core.boxes import BoxModel, BoxTests, Patterns
 from xseg.core.statistics import CodedBlock
-from xseg.core.tables import Table, read_table
-from xseg.exceptions import DataError
+from xseg.core.tables import Table
 
 __all__ = [
     "NO_RIVAL",
     "AdditiveExplainer",
     "BoxExplainer",
-    "CoalitionRows",
     "Contributions",
     "Explainer",
     "compute_population",
-    "match_fit_container",
     "population_explainer",
     "run_in_chunks",
     "shapley_weights",
@@ -39,18 +49,18 @@ NO_RIVAL = -1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contributions:
-    """Contributions to one segment for each row.
+    """Shapley values of one segment for each row.
 
     Attributes
     ----------
     values : ndarray of shape (n_rows, n_columns)
         The Shapley values.
     segments : ndarray of shape (n_rows,)
-        The segments explained.
+        The segment explained in each row.
     rivals : ndarray of shape (n_rows,)
-        The segments they are compared with; -1 where a membership or a score stands for itself.
+        The segment it is compared with; `NO_RIVAL` where membership or a score is explained on its own.
     base : ndarray of shape (n_rows,)
-        The base value; with the values it adds up to what is explained.
+        The base value; ``base + values.sum(axis=1)`` is the membership, score or margin of the row.
     """
 
     values: NDArray[np.float64]
@@ -60,7 +70,7 @@ class Contributions:
 
 
 class Explainer(Protocol):
-    """Explains the rows of one fitted model; each family of models has one."""
+    """Exact Shapley values for the rows of one fitted model; each family of models implements it."""
 
     def base_values(self) -> NDArray[np.float64]:
         """Return the base values, shape (n_segments,)."""
@@ -77,7 +87,7 @@ class Explainer(Protocol):
     def explain_pairs(
         self, table: Table, first: NDArray[np.int64], second: NDArray[np.int64], n_workers: int
     ) -> Contributions:
-        """Explain one segment less another for each row."""
+        """Explain one segment minus another for each row."""
         ...
 
 
@@ -85,7 +95,7 @@ CHUNK_ROWS = 4_096
 
 
 def run_in_chunks(work: Callable[[slice], None], n_rows: int, n_workers: int) -> None:
-    """Call `work` for slices that together cover the rows; each writes to places of its own."""
+    """Call `work` for slices that together cover the rows, in threads; calls must write to disjoint outputs."""
     chunks = [slice(start, min(start + CHUNK_ROWS, n_rows)) for start in range(0, n_rows, CHUNK_ROWS)]
     if n_workers == 1 or len(chunks) < 2:
         for rows in chunks:
@@ -101,7 +111,10 @@ _DENSE_TESTS = 10
 
 @dataclass(frozen=True, eq=False)
 class _Tables:
-    """For each box, the Shapley values of its tests for the patterns a chunk may hold, one after another."""
+    """The Shapley values of the tests of each box, for each pattern of failed tests that rows may have.
+
+    The values of box b for its p-th pattern are ``values[starts[b] + p * widths[b] :][: widths[b]]``.
+    """
 
     values: NDArray[np.float64]
     widths: NDArray[np.int64]
@@ -109,7 +122,7 @@ class _Tables:
 
 
 class BoxExplainer:
-    """Explains rows.
+    """Explainer of membership in unions of boxes.
 
     Parameters
     ----------
@@ -176,14 +189,17 @@ class BoxExplainer:
     def explain_pairs(
         self, table: Table, first: NDArray[np.int64], second: NDArray[np.int64], n_workers: int
     ) -> Contributions:
-        """Explain membership in one segment less that in another for each row."""
+        """Explain membership in one segment minus that in another for each row."""
         one, other = (self.explain_targets(table, targets, n_workers) for targets in (first, second))
         return Contributions(one.values - other.values, first, second, one.base - other.base)
 
     def explain_changes(
         self, after: Table, before: Table, targets: NDArray[np.int64], n_workers: int
     ) -> NDArray[np.float64]:
-        """Explain membership in one segment for each row after, less membership before, shape (n_rows, n_columns)."""
+        """Explain the change of membership in one segment for each row, shape (n_rows, n_columns).
+
+        The row after the change plays x and the row before it z: a background of one row for each row.
+        """
         out = np.empty((len(after), self.n_columns))
         widths = np.array([len(players) for players in self.tests.players])
         weights = shapley_weights(int(widths.max(initial=0)))
@@ -213,7 +229,8 @@ class BoxExplainer:
         return self.bins.encode(table.rows(rows.start, rows.stop), self.tests.features.tolist())
 
     def _places(self, places: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], _Tables]:
-        """Turn the pattern of each row and box into the line of the tables that holds it, in place."""
+        """Replace the pattern of each row and box, in place, by the line of the tables that holds it."""
+        # A dense box has a line for each of its 2**width patterns, in order, so that the pattern is the line.
         if not self._sparse:
             return places, self._dense
         listed = [_list_patterns(len(players)) for players in self.tests.players]
@@ -240,7 +257,7 @@ _prepared: "WeakKeyDictionary[BoxModel, dict[tuple[bytes, int], BoxExplainer]]" 
 
 
 def population_explainer(model: BoxModel, sources: NDArray[np.int64] | None, n_columns: int) -> BoxExplainer:
-    """Prepare the explainer against all rows the model was fitted on, once for each model and way to it.
+    """Return the explainer against all rows of the fit; it is built once for each model and set of raw columns.
 
     Parameters
     ----------
@@ -257,18 +274,27 @@ def population_explainer(model: BoxModel, sources: NDArray[np.int64] | None, n_c
     if found is None:
         boxes, population = model.boxes, model.population
         background = population if sources is None else boxes.group_by_column(population, sources)
-        # Two threads may prepare the same; an explainer is only put in when it is whole, and is never changed.
+        # Two threads may build the same one; an explainer is stored only when it is complete, and never changes.
         found = known.setdefault(key, BoxExplainer(model, boxes.tests(sources), background, n_columns))
     return found
 
 
 def _list_patterns(width: int) -> NDArray[np.uint32]:
-    """Return the patterns of a box that are worth listing beforehand; none for a box with many tests."""
+    """Return all patterns of a box with few tests, in order; none for a box with too many to list beforehand."""
     return np.arange(2**width if width <= _DENSE_TESTS else 0, dtype=np.uint32)
 
 
 def shapley_weights(n_tests: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the Shapley weights by how many tests the background alone and the row alone fail."""
+    """Return the Shapley weights of one test, shape (n_tests + 1, n_tests + 1) each.
+
+    Returns
+    -------
+    gain : ndarray
+        ``gain[a, b] = (a - 1)! b! / (a + b)!``: of a test that only the background row fails, where a such tests and b
+        tests that only the explained row fails decide.
+    loss : ndarray
+        ``loss[a, b] = a! (b - 1)! / (a + b)!``: of a test that only the explained row fails, to be subtracted.
+    """
     gain, loss = np.zeros((n_tests + 1, n_tests + 1)), np.zeros((n_tests + 1, n_tests + 1))
     for a in range(n_tests + 1):
         for b in range(n_tests + 1 - a):
@@ -280,7 +306,7 @@ def shapley_weights(n_tests: int) -> tuple[NDArray[np.float64], NDArray[np.float
 
 
 class AdditiveExplainer:
-    """Explains rows.
+    """Explainer of scores that are sums over features.
 
     Parameters
     ----------
@@ -309,7 +335,7 @@ class AdditiveExplainer:
         return np.asarray(self.model.scores.bias + self.means.sum(axis=0))
 
     def explain_targets(self, table: Table, targets: NDArray[np.int64] | None, n_workers: int) -> Contributions:
-        """Explain the score of one segment for each row; by default the margin of its own over the runner-up."""
+        """Explain the score of one segment for each row, by default the margin of its own over the runner-up's."""
         out = np.empty((len(table), self.n_columns))
         own = np.empty(len(table), dtype=np.int64) if targets is None else targets
         rivals = np.full(len(table), NO_RIVAL, dtype=np.int64)
@@ -328,7 +354,7 @@ class AdditiveExplainer:
     def explain_pairs(
         self, table: Table, first: NDArray[np.int64], second: NDArray[np.int64], n_workers: int
     ) -> Contributions:
-        """Explain the score of one segment less that of another for each row."""
+        """Explain the score of one segment minus that of another for each row."""
         out = np.empty((len(table), self.n_columns))
 
         def work(rows: slice) -> None:
@@ -359,96 +385,9 @@ class AdditiveExplainer:
 
 
 def compute_population(model: AdditiveModel, table: Table, weights: NDArray[np.int64]) -> Population:
-    """Add the parts of the scores over the rows of a table."""
+    """Compute the sums over a table that base values need: each feature's part of each score, by weight."""
     codes, points = model.code(table)
     bound = np.abs(points).max(axis=0, initial=0.0).astype(np.float64)
     sums = PartSums(model.scores, int(weights.sum()), bound)
     sums.add(CodedBlock(codes, points, weights))
     return sums.population()
-
-
-class CoalitionRows:
-    """Makes such rows, in the container that the model knows.
-
-    Parameters
-    ----------
-    X : table or array of shape (n_rows, n_features)
-        The rows to explain.
-    background : table or array of shape (n_background, n_features)
-        Background rows of the Shapley values; of the same kind.
-    """
-
-    def __init__(self, X: Any, background: Any) -> None:
-        self.n_rows, self.n_features = X.shape
-        self._take = _taker(X, background)
-
-    def build(self, row: int, known: NDArray[np.bool_], background: NDArray[np.intp]) -> Any:
-        """Return the blends of a row, all background rows for each coalition.
-
-        Parameters
-        ----------
-        row : int
-            Whose values are known.
-        known : ndarray of shape (n_coalitions, n_features)
-            Which ones.
-        background : ndarray of shape (n_background,)
-            The background rows that fill in the others.
-
-        Returns
-        -------
-        table or array of shape (n_coalitions * n_background, n_features)
-            The blends.
-        """
-        source = np.where(known[:, None, :], row, self.n_rows + background[None, :, None])
-        return self._take(source.reshape(-1, known.shape[1]))
-
-
-def match_fit_container(model: Any, X: Any, what: str) -> Any:
-    """Return rows as the model knows them: with column names if it was fitted with names, without if not."""
-    table = read_table(X)
-    names = getattr(model, "feature_names_in_", None)
-    n_features = getattr(model, "n_features_in_", len(table.columns))
-    if len(table.columns) != n_features and not table.named:
-        message = f"{what} has {len(table.columns)} columns, and {type(model).__name__} was fitted on {n_features}"
-        raise DataError(message)
-    if table.named == (names is not None) or not hasattr(model, "n_features_in_"):
-        return X if hasattr(X, "shape") or table.named else np.asarray(X)
-    if names is not None:
-        return pd.DataFrame(np.asarray(X), columns=names)
-    return np.asarray(X) if hasattr(X, "__array__") else nw.from_native(X, eager_only=True).to_numpy()
-
-
-def _taker(X: Any, background: Any) -> Callable[[NDArray[np.intp]], Any]:
-    """Return a function from the row each value comes from to a table; background rows come after the others."""
-    if isinstance(X, np.ndarray) and isinstance(background, np.ndarray) and X.shape[1:] == background.shape[1:]:
-        both = np.concatenate([X, background])
-        columns = np.arange(both.shape[1])
-        return lambda source: both[source, columns]
-    if isinstance(X, pd.DataFrame) and isinstance(background, pd.DataFrame):
-        return _pandas_taker(X, background)
-    try:
-        names = list(X.columns if hasattr(X, "columns") else X.column_names)
-        frame = nw.from_native(X, eager_only=True).select(names)
-        joined = nw.concat([frame, nw.from_native(background, eager_only=True).select(names)])
-    except Exception as error:
-        raise _unlike(X, background, str(error)) from error
-    series = [joined[name] for name in joined.columns]
-    return lambda source: nw.from_dict(
-        {column.name: column[source[:, j]] for j, column in enumerate(series)}
-    ).to_native()
-
-
-def _pandas_taker(X: pd.DataFrame, background: pd.DataFrame) -> Callable[[NDArray[np.intp]], Any]:
-    lacking = [name for name in X.columns if name not in background.columns]
-    if lacking:
-        raise _unlike(X, background, f"it lacks {', '.join(map(repr, lacking))}")
-    both = pd.concat([X, background[list(X.columns)]], ignore_index=True)
-    columns = {name: both[name].array for name in both.columns}
-    return lambda source: pd.DataFrame(
-        {name: values.take(source[:, j]) for j, (name, values) in enumerate(columns.items())}
-    )
-
-
-def _unlike(X: Any, background: Any, why: str) -> DataError:
-    kinds = f"{type(X).__name__} and {type(background).__name__}"
-    return DataError(f"the background does not have the columns of the rows ({kinds}): {why}")

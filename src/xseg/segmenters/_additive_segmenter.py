@@ -143,7 +143,7 @@ def build_additive_model(document: AdditiveState) -> tuple[AdditiveModel, Segmen
 
 
 class AdditiveSegmenter(ClusterMixin, Segmenter):
-    """Base of the segmenters whose segments are where one of several additive scores is highest."""
+    """Base class of the segmenters that assign rows to the highest of several additive scores."""
 
     model_: AdditiveModel
     max_bins: int
@@ -155,19 +155,19 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
     saved_state: ClassVar[type[SegmentsState]] = AdditiveState
 
     def get_state(self) -> dict[str, Any]:
-        """Return what a file must hold besides the parameters: here segments, counts and scores."""
+        """Return the fitted state for a file: segments, counts and scores."""
         return {**self._describe_segments(), **describe_additive_model(self.model_, self.profile_.bins)}
 
     @classmethod
     def from_state(cls, parameters: Mapping[str, Any], state: Any) -> Self:
-        """Build the fitted segmenter again, from parameters and the state of a file."""
+        """Build the fitted segmenter from the parameters and the state of a file."""
         segmenter = cls._configure(parameters)
         model, profile = build_additive_model(state)
         segmenter._restore_additive(model, profile, tuple(state.segment_names), state.named)
         return segmenter
 
     def _compute_scores(self, X: Any) -> NDArray[np.float64]:
-        """Return the scores of rows, wherever they are."""
+        """Return the scores of the rows of a table or backend."""
         self._check_fitted()
         return self._backend(X).map(partial(_score_block, self.model_))
 
@@ -181,7 +181,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
         seed: int,
         power: int = 2,
     ) -> Prepared:
-        """Code the rows, and refuse those that cannot be told apart or are too few."""
+        """Code the rows; raise an error if all are equal or they are too few."""
         prepared = prepare(
             backend,
             max_bins=self.max_bins,
@@ -198,15 +198,15 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
             self._remember_backend(prepared.bins.schema.names)
         if prepared.whole and prepared.sample.n_rows == 1:
             message = (
-                f"found 1 distinct row among n_samples={prepared.n_rows} (n_features={self.n_features_in_}): there is "
-                "nothing to tell people apart by; give more rows or columns that vary"
+                f"rows must differ, and there is 1 distinct row among n_samples={prepared.n_rows} "
+                f"(n_features={self.n_features_in_}); pass more rows or columns that vary"
             )
             raise DataError(message)
         if prepared.space.total_weight < self._min_weight(backend):
             message = (
-                f"n_samples={prepared.n_rows} people (weight {prepared.space.total_weight / backend.weight_unit:g}) "
-                f"are fewer than min_members={self.min_members}; a segment would tell of single people. Give more "
-                "rows, or lower min_members"
+                f"min_members must be at most the weight of the rows "
+                f"({prepared.space.total_weight / backend.weight_unit:g}, n_samples={prepared.n_rows}), got "
+                f"{self.min_members}; lower it, or pass more rows"
             )
             raise DataError(message)
         return prepared
@@ -215,7 +215,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
         return max(1, round(self.min_members * backend.weight_unit))
 
     def _count_possible(self, prepared: Prepared, wanted: int, min_weight: int) -> int:
-        """Return how many segments the rows can make: each needs rows, and a distinct row."""
+        """Return the number of segments that are possible: each needs `min_weight` and a distinct row."""
         possible = prepared.space.total_weight // min_weight
         if prepared.whole:
             possible = min(possible, prepared.sample.n_rows)
@@ -224,15 +224,15 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
     def _warn_of_fewer(self, wanted: int, found: int) -> None:
         if found < wanted:
             message = (
-                f"found only {found} of {wanted} segments with at least min_members={self.min_members} people each; "
-                "lower min_members or n_segments"
+                f"found only {found} of n_segments={wanted} segments with at least min_members={self.min_members} rows "
+                "each; lower min_members or n_segments"
             )
             warn(message, XsegWarning, stacklevel=4)
 
     def _learn(
         self, prepared: Prepared, scores: Scores, raw: Backend, align_to: FittedSegmenter | None
     ) -> NDArray[np.intp]:
-        """Keep what the fitted segmenter needs: scores, largest segment first, and sums over the population.
+        """Set the fitted attributes from scores: sort segments by size and sum over the population.
 
         Returns
         -------
@@ -246,7 +246,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
             by_size = np.argsort(-counted.counts[:, 0].sum(axis=1), kind="stable")
             if (by_size == np.arange(len(scores))).all():
                 break
-            # Rows as near to two segments belong to the first of them, so another order may count others.
+            # Rows with equal scores belong to the first segment, so another order may change the counts.
             order, scores = order[by_size], scores.select_segments(by_size)
             counted = backend.sum(SegmentCounts(scores, len(prepared.bins)))
         inherited: tuple[str | None, ...] = ()
@@ -267,7 +267,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
     def _restore_additive(
         self, model: AdditiveModel, profile: SegmentProfile, names: tuple[str, ...], named: bool | None = None
     ) -> None:
-        """Set what every segmenter of additive scores holds, whether it was just learned or comes from a file."""
+        """Set the fitted attributes of a segmenter of additive scores, after a fit or from a file."""
         self.model_ = model
         self._restore_segments(profile=profile, names=names, rules=[()] * model.n_segments, named=named)
 

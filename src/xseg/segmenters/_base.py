@@ -45,7 +45,7 @@ S = TypeVar("S")
 
 
 class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Base of every segmenter."""
+    """Base class of all segmenters: prediction, feature names, validation and the state of a file."""
 
     n_jobs: int | None
     verbose: int
@@ -56,14 +56,14 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     labels_: NDArray[np.int32]
 
     saved_state: ClassVar[type[SegmentsState]]
-    # What decides the segments besides rows: nothing, labels or outcomes given for them, or a definition that is kept.
+    # Origin of the segments: learned from rows alone, from labels or outcomes given for them, or by a definition.
     segment_source: ClassVar[Literal["rows", "labels", "definition"]] = "rows"
-    # Whether more is kept than counts and what follows from them, so that a row cannot be subtracted.
+    # Whether it holds estimates besides counts, so that rows cannot be subtracted.
     keeps_estimates: ClassVar[bool] = False
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
 
     def get_state(self) -> dict[str, Any]:
-        """Return what a file must hold besides the parameters, by the schema `saved_state`.
+        """Return the fitted state for a file, as the schema `saved_state` declares it.
 
         Returns
         -------
@@ -74,7 +74,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     @classmethod
     def from_state(cls, parameters: Mapping[str, Any], state: Any) -> Self:
-        """Build the fitted segmenter again.
+        """Build the fitted segmenter from a file.
 
         Parameters
         ----------
@@ -91,7 +91,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         raise NotImplementedError
 
     def get_saved_parameters(self) -> dict[str, Any]:
-        """Return the parameters as a file holds them; what JSON cannot hold is described and not restored."""
+        """Return the parameters for a file; one that JSON cannot hold is described, and not restored."""
         return {name: to_plain(value) for name, value in self.get_params(deep=False).items()}
 
     @classmethod
@@ -110,7 +110,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return describe_segments(self.profile_, self.segment_names_, named=hasattr(self, "feature_names_in_"))
 
     def predict(self, X: Any) -> NDArray[np.int32]:
-        """Return the segment of each row.
+        """Predict the segment index of each row.
 
         Parameters
         ----------
@@ -159,7 +159,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return tags
 
     def _make_predictor(self) -> Callable[[Table], NDArray[np.int32]]:
-        """Make a function that predicts the segments of a table: picklable, and without what the fit left here."""
+        """Return a picklable function that predicts the segments of a table, without a reference to this estimator."""
         return partial(assign_rows, self.model_)
 
     def _restore_segments(
@@ -183,11 +183,13 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             self._remember_columns(profile.bins.schema.names, named=named)
 
     def _backend(self, X: Any, sample_weight: ArrayLike | None = None, *, reset: bool = False) -> Backend:
-        """Return the backend of rows; with `reset`, of rows to learn from."""
+        """Return the backend of rows; with `reset`, of rows to fit."""
         if not isinstance(X, Backend):
             return MemoryBackend(self.read_rows(X, reset=reset), sample_weight, n_jobs=self.n_jobs)
         if sample_weight is not None:
-            message = "a backend brings its own weights; give sample_weight or weight_column to the backend"
+            message = (
+                "sample_weight must be None where X is a backend; pass sample_weight or weight_column to the backend"
+            )
             raise ParameterError(message)
         return X
 
@@ -199,7 +201,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             raise NotFittedError(message)
 
     def _begin_fit(self) -> None:
-        """Check, before anything is learned, that this is the place for it and that the parameters are allowed."""
+        """Check that no guard forbids a fit, and that the parameters are allowed."""
         check_allowed("fit")
         self._check_parameters()
 
@@ -215,7 +217,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             _log.info(message, *values)
 
     def _report_passes(self, backend: Backend) -> None:
-        """Return how often rows in batches were read."""
+        """Log the number of passes over rows in batches."""
         if isinstance(backend, BatchBackend):
             self._report("passes over the rows: %s", backend.passes)
 
@@ -232,11 +234,11 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return table if reset else self.profile_.bins.read(table)
 
     def _remember_backend(self, names: tuple[str, ...]) -> None:
-        """Set what scikit-learn calls the features, from the columns of a backend."""
+        """Set `n_features_in_` and `feature_names_in_` from the columns of a backend."""
         self._remember_columns(names, named=names != tuple(f"x{j}" for j in range(len(names))))
 
     def _remember_columns(self, names: tuple[str, ...], *, named: bool) -> None:
-        """Set what scikit-learn calls the features, for rows that did not come as a table."""
+        """Set `n_features_in_` and `feature_names_in_` for rows that are not a table."""
         self.n_features_in_ = len(names)
         if named:
             self.feature_names_in_ = np.array(names, dtype=object)
@@ -287,19 +289,19 @@ def register_segmenter(kind: R) -> R:
 
 
 def get_registered_segmenters() -> Mapping[str, type[Segmenter]]:
-    """Return the segmenters whose files can be loaded, by the name of the class."""
+    """Return the registered segmenter classes, by name; only their files can be loaded."""
     return MappingProxyType(_REGISTERED)
 
 
 def get_segmenter(model: Any) -> Any:
-    """Return the fitted segmenter inside a consent gate; anything else as it is.
+    """Return the fitted segmenter inside a consent gate; any other object is returned unchanged.
 
     Raises
     ------
     NotFittedError
         The gate has not been fitted.
     """
-    # A gate stands above segmenters, so that it is known by what it has and not by its class.
+    # The class of gates is in a higher layer, so a gate is recognised by its attributes.
     if not hasattr(model, "admit") or not hasattr(model, "purpose"):
         return model
     if not hasattr(model, "segmenter_"):
@@ -309,9 +311,9 @@ def get_segmenter(model: Any) -> Any:
 
 
 def check_segmenter(segmenter: S) -> S:
-    """Return a fitted segmenter, or raise.
+    """Check that an object is a fitted segmenter of xseg, and return it.
 
-    Every function that takes a segmenter comes here, so that a wrong first argument meets one error everywhere.
+    Every function that takes a segmenter calls this, so that a wrong first argument raises the same error everywhere.
 
     Raises
     ------

@@ -79,13 +79,13 @@ def count_population(backend: Backend, bins: Bins, boxes: Boxes, n_segments: int
 
 
 class BoxSegmenter(Segmenter):
-    """Base of the segmenters whose segments are unions of boxes."""
+    """Base class of the segmenters whose segments are unions of boxes."""
 
     model_: BoxModel
     saved_state: ClassVar[type[SegmentsState]] = DrawnBoxState
 
     def get_state(self) -> dict[str, Any]:
-        """Return what a file must hold besides the parameters: here segments, counts and boxes."""
+        """Return the fitted state for a file: segments, counts and boxes."""
         return {
             **self._describe_segments(),
             "population": describe_population(self.model_),
@@ -94,7 +94,7 @@ class BoxSegmenter(Segmenter):
 
     @classmethod
     def from_state(cls, parameters: Mapping[str, Any], state: Any) -> Self:
-        """Build the fitted segmenter again, from parameters and the state of a file."""
+        """Build the fitted segmenter from the parameters and the state of a file."""
         profile = build_profile(state, build_bins(state.columns))
         model = build_box_model(state, build_drawn_boxes(state), profile)
         segmenter = cls._configure(parameters)
@@ -162,7 +162,7 @@ class BoxSegmenter(Segmenter):
         model, profile = count_population(columns.backend, columns.bins, boxes, int(boxes.segment.max()) + 1)
         empty = np.flatnonzero(profile.sizes == 0)
         if len(empty):
-            message = f"each segment needs a row, and segment {empty[0]} has none; choose other boxes"
+            message = f"each segment must have at least one row, and segment {empty[0]} has none; choose other boxes"
             raise DataError(message)
         self.restore_boxes(
             model=model, profile=profile, names=choose_names(profile, model.used_features, segment_names)
@@ -173,7 +173,7 @@ class BoxSegmenter(Segmenter):
     def restore_boxes(
         self, *, model: BoxModel, profile: SegmentProfile, names: tuple[str, ...], named: bool | None = None
     ) -> None:
-        """Set what every fitted segmenter made of boxes holds, whether it was just learned or comes from a file."""
+        """Set the fitted attributes of a segmenter made of boxes, after a fit or from a file."""
         self.model_ = model
         rules = [
             tuple(model.boxes.rule(int(box)) for box in np.flatnonzero(model.boxes.segment == index))

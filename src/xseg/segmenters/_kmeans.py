@@ -63,7 +63,7 @@ def kmeans(
 
 
 def lloyd(backend: CodedBackend, space: Space, means: NDArray[np.float64], tolerance: float = _COARSE) -> Partition:
-    """Move the centres to the means of the rows nearest to them until the cost stops falling."""
+    """Run Lloyd's algorithm until the cost falls by less than a share `tolerance`."""
     best: Partition | None = None
     for _ in range(_MAX_ROUNDS):
         centers = space.embedding.centers(means)
@@ -106,14 +106,14 @@ def init_kmeans_plusplus(sample: CodedRows, space: Space, n_clusters: int, seed:
 def reference_partition(
     reference: Any, prepared: Prepared, *, n_clusters: int, n_init: int, n_rows: int, seed: int
 ) -> Partition:
-    """Return the centres that the tree should follow.
+    """Return the reference partition of a tree.
 
     Parameters
     ----------
     reference : "kmeans" or clusterer
-        A clusterer is cloned and fitted on the metric space; its centres are the means of its clusters.
+        A clusterer is cloned and fitted in the metric space; its centres are the means of its clusters.
     n_rows : int
-        How many rows of the sample k-means starts on.
+        Number of rows of the sample on which k-means starts.
     """
     space, backend = prepared.space, prepared.backend
     if isinstance(reference, str):
@@ -127,7 +127,7 @@ def reference_partition(
     labels = np.asarray(clone(reference).fit_predict(matrix))
     found = [label for label in np.unique(labels) if label >= 0]
     if not found:
-        message = f"the reference {reference!r} put every row into noise; choose other parameters for it"
+        message = f"reference must find at least one cluster, and {reference!r} found only noise; change its parameters"
         raise ParameterError(message)
     centers = space.embedding.centers(np.array([matrix[labels == label].mean(axis=0) for label in found]))
     return Partition(centers, backend.sum(NearestSums(space, centers)).cost)
@@ -140,21 +140,21 @@ _RUNS = 3
 
 @dataclass(frozen=True, slots=True)
 class NumberChoice:
-    """One number of segments, and what speaks for it.
+    """Scores of one number of segments.
 
     Attributes
     ----------
     n_segments : int
         The number.
     stability : float
-        How alike the clusters of two halves of the rows are: the adjusted Rand index of what both say of all rows,
-        mean over several halvings. 1 is the same, 0 is chance.
+        Mean over random halves of the adjusted Rand index between clusterings of the two halves, applied to all rows.
+        1 means equal, 0 chance.
     silhouette : float
-        How far apart the clusters lie: the mean silhouette.
+        Mean silhouette of the clusters.
     score : float
-        The product, with a negative silhouette as 0: what decides.
+        The product of both, with a negative silhouette as 0; the highest is chosen.
     chosen : bool
-        Whether this number was taken.
+        Whether this number was chosen.
     """
 
     n_segments: int
@@ -165,7 +165,7 @@ class NumberChoice:
 
 
 def choose_number(prepared: Prepared, numbers: Sequence[int], seed: int) -> tuple[NumberChoice, ...]:
-    """Weigh numbers of segments by k-means on a sample; the best is marked as chosen.
+    """Score numbers of segments by k-means on a sample; the best is marked as chosen.
 
     References
     ----------
@@ -207,7 +207,7 @@ def _weigh(
 
 
 def _labels(space: Space, block: CodedBlock, chosen: NDArray[np.bool_], number: int, seed: int) -> NDArray[np.intp]:
-    """Cluster some rows, and return the nearest centre of all."""
+    """Cluster some rows, and return the nearest centre of each row."""
     some = CodedRows(block.codes[chosen], block.points[chosen], block.weights[chosen], int(chosen.sum()), 1)
     found = kmeans(some, space, some, whole=True, n_clusters=number, n_init=_RUNS, seed=seed)
     return np.asarray(space.distances(block, found.centers).argmin(axis=1))

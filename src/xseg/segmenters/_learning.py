@@ -1,4 +1,4 @@
-"""What every learnt segmenter starts from: columns and their codes, a metric space, a sample of rows, and sums.
+"""Preparation of a fit: the codes of columns, the metric space, a sample of rows, and sums over groups of rows.
 
 The sample consists of distinct coded rows and depends neither on where the rows are nor on their order.
 """
@@ -47,7 +47,7 @@ MIN_MEMBERS = 10
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """The columns of some rows.
+    """The columns of the rows to fit, and their codes.
 
     Attributes
     ----------
@@ -82,20 +82,20 @@ def learn_columns(
     n_columns: int | None = None,
     warns: bool = True,
 ) -> Columns:
-    """Choose by sums which columns are used and how they become codes.
+    """Choose by sums over the rows which columns are used, and their codes.
 
     Parameters
     ----------
     backend : Backend
         The rows.
     max_bins : int
-        The number of codes a column may have.
+        The largest number of codes of a column.
     min_members : int
-        The number of rows that must share a category for it to be kept.
+        The smallest number of rows of a category that is kept.
     include : sequence of str, default=()
         Columns to use although they look like identifiers.
     asked : collection of str, default=()
-        Columns, if the table has them, that the user has named and that are therefore used.
+        Columns that the user has named and that are therefore used, if the table has them.
     forbid : sequence of str, default=()
         Columns that the model does not use.
     as_numbers : collection of str, default=()
@@ -107,7 +107,7 @@ def learn_columns(
     round_thresholds : bool, default=True
         Whether thresholds are round numbers.
     n_columns : int, default=None
-        Of the columns only so many, from the first on, are read; None means all.
+        Number of columns to read, from the first on; None means all.
     warns : bool, default=True
         Whether to warn of columns that are not used or need attention.
 
@@ -118,7 +118,7 @@ def learn_columns(
     """
     summary = backend.sum(TableSummary(max_bins))
     if summary.total_weight == 0:
-        message = "there are no rows with a positive weight to learn from"
+        message = "at least one row must have a positive weight, and there are no rows with one; pass more rows"
         raise DataError(message)
     if n_columns is not None:
         summary = summary.take_first(n_columns)
@@ -149,7 +149,7 @@ def learn_columns(
 
 
 def names_given(feature_weights: Any) -> tuple[str, ...]:
-    """Return the columns that are given a weight by name, and so are used."""
+    """Return the columns that `feature_weights` names with a positive weight."""
     if not isinstance(feature_weights, Mapping):
         return ()
     return tuple(name for name, weight in feature_weights.items() if weight)
@@ -239,7 +239,7 @@ _ONE_ROW = np.zeros((1, 1), dtype=np.uint8)
 
 
 def hash_rows(codes: NDArray[np.uint8], seed: int) -> NDArray[np.uint64]:
-    """Return a seeded 64-bit hash of each row of codes: the only source of chance in a fit."""
+    """Return a seeded 64-bit hash of each row of codes, which replaces random numbers in a fit."""
     start = hash_numbers(np.full(1, seed % 2**64, dtype=np.uint64), _ONE_ROW)
     return hash_numbers(np.full(len(codes), start[0]), codes)
 
@@ -252,7 +252,7 @@ def hash_numbers(hashes: NDArray[np.uint64], numbers: NDArray[np.unsignedinteger
 
 
 def hash_block(block: CodedBlock, seed: int) -> NDArray[np.uint64]:
-    """Return a seeded hash of all there is of each row."""
+    """Return a seeded hash of the codes and points of each row."""
     return hash_numbers(hash_rows(block.codes, seed), block.points.view(np.uint32))
 
 
@@ -262,7 +262,11 @@ def derive_seed(seed: int, *key: int) -> int:
 
 
 def draw_rows(hashes: NDArray[np.uint64], odds: NDArray[np.float64], seed: int, n_draws: int) -> NDArray[np.intp]:
-    """Draw rows with probability proportional to `odds`: the first arrival of exponential clocks."""
+    """Draw rows with probability proportional to `odds`.
+
+    With u uniform, -log(u) / odds is exponential with rate `odds`, and the row with the smallest value has the required
+    probability; u is a hash of the row, so that the draw does not depend on the order of the rows.
+    """
     drawn = np.empty(n_draws, dtype=np.intp)
     keys = np.random.SeedSequence(seed).generate_state(n_draws, np.uint64)
     with np.errstate(divide="ignore"):
@@ -362,7 +366,7 @@ SAMPLE_CAPACITY = 32_768
 class Prepared:
     """Coded rows, a sample of them, and the space they lie in.
 
-    `features` are those that cuts may use; `whole` says that the sample holds every distinct row.
+    `features` are those that splits may use; `whole` says that the sample holds every distinct row.
     """
 
     bins: Bins
@@ -422,7 +426,7 @@ def prepare(
 def check_feature_weights(
     given: Mapping[str, float] | ArrayLike | None, forbid: Sequence[str], schema: Schema
 ) -> NDArray[np.float64]:
-    """Return the weight of each feature in a distance; forbidden features weigh nothing."""
+    """Return the weight of each feature in a distance; forbidden features have weight 0."""
     if given is None:
         weights = np.ones(len(schema))
     elif isinstance(given, Mapping):
@@ -441,6 +445,6 @@ def check_feature_weights(
         weights[schema.index(name)] = 0.0
     weights[[not feature.kind.has_values for feature in schema]] = 0.0
     if not weights.any():
-        message = "every feature is forbidden or has weight 0; leave at least one to measure likeness by"
+        message = "at least one feature must have a positive weight, and all are forbidden or have weight 0"
         raise ParameterError(message)
     return weights

@@ -34,36 +34,36 @@ __all__ = [
 
 
 _MIN_PROBABILITY = 1e-6
-# A row's log-likelihood is added up as if it were at most this far from 0.
+# Log-likelihoods of rows are clipped to this absolute value, so that their fixed-point sums cannot overflow.
 _FARTHEST = 2.0**20
 _LOW_BITS = 28
 LOG_UNIT = 2.0**_LOW_BITS
 
 
 class ResponsibilityModel(Protocol):
-    """Responsibilities (E-step): how much of each row belongs to each component."""
+    """Model that computes responsibilities (the E-step): the share of each row that belongs to each component."""
 
     def __len__(self) -> int:
         """Return the number of components."""
         ...
 
     def estimate_responsibilities(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return shares, shape (n_rows, n_components), and the log-likelihood of each row."""
+        """Return the responsibilities, shape (n_rows, n_components), and the log-likelihood of each row."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class MixtureSpec:
-    """What the distributions are about, and how narrow they may become.
+    """The family of distributions: their features and the constraints on their parameters.
 
     Attributes
     ----------
     embedding : Embedding
-        Numbers are coordinates, centred and scaled; the rest is looked up.
+        Numbers are coordinates, centred and scaled; the other features are looked up.
     n_codes : tuple of int
-        How many categories each looked-up feature has.
+        Number of categories of each looked-up feature.
     variance_floor : float
-        The least variance of a coordinate.
+        The smallest variance of a coordinate.
     """
 
     embedding: Embedding
@@ -73,18 +73,18 @@ class MixtureSpec:
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """The parameters.
+    """The parameters of a mixture.
 
     Attributes
     ----------
     spec : MixtureSpec
-        What they are about.
+        The family of distributions.
     weights : ndarray of shape (n_components,)
         The share of all rows in each component.
     means, variances : ndarray of shape (n_components, n_points)
-        Of the coordinates.
+        Mean and variance of each coordinate.
     probabilities : ndarray of shape (n_components, n_looked_up, 256)
-        Of the codes; what is not a code has probability 0.
+        Probability of each code; 0 for numbers that are no code.
     """
 
     spec: MixtureSpec
@@ -109,14 +109,15 @@ class Mixture:
 
     @property
     def n_parameters(self) -> int:
-        """How many numbers can be chosen freely."""
+        """Number of free parameters."""
         free = 2 * len(self.spec.embedding.coordinates) + sum(count - 1 for count in self.spec.n_codes)
         return len(self) - 1 + len(self) * free
 
     def scores(self) -> Scores:
-        """Return the log-density of each component, times its weight, as a sum over features, in raw units.
+        """Return log(weight * density) of each component as a sum over features, in raw units.
 
-        A value that is not known is integrated out, which leaves it without a part.
+        ``log w_s + sum_j log N(z_j; mean_sj, var_sj) + log factor_j``, and log p_sj(code) for looked-up features. A
+        missing value is integrated out, so that its part is 0.
         """
         embedding = self.spec.embedding
         scores = Scores.zeros(embedding, len(self))
@@ -138,7 +139,7 @@ class Mixture:
 
 @dataclass(frozen=True, eq=False)
 class NearestCenterModel:
-    """A model that gives each row wholly to the nearest of some centres."""
+    """Model that assigns each row entirely to the nearest of some centres (hard responsibilities)."""
 
     space: Space
     centers: Centers
@@ -147,14 +148,14 @@ class NearestCenterModel:
         return len(self.centers)
 
     def estimate_responsibilities(self, block: CodedBlock) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return ones and zeros, and no log-likelihoods."""
+        """Return 1 for the nearest centre and 0 for the others, and log-likelihoods of 0."""
         labels, best = np.empty(len(block.codes), dtype=np.int32), np.empty(len(block.codes))
         find_nearest(self.space.distances(block, self.centers), labels, best)
         return np.eye(len(self))[labels], np.zeros(len(labels))
 
 
 class ResponsibilitySums:
-    """A statistic: sums over rows, each shared out among the components by a model."""
+    """A statistic: sums over rows weighted by their responsibilities, from which the M-step follows."""
 
     def __init__(self, spec: MixtureSpec, total_weight: int, model: ResponsibilityModel) -> None:
         embedding, n_components = spec.embedding, len(model)
@@ -212,7 +213,10 @@ class ResponsibilitySums:
         return self.mass / self.unit
 
     def mixture(self) -> Mixture:
-        """Return the likeliest parameters for these shares."""
+        """Return the maximum-likelihood parameters for these responsibilities (the M-step)."""
+        # Guards: a component without weight keeps a positive share, so that its logarithm is finite; a coordinate that
+        # is missing in all rows of a component has mean 0 and variance 1, those of all rows; and no variance falls
+        # below the floor, without which the likelihood is unbounded where a component shrinks to equal rows.
         mass = np.maximum(self.masses(), np.finfo(float).tiny)
         known = self.known / self.unit
         seen = np.maximum(known, np.finfo(float).tiny)
@@ -231,7 +235,8 @@ class ResponsibilitySums:
         for f, count in enumerate(self.spec.n_codes):
             found = self.counts[:, f, :count].astype(np.float64)
             total = found.sum(axis=1, keepdims=True)
-            # No row in the component has a known value: what is true of all rows is the best guess.
+            # A component in which no row has a known value gets the frequencies of all rows. No probability falls below
+            # a minimum, so that a category unseen in a component does not exclude a row from it.
             found = np.where(total > 0, found, found.sum(axis=0))
             shares = np.maximum(found / found.sum(axis=1, keepdims=True), _MIN_PROBABILITY)
             probabilities[:, f, :count] = shares / shares.sum(axis=1, keepdims=True)
@@ -242,7 +247,7 @@ class ResponsibilitySums:
 def exact_sum(logs: NDArray[np.float64], weights: NDArray[np.int64]) -> int:
     """Add log-likelihoods, each rounded once to a multiple of 1 / LOG_UNIT, times their weights."""
     fixed = np.rint(np.clip(logs, -_FARTHEST, _FARTHEST) * LOG_UNIT).astype(np.int64)
-    # In two parts, neither of which can overflow.
+    # Split into high and low bits, so that neither product with a weight overflows int64.
     high, low = fixed >> _LOW_BITS, fixed & (2**_LOW_BITS - 1)
     return (int(high @ weights) << _LOW_BITS) + int(low @ weights)
 
@@ -256,7 +261,7 @@ _LLOYD_TOLERANCE = 1e-2
 
 @dataclass(frozen=True, eq=False)
 class MixtureEstimate:
-    """A mixture, the mean log-likelihood of the rows under it, and how it was reached."""
+    """A fitted mixture, the mean log-likelihood of the rows under it, and the convergence of its fit."""
 
     mixture: Mixture
     log_likelihood: float
@@ -266,7 +271,7 @@ class MixtureEstimate:
 
 
 def run(backend: CodedBackend, total_weight: int, mixture: Mixture, max_iter: int, tolerance: float) -> MixtureEstimate:
-    """Iterate until the mean log-likelihood rises by less than the tolerance."""
+    """Iterate E- and M-steps until the mean log-likelihood rises by less than the tolerance."""
     before = -np.inf
     for n_iter in range(1, max_iter + 1):
         sums = backend.sum(ResponsibilitySums(mixture.spec, total_weight, mixture))
@@ -280,7 +285,7 @@ def run(backend: CodedBackend, total_weight: int, mixture: Mixture, max_iter: in
 def estimate_on(
     backend: CodedBackend, total_weight: int, mixture: Mixture, *, max_iter: int, tolerance: float, min_weight: float
 ) -> MixtureEstimate:
-    """Iterate on these rows; a component with too few rows goes, and its rows are shared out anew."""
+    """Iterate on these rows; remove components with too few rows, one by one, and iterate again."""
     found = run(backend, total_weight, mixture, max_iter, tolerance)
     while len(found.mixture) > 1 and found.masses.min() < min_weight:
         kept = np.delete(np.arange(len(found.mixture)), found.masses.argmin())
@@ -306,7 +311,7 @@ def _rank(found: MixtureEstimate) -> tuple[int, float]:
 
 
 class _Search:
-    """Runs on the sample, whose order and sums are the same everywhere."""
+    """Expectation-maximisation on the sample, whose order and sums do not depend on where the rows are."""
 
     def __init__(self, spec: MixtureSpec, space: Space, sample: CodedRows, min_weight: float, seed: int) -> None:
         everything = slice(0, sample.n_rows)
@@ -320,13 +325,13 @@ class _Search:
         self.seed = seed
 
     def run_short(self, n_components: int, start: int) -> MixtureEstimate:
-        """Run for a few iterations; starts take turns between clusters and single rows."""
+        """Run a few iterations; even starts are clusters of k-means, odd ones single rows."""
         seed = derive_seed(self.seed, start)
         mixture = self._start_at_rows(n_components, seed) if start % 2 else self._clusters(n_components, seed)
         return self._estimate(mixture, _SHORT, 0.0)
 
     def run_to_convergence(self, found: MixtureEstimate) -> MixtureEstimate:
-        """Run until nothing changes."""
+        """Run until the log-likelihood converges."""
         return self._estimate(found.mixture, _LONG, _SAMPLE_TOLERANCE)
 
     def _estimate(self, mixture: Mixture, max_iter: int, tolerance: float) -> MixtureEstimate:

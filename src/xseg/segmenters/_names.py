@@ -1,4 +1,4 @@
-"""Names of segments: proposals from their features, and their numbers and names kept over a new fit."""
+"""Names of segments: proposals from their features, and alignment with the segments of an earlier fit."""
 
 import re
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def propose_names(profile: SegmentProfile, used: NDArray[np.int64]) -> tuple[str
     Parameters
     ----------
     profile : SegmentProfile
-        How the values are spread in each segment.
+        Distribution of the values in each segment.
     used : ndarray of int
         The features that the model uses. No other feature may be in a name: it could be one that is forbidden.
     """
@@ -103,7 +103,7 @@ def _traits(profile: SegmentProfile, segment: int, used: Sequence[int]) -> list[
 
 
 def make_readable(name: str) -> str:
-    """Turn a column name into words."""
+    """Convert a column name to words."""
     return name.replace("_", " ").strip()
 
 
@@ -144,11 +144,11 @@ def check_names(names: Sequence[str], n_segments: int) -> tuple[str, ...]:
 
 
 class NamedSegmenter(FittedSegmenter, Protocol):
-    """A segmenter whose names may have been given, and which may not be fitted yet."""
+    """A segmenter with a parameter `segment_names`, fitted or not."""
 
     @property
     def segment_names(self) -> Sequence[str] | None:
-        """Names that were given, if any."""
+        """Names given by the user, if any."""
         ...
 
     def __sklearn_is_fitted__(self) -> bool: ...
@@ -156,14 +156,14 @@ class NamedSegmenter(FittedSegmenter, Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
-    """An order of new segments in which they follow earlier ones.
+    """An order of new segments in which they follow the earlier ones they match.
 
     Attributes
     ----------
     order : ndarray of shape (n_segments,)
-        Which new segment comes at each place.
+        The new segments, in order.
     names : tuple of (str or None)
-        The name that each inherits, if it follows one.
+        The name of the earlier segment that each matches; None if there is none.
     """
 
     order: NDArray[np.intp]
@@ -171,9 +171,9 @@ class Alignment:
 
 
 def align(previous: FittedSegmenter, backend: Backend, labels: NDArray[np.int32], n_segments: int) -> Alignment:
-    """Match new segments with those of an earlier model so that as many rows as possible stay where they are.
+    """Match new segments with those of an earlier model so that as many rows as possible keep their segment.
 
-    The matched come first, in the order of the earlier segments; the others follow, the largest first.
+    Matched segments come first, in the order of the earlier ones; the others follow, the largest first.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def align(previous: FittedSegmenter, backend: Backend, labels: NDArray[np.int32]
     labels : ndarray of shape (n_rows,)
         Their new segments.
     n_segments : int
-        How many of those there are.
+        Number of new segments.
 
     Raises
     ------
@@ -212,9 +212,9 @@ def align(previous: FittedSegmenter, backend: Backend, labels: NDArray[np.int32]
 def choose_names(
     profile: SegmentProfile, used: NDArray[np.int64], given: Sequence[str] | None, inherited: Sequence[str | None] = ()
 ) -> tuple[str, ...]:
-    """Choose the names that are given, those that are inherited, or proposals that no other segment has.
+    """Choose names: the given ones, else those inherited from an earlier model, else unique proposals.
 
-    A proposal that is inherited and speaks of a feature that the model no longer uses is replaced.
+    An inherited proposal that names a feature which the model no longer uses is replaced.
     """
     if given is not None:
         return check_names(given, len(profile.counts))
@@ -232,7 +232,7 @@ def choose_names(
 def warn_if_names_move(
     segmenter: NamedSegmenter, backend: Backend, labels: NDArray[np.int32], n_segments: int, *, stacklevel: int
 ) -> None:
-    """Warn if names that were given go to other rows than they did when the segmenter was fitted before.
+    """Warn if a refit moves given names to segments with mostly other rows.
 
     Parameters
     ----------
@@ -243,7 +243,7 @@ def warn_if_names_move(
     labels : ndarray of shape (n_rows,)
         Their new segments.
     n_segments : int
-        How many of those there are.
+        Number of new segments.
     stacklevel : int
         As for `warnings.warn`, from here.
 
@@ -257,16 +257,16 @@ def warn_if_names_move(
     try:
         aligned = align(segmenter, backend, labels, n_segments)
     except XsegError:
-        # The earlier model was of other columns, so that no row can be followed.
+        # The earlier model has other columns, so rows cannot be matched.
         return
     names = check_names(segmenter.segment_names, n_segments)
     followed = [(old, names[new]) for old, new in zip(aligned.names, aligned.order, strict=True) if old is not None]
     moved = [f"{old!r} are now in {new!r}" for old, new in followed if old != new and old in names]
     if moved:
         message = (
-            f"segment_names go to the segments in their new order, and most people of {', '.join(moved)}. Fit with "
-            "align_to=, the earlier model, so that names stay with their people; or clone the segmenter before "
-            "fitting if the names are meant anew"
+            f"segment_names are assigned to segments in their new order, and most rows of {', '.join(moved)}. Fit with "
+            "align_to=, the earlier model, so that names stay with their rows; or clone the segmenter before fitting "
+            "if the names are new"
         )
         warn(message, XsegWarning, stacklevel=stacklevel)
 

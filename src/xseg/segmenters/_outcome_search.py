@@ -1,4 +1,4 @@
-"""Search for a tree by an outcome: targets, the parts of an honest fit, growth, pruning and a test of the result.
+"""Search for a tree by an outcome: targets, the parts of an honest fit, growth, pruning and a test of differences.
 
 One part of the rows grows the tree under least sizes and monotone constraints, another prunes it, and a third, which
 had no influence on the tree, estimates the outcome of each segment.
@@ -51,11 +51,11 @@ class Target:
     Attributes
     ----------
     kind : {"binary", "number", "categories"}
-        Its form.
+        Kind of the outcome.
     values : ndarray of shape (n_rows, n_values)
         The number itself; or 1 for the category of the row and 0 for the others.
     classes : tuple of str
-        The categories; of two, the second is the one asked about.
+        The categories; of two, the second is the positive class.
     labels : tuple
         The categories as they were given.
     """
@@ -67,17 +67,17 @@ class Target:
 
     @property
     def cost_kind(self) -> int:
-        """How a group's cost is read from its sums: by how much it varies, or by entropy."""
+        """The cost of a group, computed from its sums: the variance of numbers, or the entropy of categories."""
         return SQUARES if self.kind == NUMBER else ENTROPY
 
     def losses(self, rows: NDArray[np.int64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what saying `mean` of each row costs: the squared error, or the surprise."""
+        """Return the loss of predicting `mean` for each row: the squared error, or the negative log-likelihood."""
         if self.kind == NUMBER:
             return np.asarray((self.values[rows, 0] - mean[0]) ** 2)
         return np.asarray(-np.log(np.maximum(self.values[rows] @ mean, _SMALLEST_SHARE)))
 
     def smooth(self, total: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what is expected of a group with this sum, weight last; half a row more for each category."""
+        """Return the prediction for a group from its sums, weight last; shares have half a row added per category."""
         if self.kind == NUMBER:
             return np.asarray(total[:-1] / max(total[-1], 1.0))
         return np.asarray((total[:-1] + 0.5) / (total[:-1] + 0.5).sum())
@@ -89,8 +89,8 @@ class Target:
         if self.kind == NUMBER:
             return (_mean(self.values[rows, 0], own, n, confidence),)
         shares = own @ self.values[rows] / n if n else np.full(len(self.classes), np.nan)
-        told = [1] if self.kind == BINARY else range(len(self.classes))
-        return tuple(_share(float(shares[c]), n, confidence, self.classes[c]) for c in told)
+        reported = [1] if self.kind == BINARY else range(len(self.classes))
+        return tuple(_share(float(shares[c]), n, confidence, self.classes[c]) for c in reported)
 
 
 def _mean(values: NDArray[np.float64], weights: NDArray[np.float64], n: float, confidence: float) -> Outcome:
@@ -120,7 +120,7 @@ def read_target(y: Any, n_rows: int) -> Target:
         Some are missing or infinite, there is one value only, or the number of rows differs.
     """
     if y is None:
-        message = "requires y to be passed, but the target y is None: give the outcome of each person"
+        message = "requires y to be passed, but the target y is None; pass the outcome of each row"
         raise DataError(message)
     array = y.to_numpy() if isinstance(y, pd.Series | pd.DataFrame) else np.asarray(y)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -130,11 +130,11 @@ def read_target(y: Any, n_rows: int) -> Target:
         raise DataError(message)
     series = pd.Series(array.tolist())
     if len(series) != n_rows:
-        message = f"y has {len(series)} values for {n_rows} rows; give one for each row"
+        message = f"y must have one value for each of the {n_rows} rows, got {len(series)}"
         raise DataError(message)
     if series.isna().any():
         row = int(np.flatnonzero(series.isna())[0])
-        message = f"the outcome of row {row} is missing (NaN); leave out people whose outcome is not known"
+        message = f"y must not have missing values, and that of row {row} is missing (NaN); leave the row out"
         raise DataError(message)
     return _numbers(series) if _is_number(series) else _categories(series)
 
@@ -148,11 +148,11 @@ def _numbers(series: "pd.Series[Any]") -> Target:
     values = series.to_numpy(dtype=np.float64)
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values))[0])
-        message = f"the outcome of row {row} is infinite (inf); replace it by a number"
+        message = f"y must be finite, and the value of row {row} is infinite (inf); replace it by a number"
         raise DataError(message)
     if (largest := float(np.abs(values).max())) > MAX_NUMBER:
         message = (
-            f"outcomes must lie between -{MAX_NUMBER:g} and {MAX_NUMBER:g}, and that of row {np.abs(values).argmax()} "
+            f"y must lie between -{MAX_NUMBER:g} and {MAX_NUMBER:g}, and the value of row {np.abs(values).argmax()} "
             f"has the size {largest:g}; correct it, or leave the row out"
         )
         raise DataError(message)
@@ -162,10 +162,10 @@ def _numbers(series: "pd.Series[Any]") -> Target:
 def _categories(series: "pd.Series[Any]") -> Target:
     codes, labels = pd.factorize(series, sort=True)
     if len(labels) < 2:
-        message = f"every outcome is {labels[0]!r} (1 class): there is nothing in which segments could differ"
+        message = f"y must have at least 2 different values, and every value is {labels[0]!r} (1 class)"
         raise DataError(message)
     if len(labels) > _MAX_CATEGORIES:
-        message = f"the outcome has {len(labels)} categories; at most {_MAX_CATEGORIES} can be told apart"
+        message = f"y must have at most {_MAX_CATEGORIES} categories, got {len(labels)}; merge rare ones"
         raise DataError(message)
     kind = BINARY if len(labels) == 2 else CATEGORIES
     classes = tuple(str(label) for label in labels)
@@ -229,25 +229,30 @@ def split_rows(
 ) -> NDArray[np.int64]:
     """Return the weight of each row in each part, shape (n_rows, 3).
 
-    A part of the rows is kept for estimating; of the others, two thirds grow the tree and a third prunes it. Equal
-    rows take turns, from a start that is a hash of what they say: so they are spread over the parts, and the parts hold
-    the same rows in whatever order these come. Where weights are whole (`unit` is 1), a weight of 2 is two rows,
+    A share of the rows estimates; of the others, two thirds grow the tree and a third prunes it. Equal rows are dealt
+    out in turn, from an offset that is a hash of their values: so each set of equal rows is divided in proportion, and
+    the parts hold the same rows whatever their order. Where weights are whole (`unit` is 1), a weight of 2 is two rows,
     which may go to two parts; other weights belong to one row.
+
+    With `offset` in [0, 1), the rows from the i-th to the k-th of equal ones put ``floor(offset + k s) - floor(offset +
+    i s)`` rows into a part of share s: a systematic sample, whose counts differ from their share by less than one row.
     """
-    said = np.ascontiguousarray(outcomes) + 0.0
-    hashes = hash_numbers(hash_rows(codes, seed), said.view(np.uint64))
+    # Adding zero turns -0.0 into 0.0, so that equal outcomes have equal bytes.
+    own = np.ascontiguousarray(outcomes) + 0.0
+    hashes = hash_numbers(hash_rows(codes, seed), own.view(np.uint64))
     order = np.lexsort((weights, hashes))
-    people = (weights if unit == 1 else np.minimum(weights, 1))[order]
+    units = (weights if unit == 1 else np.minimum(weights, 1))[order]
     ranked = hashes[order]
     starts = np.concatenate([[True], ranked[1:] != ranked[:-1]])
-    before = np.cumsum(people) - people
+    # The number of units before each row among the rows equal to it.
+    before = np.cumsum(units) - units
     before -= np.repeat(before[starts], np.diff(np.append(np.flatnonzero(starts), len(order))))
     first, second = (_fraction(ranked, salt) for salt in (1, 2))
-    others = [np.floor(first + at * (1 - estimate_share)) for at in (before, before + people)]
+    others = [np.floor(first + at * (1 - estimate_share)) for at in (before, before + units)]
     grown = [np.floor(second + at * _GROW_SHARE) for at in others]
     n_others, n_grown = others[1] - others[0], grown[1] - grown[0]
     shared = np.empty((len(order), 3), dtype=np.int64)
-    shared[order] = np.column_stack([n_grown, n_others - n_grown, people - n_others]).astype(np.int64)
+    shared[order] = np.column_stack([n_grown, n_others - n_grown, units - n_others]).astype(np.int64)
     return shared if unit == 1 else shared * weights[:, None]
 
 
@@ -271,11 +276,11 @@ class OutcomeRows:
     target : Target
         Their outcomes.
     weights : ndarray of shape (n_rows, 3)
-        How much each counts among those who grow, prune and estimate.
+        The weight of each row in the parts that grow, prune and estimate.
     least_share : float
-        The least share of each part's weight in a leaf.
+        The smallest share of each part's weight in a leaf.
     directions : mapping of int to int
-        For some features, whether the outcome may only rise (1) or only fall (-1) with the value.
+        For constrained features, whether the outcome may only rise (1) or only fall (-1) with the value.
     """
 
     cells: Cells
@@ -289,7 +294,7 @@ class OutcomeRows:
         return np.flatnonzero(self.weights[:, part] > 0)
 
     def outcome_sums(self) -> Values:
-        """Return the outcomes of those who grow the tree, weighed; what others say is not looked at."""
+        """Return the weighted outcomes of the rows that grow the tree; the outcomes of the others are not used."""
         values = self.target.values
         own = self.weights[:, GROW]
         if self.target.kind == NUMBER:
@@ -297,20 +302,20 @@ class OutcomeRows:
         return Values.from_rows(values, own, self.target.cost_kind)
 
     def part_sums(self) -> Values:
-        """Return the weight of each row in its part: how large sides are, for all rows."""
+        """Return the weights of each row in the three parts, from which the sizes of leaves are computed."""
         return Values(np.column_stack([self.weights, self.weights.sum(axis=1)]).astype(np.float64), SQUARES)
 
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """Between which outcomes a node must stay, so that what is above it keeps its direction."""
+    """Bounds on the outcome of a node, which keep the monotone splits above it monotone."""
 
     low: float = -np.inf
     high: float = np.inf
 
 
 def grow_and_prune(data: OutcomeRows, max_leaves: int, max_depth: int) -> Shape:
-    """Grow past the size on the first part, and keep the subtree that says most about the second."""
+    """Grow a tree beyond its final size on the first part, and prune it to what predicts the second part best."""
     values = data.outcome_sums()
     sample = Sample(data.cells, values, 0, max_depth)
     root = sample.root()
@@ -319,7 +324,7 @@ def grow_and_prune(data: OutcomeRows, max_leaves: int, max_depth: int) -> Shape:
 
 
 class _Grower:
-    """Cuts leaves where the outcome differs most."""
+    """Best-first growth: the leaf whose best split lowers the cost most is split next."""
 
     def __init__(self, data: OutcomeRows, sample: Sample, sizes: Values) -> None:
         self.data, self.sample, self.sizes = data, sample, sizes
@@ -327,7 +332,7 @@ class _Grower:
         self.least = np.maximum(np.ceil(data.least_share * total - 1e-9), 1.0)
 
     def grow(self, root: Node, n_leaves: int) -> None:
-        """Cut the leaf that gains most, until there are so many or nothing gains."""
+        """Split the leaf with the largest gain, until there are `n_leaves` or no split gains."""
         waiting: list[tuple[float, int, Node, _Bounds, Cut]] = []
         turn = count()
 
@@ -346,7 +351,7 @@ class _Grower:
             grown += 1
 
     def best_cut(self, leaf: Node, bounds: _Bounds) -> tuple[float, Cut] | None:
-        """Return the cut that gains most, as minus its gain, if one is allowed."""
+        """Return the allowed split with the largest gain, with the negative gain first; None if there is none."""
         if leaf.depth >= self.sample.max_depth or not len(self.data.cells.features):
             return None
         cells = self.data.cells

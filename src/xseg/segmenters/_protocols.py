@@ -47,12 +47,12 @@ class FittedModel(Protocol):
 
     @property
     def population(self) -> Any:
-        """What was counted of the population, in the form of the family."""
+        """The counts or sums over the fit population that exact explanations need; their type depends on the model."""
         ...
 
     @property
     def used_features(self) -> NDArray[np.int64]:
-        """The features that have a part in where a row belongs, in order."""
+        """The features that decide the segment of a row, in order."""
         ...
 
     @property
@@ -69,11 +69,11 @@ class FittedModel(Protocol):
         ...
 
     def assigns_like(self, other: Self) -> bool:
-        """Return whether another model of the family places every row alike, by the very same numbers."""
+        """Return whether another model of the same type has the same parameters, and so assigns every row alike."""
         ...
 
     def counts_like(self, other: Self) -> bool:
-        """Return whether another model of the family has counted the same population."""
+        """Return whether another model of the same type has the same counts of the population."""
         ...
 
 
@@ -92,12 +92,12 @@ class FittedSegmenter(Protocol):
 
     @property
     def segment_source(self) -> str:
-        """What decides the segments: "rows" alone, "labels" given for them, or a "definition" that is kept."""
+        """Origin of the segments: learned from "rows" alone, from "labels" given for them, or by "definition"."""
         ...
 
     @property
     def keeps_estimates(self) -> bool:
-        """Whether more is kept than counts, so that a row cannot be subtracted."""
+        """Whether it holds estimates besides counts, so that rows cannot be subtracted from it."""
         ...
 
     @property
@@ -163,20 +163,20 @@ class FittedTree(FittedSegmenter, Protocol):
 
 @runtime_checkable
 class FittedSurrogate(FittedSegmenter, Protocol):
-    """A fitted segmenter that stands in for another model."""
+    """A fitted segmenter that approximates another model."""
 
     @property
     def original_name_(self) -> str:
-        """Name of the model that it stands in for."""
+        """Name of the model that it approximates."""
         ...
 
     @property
     def fidelity_by_segment_(self) -> Sequence[Any]:
-        """Precision and recall of each group of the original."""
+        """Precision and recall of each group of that model."""
         ...
 
     def agreement(self, X: Any, labels: Any = None) -> NDArray[np.str_]:
-        """Return for each row whether the original agrees."""
+        """Return for each row whether that model agrees: "yes", "no" or "not known"."""
         ...
 
 

@@ -1,9 +1,10 @@
 """Search for prototypes: starts and exchanges on the sample, then updates on all rows.
 
-Centres move to the best place for their rows and rows to the nearest centre (Lloyd's alternation, with medians and
-modes). Between such runs a centre may be exchanged for a row drawn in proportion to its distance, the exchange being
-scored for all centres at once (Lattanzi and Sohler, 2019; Schubert and Rousseeuw, 2021). Distances are sums over
-features, in which a missing value has no part.
+Centres are updated to the optimum for their rows, and rows are assigned to the nearest centre (Lloyd's alternation,
+with medians and modes). Between such runs a centre may be exchanged for a row drawn in proportion to its distance; the
+exchange is evaluated for all centres at once (Lattanzi and Sohler, 2019; Schubert and Rousseeuw, 2021). Invariant: the
+best solution is replaced only by one of lower cost whose centres all have at least `min_weight`. Distances are sums
+over features, in which a missing value has no part.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +41,7 @@ METRICS = {"gower": 1, "manhattan": 1, "squared": 2}
 
 @dataclass(frozen=True, eq=False)
 class PrototypePositions:
-    """Where the prototypes stand.
+    """Positions of prototypes (centres).
 
     Attributes
     ----------
@@ -60,13 +61,13 @@ class PrototypePositions:
         return PrototypePositions(self.numbers[which], self.codes[which])
 
     def replace_one(self, place: int, other: "PrototypePositions", which: int) -> "PrototypePositions":
-        """Return the centres with one of them replaced by one of others."""
+        """Return the centres with one of them replaced by one of `other`."""
         numbers, codes = self.numbers.copy(), self.codes.copy()
         numbers[place], codes[place] = other.numbers[which], other.codes[which]
         return PrototypePositions(numbers, codes)
 
-    def and_one(self, other: "PrototypePositions", which: int) -> "PrototypePositions":
-        """Return the centres and one more."""
+    def append_one(self, other: "PrototypePositions", which: int) -> "PrototypePositions":
+        """Return the centres with one of `other` appended."""
         chosen = slice(which, which + 1)
         return PrototypePositions(
             np.vstack([self.numbers, other.numbers[chosen]]), np.vstack([self.codes, other.codes[chosen]])
@@ -82,15 +83,15 @@ class PrototypeSpace:
     embedding : Embedding
         Coordinates and looked-up features, weights included.
     n_features : int
-        How many features there are, those without a part in the distance included.
+        Number of features, those without a part in the distance included.
     squared : bool
         Whether differences are squared.
     levels : ndarray of shape (n_points, 256)
-        For each code of a coordinate, the mean point of the rows that have it.
+        For each code of a coordinate, the mean coordinate of the rows that have it.
     overall : PrototypePositions
-        One centre in the middle of all rows, for values that are not known.
+        The centre of all rows, which replaces missing values.
     pairs : tuple of ndarray of shape (256, 256)
-        For each looked-up feature, the distance between any two codes; a missing one is near all.
+        For each looked-up feature, the distance between any two codes; 0 to a missing one.
     total_weight : int
         The weight of the rows.
     units : ndarray of shape (n_points,)
@@ -150,11 +151,11 @@ class PrototypeSpace:
         )
 
     def recentred_on(self, overall: PrototypePositions) -> "PrototypeSpace":
-        """Return the same distance with another middle of all rows."""
+        """Return the same distance with another centre of all rows."""
         return replace(self, overall=overall)
 
     def scores(self, centres: PrototypePositions) -> Scores:
-        """Return minus the distance to each centre as a sum over features."""
+        """Return the negative distance to each centre as a sum over features."""
         scores = Scores.zeros(self.embedding, len(centres))
         scores.curves[:, KNOT] = centres.numbers.T
         scores.curves[:, CURVATURE if self.squared else SLOPE] = -1.0
@@ -167,7 +168,7 @@ class PrototypeSpace:
         return -self.scores(centres).compute(block.codes, block.points)
 
     def at(self, block: CodedBlock, rows: NDArray[np.intp]) -> PrototypePositions:
-        """Return centres where some rows are, standing in the middle where a value is not known."""
+        """Return centres at some rows; missing values are those of the centre of all rows."""
         coordinates, looked_up = self.embedding.coordinates, self.embedding.looked_up
         codes = block.codes[rows]
         numbers = np.where(codes[:, coordinates] == MISSING, self.overall.numbers, block.points[rows])
@@ -209,7 +210,7 @@ class Levels:
         self.counts += other.counts
 
     def means(self) -> NDArray[np.float64]:
-        """Return the mean point of each code; rounded as points are, so that equal points stay what they are."""
+        """Return the mean coordinate of each code, rounded as coordinates are, so that equal ones are unchanged."""
         means = self.sums / self.units[:, None] / np.maximum(self.counts, 1)
         return np.asarray(means.astype(np.float32), dtype=np.float64)
 
@@ -255,7 +256,7 @@ class NearestCounts:
         return self.fixed_cost / self.space.cost_unit
 
     def compute_centres(self) -> PrototypePositions:
-        """Return the centres that the rows counted here would rather have, feature by feature."""
+        """Return the optimal centre of the rows of each centre: mean, median or mode, feature by feature."""
         embedding = self.space.embedding
         known = self.counts[:, embedding.coordinates, :MISSING]
         if self.space.squared:
@@ -279,12 +280,12 @@ def _medians(
 
 
 def _middle_codes(known: NDArray[np.int64], space: PrototypeSpace, unknown: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the code nearest to the rows of each group: the commonest category, the middle of an order."""
+    """Return the code nearest to the rows of each group: the most frequent category, or the median of an order."""
     codes = unknown.copy()
     for f, pair in enumerate(space.pairs):
         seen = np.flatnonzero(known[:, f].any(axis=0))
         if len(seen):
-            # No BLAS: its sums could depend on the number of threads.
+            # einsum rather than matmul: BLAS may add in an order that depends on the number of threads.
             distance = np.einsum("ga,ab->gb", known[:, f][:, seen].astype(np.float64), pair[np.ix_(seen, seen)])
             codes[:, f] = np.where(known[:, f].any(axis=1), seen[distance.argmin(axis=1)], unknown[:, f])
     return codes
@@ -294,17 +295,17 @@ _N_CANDIDATES = 8
 _MAX_FAILURES = 10
 _N_TRIES = 6
 _START_ROUNDS = 12
-# What the seeds of a search are for.
+# Keys of the seeds derived for each part of a search.
 _STARTS, _EXCHANGES = range(2)
 _EXCHANGES_PER_CENTRE = 8
-_WORTH_IT = 1e-4
+_MIN_EXCHANGE_GAIN = 1e-4
 _SHORT = 3
 _MIN_GAIN = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class PrototypeSolution:
-    """Centres, the summed distance of the rows to the nearest of them, and how much weight each has."""
+    """Centres, the summed distance of the rows to the nearest of them, and the weight of the rows of each."""
 
     centres: PrototypePositions
     cost: float
@@ -312,14 +313,14 @@ class PrototypeSolution:
     n_rounds: int = 0
 
     def holds(self, min_weight: int) -> bool:
-        """Whether every centre has enough rows."""
+        """Return whether every centre has at least this weight of rows."""
         return int(self.mass.min()) >= min_weight
 
 
 def search_prototypes(
     space: PrototypeSpace, sample: CodedRows, *, n_centres: int, n_init: int, max_iter: int, min_weight: int, seed: int
 ) -> PrototypeSolution:
-    """Return the best centres that several starts and exchanges lead to on the sample."""
+    """Return the best centres found on the sample, by several starts and then exchanges."""
     search = _PrototypeSearch(space, sample, max_iter, min_weight, seed)
     with ThreadPoolExecutor(sample.n_workers) as pool:
         starts = list(pool.map(lambda start: search.start(n_centres, start), range(n_init)))
@@ -330,7 +331,7 @@ def search_prototypes(
 def alternate(
     backend: CodedBackend, space: PrototypeSpace, centres: PrototypePositions, max_iter: int, tolerance: float
 ) -> PrototypeSolution:
-    """Move centres and rows in turn until the cost stops falling."""
+    """Update centres and assign rows in turn until the cost falls by less than a share `tolerance`."""
     best: PrototypeSolution | None = None
     for n_rounds in range(1, max_iter + 1):
         counted = backend.sum(NearestCounts(space, centres))
@@ -352,7 +353,7 @@ def converge(
     tolerance: float,
     min_weight: int,
 ) -> PrototypeSolution:
-    """Alternate on all rows; a centre with too few rows goes, and its rows go to the next nearest."""
+    """Alternate on all rows; remove centres with too few rows, one by one, and alternate again."""
     settled = _sort_by_size(backend, space, alternate(backend, space, found.centres, max_iter, tolerance))
     while not settled.holds(min_weight) and len(settled.centres) > 1:
         kept = np.delete(np.arange(len(settled.centres)), settled.mass.argmin())
@@ -362,7 +363,7 @@ def converge(
 
 
 def _sort_by_size(backend: CodedBackend, space: PrototypeSpace, found: PrototypeSolution) -> PrototypeSolution:
-    """Order the centres by how many rows they have; rows as near to two are with the first, so count again."""
+    """Sort centres by weight; a row equally near to two belongs to the first, so rows are counted again."""
     for _ in range(len(found.centres)):
         order = np.argsort(-found.mass, kind="stable")
         if (order == np.arange(len(order))).all():
@@ -373,7 +374,7 @@ def _sort_by_size(backend: CodedBackend, space: PrototypeSpace, found: Prototype
 
 
 class _PrototypeSearch:
-    """A search on the sample, whose order and sums are the same everywhere."""
+    """Search on the sample, whose order and sums do not depend on where the rows are."""
 
     def __init__(self, space: PrototypeSpace, sample: CodedRows, max_iter: int, min_weight: int, seed: int) -> None:
         everything = slice(0, sample.n_rows)
@@ -388,7 +389,7 @@ class _PrototypeSearch:
         self.hashes = hash_block(self.block, seed)
 
     def start(self, n_centres: int, start: int) -> PrototypeSolution:
-        """Spread centres out, alternate, and return a centre with too few rows another place."""
+        """Choose centres far from each other and alternate; replace centres with too few rows and try again."""
         seed = derive_seed(self.seed, _STARTS, start)
         n_rounds = min(self.max_iter, _START_ROUNDS)
         found = self._alternate(self._choose_distant_rows(n_centres, seed), n_rounds)
@@ -402,11 +403,11 @@ class _PrototypeSearch:
         return converge(self.rows, self.space, found, n_rounds, _MIN_GAIN, self.min_weight)
 
     def exchange(self, best: PrototypeSolution) -> PrototypeSolution:
-        """Exchange centres for rows as long as that helps."""
+        """Exchange centres for rows until ten exchanges in a row do not lower the cost enough."""
         failures = 0
         for attempt in range(_EXCHANGES_PER_CENTRE * len(best.centres)):
             tried = self._best_exchange(best, derive_seed(self.seed, _EXCHANGES, attempt))
-            helps = tried.cost < best.cost * (1 - _WORTH_IT) and tried.holds(self.min_weight)
+            helps = tried.cost < best.cost * (1 - _MIN_EXCHANGE_GAIN) and tried.holds(self.min_weight)
             best, failures = (tried, 0) if helps else (best, failures + 1)
             if failures == _MAX_FAILURES:
                 break
@@ -432,10 +433,11 @@ class _PrototypeSearch:
         return self._add_centres(self.space.at(self.block, first), n_centres, seed, near=False)
 
     def _add_centres(self, centres: PrototypePositions, n_centres: int, seed: int, *, near: bool) -> PrototypePositions:
-        """Add rows until there are enough centres; `near` looks among rows like others, who gather more of them.
+        """Add rows as centres until there are enough.
 
-        Each is the best of a few drawn at random, otherwise in proportion to their distance (Arthur and
-        Vassilvitskii, 2007).
+        Each is the best of a few candidates. They are drawn in proportion to weight times distance (k-means++, Arthur
+        and Vassilvitskii, 2007), or with `near` in proportion to weight, which favours dense regions, whose centres get
+        enough rows.
         """
         if not len(centres):
             return self._choose_distant_rows(n_centres, seed)
@@ -448,7 +450,7 @@ class _PrototypeSearch:
             )
             left = np.minimum(self.space.distances(self.block, candidates), closest[:, None])
             chosen = int((left * self.weights[:, None]).sum(axis=0).argmin())
-            centres, closest = centres.and_one(candidates, chosen), left[:, chosen]
+            centres, closest = centres.append_one(candidates, chosen), left[:, chosen]
         return centres
 
     def _alternate(self, centres: PrototypePositions, max_iter: int) -> PrototypeSolution:

@@ -19,7 +19,7 @@ from xseg.exceptions import ParameterError
 from xseg.segmenters._learning import MIN_MEMBERS, learn_columns
 from xseg.segmenters._rule_definitions import NamedRule
 from xseg.segmenters._rule_geometry import MAX_BOXES, Axes, Box, Regions, infer_schema, list_values, make_axes
-from xseg.segmenters._rule_language import Literal, questions
+from xseg.segmenters._rule_language import Literal, list_predicates
 
 __all__ = [
     "BoxAssignment",
@@ -34,12 +34,12 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class BoxAssignment:
-    """Who belongs where.
+    """The boxes of each segment.
 
     Attributes
     ----------
     names : tuple of str
-        The segments, in the order of the rules, those that no rule describes last.
+        The segments, in the order of the rules, the default last.
     boxes : Boxes
         Their boxes.
     """
@@ -54,7 +54,7 @@ def assign_boxes(axes: Axes, rules: Sequence[NamedRule], default: str | None) ->
     Raises
     ------
     ParameterError
-        A segment can never have anyone, no row is to be left out but a row would be, or there are too many boxes.
+        A segment can have no row, there is no default for rows that no rule describes, or there are too many boxes.
     """
     names = tuple(dict.fromkeys([*(rule.name for rule in rules), *([] if default is None else [default])]))
     described = [(rule.name, axes.region(rule.expression)) for rule in rules]
@@ -74,8 +74,8 @@ def assign_boxes(axes: Axes, rules: Sequence[NamedRule], default: str | None) ->
 
 
 def _orders(axes: Axes, rules: Sequence[NamedRule]) -> list[tuple[int, ...]]:
-    """Return some orders in which to cut axes: as the columns stand, and by how often rules ask about them."""
-    asked = [question.column for rule in rules for question in questions(rule.expression)]
+    """Return some orders of axes to try: that of the columns, and by how often rules test them, and their reverses."""
+    asked = [predicate.column for rule in rules for predicate in list_predicates(rule.expression)]
     natural = tuple(range(len(axes.tested)))
     often = tuple(sorted(natural, key=lambda axis: -asked.count(axes.bins[axes.tested[axis]].feature.name)))
     return list(dict.fromkeys([natural, natural[::-1], often, often[::-1]]))
@@ -84,7 +84,7 @@ def _orders(axes: Axes, rules: Sequence[NamedRule]) -> list[tuple[int, ...]]:
 def _won(
     regions: Regions, names: Sequence[str], described: Sequence[tuple[str, list[Box]]], default: str | None
 ) -> dict[str, list[Box]]:
-    """Return each segment what its rules win, as readable boxes."""
+    """Return the region that the rules of each segment win, as readable boxes."""
     won: dict[str, list[Box]] = {name: [] for name in names}
     taken: list[Box] = []
     for name, region in described:
@@ -103,7 +103,9 @@ def _check_all_described(axes: Axes, described: Sequence[tuple[str, list[Box]]],
     rest = axes.regions.simplify([axes.regions.everything], taken)
     if rest:
         left_out = "; or ".join(str(axes.rule(box)) for box in rest[:3])
-        message = f"no rule describes those with {left_out}; add a rule, or name a default for them"
+        message = (
+            f"rules must describe all rows, and none describes those with {left_out}; add a rule, or pass a default"
+        )
         raise ParameterError(message)
 
 
@@ -112,35 +114,38 @@ def _check_reachable(axes: Axes, rules: Sequence[NamedRule], won: dict[str, list
         if won[rule.name]:
             continue
         if axes.region(rule.expression):
-            problem = "everyone it describes is taken by rules before it; move it up, or leave it out"
+            problem = "rules before it win all rows it describes; move it up, or leave it out"
         else:
-            problem = "its conditions contradict each other, so nobody can meet it"
+            problem = "its conditions contradict each other, so no row can meet it; correct it, or leave it out"
         message = f"rule {rule.label}: {problem}: {rule.source.text}"
         raise ParameterError(message)
 
 
 def _check_size(axes: Axes, pieces: Sequence[tuple[int, Box]]) -> None:
     if len(pieces) > MAX_BOXES:
-        message = f"the rules come to {len(pieces):,} boxes that do not overlap; the limit is {MAX_BOXES:,}"
+        message = (
+            f"rules must form at most {MAX_BOXES:,} boxes that do not overlap, got {len(pieces):,}; use fewer 'or' and "
+            "fewer thresholds"
+        )
         raise ParameterError(message)
     everything = axes.regions.everything
     for _, box in pieces:
         n_tests = sum(cells != every for cells, every in zip(box, everything, strict=True))
         if n_tests > MAX_TESTS:
-            message = f"a person would be asked about {n_tests} columns at once; the limit is {MAX_TESTS}"
+            message = f"a rule may test at most {MAX_TESTS} columns, got {n_tests}; use fewer columns"
             raise ParameterError(message)
 
 
 @dataclass(frozen=True, eq=False)
 class RuleColumns:
-    """A table as rules see it.
+    """The columns of a table, with the codes that rules need.
 
     Attributes
     ----------
     axes : Axes
-        Its features, cut where the rules ask.
+        The features, divided at the rules' thresholds.
     bins : Bins
-        Its features, cut so that the spread of their values can be told.
+        The features, divided so that the distribution of their values is known.
     unseen_categories : tuple of (str, str)
         Categories that rules name and no row has, with their columns.
     backend : Backend
@@ -161,16 +166,16 @@ def read_rule_columns(
     min_members: int = MIN_MEMBERS,
     warns: bool = True,
 ) -> RuleColumns:
-    """Summarise the columns of a table. Columns that rules name are used whatever they look like.
+    """Read the columns of a table for rules; those that rules name are used even if they look like identifiers.
 
     Raises
     ------
     DataError
         There are no rows.
     ParameterError
-        A rule asks for what the table does not have.
+        A rule names a column that the table does not have, or compares it with a value of another kind.
     """
-    asked = _values_asked(rules)
+    asked = _collect_values(rules)
     named = {name: [value for value in values if isinstance(value, str)] for name, values in asked.items()}
     columns = learn_columns(
         backend,
@@ -192,21 +197,21 @@ def read_rule_columns(
         if category not in counts.counts
     ]
     columns_of_rules = _with_kinds(bins, rules)
-    told = Bins(tuple(_with_categories(column, named.get(column.feature.name, ())) for column in columns_of_rules))
-    return RuleColumns(axes_on(told, rules), told, tuple(unseen_categories), columns.backend)
+    full = Bins(tuple(_with_categories(column, named.get(column.feature.name, ())) for column in columns_of_rules))
+    return RuleColumns(axes_on(full, rules), full, tuple(unseen_categories), columns.backend)
 
 
 def axes_on(bins: Bins, rules: Sequence[NamedRule]) -> Axes:
-    """Cut the columns of a table that was surveyed where rules ask."""
+    """Divide the columns of a table at the thresholds and categories of rules."""
     return make_axes(rules, bins.schema)
 
 
-def _values_asked(rules: Sequence[NamedRule]) -> dict[str, list[Literal]]:
-    """Return the columns that rules ask about, each with the values that they name."""
+def _collect_values(rules: Sequence[NamedRule]) -> dict[str, list[Literal]]:
+    """Return the columns that rules name, each with the values it is compared with."""
     asked: dict[str, dict[Literal, None]] = {}
     for rule in rules:
-        for question in questions(rule.expression):
-            asked.setdefault(question.column, {}).update(dict.fromkeys(list_values(question)))
+        for predicate in list_predicates(rule.expression):
+            asked.setdefault(predicate.column, {}).update(dict.fromkeys(list_values(predicate)))
     return {column: list(values) for column, values in asked.items()}
 
 
@@ -224,12 +229,12 @@ def _with_categories(column: FeatureBins, named: Sequence[str]) -> FeatureBins:
 
 
 def _with_kinds(bins: Bins, rules: Sequence[NamedRule]) -> tuple[FeatureBins, ...]:
-    """Return the columns, those without any value as of the kind that the rules say they have."""
+    """Return the columns; those without values have the kind of the values that rules compare them with."""
     if all(column.feature.kind is not Kind.EMPTY for column in bins.features):
         return bins.features
-    said = {feature.name: replace(feature, categories=()) for feature in infer_schema(rules)}
+    inferred = {feature.name: replace(feature, categories=()) for feature in infer_schema(rules)}
     return tuple(
-        FeatureBins(said.get(column.feature.name, column.feature), np.empty(0))
+        FeatureBins(inferred.get(column.feature.name, column.feature), np.empty(0))
         if column.feature.kind is Kind.EMPTY
         else column
         for column in bins.features
@@ -237,7 +242,7 @@ def _with_kinds(bins: Bins, rules: Sequence[NamedRule]) -> tuple[FeatureBins, ..
 
 
 class RuleCounts:
-    """A statistic over raw rows: how many each rule describes, by the rule that wins them.
+    """A statistic over raw rows: the weight of the rows that each rule describes, by the rule that wins them.
 
     `won` has shape (n_rules, n_rules): ``won[rule, winner]``; `total` is the weight of all rows.
     """
@@ -269,7 +274,8 @@ class RuleCounts:
 
 
 def names_category(rule: NamedRule, column: str, category: str) -> bool:
-    """Return whether a rule asks for a category of a column."""
+    """Return whether a rule names a category of a column."""
     return any(
-        question.column == column and category in list_values(question) for question in questions(rule.expression)
+        predicate.column == column and category in list_values(predicate)
+        for predicate in list_predicates(rule.expression)
     )

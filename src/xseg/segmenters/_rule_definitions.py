@@ -1,4 +1,4 @@
-"""The forms in which rules may be defined, all read by one grammar, and fitted boxes written as rules."""
+"""Reading rules from texts, conditions or mappings, all by one grammar, and writing fitted boxes as rules."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,11 +30,11 @@ class NamedRule:
     name : str
         The segment.
     label : str
-        How messages speak of the rule: its segment, and its number where a segment has several.
+        Its label in messages: the segment, and the number of the rule where a segment has several.
     source : Source
         Its text.
     expression : Expression
-        What the text says.
+        The parsed text.
     """
 
     name: str
@@ -86,7 +86,7 @@ def _pairs(given: Any) -> list[tuple[str, Any]]:
 def _alternatives(name: str, rule: Any) -> list[str]:
     if isinstance(rule, Sequence) and not isinstance(rule, str):
         if not rule:
-            message = f"rule {name!r}: an empty list of rules describes nobody; leave the name out"
+            message = f"rule {name!r} must not be an empty list, which describes no row; leave the name out"
             raise ParameterError(message)
         return [_text(name, one) for one in rule]
     return [_text(name, rule)]
@@ -108,7 +108,7 @@ def _text(name: str, rule: Any) -> str:
 
 
 def _write_conditions(name: str, column: Any, asked: Any) -> list[str]:
-    """Return the texts of what a mapping asks of one column."""
+    """Return the texts of the conditions that a mapping has on one column."""
     if not isinstance(column, str) or not column:
         message = f"rule {name!r}: a column must be named by a text, got {column!r}"
         raise ParameterError(message)
@@ -116,7 +116,7 @@ def _write_conditions(name: str, column: Any, asked: Any) -> list[str]:
     if isinstance(asked, Mapping):
         unknown = [operator for operator in asked if operator not in _OPERATORS]
         if unknown:
-            message = f"rule {name!r}, column {column!r}: {unknown[0]!r} is none of {', '.join(_OPERATORS)}"
+            message = f"rule {name!r}, column {column!r}: operators are {', '.join(_OPERATORS)}, got {unknown[0]!r}"
             raise ParameterError(message)
         return [
             f"{written} is {value}"
@@ -139,8 +139,8 @@ def _value(name: str, column: str, value: Any) -> str:
     if isinstance(plain, bool | str | int | float) and plain == plain:
         return write_literal(plain)
     message = (
-        f"rule {name!r}, column {column!r}: {value!r} is no number, text or truth value; for what is not known write "
-        "{'is': 'missing'}"
+        f"rule {name!r}, column {column!r}: a value must be a number, text or truth value, got {value!r}; for missing "
+        "values write {'is': 'missing'}"
     )
     raise ParameterError(message)
 
@@ -155,7 +155,7 @@ def write_condition(condition: Condition) -> str:
 
 
 def _known_text(condition: Condition, column: str) -> str | None:
-    """Return which known values satisfy a condition; None if there are none."""
+    """Return the text of the known values that satisfy a condition; None if there are none."""
     lower, upper = condition.lower, condition.upper
     if condition.categories is not None:
         values = ", ".join(map(write_literal, condition.categories))
@@ -179,7 +179,7 @@ def write_rules(segmenter: FittedSegmenter) -> dict[str, str]:
     """Write the boxes of a fitted segmenter as one rule for each segment."""
     boxes = segmenter.model_.boxes
     if boxes is None:
-        message = f"{type(segmenter).__name__} is not made of boxes, so it has no rules to write down"
+        message = f"segmenter must be made of boxes to be written as rules, got {type(segmenter).__name__}"
         raise UnsupportedTypeError(message)
     return {
         name: " or ".join(_several(_box_text(boxes, box) for box in np.flatnonzero(boxes.segment == segment).tolist()))
@@ -207,13 +207,13 @@ def _write_box_condition(bins: FeatureBins, inside: np.ndarray[Any, np.dtype[np.
         one_sided = (condition.lower is None) != (condition.upper is None)
         is_number = bins.feature.kind is Kind.NUMBER
         return _not_beyond(condition) if is_number and one_sided else write_condition(condition)
-    # Categories that no row had yet count as missing, so they belong where missing values do.
+    # Categories that no row of the fit had count as missing, so they belong where missing values do.
     others = [name for code, name in enumerate(bins.categories) if not inside[code]]
     return f"not {write_column(bins.feature.name)} in {{{', '.join(map(write_literal, others))}}}"
 
 
 def _not_beyond(condition: Condition) -> str:
-    """Return on which side of one threshold a number lies, so that a missing one lies there too."""
+    """Return the negated opposite side of a one-sided condition, which holds for missing values too."""
     if condition.upper == -np.inf:
         return write_condition(condition)
     sign, end = ("<", condition.lower) if condition.upper is None else (">=", condition.upper)

@@ -27,9 +27,9 @@ from xseg.segmenters._rule_language import (
     Not,
     OneOf,
     Or,
+    Predicate,
     Presence,
-    Question,
-    questions,
+    list_predicates,
     write_literal,
 )
 
@@ -43,13 +43,13 @@ Box: TypeAlias = tuple[int, ...]
 
 
 def meet(one: Box, other: Box) -> Box | None:
-    """Return what two boxes share; None if that is nothing."""
+    """Return the intersection of two boxes; None if it is empty."""
     shared = tuple(a & b for a, b in zip(one, other, strict=True))
     return shared if all(shared) else None
 
 
 def part(box: Box, taken: Box, order: Sequence[int]) -> list[Box]:
-    """Return what is left of a box without another one, as disjoint boxes, cut axis by axis in this order."""
+    """Return the difference of two boxes as disjoint boxes, split axis by axis in this order."""
     if meet(box, taken) is None:
         return [box]
     left, rest = [], list(box)
@@ -63,16 +63,16 @@ def part(box: Box, taken: Box, order: Sequence[int]) -> list[Box]:
 
 @dataclass(frozen=True)
 class Regions:
-    """Unions of boxes within everything there is.
+    """Operations on unions of boxes.
 
     Attributes
     ----------
     everything : tuple of int
         The box of all cells.
     ordered : tuple of bool
-        Whether the known cells of an axis have an order, so that people speak of ranges of them.
+        Whether the known cells of an axis have an order, so that a readable box holds a range of them.
     order : tuple of int
-        In which order axes are cut where a box is taken out of another; it decides which boxes are left, not where.
+        The order of axes in differences of boxes; it determines how a difference is divided into boxes.
     """
 
     everything: Box
@@ -91,7 +91,7 @@ class Regions:
         return found
 
     def intersection(self, regions: Iterable[Sequence[Box]]) -> list[Box]:
-        """Return what several regions share."""
+        """Return the intersection of several regions."""
         found = [self.everything]
         for region in regions:
             shared = [meet(one, other) for one in found for other in region]
@@ -100,7 +100,7 @@ class Regions:
         return found
 
     def difference(self, region: Sequence[Box], taken: Iterable[Box]) -> list[Box]:
-        """Return what is left of a region of boxes that do not overlap, as such boxes."""
+        """Return a region of disjoint boxes minus other boxes, as disjoint boxes."""
         left = list(region)
         for box in taken:
             left = [piece for one in left for piece in part(one, box, self.order)]
@@ -108,7 +108,7 @@ class Regions:
         return left
 
     def disjoint(self, region: Sequence[Box]) -> list[Box]:
-        """Return a region as boxes that do not overlap."""
+        """Return a region as disjoint boxes."""
         found: list[Box] = []
         for place, box in enumerate(region):
             found += self.difference([box], region[:place])
@@ -116,11 +116,11 @@ class Regions:
         return found
 
     def covers(self, region: Sequence[Box], other: Sequence[Box]) -> bool:
-        """Return whether a region holds all of another."""
+        """Return whether a region contains another."""
         return not any(self.difference([box], region) for box in other)
 
     def merge_readable(self, region: Sequence[Box]) -> list[Box]:
-        """Return boxes that do not overlap as few boxes that can be said: a range, or a list of categories, an axis."""
+        """Merge disjoint boxes into few readable ones: on each axis a range, or a list of categories."""
         pieces = [piece for box in region for piece in self._runs(box)]
         self._check(len(pieces))
         before: list[Box] = []
@@ -132,7 +132,7 @@ class Regions:
         return pieces
 
     def simplify(self, region: Sequence[Box], taken: Sequence[Box] = ()) -> list[Box]:
-        """Return a region without another as readable boxes: the fewest that two ways of cutting give."""
+        """Return a region minus another as readable boxes: the fewer of those by two orders of axes."""
         attempts = []
         for order in (self.order, self.order[::-1]):
             cutting = replace(self, order=order)
@@ -140,7 +140,7 @@ class Regions:
         return min(attempts, key=len)
 
     def _runs(self, box: Box) -> list[Box]:
-        """Cut a box where the known cells of an ordered axis have a gap; missing stays with the first run."""
+        """Split a box where the known cells of an ordered axis have a gap; missing stays with the first run."""
         pieces = [box]
         for axis, is_ordered in enumerate(self.ordered):
             if is_ordered:
@@ -173,8 +173,8 @@ class Regions:
     def _check(self, n_boxes: int) -> None:
         if n_boxes > _MAX_PIECES:
             message = (
-                f"the rules fall apart into more than {_MAX_PIECES:,} boxes; use fewer 'or' and fewer thresholds, or "
-                "put rules that exclude each other in an order in which they need not be cut up"
+                f"rules must form at most {_MAX_PIECES:,} boxes that do not overlap, and these form more; use fewer "
+                "'or' and fewer thresholds, or reorder rules that exclude each other"
             )
             raise ParameterError(message)
 
@@ -182,6 +182,7 @@ class Regions:
 def find_runs(cells: int, missing: int) -> list[int]:
     """Return the runs of consecutive cells; missing stays with the first of them."""
     known, runs = cells & ~missing, []
+    # Adding the lowest set bit carries through the run of ones that it begins, so the bits that become 0 are that run.
     while known:
         lowest = known & -known
         run = known & ~(known + lowest)
@@ -199,14 +200,14 @@ _MAX_THRESHOLDS = MAX_BINS - 1
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """Every feature, cut where rules ask.
+    """The features that rules test, divided into cells at the rules' thresholds.
 
     Attributes
     ----------
     bins : Bins
-        The thresholds are those of the rules, exactly.
+        Bins whose thresholds are exactly those of the rules.
     tested : tuple of int
-        The features that rules ask about: the axes of boxes.
+        The features that rules test: the axes of boxes.
     """
 
     bins: Bins
@@ -225,12 +226,12 @@ class Axes:
         return {self.bins[j].feature.name: axis for axis, j in enumerate(self.tested)}
 
     def region(self, expression: Expression, *, negated: bool = False) -> list[Box]:
-        """Return where an expression holds."""
+        """Return the region in which an expression holds."""
         match expression:
             case Not(part):
                 return self.region(part, negated=not negated)
             case And(parts) | Or(parts):
-                # By De Morgan, the negation of "and" joins what is left of each part.
+                # By De Morgan's laws, the negation of "and" is the union of the negated parts, and vice versa.
                 join = self.regions.union if isinstance(expression, And) == negated else self.regions.intersection
                 return join(self.region(part, negated=negated) for part in parts)
         axis = self._axis[expression.column]
@@ -239,13 +240,13 @@ class Axes:
         inside = everything[axis] & ~cells if negated else cells
         return [(*everything[:axis], inside, *everything[axis + 1 :])] if inside else []
 
-    def cells(self, question: Question) -> int:
-        """Return the cells of its feature in which a question is answered by yes."""
-        column = self.bins[self.tested[self._axis[question.column]]]
+    def cells(self, predicate: Predicate) -> int:
+        """Return the cells of its feature in which a predicate holds."""
+        column = self.bins[self.tested[self._axis[predicate.column]]]
         missing = 1 << column.n_codes
-        if isinstance(question, Presence):
-            return missing - 1 if question.known else missing
-        held = [_holds(question, value) for value in _representatives(column)]
+        if isinstance(predicate, Presence):
+            return missing - 1 if predicate.known else missing
+        held = [_holds(predicate, value) for value in _representatives(column)]
         return sum(1 << code for code, holds in enumerate(held) if holds)
 
     def holds(self, expression: Expression, codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -261,7 +262,7 @@ class Axes:
         return np.asarray(self.inside(self.cells(expression), j)[codes[:, j]])
 
     def inside(self, cells: int, j: int) -> NDArray[np.bool_]:
-        """Turn the cells of a feature into the codes they hold, shape (256,)."""
+        """Convert the cells of a feature to the codes they hold, shape (256,)."""
         n_codes = self.bins[j].n_codes
         inside = np.zeros(N_CODES, dtype=bool)
         if cells == (2 << n_codes) - 1:
@@ -278,7 +279,7 @@ class Axes:
         )
 
     def witness(self, box: Box) -> dict[str, Any]:
-        """Return a row in a box: a value for each feature it asks about; None where it must be missing."""
+        """Return a row in a box: a value for each feature that it tests; None where it must be missing."""
         tested = zip(self.tested, box, self.regions.everything, strict=True)
         return {
             self.bins[j].feature.name: _witness(self.bins[j], cells) for j, cells, every in tested if cells != every
@@ -294,10 +295,10 @@ def _representatives(column: FeatureBins) -> list[Literal]:
     return [-inf, *column.thresholds.tolist()]
 
 
-def _holds(question: Comparison | OneOf, value: Literal) -> bool:
-    if isinstance(question, OneOf):
-        return (value in question.values) != question.negated
-    return bool(_SIGNS[question.operator](value, question.value))
+def _holds(predicate: Comparison | OneOf, value: Literal) -> bool:
+    if isinstance(predicate, OneOf):
+        return (value in predicate.values) != predicate.negated
+    return bool(_SIGNS[predicate.operator](value, predicate.value))
 
 
 def _witness(column: FeatureBins, cells: int) -> Any:
@@ -316,7 +317,7 @@ def _get_next_threshold(column: FeatureBins, code: int) -> float:
 
 
 def _number_between(low: float, high: float) -> float:
-    """Return a number from `low` on and below `high` that reads well."""
+    """Return a readable number in ``[low, high)``."""
     if low == -inf:
         below = high - max(1.0, abs(high))
         return 0.0 if high == inf else below if -inf < below < high else nextafter(high, -inf)
@@ -325,35 +326,35 @@ def _number_between(low: float, high: float) -> float:
 
 
 def make_axes(rules: Sequence[NamedRule], schema: Schema) -> Axes:
-    """Cut the features of a table where rules ask.
+    """Divide the features of a table into cells at the thresholds and categories of rules.
 
     Raises
     ------
     ParameterError
-        A rule asks about a column that is not there, or compares it with a value of another kind.
+        A rule names a column that the table does not have, or compares it with a value of another kind.
     """
-    asked: dict[int, list[tuple[NamedRule, Question]]] = {}
+    asked: dict[int, list[tuple[NamedRule, Predicate]]] = {}
     for rule in rules:
-        for question in questions(rule.expression):
-            asked.setdefault(_column(rule, question, schema.names), []).append((rule, question))
+        for predicate in list_predicates(rule.expression):
+            asked.setdefault(_column(rule, predicate, schema.names), []).append((rule, predicate))
     features = []
     for j, feature in enumerate(schema):
-        for rule, question in asked.get(j, ()):
-            _check_kind(rule, question, feature)
+        for rule, predicate in asked.get(j, ()):
+            _check_kind(rule, predicate, feature)
         features.append(_cut(feature, asked.get(j, ())))
     return Axes(Bins(tuple(features)), tuple(sorted(asked)))
 
 
-def _column(rule: NamedRule, question: Question, names: Sequence[str]) -> int:
-    if question.column not in names:
-        hint = suggest_name(question.column, names)
-        rule.source.raise_error(question.position, f"there is no column {question.column!r}{hint}")
-    return names.index(question.column)
+def _column(rule: NamedRule, predicate: Predicate, names: Sequence[str]) -> int:
+    if predicate.column not in names:
+        hint = suggest_name(predicate.column, names)
+        rule.source.raise_error(predicate.position, f"there is no column {predicate.column!r}{hint}")
+    return names.index(predicate.column)
 
 
-def list_values(question: Question) -> tuple[Literal, ...]:
-    """Return the values a question names."""
-    match question:
+def list_values(predicate: Predicate) -> tuple[Literal, ...]:
+    """Return the values that a predicate names."""
+    match predicate:
         case OneOf(values=values):
             return values
         case Comparison(value=value):
@@ -362,69 +363,69 @@ def list_values(question: Question) -> tuple[Literal, ...]:
             return ()
 
 
-def _check_kind(rule: NamedRule, question: Question, feature: Feature) -> None:
-    for value in list_values(question):
+def _check_kind(rule: NamedRule, predicate: Predicate, feature: Feature) -> None:
+    for value in list_values(predicate):
         if isinstance(value, str) and feature.kind.is_numeric:
             what = "truth values (true or false)" if feature.kind is Kind.BOOLEAN else "numbers"
             rule.source.raise_error(
-                question.position, f"column {feature.name!r} holds {what} and is compared with the text {value!r}"
+                predicate.position, f"column {feature.name!r} holds {what} and is compared with the text {value!r}"
             )
         if not isinstance(value, str) and not feature.kind.is_numeric:
             known = ", ".join(map(repr, feature.categories[:6])) or "text"
             rule.source.raise_error(
-                question.position,
+                predicate.position,
                 f"column {feature.name!r} holds text ({known}) and is compared with {write_literal(value)}; "
                 "give the text in quotes",
             )
 
 
-def _cut(feature: Feature, asked: Sequence[tuple[NamedRule, Question]]) -> FeatureBins:
+def _cut(feature: Feature, asked: Sequence[tuple[NamedRule, Predicate]]) -> FeatureBins:
     if not feature.kind.is_numeric:
         return FeatureBins(feature, np.empty(0), feature.categories)
     if feature.kind is Kind.BOOLEAN:
         return FeatureBins(feature, np.array([1.0]) if asked else np.empty(0))
-    ends = sorted({end for _, question in asked for end in _ends(question)})
+    ends = sorted({end for _, predicate in asked for end in _ends(predicate)})
     if len(ends) > _MAX_THRESHOLDS:
-        rule, question = asked[-1]
+        rule, predicate = asked[-1]
         rule.source.raise_error(
-            question.position,
-            f"the rules cut column {feature.name!r} at {len(ends)} places; the limit is {_MAX_THRESHOLDS}",
+            predicate.position,
+            f"rules may have {_MAX_THRESHOLDS} thresholds per column, and column {feature.name!r} has {len(ends)}",
         )
     return FeatureBins(feature, np.array(ends, dtype=np.float64))
 
 
-def _ends(question: Question) -> list[float]:
-    """Return the numbers at which the answer to a question changes: the first one of each new cell."""
-    match question:
+def _ends(predicate: Predicate) -> list[float]:
+    """Return the numbers at which a predicate changes: the first one of each new cell."""
+    match predicate:
         case Comparison(operator="<" | ">=", value=value):
             return [float(value)]
         case Comparison(operator="<=" | ">", value=value):
             return [nextafter(float(value), inf)]
-    return [end for value in list_values(question) for end in (float(value), nextafter(float(value), inf))]
+    return [end for value in list_values(predicate) for end in (float(value), nextafter(float(value), inf))]
 
 
 def infer_schema(rules: Sequence[NamedRule], known: Mapping[str, Feature] | None = None) -> Schema:
-    """Return the columns that rules speak of, with the kinds their values say; `known` ones are as they are.
+    """Return the columns that rules name, with the kinds of the values they are compared with.
 
-    A category that no rule names stands for all others.
+    Columns in `known` are returned as they are. An additional category `OTHER` represents all that no rule names.
     """
     values: dict[str, list[Literal]] = {}
-    sources: dict[str, tuple[NamedRule, Question]] = {}
+    sources: dict[str, tuple[NamedRule, Predicate]] = {}
     for rule in rules:
-        for question in questions(rule.expression):
-            values.setdefault(question.column, []).extend(list_values(question))
-            sources.setdefault(question.column, (rule, question))
+        for predicate in list_predicates(rule.expression):
+            values.setdefault(predicate.column, []).extend(list_values(predicate))
+            sources.setdefault(predicate.column, (rule, predicate))
     known = known or {}
     return Schema(
         tuple(known.get(name) or _guess_feature(name, found, *sources[name]) for name, found in values.items())
     )
 
 
-def _guess_feature(name: str, values: Sequence[Literal], rule: NamedRule, question: Question) -> Feature:
+def _guess_feature(name: str, values: Sequence[Literal], rule: NamedRule, predicate: Predicate) -> Feature:
     texts = sorted({value for value in values if isinstance(value, str)})
     if texts and not all(isinstance(value, str) for value in values):
         rule.source.raise_error(
-            question.position, f"column {name!r} is compared with text and with numbers; it holds one"
+            predicate.position, f"column {name!r} is compared with text and with numbers; it holds one"
         )
     if texts:
         return Feature(name, Kind.CATEGORY, (*texts, OTHER), has_missing=True)

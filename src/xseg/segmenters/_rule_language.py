@@ -4,8 +4,8 @@ Text is read by recursive descent and never run as code. The grammar::
 
     rule       = all {"or" all}
     all        = single {"and" single}
-    single     = "not" single | "(" rule ")" | "everyone" | question
-    question   = operand sign operand [sign operand]
+    single     = "not" single | "(" rule ")" | "everyone" | predicate
+    predicate   = operand sign operand [sign operand]
                | column "is" ["not"] ("missing" | "known" | value)
                | column ["not"] "in" "{" value {"," value} "}"
     sign       = "<" | "<=" | ">" | ">=" | "==" | "!="
@@ -31,12 +31,12 @@ __all__ = [
     "Not",
     "OneOf",
     "Or",
+    "Predicate",
     "Presence",
-    "Question",
     "Source",
     "Token",
+    "list_predicates",
     "parse",
-    "questions",
     "tokenize",
     "write",
     "write_column",
@@ -52,7 +52,7 @@ _PLAIN_COLUMN = re.compile(r"[^\W\d]\w*")
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A column compared with a value; false where the column is missing."""
+    """Predicate: a column compared with a value; false where the column is missing."""
 
     column: str
     operator: str
@@ -62,7 +62,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A column that is, or with `negated` is not, one of some values; false where the column is missing."""
+    """Predicate: a column is, or with `negated` is not, one of some values; false where the column is missing."""
 
     column: str
     values: tuple[Literal, ...]
@@ -72,7 +72,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Whether a column is known, or missing."""
+    """Predicate: a column is known, or is missing."""
 
     column: str
     known: bool
@@ -81,37 +81,37 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The contrary: holds wherever the part is false, also because something is missing."""
+    """Negation: holds wherever the part is false, also where it is false because a value is missing."""
 
     part: "Expression"
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """Every part holds; no parts at all: all rows."""
+    """Conjunction: every part holds; without parts it holds for all rows."""
 
     parts: tuple["Expression", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """At least one part holds."""
+    """Disjunction: at least one part holds."""
 
     parts: tuple["Expression", ...]
 
 
-Question: TypeAlias = Comparison | OneOf | Presence
-Expression: TypeAlias = Question | Not | And | Or
+Predicate: TypeAlias = Comparison | OneOf | Presence
+Expression: TypeAlias = Predicate | Not | And | Or
 EVERYONE = And(())
 
 
-def questions(expression: Expression) -> Iterator[Question]:
-    """Return the questions of an expression, from left to right."""
+def list_predicates(expression: Expression) -> Iterator[Predicate]:
+    """Return the list_predicates of an expression, from left to right."""
     if isinstance(expression, And | Or):
         for part in expression.parts:
-            yield from questions(part)
+            yield from list_predicates(part)
     elif isinstance(expression, Not):
-        yield from questions(expression.part)
+        yield from list_predicates(expression.part)
     else:
         yield expression
 
@@ -132,24 +132,24 @@ def _write_part(part: Expression, *weaker: type) -> str:
     return f"({write(part)})" if needs_brackets else write(part)
 
 
-def _write_question(question: Question) -> str:
-    column = write_column(question.column)
-    if isinstance(question, Presence):
-        return f"{column} is {'known' if question.known else 'missing'}"
-    if isinstance(question, OneOf):
-        values = ", ".join(map(write_literal, question.values))
-        return f"{column} {'not in' if question.negated else 'in'} {{{values}}}"
-    return f"{column} {question.operator} {write_literal(question.value)}"
+def _write_question(predicate: Predicate) -> str:
+    column = write_column(predicate.column)
+    if isinstance(predicate, Presence):
+        return f"{column} is {'known' if predicate.known else 'missing'}"
+    if isinstance(predicate, OneOf):
+        values = ", ".join(map(write_literal, predicate.values))
+        return f"{column} {'not in' if predicate.negated else 'in'} {{{values}}}"
+    return f"{column} {predicate.operator} {write_literal(predicate.value)}"
 
 
 def write_column(name: str) -> str:
-    """Write a column's name, in backquotes where it would not read as a name."""
+    """Write a column's name, in backquotes where it is not a plain name."""
     plain = _PLAIN_COLUMN.fullmatch(name) and name.lower() not in KEYWORDS
     return name if plain else "`" + name.replace("`", "``") + "`"
 
 
 def write_literal(value: Literal) -> str:
-    """Write a value so that it reads back as the very same."""
+    """Write a value so that it reads back as the same value."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -172,13 +172,13 @@ _PATTERN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The text of a rule, and how to speak of it."""
+    """The text of a rule, and its label in messages."""
 
     label: str
     text: str
 
     def raise_error(self, position: int, problem: str) -> NoReturn:
-        """Raise an error that points at a place in the text."""
+        """Raise an error that points at a position in the text."""
         shown = re.sub(r"\s", " ", self.text)
         message = f"rule {self.label}: {problem}\n    {shown}\n    {' ' * position}^"
         raise ParameterError(message)
@@ -186,7 +186,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word: what it is, what it means, and where it stands.
+    """One token of a rule: its kind, its value and its position in the text.
 
     `kind` is a keyword or sign itself, or one of "column", "number", "text" and "end".
     """
@@ -202,7 +202,7 @@ class Token:
 
 
 def tokenize(source: Source) -> list[Token]:
-    """Read the words of a rule; the last one is its end."""
+    """Split a rule into tokens; the last one is its end."""
     tokens, position = [], 0
     while position < len(source.text):
         found = _PATTERN.match(source.text, position)
@@ -269,7 +269,7 @@ def parse(source: Source) -> Expression:
 
 
 class _Reader:
-    """Reads the words of one rule from left to right."""
+    """Recursive-descent parser of one rule."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -287,7 +287,7 @@ class _Reader:
         return token
 
     def accept(self, *kinds: str) -> bool:
-        """Consume the next word if it is one of these."""
+        """Consume the next token if it is of one of these kinds, and return whether it was."""
         found = self.next.kind in kinds
         self.place += found
         return found

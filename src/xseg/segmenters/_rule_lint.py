@@ -16,7 +16,7 @@ __all__ = ["FindingKind", "RuleCoverage", "RuleFinding", "RuleReview", "compute_
 
 
 class FindingKind(StrEnum):
-    """What a finding is about."""
+    """Kind of a finding."""
 
     CONTRADICTORY = "contradictory"
     UNREACHABLE = "unreachable"
@@ -24,27 +24,27 @@ class FindingKind(StrEnum):
     REDUNDANT = "redundant"
     SETTLED = "settled"
     DEFAULT = "default"
-    STRANGER = "stranger"
+    UNSEEN = "unseen"
 
 
 @dataclass(frozen=True, slots=True)
 class RuleFinding:
-    """Something proven about rules.
+    """One proven finding about rules.
 
     Attributes
     ----------
     kind : FindingKind
-        "contradictory": no row can meet the rule. "unreachable": earlier rules take all rows it describes. "overlap":
+        "contradictory": no row can meet the rule. "unreachable": earlier rules win all rows it describes. "overlap":
         two rules of different segments describe some of the same rows, and the earlier one wins them. "redundant":
-        a condition can be left out without changing whom the rule describes. "settled": a condition can be left out
-        because earlier rules settle it. "default": who falls to the default. "stranger": a category that a rule
-        names and no row of the table has.
+        a condition can be left out without changing which rows the rule describes. "settled": a condition can be left
+        out because of earlier rules. "default": the rows left to the default. "unseen": a category that a rule names
+        and no row of the table has.
     rules : tuple of str
-        The rules, as messages name them.
+        Labels of the rules.
     region : tuple of Rule
-        Where: all rows there satisfy exactly one of these. Empty where there is no row to show.
+        The rows concerned: each satisfies exactly one of these. Empty where there is no such row.
     witness : dict
-        A row there: a value for each feature that matters, None for missing.
+        One such row: a value for each feature that matters, None for missing.
     condition : str or None
         The condition that can be left out, or the category that no row has.
     """
@@ -66,30 +66,30 @@ class RuleFinding:
 
 
 _SENTENCES = {
-    FindingKind.CONTRADICTORY: "{one} contradicts itself: nobody can meet it",
-    FindingKind.UNREACHABLE: "{one} is never reached: everyone it describes is taken before by {others}",
+    FindingKind.CONTRADICTORY: "{one} contradicts itself: no row can meet it",
+    FindingKind.UNREACHABLE: "{one} is never reached: all rows it describes are won by {others}",
     FindingKind.OVERLAP: "{one} and {other} overlap, and {one} wins: {where}",
     FindingKind.REDUNDANT: "{one} does not need the condition {condition}",
-    FindingKind.SETTLED: "{one} does not need the condition {condition}: rules before it settle that",
+    FindingKind.SETTLED: "{one} does not need the condition {condition}, because of the rules before it",
     FindingKind.DEFAULT: "left to {one}: {where}",
-    FindingKind.STRANGER: "{one} asks for {condition}, which no row has",
+    FindingKind.UNSEEN: "{one} names {condition}, which no row has",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class RuleCoverage:
-    """Whom a rule describes in a table.
+    """The rows of a table that a rule describes.
 
     Attributes
     ----------
     rule : str
-        The rule, as messages name it; the default comes last and describes whoever is left.
+        Label of the rule; the default comes last and describes the remaining rows.
     matched : float
-        Number of rows (or how much weight) it describes.
+        Number of rows (or weight) that it describes.
     won : float
-        How many of them no earlier rule takes.
+        Number of them that no earlier rule wins.
     lost : dict
-        How many each earlier rule takes, by that rule.
+        Number of them that each earlier rule wins, by its label.
     """
 
     rule: str
@@ -100,7 +100,7 @@ class RuleCoverage:
 
 @dataclass(frozen=True, slots=True)
 class RuleReview:
-    """What is proven about rules, and with a table, whom they describe; prints as text.
+    """Findings about rules, and with a table the rows they describe; prints as text.
 
     Attributes
     ----------
@@ -128,12 +128,12 @@ class RuleReview:
 
 
 def find(axes: Axes, rules: Sequence[NamedRule], default: str | None) -> tuple[RuleFinding, ...]:
-    """Prove what can be proven, by the geometry of the rules alone."""
+    """Return all findings about rules that follow from their geometry, without rows."""
     return tuple(_Linter(axes, rules).findings(default))
 
 
 class _Linter:
-    """Compares the regions of rules."""
+    """Comparison of the regions of rules."""
 
     def __init__(self, axes: Axes, rules: Sequence[NamedRule]) -> None:
         self.axes = axes
@@ -200,8 +200,8 @@ def _is_condition(expression: Expression) -> bool:
 def _without_each(axes: Axes, expression: Expression, *, negated: bool) -> Iterator[tuple[Expression, list[Box]]]:
     """Yield each condition, with the region that is left of the expression without it.
 
-    What lies before and after each part is joined once, so that the time grows with the number of conditions and not
-    with its square.
+    The parts before and after each one are combined once (prefixes and suffixes), so that the time is linear in the
+    number of conditions.
     """
     if isinstance(expression, Not):
         yield from _without_each(axes, expression.part, negated=not negated)
@@ -217,14 +217,14 @@ def _without_each(axes: Axes, expression: Expression, *, negated: bool) -> Itera
                 for condition, left in _without_each(axes, part, negated=negated):
                     yield condition, join([before[place], left, after[place + 1]])
     elif _is_condition(expression):
-        # Alone it can only be left out if it never says no.
+        # A single condition can only be left out if it holds for all rows.
         yield expression, [axes.regions.everything]
 
 
 def compute_coverage(counts: RuleCounts, unit: float, default: str | None) -> tuple[RuleCoverage, ...]:
-    """Return whom each rule describes, and who wins them."""
+    """Return the number of rows that each rule describes, and which rules win them."""
     labels = [rule.label for rule in counts.rules]
-    told = [
+    by_rule = [
         RuleCoverage(
             label,
             float(counts.won[place].sum() / unit),
@@ -237,4 +237,4 @@ def compute_coverage(counts: RuleCounts, unit: float, default: str | None) -> tu
         for place, label in enumerate(labels)
     ]
     left = float((counts.total - counts.won.diagonal().sum()) / unit)
-    return (*told, RuleCoverage("nobody" if default is None else repr(default), left, left, {}))
+    return (*by_rule, RuleCoverage("nobody" if default is None else repr(default), left, left, {}))

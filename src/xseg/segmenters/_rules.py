@@ -277,18 +277,18 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         del y
         self._begin_fit()
         backend = self._backend(X, sample_weight, reset=True)
-        ground = read_rule_columns(
+        columns = read_rule_columns(
             backend, read_rules(self.rules), include=tuple(self.include), min_members=self.min_members
         )
         if isinstance(X, Backend):
-            self._remember_backend(ground.bins.schema.names)
-        for column, category in ground.unseen_categories:
-            known = ground.bins[ground.bins.schema.index(column)].categories
+            self._remember_backend(columns.bins.schema.names)
+        for column, category in columns.unseen_categories:
+            known = columns.bins[columns.bins.schema.index(column)].categories
             hint = suggest_name(category, [name for name in known if name != category])
             warn(f"no row has the category {category!r} of column {column!r}{hint}", XsegWarning, stacklevel=2)
-        rules, layout = self._assign_boxes(ground.bins)
-        backend = ground.backend
-        model, profile = count_population(backend, ground.bins, layout.boxes, len(layout.names))
+        rules, layout = self._assign_boxes(columns.bins)
+        backend = columns.backend
+        model, profile = count_population(backend, columns.bins, layout.boxes, len(layout.names))
         self._restore(rules=rules, layout=layout, model=model, profile=profile)
         self.labels_ = backend.map(partial(apply_to_table, self._make_predictor()))
         return self
@@ -400,22 +400,22 @@ def lint_rules(
     >>> print(review)
     redundant: 'Regulars' does not need the condition orders >= 2
     overlap: 'Regulars' and 'Recent' overlap, and 'Regulars' wins: orders > 5 and recency_days <= 30
-    unreachable: 'Both' is never reached: everyone it describes is taken before by 'Regulars' and 'Recent'
+    unreachable: 'Both' is never reached: all rows it describes are won by 'Regulars' and 'Recent'
     default: left to 'Everyone else': orders <= 5 and (recency_days > 30 or missing); or orders is missing
     """
     named = read_rules(rules)
     if X is None:
         return RuleReview(find(make_axes(named, infer_schema(named)), named, default))
     if isinstance(X, Backend) and sample_weight is not None:
-        message = "a backend brings its own weights; give sample_weight or weight_column to the backend"
+        message = "sample_weight must be None where X is a backend; pass sample_weight or weight_column to the backend"
         raise ParameterError(message)
     backend = X if isinstance(X, Backend) else MemoryBackend(X, sample_weight)
-    ground: RuleColumns = read_rule_columns(backend, named, min_members=1, warns=False)
-    counts = ground.backend.sum(RuleCounts(ground.axes, named))
-    findings = find(ground.axes, named, default)
+    columns: RuleColumns = read_rule_columns(backend, named, min_members=1, warns=False)
+    counts = columns.backend.sum(RuleCounts(columns.axes, named))
+    findings = find(columns.axes, named, default)
     unseen_categories = tuple(
-        RuleFinding(FindingKind.STRANGER, (rule.label,), condition=f"{column} {category!r}")
-        for column, category in ground.unseen_categories
+        RuleFinding(FindingKind.UNSEEN, (rule.label,), condition=f"{column} {category!r}")
+        for column, category in columns.unseen_categories
         for rule in named
         if names_category(rule, column, category)
     )

@@ -1,8 +1,8 @@
-"""Labels of the original clusterer for each row, and coded rows with the label as their last column.
+"""Labels of the original model for each row, and coded rows with the label as their last column.
 
-In the space of that column alone the groups are points one apart. So the squared distance of a row to the point of a
-group is 0 or 1, the distance of a leaf to its nearest point is its number of errors, and the search that serves
-distances to centres serves disagreement as well.
+In the space of that column alone, the groups are points at distance 1 from each other. So the squared distance of a row
+to the point of a group is 0 or 1, the cost of a leaf is its number of errors, and the search for trees of low k-means
+cost minimises the disagreement.
 """
 
 from collections.abc import Callable, Sequence
@@ -78,14 +78,14 @@ _MAX_GROUPS = 255
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The groups that an original makes, in the order of their labels, those who belong to no group last.
+    """The groups of an original model, sorted by label, with noise (rows in no group) last.
 
     Attributes
     ----------
     labels : tuple
         The labels of the groups.
     noise : int or None
-        The place of those without a group; None if all rows have one.
+        The index of noise; None if all rows have a group.
     """
 
     labels: tuple[Label, ...]
@@ -95,25 +95,25 @@ class Groups:
         return len(self.labels)
 
     def find_places(self, given: Any, noise_label: Label) -> NDArray[np.int64]:
-        """Return the place of each row's label; -1 for labels that are not there."""
-        said = LabelPartition.from_labels(given, len(given), noise_label)
+        """Return the group index of each label; -1 for labels that are not known."""
+        found = LabelPartition.from_labels(given, len(given), noise_label)
         known = {label: place for place, label in enumerate(self.labels) if place != self.noise}
-        places = [known.get(label, -1) for label in said.groups.labels]
-        if said.groups.noise is not None:
-            places[said.groups.noise] = -1 if self.noise is None else self.noise
-        return np.array(places, dtype=np.int64)[said.places]
+        places = [known.get(label, -1) for label in found.groups.labels]
+        if found.groups.noise is not None:
+            places[found.groups.noise] = -1 if self.noise is None else self.noise
+        return np.array(places, dtype=np.int64)[found.places]
 
 
 @dataclass(frozen=True, eq=False)
 class LabelPartition:
-    """The groups of an original, and the place of each row's group, shape (n_rows,)."""
+    """The groups of an original model, and the group index of each row, shape (n_rows,)."""
 
     groups: Groups
     places: NDArray[np.int64]
 
     @classmethod
     def from_labels(cls, given: Any, n_rows: int, noise_label: Label) -> "LabelPartition":
-        """Order labels; missing ones and the noise label are no group.
+        """Sort labels into groups; missing labels and the noise label are noise.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class LabelPartition:
         """
         labels = np.asarray(given)
         if labels.shape != (n_rows,):
-            message = f"there are labels of shape {labels.shape} for {n_rows} rows; give one label for each row"
+            message = f"labels must have shape ({n_rows},), one for each row, got {labels.shape}"
             raise DataError(message)
         is_noise = np.asarray(pd.isna(labels))
         if noise_label is not None:
@@ -131,8 +131,8 @@ class LabelPartition:
         n_groups = len(groups) + bool(is_noise.any())
         if n_groups > _MAX_GROUPS:
             message = (
-                f"the original makes {n_groups} groups, more than the {_MAX_GROUPS} that can be told apart; are these "
-                "labels, or numbers?"
+                f"labels must form at most {_MAX_GROUPS} groups, got {n_groups}; pass labels of groups rather than "
+                "numbers"
             )
             raise DataError(message)
         every = np.full(n_rows, len(groups), dtype=np.int64)
@@ -148,23 +148,23 @@ def _in_order(labels: NDArray[Any]) -> tuple[tuple[Label, ...], NDArray[np.int64
     try:
         groups, places = np.unique(labels, return_inverse=True)
     except TypeError as error:
-        message = f"the labels are of several types and have no order ({error}); convert them with astype(str)"
+        message = f"labels must be of one type that can be sorted ({error}); convert them with astype(str)"
         raise DataError(message) from None
     return tuple(groups.tolist()), places.astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class OriginalModel:
-    """Where labels came from.
+    """The model that a surrogate approximates, and its labels.
 
     Attributes
     ----------
     labels : array of shape (n_rows,)
-        What was said of each row.
+        Its label of each row.
     estimator : estimator or None
-        Says the same of other rows; None if nothing can.
+        The model, if it can predict other rows; else None.
     name : str
-        What to call it.
+        Name of its class, or "labels".
     """
 
     labels: Any
@@ -173,7 +173,7 @@ class OriginalModel:
 
     @classmethod
     def from_estimator(cls, labels: Any, estimator: Any) -> "OriginalModel":
-        """Record that an estimator gave these labels."""
+        """Return the original of an estimator and its labels."""
         return cls(
             labels, estimator if hasattr(estimator, "predict") else None, type(get_last_step(estimator)).__name__
         )
@@ -185,11 +185,11 @@ def make_original(estimator: Any, X: Any, y: Any, n_rows: int, sample_weight: An
     Raises
     ------
     ParameterError
-        There is neither a clusterer nor labels, or a fitted clusterer knows nothing of these rows.
+        There is neither a clusterer nor labels, or a fitted clusterer has no labels for these rows.
     """
     if estimator is None:
         if y is None:
-            message = "give an estimator, or the labels of the rows as y: there is nothing to stand in for"
+            message = "estimator and y must not both be None; pass a clusterer, or the labels of the rows as y"
             raise ParameterError(message)
         return OriginalModel(y, None, "labels")
     if is_fitted(estimator):
@@ -224,7 +224,7 @@ def is_fitted(estimator: Any) -> bool:
     except SklearnNotFittedError:
         return False
     except TypeError:
-        # No estimator in scikit-learn's sense: whoever cannot be fitted is ready.
+        # It is no scikit-learn estimator; a model without a fit method needs no fitting.
         return not hasattr(last, "fit") and not hasattr(last, "fit_predict")
     return True
 
@@ -236,8 +236,9 @@ def _get_labels(estimator: Any, X: Any, n_rows: int) -> Any:
     if labels is None or len(labels) != n_rows:
         held = "no labels_" if labels is None else f"labels_ of {len(labels)} rows"
         message = (
-            f"{type(get_last_step(estimator)).__name__} cannot predict, and has {held} while X has {n_rows} rows; "
-            "give the table it was fitted on, or a clusterer that is not fitted yet"
+            f"estimator must predict, or have labels_ for the {n_rows} rows of X, and "
+            f"{type(get_last_step(estimator)).__name__} cannot predict and has {held}; pass the table it was fitted "
+            "on, or a clusterer that is not fitted yet"
         )
         raise ParameterError(message)
     return labels
@@ -250,7 +251,7 @@ _COLUMN = "group of the original"
 class LabelledRows:
     """Coded rows whose last column is the label.
 
-    `sample` holds some of the distinct rows, or all of them if it is `whole`; `features` are those that cuts may use.
+    `sample` holds some of the distinct rows, or all of them if `whole`; `features` are those that splits may use.
     """
 
     backend: CodedBackend
@@ -264,11 +265,11 @@ class LabelledRows:
 
     @property
     def own_bins(self) -> Bins:
-        """The columns that the rows came with."""
+        """The bins of the columns other than the label."""
         return Bins(self.bins.features[:-1])
 
     def problem(self, max_leaves: int, max_depth: int, share: float) -> Problem:
-        """Return what is searched for; a leaf holds at least this share of the rows."""
+        """Return the search problem, in which a leaf holds at least this share of the rows."""
         return Problem(
             backend=self.backend,
             space=self.space,
@@ -283,7 +284,7 @@ class LabelledRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _LabelledCoding(Coding):
-    """Turns raw rows into codes, with their group as the last one."""
+    """Coding of raw rows with the group index of each row as the last code."""
 
     own: Bins
     places: Callable[[Table], NDArray[np.int64]]
@@ -296,13 +297,13 @@ class _LabelledCoding(Coding):
 
 
 def append_places(table: Table, partition: LabelPartition) -> Table:
-    """Return a table whose last column is the place of each row's group."""
+    """Append a column with the group index of each row to a table."""
     names = _names(len(partition.groups))
     return Table((*table.columns, Column(_COLUMN, Kind.CATEGORY, partition.places, names)), len(table), table.named)
 
 
 def read_places(table: Table) -> NDArray[np.int64]:
-    """Read that column."""
+    """Return the group indices that `append_places` appended."""
     return np.asarray(table.columns[-1].values, dtype=np.int64)
 
 
@@ -321,8 +322,7 @@ def label_rows(
 ) -> LabelledRows:
     """Choose bins by sums, code rows and their groups, and draw the sample.
 
-    Only the first `n_columns` of the rows are looked at, or all; `places` says of a block of rows which group each is
-    in.
+    Only the first `n_columns` columns are used, or all; `places` returns the group indices of a block of rows.
     """
     columns = learn_columns(
         rows,
@@ -358,7 +358,7 @@ def _names(n_groups: int) -> tuple[str, ...]:
 
 
 def _space_of_labels(column: int, n_groups: int) -> Embedding:
-    """Return the space in which only the label counts, and different labels are one apart."""
+    """Return the space of the label alone, in which different labels are at distance 1."""
     vectors = np.zeros((N_CODES, n_groups))
     vectors[:n_groups] = np.eye(n_groups) / np.sqrt(2)
     nothing = np.empty(0)
@@ -367,7 +367,7 @@ def _space_of_labels(column: int, n_groups: int) -> Embedding:
 
 @dataclass(frozen=True, eq=False)
 class LabelledInput:
-    """Rows, the original, and the groups it makes; `places` says of a block of rows which group each is in."""
+    """Rows, the original model, and its groups; `places` returns the group indices of a block of rows."""
 
     rows: Backend
     n_columns: int | None
@@ -379,7 +379,7 @@ class LabelledInput:
 def label_table(
     estimator: Any, X: Any, table: Table, y: Any, sample_weight: Any, *, noise_label: Label, n_jobs: int | None
 ) -> LabelledInput:
-    """Show a table to the original, or take labels as they are."""
+    """Label a table by the original model, or by given labels."""
     original = make_original(estimator, X, y, len(table), sample_weight)
     partition = LabelPartition.from_labels(original.labels, len(table), noise_label)
     rows = MemoryBackend(append_places(table, partition), sample_weight, n_jobs=n_jobs)
@@ -387,7 +387,7 @@ def label_table(
 
 
 def label_backend(estimator: Any, rows: Backend, *, noise_label: Label) -> LabelledInput:
-    """Show rows to a fitted original block by block, wherever they are.
+    """Label the rows of a backend by a fitted original model, block by block.
 
     Raises
     ------
@@ -396,8 +396,8 @@ def label_backend(estimator: Any, rows: Backend, *, noise_label: Label) -> Label
     """
     if not can_predict(estimator):
         message = (
-            "a backend shows its rows block by block, so the original must be fitted and able to predict; "
-            f"got {estimator!r}. Fit it on a sample first, or give the table itself"
+            f"estimator must be fitted and have predict where the rows come from a backend, got {estimator!r}; fit it "
+            "on a sample first, or pass the table itself"
         )
         raise ParameterError(message)
     labels = predict_original(estimator, rows)
@@ -407,12 +407,12 @@ def label_backend(estimator: Any, rows: Backend, *, noise_label: Label) -> Label
 
 
 def _find_places(estimator: Any, groups: Groups, noise_label: Label, table: Table) -> NDArray[np.int64]:
-    """Find the group that the original gives each row of a table, by its place among the groups."""
+    """Return the group index of each row of a table by the original model."""
     return groups.find_places(predict_labels(estimator, to_frame(table)), noise_label)
 
 
 def predict_original(estimator: Any, X: Any) -> NDArray[Any]:
-    """Return what a fitted original says of a table or backend."""
+    """Predict the labels of a table or backend by a fitted original model."""
     if isinstance(X, Backend):
         return X.map(partial(_predict_by_original, estimator))
     return predict_labels(estimator, X)

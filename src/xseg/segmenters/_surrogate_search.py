@@ -29,12 +29,12 @@ from xseg.segmenters._tree_search import EFFORTS
 __all__ = ["find_tree"]
 
 
-_PRICE_OF_A_QUESTION = 1e-5
+_SPLIT_PENALTY = 1e-5
 _ROUNDING = 1e-9
 
 
 def find_tree(labelled: LabelledRows, problem: Problem, effort: str) -> ThresholdTree:
-    """Return the best tree found; its leaves carry the commonest group of their rows, on all rows."""
+    """Return the best tree found; its leaves carry the most frequent group of their rows, counted on all rows."""
     how, sample = EFFORTS[effort], labelled.sample
     block = CodedBlock(sample.codes[: sample.n_rows], sample.points[: sample.n_rows], sample.weights[: sample.n_rows])
     some = min(how.n_rows, sample.n_rows)
@@ -50,7 +50,7 @@ def find_tree(labelled: LabelledRows, problem: Problem, effort: str) -> Threshol
 
 
 def label_leaves(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] | None = None) -> Candidate:
-    """Assign to each leaf the commonest group of its rows; the cost is the weight of all others."""
+    """Assign to each leaf the most frequent group of its rows; the cost is the weight of all others."""
     del means
     sums = problem.backend.sum(LeafSums(problem.space, tree)).groups
     counts = sums.counts[:, 0, : problem.n_segments]
@@ -70,7 +70,7 @@ class _Search:
     block: CodedBlock
 
     def best(self, work: float) -> Shape:
-        """Improve every start, and return the tree that is wrong about the smallest number of rows."""
+        """Improve every start, and return the tree with the fewest errors."""
         sample, starts = self._sample(NEAREST), self._starts()
         budget = Budget(work)
         found: list[Node] = []
@@ -100,7 +100,7 @@ class _Search:
         return Cells.from_codes(self.problem.bins, self.problem.features, self.block.codes)
 
     def _starts(self) -> list[Shape]:
-        """Grow classification trees as they are usually grown, and larger ones cut back by what they get wrong."""
+        """Grow classification trees greedily by Gini, entropy and errors, and larger ones pruned by their errors."""
         target, shapes = self._sample(NEAREST), []
         for kind in (SQUARES, ENTROPY, NEAREST):
             grown = self._sample(kind)
@@ -122,7 +122,7 @@ class _Search:
             values,
             max(1, int(np.ceil((share - 1e-9) * weight))),
             self.problem.max_depth,
-            penalty=_PRICE_OF_A_QUESTION if kind == NEAREST else 0.0,
+            penalty=_SPLIT_PENALTY if kind == NEAREST else 0.0,
             least_gain=_ROUNDING * weight,
         )
 

@@ -281,8 +281,11 @@ def _check_locale(locale: str | None) -> None:
         There is no such language.
     """
     if locale is not None and _find_promise_locale(locale) is None:
-        message = f"locale={locale!r} is not one of {', '.join(PROMISE_LOCALES)}{suggest_name(locale, PROMISE_LOCALES)}"
-        raise ParameterError(message)
+        near = suggest_name(locale, PROMISE_LOCALES, sentence=True)
+        message = f"the language of a notice must be one of {', '.join(PROMISE_LOCALES)}, got {locale!r}.{near}"
+        raise ParameterError(
+            message, in_python="Pass another locale=.", on_command_line="Pass another --notice-locale."
+        )
 
 
 def find_languages(notice: NoticeText) -> tuple[list[Wording], list[str]]:

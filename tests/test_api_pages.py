@@ -1,5 +1,6 @@
 """Every public name has a place in the reference, and nothing else has."""
 
+import inspect
 import re
 from importlib import import_module
 from pathlib import Path
@@ -43,3 +44,30 @@ def test_the_reference_shows_only_public_names(path):
 
 def test_the_reference_shows_a_name_once():
     assert len(DOCUMENTED) == len(set(DOCUMENTED))
+
+
+ESTIMATORS = [name for name in xseg.__all__ if name.endswith("Segmenter")]
+SAME_EVERYWHERE = ["include", "n_jobs", "verbose"]
+
+
+def descriptions(parameter):
+    """Yield how each estimator that has a parameter describes it."""
+    pattern = re.compile(rf"^{parameter} : .*\n(?: {{4}}.*\n)+", re.MULTILINE)
+    for name in ESTIMATORS:
+        kind = getattr(xseg, name)
+        if parameter in inspect.signature(kind).parameters:
+            yield pattern.search(inspect.getdoc(kind))[0]
+
+
+@pytest.mark.parametrize("parameter", SAME_EVERYWHERE)
+def test_a_parameter_that_means_the_same_everywhere_is_described_alike(parameter):
+    found = list(descriptions(parameter))
+    assert len(found) > 1
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_every_parameter_of_an_estimator_is_described(name):
+    kind = getattr(xseg, name)
+    for parameter in inspect.signature(kind).parameters:
+        assert re.search(rf"^{parameter} : ", inspect.getdoc(kind), re.MULTILINE), parameter

@@ -1,7 +1,7 @@
 """Interpretable segmenters behind the scikit-learn API: the model is the explanation."""
 
 from xseg.core.segments import Outcome
-from xseg.segmenters._additive_segmenter import AdditiveSegmenter, AdditiveState
+from xseg.segmenters._additive_segmenter import AdditiveSegmenter
 from xseg.segmenters._base import (
     Segmenter,
     check_segmenter,
@@ -38,7 +38,6 @@ from xseg.segmenters._tree import TreeSegmenter
 __all__ = [
     "SAMPLE_CAPACITY",
     "AdditiveSegmenter",
-    "AdditiveState",
     "BoxSegmenter",
     "Columns",
     "DrawnBoxState",

@@ -81,7 +81,7 @@ def test_temporary_files_go_with_the_backend(table, tmp_path, monkeypatch):
 def test_what_does_not_fit_together_is_refused(table, tmp_path):
     numbers, text = table[["spend"]], table[["spend"]].astype(str)
     cases = [
-        (lambda: fit(xseg.backends.BatchBackend([numbers, text])), DataError, "'spend' holds values of kind"),
+        (lambda: fit(xseg.backends.BatchBackend([numbers, text])), DataError, "'spend' must be of one kind"),
         (lambda: fit(xseg.backends.BatchBackend([table, numbers])), DataError, "must have the same columns"),
         (lambda: fit(xseg.backends.BatchBackend([])), DataError, "no rows"),
         (lambda: xseg.backends.BatchBackend(tmp_path / "no.csv"), DataError, "no file"),

@@ -73,12 +73,12 @@ def test_extreme_numbers_that_can_be_held_work_everywhere(kind, values, tmp_path
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("values", REFUSED)
 def test_extreme_numbers_that_cannot_be_held_are_refused_by_column(kind, values):
-    with pytest.raises(DataError, match="column 'paid' holds"):
+    with pytest.raises(DataError, match="column 'paid' must be"):
         KINDS[kind](PLAIN.assign(paid=REFUSED[values]))
 
 
 def test_outcomes_have_the_same_limit():
-    with pytest.raises(DataError, match=r"outcomes must lie between.*row 0"):
+    with pytest.raises(DataError, match=r"y must lie between.*row 0"):
         xseg.OutcomeSegmenter().fit(PLAIN, np.where(ROW < 1, 1e200, ROW * 1.0))
 
 
@@ -100,7 +100,7 @@ def test_rows_beyond_all_distances_are_refused_by_scores(kind, value):
         lambda rows: xseg.explain(segmenter, rows),
         lambda rows: xseg.make_cards(segmenter, rows),
     ):
-        with pytest.raises(DataError, match="column 'paid' holds"):
+        with pytest.raises(DataError, match="column 'paid' must be"):
             ask(rows)
-    with pytest.raises(DataError, match="column 'paid' holds"):
+    with pytest.raises(DataError, match="column 'paid' must be"):
         xseg.Scorer(segmenter)(rows.iloc[0].to_dict())

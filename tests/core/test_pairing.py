@@ -65,7 +65,7 @@ def test_tables_without_an_index_are_paired_by_position(months):
 )
 def test_tables_of_other_people_are_refused(months, after, message):
     segmenter, may, june = months
-    with pytest.raises(DataError, match=f"{message}.*id_column="):
+    with pytest.raises(DataError, match=f"{message}.*id_column"):
         xseg.change(segmenter, after(june), before=may)
     labels = pd.Series(segmenter.labels_, index=may.index)
     with pytest.raises(DataError, match=message):

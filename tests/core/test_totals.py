@@ -50,5 +50,5 @@ def test_scores_do_not_depend_on_order_threads_or_batches(kind):
     assert (
         segmenter.score(xseg.backends.BatchBackend([customers.head(1_111), customers.tail(1_889)], n_jobs=1)) == score
     )
-    with pytest.raises(ParameterError, match="brings its own weights"):
+    with pytest.raises(ParameterError, match="sample_weight must be None"):
         segmenter.score(MemoryBackend(customers), sample_weight=np.ones(3_000))

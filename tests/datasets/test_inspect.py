@@ -189,7 +189,7 @@ def test_true_and_false_written_as_text_are_read_for_a_boolean_column():
 
 
 def test_names_that_differ_only_by_spaces_are_refused():
-    with pytest.raises(xseg.XsegError, match="'often', 'often ' differ only by spaces"):
+    with pytest.raises(xseg.XsegError, match="differ by more than spaces, got 'often', 'often '"):
         xseg.inspect(pd.DataFrame({"often": [1, 2], "often ": [3, 4]}))
 
 

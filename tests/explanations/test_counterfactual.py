@@ -320,7 +320,7 @@ def test_what_cannot_be_asked_is_refused(fitted, mixed):
         ({"frozen": "spend"}, ParameterError, "must be a list"),
         ({"frozen": ["spent"]}, DataError, "did you mean 'spend'"),
         ({"bounds": {"channel": (1, 2)}}, ParameterError, "must name columns of numbers"),
-        ({"bounds": {"spend": 3}}, ParameterError, "not a pair"),
+        ({"bounds": {"spend": 3}}, ParameterError, "must be a pair"),
         ({"bounds": {"spend": (3, 2)}}, ParameterError, "low <= high"),
         ({"direction": {"channel": "up"}}, ParameterError, "no order"),
         ({"direction": {"spend": "more"}}, ParameterError, "must be 'up' or 'down'"),

@@ -231,5 +231,5 @@ def test_what_cannot_be_explained_is_refused(mixed, fitted):
         xseg.explain(fitted, mixed, of=9)
     with pytest.raises(xseg.XsegError):
         xseg.explain(fitted, mixed.drop(columns="age"))
-    with pytest.raises(DataError, match="no segment 'x'"):
+    with pytest.raises(DataError, match="got 'x'"):
         fitted.segments_["x"]

@@ -179,7 +179,7 @@ def test_differences_are_tested_as_scipy_tests_them():
         (["a"] * 40, "1 class"),
         ([1.0] * 39 + [np.nan], "row 39 is missing"),
         ([1.0, 2.0, 3.0] * 13 + [np.inf], "infinite"),
-        ([0, 1], "2 values for 40 rows"),
+        ([0, 1], "40 rows, got 2"),
         ([[0, 1]] * 40, "one value for each row"),
     ],
 )

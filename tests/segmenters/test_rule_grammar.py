@@ -183,7 +183,7 @@ def test_conditions_are_rules():
         ({"": "a > 5"}, "name of a segment"),
         ({5: "a > 5"}, "name of a segment"),
         ({"A": 5}, "must be a text"),
-        ({"A": []}, "describes nobody"),
+        ({"A": []}, "describes no row"),
         ({"A": {"a": {"=>": 5}}}, "'=>' is none of"),
         ({"A": {"a": None}}, "is no number"),
         ({"A": {"a": float("nan")}}, "is no number"),

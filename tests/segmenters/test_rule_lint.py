@@ -162,7 +162,7 @@ def test_a_review_reads_well():
     assert str(review).split("\n") == [
         "redundant: 'A' does not need the condition age > 5",
         "overlap: 'A' and 'B' overlap, and 'A' wins: age >= 18 and plan is gold",
-        "unreachable: 'C' is never reached: everyone it describes is taken before by 'A' and 'B'",
+        "unreachable: 'C' is never reached: all rows it describes are won by 'A' and 'B'",
         "contradictory: 'D' contradicts itself: nobody can meet it",
         "overlap: 'B' and 'E' overlap, and 'B' wins: 10 < age <= 17 and plan is gold",
         "default: left to 'Everyone else': 17 < age < 18 and (plan is any other or missing); or (age < 3 or missing)",
@@ -215,5 +215,5 @@ def test_lint_of_a_segmenter_and_its_mistakes():
     ]
     with pytest.raises(ParameterError, match="compared with text and with numbers"):
         xseg.segmenters.lint_rules({"A": "a > 1", "B": "a == 'x'"})
-    with pytest.raises(ParameterError, match="brings its own weights"):
+    with pytest.raises(ParameterError, match="sample_weight must be None"):
         xseg.segmenters.lint_rules({"A": "a > 1"}, xseg.backends.MemoryBackend(table), sample_weight=[1, 1, 1])

@@ -304,7 +304,7 @@ def test_mistakes_are_refused(iris):
     for parameters in ({"estimator": 5}, {"max_leaves": 0}, {"effort": "hard"}, {"noise_label": 1.5}, {"n_jobs": 0}):
         with pytest.raises(ParameterError):
             xseg.SurrogateSegmenter(**parameters).fit(iris, [0] * 150)
-    with pytest.raises(DataError, match="labels of shape"):
+    with pytest.raises(DataError, match="labels must have shape"):
         xseg.SurrogateSegmenter().fit(iris, [0, 1])
     with pytest.raises(DataError, match="several types"):
         xseg.SurrogateSegmenter().fit(iris, np.array([0, "a"] * 75, dtype=object))

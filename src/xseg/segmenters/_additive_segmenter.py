@@ -224,7 +224,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
     def _warn_of_fewer(self, wanted: int, found: int) -> None:
         if found < wanted:
             message = (
-                f"found only {found} of n_segments={wanted} segments with at least min_members={self.min_members} rows "
+                f"found only {found} of {wanted} segments with at least min_members={self.min_members} rows "
                 "each; lower min_members or n_segments"
             )
             warn(message, XsegWarning, stacklevel=4)

@@ -138,7 +138,7 @@ def test_people_are_found_by_their_ids(kind, form):
         first, second = first.set_index("who"), second.set_index("who")
     if form == "polars":
         first, second = pl.from_pandas(first), pl.from_pandas(second)
-    found = xseg.change(segmenter, second, before=first, id_column"who")
+    found = xseg.change(segmenter, second, before=first, id_column="who")
     kept = order[order >= 50]
     assert_array_equal(found.ids, who[kept])
     assert_array_equal(found.values, expected.values[kept])
@@ -170,13 +170,13 @@ def test_what_cannot_be_aligned_is_refused(fitted, mixed):
         xseg.change(fitted, mixed.head(3), before=mixed)
     named = mixed.assign(who=range(len(mixed)))
     with pytest.raises(DataError, match=r"column of .before. .* got 'wo'.*'who'"):
-        xseg.change(fitted, named, before=named, id_column"wo")
+        xseg.change(fitted, named, before=named, id_column="wo")
     with pytest.raises(DataError, match="more than once"):
-        xseg.change(fitted, named, before=named.assign(who=1), id_column"who")
+        xseg.change(fitted, named, before=named.assign(who=1), id_column="who")
     with pytest.raises(DataError, match="row 2"):
-        xseg.change(fitted, named.assign(who=named["who"].where(named["who"] != 2)), before=named, id_column"who")
+        xseg.change(fitted, named.assign(who=named["who"].where(named["who"] != 2)), before=named, id_column="who")
     with pytest.raises(DataError, match="must have ids in common"):
-        xseg.change(fitted, named.assign(who=named["who"].astype(str)), before=named, id_column"who")
+        xseg.change(fitted, named.assign(who=named["who"].astype(str)), before=named, id_column="who")
     X = np.random.default_rng(0).normal(size=(60, 4))
     with pytest.raises(UnsupportedTypeError, match="may mix columns"):
         xseg.change(make_pipeline(PCA(2), xseg.TreeSegmenter(2)).fit(X), X, before=X)

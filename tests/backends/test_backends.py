@@ -91,7 +91,7 @@ def test_what_does_not_fit_together_is_refused(table, tmp_path):
         (
             lambda: xseg.TreeSegmenter().fit(xseg.backends.MemoryBackend(table), sample_weight=[1]),
             ParameterError,
-            "own weights",
+            "sample_weight must be None",
         ),
         (lambda: xseg.backends.BatchBackend([table.assign(w=0)], weight_column="w"), DataError, "zero"),
     ]

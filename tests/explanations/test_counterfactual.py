@@ -322,10 +322,10 @@ def test_what_cannot_be_asked_is_refused(fitted, mixed):
         ({"bounds": {"channel": (1, 2)}}, ParameterError, "must name columns of numbers"),
         ({"bounds": {"spend": 3}}, ParameterError, "must be a pair"),
         ({"bounds": {"spend": (3, 2)}}, ParameterError, "low <= high"),
-        ({"direction": {"channel": "up"}}, ParameterError, "no order"),
+        ({"direction": {"channel": "up"}}, ParameterError, "have an order"),
         ({"direction": {"spend": "more"}}, ParameterError, "must be 'up' or 'down'"),
-        ({"target": "nobody"}, DataError, "no segment"),
-        ({"target": 9}, ParameterError, "numbered"),
+        ({"target": "nobody"}, DataError, "a segment must be one of"),
+        ({"target": 9}, ParameterError, "from 0 to 3"),
         ({"cost": "l2"}, ParameterError, "scaled-l1"),
     ):
         with pytest.raises(error, match=told):

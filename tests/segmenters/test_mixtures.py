@@ -220,7 +220,7 @@ def test_components_have_enough_people(mixed):
     with pytest.warns(xseg.XsegWarning, match="of 5 segments with at least min_members=150"):
         segmenter = xseg.MixtureSegmenter(5, min_members=150, random_state=0).fit(mixed)
     assert (segmenter.predict_proba(mixed).sum(axis=0) >= 149).all()
-    with pytest.raises(DataError, match="fewer than min_members"):
+    with pytest.raises(DataError, match="min_members must be at most"):
         xseg.MixtureSegmenter().fit(mixed.head(8))
 
 

@@ -184,9 +184,9 @@ def test_conditions_are_rules():
         ({5: "a > 5"}, "name of a segment"),
         ({"A": 5}, "must be a text"),
         ({"A": []}, "describes no row"),
-        ({"A": {"a": {"=>": 5}}}, "'=>' is none of"),
-        ({"A": {"a": None}}, "is no number"),
-        ({"A": {"a": float("nan")}}, "is no number"),
+        ({"A": {"a": {"=>": 5}}}, "got '=>'"),
+        ({"A": {"a": None}}, "must be a number"),
+        ({"A": {"a": float("nan")}}, "must be a number"),
         ({"A": {5: 5}}, "column must be named"),
     ],
 )

@@ -163,7 +163,7 @@ def test_a_review_reads_well():
         "redundant: 'A' does not need the condition age > 5",
         "overlap: 'A' and 'B' overlap, and 'A' wins: age >= 18 and plan is gold",
         "unreachable: 'C' is never reached: all rows it describes are won by 'A' and 'B'",
-        "contradictory: 'D' contradicts itself: nobody can meet it",
+        "contradictory: 'D' contradicts itself: no row can meet it",
         "overlap: 'B' and 'E' overlap, and 'B' wins: 10 < age <= 17 and plan is gold",
         "default: left to 'Everyone else': 17 < age < 18 and (plan is any other or missing); or (age < 3 or missing)",
     ]

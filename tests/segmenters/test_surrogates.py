@@ -306,14 +306,14 @@ def test_mistakes_are_refused(iris):
             xseg.SurrogateSegmenter(**parameters).fit(iris, [0] * 150)
     with pytest.raises(DataError, match="labels must have shape"):
         xseg.SurrogateSegmenter().fit(iris, [0, 1])
-    with pytest.raises(DataError, match="several types"):
+    with pytest.raises(DataError, match="one type that can be sorted"):
         xseg.SurrogateSegmenter().fit(iris, np.array([0, "a"] * 75, dtype=object))
-    with pytest.raises(DataError, match="300 groups"):
+    with pytest.raises(DataError, match="got 300"):
         xseg.SurrogateSegmenter().fit(np.arange(300.0)[:, None], np.arange(300))
     for original in (None, KMeans(3), AgglomerativeClustering(3).fit(iris)):
         with pytest.raises(ParameterError, match="must be fitted and have predict"):
             xseg.SurrogateSegmenter(original).fit(xseg.backends.MemoryBackend(iris), [0] * 150)
-    with pytest.raises(ParameterError, match="labels_ of 150 rows while X has 10"):
+    with pytest.raises(ParameterError, match=r"10 rows of X, .* labels_ of 150 rows"):
         xseg.SurrogateSegmenter(AgglomerativeClustering(3).fit(iris)).fit(iris.head(10))
     with pytest.raises(xseg.XsegError, match="petal"):
         xseg.SurrogateSegmenter(forbid=["petal"]).fit(iris, [0, 1] * 75)

@@ -115,12 +115,6 @@ def test_hashes_mix_one_column_after_the_other(run):
         assert single[i] == naive.mixed(i, [5])
 
 
-@pytest.mark.parametrize("size", range(10))
-def test_squared_norms(run, size):
-    values = np.random.default_rng(7).normal(size=10)
-    assert run(cut_kernels.squared_norm)(values, size) == pytest.approx(values[:size] @ values[:size])
-
-
 def test_cells_add_up_weights(run):
     cells = np.zeros(4, dtype=np.int64)
     run(encode_kernels.add_to_cells)(cells, np.array([0, 3, 3]), np.array([1, 2, 5]))

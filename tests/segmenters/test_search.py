@@ -18,20 +18,8 @@ from xseg.core.bins import MISSING, N_CODES
 from xseg.core.statistics import CodedBlock
 from xseg.segmenters._learning import prepare
 from xseg.segmenters._tree_cells import Cells, Cut, Values
-from xseg.segmenters._tree_moves import (
-    Budget,
-    Sample,
-    _best_insertion,
-    _better_cut,
-    best_cut,
-    get_shape,
-    grow,
-    improve,
-    inner_nodes,
-    leaves,
-    prune,
-    to_tree,
-)
+from xseg.segmenters._tree_moves import Budget, Insertions, find_resplit, find_split, grow, improve, prune
+from xseg.segmenters._tree_nodes import Sample, get_shape, inner_nodes, leaves, to_tree
 from xseg.segmenters._tree_search import STARTS, Reference
 
 PLENTY = 1e12
@@ -69,6 +57,11 @@ def sample(request, rows):
     return Sample(cells, getattr(reference, request.param), minimum=4, max_depth=5, penalty=0.02)
 
 
+def is_allowed(sample, node):
+    """Whether every leaf is large enough and none too deep."""
+    return all(leaf.weight >= sample.minimum and leaf.depth <= sample.max_depth for leaf in leaves(node))
+
+
 def thresholds(cells):
     """Every cut of an ordered feature, with missing values on either side."""
     for j in cells.features:
@@ -95,17 +88,19 @@ def test_the_best_cut_is_the_best_of_all(sample):
         root = sample.root()
         if all(child.weight >= sample.minimum for child in sample.divide(root, cut)):
             prices.append(sum(child.cost for child in root.children))
-    cost, cut = best_cut(sample, sample.root())
+    cost, cut = find_split(sample, sample.root())
     assert cost <= min(prices) + 1e-9
     assert sum(child.cost for child in sample.divide(sample.root(), cut)) == pytest.approx(cost)
 
 
 def test_the_best_insertion_is_the_best_of_all(sample):
     root = grown(sample)
-    found = _best_insertion(sample, root, Budget(PLENTY))
-    price = sample.compute_price(root)
+    found = Insertions(sample).find([root], Budget(PLENTY))
+    rise = 0.0
     if found is not None:
-        assert sample.compute_price(sample.build(found.shape(root), root.rows)) == pytest.approx(price + found.rise)
+        rise = found[1].rise
+        price = sample.compute_price(found[1].apply(sample, root))
+        assert price == pytest.approx(sample.compute_price(root) + rise)
     best = 0.0
     for node in [*leaves(root), *inner_nodes(root)]:
         below = get_shape(node)
@@ -114,12 +109,12 @@ def test_the_best_insertion_is_the_best_of_all(sample):
                 tree = sample.build(shape, node.rows, node.depth)
                 if is_allowed(sample, tree) and tree.cut is cut and len(leaves(tree)) == len(leaves(node)) + 1:
                     best = min(best, sample.compute_price(tree) - sample.compute_price(node))
-    assert (found.rise if found else 0.0) <= best + 1e-9
+    assert rise <= best + 1e-9
 
 
 def test_the_best_new_cut_is_the_best_of_all(sample):
     for node in inner_nodes(grown(sample)):
-        found = _better_cut(sample, node, Budget(PLENTY))
+        found = find_resplit(sample, node, Budget(PLENTY))
         left, right = map(get_shape, node.children)
         shapes = [(cut, left, right) for cut in thresholds(sample.cells)]
         shapes += [(cut, right, left) for cut in thresholds(sample.cells)]
@@ -161,14 +156,13 @@ def test_improving_keeps_the_promises(sample):
     assert sum(leaf.weight for leaf in leaves(better)) == start.weight
 
 
-def test_laying_out_a_tree_moves_no_row(sample, rows):
+def test_converting_a_tree_to_arrays_moves_no_row(sample, rows):
     cells, _ = rows
     root = improve(sample, grown(sample, 5), 5, Budget(PLENTY))
     tree = to_tree(root, cells, cells.bins, np.zeros((len(cells.bins), N_CODES), dtype=np.int64))
     codes = np.zeros((cells.n_rows, len(cells.bins)), dtype=np.uint8)
     for f, j in enumerate(cells.features):
-        code = cells.cells[f] - cells.offsets[f]
-        codes[:, j] = np.where(code == cells.bins[j].n_codes, MISSING, code)
+        codes[:, j] = cells.codes[f]
     reached = tree.apply(codes)
     groups = {frozenset(np.flatnonzero(reached == leaf).tolist()) for leaf in np.unique(reached)}
     assert groups == {frozenset(leaf.rows.tolist()) for leaf in leaves(root)}
@@ -216,7 +210,7 @@ def test_group_costs_are_what_they_say():
     assert entropy.cost(entropy.total(np.arange(4))) == pytest.approx(4 * 1.5 * np.log(2))
 
 
-def test_cell_sums_equal_their_twin():
+def test_cell_sums_equal_those_of_the_reference_implementation():
     rng = np.random.default_rng(0)
     cells, values = rng.integers(0, 4, (2, 30)).astype(np.int32), rng.normal(size=(30, 3))
     cells[1] += 4

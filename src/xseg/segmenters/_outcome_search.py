@@ -15,13 +15,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2_contingency, f, norm, t
 
-from xseg._kernels.cut_kernels import ENTROPY, SQUARES
 from xseg.core.numbers import MAX_NUMBER
 from xseg.core.segments import Outcome
 from xseg.exceptions import DataError
 from xseg.segmenters._learning import hash_numbers, hash_rows
-from xseg.segmenters._tree_cells import Cells, Cut, Values, Views
-from xseg.segmenters._tree_moves import Node, Sample, Shape, get_shape, leaves, prune
+from xseg.segmenters._tree_cells import ENTROPY, SQUARES, Cells, Cut, Values, Views
+from xseg.segmenters._tree_moves import prune
+from xseg.segmenters._tree_nodes import Node, Sample, Shape, get_shape, leaves
 
 __all__ = [
     "BINARY",
@@ -367,8 +367,8 @@ class _Grower:
                 and change[place] < -1e-9 * max(abs(leaf.cost), 1.0)
                 and (best is None or change[place] < best[0])
             ):
-                best = float(change[place]), view, place + 1
-        return None if best is None else (best[0], cells.make_cut(views, best[1], best[2]))
+                best = float(change[place]), view, place
+        return None if best is None else (best[0], cells.make_cut(views, int(views.start[best[1]]) + best[2]))
 
     def _changes(
         self,

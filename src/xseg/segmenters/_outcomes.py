@@ -44,7 +44,7 @@ from xseg.segmenters._saved_state import (
 )
 from xseg.segmenters._tree import TreeBoxes, TreePopulation, count_tree_population
 from xseg.segmenters._tree_cells import Cells, roundness
-from xseg.segmenters._tree_moves import Sample, to_tree
+from xseg.segmenters._tree_nodes import Sample, to_tree
 
 __all__ = ["OutcomeSegmenter"]
 

@@ -5,26 +5,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.cut_kernels import ENTROPY, NEAREST, SQUARES
 from xseg.core.boxes import ThresholdTree
 from xseg.core.statistics import CodedBlock
-from xseg.segmenters._surrogate_labels import LabelledRows
-from xseg.segmenters._tree_cells import Cells, Values
-from xseg.segmenters._tree_moves import (
-    Budget,
-    Node,
-    Sample,
-    Shape,
-    allow,
-    get_shape,
-    grow,
-    improve,
-    leaves,
-    prune,
-    to_tree,
-)
+from xseg.segmenters._surrogate_labels import Labelled
+from xseg.segmenters._tree_cells import ENTROPY, NEAREST, SQUARES, Cells, Values
+from xseg.segmenters._tree_moves import Budget, grow, improve, prune
+from xseg.segmenters._tree_nodes import Node, Sample, Shape, get_shape, leaves, remove_small_leaves, to_tree
 from xseg.segmenters._tree_refinement import Candidate, LeafSums, Problem, merge_twins, refine
-from xseg.segmenters._tree_search import EFFORTS
+from xseg.segmenters._tree_search import EFFORTS, take_rows
 
 __all__ = ["find_tree"]
 
@@ -36,12 +24,11 @@ _ROUNDING = 1e-9
 def find_tree(labelled: LabelledRows, problem: Problem, effort: str) -> ThresholdTree:
     """Return the best tree found; its leaves carry the most frequent group of their rows, counted on all rows."""
     how, sample = EFFORTS[effort], labelled.sample
-    block = CodedBlock(sample.codes[: sample.n_rows], sample.points[: sample.n_rows], sample.weights[: sample.n_rows])
-    some = min(how.n_rows, sample.n_rows)
-    part = CodedBlock(block.codes[:some], block.points[:some], block.weights[:some])
-    shape = _Search(labelled, problem, part).best(how.work)
-    whole = _Search(labelled, problem, block)
-    if some < sample.n_rows:
+    search = _Search(labelled, problem, take_rows(sample, how.n_rows[-1]))
+    shape = search.best(how.work)
+    whole = search
+    if how.n_rows[-1] < sample.n_rows:
+        whole = _Search(labelled, problem, take_rows(sample, sample.n_rows))
         shape = whole.improve_tree(shape, Budget(how.work / 4))
     found = label_leaves(problem, whole.tree(shape))
     if not labelled.whole and effort != "fast":
@@ -127,4 +114,4 @@ class _Search:
         )
 
     def _root(self, sample: Sample, shape: Shape) -> Node:
-        return allow(sample, sample.build(shape, np.arange(sample.cells.n_rows)))
+        return remove_small_leaves(sample, sample.build(shape, np.arange(sample.cells.n_rows)))

@@ -345,7 +345,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         self._report("coded %s rows in %d columns", f"{prepared.n_rows:,}", len(prepared.bins))
         effort = EFFORTS[self.effort]
         reference = reference_partition(
-            self.reference, prepared, n_clusters=n_segments, n_init=self.n_init, n_rows=effort.n_rows, seed=seed
+            self.reference, prepared, n_clusters=n_segments, n_init=self.n_init, n_rows=effort.n_rows[-1], seed=seed
         )
         self._report("reference of %d clusters costs %.6g", len(reference.centers), reference.cost)
         found = self._search(prepared, reference.centers, n_segments, backend.weight_unit)

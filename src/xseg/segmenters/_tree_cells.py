@@ -1,6 +1,8 @@
-"""Cells of coded rows, and the best split of a node in its cells.
+"""Cells of coded rows, and what groups of rows cost.
 
-Every code of every feature is a cell. Splits are scored by what the rows of the sample add up to in each cell.
+Every code of a feature, or every run of neighbouring codes, is a *cell*. Splits are scored by what the rows of the
+sample add up to in each cell. Cells are numbered through all features, and the last cell of a feature is that of its
+missing values.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,11 +12,20 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.cut_kernels import cell_sums, group_cost
+from xseg._kernels.cut_kernels import ENTROPY, NEAREST, SQUARES, cell_sums, group_cost
 from xseg.core.bins import MISSING, N_CODES, Bins
 
-__all__ = ["Cells", "Cut", "Values", "Views", "best_difference_cut", "roundness"]
-
+__all__ = [
+    "ENTROPY",
+    "NEAREST",
+    "SQUARES",
+    "Cells",
+    "Cut",
+    "Values",
+    "Views",
+    "best_difference_cut",
+    "roundness",
+]
 
 # How many sums by group, cell and value are held at once: 128 MiB of them.
 _MAX_SUMS = 2**24
@@ -22,13 +33,13 @@ _MAX_SUMS = 2**24
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cut:
-    """A question: whether the code of `feature` goes left; `goes_left` has shape (256,)."""
+    """A test of one feature: rows whose code is marked go left; `goes_left` has shape (256,)."""
 
     feature: int
     goes_left: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Views:
     """Orders of the cells of features, in which the first ones may go left.
 
@@ -41,10 +52,10 @@ class Views:
     def __len__(self) -> int:
         return len(self.start) - 1
 
-    @property
-    def first(self) -> NDArray[np.int64]:
-        """The cells of the first view."""
-        return self.cells[: self.start[1]]
+    @cached_property
+    def view_of_position(self) -> NDArray[np.int64]:
+        """The view of each position in `cells`."""
+        return np.repeat(np.arange(len(self)), np.diff(self.start))
 
     @classmethod
     def from_orders(cls, orders: Sequence[NDArray[np.int64]]) -> "Views":
@@ -86,34 +97,70 @@ class Cells:
     bins : Bins
         How columns become codes.
     features : ndarray of shape (n_features,)
-        The features that may be cut.
-    cells : ndarray of shape (n_features, n_rows)
-        The cell of each row in each of them.
+        The features that may be cut, in increasing order.
+    codes : ndarray of shape (n_features, n_rows)
+        The code of each row in each of them.
+    places : sequence of ndarray of shape (256,)
+        For each feature, which of its cells each code lies in.
     """
 
     bins: Bins
     features: NDArray[np.int64]
-    cells: NDArray[np.int32]
+    codes: NDArray[np.uint8]
+    places: Sequence[NDArray[np.int32]]
     _split: "dict[int, list[Cells]]" = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def from_codes(cls, bins: Bins, features: NDArray[np.int64], codes: NDArray[np.uint8]) -> "Cells":
-        """Arrange rows of codes."""
-        cells = np.empty((len(features), len(codes)), dtype=np.int32)
-        offset = 0
-        for f, j in enumerate(features):
-            n_codes = bins[j].n_codes
-            cells[f] = np.minimum(codes[:, j], n_codes).astype(np.int32) + offset
-            offset += n_codes + 1
-        return cls(bins, features, cells)
+        """Arrange rows of codes, shape (n_rows, all features): each code is a cell."""
+        places = [np.minimum(np.arange(N_CODES), bins[j].n_codes).astype(np.int32) for j in features]
+        return cls(bins, features, np.ascontiguousarray(codes.T[features]), places)
+
+    def coarsen(self, weights: NDArray[np.float64], n_cells: int) -> "Cells":
+        """Return cells of neighbouring codes that hold about the same weight, at most `n_cells` in an ordered feature.
+
+        Codes without an order, and features with few codes, stay as they are.
+        """
+        places = []
+        for f, j in enumerate(self.features):
+            n_codes = self.bins[j].n_codes
+            if not self.bins[j].is_ordered or n_codes <= n_cells:
+                places.append(self.places[f])
+                continue
+            mass = np.bincount(self.codes[f], weights, N_CODES)[:n_codes]
+            middle = (np.cumsum(mass) - mass / 2) / max(float(mass.sum()), 1e-300)
+            group = np.minimum((middle * n_cells).astype(np.int64), n_cells - 1)
+            group = np.cumsum(np.concatenate([[0], np.diff(group) > 0]))
+            places.append(np.append(group, np.full(N_CODES - n_codes, group[-1] + 1)).astype(np.int32))
+        if all(own is other for own, other in zip(places, self.places, strict=True)):
+            return self
+        return Cells(self.bins, self.features, self.codes, places)
+
+    def select(self, feature: int) -> "Cells":
+        """Return the cells of one feature."""
+        f = int(np.searchsorted(self.features, feature))
+        if f not in self._selected:
+            own = slice(f, f + 1)
+            self._selected[f] = Cells(self.bins, self.features[own], self.codes[own], self.places[own])
+        return self._selected[f]
 
     @cached_property
-    def _in_order(self) -> "Cells":
+    def _selected(self) -> "dict[int, Cells]":
+        return {}
+
+    @cached_property
+    def cells(self) -> NDArray[np.int32]:
+        """The cell of each row in each feature, shape (n_features, n_rows)."""
+        out = np.empty(self.codes.shape, dtype=np.int32)
+        for f, place in enumerate(self.places):
+            out[f] = place[self.codes[f]] + np.int32(self.offsets[f])
+        return out
+
+    @cached_property
+    def _ordered_first(self) -> "Cells":
         """The same cells, ordered features first: the order in which views are scanned."""
         order = np.argsort([not self.bins[j].is_ordered for j in self.features], kind="stable")
-        widths = np.diff(self.offsets)[order]
-        shift = np.cumsum(widths) - widths - self.offsets[order]
-        return Cells(self.bins, self.features[order], self.cells[order] + shift[:, None].astype(np.int32))
+        return Cells(self.bins, self.features[order], self.codes[order], [self.places[f] for f in order])
 
     def parts(self, n_groups: int, n_values: int) -> "list[Cells]":
         """Split into parts of features, so that the sums of one part fit into a bounded memory.
@@ -124,7 +171,7 @@ class Cells:
         if self.n_cells <= most:
             return [self]
         if most not in self._split:
-            self._split[most] = list(self._in_order._split_at(most))
+            self._split[most] = list(self._ordered_first._split_at(most))
         return self._split[most]
 
     def _split_at(self, most: int) -> "Iterator[Cells]":
@@ -135,24 +182,23 @@ class Cells:
             # Orders of categories are scanned after all others, and so are not in one part with them.
             alike = first + int(np.count_nonzero(kinds[first:] == kinds[first]))
             last = max(first + 1, min(fits, alike))
-            own = self.cells[first:last] - np.int32(self.offsets[first])
-            yield Cells(self.bins, self.features[first:last], own)
+            own = slice(first, last)
+            yield Cells(self.bins, self.features[own], self.codes[own], self.places[own])
             first = last
 
     @property
     def n_rows(self) -> int:
-        """How many rows there are."""
-        return int(self.cells.shape[1])
+        """Number of rows."""
+        return int(self.codes.shape[1])
 
     @cached_property
     def offsets(self) -> NDArray[np.int64]:
-        """Where the cells of each feature start; the last cell of a feature is that of missing values."""
-        widths = [self.bins[j].n_codes + 1 for j in self.features]
-        return np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
+        """Where the cells of each feature start."""
+        return np.concatenate([[0], np.cumsum([place[-1] + 1 for place in self.places])]).astype(np.int64)
 
     @property
     def n_cells(self) -> int:
-        """How many cells there are."""
+        """Number of cells."""
         return int(self.offsets[-1])
 
     @cached_property
@@ -164,7 +210,7 @@ class Cells:
                 known = np.arange(self.offsets[f], self.offsets[f + 1] - 1)
                 missing = self.offsets[f + 1] - 1
                 orders.append(np.append(known, missing))
-                if (self.cells[f] == missing).any():
+                if (self.codes[f] == MISSING).any():
                     orders.append(np.concatenate([[missing], known]))
         return orders
 
@@ -178,44 +224,42 @@ class Cells:
 
         Categories are ordered along the direction in which they differ most.
         """
-        return (
-            self._ordered
-            if not self.categories
-            else Views.from_orders(self.ordered_views + self._category_orders(sums))
-        )
+        if not self.categories:
+            return self._ordered
+        return Views.from_orders(self.ordered_views + self._category_orders(sums))
 
     @cached_property
     def _ordered(self) -> Views:
         return Views.from_orders(self.ordered_views)
 
     def _category_orders(self, sums: NDArray[np.float64]) -> list[NDArray[np.int64]]:
-        orders = []
-        for f in self.categories:
-            own = np.arange(self.offsets[f], self.offsets[f + 1])
-            weight = sums[own, -1:]
-            means = sums[own, :-1] / np.maximum(weight, 1)
-            center = (means * weight).sum(axis=0) / max(float(weight.sum()), 1.0)
-            axes = np.linalg.svd((means - center) * np.sqrt(weight), full_matrices=False)[2][:2]
-            # Where nothing tells categories apart (a space without dimensions) there is no direction.
-            orders += [own[np.argsort(means @ axis, kind="stable")] for axis in axes] or [own]
-        return orders
+        widths = np.diff(self.offsets)[self.categories]
+        orders: dict[int, list[NDArray[np.int64]]] = {}
+        # Features with equally many cells are ordered at once.
+        for width in np.unique(widths):
+            chosen = [f for f, own in zip(self.categories, widths, strict=True) if own == width]
+            cells = self.offsets[chosen][:, None] + np.arange(width)
+            along = _project_on_main_axes(sums[cells, :-1], sums[cells, -1])
+            sorted_cells = np.take_along_axis(cells[:, None], np.argsort(along, axis=2, kind="stable"), axis=2)
+            # Two cells with weight have one order.
+            n_axes = np.where(np.count_nonzero(sums[cells, -1], axis=1) > 2, along.shape[1], 1)
+            orders |= {f: list(own[:n]) for f, own, n in zip(chosen, sorted_cells, n_axes, strict=True)}
+        return [order for f in self.categories for order in orders[f]]
 
-    def make_cut(self, views: Views, view: int, place: int, *, low_left: bool = True) -> Cut:
-        """Return the cut that parts the first `place` cells of a view from the others."""
-        view_cells = views.cells[views.start[view] : views.start[view + 1]]
-        f = int(np.searchsorted(self.offsets, view_cells[0], side="right")) - 1
-        codes = view_cells[:place] - self.offsets[f]
-        n_codes = self.bins[self.features[f]].n_codes
-        goes_left = np.zeros(N_CODES, dtype=bool)
-        goes_left[np.where(codes == n_codes, MISSING, codes)] = True
+    def make_cut(self, views: Views, position: int, *, low_left: bool = True) -> Cut:
+        """Return the cut of a view that parts its cells up to a position of ``views.cells`` from those after it."""
+        first = views.cells[views.start[views.view_of_position[position]] : position + 1]
+        f = int(np.searchsorted(self.offsets, first[0], side="right")) - 1
+        is_first = np.zeros(int(self.offsets[f + 1] - self.offsets[f]), dtype=bool)
+        is_first[first - self.offsets[f]] = True
+        goes_left = is_first[self.places[f]]
+        # Codes that no row has go right for now.
+        goes_left[self.bins[self.features[f]].n_codes : MISSING] = False
         return Cut(int(self.features[f]), goes_left if low_left else ~goes_left)
 
     def sides(self, cut: Cut, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which of some rows go left."""
-        f = int(np.searchsorted(self.features, cut.feature))
-        n_codes = self.bins[cut.feature].n_codes
-        by_cell = np.append(cut.goes_left[:n_codes], cut.goes_left[MISSING])
-        return np.asarray(by_cell[self.cells[f, rows] - self.offsets[f]])
+        return np.asarray(cut.goes_left[self.codes[int(np.searchsorted(self.features, cut.feature))][rows]])
 
     def sums(
         self, values: Values, rows: NDArray[np.int64], groups: NDArray[np.int64] | None = None, n_groups: int = 1
@@ -224,6 +268,35 @@ class Cells:
         out = np.empty((n_groups, self.n_cells, values.values.shape[1]))
         cell_sums(self.cells, values.values, rows, np.zeros(len(rows), np.int64) if groups is None else groups, out)
         return out
+
+
+def _project_on_main_axes(sums: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Project the means of cells on the two directions in which they differ most.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (n_features, n_cells, n_values)
+        The summed values of each cell.
+    weight : ndarray of shape (n_features, n_cells)
+        The weight of each cell.
+
+    Returns
+    -------
+    ndarray of shape (n_features, at most 2, n_cells)
+        The first two principal components of the weighted means, from whichever of the two products of their matrix
+        with its transpose is smaller.
+    """
+    root = np.sqrt(weight)[..., None]
+    means = sums / np.maximum(weight, 1e-300)[..., None]
+    center = sums.sum(axis=1, keepdims=True) / np.maximum(weight.sum(axis=1), 1e-300)[:, None, None]
+    offsets = (means - center) * (weight > 0)[..., None]
+    scaled = offsets * root
+    if scaled.shape[1] <= scaled.shape[2] or not scaled.shape[2]:
+        vectors = np.linalg.eigh(scaled @ scaled.transpose(0, 2, 1))[1][..., :-3:-1]
+        along = vectors / np.where(root > 0, root, np.inf)
+    else:
+        along = offsets @ np.linalg.eigh(scaled.transpose(0, 2, 1) @ scaled)[1][..., :-3:-1]
+    return along.transpose(0, 2, 1)
 
 
 _UNREACHABLE = np.iinfo(np.int64).max

@@ -1,202 +1,30 @@
 """Moves of the tree search: grow, prune, split again, and remove a leaf to insert one elsewhere.
 
-Every move is scored exactly on the rows of the sample, which the nodes of a tree under construction hold.
+Every move is scored exactly, by what the rows of the sample that a tree's nodes hold add up to in each cell.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import count
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.cut_kernels import scan_cuts, scan_insertions, scan_recuts, view_totals
-from xseg.core.bins import MISSING, N_CODES, Bins
-from xseg.core.boxes import LEAF, ThresholdTree
-from xseg.segmenters._tree_cells import Cells, Cut, Values
+from xseg._kernels.cut_kernels import prefix_sums, side_costs
+from xseg.segmenters._tree_cells import Cells, Cut, Views
+from xseg.segmenters._tree_nodes import (
+    Node,
+    Sample,
+    get_shape,
+    height,
+    inner_nodes,
+    leaves,
+    remove_leaf,
+    replace_node,
+)
 
-__all__ = [
-    "Budget",
-    "Node",
-    "Sample",
-    "Shape",
-    "allow",
-    "get_shape",
-    "grow",
-    "height",
-    "improve",
-    "inner_nodes",
-    "leaves",
-    "prune",
-    "recut",
-    "to_tree",
-]
-
-
-Shape: TypeAlias = "tuple[Cut, Shape, Shape] | None"
-
-
-@dataclass(slots=True, eq=False)
-class Node:
-    """A node, the rows that reach it, their summed values, and what they cost as one group."""
-
-    rows: NDArray[np.int64]
-    depth: int
-    total: NDArray[np.float64]
-    cost: float
-    cut: Cut | None = None
-    children: "tuple[Node, Node] | None" = None
-    table: NDArray[np.float64] | None = None
-
-    @property
-    def weight(self) -> float:
-        """The weight of the rows."""
-        return float(self.total[-1])
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """Rows to search on, with what makes a tree good: cheap groups, and few questions.
-
-    `penalty` is the cost of one more split per row; a change that gains less than `least_gain` is not
-    worth making.
-    """
-
-    cells: Cells
-    values: Values
-    minimum: int
-    max_depth: int
-    penalty: float = 0.0
-    least_gain: float = 1e-9
-
-    def node(self, rows: NDArray[np.int64], depth: int) -> Node:
-        """Make a leaf of some rows."""
-        total = self.values.total(rows)
-        return Node(rows, depth, total, self.values.cost(total))
-
-    def root(self) -> Node:
-        """Make a leaf of all rows."""
-        return self.node(np.arange(self.cells.n_rows), 0)
-
-    def divide(self, node: Node, cut: Cut) -> tuple[Node, Node]:
-        """Cut a leaf in two."""
-        left = self.cells.sides(cut, node.rows)
-        node.cut = cut
-        node.children = self.node(node.rows[left], node.depth + 1), self.node(node.rows[~left], node.depth + 1)
-        return node.children
-
-    def build(self, shape: Shape, rows: NDArray[np.int64], depth: int = 0) -> Node:
-        """Send rows through a shape; cuts that leave a side empty are dropped."""
-        node = self.node(rows, depth)
-        if shape is None:
-            return node
-        cut, left_shape, right_shape = shape
-        left = self.cells.sides(cut, rows)
-        n_left = int(np.count_nonzero(left))
-        if n_left in {0, len(rows)}:
-            return self.build(left_shape if n_left else right_shape, rows, depth)
-        node.cut = cut
-        node.children = (
-            self.build(left_shape, rows[left], depth + 1),
-            self.build(right_shape, rows[~left], depth + 1),
-        )
-        return node
-
-    def compute_price(self, node: Node) -> float:
-        """Return the cost of a node's leaves and of the questions that lead to them."""
-        return sum(leaf.cost + self.penalty * leaf.depth * leaf.weight for leaf in leaves(node))
-
-    def assign_leaves(self, node: Node, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return which leaf below `node`, in the order of `leaves`, each row would reach."""
-        place = np.zeros(len(rows), dtype=np.int64)
-        self._send(node, rows, np.arange(len(rows)), place, 0)
-        return place
-
-    def _send(
-        self, node: Node, rows: NDArray[np.int64], at: NDArray[np.int64], place: NDArray[np.int64], first: int
-    ) -> int:
-        if node.children is None or node.cut is None:
-            place[at] = first
-            return first + 1
-        left = self.cells.sides(node.cut, rows)
-        first = self._send(node.children[0], rows[left], at[left], place, first)
-        return self._send(node.children[1], rows[~left], at[~left], place, first)
-
-
-def leaves(node: Node) -> list[Node]:
-    """Return the leaves below a node, from left to right."""
-    return [node] if node.children is None else leaves(node.children[0]) + leaves(node.children[1])
-
-
-def inner_nodes(node: Node) -> Iterator[Node]:
-    """Return the nodes that are cut, each before those below it."""
-    if node.children is not None:
-        yield node
-        for child in node.children:
-            yield from inner_nodes(child)
-
-
-def height(node: Node) -> int:
-    """Return the most questions asked below a node."""
-    return 0 if node.children is None else 1 + max(map(height, node.children))
-
-
-def get_shape(node: Node) -> Shape:
-    """Return the cuts of a tree without its rows."""
-    if node.children is None or node.cut is None:
-        return None
-    return node.cut, get_shape(node.children[0]), get_shape(node.children[1])
-
-
-def to_tree(root: Node, cells: Cells, bins: Bins, rounded: NDArray[np.int64]) -> ThresholdTree:
-    """Convert the nodes to arrays, with the roundest among thresholds that do the same to the rows."""
-    nodes: list[Node] = []
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        nodes.append(node)
-        _round_cuts(node, cells, rounded)
-        stack += reversed(node.children or ())
-    number = {id(node): position for position, node in enumerate(nodes)}
-    feature, left, right = (np.full(len(nodes), LEAF, dtype=np.int32) for _ in range(3))
-    goes_left = np.zeros((len(nodes), N_CODES), dtype=bool)
-    for position, node in enumerate(nodes):
-        if node.children is not None and node.cut is not None:
-            feature[position], goes_left[position] = node.cut.feature, node.cut.goes_left
-            left[position], right[position] = (number[id(child)] for child in node.children)
-    segment = np.where(feature == LEAF, np.cumsum(feature == LEAF) - 1, LEAF).astype(np.int32)
-    return ThresholdTree(bins, feature, goes_left, left, right, segment)
-
-
-def _round_cuts(node: Node, cells: Cells, rounded: NDArray[np.int64]) -> None:
-    """Decide what the rows leave open: low values go left, with the roundest threshold in the gap between the rows.
-
-    Codes that no row has join the larger side.
-    """
-    if node.cut is None or node.children is None:
-        return
-    f = int(np.searchsorted(cells.features, node.cut.feature))
-    bins = cells.bins[node.cut.feature]
-    present = np.bincount(cells.cells[f, node.rows] - cells.offsets[f], minlength=bins.n_codes + 1) > 0
-    goes_left, known = node.cut.goes_left, np.flatnonzero(present[:-1])
-    if bins.is_ordered and len(known) and not goes_left[known[0]]:
-        goes_left, node.children = ~goes_left, node.children[::-1]
-    larger_left = node.children[0].weight >= node.children[1].weight
-    settled = np.full(N_CODES, larger_left)
-    settled[known] = goes_left[known]
-    if present[-1]:
-        settled[MISSING] = goes_left[MISSING]
-    if bins.is_ordered and len(known):
-        highest_left = known[goes_left[known]][-1]
-        right = known[~goes_left[known]]
-        gap = np.arange(highest_left, right[0] if len(right) else MISSING)
-        roundness = rounded[node.cut.feature, gap]
-        best = gap[roundness == roundness.max()]
-        settled[:MISSING] = np.arange(MISSING) <= (best[len(best) // 2] if len(right) else MISSING)
-    node.cut = Cut(node.cut.feature, settled)
-
+__all__ = ["Budget", "Insertion", "Insertions", "find_resplit", "find_split", "grow", "improve", "prune", "recut"]
 
 _MAX_SWEEPS = 20
 _START = 20_000
@@ -218,29 +46,67 @@ class Budget:
         self.left -= _START + float(np.prod(np.array(factors, dtype=np.float64)))
 
 
-def best_cut(sample: Sample, node: Node) -> tuple[float, Cut] | None:
-    """Return the best cut of a leaf, and what its sides cost together."""
+def _compute_prefix_sums(sums: NDArray[np.float64], views: Views) -> NDArray[np.float64]:
+    """Return what the cells of each view add up to, from its first cell to each, shape (n_positions, n_values)."""
+    out = np.empty((len(views.cells), sums.shape[1]))
+    prefix_sums(sums, views.cells, views.start, out)
+    return out
+
+
+def _compute_side_costs(
+    sample: Sample, low: NDArray[np.float64], total: NDArray[np.float64], depth: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what the low sides of splits of a group cost as leaves of some depth, and what the high sides cost.
+
+    A side that is too small costs infinity, and an empty one nothing.
+    """
+    inside, outside = np.empty(len(low)), np.empty(len(low))
+    side_costs(low, total, sample.values.kind, float(sample.minimum), sample.penalty * depth, inside, outside)
+    return inside, outside
+
+
+def _is_split(sample: Sample, low: NDArray[np.float64], whole: float) -> NDArray[np.bool_]:
+    """Return where both sides of a split are large enough, from the weights of the low side."""
+    least = max(sample.minimum, 1e-300)
+    return (low >= least) & (whole - low >= least)
+
+
+def find_split(sample: Sample, node: Node) -> tuple[float, Cut] | None:
+    """Return the best split of a leaf, and what its sides cost together."""
     if node.depth >= sample.max_depth or node.weight < 2 * sample.minimum or not len(sample.cells.features):
         return None
     best: tuple[float, Cut] | None = None
-    for part in sample.cells.parts(1, len(node.total)):
-        sums = part.sums(sample.values, node.rows)[0]
-        views = part.views(sums)
-        costs, places = np.empty(len(views)), np.empty(len(views), dtype=np.int64)
-        scan_cuts(sums, node.total, views.cells, views.start, sample.values.kind, float(sample.minimum), costs, places)
-        view = int(costs.argmin())
-        if costs[view] < (np.inf if best is None else best[0]):
-            best = float(costs[view]), part.make_cut(views, view, int(places[view]))
+    for part in sample.coarse.parts(1, len(node.total)):
+        best = _better(best, _find_split_in(sample, part, node))
+    if best is not None and sample.coarse is not sample.cells:
+        best = _better(best, _find_split_in(sample, sample.cells.select(best[1].feature), node))
     return best
 
 
+def _find_split_in(sample: Sample, part: Cells, node: Node) -> tuple[float, Cut] | None:
+    sums = sample.sums(part, [node])[0]
+    views = part.views(sums)
+    low = _compute_prefix_sums(sums, views)
+    costs = np.add(*_compute_side_costs(sample, low, node.total, 0))
+    costs = np.where(_is_split(sample, low[:, -1], node.weight), costs, np.inf)
+    position = int(costs.argmin())
+    return (float(costs[position]), part.make_cut(views, position)) if np.isfinite(costs[position]) else None
+
+
+def _better(one: tuple[float, Cut] | None, other: tuple[float, Cut] | None) -> tuple[float, Cut] | None:
+    """Return the cheaper of two, the first where they cost the same."""
+    if one is None or other is None:
+        return other if one is None else one
+    return other if other[0] < one[0] else one
+
+
 def grow(sample: Sample, node: Node, n_leaves: int) -> None:
-    """Cut the leaf that gains most, until there are so many below `node` or nothing gains."""
+    """Split the leaf that gains most, until there are so many below `node` or nothing gains."""
     waiting: list[tuple[float, int, Node, Cut]] = []
     turn = count()
 
     def offer(leaf: Node) -> None:
-        found = best_cut(sample, leaf)
+        found = find_split(sample, leaf)
         if found is not None and found[0] < leaf.cost:
             heappush(waiting, (found[0] - leaf.cost, next(turn), leaf, found[1]))
 
@@ -261,7 +127,7 @@ def prune(sample: Sample, node: Node, n_leaves: int) -> None:
 
 
 def _tabulate(sample: Sample, node: Node, most: int) -> NDArray[np.float64]:
-    """Write in each node the price of its best subtree with 1, 2, ... leaves."""
+    """Write in each node the price of its best subtree with 1, 2, ... leaves, and return that of `node`."""
     alone = node.cost + sample.penalty * node.depth * node.weight
     if node.children is None:
         node.table = np.array([alone])
@@ -291,83 +157,76 @@ def _keep(node: Node, n_leaves: int) -> None:
     _keep(right, n_leaves - n_left)
 
 
-def allow(sample: Sample, root: Node) -> Node:
-    """Remove the leaves that are too small, the smallest first."""
-    while root.children is not None:
-        smallest = min(leaves(root), key=lambda leaf: leaf.weight)
-        if smallest.weight >= sample.minimum:
-            break
-        root = sample.build(_remove_leaf(root, smallest), root.rows)
-    return root
-
-
 def recut(sample: Sample, root: Node, budget: Budget, sweeps: int = _MAX_SWEEPS) -> Node:
-    """Choose every cut anew with what lies below it fixed, top down, until no cut changes or the sweeps are over."""
+    """Choose every split anew with what lies below it fixed, top down, until none changes or the sweeps are over."""
     for _ in range(sweeps):
-        shape = _recut_below(sample, root, budget)
-        if shape is None:
+        before, root = root, _recut_below(sample, root, budget)
+        if root is before:
             break
-        root = sample.build(shape[0], root.rows)
     return root
 
 
-def _recut_below(sample: Sample, node: Node, budget: Budget) -> tuple[Shape] | None:
-    """Return the new shape of a node in a tuple, or None if nothing changed."""
-    if node.children is None or node.cut is None:
-        return None
-    changed = False
-    if not budget.is_spent:
-        better = _better_cut(sample, node, budget)
-        if better is not None:
-            node = sample.build(
-                (better, get_shape(node.children[0]), get_shape(node.children[1])), node.rows, node.depth
-            )
-            changed = True
-    if node.children is None or node.cut is None:
-        return (None,) if changed else None
-    below = [_recut_below(sample, child, budget) for child in node.children]
-    if not changed and below == [None, None]:
-        return None
-    left, right = (
-        get_shape(child) if found is None else found[0] for child, found in zip(node.children, below, strict=True)
-    )
-    return ((node.cut, left, right),)
+def _recut_below(sample: Sample, node: Node, budget: Budget) -> Node:
+    """Return a node with better splits; itself if nothing changed."""
+    if node.children is None:
+        return node
+    if not (node.is_settled or budget.is_spent):
+        better = find_resplit(sample, node, budget)
+        if better is None:
+            node.is_settled = True
+        else:
+            node = sample.build((better, *map(get_shape, node.children)), node.rows, node.depth)
+            if node.children is None:
+                return node
+    left, right = node.children
+    children = _recut_below(sample, left, budget), _recut_below(sample, right, budget)
+    return node if children == node.children else replace(node, children=children, is_settled=False)
 
 
-def _better_cut(sample: Sample, node: Node, budget: Budget) -> Cut | None:
+def find_resplit(sample: Sample, node: Node, budget: Budget) -> Cut | None:
+    """Return a better split of a node whose subtrees stay as they are, if there is one."""
+    assert node.children is not None
+    n_groups = len(leaves(node))
+    budget.spend(len(node.rows) * len(sample.cells.features) + 4 * n_groups * sample.coarse.n_cells, len(node.total))
+    best: tuple[float, Cut] | None = None
+    for part in sample.coarse.parts(n_groups, len(node.total)):
+        best = _better(best, _find_resplit_in(sample, part, node))
+    if best is not None and sample.coarse is not sample.cells:
+        best = _better(best, _find_resplit_in(sample, sample.cells.select(best[1].feature), node))
+    return None if best is None or best[0] >= sample.compute_price(node) - sample.least_gain else best[1]
+
+
+def _find_resplit_in(sample: Sample, part: Cells, node: Node) -> tuple[float, Cut] | None:
+    """Find the best split in some cells.
+
+    Each row would reach one leaf of the left subtree and one of the right. The sums of both by leaf give the cost of
+    every split: on its low side the rows are in the leaves of one subtree, on its high side in those of the other.
+    """
     assert node.children is not None
     left, right = node.children
-    left_leaves, right_leaves = leaves(left), leaves(right)
-    groups = np.concatenate(
-        [sample.assign_leaves(left, node.rows), len(left_leaves) + sample.assign_leaves(right, node.rows)]
-    )
-    n_groups = len(left_leaves) + len(right_leaves)
-    budget.spend(2 * len(node.rows) * len(sample.cells.features) + n_groups * sample.cells.n_cells, len(node.total))
-    depths = np.array([leaf.depth for leaf in left_leaves + right_leaves], dtype=np.float64)
-    rows, least, best, whole = np.concatenate([node.rows, node.rows]), np.inf, None, None
-    for part in sample.cells.parts(n_groups, len(node.total)):
-        sums = part.sums(sample.values, rows, groups, n_groups)
-        # Every row stands in two groups, so an order of categories comes from half of them.
-        views = part.views(sums[: len(left_leaves)].sum(axis=0))
-        whole = view_totals(sums, views.first) if whole is None else whole
-        price, view, place, side = scan_recuts(
-            sums,
-            whole,
-            len(left_leaves),
-            views.cells,
-            views.start,
-            sample.values.kind,
-            float(sample.minimum),
-            sample.penalty,
-            depths,
-        )
-        if price < least:
-            least, best = price, part.make_cut(views, view, place, low_left=side == 0)
-    return None if best is None or least >= sample.compute_price(node) - sample.least_gain else best
+    ends = [leaves(left), leaves(right)]
+    sums = sample.sums(part, ends[0] + ends[1])
+    first = len(ends[0])
+    # The order of categories comes from the rows where they are now.
+    views = part.views(sums.sum(axis=0))
+    sums[:first] += part.sums(sample.values, right.rows, sample.assign_leaves(left, right.rows), first)
+    sums[first:] += part.sums(sample.values, left.rows, sample.assign_leaves(right, left.rows), len(ends[1]))
+    straight, swapped = np.zeros(len(views.cells)), np.zeros(len(views.cells))
+    for group, leaf in enumerate(ends[0] + ends[1]):
+        low = _compute_prefix_sums(sums[group], views)
+        # The last position of a view has gone through all its cells.
+        inside, outside = _compute_side_costs(sample, low, low[views.start[1] - 1], leaf.depth)
+        straight += inside if group < first else outside
+        swapped += outside if group < first else inside
+    position = int(np.minimum(straight, swapped).argmin())
+    price = min(straight[position], swapped[position])
+    if not np.isfinite(price):
+        return None
+    return float(price), part.make_cut(views, position, low_left=bool(straight[position] <= swapped[position]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Insertion:
+class Insertion:
     """A new leaf above `node`, and how much the price rises (below 0: falls)."""
 
     rise: float
@@ -375,113 +234,201 @@ class _Insertion:
     cut: Cut
     leaf_left: bool
 
-    def shape(self, root: Node) -> Shape:
+    def apply(self, sample: Sample, root: Node) -> Node:
         """Return the tree with the new leaf."""
-        if root is self.node:
-            below = get_shape(root)
-            return (self.cut, None, below) if self.leaf_left else (self.cut, below, None)
-        if root.children is None or root.cut is None:
+        below = get_shape(self.node)
+        shape = (self.cut, None, below) if self.leaf_left else (self.cut, below, None)
+        return replace_node(root, self.node, sample.build(shape, self.node.rows, self.node.depth))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _NodeScores:
+    """What new leaves above a node would cost, by position of the views.
+
+    `low` are the sums of the low side. `rest_low` is what the rows below the node cost in its leaves, one split
+    deeper, once the low side is taken away, and `rest_high` once the high side is. `best` is the rise, the position
+    and whether the low side is the new leaf.
+    """
+
+    low: NDArray[np.float64]
+    rest_low: NDArray[np.float64]
+    rest_high: NDArray[np.float64]
+    price: float
+    best: tuple[float, int, bool]
+
+
+class _PartScores:
+    """Scores of new leaves in some cells, for trees that share nodes: each node is scored once.
+
+    A new leaf above a node takes the rows on one side of a split from the leaves below the node. What remains is a
+    sum over these leaves, so nodes are scored from the leaves up.
+    """
+
+    def __init__(self, sample: Sample, part: Cells, root: Node) -> None:
+        self.sample, self.part = sample, part
+        self.views: Views = part.views(sample.sums(part, leaves(root)).sum(axis=0))
+        self._scores: dict[Node, _NodeScores] = {}
+
+    def keep(self, root: Node) -> None:
+        """Forget all nodes but those of a tree."""
+        self._scores = {node: self._scores[node] for node in _all_nodes(root) if node in self._scores}
+
+    def find(self, root: Node) -> tuple[float, Node] | None:
+        """Return the node above which a new leaf raises the price least, and that rise."""
+        self.score(root)
+        best = min(_all_nodes(root), key=lambda node: self._scores[node].best[0])
+        rise = self._scores[best].best[0]
+        return (rise, best) if np.isfinite(rise) else None
+
+    def insertion(self, node: Node) -> Insertion:
+        """Return the best new leaf above a node."""
+        rise, position, is_low = self.score(node).best
+        return Insertion(rise, node, self.part.make_cut(self.views, position), is_low)
+
+    def score(self, node: Node) -> _NodeScores:
+        """Score a node and those below it."""
+        known = self._scores.get(node)
+        if known is None:
+            known = self._scores[node] = self._score_leaf(node) if node.children is None else self._score_inner(node)
+        return known
+
+    def _score_leaf(self, node: Node) -> _NodeScores:
+        low = _compute_prefix_sums(self.sample.sums(self.part, [node])[0], self.views)
+        inside, outside = _compute_side_costs(self.sample, low, node.total, node.depth + 1)
+        price = self.sample.compute_price(node)
+        return _NodeScores(low, outside, inside, price, self._choose(node, low, inside + outside, None, price))
+
+    def _score_inner(self, node: Node) -> _NodeScores:
+        assert node.children is not None
+        one, other = map(self.score, node.children)
+        low = one.low + other.low
+        rest_low, rest_high = one.rest_low + other.rest_low, one.rest_high + other.rest_high
+        price = one.price + other.price
+        if not self._has_room(node):
+            return _NodeScores(low, rest_low, rest_high, price, (np.inf, 0, True))
+        inside, outside = _compute_side_costs(self.sample, low, node.total, node.depth + 1)
+        with_low, with_high = rest_low + inside, rest_high + outside
+        return _NodeScores(low, rest_low, rest_high, price, self._choose(node, low, with_low, with_high, price))
+
+    def _has_room(self, node: Node) -> bool:
+        return node.depth + height(node) < self.sample.max_depth and node.weight >= 2 * self.sample.minimum
+
+    def _choose(
+        self,
+        node: Node,
+        low: NDArray[np.float64],
+        with_low: NDArray[np.float64],
+        with_high: NDArray[np.float64] | None,
+        price: float,
+    ) -> tuple[float, int, bool]:
+        if not self._has_room(node):
+            return np.inf, 0, True
+        cheaper = with_low if with_high is None else np.minimum(with_low, with_high)
+        cheaper = np.where(_is_split(self.sample, low[:, -1], node.weight), cheaper, np.inf)
+        position = int(cheaper.argmin())
+        return float(cheaper[position]) - price, position, bool(with_low[position] <= cheaper[position])
+
+
+def _all_nodes(root: Node) -> Iterator[Node]:
+    yield from leaves(root)
+    yield from inner_nodes(root)
+
+
+class Insertions:
+    """The search for new leaves in the trees of one sample, in all cells."""
+
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+        self._whole: _PartScores | None = None
+
+    def find(self, trees: list[Node], budget: Budget) -> tuple[int, Insertion] | None:
+        """Return the tree of several, and its new leaf, with the lowest price."""
+        sample, n_values = self.sample, len(trees[0].total)
+        if not len(sample.cells.features):
             return None
-        return root.cut, self.shape(root.children[0]), self.shape(root.children[1])
+        n_leaves = len(leaves(trees[0]))
+        budget.spend(len(trees[0].rows) * len(sample.cells.features), n_values)
+        budget.spend(8 * (n_leaves + len(trees)) * sample.coarse.n_cells, n_values)
+        prices = [sample.compute_price(tree) for tree in trees]
+        best: tuple[float, int, Insertion] | None = None
+        for part in sample.coarse.parts(4 * (n_leaves + len(trees)), n_values):
+            scores = self._scores(part, trees[0])
+            for number, tree in enumerate(trees):
+                found = scores.find(tree)
+                if found is not None and (best is None or prices[number] + found[0] < best[0]):
+                    best = prices[number] + found[0], number, scores.insertion(found[1])
+        if best is None:
+            return None
+        _, number, insertion = best
+        if sample.coarse is not sample.cells:
+            fine = _PartScores(sample, sample.cells.select(insertion.cut.feature), trees[number])
+            finer = fine.insertion(insertion.node)
+            insertion = finer if finer.rise < insertion.rise else insertion
+        return number, insertion
+
+    def keep(self, root: Node) -> None:
+        """Forget what is known of nodes that are not in a tree."""
+        if self._whole is not None:
+            self._whole.keep(root)
+
+    def _scores(self, part: Cells, root: Node) -> _PartScores:
+        if part is not self.sample.coarse:
+            return _PartScores(self.sample, part, root)
+        if self._whole is None:
+            self._whole = _PartScores(self.sample, part, root)
+        return self._whole
 
 
-def _best_insertion(sample: Sample, root: Node, budget: Budget) -> _Insertion | None:
-    """Find the new leaf, anywhere in the tree, after which the price is lowest."""
-    if not len(sample.cells.features):
+def _swap(sample: Sample, root: Node, insertions: Insertions, budget: Budget) -> Node | None:
+    """Remove a leaf and add one elsewhere: the pair that lowers the price most, if any does."""
+    if root.children is None:
         return None
-    ends = leaves(root)
-    place_of = {id(leaf): place for place, leaf in enumerate(ends)}
-    budget.spend(len(root.rows) * len(sample.cells.features), len(root.total))
-    nodes = [
-        node
-        for node in [*ends, *inner_nodes(root)]
-        if node.depth + height(node) < sample.max_depth and node.weight >= 2 * sample.minimum
-    ]
-    for node in nodes:
-        budget.spend(len(leaves(node)), sample.cells.n_cells, len(root.total))
-    prices = np.full(len(nodes), np.inf)
-    cuts: list[tuple[Cut, bool] | None] = [None] * len(nodes)
-    reached, whole = sample.assign_leaves(root, root.rows), None
-    for part in sample.cells.parts(len(ends), len(root.total)) if nodes else ():
-        sums = part.sums(sample.values, root.rows, reached, len(ends))
-        views = part.views(sums.sum(axis=0))
-        whole = view_totals(sums, views.first) if whole is None else whole
-        for place, node in enumerate(nodes):
-            own = leaves(node)
-            groups = np.array([place_of[id(leaf)] for leaf in own])
-            price, view, at, side = scan_insertions(
-                sums,
-                whole[groups],
-                groups,
-                views.cells,
-                views.start,
-                sample.values.kind,
-                float(sample.minimum),
-                sample.penalty,
-                np.array([leaf.depth for leaf in own], dtype=np.float64),
-                float(node.depth),
-            )
-            if price < prices[place]:
-                prices[place], cuts[place] = price, (part.make_cut(views, view, at), side == 0)
-    best: _Insertion | None = None
-    for node, price, found in zip(nodes, prices, cuts, strict=True):
-        rise = float(price) - sample.compute_price(node)
-        if found is not None and rise < (-sample.least_gain if best is None else best.rise):
-            best = _Insertion(rise, node, *found)
-    return best
-
-
-def _remove_leaf(node: Node, leaf: Node) -> Shape:
-    """Return the tree without one leaf; its rows go where its sibling's go."""
-    if node.children is None or node.cut is None:
-        return None
-    left, right = node.children
-    if leaf is left:
-        return get_shape(right)
-    if leaf is right:
-        return get_shape(left)
-    return node.cut, _remove_leaf(left, leaf), _remove_leaf(right, leaf)
-
-
-def _swap(sample: Sample, root: Node, budget: Budget) -> Node | None:
-    """Remove a leaf and add one elsewhere, the first such pair that helps; those that cost least to lose first."""
     price = sample.compute_price(root)
-    lost = [sample.build(_remove_leaf(root, leaf), root.rows) for leaf in leaves(root)] if root.children else []
-    for smaller in sorted(lost, key=sample.compute_price):
-        base = sample.compute_price(smaller)
-        if budget.is_spent:
-            return None
-        found = _best_insertion(sample, smaller, budget)
-        if found is not None and base + found.rise < price - sample.least_gain:
-            return sample.build(found.shape(smaller), root.rows)
-    return None
+    # Nodes that all the smaller trees share are summed and scored once.
+    smaller = [remove_leaf(sample, root, leaf) for leaf in leaves(root)]
+    found = insertions.find(smaller, budget)
+    if found is None:
+        return None
+    number, insertion = found
+    if sample.compute_price(smaller[number]) + insertion.rise >= price - sample.least_gain:
+        return None
+    swapped = insertion.apply(sample, smaller[number])
+    insertions.keep(swapped)
+    return swapped
 
 
-def _fill(sample: Sample, root: Node, n_leaves: int, budget: Budget) -> Node:
+def _fill(sample: Sample, root: Node, n_leaves: int, insertions: Insertions, budget: Budget) -> Node:
     """Add leaves while there is room and they help."""
     while len(leaves(root)) < n_leaves:
-        found = _best_insertion(sample, root, budget)
-        if found is None:
+        found = insertions.find([root], budget)
+        if found is None or found[1].rise >= -sample.least_gain:
             break
-        root = sample.build(found.shape(root), root.rows)
+        root = found[1].apply(sample, root)
     return root
 
 
 def _regrow(sample: Sample, root: Node, n_leaves: int) -> Node:
     """Grow past the size and prune back."""
-    grown = sample.build(get_shape(root), root.rows)
+    grown = _copy(root)
     grow(sample, grown, len(leaves(grown)) + n_leaves)
     prune(sample, grown, n_leaves)
     return grown if sample.compute_price(grown) < sample.compute_price(root) - sample.least_gain else root
 
 
+def _copy(node: Node) -> Node:
+    """Return a tree whose nodes may be changed."""
+    children = None if node.children is None else (_copy(node.children[0]), _copy(node.children[1]))
+    return replace(node, children=children, is_settled=False)
+
+
 def improve(sample: Sample, root: Node, n_leaves: int, budget: Budget) -> Node:
-    """Change a tree by moves that each make it cheaper, until none does or the budget is spent."""
+    """Change a tree by moves that each lower its price, until none does or the budget is spent."""
     root = recut(sample, root, budget)
+    insertions = Insertions(sample)
     while not budget.is_spent:
         before = root
-        root = _fill(sample, root, n_leaves, budget)
-        while (swapped := _swap(sample, root, budget)) is not None:
+        root = _fill(sample, root, n_leaves, insertions, budget)
+        while not budget.is_spent and (swapped := _swap(sample, root, insertions, budget)) is not None:
             root = recut(sample, swapped, budget, 1)
         root = _regrow(sample, recut(sample, root, budget), n_leaves)
         if sample.compute_price(root) >= sample.compute_price(before) - sample.least_gain:

@@ -17,28 +17,16 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.cut_kernels import ENTROPY, NEAREST, SQUARES
-from xseg.backends.base import CodedRows
+from xseg.backends.coded import CodedRows
 from xseg.core.bins import N_CODES
 from xseg.core.boxes import ThresholdTree
 from xseg.core.embedding import Centers
 from xseg.core.schema import Kind
 from xseg.core.statistics import CodedBlock
 from xseg.segmenters._learning import Space
-from xseg.segmenters._tree_cells import Cells, Cut, Values
-from xseg.segmenters._tree_moves import (
-    Budget,
-    Node,
-    Sample,
-    Shape,
-    allow,
-    get_shape,
-    grow,
-    improve,
-    leaves,
-    prune,
-    to_tree,
-)
+from xseg.segmenters._tree_cells import ENTROPY, NEAREST, SQUARES, Cells, Cut, Values
+from xseg.segmenters._tree_moves import Budget, grow, improve, prune
+from xseg.segmenters._tree_nodes import Node, Sample, Shape, get_shape, leaves, remove_small_leaves, to_tree
 from xseg.segmenters._tree_refinement import Problem, group_leaves
 
 __all__ = ["EFFORTS", "STARTS", "Effort", "Reference", "Start", "search"]
@@ -54,22 +42,34 @@ class Reference:
         Its centres.
     distances : ndarray of shape (n_rows, n_centers)
         The squared distance of each row to each of them.
+    means : ndarray of shape (n_centers, n_dimensions)
+        The centres, along the same directions as `points`.
     points : ndarray of shape (n_rows, n_dimensions)
-        The rows in the metric space.
+        The rows in the metric space, or along its main directions.
     weights : ndarray of shape (n_rows,)
         Their weights.
+    norm : float
+        The summed squared norm of the rows in the metric space, which no partition changes.
     """
 
     centers: Centers
     distances: NDArray[np.float64]
+    means: NDArray[np.float64]
     points: NDArray[np.float64]
     weights: NDArray[np.int64]
+    norm: float
 
     @classmethod
-    def from_centers(cls, space: Space, block: CodedBlock, centers: Centers) -> "Reference":
-        """Measure some rows against centres."""
+    def from_centers(
+        cls, space: Space, block: CodedBlock, centers: Centers, axes: NDArray[np.float64] | None = None
+    ) -> "Reference":
+        """Measure some rows against centres, and describe both along some orthonormal axes."""
         points = space.embedding.matrix(block.codes, block.points)
-        return cls(centers, space.distances(block, centers), points, block.weights)
+        norm = float(np.einsum("nd,nd->n", points, points) @ block.weights)
+        distances, means = space.distances(block, centers), centers.means
+        if axes is not None:
+            points, means = points @ axes, means @ axes
+        return cls(centers, distances, means, points, block.weights, norm)
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -90,6 +90,22 @@ class Reference:
     def disagreement(self) -> Values:
         """Groups cost the entropy of their labels."""
         return Values.from_rows(np.eye(len(self.centers))[self.labels], self.weights, ENTROPY)
+
+
+# More dimensions than this are reduced to as many main directions, found on so many rows: the costs of partitions into
+# few groups hardly change (Cohen et al., 2015), and the search takes time in proportion to the number of columns.
+_MAX_DIMENSIONS = 64
+_MAX_ROWS_FOR_AXES = 1_024
+
+
+def find_main_axes(points: NDArray[np.float64], weights: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """Return the directions in which rows vary most, shape (n_dimensions, 64); None if there are not more than 64."""
+    if points.shape[1] <= _MAX_DIMENSIONS:
+        return None
+    some = points[:_MAX_ROWS_FOR_AXES]
+    weight = weights[:_MAX_ROWS_FOR_AXES].astype(np.float64)
+    offsets = (some - weight @ some / weight.sum()) * np.sqrt(weight)[:, None]
+    return np.asarray(np.linalg.svd(offsets, full_matrices=False)[2][:_MAX_DIMENSIONS].T)
 
 
 def _grown(sample: Sample, values: Values, n_leaves: int) -> Shape:
@@ -121,7 +137,7 @@ def part_centers(sample: Sample, reference: Reference, n_leaves: int) -> Shape:
     mass = np.bincount(reference.labels, reference.weights, len(reference.centers)).astype(np.int64)
     places = _center_codes(sample, reference)
     cells = Cells.from_codes(sample.cells.bins, _numbers(sample), places)
-    values = Values.from_rows(reference.centers.means, np.maximum(mass, 1), SQUARES)
+    values = Values.from_rows(reference.means, np.maximum(mass, 1), SQUARES)
     own = Sample(cells, values, 1, sample.max_depth)
     root = own.root()
     grow(own, root, len(places))
@@ -168,7 +184,7 @@ def _least_mistaken(
         lowest, highest = int(places[alive, j].min()), int(places[alive, j].max())
         if lowest == highest:
             continue
-        codes = sample.cells.cells[f, rows] - sample.cells.offsets[f]
+        codes = sample.cells.codes[f][rows].astype(np.int64)
         known = codes < sample.cells.bins[j].n_codes
         own = places[labels, j].astype(np.int64)
         start, stop = np.minimum(codes, own)[known], np.maximum(codes, own)[known]
@@ -193,7 +209,7 @@ def _center_codes(sample: Sample, reference: Reference) -> NDArray[np.uint8]:
     for j in _numbers(sample):
         f = int(np.searchsorted(sample.cells.features, j))
         width = sample.cells.bins[j].n_codes
-        codes = sample.cells.cells[f] - sample.cells.offsets[f]
+        codes = sample.cells.codes[f]
         known = codes < width
         counts = np.zeros((len(places), width))
         np.add.at(counts, (labels[known], codes[known]), reference.weights[known])
@@ -216,6 +232,7 @@ STARTS: dict[str, Start] = {
 _NOTICEABLE = 1e-7
 _ROUNDING = 1e-12
 _MAX_TURNS = 8
+_HOPELESS = 1.03
 _MIN_PRICE = 0.001
 _MIN_PRICE_OF_A_RULE = 0.011
 
@@ -226,32 +243,39 @@ class Effort:
 
     Attributes
     ----------
-    n_rows : int
-        How many rows of the sample to search on before all of them are looked at.
+    n_rows : sequence of int
+        Numbers of rows of the sample to search on, one round after another. The first round improves every start, and
+        each later one the best trees of the round before.
     work : float
-        How many additions the search may spend on all its starts together, and again on all rows of the sample.
+        How many additions each round may spend.
     starts : sequence of str
         Which starts to improve.
-    n_turned : int
-        How many trees with more leaves than segments to improve.
+    n_kept : int
+        How many trees to keep from one round to the next.
+    n_cells : int
+        Among how many cells of a feature splits are first looked for.
+    least_gain : float
+        Which share of the reference's cost a change must gain in the last round; ten times that before.
     """
 
-    n_rows: int
+    n_rows: Sequence[int]
     work: float
     starts: Sequence[str]
-    n_turned: int
+    n_kept: int
+    n_cells: int
+    least_gain: float
 
 
 EFFORTS = {
-    "fast": Effort(4_096, 1e8, ("IMM", "real cost", "labels"), 2),
-    "balanced": Effort(12_288, 4e9, tuple(STARTS), 4),
-    "thorough": Effort(2**20, 1e11, tuple(STARTS), 4),
+    "fast": Effort((4_096,), 1.5e8, ("IMM", "real cost", "labels"), 1, 24, 1e-3),
+    "balanced": Effort((4_096, 16_384), 1e9, tuple(STARTS), 2, 32, 1e-4),
+    "thorough": Effort((16_384, 65_536), 1e10, tuple(STARTS), 3, 64, 1e-6),
 }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """A tree in the making, with what decides between trees: its cost, and the questions asked of a row."""
+    """A tree in the making, with what decides between trees: its cost, and the number of splits above a row."""
 
     shape: Shape
     means: NDArray[np.float64]
@@ -273,30 +297,66 @@ def search(problem: Problem, sample: CodedRows, centers: Centers, effort: Effort
     effort : Effort
         How hard to look.
     depth_weight : float
-        How much fewer questions count against the relative cost.
+        How much shorter paths count against the relative cost.
     """
-    everything = slice(0, sample.n_rows)
-    block = CodedBlock(sample.codes[everything], sample.points[everything], sample.weights[everything])
-    some = min(effort.n_rows, sample.n_rows)
-    part = CodedBlock(block.codes[:some], block.points[:some], block.weights[:some])
-    best = _Search(problem, part, centers, depth_weight).run(effort)
-    whole = _Search(problem, block, centers, depth_weight)
-    if some < sample.n_rows and effort.work > EFFORTS["fast"].work:
-        best = whole.improve_tree(best, Budget(effort.work / 4))
-    return whole.tree(best)
+    blocks = [take_rows(sample, n_rows) for n_rows in effort.n_rows]
+    first = take_rows(sample, _MAX_ROWS_FOR_AXES)
+    axes = find_main_axes(problem.space.embedding.matrix(first.codes, first.points), first.weights)
+    kept: list[Found] = []
+    for turn, block in enumerate(blocks):
+        is_last = len(block.codes) == sample.n_rows or turn == len(blocks) - 1
+        round_ = _Search(
+            problem, block, centers, axes, depth_weight, effort, effort.least_gain * (1 if is_last else 10)
+        )
+        kept = round_.improve_trees(kept) if turn else round_.improve_starts()
+        if is_last:
+            break
+    return _convert(problem, take_rows(sample, sample.n_rows), kept[0].shape)
+
+
+def take_rows(sample: CodedRows, n_rows: int) -> CodedBlock:
+    """Return the first rows of a sample, or all if there are fewer."""
+    some = slice(0, min(n_rows, sample.n_rows))
+    return CodedBlock(sample.codes[some], sample.points[some], sample.weights[some])
+
+
+def _convert(problem: Problem, block: CodedBlock, shape: Shape) -> ThresholdTree:
+    """Convert a tree to arrays; the rows decide between thresholds that separate them alike."""
+    cells = Cells.from_codes(problem.bins, problem.features, block.codes)
+    only_weights = Values.from_rows(np.zeros((len(block.codes), 1)), block.weights, SQUARES)
+    sample = Sample(cells, only_weights, _find_minimum(problem, block), problem.max_depth)
+    root = remove_small_leaves(sample, sample.build(shape, np.arange(cells.n_rows)))
+    return to_tree(root, cells, problem.bins, problem.rounded)
+
+
+def _find_minimum(problem: Problem, block: CodedBlock) -> int:
+    """Return how much weight of some rows a leaf must have, for its share of all rows to be large enough."""
+    weight = float(block.weights.sum())
+    share = problem.min_weight / problem.space.total_weight
+    return max(1, int(np.ceil((share - 1e-9) * weight)))
 
 
 class _Search:
-    """One search on some rows."""
+    """One round of the search, on some rows."""
 
-    def __init__(self, problem: Problem, block: CodedBlock, centers: Centers, depth_weight: float) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        block: CodedBlock,
+        centers: Centers,
+        axes: NDArray[np.float64] | None,
+        depth_weight: float,
+        effort: Effort,
+        least_gain: float,
+    ) -> None:
         self.problem = problem
         self.cells = Cells.from_codes(problem.bins, problem.features, block.codes)
-        self.reference = Reference.from_centers(problem.space, block, centers)
+        self.reference = Reference.from_centers(problem.space, block, centers, axes)
         self.depth_weight = depth_weight
+        self.effort = effort
+        self.least_gain = least_gain
         self.weight = float(block.weights.sum())
-        share = problem.min_weight / problem.space.total_weight
-        self.minimum = max(1, int(np.ceil(share * self.weight - 1e-9 * self.weight)))
+        self.minimum = _find_minimum(problem, block)
 
     @property
     def one_leaf_each(self) -> bool:
@@ -309,43 +369,48 @@ class _Search:
         return self.reference.squares
 
     @cached_property
-    def norms(self) -> float:
-        """The summed squared norm of the rows, which no partition changes."""
-        points = self.reference.points
-        return float(np.einsum("nd,nd->n", points, points) @ self.reference.weights)
-
-    @cached_property
     def reference_cost(self) -> float:
         """What the rows cost at their nearest centres."""
         return float(self.reference.distances.min(axis=1) @ self.reference.weights)
 
-    def run(self, effort: Effort) -> Found:
-        """Improve every start, and return the best tree."""
-        found, ceiling = self._one_leaf_each(
-            [STARTS[name] for name in effort.starts], effort.work / (2 - self.one_leaf_each)
-        )
-        if self.one_leaf_each:
-            return self._choose(found, ceiling)
-        sample, n_leaves = self._sample(self.squares), self.problem.max_leaves
-        centers = self.reference.centers.means
-        shapes = [min(found, key=lambda one: one.cost).shape]
-        shapes += [STARTS[name](sample, self.reference, n_leaves) for name in ("centres", "IMM", "real cost")]
-        means = [self._compute_means(shapes[0]), centers, centers, self._compute_means(shapes[3])]
-        kept = list(zip(shapes, means, strict=True))[: effort.n_turned]
-        raw = [self._measure(self._root(sample, shape), at) for shape, at in kept]
-        found = [self._in_turns(shape, at, Budget(effort.work / 2 / len(kept))) for shape, at in kept]
-        return self._choose([*raw, *found], min(one.cost for one in raw))
+    def improve_starts(self) -> list[Found]:
+        """Improve every start, and return the best trees, the best first."""
+        problem, work = self.problem, self.effort.work
+        starts = self._grow_starts(problem.n_segments)
+        if not self.one_leaf_each:
+            # A tree with one leaf for each segment is one start of a tree with more.
+            small = self._improve_leaves(starts[0], _MIN_PRICE, Budget(work / 4))
+            starts, work = [small, *self._grow_starts(problem.max_leaves)], work * 3 / 4
+        return self._rank(starts, self._improve_each(starts, Budget(work)))
 
-    def improve_tree(self, found: Found, budget: Budget) -> Found:
-        """Improve a tree that was found on fewer rows."""
-        if self.one_leaf_each:
-            return self._improve(found.shape, self._compute_split_penalty(found), budget)
-        return self._in_turns(found.shape, found.means, budget)
+    def improve_trees(self, trees: Sequence[Found]) -> list[Found]:
+        """Improve trees that were found on fewer rows; the best first."""
+        known = [self._measure(self._root(self._sample(self.squares), one.shape), one.means) for one in trees]
+        return self._rank(known, self._improve_each(known, Budget(self.effort.work)))
 
-    def tree(self, found: Found) -> ThresholdTree:
-        """Convert a tree to arrays."""
-        root = self._root(self._sample(self.squares), found.shape)
-        return to_tree(root, self.cells, self.problem.bins, self.problem.rounded)
+    def _grow_starts(self, n_leaves: int) -> list[Found]:
+        """Return the starts of some size, the cheapest first."""
+        sample = self._sample(self.squares)
+        shapes = [STARTS[name](sample, self.reference, n_leaves) for name in self.effort.starts]
+        previous = None if self.one_leaf_each else self.reference.means
+        found = [self._measure(self._root(sample, shape), previous) for shape in shapes]
+        return sorted(found, key=lambda one: one.cost)
+
+    def _improve_each(self, trees: Sequence[Found], budget: Budget) -> list[Found]:
+        """Improve trees, each with its share of what the others leave of the budget."""
+        improved: list[Found] = []
+        for place, tree in enumerate(trees):
+            own = Budget(budget.left / (len(trees) - place))
+            before = own.left
+            if self.one_leaf_each:
+                cheap = self._improve_leaves(tree, _MIN_PRICE, own)
+                improved.append(cheap)
+                if self.depth_weight:
+                    improved.append(self._improve_leaves(cheap, self._compute_split_penalty(cheap), own))
+            else:
+                improved.append(self._improve_in_turns(tree, own, min((one.cost for one in improved), default=np.inf)))
+            budget.left -= before - own.left
+        return improved
 
     def _sample(self, values: Values, price: float = _MIN_PRICE) -> Sample:
         return Sample(
@@ -354,34 +419,24 @@ class _Search:
             self.minimum,
             self.problem.max_depth,
             penalty=price * self.reference_cost / self.weight if self.depth_weight else 0.0,
-            least_gain=_NOTICEABLE * self.reference_cost + _ROUNDING * self.norms,
+            least_gain=max(self.least_gain, _NOTICEABLE) * self.reference_cost + _ROUNDING * self.reference.norm,
+            n_cells=self.effort.n_cells,
         )
 
     def _root(self, sample: Sample, shape: Shape) -> Node:
-        return allow(sample, sample.build(shape, np.arange(self.cells.n_rows)))
+        return remove_small_leaves(sample, sample.build(shape, np.arange(self.cells.n_rows)))
 
-    def _one_leaf_each(self, starts: Sequence[Start], work: float) -> tuple[list[Found], float]:
-        """Improve trees with one leaf for each segment; returns also the cost of the best start."""
-        sample, n_segments = self._sample(self.squares), self.problem.n_segments
-        shapes = [start(sample, self.reference, n_segments) for start in starts]
-        raw = sorted((self._measure(self._root(sample, shape)) for shape in shapes), key=lambda one: one.cost)
-        found = list(raw)
-        budget = Budget(work)
-        for position, start in enumerate(raw):
-            own = Budget(budget.left / (len(raw) - position))
-            before = own.left
-            cheap = self._improve(start.shape, _MIN_PRICE, own)
-            found += [cheap, self._improve(cheap.shape, self._compute_split_penalty(cheap), own)]
-            budget.left -= before - own.left
-        return found, raw[0].cost
-
-    def _improve(self, shape: Shape, price: float, budget: Budget) -> Found:
+    def _improve_leaves(self, tree: Found, price: float, budget: Budget) -> Found:
+        """Improve a tree whose leaves are the segments."""
         sample = self._sample(self.squares, price)
-        return self._measure(improve(sample, self._root(sample, shape), self.problem.n_segments, budget))
+        return self._measure(improve(sample, self._root(sample, tree.shape), self.problem.n_segments, budget))
 
-    def _in_turns(self, shape: Shape, means: NDArray[np.float64], budget: Budget) -> Found:
-        """Improve the leaves for the segments' means, then the means for the leaves, and so on."""
-        best: Found | None = None
+    def _improve_in_turns(self, tree: Found, budget: Budget, known: float) -> Found:
+        """Improve the leaves for the segments' means, then the means for the leaves, and so on.
+
+        A tree that stays far above the cost of one that is known is given up.
+        """
+        best, shape, means = None, tree.shape, tree.means
         for _ in range(_MAX_TURNS):
             distances = _squared_distances(self.reference.points, means)
             values = Values.from_rows(distances, self.reference.weights, NEAREST)
@@ -391,6 +446,8 @@ class _Search:
             if best is not None and turn.cost >= best.cost - sample.least_gain:
                 break
             best, shape, means = turn, turn.shape, turn.means
+            if turn.cost > _HOPELESS * known:
+                break
         assert best is not None
         return best
 
@@ -403,10 +460,7 @@ class _Search:
         segment, means = group_leaves(at, mass, self.problem.n_segments, previous)
         between = np.bincount(segment, mass, len(means)) @ np.einsum("sd,sd->s", means, means)
         questions = float(mass @ [leaf.depth for leaf in ends]) / self.weight
-        return Found(get_shape(root), means, self.norms - float(between), questions)
-
-    def _compute_means(self, shape: Shape) -> NDArray[np.float64]:
-        return self._measure(self._root(self._sample(self.squares), shape), self.reference.centers.means).means
+        return Found(get_shape(root), means, self.reference.norm - float(between), questions)
 
     def _compute_split_penalty(self, found: Found) -> float:
         """Return what one more split per row may cost, as a share of the reference's cost.
@@ -417,12 +471,20 @@ class _Search:
         excess = found.cost / self.reference_cost - 1 if self.reference_cost > 0 else 0.0
         return max(least, self.depth_weight * excess / max(found.n_questions, 1.0)) if self.depth_weight else 0.0
 
-    def _choose(self, found: Sequence[Found], ceiling: float) -> Found:
-        """Weigh cost against questions among the trees that cost no more than the best start."""
+    def _rank(self, starts: Sequence[Found], improved: Sequence[Found]) -> list[Found]:
+        """Weigh cost against path lengths among trees that cost no more than the best start; the best few first."""
+        found = [*starts, *improved]
+        ceiling = min(one.cost for one in starts)
         cheapest = min(found, key=lambda one: (one.cost, one.n_questions))
         price = self._compute_split_penalty(cheapest) * self.reference_cost
-        allowed = [one for one in found if one.cost <= ceiling]
-        return min(allowed, key=lambda one: (one.cost + price * one.n_questions, one.cost))
+        ranked = sorted(found, key=lambda one: (one.cost + price * one.n_questions, one.cost))
+        distinct: list[Found] = []
+        for one in ranked:
+            if one.cost <= ceiling and all(
+                (one.cost, one.n_questions) != (other.cost, other.n_questions) for other in distinct
+            ):
+                distinct.append(one)
+        return distinct[: self.effort.n_kept]
 
 
 def _squared_distances(points: NDArray[np.float64], means: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,9 +1,11 @@
 from decimal import Decimal
 
+import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 
-from xseg.core.numbers import find_midpoint, find_roundest
+from xseg.core.numbers import find_midpoints, find_roundest, find_roundest_of_each
 
 finite = st.floats(-1e12, 1e12, allow_subnormal=False)
 
@@ -13,7 +15,7 @@ def test_the_answer_lies_in_the_interval(one, other):
     low, high = min(one, other), max(one, other)
     assume(low < high)
     assert low < find_roundest(low, high) <= high
-    assert low < find_midpoint(low, high) <= high
+    assert low < find_midpoints(np.array([low]), np.array([high]))[0] <= high
 
 
 @given(st.integers(-999, 999), st.integers(1, 400), st.integers(-6, 6))
@@ -39,3 +41,12 @@ def test_round_answers():
     assert find_roundest(0.27, 0.31) == 0.3
     assert find_roundest(-3, 8) == 0
     assert find_roundest(7, 150) == 100
+
+
+@given(st.lists(st.tuples(finite, st.floats(1e-15, 1e3), st.integers(-12, 12)), min_size=1))
+def test_many_intervals_at_once_get_the_answer_of_each(drawn):
+    low = np.array([start * 10.0**exponent for start, _, exponent in drawn])
+    high = np.array([(start + width * max(abs(start), 1.0)) * 10.0**exponent for start, width, exponent in drawn])
+    low, high = low[low < high], high[low < high]
+    expected = [find_roundest(*interval) for interval in zip(low.tolist(), high.tolist(), strict=True)]
+    assert_array_equal(find_roundest_of_each(low, high), expected)

@@ -17,7 +17,7 @@ from xseg.backends import MemoryBackend
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.statistics import CodedBlock
 from xseg.segmenters._learning import prepare
-from xseg.segmenters._tree_cells import Cells, Cut, Values
+from xseg.segmenters._tree_cells import Cells, Cut, Roundness, Values
 from xseg.segmenters._tree_moves import Budget, Insertions, find_resplit, find_split, grow, improve, prune
 from xseg.segmenters._tree_nodes import Sample, get_shape, inner_nodes, leaves, to_tree
 from xseg.segmenters._tree_search import STARTS, Reference
@@ -70,10 +70,6 @@ def thresholds(cells):
                 goes_left = np.arange(N_CODES) <= last
                 goes_left[MISSING] = missing
                 yield Cut(int(j), goes_left)
-
-
-def is_allowed(sample, node):
-    return all(leaf.weight >= sample.minimum and leaf.depth <= sample.max_depth for leaf in leaves(node))
 
 
 def grown(sample, n_leaves=4):
@@ -159,7 +155,7 @@ def test_improving_keeps_the_promises(sample):
 def test_converting_a_tree_to_arrays_moves_no_row(sample, rows):
     cells, _ = rows
     root = improve(sample, grown(sample, 5), 5, Budget(PLENTY))
-    tree = to_tree(root, cells, cells.bins, np.zeros((len(cells.bins), N_CODES), dtype=np.int64))
+    tree = to_tree(root, cells, cells.bins, Roundness(cells.bins))
     codes = np.zeros((cells.n_rows, len(cells.bins)), dtype=np.uint8)
     for f, j in enumerate(cells.features):
         codes[:, j] = cells.codes[f]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._kernels.encode_kernels import MISSING, encode_numbers
-from xseg.core.numbers import NumberSummary, find_midpoint, find_roundest
+from xseg.core.numbers import NumberSummary, find_midpoints, find_roundest_of_each
 from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.summaries import CategoryCounts, CellSplit, TableSummary
 from xseg.core.tables import Column, Table
@@ -243,13 +243,13 @@ def number_bins(
     rounded : bool, default=True
         Whether thresholds are the roundest numbers of their intervals, rather than the middles.
     """
-    place = find_roundest if rounded else find_midpoint
     if distinct is not None and len(distinct) <= max_bins:
         windows: Iterable[tuple[float, float]] = pairwise(distinct.tolist())
     else:
         windows = _quantile_windows(edges, masses, max_bins)
-    thresholds = [place(float(low), float(high)) for low, high in windows]
-    return FeatureBins(feature, np.unique(np.array(thresholds, dtype=np.float64)))
+    low, high = np.array(list(windows), dtype=np.float64).reshape(-1, 2).T
+    thresholds = find_roundest_of_each(low, high) if rounded else find_midpoints(low, high)
+    return FeatureBins(feature, np.unique(thresholds))
 
 
 def _quantile_windows(

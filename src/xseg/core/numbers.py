@@ -17,7 +17,15 @@ from xseg.core.schema import Kind
 from xseg.core.tables import Column
 from xseg.exceptions import DataError
 
-__all__ = ["MAX_NUMBER", "NumberSummary", "cell_edges", "cell_keys", "find_midpoint", "find_roundest"]
+__all__ = [
+    "MAX_NUMBER",
+    "NumberSummary",
+    "cell_edges",
+    "cell_keys",
+    "find_midpoints",
+    "find_roundest",
+    "find_roundest_of_each",
+]
 
 # Cells are keyed by single precision, which ends at 3.4e38; squares of such numbers can still be added.
 MAX_NUMBER = 1e38
@@ -309,10 +317,69 @@ def find_roundest(low: float, high: float) -> float:
     return high
 
 
-def find_midpoint(low: float, high: float) -> float:
-    """Return the middle of an interval, or its upper end if no number lies between."""
+# A whole number below 2**50, times or divided by one of these powers of ten, is the double nearest to the decimal.
+_POWERS = np.array([10.0**exponent for exponent in range(-22, 23)])
+_MAX_COUNT = 2.0**50
+
+
+def find_roundest_of_each(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `find_roundest` of many intervals, shape (n_intervals,).
+
+    Parameters
+    ----------
+    low, high : ndarray of shape (n_intervals,)
+        The intervals; `low` is left out. ``low < high``.
+
+    Returns
+    -------
+    ndarray of shape (n_intervals,)
+        The roundest number of each interval.
+
+    Examples
+    --------
+    >>> find_roundest_of_each(np.array([148.2, -0.4]), np.array([151.7, 0.3]))
+    array([150.,   0.])
+    """
+    out = np.where((low < 0) & (high >= 0), 0.0, np.nan)
+    magnitude = np.maximum(np.abs(low), np.abs(high))
+    ordinary = (magnitude > 1e-4) & (magnitude < 1e21)
+    open_ = np.flatnonzero(np.isnan(out) & ordinary)
+    first = np.floor(np.log10(np.where(ordinary, magnitude, 1.0))).astype(np.int64) + 1
+    for down in range(18):
+        for digit in _LEADING_DIGITS:
+            if not len(open_):
+                break
+            found = _find_multiples(digit, first[open_] - down, low[open_], high[open_])
+            out[open_] = found
+            open_ = open_[np.isnan(found)]
+    for place in np.flatnonzero(np.isnan(out)):
+        out[place] = find_roundest(float(low[place]), float(high[place]))
+    return out
+
+
+def _find_multiples(
+    digit: int, exponent: NDArray[np.int64], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return in each interval the multiple of a step that is nearest its middle; NaN where there is none."""
+    out = np.full(len(low), np.nan)
+    step, center = digit * _POWERS[exponent + 22], low / 2 + high / 2
+    nearest = np.rint(center / step)
+    near = np.abs(nearest * step - center) <= (high / 2 - low / 2) + 1e-9 * np.abs(center)
+    some = np.flatnonzero(near & (np.abs(center) / step < _MAX_COUNT))
+    counts = nearest[some, None] + np.arange(-2, 3)
+    power = _POWERS[np.abs(exponent[some]) + 22][:, None]
+    values = np.where(exponent[some, None] >= 0, counts * digit * power, counts * digit / power)
+    inside = (values > low[some, None]) & (values <= high[some, None])
+    distance = np.where(inside, np.abs(values - center[some, None]), np.inf)
+    best = distance.argmin(axis=1)
+    out[some] = np.where(inside.any(axis=1), np.take_along_axis(values, best[:, None], axis=1)[:, 0], np.nan)
+    return out
+
+
+def find_midpoints(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the middle of each interval, or its upper end if no number lies between."""
     between = low / 2 + high / 2
-    return between if low < between <= high else high
+    return np.where((low < between) & (between <= high), between, high)
 
 
 def _multiple_inside(digit: int, exponent: int, low: float, high: float, center: float) -> float | None:

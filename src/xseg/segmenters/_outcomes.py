@@ -43,7 +43,7 @@ from xseg.segmenters._saved_state import (
     to_plain,
 )
 from xseg.segmenters._tree import TreeBoxes, TreePopulation, count_tree_population
-from xseg.segmenters._tree_cells import Cells, roundness
+from xseg.segmenters._tree_cells import Cells, Roundness
 from xseg.segmenters._tree_nodes import Sample, to_tree
 
 __all__ = ["OutcomeSegmenter"]
@@ -292,7 +292,7 @@ class OutcomeSegmenter(TreeBoxes):
         shape = grow_and_prune(data, self.max_segments, self.max_depth)
         sample = Sample(data.cells, data.outcome_sums(), 0, self.max_depth)
         root = sample.build(shape, np.arange(len(table)))
-        tree = _order_leaves(to_tree(root, data.cells, bins, roundness(bins)), codes, data)
+        tree = _order_leaves(to_tree(root, data.cells, bins, Roundness(bins)), codes, data)
         labels = tree.predict(codes)
         warn_if_names_move(self, backend, labels, tree.n_leaves, stacklevel=3)
         self._learn(data, tree, labels, unit, count_tree_population(coded, tree, tree.n_leaves, unit))

@@ -1,13 +1,14 @@
 """Search for the tree that disagrees least with the original, by the moves of the tree search."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xseg.core.boxes import ThresholdTree
 from xseg.core.statistics import CodedBlock
-from xseg.segmenters._surrogate_labels import Labelled
+from xseg.segmenters._surrogate_labels import LabelledRows
 from xseg.segmenters._tree_cells import ENTROPY, NEAREST, SQUARES, Cells, Values
 from xseg.segmenters._tree_moves import Budget, grow, improve, prune
 from xseg.segmenters._tree_nodes import Node, Sample, Shape, get_shape, leaves, remove_small_leaves, to_tree
@@ -82,9 +83,9 @@ class _Search:
     def _most(self) -> int:
         return self.problem.max_leaves
 
-    @property
+    @cached_property
     def _cells(self) -> Cells:
-        return Cells.from_codes(self.problem.bins, self.problem.features, self.block.codes)
+        return Cells.from_codes(self.problem.bins, self.problem.features, self.block.codes, self.block.weights)
 
     def _starts(self) -> list[Shape]:
         """Grow classification trees greedily by Gini, entropy and errors, and larger ones pruned by their errors."""

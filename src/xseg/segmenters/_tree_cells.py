@@ -21,10 +21,10 @@ __all__ = [
     "SQUARES",
     "Cells",
     "Cut",
+    "Roundness",
     "Values",
     "Views",
     "best_difference_cut",
-    "roundness",
 ]
 
 # How many sums by group, cell and value are held at once: 128 MiB of them.
@@ -100,6 +100,8 @@ class Cells:
         The features that may be cut, in increasing order.
     codes : ndarray of shape (n_features, n_rows)
         The code of each row in each of them.
+    weights : ndarray of shape (n_rows,)
+        The weight of each row.
     places : sequence of ndarray of shape (256,)
         For each feature, which of its cells each code lies in.
     """
@@ -107,41 +109,58 @@ class Cells:
     bins: Bins
     features: NDArray[np.int64]
     codes: NDArray[np.uint8]
+    weights: NDArray[np.float64]
     places: Sequence[NDArray[np.int32]]
     _split: "dict[int, list[Cells]]" = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def from_codes(cls, bins: Bins, features: NDArray[np.int64], codes: NDArray[np.uint8]) -> "Cells":
+    def from_codes(
+        cls,
+        bins: Bins,
+        features: NDArray[np.int64],
+        codes: NDArray[np.uint8],
+        weights: NDArray[np.int64] | None = None,
+    ) -> "Cells":
         """Arrange rows of codes, shape (n_rows, all features): each code is a cell."""
+        own = np.ones(len(codes)) if weights is None else weights.astype(np.float64)
         places = [np.minimum(np.arange(N_CODES), bins[j].n_codes).astype(np.int32) for j in features]
-        return cls(bins, features, np.ascontiguousarray(codes.T[features]), places)
+        return cls(bins, features, np.ascontiguousarray(codes.T[features]), own, places)
 
-    def coarsen(self, weights: NDArray[np.float64], n_cells: int) -> "Cells":
+    def coarsen(self, n_cells: int) -> "Cells":
         """Return cells of neighbouring codes that hold about the same weight, at most `n_cells` in an ordered feature.
 
         Codes without an order, and features with few codes, stay as they are.
         """
+        if n_cells not in self._coarse:
+            self._coarse[n_cells] = self._merge_codes(n_cells)
+        return self._coarse[n_cells]
+
+    @cached_property
+    def _coarse(self) -> "dict[int, Cells]":
+        return {}
+
+    def _merge_codes(self, n_cells: int) -> "Cells":
         places = []
         for f, j in enumerate(self.features):
             n_codes = self.bins[j].n_codes
             if not self.bins[j].is_ordered or n_codes <= n_cells:
                 places.append(self.places[f])
                 continue
-            mass = np.bincount(self.codes[f], weights, N_CODES)[:n_codes]
+            mass = np.bincount(self.codes[f], self.weights, N_CODES)[:n_codes]
             middle = (np.cumsum(mass) - mass / 2) / max(float(mass.sum()), 1e-300)
             group = np.minimum((middle * n_cells).astype(np.int64), n_cells - 1)
             group = np.cumsum(np.concatenate([[0], np.diff(group) > 0]))
             places.append(np.append(group, np.full(N_CODES - n_codes, group[-1] + 1)).astype(np.int32))
         if all(own is other for own, other in zip(places, self.places, strict=True)):
             return self
-        return Cells(self.bins, self.features, self.codes, places)
+        return Cells(self.bins, self.features, self.codes, self.weights, places)
 
     def select(self, feature: int) -> "Cells":
         """Return the cells of one feature."""
         f = int(np.searchsorted(self.features, feature))
         if f not in self._selected:
             own = slice(f, f + 1)
-            self._selected[f] = Cells(self.bins, self.features[own], self.codes[own], self.places[own])
+            self._selected[f] = Cells(self.bins, self.features[own], self.codes[own], self.weights, self.places[own])
         return self._selected[f]
 
     @cached_property
@@ -160,7 +179,7 @@ class Cells:
     def _ordered_first(self) -> "Cells":
         """The same cells, ordered features first: the order in which views are scanned."""
         order = np.argsort([not self.bins[j].is_ordered for j in self.features], kind="stable")
-        return Cells(self.bins, self.features[order], self.codes[order], [self.places[f] for f in order])
+        return Cells(self.bins, self.features[order], self.codes[order], self.weights, [self.places[f] for f in order])
 
     def parts(self, n_groups: int, n_values: int) -> "list[Cells]":
         """Split into parts of features, so that the sums of one part fit into a bounded memory.
@@ -183,7 +202,7 @@ class Cells:
             alike = first + int(np.count_nonzero(kinds[first:] == kinds[first]))
             last = max(first + 1, min(fits, alike))
             own = slice(first, last)
-            yield Cells(self.bins, self.features[own], self.codes[own], self.places[own])
+            yield Cells(self.bins, self.features[own], self.codes[own], self.weights, self.places[own])
             first = last
 
     @property
@@ -302,18 +321,27 @@ def _project_on_main_axes(sums: NDArray[np.float64], weight: NDArray[np.float64]
 _UNREACHABLE = np.iinfo(np.int64).max
 
 
-def roundness(bins: Bins) -> NDArray[np.int64]:
-    """Return how round each threshold is, shape (n_features, 256): minus the number of its significant digits."""
-    digits = np.full((len(bins), N_CODES), -99, dtype=np.int64)
-    for j, feature in enumerate(bins.features):
-        for code, threshold in enumerate(feature.thresholds):
-            text = f"{abs(threshold):.15e}".partition("e")[0].replace(".", "").rstrip("0")
-            digits[j, code] = -2 * len(text) - (not text.endswith("5") and text != "1")
-    return digits
+class Roundness:
+    """How round thresholds are: minus the number of their significant digits, computed for a feature when asked for."""
+
+    def __init__(self, bins: Bins) -> None:
+        self.bins = bins
+        self._known: dict[int, NDArray[np.int64]] = {}
+
+    def select_roundest(self, feature: int, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return those of some codes of a feature after which the threshold is roundest."""
+        if feature not in self._known:
+            digits = np.full(N_CODES, -99, dtype=np.int64)
+            for code, threshold in enumerate(self.bins[feature].thresholds):
+                text = f"{abs(threshold):.15e}".partition("e")[0].replace(".", "").rstrip("0")
+                digits[code] = -2 * len(text) - (not text.endswith("5") and text != "1")
+            self._known[feature] = digits
+        roundness = self._known[feature][codes]
+        return np.asarray(codes[roundness == roundness.max()])
 
 
 def best_difference_cut(
-    histogram: NDArray[np.int64], features: NDArray[np.int64], bins: Bins, rounded: NDArray[np.int64], minimum: int
+    histogram: NDArray[np.int64], features: NDArray[np.int64], bins: Bins, rounded: Roundness, minimum: int
 ) -> Cut | None:
     """Return the cut that sends to the left whoever is cheaper there, as far as one cut can.
 
@@ -327,7 +355,7 @@ def best_difference_cut(
 
 
 def _best_threshold(
-    histogram: NDArray[np.int64], features: NDArray[np.int64], bins: Bins, rounded: NDArray[np.int64], minimum: int
+    histogram: NDArray[np.int64], features: NDArray[np.int64], bins: Bins, rounded: Roundness, minimum: int
 ) -> tuple[int, Cut] | None:
     if not len(features):
         return None
@@ -352,14 +380,14 @@ def _choose(
     right: NDArray[np.int64],
     missing: NDArray[np.int64],
     features: NDArray[np.int64],
-    rounded: NDArray[np.int64],
+    rounded: Roundness,
 ) -> tuple[int, Cut]:
     """Among the cheapest cuts take the roundest threshold; missing values no row had join the larger side."""
     cheapest = int(costs.min())
     side, f, code = np.unravel_index(int(costs.argmin()), costs.shape)
     # Thresholds between which no row lies do the same.
     same = np.flatnonzero((costs[side, f] == cheapest) & (left[side, f] == left[side, f, code]))
-    roundest = same[rounded[features[f], same] == rounded[features[f], same].max()]
+    roundest = rounded.select_roundest(int(features[f]), same)
     chosen = int(roundest[len(roundest) // 2])
     goes_left = np.arange(N_CODES) <= chosen
     goes_left[MISSING] = side == 1 if missing[f] else left[side, f, code] >= right[side, f, code]

@@ -175,9 +175,10 @@ def _recut_below(sample: Sample, node: Node, budget: Budget) -> Node:
         if better is None:
             node.is_settled = True
         else:
-            node = sample.build((better, *map(get_shape, node.children)), node.rows, node.depth)
-            if node.children is None:
-                return node
+            left, right = node.children
+            node = sample.build((better, get_shape(left), get_shape(right)), node.rows, node.depth)
+    if node.children is None:
+        return node
     left, right = node.children
     children = _recut_below(sample, left, budget), _recut_below(sample, right, budget)
     return node if children == node.children else replace(node, children=children, is_settled=False)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from xseg.core.bins import MISSING, N_CODES, Bins
 from xseg.core.boxes import LEAF, ThresholdTree
-from xseg.segmenters._tree_cells import Cells, Cut, Values
+from xseg.segmenters._tree_cells import Cells, Cut, Roundness, Values
 
 __all__ = [
     "Node",
@@ -77,7 +77,7 @@ class Sample:
     @cached_property
     def coarse(self) -> Cells:
         """Cells of neighbouring codes."""
-        return self.cells.coarsen(self.values.values[:, -1], self.n_cells)
+        return self.cells.coarsen(self.n_cells)
 
     def node(self, rows: NDArray[np.int64], depth: int) -> Node:
         """Make a leaf of some rows."""
@@ -179,7 +179,7 @@ def get_shape(node: Node) -> Shape:
     return node.cut, get_shape(node.children[0]), get_shape(node.children[1])
 
 
-def to_tree(root: Node, cells: Cells, bins: Bins, rounded: NDArray[np.int64]) -> ThresholdTree:
+def to_tree(root: Node, cells: Cells, bins: Bins, rounded: Roundness) -> ThresholdTree:
     """Convert the nodes to arrays, with the roundest among thresholds that separate the rows alike."""
     nodes: list[Node] = []
     stack = [root]
@@ -199,7 +199,7 @@ def to_tree(root: Node, cells: Cells, bins: Bins, rounded: NDArray[np.int64]) ->
     return ThresholdTree(bins, feature, goes_left, left, right, segment)
 
 
-def _round_cuts(node: Node, cells: Cells, rounded: NDArray[np.int64]) -> None:
+def _round_cuts(node: Node, cells: Cells, rounded: Roundness) -> None:
     """Settle what the rows leave open: low values go left, and the threshold is the roundest between the two sides.
 
     Codes that no row has join the larger side.
@@ -221,8 +221,7 @@ def _round_cuts(node: Node, cells: Cells, rounded: NDArray[np.int64]) -> None:
         highest_left = known[goes_left[known]][-1]
         right = known[~goes_left[known]]
         gap = np.arange(highest_left, right[0] if len(right) else MISSING)
-        roundness = rounded[node.cut.feature, gap]
-        best = gap[roundness == roundness.max()]
+        best = rounded.select_roundest(node.cut.feature, gap)
         settled[:MISSING] = np.arange(MISSING) <= (best[len(best) // 2] if len(right) else MISSING)
     node.cut = Cut(node.cut.feature, settled)
 

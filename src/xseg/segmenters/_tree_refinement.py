@@ -20,7 +20,7 @@ from xseg.core.boxes import LEAF, ThresholdTree
 from xseg.core.embedding import Centers
 from xseg.core.statistics import CodedBlock
 from xseg.segmenters._learning import GroupSums, NearestSums, Space
-from xseg.segmenters._tree_cells import best_difference_cut, roundness
+from xseg.segmenters._tree_cells import Roundness, best_difference_cut
 
 __all__ = [
     "Candidate",
@@ -49,9 +49,9 @@ class Problem:
     min_weight: int
 
     @cached_property
-    def rounded(self) -> NDArray[np.int64]:
+    def rounded(self) -> Roundness:
         """How round each threshold is."""
-        return roundness(self.bins)
+        return Roundness(self.bins)
 
     @cached_property
     def norms(self) -> float:

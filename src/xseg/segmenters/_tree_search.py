@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg.backends.coded import CodedRows
+from xseg.backends.base import CodedRows
 from xseg.core.bins import N_CODES
 from xseg.core.boxes import ThresholdTree
 from xseg.core.embedding import Centers
@@ -94,7 +94,7 @@ class Reference:
 
 # More dimensions than this are reduced to as many main directions, found on so many rows: the costs of partitions into
 # few groups hardly change (Cohen et al., 2015), and the search takes time in proportion to the number of columns.
-_MAX_DIMENSIONS = 64
+_MAX_DIMENSIONS = 32
 _MAX_ROWS_FOR_AXES = 1_024
 
 
@@ -322,7 +322,7 @@ def take_rows(sample: CodedRows, n_rows: int) -> CodedBlock:
 
 def _convert(problem: Problem, block: CodedBlock, shape: Shape) -> ThresholdTree:
     """Convert a tree to arrays; the rows decide between thresholds that separate them alike."""
-    cells = Cells.from_codes(problem.bins, problem.features, block.codes)
+    cells = Cells.from_codes(problem.bins, problem.features, block.codes, block.weights)
     only_weights = Values.from_rows(np.zeros((len(block.codes), 1)), block.weights, SQUARES)
     sample = Sample(cells, only_weights, _find_minimum(problem, block), problem.max_depth)
     root = remove_small_leaves(sample, sample.build(shape, np.arange(cells.n_rows)))
@@ -350,7 +350,7 @@ class _Search:
         least_gain: float,
     ) -> None:
         self.problem = problem
-        self.cells = Cells.from_codes(problem.bins, problem.features, block.codes)
+        self.cells = Cells.from_codes(problem.bins, problem.features, block.codes, block.weights)
         self.reference = Reference.from_centers(problem.space, block, centers, axes)
         self.depth_weight = depth_weight
         self.effort = effort

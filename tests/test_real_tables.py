@@ -143,7 +143,7 @@ def test_segments_made_by_scores_are_explained_to_everyone(shared_data, table_of
     table = table_of(shared_data)
     segmenter = SCORED[kind]().fit(table)
     assert segmenter.n_segments_ == 4
-    scores = segmenter.model_.score(segmenter._read(table))
+    scores = segmenter.model_.score(segmenter.read_rows(table))
     every = xseg.explain(segmenter, table, of="all")
     scale = max(1.0, np.abs(scores).max())
     np.testing.assert_allclose(every.base_values + every.values.sum(axis=1), scores, atol=1e-9 * scale)

@@ -60,7 +60,7 @@ def test_points_are_percentages_of_the_margin_unless_it_is_small(cards):
 @pytest.mark.slow
 def test_the_rival_is_the_next_best_group(shop, cards):
     customers, segmenter = shop
-    scores = segmenter.model_.score(segmenter._read(customers))
+    scores = segmenter.model_.score(segmenter.read_rows(customers))
     order = np.argsort(-scores, axis=1, kind="stable")
     for row, card in enumerate(cards):
         assert card.segment.index == order[row, 0]

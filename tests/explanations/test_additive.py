@@ -31,7 +31,7 @@ def scores_of(model, rows):
     if isinstance(segmenter, xseg.PrototypeSegmenter):
         return -model.transform(rows)
     given = model[:-1].transform(rows) if hasattr(model, "steps") else rows
-    return segmenter.model_.score(segmenter._read(given))
+    return segmenter.model_.score(segmenter.read_rows(given))
 
 
 def brute_force(model, row, background, weights=None):

@@ -77,8 +77,8 @@ def what_is_explained(kind, segmenter, row, old, new):
         return lambda rows: segmenter.predict(rows) == new
 
     def margin(rows):
-        scores = segmenter.model_.score(segmenter._read(rows))
-        ranked = np.argsort(-segmenter.model_.score(segmenter._read(row))[0], kind="stable")
+        scores = segmenter.model_.score(segmenter.read_rows(rows))
+        ranked = np.argsort(-segmenter.model_.score(segmenter.read_rows(row))[0], kind="stable")
         return scores[:, new] - scores[:, old if old != new else ranked[1]]
 
     return margin

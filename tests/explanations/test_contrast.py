@@ -53,7 +53,7 @@ def test_own_less_versus_is_shared_out_exactly(segmenter, mixed):
     if isinstance(segmenter.model_, BoxModel):
         assert_allclose(total, 1, atol=1e-12)
     else:
-        scores = np.sort(segmenter.model_.score(segmenter._read(mixed)), axis=1)
+        scores = np.sort(segmenter.model_.score(segmenter.read_rows(mixed)), axis=1)
         assert_allclose(total, scores[:, -1] - scores[:, -2], atol=1e-9)
 
 

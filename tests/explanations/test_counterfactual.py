@@ -378,7 +378,7 @@ def test_squared_prototypes_have_the_least_change_of_all_by_linear_programming(a
             continue
         knots = scores.curves[:, 1]
         slopes = 2 * (knots[:, [0]] - knots) * coding.embedding.factor[:, None] * scales[:, None]
-        behind = segmenter.model_.score(segmenter._read(table.iloc[[i]]))[0]
+        behind = segmenter.model_.score(segmenter.read_rows(table.iloc[[i]]))[0]
         spans = np.array(list(allowed_spans(segmenter, table.iloc[i], asked)))
         room = np.abs(spans - table.iloc[i].to_numpy()[:, None]) / scales[:, None]
         gains = np.vstack([slopes, -slopes])[:, 1:]

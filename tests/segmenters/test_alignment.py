@@ -45,7 +45,7 @@ def test_groups_keep_their_numbers_and_names_when_their_sizes_change(kind):
     np.testing.assert_allclose(
         xseg.explain(new, after[:20], of="all").values.sum(axis=1)
         + xseg.explain(new, after[:20], of="all").base_values,
-        new.model_.score(new._read(after[:20])) if hasattr(new.model_, "score") else np.eye(4)[new.labels_[:20]],
+        new.model_.score(new.read_rows(after[:20])) if hasattr(new.model_, "score") else np.eye(4)[new.labels_[:20]],
         atol=1e-6,
     )
 
@@ -68,7 +68,7 @@ def test_as_many_as_possible_stay():
     customers = xseg.make_customers(500, random_state=0)
     old = xseg.TreeSegmenter(4, effort="fast", random_state=0).fit(customers)
     labels = rng.integers(0, 4, 500).astype(np.int32)
-    found = align(old, MemoryBackend(old._read(customers)), labels, 4)
+    found = align(old, MemoryBackend(old.read_rows(customers)), labels, 4)
     stay = [sum((old.labels_ == place) @ (labels == new) for place, new in enumerate(order))
             for order in permutations(range(4))]  # fmt: skip
     assert sum((old.labels_ == place) @ (labels == new) for place, new in enumerate(found.order)) == max(stay)

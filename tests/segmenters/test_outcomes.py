@@ -91,7 +91,7 @@ def test_outcomes_of_people_who_grew_or_pruned_do_not_move_the_estimates():
     X, y, _ = binary()
     found = xseg.OutcomeSegmenter(5, random_state=0).fit(X, y)
     seed = int(np.random.RandomState(0).randint(np.iinfo(np.int32).max))
-    codes = found.profile_.bins.encode(found._read(X))
+    codes = found.profile_.bins.encode(found.read_rows(X))
     target = read_target(y, len(X))
     part = split_rows(codes, target.values, np.ones(len(X), dtype=np.int64), 1.0, 0.4, seed).argmax(axis=1)
     for segment in found.segments_:
@@ -127,7 +127,7 @@ def test_what_the_tree_expects_keeps_its_direction(seed, direction):
     y = np.sin(X["a"]) + X["b"] / 6 + rng.normal(size=600) * 0.2
     found = xseg.OutcomeSegmenter(8, monotone={"a": direction}, random_state=seed).fit(X, y)
     seed = int(np.random.RandomState(seed).randint(np.iinfo(np.int32).max))
-    codes = found.profile_.bins.encode(found._read(X))
+    codes = found.profile_.bins.encode(found.read_rows(X))
     target = read_target(y, 600)
     part = split_rows(codes, target.values, np.ones(600, dtype=np.int64), 1.0, 0.4, seed).argmax(axis=1)
     expected = np.array([y[(found.labels_ == s) & (part == 0)].mean() for s in range(found.n_segments_)])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xseg._kernels.encode_kernels import N_CELLS, count_numbers
+from xseg._kernels.encode_kernels import N_CELLS, STRETCH_ROWS, count_numbers
 from xseg.backends import MemoryBackend
 from xseg.core.bins import MISSING, choose_bins
 from xseg.core.numbers import cell_edges, cell_keys
@@ -60,7 +60,8 @@ def test_thresholds_are_rounder_than_quantiles():
 def test_cells_are_in_order(values):
     values = np.sort(np.array(values, dtype=np.float64))
     cells = np.zeros(N_CELLS, dtype=np.int64)
-    count_numbers(values, np.ones(len(values), dtype=np.int64), cells)
+    single = np.empty(STRETCH_ROWS, dtype=np.float32)
+    count_numbers(values, np.ones(len(values), dtype=np.int64), single, single.view(np.int32), cells)
     keys = np.repeat(np.arange(N_CELLS), cells)
     np.testing.assert_array_equal(keys, cell_keys(values))
     assert (cell_edges(keys) <= values).all()

@@ -87,5 +87,5 @@ def test_what_cannot_be_read_is_refused_in_words(table, error, words):
 
 def test_infinities_are_named_with_their_row():
     table = read_table(pd.DataFrame({"spend": [1.0, np.inf]}))
-    with pytest.raises(DataError, match=r"'spend' holds an infinite value \(inf\) in row 1"):
+    with pytest.raises(DataError, match=r"'spend' must hold finite numbers, got an infinite value \(inf\) in row 1"):
         table.columns[0].numbers()

@@ -1,11 +1,14 @@
 """Each kernel equals its slow twin, compiled and interpreted."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import naive
 from xseg._kernels import box_kernels, center_kernels, cut_kernels, encode_kernels
+from xseg.core.bins import lay_grid
 
 
 @pytest.fixture(params=["compiled", "interpreted"])
@@ -28,7 +31,7 @@ def test_codes_count_the_thresholds_at_most_the_value(run, n_thresholds):
     thresholds = np.array([-1.0, 0.0, 2.5])[:n_thresholds]
     values = np.tile([-5, -1, -0.0, 0.0, 2.4999, 2.5, 9, np.nan], 100)
     codes = np.empty(len(values), dtype=np.uint8)
-    run(encode_kernels.encode_numbers)(values, thresholds, codes)
+    run(encode_kernels.encode_numbers)(values, *lay_grid(thresholds), codes)
     assert codes.tolist() == naive.encode(values, thresholds)
 
 
@@ -36,9 +39,9 @@ def test_the_first_infinite_value_is_found(run):
     values = np.zeros(1_500)
     codes = np.empty(1_500, dtype=np.uint8)
     for thresholds in (np.array([0.5]), np.arange(20) / 10):
-        assert run(encode_kernels.encode_numbers)(values, thresholds, codes) == -1
+        assert run(encode_kernels.encode_numbers)(values, *lay_grid(thresholds), codes) == -1
         values[[700, 1_400]] = np.inf, -np.inf
-        assert run(encode_kernels.encode_numbers)(values, thresholds, codes) == 700
+        assert run(encode_kernels.encode_numbers)(values, *lay_grid(thresholds), codes) == 700
         values[:] = 0
 
 
@@ -56,7 +59,7 @@ def test_codes_of_crowded_columns(run, spread):
     values = np.concatenate([values, rng.normal(size=200), [0.0, -0.0, np.nan]])
     codes = np.empty(len(values), dtype=np.uint8)
     with np.errstate(over="ignore"):
-        assert run(encode_kernels.encode_numbers)(values, thresholds, codes) == -1
+        assert run(encode_kernels.encode_numbers)(values, *lay_grid(thresholds), codes) == -1
     expected = np.searchsorted(thresholds, values, side="right")
     assert_array_equal(codes, np.where(np.isnan(values), 255, expected))
 
@@ -75,8 +78,10 @@ def test_numbers_are_counted_as_numpy_counts_them(run):
     weights = rng.integers(0, 3, len(values))
     values[weights == 0] = 7e9
     cells = np.zeros(encode_kernels.N_CELLS, dtype=np.int64)
+    single = np.empty(encode_kernels.STRETCH_ROWS, dtype=np.float32)
+    count = partial(run(encode_kernels.count_numbers), single=single, image=single.view(np.int32), cells=cells)
     with np.errstate(over="ignore"):
-        low, high, known, whole, infinite = run(encode_kernels.count_numbers)(values, weights, cells)
+        low, high, known, whole, infinite = count(values, weights)
     seen = ~np.isnan(values) & (weights > 0)
     assert (low, high, known, whole, infinite) == (
         values[seen].min(),
@@ -89,7 +94,7 @@ def test_numbers_are_counted_as_numpy_counts_them(run):
     assert cells[encode_kernels.N_CELLS // 2] == weights[values == 0].sum()
     values[[3, 9]] = 0.5, -np.inf
     with np.errstate(over="ignore"):
-        assert run(encode_kernels.count_numbers)(values, weights, cells)[3:] == (weights[3] == 0, 9)
+        assert count(values, weights)[3:] == (weights[3] == 0, 9)
 
 
 def test_moments_add_up(run):

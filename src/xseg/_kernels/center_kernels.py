@@ -107,9 +107,11 @@ def swap_costs(to_candidates, nearest, to_nearest, to_second, weights, costs):
         for c in range(n_centers):
             costs[m, c] = 0.0
         for i in range(weights.shape[0]):
-            with_it = min(to_candidates[i, m], to_nearest[i])
+            to_candidate = to_candidates[i, m]
+            with_it = to_candidate if to_candidate < to_nearest[i] else to_nearest[i]
+            without = to_candidate if to_candidate < to_second[i] else to_second[i]
             together += weights[i] * with_it
-            costs[m, nearest[i]] += weights[i] * (min(to_candidates[i, m], to_second[i]) - with_it)
+            costs[m, nearest[i]] += weights[i] * (without - with_it)
         for c in range(n_centers):
             costs[m, c] += together
 
@@ -136,7 +138,7 @@ def compute_responsibilities(scores, shares, logs):
         row, share = scores[i], shares[i]
         largest = row[0]
         for s in range(1, n_components):
-            largest = max(largest, row[s])
+            largest = row[s] if row[s] > largest else largest
         total = 0.0
         for s in range(n_components):
             share[s] = np.exp(row[s] - largest)

@@ -16,26 +16,17 @@ ENTROPY = 2
 
 
 @kernel
-def cell_sums(cells, values, rows, groups, out):
-    """Write the summed values of some rows by group and cell, shape (n_groups, n_cells, n_values)."""
-    n_groups, n_values = out.shape[0], out.shape[2]
-    first = np.zeros(n_groups + 1, dtype=np.int64)
-    for q in range(rows.shape[0]):
-        first[groups[q] + 1] += 1
-    for g in range(n_groups):
-        first[g + 1] += first[g]
-    order = np.empty(rows.shape[0], dtype=np.int64)
-    place = first.copy()
-    for q in range(rows.shape[0]):
-        order[place[groups[q]]] = rows[q]
-        place[groups[q]] += 1
-    out[:] = 0.0
-    for g in range(n_groups):
+def cell_sums(cells, values, rows, first, out):
+    """Add the values of rows to those of their group and cell, shape (n_groups, n_cells, n_values).
+
+    Group g has the rows ``rows[first[g]:first[g + 1]]``.
+    """
+    for g in range(out.shape[0]):
         for f in range(cells.shape[0]):
             for q in range(first[g], first[g + 1]):
-                i = order[q]
+                i = rows[q]
                 cell = out[g, cells[f, i]]
-                for v in range(n_values):
+                for v in range(out.shape[2]):
                     cell[v] += values[i, v]
 
 
@@ -64,7 +55,7 @@ def group_cost(total, kind):
     if kind == NEAREST:
         cost = total[0]
         for v in range(1, last):
-            cost = min(cost, total[v])
+            cost = total[v] if total[v] < cost else cost
         return cost
     for v in range(last):
         if total[v] > 0.0:
@@ -73,13 +64,13 @@ def group_cost(total, kind):
 
 
 @kernel
-def side_costs(low, total, kind, minimum, penalty, inside, outside):
+def side_costs(low, total, kind, minimum, penalty, rest, inside, outside):
     """Write what parts of a group cost, and what the rest of it costs: infinity below the minimum, 0 without weight.
 
-    `low` has the sums of the parts, shape (n_positions, n_values), `total` that of the group.
+    `low` has the sums of the parts, shape (n_positions, n_values), `total` that of the group; `rest` is room for one
+    more sum.
     """
     last = total.shape[0] - 1
-    rest = np.empty(total.shape[0])
     for position in range(low.shape[0]):
         part = low[position]
         weight, remaining = part[last], total[last] - part[last]

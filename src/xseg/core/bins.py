@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.encode_kernels import MISSING, encode_numbers
+from xseg._kernels.encode_kernels import GRID_CELLS, MISSING, encode_numbers
 from xseg.core.numbers import NumberSummary, find_midpoints, find_roundest_of_each
 from xseg.core.schema import Feature, Kind, Schema
 from xseg.core.summaries import CategoryCounts, CellSplit, TableSummary
@@ -72,7 +72,7 @@ class FeatureBins:
         if not self.feature.kind.has_values:
             out[:] = MISSING
         elif self.feature.kind.is_numeric:
-            infinite = encode_numbers(column.doubles(), self.thresholds, out)
+            infinite = encode_numbers(column.doubles(), *lay_grid(self.thresholds), out)
             if infinite >= 0:
                 raise column.infinite(infinite)
         else:
@@ -217,6 +217,35 @@ def _raise_wrong_kind(column: Column, feature: Feature) -> Column:
         in_python=f"Convert it with {cures.get(feature.kind, 'astype(str)')}, or fit again.",
         on_command_line="Correct the column, or fit again.",
     )
+
+
+def lay_grid(
+    thresholds: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.int64], float, float, float, int]:
+    """Return what `encode_numbers` needs of sorted thresholds: an even grid, and how many lie before each of its cells.
+
+    Returns
+    -------
+    thresholds : ndarray of shape (n_thresholds + 1,)
+        The thresholds, and a NaN.
+    first : ndarray of shape (1025,)
+        The number of thresholds before each cell.
+    low, high, scale : float
+        The ends of the grid, and its cells per unit.
+    n_steps : int
+        The most thresholds in one cell.
+    """
+    first = np.zeros(GRID_CELLS + 1, dtype=np.int64)
+    if not len(thresholds):
+        return np.array([np.nan]), first, 0.0, 0.0, 0.0, 0
+    low, high = float(thresholds[0]), float(thresholds[-1])
+    with np.errstate(divide="ignore", over="ignore"):
+        scale = float(np.float64(GRID_CELLS) / (high / 2 - low / 2))
+    scale = scale if scale < np.inf else 0.0
+    cells = np.minimum(((thresholds / 2 - low / 2) * scale).astype(np.int64), GRID_CELLS - 1)
+    counts = np.bincount(cells, minlength=GRID_CELLS)
+    first[1:] = np.cumsum(counts)
+    return np.append(thresholds, np.nan), first, low, high, scale, int(counts.max())
 
 
 def number_bins(

@@ -259,7 +259,7 @@ def _count(pattern: NDArray[np.uint32], weight: NDArray[np.int64]) -> tuple[NDAr
     if not len(pattern) or int(pattern.max()) >= _LONGEST_TABLE:
         return pattern, weight
     table = np.zeros(int(pattern.max()) + 1, dtype=np.int64)
-    add_to_cells(table, pattern, weight)
+    add_to_cells(table, pattern.astype(np.int64, copy=False), weight)
     found = np.flatnonzero(table)
     return found.astype(np.uint32), table[found]
 

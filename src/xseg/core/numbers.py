@@ -12,7 +12,7 @@ from math import ceil, floor, inf, log10
 import numpy as np
 from numpy.typing import NDArray
 
-from xseg._kernels.encode_kernels import N_CELLS, collect_distinct, count_numbers
+from xseg._kernels.encode_kernels import N_CELLS, STRETCH_ROWS, collect_distinct, count_numbers
 from xseg.core.schema import Kind
 from xseg.core.tables import Column
 from xseg.exceptions import DataError
@@ -118,7 +118,8 @@ class NumberSummary:
         """Add the values of a block whose first row is `first`; `scratch` are cells whose content does not matter."""
         values = column.doubles()
         cells = scratch if self._cells is None else self._cells
-        low, high, known, whole, infinite = count_numbers(values, weights, cells)
+        single = np.empty(STRETCH_ROWS, dtype=np.float32)
+        low, high, known, whole, infinite = count_numbers(values, weights, single, single.view(np.int32), cells)
         if infinite >= 0:
             raise column.infinite(infinite)
         if max(high, -low) > MAX_NUMBER:

@@ -247,7 +247,8 @@ def hash_rows(codes: NDArray[np.uint8], seed: int) -> NDArray[np.uint64]:
 def hash_numbers(hashes: NDArray[np.uint64], numbers: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.uint64]:
     """Mix the columns of `numbers`, shape (n_rows or 1, n_columns), into the hashes of the rows."""
     mixed = hashes.copy()
-    mix_columns(mixed, numbers)
+    # One type and layout, for which the kernel is compiled once.
+    mix_columns(mixed, np.ascontiguousarray(numbers, dtype=np.uint32))
     return mixed
 
 

@@ -284,8 +284,13 @@ class Cells:
         self, values: Values, rows: NDArray[np.int64], groups: NDArray[np.int64] | None = None, n_groups: int = 1
     ) -> NDArray[np.float64]:
         """Return the summed values of some rows by group and cell, shape (n_groups, n_cells, n_values)."""
-        out = np.empty((n_groups, self.n_cells, values.values.shape[1]))
-        cell_sums(self.cells, values.values, rows, np.zeros(len(rows), np.int64) if groups is None else groups, out)
+        out = np.zeros((n_groups, self.n_cells, values.values.shape[1]))
+        first = np.array([0, len(rows)])
+        if groups is not None:
+            first = np.concatenate([[0], np.cumsum(np.bincount(groups, minlength=n_groups))])
+            # Short integers are sorted by counting.
+            rows = rows[np.argsort(groups.astype(np.uint16), kind="stable")]
+        cell_sums(self.cells, values.values, rows, first, out)
         return out
 
 

@@ -60,8 +60,8 @@ def _compute_side_costs(
 
     A side that is too small costs infinity, and an empty one nothing.
     """
-    inside, outside = np.empty(len(low)), np.empty(len(low))
-    side_costs(low, total, sample.values.kind, float(sample.minimum), sample.penalty * depth, inside, outside)
+    rest, inside, outside = np.empty(len(total)), np.empty(len(low)), np.empty(len(low))
+    side_costs(low, total, sample.values.kind, float(sample.minimum), sample.penalty * depth, rest, inside, outside)
     return inside, outside
 
 

@@ -95,8 +95,8 @@ def test_the_best_insertion_is_the_best_of_all(sample):
     rise = 0.0
     if found is not None:
         rise = found[1].rise
-        price = sample.compute_price(found[1].apply(sample, root))
-        assert price == pytest.approx(sample.compute_price(root) + rise)
+        price = sample.compute_penalized_cost(found[1].apply(sample, root))
+        assert price == pytest.approx(sample.compute_penalized_cost(root) + rise)
     best = 0.0
     for node in [*leaves(root), *inner_nodes(root)]:
         below = get_shape(node)
@@ -104,7 +104,7 @@ def test_the_best_insertion_is_the_best_of_all(sample):
             for shape in ((cut, None, below), (cut, below, None)):
                 tree = sample.build(shape, node.rows, node.depth)
                 if is_allowed(sample, tree) and tree.cut is cut and len(leaves(tree)) == len(leaves(node)) + 1:
-                    best = min(best, sample.compute_price(tree) - sample.compute_price(node))
+                    best = min(best, sample.compute_penalized_cost(tree) - sample.compute_penalized_cost(node))
     assert rise <= best + 1e-9
 
 
@@ -116,11 +116,11 @@ def test_the_best_new_cut_is_the_best_of_all(sample):
         shapes += [(cut, right, left) for cut in thresholds(sample.cells)]
         trees = [sample.build(shape, node.rows, node.depth) for shape in shapes]
         kept = [
-            sample.compute_price(tree)
+            sample.compute_penalized_cost(tree)
             for tree in trees
             if is_allowed(sample, tree) and len(leaves(tree)) == len(leaves(node))
         ]
-        reached = sample.compute_price(
+        reached = sample.compute_penalized_cost(
             node if found is None else sample.build((found, left, right), node.rows, node.depth)
         )
         assert reached <= min(kept) + 1e-9
@@ -136,17 +136,17 @@ def test_pruning_keeps_the_cheapest_subtree(sample):
     root = grown(sample, 6)
     built = [sample.build(shape, root.rows) for shape in subtrees(get_shape(root))]
     for n_leaves in (1, 2, 3, 5):
-        best = min(sample.compute_price(tree) for tree in built if len(leaves(tree)) <= n_leaves)
+        best = min(sample.compute_penalized_cost(tree) for tree in built if len(leaves(tree)) <= n_leaves)
         pruned = sample.build(get_shape(root), root.rows)
         prune(sample, pruned, n_leaves)
         assert len(leaves(pruned)) <= n_leaves
-        assert sample.compute_price(pruned) == pytest.approx(best)
+        assert sample.compute_penalized_cost(pruned) == pytest.approx(best)
 
 
 def test_improving_keeps_the_promises(sample):
     start = grown(sample, 5)
     better = improve(sample, start, 5, Budget(PLENTY))
-    assert sample.compute_price(better) <= sample.compute_price(start) + 1e-9
+    assert sample.compute_penalized_cost(better) <= sample.compute_penalized_cost(start) + 1e-9
     assert is_allowed(sample, better)
     assert len(leaves(better)) <= 5
     assert sum(leaf.weight for leaf in leaves(better)) == start.weight

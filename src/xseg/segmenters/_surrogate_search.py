@@ -67,7 +67,7 @@ class _Search:
             before = own.left
             found += [self._root(sample, shape), improve(sample, self._root(sample, shape), self._most, own)]
             budget.left -= before - own.left
-        return get_shape(min(found, key=lambda root: (sample.compute_price(root), len(leaves(root)))))
+        return get_shape(min(found, key=lambda root: (sample.compute_penalized_cost(root), len(leaves(root)))))
 
     def improve_tree(self, shape: Shape, budget: Budget) -> Shape:
         """Improve a tree that was found on fewer rows."""
@@ -111,7 +111,7 @@ class _Search:
             max(1, int(np.ceil((share - 1e-9) * weight))),
             self.problem.max_depth,
             penalty=_SPLIT_PENALTY if kind == NEAREST else 0.0,
-            least_gain=_ROUNDING * weight,
+            min_gain=_ROUNDING * weight,
         )
 
     def _root(self, sample: Sample, shape: Shape) -> Node:

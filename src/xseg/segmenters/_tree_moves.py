@@ -77,9 +77,9 @@ def find_split(sample: Sample, node: Node) -> tuple[float, Cut] | None:
         return None
     best: tuple[float, Cut] | None = None
     for part in sample.coarse.parts(1, len(node.total)):
-        best = _better(best, _find_split_in(sample, part, node))
+        best = _choose_cheaper(best, _find_split_in(sample, part, node))
     if best is not None and sample.coarse is not sample.cells:
-        best = _better(best, _find_split_in(sample, sample.cells.select(best[1].feature), node))
+        best = _choose_cheaper(best, _find_split_in(sample, sample.cells.select(best[1].feature), node))
     return best
 
 
@@ -93,7 +93,7 @@ def _find_split_in(sample: Sample, part: Cells, node: Node) -> tuple[float, Cut]
     return (float(costs[position]), part.make_cut(views, position)) if np.isfinite(costs[position]) else None
 
 
-def _better(one: tuple[float, Cut] | None, other: tuple[float, Cut] | None) -> tuple[float, Cut] | None:
+def _choose_cheaper(one: tuple[float, Cut] | None, other: tuple[float, Cut] | None) -> tuple[float, Cut] | None:
     """Return the cheaper of two, the first where they cost the same."""
     if one is None or other is None:
         return other if one is None else one
@@ -127,7 +127,7 @@ def prune(sample: Sample, node: Node, n_leaves: int) -> None:
 
 
 def _tabulate(sample: Sample, node: Node, most: int) -> NDArray[np.float64]:
-    """Write in each node the price of its best subtree with 1, 2, ... leaves, and return that of `node`."""
+    """Write in each node the cost of its best subtree with 1, 2, ... leaves, and return that of `node`."""
     alone = node.cost + sample.penalty * node.depth * node.weight
     if node.children is None:
         node.table = np.array([alone])
@@ -151,8 +151,8 @@ def _keep(node: Node, n_leaves: int) -> None:
     assert left.table is not None
     assert right.table is not None
     shares = [n for n in range(1, n_leaves) if n <= len(left.table) and n_leaves - n <= len(right.table)]
-    prices = [left.table[n - 1] + right.table[n_leaves - n - 1] for n in shares]
-    n_left = shares[int(np.argmin(prices))]
+    costs = [left.table[n - 1] + right.table[n_leaves - n - 1] for n in shares]
+    n_left = shares[int(np.argmin(costs))]
     _keep(left, n_left)
     _keep(right, n_leaves - n_left)
 
@@ -191,10 +191,10 @@ def find_resplit(sample: Sample, node: Node, budget: Budget) -> Cut | None:
     budget.spend(len(node.rows) * len(sample.cells.features) + 4 * n_groups * sample.coarse.n_cells, len(node.total))
     best: tuple[float, Cut] | None = None
     for part in sample.coarse.parts(n_groups, len(node.total)):
-        best = _better(best, _find_resplit_in(sample, part, node))
+        best = _choose_cheaper(best, _find_resplit_in(sample, part, node))
     if best is not None and sample.coarse is not sample.cells:
-        best = _better(best, _find_resplit_in(sample, sample.cells.select(best[1].feature), node))
-    return None if best is None or best[0] >= sample.compute_price(node) - sample.least_gain else best[1]
+        best = _choose_cheaper(best, _find_resplit_in(sample, sample.cells.select(best[1].feature), node))
+    return None if best is None or best[0] >= sample.compute_penalized_cost(node) - sample.min_gain else best[1]
 
 
 def _find_resplit_in(sample: Sample, part: Cells, node: Node) -> tuple[float, Cut] | None:
@@ -220,15 +220,15 @@ def _find_resplit_in(sample: Sample, part: Cells, node: Node) -> tuple[float, Cu
         straight += inside if group < first else outside
         swapped += outside if group < first else inside
     position = int(np.minimum(straight, swapped).argmin())
-    price = min(straight[position], swapped[position])
-    if not np.isfinite(price):
+    cost = min(straight[position], swapped[position])
+    if not np.isfinite(cost):
         return None
-    return float(price), part.make_cut(views, position, low_left=bool(straight[position] <= swapped[position]))
+    return float(cost), part.make_cut(views, position, low_left=bool(straight[position] <= swapped[position]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Insertion:
-    """A new leaf above `node`, and how much the price rises (below 0: falls)."""
+    """A new leaf above `node`, and how much the cost rises (below 0: falls)."""
 
     rise: float
     node: Node
@@ -254,7 +254,7 @@ class _NodeScores:
     low: NDArray[np.float64]
     rest_low: NDArray[np.float64]
     rest_high: NDArray[np.float64]
-    price: float
+    cost: float
     best: tuple[float, int, bool]
 
 
@@ -275,7 +275,7 @@ class _PartScores:
         self._scores = {node: self._scores[node] for node in _all_nodes(root) if node in self._scores}
 
     def find(self, root: Node) -> tuple[float, Node] | None:
-        """Return the node above which a new leaf raises the price least, and that rise."""
+        """Return the node above which a new leaf raises the cost least, and that rise."""
         self.score(root)
         best = min(_all_nodes(root), key=lambda node: self._scores[node].best[0])
         rise = self._scores[best].best[0]
@@ -296,20 +296,20 @@ class _PartScores:
     def _score_leaf(self, node: Node) -> _NodeScores:
         low = _compute_prefix_sums(self.sample.sums(self.part, [node])[0], self.views)
         inside, outside = _compute_side_costs(self.sample, low, node.total, node.depth + 1)
-        price = self.sample.compute_price(node)
-        return _NodeScores(low, outside, inside, price, self._choose(node, low, inside + outside, None, price))
+        cost = self.sample.compute_penalized_cost(node)
+        return _NodeScores(low, outside, inside, cost, self._choose(node, low, inside + outside, None, cost))
 
     def _score_inner(self, node: Node) -> _NodeScores:
         assert node.children is not None
         one, other = map(self.score, node.children)
         low = one.low + other.low
         rest_low, rest_high = one.rest_low + other.rest_low, one.rest_high + other.rest_high
-        price = one.price + other.price
+        cost = one.cost + other.cost
         if not self._has_room(node):
-            return _NodeScores(low, rest_low, rest_high, price, (np.inf, 0, True))
+            return _NodeScores(low, rest_low, rest_high, cost, (np.inf, 0, True))
         inside, outside = _compute_side_costs(self.sample, low, node.total, node.depth + 1)
         with_low, with_high = rest_low + inside, rest_high + outside
-        return _NodeScores(low, rest_low, rest_high, price, self._choose(node, low, with_low, with_high, price))
+        return _NodeScores(low, rest_low, rest_high, cost, self._choose(node, low, with_low, with_high, cost))
 
     def _has_room(self, node: Node) -> bool:
         return node.depth + height(node) < self.sample.max_depth and node.weight >= 2 * self.sample.minimum
@@ -320,14 +320,14 @@ class _PartScores:
         low: NDArray[np.float64],
         with_low: NDArray[np.float64],
         with_high: NDArray[np.float64] | None,
-        price: float,
+        cost: float,
     ) -> tuple[float, int, bool]:
         if not self._has_room(node):
             return np.inf, 0, True
         cheaper = with_low if with_high is None else np.minimum(with_low, with_high)
         cheaper = np.where(_is_split(self.sample, low[:, -1], node.weight), cheaper, np.inf)
         position = int(cheaper.argmin())
-        return float(cheaper[position]) - price, position, bool(with_low[position] <= cheaper[position])
+        return float(cheaper[position]) - cost, position, bool(with_low[position] <= cheaper[position])
 
 
 def _all_nodes(root: Node) -> Iterator[Node]:
@@ -343,21 +343,21 @@ class Insertions:
         self._whole: _PartScores | None = None
 
     def find(self, trees: list[Node], budget: Budget) -> tuple[int, Insertion] | None:
-        """Return the tree of several, and its new leaf, with the lowest price."""
+        """Return the tree of several, and its new leaf, with the lowest cost."""
         sample, n_values = self.sample, len(trees[0].total)
         if not len(sample.cells.features):
             return None
         n_leaves = len(leaves(trees[0]))
         budget.spend(len(trees[0].rows) * len(sample.cells.features), n_values)
         budget.spend(8 * (n_leaves + len(trees)) * sample.coarse.n_cells, n_values)
-        prices = [sample.compute_price(tree) for tree in trees]
+        costs = [sample.compute_penalized_cost(tree) for tree in trees]
         best: tuple[float, int, Insertion] | None = None
         for part in sample.coarse.parts(4 * (n_leaves + len(trees)), n_values):
             scores = self._scores(part, trees[0])
             for number, tree in enumerate(trees):
                 found = scores.find(tree)
-                if found is not None and (best is None or prices[number] + found[0] < best[0]):
-                    best = prices[number] + found[0], number, scores.insertion(found[1])
+                if found is not None and (best is None or costs[number] + found[0] < best[0]):
+                    best = costs[number] + found[0], number, scores.insertion(found[1])
         if best is None:
             return None
         _, number, insertion = best
@@ -381,17 +381,17 @@ class Insertions:
 
 
 def _swap(sample: Sample, root: Node, insertions: Insertions, budget: Budget) -> Node | None:
-    """Remove a leaf and add one elsewhere: the pair that lowers the price most, if any does."""
+    """Remove a leaf and add one elsewhere: the pair that lowers the cost most, if any does."""
     if root.children is None:
         return None
-    price = sample.compute_price(root)
+    cost = sample.compute_penalized_cost(root)
     # Nodes that all the smaller trees share are summed and scored once.
     smaller = [remove_leaf(sample, root, leaf) for leaf in leaves(root)]
     found = insertions.find(smaller, budget)
     if found is None:
         return None
     number, insertion = found
-    if sample.compute_price(smaller[number]) + insertion.rise >= price - sample.least_gain:
+    if sample.compute_penalized_cost(smaller[number]) + insertion.rise >= cost - sample.min_gain:
         return None
     swapped = insertion.apply(sample, smaller[number])
     insertions.keep(swapped)
@@ -402,7 +402,7 @@ def _fill(sample: Sample, root: Node, n_leaves: int, insertions: Insertions, bud
     """Add leaves while there is room and they help."""
     while len(leaves(root)) < n_leaves:
         found = insertions.find([root], budget)
-        if found is None or found[1].rise >= -sample.least_gain:
+        if found is None or found[1].rise >= -sample.min_gain:
             break
         root = found[1].apply(sample, root)
     return root
@@ -413,7 +413,9 @@ def _regrow(sample: Sample, root: Node, n_leaves: int) -> Node:
     grown = _copy(root)
     grow(sample, grown, len(leaves(grown)) + n_leaves)
     prune(sample, grown, n_leaves)
-    return grown if sample.compute_price(grown) < sample.compute_price(root) - sample.least_gain else root
+    return (
+        grown if sample.compute_penalized_cost(grown) < sample.compute_penalized_cost(root) - sample.min_gain else root
+    )
 
 
 def _copy(node: Node) -> Node:
@@ -423,7 +425,7 @@ def _copy(node: Node) -> Node:
 
 
 def improve(sample: Sample, root: Node, n_leaves: int, budget: Budget) -> Node:
-    """Change a tree by moves that each lower its price, until none does or the budget is spent."""
+    """Change a tree by moves that each lower its cost, until none does or the budget is spent."""
     root = recut(sample, root, budget)
     insertions = Insertions(sample)
     while not budget.is_spent:
@@ -432,6 +434,6 @@ def improve(sample: Sample, root: Node, n_leaves: int, budget: Budget) -> Node:
         while not budget.is_spent and (swapped := _swap(sample, root, insertions, budget)) is not None:
             root = recut(sample, swapped, budget, 1)
         root = _regrow(sample, recut(sample, root, budget), n_leaves)
-        if sample.compute_price(root) >= sample.compute_price(before) - sample.least_gain:
+        if sample.compute_penalized_cost(root) >= sample.compute_penalized_cost(before) - sample.min_gain:
             break
     return root

@@ -62,7 +62,7 @@ class Node:
 class Sample:
     """Rows to search on, with what makes a tree good: a low cost and short paths.
 
-    `penalty` is the cost of one more split per row; a change that gains less than `least_gain` is not worth making.
+    `penalty` is the cost of one more split per row; a change that gains less than `min_gain` is not worth making.
     Splits are first looked for among at most `n_cells` cells of a feature.
     """
 
@@ -71,7 +71,7 @@ class Sample:
     minimum: int
     max_depth: int
     penalty: float = 0.0
-    least_gain: float = 1e-9
+    min_gain: float = 1e-9
     n_cells: int = 32
 
     @cached_property
@@ -133,7 +133,7 @@ class Sample:
                 node.sums = own
         return np.stack([node.sums for node in nodes if node.sums is not None])
 
-    def compute_price(self, node: Node) -> float:
+    def compute_penalized_cost(self, node: Node) -> float:
         """Return the cost of a node's leaves and of the splits that lead to them."""
         return sum(leaf.cost + self.penalty * leaf.depth * leaf.weight for leaf in leaves(node))
 

@@ -108,7 +108,7 @@ def find_main_axes(points: NDArray[np.float64], weights: NDArray[np.int64]) -> N
     return np.asarray(np.linalg.svd(offsets, full_matrices=False)[2][:_MAX_DIMENSIONS].T)
 
 
-def _grown(sample: Sample, values: Values, n_leaves: int) -> Shape:
+def _grow_and_prune(sample: Sample, values: Values, n_leaves: int) -> Shape:
     own = Sample(sample.cells, values, sample.minimum, sample.max_depth)
     root = own.root()
     grow(own, root, 3 * n_leaves)
@@ -118,25 +118,25 @@ def _grown(sample: Sample, values: Values, n_leaves: int) -> Shape:
 
 def follow_centers(sample: Sample, reference: Reference, n_leaves: int) -> Shape:
     """Grow by the cost of giving each leaf to one of the centres."""
-    return _grown(sample, reference.nearest_costs, n_leaves)
+    return _grow_and_prune(sample, reference.nearest_costs, n_leaves)
 
 
 def grow_tight_leaves(sample: Sample, reference: Reference, n_leaves: int) -> Shape:
     """Grow by how much the rows of a leaf vary about their own mean: the real cost."""
-    return _grown(sample, reference.squares, n_leaves)
+    return _grow_and_prune(sample, reference.squares, n_leaves)
 
 
 def follow_labels(sample: Sample, reference: Reference, n_leaves: int) -> Shape:
     """Grow a classification tree on the labels."""
-    return _grown(sample, reference.disagreement, n_leaves)
+    return _grow_and_prune(sample, reference.disagreement, n_leaves)
 
 
-def part_centers(sample: Sample, reference: Reference, n_leaves: int) -> Shape:
+def grow_on_centers(sample: Sample, reference: Reference, n_leaves: int) -> Shape:
     """Grow a tree on the centres alone, each as heavy as its cluster, until each has its leaf."""
     del n_leaves
     mass = np.bincount(reference.labels, reference.weights, len(reference.centers)).astype(np.int64)
     places = _center_codes(sample, reference)
-    cells = Cells.from_codes(sample.cells.bins, _numbers(sample), places)
+    cells = Cells.from_codes(sample.cells.bins, _select_ordered(sample), places)
     values = Values.from_rows(reference.means, np.maximum(mass, 1), SQUARES)
     own = Sample(cells, values, 1, sample.max_depth)
     root = own.root()
@@ -144,32 +144,32 @@ def part_centers(sample: Sample, reference: Reference, n_leaves: int) -> Shape:
     return get_shape(root)
 
 
-def fewest_mistakes(sample: Sample, reference: Reference, n_leaves: int) -> Shape:
+def grow_with_fewest_mistakes(sample: Sample, reference: Reference, n_leaves: int) -> Shape:
     """Part the centres by cuts that part the fewest rows from their own centre: IMM."""
     del n_leaves
     places = _center_codes(sample, reference)
-    return _split_mistaken(sample, reference, places, sample.root(), np.arange(len(places)))
+    return _grow_below(sample, reference, places, sample.root(), np.arange(len(places)))
 
 
-def _split_mistaken(
+def _grow_below(
     sample: Sample, reference: Reference, places: NDArray[np.uint8], node: Node, alive: NDArray[np.int64]
 ) -> Shape:
     labels = reference.labels
     mistaken = np.isin(labels[node.rows], alive)
     rows = node.rows[mistaken]
-    cut = _least_mistaken(sample, reference, places, rows, labels[rows], alive) if len(alive) > 1 else None
+    cut = _find_fewest_mistakes(sample, reference, places, rows, labels[rows], alive) if len(alive) > 1 else None
     if cut is None or node.depth >= sample.max_depth:
         return None
     left, right = sample.divide(node, cut)
     goes_left = cut.goes_left[places[alive, cut.feature]]
     return (
         cut,
-        _split_mistaken(sample, reference, places, left, alive[goes_left]),
-        _split_mistaken(sample, reference, places, right, alive[~goes_left]),
+        _grow_below(sample, reference, places, left, alive[goes_left]),
+        _grow_below(sample, reference, places, right, alive[~goes_left]),
     )
 
 
-def _least_mistaken(
+def _find_fewest_mistakes(
     sample: Sample,
     reference: Reference,
     places: NDArray[np.uint8],
@@ -179,7 +179,7 @@ def _least_mistaken(
 ) -> Cut | None:
     best, chosen = np.inf, None
     weights = reference.weights[rows]
-    for j in _numbers(sample):
+    for j in _select_ordered(sample):
         f = int(np.searchsorted(sample.cells.features, j))
         lowest, highest = int(places[alive, j].min()), int(places[alive, j].max())
         if lowest == highest:
@@ -196,8 +196,8 @@ def _least_mistaken(
     return chosen
 
 
-def _numbers(sample: Sample) -> NDArray[np.int64]:
-    """Return the features in which a centre has a place."""
+def _select_ordered(sample: Sample) -> NDArray[np.int64]:
+    """Return the features whose codes have an order, so that a centre has one."""
     kinds = [sample.cells.bins[j].feature.kind for j in sample.cells.features]
     return sample.cells.features[[kind in {Kind.NUMBER, Kind.BOOLEAN, Kind.ORDERED} for kind in kinds]]
 
@@ -206,7 +206,7 @@ def _center_codes(sample: Sample, reference: Reference) -> NDArray[np.uint8]:
     """Return the code of each centre in each feature: that of the middle one of its rows."""
     places = np.zeros((len(reference.centers), len(sample.cells.bins)), dtype=np.uint8)
     labels = reference.labels
-    for j in _numbers(sample):
+    for j in _select_ordered(sample):
         f = int(np.searchsorted(sample.cells.features, j))
         width = sample.cells.bins[j].n_codes
         codes = sample.cells.codes[f]
@@ -221,25 +221,25 @@ def _center_codes(sample: Sample, reference: Reference) -> NDArray[np.uint8]:
 Start: TypeAlias = Callable[[Sample, Reference, int], Shape]
 
 STARTS: dict[str, Start] = {
-    "IMM": fewest_mistakes,
+    "IMM": grow_with_fewest_mistakes,
     "centres": follow_centers,
     "real cost": grow_tight_leaves,
     "labels": follow_labels,
-    "tree of centres": part_centers,
+    "tree of centres": grow_on_centers,
 }
 
 
-_NOTICEABLE = 1e-7
+_MIN_GAIN = 1e-7
 _ROUNDING = 1e-12
 _MAX_TURNS = 8
-_HOPELESS = 1.03
-_MIN_PRICE = 0.001
-_MIN_PRICE_OF_A_RULE = 0.011
+_MAX_COST_RATIO = 1.03
+_MIN_PENALTY = 0.001
+_MIN_PENALTY_OF_A_LEAF = 0.011
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How hard to look.
+    """How much arithmetic the search may do, and on which rows.
 
     Attributes
     ----------
@@ -247,15 +247,15 @@ class Effort:
         Numbers of rows of the sample to search on, one round after another. The first round improves every start, and
         each later one the best trees of the round before.
     work : float
-        How many additions each round may spend.
+        Number of additions that each round may spend.
     starts : sequence of str
-        Which starts to improve.
+        The starts to improve.
     n_kept : int
-        How many trees to keep from one round to the next.
+        Number of trees to keep from one round to the next.
     n_cells : int
-        Among how many cells of a feature splits are first looked for.
-    least_gain : float
-        Which share of the reference's cost a change must gain in the last round; ten times that before.
+        Number of cells of a feature among which splits are first looked for.
+    min_gain : float
+        The share of the reference's cost that a change must gain in the last round; ten times that before.
     """
 
     n_rows: Sequence[int]
@@ -263,7 +263,7 @@ class Effort:
     starts: Sequence[str]
     n_kept: int
     n_cells: int
-    least_gain: float
+    min_gain: float
 
 
 EFFORTS = {
@@ -274,13 +274,13 @@ EFFORTS = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """A tree in the making, with what decides between trees: its cost, and the number of splits above a row."""
+class SearchedTree:
+    """A tree, the means of its segments, its cost, and the mean depth of a row's leaf."""
 
     shape: Shape
     means: NDArray[np.float64]
     cost: float
-    n_questions: float
+    mean_depth: float
 
 
 def search(problem: Problem, sample: CodedRows, centers: Centers, effort: Effort, depth_weight: float) -> ThresholdTree:
@@ -289,26 +289,26 @@ def search(problem: Problem, sample: CodedRows, centers: Centers, effort: Effort
     Parameters
     ----------
     problem : Problem
-        What is looked for.
+        The sizes that are allowed, and the space that costs are measured in.
     sample : CodedRows
-        The rows to look on.
+        The rows to search on.
     centers : Centers
-        Those of the reference.
+        The centres of the reference.
     effort : Effort
-        How hard to look.
+        How much arithmetic to do.
     depth_weight : float
-        How much shorter paths count against the relative cost.
+        Weight of the mean depth against the relative cost.
     """
     blocks = [take_rows(sample, n_rows) for n_rows in effort.n_rows]
     first = take_rows(sample, _MAX_ROWS_FOR_AXES)
     axes = find_main_axes(problem.space.embedding.matrix(first.codes, first.points), first.weights)
-    kept: list[Found] = []
+    kept: list[SearchedTree] = []
     for turn, block in enumerate(blocks):
         is_last = len(block.codes) == sample.n_rows or turn == len(blocks) - 1
-        round_ = _Search(
-            problem, block, centers, axes, depth_weight, effort, effort.least_gain * (1 if is_last else 10)
+        search_round = _SearchRound(
+            problem, block, centers, axes, depth_weight, effort, effort.min_gain * (1 if is_last else 10)
         )
-        kept = round_.improve_trees(kept) if turn else round_.improve_starts()
+        kept = search_round.improve_trees(kept) if turn else search_round.improve_starts()
         if is_last:
             break
     return _convert(problem, take_rows(sample, sample.n_rows), kept[0].shape)
@@ -336,7 +336,7 @@ def _find_minimum(problem: Problem, block: CodedBlock) -> int:
     return max(1, int(np.ceil((share - 1e-9) * weight)))
 
 
-class _Search:
+class _SearchRound:
     """One round of the search, on some rows."""
 
     def __init__(
@@ -347,14 +347,14 @@ class _Search:
         axes: NDArray[np.float64] | None,
         depth_weight: float,
         effort: Effort,
-        least_gain: float,
+        min_gain: float,
     ) -> None:
         self.problem = problem
         self.cells = Cells.from_codes(problem.bins, problem.features, block.codes, block.weights)
         self.reference = Reference.from_centers(problem.space, block, centers, axes)
         self.depth_weight = depth_weight
         self.effort = effort
-        self.least_gain = least_gain
+        self.min_gain = min_gain
         self.weight = float(block.weights.sum())
         self.minimum = _find_minimum(problem, block)
 
@@ -365,30 +365,30 @@ class _Search:
 
     @cached_property
     def squares(self) -> Values:
-        """What groups vary about their own means."""
+        """Values by which a group costs its squared distances to its mean."""
         return self.reference.squares
 
     @cached_property
     def reference_cost(self) -> float:
-        """What the rows cost at their nearest centres."""
+        """The cost of the rows at their nearest centres."""
         return float(self.reference.distances.min(axis=1) @ self.reference.weights)
 
-    def improve_starts(self) -> list[Found]:
+    def improve_starts(self) -> list[SearchedTree]:
         """Improve every start, and return the best trees, the best first."""
         problem, work = self.problem, self.effort.work
         starts = self._grow_starts(problem.n_segments)
         if not self.one_leaf_each:
             # A tree with one leaf for each segment is one start of a tree with more.
-            small = self._improve_leaves(starts[0], _MIN_PRICE, Budget(work / 4))
+            small = self._improve_leaves(starts[0], _MIN_PENALTY, Budget(work / 4))
             starts, work = [small, *self._grow_starts(problem.max_leaves)], work * 3 / 4
         return self._rank(starts, self._improve_each(starts, Budget(work)))
 
-    def improve_trees(self, trees: Sequence[Found]) -> list[Found]:
+    def improve_trees(self, trees: Sequence[SearchedTree]) -> list[SearchedTree]:
         """Improve trees that were found on fewer rows; the best first."""
         known = [self._measure(self._root(self._sample(self.squares), one.shape), one.means) for one in trees]
         return self._rank(known, self._improve_each(known, Budget(self.effort.work)))
 
-    def _grow_starts(self, n_leaves: int) -> list[Found]:
+    def _grow_starts(self, n_leaves: int) -> list[SearchedTree]:
         """Return the starts of some size, the cheapest first."""
         sample = self._sample(self.squares)
         shapes = [STARTS[name](sample, self.reference, n_leaves) for name in self.effort.starts]
@@ -396,14 +396,14 @@ class _Search:
         found = [self._measure(self._root(sample, shape), previous) for shape in shapes]
         return sorted(found, key=lambda one: one.cost)
 
-    def _improve_each(self, trees: Sequence[Found], budget: Budget) -> list[Found]:
+    def _improve_each(self, trees: Sequence[SearchedTree], budget: Budget) -> list[SearchedTree]:
         """Improve trees, each with its share of what the others leave of the budget."""
-        improved: list[Found] = []
+        improved: list[SearchedTree] = []
         for place, tree in enumerate(trees):
             own = Budget(budget.left / (len(trees) - place))
             before = own.left
             if self.one_leaf_each:
-                cheap = self._improve_leaves(tree, _MIN_PRICE, own)
+                cheap = self._improve_leaves(tree, _MIN_PENALTY, own)
                 improved.append(cheap)
                 if self.depth_weight:
                     improved.append(self._improve_leaves(cheap, self._compute_split_penalty(cheap), own))
@@ -412,26 +412,26 @@ class _Search:
             budget.left -= before - own.left
         return improved
 
-    def _sample(self, values: Values, price: float = _MIN_PRICE) -> Sample:
+    def _sample(self, values: Values, penalty: float = _MIN_PENALTY) -> Sample:
         return Sample(
             self.cells,
             values,
             self.minimum,
             self.problem.max_depth,
-            penalty=price * self.reference_cost / self.weight if self.depth_weight else 0.0,
-            least_gain=max(self.least_gain, _NOTICEABLE) * self.reference_cost + _ROUNDING * self.reference.norm,
+            penalty=penalty * self.reference_cost / self.weight if self.depth_weight else 0.0,
+            min_gain=max(self.min_gain, _MIN_GAIN) * self.reference_cost + _ROUNDING * self.reference.norm,
             n_cells=self.effort.n_cells,
         )
 
     def _root(self, sample: Sample, shape: Shape) -> Node:
         return remove_small_leaves(sample, sample.build(shape, np.arange(self.cells.n_rows)))
 
-    def _improve_leaves(self, tree: Found, price: float, budget: Budget) -> Found:
+    def _improve_leaves(self, tree: SearchedTree, penalty: float, budget: Budget) -> SearchedTree:
         """Improve a tree whose leaves are the segments."""
-        sample = self._sample(self.squares, price)
+        sample = self._sample(self.squares, penalty)
         return self._measure(improve(sample, self._root(sample, tree.shape), self.problem.n_segments, budget))
 
-    def _improve_in_turns(self, tree: Found, budget: Budget, known: float) -> Found:
+    def _improve_in_turns(self, tree: SearchedTree, budget: Budget, known: float) -> SearchedTree:
         """Improve the leaves for the segments' means, then the means for the leaves, and so on.
 
         A tree that stays far above the cost of one that is known is given up.
@@ -440,48 +440,49 @@ class _Search:
         for _ in range(_MAX_TURNS):
             distances = _squared_distances(self.reference.points, means)
             values = Values.from_rows(distances, self.reference.weights, NEAREST)
-            sample = self._sample(values, _MIN_PRICE if best is None else self._compute_split_penalty(best))
+            sample = self._sample(values, _MIN_PENALTY if best is None else self._compute_split_penalty(best))
             root = improve(sample, self._root(sample, shape), self.problem.max_leaves, budget)
             turn = self._measure(root, means)
-            if best is not None and turn.cost >= best.cost - sample.least_gain:
+            if best is not None and turn.cost >= best.cost - sample.min_gain:
                 break
             best, shape, means = turn, turn.shape, turn.means
-            if turn.cost > _HOPELESS * known:
+            if turn.cost > _MAX_COST_RATIO * known:
                 break
         assert best is not None
         return best
 
-    def _measure(self, root: Node, previous: NDArray[np.float64] | None = None) -> Found:
-        """Share leaves out among the segments, and return the real cost."""
+    def _measure(self, root: Node, previous: NDArray[np.float64] | None = None) -> SearchedTree:
+        """Assign leaves to segments, and measure the cost to their means."""
         ends = leaves(root)
         totals = np.array([self.squares.total(leaf.rows) for leaf in ends])
         mass = totals[:, -1]
         at = totals[:, :-1] / mass[:, None]
         segment, means = group_leaves(at, mass, self.problem.n_segments, previous)
         between = np.bincount(segment, mass, len(means)) @ np.einsum("sd,sd->s", means, means)
-        questions = float(mass @ [leaf.depth for leaf in ends]) / self.weight
-        return Found(get_shape(root), means, self.reference.norm - float(between), questions)
+        depth = float(mass @ [leaf.depth for leaf in ends]) / self.weight
+        return SearchedTree(get_shape(root), means, self.reference.norm - float(between), depth)
 
-    def _compute_split_penalty(self, found: Found) -> float:
-        """Return what one more split per row may cost, as a share of the reference's cost.
+    def _compute_split_penalty(self, found: SearchedTree) -> float:
+        """Return the penalty of one more split per row, as a share of the reference's cost.
 
-        One percent more of what the tree costs beyond the reference is worth `depth_weight` percent of the questions.
+        One percent of the mean depth weighs as much as `depth_weight` percent of what the tree costs beyond the
+        reference.
         """
-        least = _MIN_PRICE_OF_A_RULE if self.one_leaf_each else _MIN_PRICE
+        least = _MIN_PENALTY_OF_A_LEAF if self.one_leaf_each else _MIN_PENALTY
         excess = found.cost / self.reference_cost - 1 if self.reference_cost > 0 else 0.0
-        return max(least, self.depth_weight * excess / max(found.n_questions, 1.0)) if self.depth_weight else 0.0
+        return max(least, self.depth_weight * excess / max(found.mean_depth, 1.0)) if self.depth_weight else 0.0
 
-    def _rank(self, starts: Sequence[Found], improved: Sequence[Found]) -> list[Found]:
-        """Weigh cost against path lengths among trees that cost no more than the best start; the best few first."""
+    def _rank(self, starts: Sequence[SearchedTree], improved: Sequence[SearchedTree]) -> list[SearchedTree]:
+        """Return the best few trees by cost and mean depth, of those that cost no more than the best start."""
         found = [*starts, *improved]
         ceiling = min(one.cost for one in starts)
-        cheapest = min(found, key=lambda one: (one.cost, one.n_questions))
-        price = self._compute_split_penalty(cheapest) * self.reference_cost
-        ranked = sorted(found, key=lambda one: (one.cost + price * one.n_questions, one.cost))
-        distinct: list[Found] = []
+        cheapest = min(found, key=lambda one: (one.cost, one.mean_depth))
+        penalty = self._compute_split_penalty(cheapest) * self.reference_cost
+        ranked = sorted(found, key=lambda one: (one.cost + penalty * one.mean_depth, one.cost))
+        distinct: list[SearchedTree] = []
         for one in ranked:
             if one.cost <= ceiling and all(
-                (one.cost, one.n_questions) != (other.cost, other.n_questions) for other in distinct
+                (one.cost, one.mean_depth) != (other.cost, other.mean_depth) for other in distinct
             ):
                 distinct.append(one)
         return distinct[: self.effort.n_kept]

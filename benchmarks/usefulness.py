@@ -1,27 +1,35 @@
-"""How much segments tell about what was not used to make them, on real tables, beside k-means and other peers.
+"""How much segments tell about columns that were not used to find them, beside k-means and other peers.
 
 Each table's columns are split at random into two halves. Segments are found on one half of the columns in a random half
-of the rows; then, on the other rows, the columns that were not used are predicted by the mean of the segment in the
-first rows. Reported is the share of their variance that this explains, mean over columns, splits and tables, for ranks
-(a column's place among the first rows, 0 to 1) and for raw values; the smallest segment; and how alike the segments of
-both halves of the rows are (adjusted Rand index on the rows that were not used for the first). Peers are given
-standardised numbers, with the mean for what is missing, and categories as one-hot columns.
+of the rows. In the other rows, each column of the other half is predicted by its mean in the segment, taken from the
+first rows. Reported are means over columns, splits and tables: the share of the variance of ranks (the share of the
+first rows below a value, 0 to 1) and of raw values that this explains; the share of rows in the smallest segment; and
+how well segments found in either half of the rows agree on the second (adjusted Rand index).
 
-    python usefulness.py FOLDER [--segments 5] [--splits 4]
+    python usefulness.py [FOLDER] [--segments 3 5 8] [--splits 2] [--rows 4000] [--only NAME ...] [--by-table]
+
+Tables other than scikit-learn's are read from the folder. Peers are given standardised numbers, with the mean for
+missing values; k-means and the Gaussian mixture are given categories as one-hot columns. `pip install kmodes` adds
+k-prototypes. A line is printed as soon as it is measured.
 """
 
 import argparse
+import sys
+import time
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from harness import show
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
@@ -30,34 +38,39 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import xseg
 
-MAX_ROWS = 6_000
+Maker = Callable[[int, int], Any]
+MAX_CATEGORIES = 10
 
 
-def tables(folder: Path) -> dict[str, pd.DataFrame]:
-    """Give the real tables, without identifiers and constant columns."""
-    retail = pd.read_parquet(folder / "online_retail.parquet").dropna(subset="CustomerID")
+def tables(folder: Path | None, max_rows: int) -> dict[str, pd.DataFrame]:
+    """Return the real tables without identifiers and constant columns, and at most so many rows of each."""
     found = {
-        "marketing": xseg.load_table(folder / "marketing_campaign.csv").drop(columns=["ID", "Dt_Customer"]),
-        "bank": xseg.load_table(folder / "bank_full.csv.gz"),
-        "telco": xseg.load_table(folder / "telco_churn.csv").drop(columns="customerID"),
-        "wholesale": xseg.load_table(folder / "wholesale_customers.csv"),
-        "credit card": xseg.load_table(folder / "cc_general.csv").drop(columns="CUST_ID"),
-        "developers": xseg.load_table(folder / "so2025_ai.csv.gz"),
-        "mice": xseg.load_table(folder / "mice_protein.csv.gz").drop(columns="MouseID"),
-        "avila": pd.read_parquet(folder / "avila.parquet"),
-        "retail": describe_buyers(retail),
         "wine": load_wine(as_frame=True).data,
         "breast cancer": load_breast_cancer(as_frame=True).data,
+        "diabetes": load_diabetes(as_frame=True, scaled=False).data,
     }
+    if folder is not None:
+        retail = pd.read_parquet(folder / "online_retail.parquet").dropna(subset="CustomerID")
+        found |= {
+            "marketing": xseg.load_table(folder / "marketing_campaign.csv").drop(columns=["ID", "Dt_Customer"]),
+            "bank": xseg.load_table(folder / "bank_full.csv.gz"),
+            "telco": xseg.load_table(folder / "telco_churn.csv").drop(columns="customerID"),
+            "wholesale": xseg.load_table(folder / "wholesale_customers.csv"),
+            "credit card": xseg.load_table(folder / "cc_general.csv").drop(columns="CUST_ID"),
+            "developers": xseg.load_table(folder / "so2025_ai.csv.gz"),
+            "mice": xseg.load_table(folder / "mice_protein.csv.gz").drop(columns="MouseID"),
+            "avila": pd.read_parquet(folder / "avila.parquet"),
+            "retail": describe_buyers(retail),
+        }
     rng = np.random.default_rng(0)
     for name, table in found.items():
-        some = table.iloc[np.sort(rng.permutation(len(table))[:MAX_ROWS])].reset_index(drop=True)
+        some = table.iloc[np.sort(rng.permutation(len(table))[:max_rows])].reset_index(drop=True)
         found[name] = some.loc[:, some.nunique() > 1]
     return found
 
 
 def describe_buyers(lines: pd.DataFrame) -> pd.DataFrame:
-    """Give one row a customer of the retailer."""
+    """Return one row per customer of the retailer."""
     lines = lines.assign(amount=lines["Quantity"] * lines["UnitPrice"], bought=lines["Quantity"] > 0)
     by = lines.groupby("CustomerID")
     hour, day = lines["InvoiceDate"].dt.hour, lines["InvoiceDate"].dt.dayofweek
@@ -79,113 +92,170 @@ def describe_buyers(lines: pd.DataFrame) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def encoded(estimator: Any) -> Any:
-    """Give a peer on standardised numbers and one-hot categories."""
-    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+def numbers_and_others() -> tuple[Any, Any]:
+    """Return selectors of the columns of numbers, flags included, and of the others."""
+    return make_column_selector(dtype_include=["number", "bool"]), make_column_selector(
+        dtype_exclude=["number", "bool"]
+    )
+
+
+def one_hot(estimator: BaseEstimator) -> Any:
+    """Return a peer on standardised numbers and one-hot categories."""
+    numbers, others = numbers_and_others()
     columns = make_column_transformer(
-        (numbers, make_column_selector(dtype_include=["number", "bool"])),
-        (
-            OneHotEncoder(handle_unknown="ignore", min_frequency=10, sparse_output=False),
-            make_column_selector(dtype_exclude=["number", "bool"]),
-        ),
+        (make_pipeline(SimpleImputer(), StandardScaler()), numbers),
+        (OneHotEncoder(handle_unknown="ignore", min_frequency=10, sparse_output=False), others),
     )
     return make_pipeline(columns, estimator)
 
 
-MAKERS: dict[str, Callable[[int, int], Any]] = {
+class KPrototypesPeer:
+    """k-prototypes of kmodes on standardised numbers and categories; k-means or k-modes where there are only either."""
+
+    def __init__(self, n_segments: int, seed: int) -> None:
+        self.n_segments, self.seed = n_segments, seed
+        self.scale = make_pipeline(SimpleImputer(), StandardScaler())
+
+    def _arrays(self, table: pd.DataFrame, *, fits: bool) -> tuple[NDArray[np.object_], list[int]]:
+        numbers, others = (selector(table) for selector in numbers_and_others())
+        parts = [table[others].astype(str).to_numpy(dtype=object)]
+        if numbers:
+            scaled = self.scale.fit_transform(table[numbers]) if fits else self.scale.transform(table[numbers])
+            parts.insert(0, scaled.astype(object))
+        return np.hstack(parts), list(range(len(numbers), len(numbers) + len(others)))
+
+    def fit(self, table: pd.DataFrame) -> "KPrototypesPeer":
+        """Fit to a table."""
+        from kmodes.kmodes import KModes
+        from kmodes.kprototypes import KPrototypes
+
+        values, categories = self._arrays(table, fits=True)
+        if not categories:
+            self.model = KMeans(self.n_segments, n_init=10, random_state=self.seed).fit(values.astype(float))
+        elif len(categories) == values.shape[1]:
+            self.model = KModes(self.n_segments, n_init=2, random_state=self.seed).fit(values)
+        else:
+            self.model = KPrototypes(self.n_segments, n_init=2, max_iter=20, random_state=self.seed)
+            self.model.fit(values, categorical=categories)
+        return self
+
+    def predict(self, table: pd.DataFrame) -> NDArray[np.int64]:
+        """Predict the segment index of each row."""
+        values, categories = self._arrays(table, fits=False)
+        mixed = 0 < len(categories) < values.shape[1]
+        return np.asarray(
+            self.model.predict(values, categorical=categories)
+            if mixed
+            else self.model.predict(values if categories else values.astype(float))
+        )
+
+
+MAKERS: dict[str, Maker] = {
     "TreeSegmenter": lambda k, seed: xseg.TreeSegmenter(k, random_state=seed),
-    "TreeSegmenter, standard": lambda k, seed: xseg.TreeSegmenter(k, scaling="standard", random_state=seed),
-    "TreeSegmenter, robust": lambda k, seed: xseg.TreeSegmenter(k, scaling="robust", random_state=seed),
-    "TreeSegmenter, quantile": lambda k, seed: xseg.TreeSegmenter(k, scaling="quantile", random_state=seed),
-    "PrototypeSegmenter": lambda k, seed: xseg.PrototypeSegmenter(k, random_state=seed),
-    "PrototypeSegmenter, squared": lambda k, seed: xseg.PrototypeSegmenter(k, metric="squared", random_state=seed),
+    "TreeSegmenter(scaling=standard)": lambda k, seed: xseg.TreeSegmenter(k, scaling="standard", random_state=seed),
+    "TreeSegmenter(scaling=robust)": lambda k, seed: xseg.TreeSegmenter(k, scaling="robust", random_state=seed),
     "MixtureSegmenter": lambda k, seed: xseg.MixtureSegmenter(k, random_state=seed),
-    "KMeans(n_init=10)": lambda k, seed: encoded(KMeans(k, n_init=10, random_state=seed)),
-    "GaussianMixture(diag)": lambda k, seed: encoded(GaussianMixture(k, covariance_type="diag", random_state=seed)),
+    "PrototypeSegmenter": lambda k, seed: xseg.PrototypeSegmenter(k, random_state=seed),
+    "PrototypeSegmenter(metric=gower)": lambda k, seed: xseg.PrototypeSegmenter(k, metric="gower", random_state=seed),
+    "KMeans(n_init=10)": lambda k, seed: one_hot(KMeans(k, n_init=10, random_state=seed)),
+    "GaussianMixture(diag)": lambda k, seed: one_hot(GaussianMixture(k, covariance_type="diag", random_state=seed)),
+    "KPrototypes": KPrototypesPeer,
 }
 
 
 def targets(table: pd.DataFrame) -> pd.DataFrame:
-    """Give columns of numbers: categories as one column for each of the commonest 10 values."""
+    """Return columns of numbers: categories as one column for each of the most frequent values."""
     numbers = table.select_dtypes(["number", "bool"]).astype(float)
     others = table.select_dtypes(exclude=["number", "bool"]).astype(str)
     common = [
         (others[name] == value).astype(float).rename(f"{name} is {value}")
         for name in others
-        for value in others[name].value_counts().index[:10]
+        for value in others[name].value_counts().index[:MAX_CATEGORIES]
     ]
     return pd.concat([numbers, *common], axis=1)
 
 
-def explained(labels: np.ndarray, told: np.ndarray, values: np.ndarray, tested: np.ndarray) -> float:
-    """Give the share of the variance of values in other rows that the segment means of the first rows explain."""
-    keep, kept = ~np.isnan(values), ~np.isnan(tested)
-    if not keep.any() or not kept.any() or np.ptp(tested[kept]) == 0:
+def explained(
+    labels: NDArray[np.int64],
+    values: NDArray[np.float64],
+    held_out_labels: NDArray[np.int64],
+    held_out: NDArray[np.float64],
+) -> float:
+    """Return the share of the variance of held-out values that the segment means of the others explain."""
+    known, tested = ~np.isnan(values), ~np.isnan(held_out)
+    if not known.any() or not tested.any() or np.ptp(held_out[tested]) == 0:
         return np.nan
-    base = values[keep].mean()
-    means = pd.Series(values[keep]).groupby(labels[keep]).mean()
-    predicted = pd.Series(told[kept]).map(means).fillna(base).to_numpy(dtype=float)
-    rest = ((tested[kept] - predicted) ** 2).sum()
-    return float(1 - rest / ((tested[kept] - tested[kept].mean()) ** 2).sum())
+    means = pd.Series(values[known]).groupby(labels[known]).mean()
+    predicted = pd.Series(held_out_labels[tested]).map(means).fillna(values[known].mean()).to_numpy(dtype=float)
+    left = ((held_out[tested] - predicted) ** 2).sum()
+    return float(1 - left / ((held_out[tested] - held_out[tested].mean()) ** 2).sum())
 
 
-def measure(table: pd.DataFrame, make: Callable[[int, int], Any], k: int, split: int) -> tuple[float, ...]:
-    """Give what one split tells: ranks, raw values, the smallest segment, agreement of both halves."""
+def ranks(values: NDArray[np.float64], population: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mid-rank of each value in a population, 0 to 1; NaN for missing values."""
+    known = np.sort(population[~np.isnan(population)])
+    below = (np.searchsorted(known, values, "left") + np.searchsorted(known, values, "right")) / 2
+    return np.where(np.isnan(values), np.nan, below / max(len(known), 1))
+
+
+def measure(table: pd.DataFrame, make: Maker, k: int, split: int) -> tuple[float, ...]:
+    """Return the variance explained of ranks and raw values, the smallest share, and the agreement of both halves."""
     rng = np.random.default_rng(split)
     columns = rng.permutation(table.shape[1])
-    used = table.iloc[:, np.sort(columns[: max(1, table.shape[1] // 2)])]
-    hidden = targets(table.iloc[:, np.sort(columns[table.shape[1] // 2 :])])
-    order = rng.permutation(len(table))
-    first, other = np.sort(order[: len(table) // 2]), np.sort(order[len(table) // 2 :])
-    one = make(k, split).fit(used.iloc[first])
-    two = make(k, split).fit(used.iloc[other])
-    labels, told = np.asarray(one.predict(used.iloc[first])), np.asarray(one.predict(used.iloc[other]))
-    ranks, raw = [], []
-    for name in hidden:
-        values, tested = hidden[name].to_numpy()[first], hidden[name].to_numpy()[other]
-        raw.append(explained(labels, told, values, tested))
-        known = np.sort(values[~np.isnan(values)])
-        if not len(known):
-            continue
+    middle = table.shape[1] // 2
+    used, unused = table.iloc[:, np.sort(columns[:middle])], targets(table.iloc[:, np.sort(columns[middle:])])
+    rows = rng.permutation(len(table))
+    first, second = np.sort(rows[: len(table) // 2]), np.sort(rows[len(table) // 2 :])
+    segmenters = [make(k, split).fit(used.iloc[half]) for half in (first, second)]
+    labels, held_out_labels = (np.asarray(segmenters[0].predict(used.iloc[half])) for half in (first, second))
+    of_ranks, of_values = [], []
+    for name in unused:
+        values, held_out = (unused[name].to_numpy()[half] for half in (first, second))
+        of_values.append(explained(labels, values, held_out_labels, held_out))
+        of_ranks.append(explained(labels, ranks(values, values), held_out_labels, ranks(held_out, values)))
+    sizes = np.bincount(held_out_labels)
+    agreement = adjusted_rand_score(held_out_labels, np.asarray(segmenters[1].predict(used.iloc[second])))
+    smallest = float(sizes[sizes > 0].min() / len(second))
+    return float(np.nanmean(of_ranks)), float(np.nanmean(of_values)), smallest, agreement
 
-        def place(x: np.ndarray, known: np.ndarray = known) -> np.ndarray:
-            middle = (np.searchsorted(known, x, "left") + np.searchsorted(known, x, "right")) / (2 * len(known))
-            return np.where(np.isnan(x), np.nan, middle)
 
-        ranks.append(explained(labels, told, place(values), place(tested)))
-    shares = np.bincount(told, minlength=k) / len(told)
-    agreement = adjusted_rand_score(told, np.asarray(two.predict(used.iloc[other])))
-    return float(np.nanmean(ranks)), float(np.nanmean(raw)), float(shares[shares > 0].min()), agreement
+def line(title: str, figures: NDArray[np.float64], seconds: float) -> tuple[str, ...]:
+    """Return one line of the table, and print it."""
+    of_ranks, of_values, smallest, agreement = figures
+    cells = (title, f"{of_ranks:.3f}", f"{of_values:.3f}", f"{smallest:.1%}", f"{agreement:.2f}", f"{seconds:.0f} s")
+    print("  ".join(cells), file=sys.stderr, flush=True)
+    return cells
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--segments", type=int, nargs="+", default=[3, 5, 8])
-    parser.add_argument("--splits", type=int, default=4)
-    parser.add_argument("--only", nargs="*", default=list(MAKERS))
+    parser.add_argument("--splits", type=int, default=2)
+    parser.add_argument("--rows", type=int, default=4_000)
+    parser.add_argument("--only", nargs="+", default=list(MAKERS), choices=list(MAKERS))
     parser.add_argument("--by-table", action="store_true")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
-    found = tables(asked.folder)
+    found = tables(asked.folder, asked.rows)
     for k in asked.segments:
         rows = []
         for name in asked.only:
-            by_table = {
-                title: np.mean([measure(table, MAKERS[name], k, split) for split in range(asked.splits)], axis=0)
-                for title, table in found.items()
-            }
-            means = np.mean(list(by_table.values()), axis=0)
-            rows.append((name, f"{means[0]:.3f}", f"{means[1]:.3f}", f"{means[2]:.3f}, ARI {means[3]:.2f}"))
-            if asked.by_table:
-                rows.extend(
-                    (f"  {title}", f"{v[0]:.3f}", f"{v[1]:.3f}", f"{v[2]:.3f}, ARI {v[3]:.2f}")
-                    for title, v in by_table.items()
-                )
+            if name == "KPrototypes" and find_spec("kmodes") is None:
+                print("KPrototypes is not measured: kmodes is not installed", file=sys.stderr)
+                continue
+            start = time.perf_counter()
+            by_table = {}
+            for title, table in found.items():
+                splits = [measure(table, MAKERS[name], k, split) for split in range(asked.splits)]
+                by_table[title] = np.mean(splits, axis=0)
+                if asked.by_table:
+                    rows.append(line(f"  {title}", by_table[title], time.perf_counter() - start))
+            rows.append(line(name, np.mean(list(by_table.values()), axis=0), time.perf_counter() - start))
         show(
             f"Variance of unused columns that {k} segments explain ({len(found)} tables, {asked.splits} splits)",
             rows,
-            ("segmenter", "ranks", "raw values", "smallest segment, agreement of halves"),
+            ("segmenter", "ranks", "raw values", "smallest segment", "agreement", "time"),
         )
 
 

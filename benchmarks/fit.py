@@ -16,7 +16,7 @@ def measure() -> None:
     xseg.TreeSegmenter(3, random_state=0).fit(mixture(70_000, 5, 3))
     before = resident_mib()
     X = mixture(N_ROWS, N_COLUMNS, 20)
-    segmenter = xseg.TreeSegmenter(20, max_leaves=40, max_depth=10, random_state=0)
+    segmenter = xseg.TreeSegmenter(20, max_leaves=40, max_depth=10, scaling="standard", random_state=0)
     with inside(stages, "reference_partition") as spent:
         total = cpu_seconds(lambda: segmenter.fit(X))
     print(total, *spent.values(), before, peak_mib(), segmenter.relative_cost_)

@@ -66,10 +66,11 @@ def fit_batches(path: str, effort: str, temporary: str) -> None:
 
     tempfile.tempdir = temporary
     warm = [groups(40_000, 0), groups(40_000, 1)]
-    xseg.TreeSegmenter(N_GROUPS, effort=effort, random_state=0).fit(xseg.backends.BatchBackend(warm))
+    segmenter = xseg.TreeSegmenter(N_GROUPS, effort=effort, scaling="standard", random_state=0)
+    segmenter.fit(xseg.backends.BatchBackend(warm))
     before, cpu, start = resident_mib(), cpu_seconds_so_far(), time.perf_counter()
     backend = xseg.backends.BatchBackend(path)
-    segmenter = xseg.TreeSegmenter(N_GROUPS, effort=effort, random_state=0).fit(backend)
+    segmenter.fit(backend)
     wall = time.perf_counter() - start
     report(
         wall=wall,

@@ -18,7 +18,7 @@ from xseg.exceptions import NotFittedError, UnsupportedTypeError
 from xseg.explanations import explain_row
 
 SEGMENTERS = {
-    "gower": lambda: xseg.PrototypeSegmenter(3, random_state=0),
+    "gower": lambda: xseg.PrototypeSegmenter(3, metric="gower", random_state=0),
     "manhattan": lambda: xseg.PrototypeSegmenter(3, metric="manhattan", scaling="quantile", random_state=0),
     "squared": lambda: xseg.PrototypeSegmenter(3, metric="squared", random_state=0),
     "mixture": lambda: xseg.MixtureSegmenter(3, random_state=0),

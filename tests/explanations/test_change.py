@@ -21,7 +21,7 @@ from xseg.exceptions import DataError, UnsupportedTypeError
 SEGMENTERS = {
     "tree": lambda: xseg.TreeSegmenter(4, max_leaves=8, random_state=0),
     "surrogate": lambda: xseg.SurrogateSegmenter(xseg.PrototypeSegmenter(3, random_state=0), random_state=0),
-    "gower": lambda: xseg.PrototypeSegmenter(3, random_state=0),
+    "gower": lambda: xseg.PrototypeSegmenter(3, metric="gower", random_state=0),
     "quantile": lambda: xseg.PrototypeSegmenter(3, metric="manhattan", scaling="quantile", random_state=0),
     "mixture": lambda: xseg.MixtureSegmenter(3, random_state=0),
     "rules": lambda: xseg.RuleSegmenter({"busy": "orders > 3", "rich": "spend >= 250.5 or balance <= -1"}),

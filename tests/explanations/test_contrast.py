@@ -15,7 +15,7 @@ from xseg.exceptions import NotFittedError, ParameterError, UnsupportedTypeError
 
 SEGMENTERS = {
     "tree": lambda: xseg.TreeSegmenter(4, max_leaves=8, random_state=0),
-    "gower": lambda: xseg.PrototypeSegmenter(4, random_state=0),
+    "gower": lambda: xseg.PrototypeSegmenter(4, metric="gower", random_state=0),
     "mixture": lambda: xseg.MixtureSegmenter(4, random_state=0),
     "surrogate": lambda: xseg.SurrogateSegmenter(xseg.PrototypeSegmenter(3, random_state=0), random_state=0),
     "outcome": lambda: xseg.OutcomeSegmenter(5, random_state=0),

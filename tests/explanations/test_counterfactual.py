@@ -21,7 +21,7 @@ from xseg.explanations._change_costs import compute_scale
 NUMBERS = ["orders", "spend", "balance"]
 RESOLUTION = 1e-3
 SCORED = {
-    "gower": lambda: xseg.PrototypeSegmenter(3, max_bins=8, random_state=0),
+    "gower": lambda: xseg.PrototypeSegmenter(3, metric="gower", max_bins=8, random_state=0),
     "quantile": lambda: xseg.PrototypeSegmenter(3, metric="manhattan", scaling="quantile", max_bins=8, random_state=0),
     "squared": lambda: xseg.PrototypeSegmenter(3, metric="squared", max_bins=8, random_state=0),
     "mixture": lambda: xseg.MixtureSegmenter(3, max_bins=8, random_state=0),

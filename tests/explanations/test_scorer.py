@@ -10,7 +10,7 @@ from xseg.explanations import explain_row
 
 BOXES = {"4": (4, 4), "9 boxes": (4, 9), "one": (1, 1)}
 SCORES = {
-    "gower": lambda: xseg.PrototypeSegmenter(4, random_state=0),
+    "gower": lambda: xseg.PrototypeSegmenter(4, metric="gower", random_state=0),
     "manhattan": lambda: xseg.PrototypeSegmenter(3, metric="manhattan", scaling="quantile", forbid=["age"]),
     "squared": lambda: xseg.PrototypeSegmenter(3, metric="squared", random_state=0),
     "mixture": lambda: xseg.MixtureSegmenter(3, random_state=0),

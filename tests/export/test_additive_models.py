@@ -13,7 +13,7 @@ from xseg.export import fingerprint
 from xseg.export._model_file import _compute_fingerprint
 
 KINDS = {
-    "gower": xseg.PrototypeSegmenter(3, random_state=0),
+    "gower": xseg.PrototypeSegmenter(3, metric="gower", random_state=0),
     "quantile": xseg.PrototypeSegmenter(3, metric="squared", scaling="quantile", random_state=0),
     "one": xseg.PrototypeSegmenter(1, random_state=0),
     "mixture": xseg.MixtureSegmenter(3, random_state=0),

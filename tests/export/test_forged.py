@@ -22,7 +22,7 @@ def saved(tmp_path_factory):
     models = {
         "tree": xseg.TreeSegmenter(3, max_leaves=5, effort="fast", random_state=0).fit(table),
         "gower": xseg.PrototypeSegmenter(3, metric="gower", random_state=0).fit(table),
-        "squared": xseg.PrototypeSegmenter(3, random_state=0).fit(table),
+        "squared": xseg.PrototypeSegmenter(3, metric="squared", random_state=0).fit(table),
         "mixture": xseg.MixtureSegmenter(3, random_state=0).fit(table),
         "outcome": xseg.OutcomeSegmenter(max_segments=3, random_state=0).fit(table, table["spend"]),
         "surrogate": xseg.SurrogateSegmenter().fit(table, np.arange(250) % 3),

@@ -38,7 +38,7 @@ def test_the_bound_is_the_best_of_all_trees(seed, n_segments):
     segmenter = fit(X, n_segments)
     certificate = certify(segmenter, X, seconds=60)
     codes, points = segmenter.coding_.code(read_table(X))
-    best = cheapest(points.astype(float), codes, np.arange(len(X)), n_segments)
+    best = cheapest(segmenter.coding_.embedding.matrix(codes, points), codes, np.arange(len(X)), n_segments)
     assert certificate.complete
     assert certificate.bound == pytest.approx(best)
     assert certificate.is_optimal == (certificate.cost <= best * (1 + 1e-9))

@@ -34,7 +34,8 @@ def test_costs_are_comparable_and_never_beat_the_reference_by_much(customers):
 def test_the_cost_is_that_of_the_definition():
     X = np.random.default_rng(0).normal(size=(300, 3))
     fitted = xseg.TreeSegmenter(3, effort="fast", random_state=0).fit(X)
-    table = xseg.compare([fitted], X, n_resamples=2, random_state=0)
+    table = xseg.compare([fitted], X, scaling="standard", n_resamples=2, random_state=0)
+    assert table.columns.name == 'scaling="standard"'
     Z = (X - X.mean(axis=0)) / X.std(axis=0)
     expected = sum(((Z[fitted.labels_ == s] - Z[fitted.labels_ == s].mean(axis=0)) ** 2).sum() for s in range(3))
     assert table.loc["TreeSegmenter", "cost"] == pytest.approx(expected / 300, rel=1e-5)

@@ -12,7 +12,7 @@ from xseg.segmenters import FittedSegmenter
 from xseg.segmenters._names import align, choose_names
 
 KINDS = {
-    "tree": lambda n: xseg.TreeSegmenter(n, effort="fast", random_state=0),
+    "tree": lambda n: xseg.TreeSegmenter(n, effort="fast", scaling="standard", random_state=0),
     "prototypes": lambda n: xseg.PrototypeSegmenter(n, random_state=0),
     "mixture": lambda n: xseg.MixtureSegmenter(n, random_state=0),
 }

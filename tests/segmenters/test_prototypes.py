@@ -82,7 +82,7 @@ def test_everyone_is_with_the_nearest_centre(fitted_prototypes, mixed):
 
 def test_distances_are_gowers_and_missing_values_have_no_part(mixed):
     # With min_members=1 the range is that of the outermost values, as in Gower's definition.
-    segmenter = xseg.PrototypeSegmenter(4, min_members=1, random_state=0).fit(mixed)
+    segmenter = xseg.PrototypeSegmenter(4, metric="gower", min_members=1, random_state=0).fit(mixed)
     centres, distances = centres_of(segmenter), segmenter.transform(mixed)
     for i in range(0, 600, 20):
         row = mixed.iloc[i]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, load_wine
 
@@ -234,10 +235,11 @@ def test_questions_have_a_price():
 @pytest.mark.parametrize("effort", ["fast", "balanced", "thorough"])
 def test_no_effort_is_worse_than_the_published_start(effort):
     X = load_wine().data
-    segmenter = xseg.TreeSegmenter(3, effort=effort, min_segment_size=1, random_state=0).fit(X)
+    segmenter = xseg.TreeSegmenter(3, effort=effort, scaling="standard", min_segment_size=1, random_state=0)
+    segmenter.fit(X)
     # IMM pays 1.047 on these rows.
     assert segmenter.relative_cost_ < 1.0475
-    again = xseg.TreeSegmenter(3, effort=effort, min_segment_size=1, random_state=0, n_jobs=1).fit(X[::-1])
+    again = clone(segmenter).set_params(n_jobs=1).fit(X[::-1])
     assert again.cost_ == segmenter.cost_
 
 

@@ -69,9 +69,9 @@ def test_estimator_checks(estimator, check):
 
 def test_search_and_cross_validation():
     X = load_iris(as_frame=True).data
-    search = GridSearchCV(TreeSegmenter(random_state=0), {"n_segments": [2, 3]}, cv=3).fit(X)
+    search = GridSearchCV(TreeSegmenter(scaling="standard", random_state=0), {"n_segments": [2, 3]}, cv=3).fit(X)
     assert search.best_params_ == {"n_segments": 3}
-    assert (cross_val_score(TreeSegmenter(3, random_state=0), X, cv=3) < 0).all()
+    assert (cross_val_score(TreeSegmenter(3, scaling="standard", random_state=0), X, cv=3) < 0).all()
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])

@@ -78,7 +78,7 @@ def fit(
     segments: Annotated[int, typer.Option(help="How many segments to make.", min=1)] = 5,
     max_leaves: Annotated[int | None, typer.Option(help="How many leaves the tree may have.")] = None,
     min_segment_size: Annotated[float, typer.Option(help="The least share (or number) of people in a leaf.")] = 0.005,
-    scaling: Annotated[str, typer.Option(help="standard, robust, quantile or none.")] = "standard",
+    scaling: Annotated[str, typer.Option(help="quantile, standard, robust or none.")] = "quantile",
     seed: Annotated[int, typer.Option(help="Seeds the fit.")] = 0,
     id_column: IdColumn = None,
     drop: Drop = None,

@@ -202,7 +202,7 @@ class Structure:
 
 
 def structure(
-    X: Any, *, n_segments: int, scaling: str = "standard", n_permutations: int = 49, random_state: Any = None
+    X: Any, *, n_segments: int, scaling: str = "quantile", n_permutations: int = 49, random_state: Any = None
 ) -> Structure:
     """Test whether the columns of a table hang together in groups.
 
@@ -216,8 +216,8 @@ def structure(
         The rows; at most 2,000 are drawn.
     n_segments : int
         Number of groups, at least 2.
-    scaling : {"standard", "robust", "quantile", "none"}, default="standard"
-        The metric space.
+    scaling : {"standard", "robust", "quantile", "none"}, default="quantile"
+        Scaling of numeric features in the metric space.
     n_permutations : int, default=49
         Number of permuted copies; with fewer than 49 no structure is ever found.
     random_state : int, RandomState instance or None, default=None
@@ -310,7 +310,7 @@ def compare(
     segmenters: Mapping[str, Segmenter] | Sequence[Segmenter],
     X: Any,
     *,
-    scaling: str = "standard",
+    scaling: str = "quantile",
     n_resamples: int = 10,
     random_state: Any = None,
 ) -> "pd.DataFrame":
@@ -322,8 +322,8 @@ def compare(
         The candidates; those that are not fitted are cloned and fitted. A sequence is named by class.
     X : table or array of shape (n_rows, n_features)
         The rows.
-    scaling : {"standard", "robust", "quantile", "none"}, default="standard"
-        The metric space in which costs are taken.
+    scaling : {"standard", "robust", "quantile", "none"}, default="quantile"
+        Scaling of numeric features in the metric space in which costs are taken; the table says it.
     n_resamples : int, default=10
         Number of resamples for stability; 0 leaves it out.
     random_state : int, RandomState instance or None, default=None
@@ -332,7 +332,8 @@ def compare(
     Returns
     -------
     pandas.DataFrame
-        A row for each segmenter, with the columns
+        A row for each segmenter, with the columns below; the name of the columns, ``scaling="quantile"``, says in
+        which space the costs were taken.
 
         - segments: how many it made;
         - cost: mean squared distance of a row to the mean of its segment;
@@ -401,7 +402,8 @@ def compare(
             "fidelity": float(getattr(fitted, "fidelity_", np.nan)),
             "seconds": seconds,
         }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    table_of_metrics = pd.DataFrame.from_dict(rows, orient="index")
+    return table_of_metrics.rename_axis(columns=f'scaling="{scaling}"')
 
 
 def _name_segmenters(segmenters: Mapping[str, Segmenter] | Sequence[Segmenter]) -> dict[str, Segmenter]:

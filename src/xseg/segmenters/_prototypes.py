@@ -188,11 +188,12 @@ class PrototypeSegmenter(AdditiveSegmenter):
     ----------
     n_segments : int, default=5
         Number of segments.
-    metric : {"gower", "manhattan", "squared"}, default="gower"
-        How differences add up. "gower" adds differences of numbers as a share of the range (without the ends of it
-        that fewer than `min_members` rows reach), of ordered categories as a share of the order, and 1 where
-        categories or booleans differ. "manhattan" scales numbers by `scaling` instead. "squared" adds squared
-        differences. Centres are medians and commonest categories, or with "squared" means of numbers.
+    metric : {"manhattan", "gower", "squared"}, default="manhattan"
+        How differences add up. "manhattan" adds differences of numbers, scaled by `scaling`, and of places of ordered
+        categories, scaled by their standard deviation, and 1 where categories or booleans differ. "gower" takes
+        differences of numbers as a share of the range (without the ends of it that fewer than `min_members` rows
+        reach) and of ordered categories as a share of the order instead. "squared" adds squared differences. Centres
+        are medians and commonest categories, or with "squared" means of numbers.
     min_members : int, default=10
         Minimum number of rows (or sample weight) of a segment, and of the rows that a prototype summarises.
     scaling : {"standard", "robust", "quantile", "none"}, default="standard"
@@ -294,7 +295,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         self,
         n_segments: int = 5,
         *,
-        metric: str = "gower",
+        metric: str = "manhattan",
         min_members: int = 10,
         scaling: str = "standard",
         feature_weights: Mapping[str, float] | ArrayLike | None = None,

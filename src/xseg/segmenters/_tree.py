@@ -140,8 +140,10 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
     reference : "kmeans" or clusterer, default="kmeans"
         The partition that the first tree follows, and whose cost `relative_cost_` compares with. A
         clusterer needs ``fit_predict`` and is fitted on the metric space, in memory.
-    scaling : {"standard", "robust", "quantile", "none"}, default="standard"
-        Scaling of numeric features.
+    scaling : {"standard", "robust", "quantile", "none"}, default="quantile"
+        Scaling of numeric features. "quantile" replaces a number by the share of rows below it, so that neither a long
+        tail nor a rare huge value decides the segments; "standard" divides by the standard deviation, "robust" by the
+        interquartile range, and "none" leaves numbers as they are.
     feature_weights : dict or array-like of shape (n_features,), default=None
         Weights of the features in the squared distance; a dict names those that differ from 1.
     max_bins : int, default=255
@@ -253,7 +255,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         effort: str = "balanced",
         depth_weight: float = 0.75,
         reference: Any = "kmeans",
-        scaling: str = "standard",
+        scaling: str = "quantile",
         feature_weights: Mapping[str, float] | ArrayLike | None = None,
         max_bins: int = 255,
         round_thresholds: bool = True,

@@ -28,7 +28,7 @@ docs:  ## build the documentation, warnings as errors
 
 bench:  ## print speed and memory beside peers, as ratios
 	python3 -m venv .venv && $(BIN)/pip install -q -e ".[peers]"
-	cd benchmarks && for claim in explain fit tree startup live quality surrogate additive prototypes mixture counterfactual cards consent personas; do \
+	cd benchmarks && for claim in explain fit tree startup live quality usefulness surrogate additive prototypes mixture counterfactual cards consent personas; do \
 		../$(BIN)/python $$claim.py; done
 	folder=$$(mktemp -d) && $(BIN)/python benchmarks/large.py $$folder; rm -r $$folder
 

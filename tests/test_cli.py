@@ -1,6 +1,9 @@
 """The command line, as a newcomer and as somebody with a file of their own."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -195,3 +198,39 @@ def test_what_is_said_on_the_served_page_is_in_the_files_before_it_is_confirmed(
     answer = client.post("/act", data={"token": token, "action": "withdraw"})
     assert (answer.status_code, "changed by somebody else" in answer.text) == (400, True)
     assert len(Ledger.load(shop / "ledger.parquet")) == 3
+
+
+FIRST_CALLS = """
+import numba.core.event as event
+
+compiled = []
+
+
+class Listener(event.Listener):
+    def on_start(self, started):
+        compiled.append(started.data["dispatcher"].py_func.__name__)
+
+    def on_end(self, ended):
+        pass
+
+
+event.register("numba:compile", Listener())
+import xseg
+
+customers = xseg.make_customers(300, random_state=1)
+segmenter = xseg.{kind}(4, random_state=1).fit(customers)
+xseg.explain(segmenter, customers)
+xseg.make_cards(segmenter, customers.head(1), policy=xseg.datasets.customers_policy())
+print(compiled)
+"""
+
+
+@pytest.mark.slow
+def test_after_a_warm_up_nothing_is_compiled(tmp_path):
+    def run_python(*arguments):
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=True)
+
+    assert "Everything is compiled." in run_python("-m", "xseg", "warmup").stdout
+    for kind in ("TreeSegmenter", "PrototypeSegmenter", "MixtureSegmenter"):
+        assert run_python("-c", FIRST_CALLS.format(kind=kind)).stdout.strip() == "[]"

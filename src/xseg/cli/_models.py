@@ -72,6 +72,27 @@ def demo(
     )
 
 
+def warmup() -> None:
+    """Compile everything that is compiled at first use, so that no later process waits: for images of containers.
+
+    What is compiled is kept beside the installed package, or in the user's cache folder where that cannot be written.
+    """
+    import xseg
+
+    customers, policy = xseg.make_customers(400, random_state=0), xseg.datasets.customers_policy()
+    kinds = (xseg.TreeSegmenter, xseg.PrototypeSegmenter, xseg.MixtureSegmenter)
+    with progress_bar() as progress:
+        stage = progress.add_task("compiling", total=len(kinds))
+        for kind in kinds:
+            segmenter = kind(3, random_state=0).fit(customers)
+            xseg.explain(segmenter, customers, of="all")
+            xseg.change(segmenter, customers.head(50), before=customers.tail(50).set_axis(customers.index[:50]))
+            xseg.make_cards(segmenter, customers.head(2), policy=policy)
+            xseg.Scorer(segmenter)(customers.iloc[0].to_dict())
+            progress.advance(stage)
+    console.print("Everything is compiled.")
+
+
 def fit(
     table: TablePath,
     out: Annotated[Path, typer.Option(help="Where to write the model.")] = Path("model.json"),
@@ -180,5 +201,5 @@ def _shown(value: Any) -> str:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (demo, inspect, fit, explain):
+    for command in (demo, warmup, inspect, fit, explain):
         app.command()(command)

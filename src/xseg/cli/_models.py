@@ -88,7 +88,7 @@ def warmup() -> None:
             xseg.explain(segmenter, customers, of="all")
             xseg.change(segmenter, customers.head(50), before=customers.tail(50).set_axis(customers.index[:50]))
             xseg.make_cards(segmenter, customers.head(2), policy=policy)
-            xseg.Scorer(segmenter)(customers.iloc[0].to_dict())
+            xseg.Scorer(segmenter)(dict(zip(segmenter.feature_names_in_, customers.iloc[0], strict=True)))
             progress.advance(stage)
     console.print("Everything is compiled.")
 

@@ -177,7 +177,9 @@ class RowExplanation:
     original_agrees: str | None = None
 
 
-def compute_own_contributions(segmenter: Any, X: Any, *, n_jobs: int | None = 1) -> tuple[Table, Contributions]:
+def compute_own_contributions(
+    segmenter: SegmenterOrPipeline, X: Any, *, n_jobs: int | None = 1
+) -> tuple[Table, Contributions]:
     """Return the raw rows, and the contributions to each row's own segment, as plain arrays.
 
     Raises

@@ -72,9 +72,12 @@ class FeatureBins:
         if not self.feature.kind.has_values:
             out[:] = MISSING
         elif self.feature.kind.is_numeric:
-            infinite = encode_numbers(column.doubles(), *lay_grid(self.thresholds), out)
+            # Room of its own: the codes of one row, or of one column, lie in memory as no others do.
+            room = np.empty(len(out), dtype=np.uint8)
+            infinite = encode_numbers(column.doubles(), *lay_grid(self.thresholds), room)
             if infinite >= 0:
                 raise column.infinite(infinite)
+            out[:] = room
         else:
             place = {name: code for code, name in enumerate(self.categories)}
             codes = [place.get(name, MISSING) for name in column.categories]

@@ -202,7 +202,7 @@ class Structure:
 
 
 def structure(
-    X: Any, *, n_segments: int, scaling: str = "quantile", n_permutations: int = 49, random_state: Any = None
+    X: Any, *, n_segments: int, scaling: str = "standard", n_permutations: int = 49, random_state: Any = None
 ) -> Structure:
     """Test whether the columns of a table hang together in groups.
 
@@ -216,7 +216,7 @@ def structure(
         The rows; at most 2,000 are drawn.
     n_segments : int
         Number of groups, at least 2.
-    scaling : {"standard", "robust", "quantile", "none"}, default="quantile"
+    scaling : {"standard", "robust", "quantile", "none"}, default="standard"
         Scaling of numeric features in the metric space.
     n_permutations : int, default=49
         Number of permuted copies; with fewer than 49 no structure is ever found.

@@ -122,7 +122,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
     ----------
     n_segments : int or "auto", default=5
         Number of segments. "auto" chooses 2 to 10 by how well they come back on other rows and how far apart
-        they lie; `selection_` says why.
+        they lie (by standard deviation, where `scaling` is "quantile"); `selection_` says why.
     max_leaves : int, default=None
         Maximum number of leaves; more than `n_segments` lets a segment be the union of several boxes.
         None means as many as segments.
@@ -329,21 +329,10 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         self._check_sizes()
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         backend = self._backend(X, sample_weight, reset=True)
-        prepared = prepare(
-            backend,
-            max_bins=self.max_bins,
-            round_thresholds=self.round_thresholds,
-            scaling=self.scaling,
-            feature_weights=self.feature_weights,
-            forbid=tuple(self.forbid),
-            include=tuple(self.include),
-            min_members=self.min_members,
-            seed=seed,
-            n_jobs=self.n_jobs,
-        )
+        prepared = self._prepare(backend, self.scaling, seed)
         if isinstance(X, Backend):
             self._remember_backend(prepared.bins.schema.names)
-        n_segments = self._count_possible(prepared, self._number_of_segments(prepared, seed))
+        n_segments = self._count_possible(prepared, self._number_of_segments(prepared, backend, seed))
         self._report("coded %s rows in %d columns", f"{prepared.n_rows:,}", len(prepared.bins))
         effort = EFFORTS[self.effort]
         reference = reference_partition(
@@ -420,7 +409,22 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             )
             raise ParameterError(message)
 
-    def _number_of_segments(self, prepared: Prepared, seed: int) -> int:
+    def _prepare(self, backend: Backend, scaling: str, seed: int) -> Prepared:
+        """Code the rows, and place them in a metric space."""
+        return prepare(
+            backend,
+            max_bins=self.max_bins,
+            round_thresholds=self.round_thresholds,
+            scaling=scaling,
+            feature_weights=self.feature_weights,
+            forbid=tuple(self.forbid),
+            include=tuple(self.include),
+            min_members=self.min_members,
+            seed=seed,
+            n_jobs=self.n_jobs,
+        )
+
+    def _number_of_segments(self, prepared: Prepared, backend: Backend, seed: int) -> int:
         """Return the number asked for, or choose one."""
         if not isinstance(self.n_segments, str):
             return self.n_segments
@@ -430,7 +434,9 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         if prepared.whole:
             bounds.append(prepared.sample.n_rows)
         most = max(2, min(bounds))
-        self.selection_ = choose_number(prepared, range(2, most + 1), seed)
+        # Ranks hide the gaps that tell how many groups there are.
+        spaced = self._prepare(backend, "standard", seed) if self.scaling == "quantile" else prepared
+        self.selection_ = choose_number(spaced, range(2, most + 1), seed)
         chosen = next(choice for choice in self.selection_ if choice.chosen)
         self._report("%d segments chosen of 2 to %d", chosen.n_segments, most)
         return chosen.n_segments

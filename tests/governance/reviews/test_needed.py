@@ -62,7 +62,8 @@ def test_what_a_refit_says_is_needless_can_be_left_out_by_others():
 def test_fewer_columns_may_imitate_segments_than_make_them():
     """That a column can be guessed from others does not mean that the groups would have come about without it."""
     customers = xseg.make_customers(3_000, random_state=0)
-    found = finding(xseg.TreeSegmenter(5, max_leaves=8, random_state=0).fit(customers), customers)
+    segmenter = xseg.TreeSegmenter(5, max_leaves=8, scaling="standard", random_state=0).fit(customers)
+    found = finding(segmenter, customers)
     evidence = found.evidence
     assert evidence["how"] == "refit"
     assert evidence["imitated"]["how"] == "imitated"
@@ -162,7 +163,7 @@ def test_a_model_from_a_file_is_made_anew_too(tmp_path):
 @pytest.mark.slow
 def test_how_many_segments_there_are_is_not_chosen_anew():
     table = blobs()
-    model = xseg.TreeSegmenter("auto", random_state=0, effort="fast").fit(table)
+    model = xseg.TreeSegmenter("auto", scaling="standard", random_state=0, effort="fast").fit(table)
     assert finding(model, table).evidence["from_all"] >= 0.95
 
 

@@ -10,7 +10,7 @@ from xseg.i18n import LOCALES, load_language
 KINDS = {
     "tree": xseg.TreeSegmenter(4, max_leaves=7, random_state=0),
     "gower": xseg.PrototypeSegmenter(4, metric="gower", random_state=0),
-    "squared": xseg.PrototypeSegmenter(3, metric="squared", random_state=0),
+    "squared": xseg.PrototypeSegmenter(4, metric="squared", random_state=0),
     "mixture": xseg.MixtureSegmenter(3, random_state=0),
 }
 HIDDEN = [("spend",), ("spend", "orders"), ("balance", "channel", "newsletter"), ()]

@@ -261,7 +261,7 @@ def test_fewer_distinct_rows_than_segments_make_fewer_segments(mixed):
 def test_all_missing_and_constant_columns_are_left_alone(mixed, fitted):
     padded = mixed.assign(empty=np.nan, blank=pd.Series([None] * len(mixed), dtype=object), same=7)
     segmenter = xseg.TreeSegmenter(4, max_leaves=8, random_state=0).fit(padded)
-    assert segmenter.cost_ == pytest.approx(fitted.cost_, rel=1e-3)
+    assert segmenter.cost_ == pytest.approx(fitted.cost_, rel=1e-2)
     assert {padded.columns[j] for j in segmenter.tree_.used_features} <= set(mixed.columns)
     assert (segmenter.predict(padded) == segmenter.labels_).all()
 

@@ -248,7 +248,7 @@ def hash_numbers(hashes: NDArray[np.uint64], numbers: NDArray[np.unsignedinteger
     """Mix the columns of `numbers`, shape (n_rows or 1, n_columns), into the hashes of the rows."""
     mixed = hashes.copy()
     # One type and layout, for which the kernel is compiled once.
-    mix_columns(mixed, np.ascontiguousarray(numbers, dtype=np.uint32))
+    mix_columns(mixed, np.ascontiguousarray(numbers, dtype=np.uint64))
     return mixed
 
 

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import naive
 from xseg._kernels import box_kernels, center_kernels, cut_kernels, encode_kernels
 from xseg.core.bins import lay_grid
+from xseg.segmenters._learning import hash_numbers
 
 
 @pytest.fixture(params=["compiled", "interpreted"])
@@ -118,6 +119,11 @@ def test_hashes_mix_one_column_after_the_other(run):
     for i in (0, 1, 599):
         assert mixed[i] == naive.mixed(i, columns[i].tolist())
         assert single[i] == naive.mixed(i, [5])
+
+
+def test_every_bit_of_a_number_enters_its_hash():
+    numbers = (np.uint64(1) << np.arange(64, dtype=np.uint64))[:, None]
+    assert len(set(hash_numbers(np.zeros(64, dtype=np.uint64), numbers).tolist())) == 64
 
 
 def test_cells_add_up_weights(run):

@@ -34,8 +34,9 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes, *, durable: 
         if file.exists():
             shutil.copymode(file, draft)
         draft.replace(file)
-    finally:
+    except BaseException:
         draft.unlink(missing_ok=True)
+        raise
 
 
 def remove_drafts(folder: Path) -> None:

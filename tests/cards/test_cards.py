@@ -214,6 +214,16 @@ def test_records_round_trip_and_fit_the_schema(cards):
         xseg.cards.Card.from_json(json.dumps(extra))
 
 
+def test_a_record_is_the_same_however_it_is_written():
+    customers = xseg.make_customers(500, random_state=0)
+    segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    policy = xseg.datasets.customers_policy()
+    for card in xseg.make_cards(segmenter, customers.head(5), policy=policy, ids=list("abcde")):
+        text = card.json()
+        assert xseg.cards.Card.from_json(text) == xseg.cards.Card.from_json(text.encode()) == card
+        assert xseg.cards.Card.from_json(json.dumps(json.loads(text), indent=2)) == card
+
+
 def test_one_segment_needs_no_reasons():
     table = pd.DataFrame({"a": np.arange(60.0)})
     card = xseg.make_cards(xseg.TreeSegmenter(1, random_state=0).fit(table), table, at=NOW)[0]

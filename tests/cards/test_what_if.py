@@ -92,7 +92,7 @@ def agree(segmenter, rows, folder):
     hidden = [False] * explained.values.shape[1]
     for answer, line, base, rival in zip(answers, explained.values, explained.base, explained.rivals, strict=True):
         assert answer["base"] == pytest.approx(base, abs=1e-9)
-        points = allocate_points(line, float(base), hidden, compared=rival != NO_RIVAL)
+        points = allocate_points(line.tolist(), float(base), hidden, compared=rival != NO_RIVAL)
         assert [portable.used[place] for place in answer["points"]["shown"]] == points.shown
         assert (answer["points"]["reasons"], answer["points"]["total"]) == (points.reasons, points.total)
 

@@ -6,7 +6,7 @@ An interactive card also carries the model narrowed down to one person, with lab
 import hashlib
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.resources import files
@@ -186,10 +186,9 @@ def _blocks(words: CardWords) -> Iterator[_Text | _Bar]:
     yield _Text(" ".join(words.lead), 16, colour=_SOFT, above=8)
     if words.reasons:
         yield _Text(say("card.reasons"), bold=True, above=24)
-    full = max([100, *(abs(reason.points) for reason in words.reasons)])
     for reason in words.reasons[: words.shown]:
         yield _Text(reason.label, above=12, right=reason.value)
-        yield _Bar(abs(reason.points) / full, reason.points < 0)
+        yield _Bar(abs(reason.points) / words.full_bar, reason.points < 0)
         yield _Text(" ".join(reason.sentences), 14, colour=_SOFT)
     sections = (
         (words.why_not[:1], words.why_not[1:]),
@@ -340,9 +339,23 @@ def _family_for(words: CardWords) -> list[str]:
 
 def render(card: AnyCard, template: str, *, unfolded: bool = False, more: Mapping[str, Any] | None = None) -> str:
     """Fill a template with the words of a card."""
-    pages = get_environment("xseg.cards")
-    context = {"card": card, "words": build_card_words(card), "unfolded": unfolded, "carried": None}
-    return pages.get_template(template).render({**context, **(more or {})})
+    words = build_card_words(card)
+    context = {"card": card, "words": words, "unfolded": unfolded, "carried": None, "part": _make_parts(words.language)}
+    return get_environment("xseg.cards").get_template(template).render({**context, **(more or {})})
+
+
+def _make_parts(language: Language) -> Callable[..., Markup]:
+    """Return a function for templates that fills another one, once for all cards that give it the same."""
+
+    def part(template: str, **given: Hashable) -> Markup:
+        return language.compute_once(_render_part, template, tuple(given.items()), language)
+
+    return part
+
+
+def _render_part(template: str, given: tuple[tuple[str, Hashable], ...], language: Language) -> Markup:
+    # The template escapes what it is given.
+    return Markup(get_environment("xseg.cards").get_template(template).render(given, language=language))
 
 
 def interactive_page(card: Card) -> str:

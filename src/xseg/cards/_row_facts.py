@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from math import floor, fsum, inf, isnan
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xseg.cards._card_record import Card
 from xseg.cards._consent_facts import ConsentLookup, ConsentQuestion
@@ -70,6 +69,8 @@ class Points:
         What is not named.
     total_value : float
         What the exact parts add up to.
+    weighty : list of int
+        All features that add anything, the most influential first.
     """
 
     shown: list[int]
@@ -79,14 +80,15 @@ class Points:
     hidden: HiddenPart | None
     total: int
     total_value: float
+    weighty: list[int]
 
 
-def allocate_points(values: "NDArray[np.float64]", base: float, hidden: Sequence[bool], *, compared: bool) -> Points:
+def allocate_points(parts: Sequence[float], base: float, hidden: Sequence[bool], *, compared: bool) -> Points:
     """Share out an answer among the strongest features, what is left, and what is not named.
 
     Parameters
     ----------
-    values : ndarray of shape (n_features,)
+    parts : sequence of float of shape (n_features,)
         Contributions.
     base : float
         The base value: what holds on average over everyone.
@@ -95,7 +97,6 @@ def allocate_points(values: "NDArray[np.float64]", base: float, hidden: Sequence
     compared : bool
         Whether the answer is a margin over another group; otherwise it is 1.
     """
-    parts = values.tolist()
     order = sorted(range(len(parts)), key=lambda j: -abs(parts[j]))
     weighty = [j for j in order if abs(parts[j]) > _NEGLIGIBLE_PART]
     shown = [j for j in weighty if not hidden[j]][:MAX_REASONS]
@@ -117,6 +118,7 @@ def allocate_points(values: "NDArray[np.float64]", base: float, hidden: Sequence
         hidden=HiddenPart(features=len(secret), points=points[-1], outweighs=outweighs) if secret else None,
         total=whole,
         total_value=total,
+        weighty=weighty,
     )
 
 
@@ -133,6 +135,8 @@ def round_points(parts: Sequence[float], total: int = 100) -> list[int]:
 # A change of less than a tenth of the middle half of everyone is a close call, and so is a lead of less than a tenth.
 CLOSE = 0.1
 _CLOSE_POINTS = 10
+# Rows of a box model have few different contributions and changes, and those of a score model are all different.
+_MAX_CACHED = 16_384
 
 
 ChangePair: TypeAlias = tuple[NearestChange | None, NearestChange | None]
@@ -169,7 +173,9 @@ class NeighbourFinder:
         # Where groups are compared by scores, the lead says how near the next one is.
         self._nearest = None if self.by_scores else NearestChangeFinder(segmenter)
         self._open = NearestChangeFinder(segmenter, **self._asked_of_people()) if self.says_mutable else None
-        self._cached_requirement = cache(self._find)
+        self._cached_requirement = lru_cache(_MAX_CACHED)(self._find)
+        self._cached_alternative = lru_cache(_MAX_CACHED)(self._find_alternative)
+        self._cached_change = lru_cache(_MAX_CACHED)(self._find_change)
 
     def find_changes(self, rows: Table) -> list[ChangePair]:
         """Return the nearest change of each row, and the nearest that the person can take."""
@@ -181,8 +187,12 @@ class NeighbourFinder:
         """Collect the facts about the surroundings of one row."""
         nearest, possible = changes
         return Surroundings(
-            self._by_score(rival, segment, points) if nearest is None else self._by_rule(nearest),
-            None if possible is None else self._describe_change(possible),
+            self._by_score(rival, segment, points)
+            if nearest is None
+            else self._cached_alternative(nearest.segment, nearest.conditions),
+            None
+            if possible is None
+            else self._cached_change(possible.segment, possible.conditions, proven=possible.proven),
             self._lead(rival, segment, points) if nearest is None else self._distance(nearest),
         )
 
@@ -194,17 +204,17 @@ class NeighbourFinder:
         direction = {name: feature.direction for name, feature, _ in pairs if feature.direction is not None}
         return {"frozen": frozen, "direction": direction}
 
-    def _by_rule(self, change: NearestChange) -> Alternative | None:
-        if change.segment is None:
+    def _find_alternative(self, segment: int | None, conditions: tuple[Condition, ...]) -> Alternative | None:
+        if segment is None:
             return None
-        asked = [self._cached_requirement(condition) for condition in change.conditions]
+        asked = [self._cached_requirement(condition) for condition in conditions]
         # What is asked of a group that is too small to be sized says too much about the few in it.
-        nameable = () if self._is_small(change.segment) else tuple(one for one in asked if one is not None)
+        nameable = () if self._is_small(segment) else tuple(one for one in asked if one is not None)
         return Alternative(
-            segment=self.naming.segments[change.segment].name,
+            segment=self.naming.segments[segment].name,
             requirements=nameable,
             strongest=None,
-            hidden=len(nameable) < len(change.conditions),
+            hidden=len(nameable) < len(conditions),
         )
 
     def _is_small(self, segment: int) -> bool:
@@ -221,19 +231,19 @@ class NeighbourFinder:
             hidden=points.hidden is not None and points.hidden.outweighs,
         )
 
-    def _describe_change(self, change: NearestChange) -> CounterfactualFact | None:
-        if change.segment is None:
-            return CounterfactualFact(segment=None, requirements=(), proven=change.proven) if self.says_all else None
-        if self._is_small(change.segment):
+    def _find_change(
+        self, segment: int | None, conditions: tuple[Condition, ...], *, proven: bool
+    ) -> CounterfactualFact | None:
+        if segment is None:
+            return CounterfactualFact(segment=None, requirements=(), proven=proven) if self.says_all else None
+        if self._is_small(segment):
             return None
         nameable = tuple(
-            asked for condition in change.conditions if (asked := self._cached_requirement(condition)) is not None
+            asked for condition in conditions if (asked := self._cached_requirement(condition)) is not None
         )
-        if len(nameable) < len(change.conditions):
+        if len(nameable) < len(conditions):
             return None
-        return CounterfactualFact(
-            segment=self.naming.segments[change.segment].name, requirements=nameable, proven=change.proven
-        )
+        return CounterfactualFact(segment=self.naming.segments[segment].name, requirements=nameable, proven=proven)
 
     def _distance(self, change: NearestChange) -> Certainty:
         if change.segment is None:
@@ -264,16 +274,20 @@ class NeighbourFinder:
         )
 
 
-_NEGLIGIBLE = 1e-12
 _ROWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Block:
-    """Some rows that follow each other, from `first` on: their codes, what can be said of them, the ways out."""
+    """Some rows that follow each other, from `first` on: their values and codes, contributions, descriptions, changes.
+
+    Values are by feature and row, codes and contributions by row and feature.
+    """
 
     first: int
-    codes: NDArray[np.uint8]
+    values: list[list[bool | float | str | None]]
+    codes: list[list[int]]
+    contributions: list[tuple[float, ...]]
     descriptions: list[GroupDescription]
     changes: list[ChangePair]
 
@@ -327,6 +341,7 @@ class CardBuilder:
         self._latest: _Block | None = None
         self._limits = cache(self._find_limits)
         self._compared = cache(self._compare)
+        self._allocated = lru_cache(_MAX_CACHED)(self._allocate)
         model_facts = collect_model_facts(segmenter, self.naming)
         self._consents = None if question is None else ConsentLookup(question, model_facts.purposes)
         self._same: dict[str, Any] = {
@@ -341,10 +356,10 @@ class CardBuilder:
         """Gather the facts of one row."""
         block = self._block(row)
         place = block.place(row)
-        values, base = self.explained.values[row], float(self.explained.base[row])
+        parts, base = block.contributions[place], float(self.explained.base[row])
         segment, rival = int(self.explained.segments[row]), int(self.explained.rivals[row])
         codes, description = block.codes[place], block.descriptions[place]
-        points = allocate_points(values, base, self.naming.hidden, compared=rival != NO_RIVAL)
+        points = self._allocated(parts, base, compared=rival != NO_RIVAL)
         surroundings = self.neighbours.collect_facts(block.changes[place], segment, rival, points)
         card = Card(
             segment=self.naming.segments[segment],
@@ -353,7 +368,7 @@ class CardBuilder:
             total_value=points.total_value,
             base_points=points.base,
             reasons=tuple(
-                self._reason(j, description, segment, int(codes[j]), row, float(values[j]), whole)
+                self._reason(j, description, segment, codes[j], block.values[j][place], parts[j], whole)
                 for j, whole in zip(points.shown, points.reasons, strict=True)
             ),
             rest_points=points.rest,
@@ -363,7 +378,7 @@ class CardBuilder:
             counterfactual=surroundings.counterfactual,
             certainty=surroundings.certainty,
             unknown=tuple(self._unknown(description, codes)),
-            unknown_matters=bool((np.abs(values[codes == MISSING]) > _NEGLIGIBLE).any()),
+            unknown_matters=any(codes[j] == MISSING for j in points.weighty),
             original_agrees=None if self.agreement is None else self.agreement[row],
             reference=reference,
             consent=None if self._consents is None else self._consents.facts(row),
@@ -374,7 +389,8 @@ class CardBuilder:
 
     def what_if(self, row: int) -> dict[str, Any]:
         """Return what an interactive card of a row carries."""
-        values = {j: _value(column, row) for j, column in enumerate(self.table.columns)}
+        block = self._block(row)
+        values = {j: column[block.place(row)] for j, column in enumerate(block.values)}
         return WhatIf(self.segmenter, self.naming).facts(values, self.naming.language)
 
     def _block(self, row: int) -> _Block:
@@ -387,21 +403,33 @@ class CardBuilder:
         rows = self.table.rows(first, min(first + _ROWS_AT_ONCE, len(self.table)))
         block = _Block(
             first,
-            self.profile.bins.encode(rows),
+            [_list_values(column) for column in rows.columns],
+            self.profile.bins.encode(rows).tolist(),
+            list(map(tuple, self.explained.values[first : first + len(rows)].tolist())),
             self.describer.describe_rows(rows, self.explained.segments[first : first + len(rows)]),
             self.neighbours.find_changes(rows),
         )
         self._latest = block
         return block
 
-    def _unknown(self, description: GroupDescription, codes: NDArray[np.uint8]) -> Iterator[str]:
+    def _allocate(self, parts: tuple[float, ...], base: float, *, compared: bool) -> Points:
+        return allocate_points(parts, base, self.naming.hidden, compared=compared)
+
+    def _unknown(self, description: GroupDescription, codes: Sequence[int]) -> Iterator[str]:
         named = self.naming
         return (named.labels[j] for j in description.features if codes[j] == MISSING and not named.hidden[j])
 
     def _reason(
-        self, j: int, description: GroupDescription, segment: int, code: int, row: int, contribution: float, points: int
+        self,
+        j: int,
+        description: GroupDescription,
+        segment: int,
+        code: int,
+        value: bool | float | str | None,
+        contribution: float,
+        points: int,
     ) -> Reason:
-        naming, value = self.naming, _value(self.table.columns[j], row)
+        naming = self.naming
         return Reason(
             feature=naming.names[j],
             label=naming.labels[j],
@@ -444,11 +472,11 @@ class CardBuilder:
         return Comparison(share_below=None, share_same=same, group_size=known)
 
 
-def _value(column: Column, row: int) -> bool | float | str | None:
+def _list_values(column: Column) -> list[bool | float | str | None]:
+    """Return the values of a column; None where they are missing."""
     if not column.kind.is_numeric:
-        code = int(column.values[row])
-        return column.categories[code] if code >= 0 else None
-    number = float(column.values[row])
-    if isnan(number):
-        return None
-    return bool(number) if column.kind is Kind.BOOLEAN else number
+        return [column.categories[code] if code >= 0 else None for code in column.values.tolist()]
+    numbers = column.values.astype(np.float64).tolist()
+    if column.kind is Kind.BOOLEAN:
+        return [None if isnan(number) else bool(number) for number in numbers]
+    return [None if isnan(number) else number for number in numbers]

@@ -105,6 +105,11 @@ class CardWords:
     sum: tuple[str, ...] = ()
     used: tuple[UsedWords, ...] = ()
 
+    @property
+    def full_bar(self) -> int:
+        """Points of a bar that is as wide as it can be."""
+        return max(100, *(abs(reason.points) for reason in self.reasons))
+
     def body(self) -> list[str]:
         """Return what the plain card says before anything is unfolded, without what the company wrote itself."""
         reasons = [
@@ -161,9 +166,12 @@ def typical_words(limits: ConditionFact, quantity: Quantity, *, integral: bool) 
 def requirement_words(asked: FeatureRequirement, language: Language) -> str:
     """Write what must be true of a feature, and name it."""
     quantity = build_quantity(asked.unit, asked.number_format, language)
-    return language.say(
-        "condition.pair", label=asked.label, condition=limits_words(asked.limits, quantity, integral=asked.integral)
-    )
+    return language.compute_once(_write_requirement, asked.label, asked.limits, quantity, asked.integral)
+
+
+def _write_requirement(label: str, limits: ConditionFact, quantity: Quantity, integral: bool) -> str:
+    condition = limits_words(limits, quantity, integral=integral)
+    return quantity.language.say("condition.pair", label=label, condition=condition)
 
 
 def value_words(value: bool | float | str | None, limits: ConditionFact | None, quantity: Quantity) -> str:
@@ -238,7 +246,7 @@ def reason_words(card: Card, place: int, reason: Reason, language: Language) -> 
         (Rank.COMPARED, None if reason.comparison is None else _write_tenths(reason.comparison, language)),
         (Rank.RULE, _rule_words(reason, language)),
         (_WEIGHTS[weight], language.say(f"reason.{weight}") if weight else None),
-        (Rank.SURPRISING if surprising else Rank.ORIGIN, origin_words(reason.origin, language)),
+        (Rank.SURPRISING if surprising else Rank.ORIGIN, language.compute_once(origin_words, reason.origin, language)),
     ]
     return ReasonWords(
         label=label_words(reason.feature, reason.label, language),
@@ -246,7 +254,7 @@ def reason_words(card: Card, place: int, reason: Reason, language: Language) -> 
         ranked=tuple((rank, sentence) for rank, sentence in ranked if sentence is not None),
         budget=Rank.ORIGIN,
         points=reason.points,
-        points_words=_write_signed_points(reason.points, language),
+        points_words=language.compute_once(_write_signed_points, reason.points, language),
     )
 
 
@@ -271,11 +279,18 @@ def _tenths(share: float) -> int:
 def _rule_words(reason: Reason, language: Language) -> str | None:
     quantity = build_quantity(reason.unit, reason.number_format, language)
     if reason.typical is not None:
-        words = typical_words(reason.typical, quantity, integral=reason.integral)
-        return language.say("reason.typical", condition=words)
+        return language.compute_once(_write_typical, reason.typical, quantity, reason.integral)
     if reason.limits is None or reason.value is None:
         return None
-    return language.say("reason.rule", condition=limits_words(reason.limits, quantity, integral=reason.integral))
+    return language.compute_once(_write_rule, reason.limits, quantity, reason.integral)
+
+
+def _write_typical(limits: ConditionFact, quantity: Quantity, integral: bool) -> str:
+    return quantity.language.say("reason.typical", condition=typical_words(limits, quantity, integral=integral))
+
+
+def _write_rule(limits: ConditionFact, quantity: Quantity, integral: bool) -> str:
+    return quantity.language.say("reason.rule", condition=limits_words(limits, quantity, integral=integral))
 
 
 def _weight(card: Card, place: int, reason: Reason) -> str:

@@ -1,8 +1,9 @@
 """Proving a card anew from the model, the person's data and the policy."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from functools import cache
 from math import ceil
 from typing import Any
 
@@ -252,6 +253,8 @@ class _CardRemaker:
         self._made: dict[tuple[str, str, date, datetime | None], Cards] = {}
         # Only who has a reference is known to a ledger; the others' cards were made without one.
         self._known = [row for row, name in enumerate(ids) if name is not None]
+        self._places = {row: place for place, row in enumerate(self._known)}
+        self._find_states = cache(self._find_states_on)
 
     def remake_cards(self, card: Card) -> Cards:
         """Return the cards in the language and on the day of one of them: everybody's, or of those a ledger knows."""
@@ -274,15 +277,17 @@ class _CardRemaker:
     def card(self, row: int, card: Card) -> Card:
         """Return the card of a row; only its issuer knows whose it is, what it answers, and what an original said."""
         cards = self.remake_cards(card)
-        made = cards[row if self._get_consent_time(card) is None else self._known.index(row)]
+        made = cards[row if self._get_consent_time(card) is None else self._places[row]]
         asked = made.original_agrees in {"yes", "no"} or card.original_agrees is None
         known: dict[str, Any] = {} if asked else {"original_agrees": card.original_agrees}
         # A card says what the model was when it was made; it may have been signed for later that day.
-        if card.model == made.model and card.approval in find_states(
-            get_sign_offs(self.segmenter), made.model, card.issued
-        ):
+        if card.model == made.model and card.approval in self._find_states(made.model, card.issued):
             known["approval"] = card.approval
         return made.model_copy(update={"reference": card.reference, "answer": card.answer, **known})
+
+    def _find_states_on(self, model: str, issued: date) -> Collection[str]:
+        """Return the states of approval that the model had on a day."""
+        return find_states(get_sign_offs(self.segmenter), model, issued)
 
     @staticmethod
     def _get_consent_time(card: Card) -> datetime | None:
@@ -296,7 +301,9 @@ class _CardRemaker:
 def _failures(card: Card, segment: int, made: Card) -> Iterator[Failure]:
     if card.segment.index != segment:
         yield Failure("segment.index", card.segment.index, segment)
-    yield from _differences("", card.model_dump(), made.model_dump())
+    # JSON tells apart what Python takes for equal, such as 1 and true.
+    if card.model_dump_json() != made.model_dump_json():
+        yield from _differences("", card.model_dump(), made.model_dump())
     shown = card.base_points + sum(reason.points for reason in card.reasons) + card.rest_points
     total = shown + (card.hidden.points if card.hidden is not None else 0)
     if total != card.total_points:

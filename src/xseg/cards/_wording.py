@@ -5,7 +5,15 @@ from dataclasses import replace
 from typing import cast
 
 from xseg.cards._card_record import AnyCard, Card, DecidedCard
-from xseg.cards._fact_types import AnswerFact, ConsentFact, ConsentFacts, PurposeFact, RightFact, UsedFeature
+from xseg.cards._fact_types import (
+    AnswerFact,
+    ConsentFact,
+    ConsentFacts,
+    ControllerFact,
+    PurposeFact,
+    RightFact,
+    UsedFeature,
+)
 from xseg.cards._sentences import (
     CardWords,
     Choice,
@@ -77,13 +85,12 @@ def about_words(card: Card, language: Language) -> tuple[str, ...]:
         *language.compute_once(_purposes_at_large, card.purposes, card.unnamed, language),
         *((language.say("used.unknown", labels=language.join_items(card.unknown)),) if card.unknown else ()),
         *language.compute_once(exclusion_words, card.not_used, card.recipients, language),
-        *policy_words(card),
+        *language.compute_once(policy_words, *(getattr(card, name) for name in STATEMENTS)),
     )
 
 
-def policy_words(card: AnyCard) -> tuple[str, ...]:
+def policy_words(*stated: str | None) -> tuple[str, ...]:
     """Return what the policy states in its own words."""
-    stated = (getattr(card, name) for name in STATEMENTS)
     return tuple(one_line(text, 400) for text in stated if text is not None)
 
 
@@ -160,22 +167,25 @@ def also_words(rights: tuple[RightFact, ...], language: Language) -> tuple[str, 
 
 def closing_words(card: AnyCard, language: Language) -> tuple[str, ...]:
     """Write the controller, the date and the model."""
-    sentences = []
-    if card.controller is None:
-        sentences.append(language.say("closing.no_controller"))
-    else:
-        name, contact = one_line(card.controller.name), one_line(card.controller.contact)
-        sentences.append(language.say("closing.controller", name=name, contact=contact))
-        if card.controller.officer is not None:
-            sentences.append(language.say("closing.officer", officer=one_line(card.controller.officer)))
-        if card.controller.authority is not None:
-            sentences.append(language.say("closing.authority", authority=one_line(card.controller.authority)))
+    sentences = [*language.compute_once(_controller_words, card.controller, language)]
     if card.approval != "approved":
         sentences.append(language.say("closing.draft"))
     made = {"day": language.date(card.issued), "model": f"{card.model[:4]}-{card.model[4:8]}"}
     if card.reference is None:
         return (*sentences, language.say("closing.issued", **made))
     return (*sentences, language.say("closing.issued_for", **made, reference=one_line(card.reference)))
+
+
+def _controller_words(controller: ControllerFact | None, language: Language) -> tuple[str, ...]:
+    if controller is None:
+        return (language.say("closing.no_controller"),)
+    name, contact = one_line(controller.name), one_line(controller.contact)
+    sentences = [language.say("closing.controller", name=name, contact=contact)]
+    if controller.officer is not None:
+        sentences.append(language.say("closing.officer", officer=one_line(controller.officer)))
+    if controller.authority is not None:
+        sentences.append(language.say("closing.authority", authority=one_line(controller.authority)))
+    return tuple(sentences)
 
 
 MAX_WORDS = 120
@@ -199,7 +209,9 @@ def load_card_language(card: AnyCard) -> Language:
     # The cards of one table share a cache, which is deleted with them. A card that was read back has one for each form.
     if card._languages is None:
         return language.with_cache()
-    cached: Language = card._languages.setdefault(language, language.with_cache())
+    if language not in card._languages:
+        card._languages[language] = language.with_cache()
+    cached: Language = card._languages[language]
     return cached
 
 
@@ -224,7 +236,7 @@ def _write_decided_card(card: DecidedCard, language: Language) -> CardWords:
         effect=() if chosen is None or chosen.consequence is None else (one_line(chosen.consequence, 400),),
         about=(
             *once(exclusion_words, card.not_used, card.recipients if chosen else (), language),
-            *policy_words(card),
+            *policy_words(*(getattr(card, name) for name in STATEMENTS)),
         ),
         choices=once(choices_words, card.rights, language),
         also=(*consent_words(card.consent, language), *once(also_words, card.rights, language)),

@@ -1,6 +1,6 @@
 """Search for the cheapest change of each row: by projection on each box, and by branch and bound for scores."""
 
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from xseg._kernels.score_kernels import CURVATURE, KNOT, LEVEL, SLOPE
 from xseg.core.additive import AdditiveModel
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.boxes import BoxModel, BoxTests
-from xseg.core.conditions import number_below
+from xseg.core.conditions import Condition, make_condition, number_below
 from xseg.core.schema import Kind
 from xseg.core.segments import SegmentProfile
 from xseg.core.tables import Table
@@ -54,6 +54,7 @@ class BoxChangeSearch:
         self.place[by_code] = np.arange(len(by_code))
         self.ends = self._all_ends(tests)
         self.choices = self._all_choices(by_code)
+        self._conditions = cache(self._find_conditions)
         self._tables = (
             self.tested,
             self.n_tested,
@@ -133,11 +134,21 @@ class BoxChangeSearch:
         wanted = np.flatnonzero(segment == target if target >= 0 else segment != own)
         return tuple(self._find_obstacle(values, int(box)) for box in wanted)
 
-    def find_failed_tests(self, values: NDArray[np.float64], box: int) -> list[int]:
-        """Return the features whose tests a row fails."""
-        costs = np.empty(self.tested.shape[1])
-        box_costs(values, box, *self._tables, costs)
-        return [int(j) for j, cost in zip(self.tested[box], costs[: self.n_tested[box]], strict=False) if cost > 0]
+    def find_failed_conditions(
+        self, values: NDArray[np.float64], boxes: NDArray[np.int64]
+    ) -> list[tuple[Condition, ...]]:
+        """Return the conditions of each row's box that the row does not meet; none for rows without a box."""
+        failed = (self.move_rows(values, boxes) != values) & ~np.isnan(values)
+        rows, features = np.nonzero(failed)
+        ends = np.cumsum(np.bincount(rows, minlength=len(values))).tolist()
+        listed = features.tolist()
+        return [
+            self._conditions(box, tuple(listed[first:last]))
+            for box, first, last in zip(boxes.tolist(), [0, *ends], ends, strict=False)
+        ]
+
+    def _find_conditions(self, box: int, features: tuple[int, ...]) -> tuple[Condition, ...]:
+        return tuple(make_condition(self.bins[j], self.boxes.inside[box, j]) for j in features)
 
     def _find_obstacle(self, values: NDArray[np.float64], box: int) -> Obstacle:
         costs = np.empty(self.tested.shape[1])

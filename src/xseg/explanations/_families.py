@@ -95,7 +95,6 @@ class BoxNearestChanges:
 
     def __init__(self, model: BoxModel, profile: SegmentProfile, moves: AllowedChanges) -> None:
         self.search = BoxChangeSearch(model, profile, moves)
-        self._condition = cache(self._find_condition)
 
     def find(self, table: Table, n_workers: int) -> list[NearestChange]:
         """Return the nearest change of each row."""
@@ -103,17 +102,14 @@ class BoxNearestChanges:
         values = encode_values(search.bins, table)
         anywhere = np.full(len(table), -1, dtype=np.int64)
         boxes, costs = search.find_nearest(values, search.predict_segments(table), anywhere, n_workers)
-        return [self._make_change(*one) for one in zip(values, boxes.tolist(), costs.tolist(), strict=True)]
-
-    def _make_change(self, values: NDArray[np.float64], box: int, cost: float) -> NearestChange:
-        if box < 0:
-            return NearestChange(None, (), np.inf, proven=True)
-        search = self.search
-        conditions = tuple(self._condition(box, j) for j in search.find_failed_tests(values, box))
-        return NearestChange(int(search.boxes.segment[box]), conditions, cost, proven=True)
-
-    def _find_condition(self, box: int, j: int) -> Condition:
-        return make_condition(self.search.bins[j], self.search.boxes.inside[box, j])
+        failed = search.find_failed_conditions(values, boxes)
+        segment = search.boxes.segment.tolist()
+        return [
+            NearestChange(None, (), np.inf, proven=True)
+            if box < 0
+            else NearestChange(segment[box], conditions, cost, proven=True)
+            for box, conditions, cost in zip(boxes.tolist(), failed, costs.tolist(), strict=True)
+        ]
 
 
 class ScoreNearestChanges:
@@ -345,8 +341,7 @@ class BoxFamily:
         targets = np.full(len(rows), NO_RIVAL) if named is None else np.where(own == named, NO_RIVAL, named)
         boxes, _ = search.find_nearest(values, own, targets, n_workers)
         reached = np.where(boxes >= 0, search.boxes.segment[boxes].astype(np.int64), targets)
-        unmet = (_list_failed_conditions(search, line, box) for line, box in zip(values, boxes.tolist(), strict=True))
-        return Rivals(own, reached, tuple(unmet))
+        return Rivals(own, reached, tuple(search.find_failed_conditions(values, boxes)))
 
     def make_change_search(self, moves: AllowedChanges) -> ChangeSearch:
         """Return the projection of rows on boxes."""
@@ -367,14 +362,6 @@ class BoxFamily:
     def make_describer(self) -> GroupDescriber:
         """Return a describer by the rules of boxes."""
         return BoxDescriber(self.model)
-
-
-def _list_failed_conditions(search: BoxChangeSearch, values: NDArray[np.float64], box: int) -> tuple[Condition, ...]:
-    if box < 0:
-        return ()
-    return tuple(
-        make_condition(search.bins[j], search.boxes.inside[box, j]) for j in search.find_failed_tests(values, box)
-    )
 
 
 class ScoreFamily:

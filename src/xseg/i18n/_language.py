@@ -107,9 +107,7 @@ class Language:
 
     def date(self, day: date) -> str:
         """Write a day in words."""
-        from babel.dates import format_date
-
-        return str(format_date(day, "long", self.cldr))
+        return self.compute_once(_write_date, day, self)
 
     def join_items(self, items: Sequence[str], last: Literal["and", "or"] = "and") -> str:
         """Join items as a sentence does."""
@@ -195,6 +193,12 @@ def _decimal(digits: str, language: Language) -> str:
     from babel.numbers import format_decimal
 
     return str(format_decimal(Decimal(digits), locale=language.cldr, decimal_quantization=False))
+
+
+def _write_date(day: date, language: Language) -> str:
+    from babel.dates import format_date
+
+    return str(format_date(day, "long", language.cldr))
 
 
 def _freeze(message: Message) -> str | tuple[tuple[str, str], ...]:

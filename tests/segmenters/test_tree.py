@@ -141,6 +141,25 @@ def test_forbidden_columns_are_never_asked_about_and_never_counted(mixed):
     shuffled = mixed.assign(age=mixed["age"].sample(frac=1, random_state=0).to_numpy())
     again = xseg.TreeSegmenter(4, forbid=["channel", "age"], random_state=0).fit(shuffled)
     assert again.cost_ == segmenter.cost_
+    assert (again.labels_ == segmenter.labels_).all()
+
+
+def test_a_large_table_is_refined_on_a_sample_and_keeps_the_minimum_on_all_rows():
+    X = np.random.default_rng(0).normal(size=(300_000, 4)).round(4)
+    fast = xseg.TreeSegmenter(3, max_leaves=6, min_segment_size=0.14, effort="fast", random_state=0).fit(X)
+    balanced = xseg.TreeSegmenter(3, max_leaves=6, min_segment_size=0.14, random_state=0).fit(X)
+    leaves = balanced.tree_.apply(balanced.tree_.bins.encode(read_table(X)))
+    assert np.bincount(leaves)[np.unique(leaves)].min() >= 0.14 * len(X)
+    assert balanced.cost_ <= fast.cost_ * 1.0001
+
+
+def test_rows_that_stand_for_many_are_refined_with_all_their_weight():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400_000, 3)).round(4)
+    X[: len(X) // 3] = [1.0, 1.0, 1.0]
+    segmenter = xseg.TreeSegmenter(3, random_state=0).fit(X)
+    shuffled = xseg.TreeSegmenter(3, random_state=0).fit(X[rng.permutation(len(X))])
+    assert shuffled.cost_ == segmenter.cost_
 
 
 def test_weights_of_features_are_weights_of_squared_distances():

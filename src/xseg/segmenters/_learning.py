@@ -278,28 +278,38 @@ def draw_rows(hashes: NDArray[np.uint64], odds: NDArray[np.float64], seed: int, 
     return drawn
 
 
+# Five standard deviations of the weight of a sample of 2**18 rows that each weigh one.
+_MAX_DEVIATION = 0.01
+
+
 class RowSample:
     """A statistic: distinct rows whose hash is small, with their weights; at most `capacity` of them.
 
     Whenever there are too many, the bound on the hash is halved, so the sample depends only on the set of rows
-    (distinct sampling, Gibbons, 2001). If there are no more than `capacity` distinct rows it holds them all.
+    (distinct sampling, Gibbons, 2001). If there are no more than `capacity` distinct rows it holds them all. The codes
+    of the features in `ignored` are 0 in the sample, so that nothing depends on them.
     """
 
-    def __init__(self, capacity: int, seed: int) -> None:
+    def __init__(self, capacity: int, seed: int, ignored: Sequence[int] = ()) -> None:
         self.capacity = capacity
         self.seed = seed
+        self.ignored = ignored
         self.halvings = 0
         self._parts: list[_Rows] = []
 
     def empty(self) -> Self:
-        return type(self)(self.capacity, self.seed)
+        return type(self)(self.capacity, self.seed, self.ignored)
 
     def add(self, block: CodedBlock) -> None:
-        hashes = hash_rows(block.codes, self.seed)
+        codes = block.codes
+        if len(self.ignored):
+            codes = codes.copy()
+            codes[:, self.ignored] = 0
+        hashes = hash_rows(codes, self.seed)
         taken = (hashes <= self._bound) & (block.weights > 0)
         # Adding zero turns -0.0 into 0.0, so that equal rows have equal bytes.
         points = block.points[taken] + np.float32(0)
-        self._parts.append(_Rows(block.codes[taken], points, block.weights[taken], hashes[taken]))
+        self._parts.append(_Rows(codes[taken], points, block.weights[taken], hashes[taken]))
         if sum(len(part.hashes) for part in self._parts) > 2 * self.capacity:
             self._thin_out()
 
@@ -324,6 +334,15 @@ class RowSample:
             self.halvings += 1
             within = np.searchsorted(rows.hashes, self._bound, side="right")
         self._parts = [rows.take_first(int(within))]
+
+    def is_representative(self, total_weight: int) -> bool:
+        """Return whether the sample weighs what its share of the distinct rows should, given the weight of all rows.
+
+        It does not where a few distinct rows stand for many: these are either all in the sample or all left out.
+        """
+        self._thin_out()
+        expected = total_weight / 2.0**self.halvings
+        return bool(abs(float(self._parts[0].weights.sum()) - expected) <= _MAX_DEVIATION * expected)
 
     def to_rows(self, n_workers: int) -> CodedRows:
         """Return the sample as rows to learn from."""
@@ -410,9 +429,9 @@ def prepare(
     min_weight = max(1, round(min_members * backend.weight_unit))
     embedding = choose_embedding(summary, bins, scaling, weights, columns.backend.sum, power, min_weight)
     coded = columns.backend.encode(Coding(bins, embedding))
-    sample = coded.sum(RowSample(SAMPLE_CAPACITY, seed))
-    can_cut = [feature.n_codes > 1 or feature.feature.has_missing for feature in bins.features]
     allowed = [name not in set(forbid) for name in schema.names]
+    sample = coded.sum(RowSample(SAMPLE_CAPACITY, seed, np.flatnonzero(np.invert(allowed)).tolist()))
+    can_cut = [feature.n_codes > 1 or feature.feature.has_missing for feature in bins.features]
     return Prepared(
         bins=bins,
         space=Space.from_embedding(embedding, summary.total_weight),

@@ -279,6 +279,7 @@ class LabelledRows:
             max_leaves=max_leaves,
             max_depth=max_depth,
             min_weight=max(1, ceil((share - 1e-9) * self.space.total_weight)),
+            n_workers=self.sample.n_workers,
         )
 
 

@@ -454,7 +454,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         return distinct
 
     def _search(self, prepared: Prepared, centers: Centers, n_segments: int, weight_unit: float) -> Candidate:
-        """Search on the sample; choose the cuts anew on all rows if the sample is not all of them."""
+        """Search on the sample, and choose the splits anew on more rows if the sample is not all of them."""
         problem = self._problem(prepared, n_segments, weight_unit)
         tree = search(problem, prepared.sample, centers, EFFORTS[self.effort], self.depth_weight)
         found = evaluate(problem, tree)
@@ -473,6 +473,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             max_leaves=self.max_leaves or n_segments,
             max_depth=self.max_depth,
             min_weight=max(1, ceil((share - 1e-9) * prepared.space.total_weight)),
+            n_workers=prepared.sample.n_workers,
         )
 
     def _learn(

@@ -258,6 +258,9 @@ class _NodeScores:
     best: tuple[float, int, bool]
 
 
+_NO_ROOM = (np.inf, 0, True)
+
+
 class _PartScores:
     """Scores of new leaves in some cells, for trees that share nodes: each node is scored once.
 
@@ -297,7 +300,9 @@ class _PartScores:
         low = _compute_prefix_sums(self.sample.sums(self.part, [node])[0], self.views)
         inside, outside = _compute_side_costs(self.sample, low, node.total, node.depth + 1)
         cost = self.sample.compute_penalized_cost(node)
-        return _NodeScores(low, outside, inside, cost, self._choose(node, low, inside + outside, None, cost))
+        has_room = self._has_room(node)
+        best = self._choose(node, low, inside + outside, None, cost) if has_room else _NO_ROOM
+        return _NodeScores(low, outside, inside, cost, best)
 
     def _score_inner(self, node: Node) -> _NodeScores:
         assert node.children is not None
@@ -306,7 +311,7 @@ class _PartScores:
         rest_low, rest_high = one.rest_low + other.rest_low, one.rest_high + other.rest_high
         cost = one.cost + other.cost
         if not self._has_room(node):
-            return _NodeScores(low, rest_low, rest_high, cost, (np.inf, 0, True))
+            return _NodeScores(low, rest_low, rest_high, cost, _NO_ROOM)
         inside, outside = _compute_side_costs(self.sample, low, node.total, node.depth + 1)
         with_low, with_high = rest_low + inside, rest_high + outside
         return _NodeScores(low, rest_low, rest_high, cost, self._choose(node, low, with_low, with_high, cost))
@@ -322,8 +327,6 @@ class _PartScores:
         with_high: NDArray[np.float64] | None,
         cost: float,
     ) -> tuple[float, int, bool]:
-        if not self._has_room(node):
-            return np.inf, 0, True
         cheaper = with_low if with_high is None else np.minimum(with_low, with_high)
         cheaper = np.where(_is_split(self.sample, low[:, -1], node.weight), cheaper, np.inf)
         position = int(cheaper.argmin())

@@ -1,4 +1,4 @@
-"""Refinement of a tree, found on a sample, by sums over all rows wherever they are.
+"""Refinement of a tree, found on a small sample, by sums over all rows or a large sample of them.
 
 Splits are chosen again level by level from histograms of cost differences, and leaves are assigned to segments from
 their sums alone.
@@ -7,6 +7,7 @@ their sums alone.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import ceil
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -14,12 +15,12 @@ from numpy.typing import NDArray
 
 from xseg._kernels.center_kernels import cost_differences
 from xseg._kernels.cut_kernels import add_cut_histogram, find_nodes
-from xseg.backends.base import CodedBackend
+from xseg.backends.base import CodedBackend, CodedRows
 from xseg.core.bins import N_CODES, Bins
 from xseg.core.boxes import LEAF, ThresholdTree
 from xseg.core.embedding import Centers
 from xseg.core.statistics import CodedBlock
-from xseg.segmenters._learning import GroupSums, NearestSums, Space
+from xseg.segmenters._learning import GroupSums, NearestSums, RowSample, Space
 from xseg.segmenters._tree_cells import Roundness, best_difference_cut
 
 __all__ = [
@@ -47,6 +48,7 @@ class Problem:
     max_leaves: int
     max_depth: int
     min_weight: int
+    n_workers: int
 
     @cached_property
     def rounded(self) -> Roundness:
@@ -58,6 +60,13 @@ class Problem:
         """The summed squared distance of all rows to the origin."""
         origin = self.space.embedding.centers(np.zeros((1, self.space.embedding.n_dimensions)))
         return self.backend.sum(NearestSums(self.space, origin)).cost
+
+    def with_rows(self, rows: CodedRows) -> "Problem":
+        """Return the same problem over a sample of the rows."""
+        total_weight = int(rows.weights[: rows.n_rows].sum())
+        min_weight = max(1, ceil(self.min_weight * total_weight / self.space.total_weight))
+        space = Space.from_embedding(self.space.embedding, total_weight)
+        return replace(self, backend=rows, space=space, min_weight=min_weight)
 
 
 class DifferenceHistogram:
@@ -272,17 +281,53 @@ def evaluate(problem: Problem, tree: ThresholdTree, means: NDArray[np.float64] |
     return Candidate(replace(tree, segment=labels), segment_means, problem.norms - float(between), mass)
 
 
+# Splits are chosen anew from so many distinct rows at most, or from fewer rows of a wide table. A tree has
+# dozens of thresholds, so a quarter of a million rows place them as well as all rows do.
+_MAX_ROWS = 2**18
+_MAX_VALUES = 2**26
+_SEED = 0
+
+
 def refine(problem: Problem, start: Candidate, evaluation: TreeEvaluation = evaluate) -> Candidate:
-    """Choose the cuts anew, level by level, keeping each level's if they help; `evaluation` measures a tree."""
+    """Choose the splits anew, on all rows or a large sample; keep the tree if that does not help on all rows.
+
+    `evaluation` measures a tree.
+    """
+    capacity = min(_MAX_ROWS, max(1, _MAX_VALUES // len(problem.bins)))
+    sample = problem.backend.sum(RowSample(capacity, _SEED))
+    if sample.is_everything or not sample.is_representative(problem.space.total_weight):
+        return _refine_by_level(problem, start, evaluation)
+    some = problem.with_rows(sample.to_rows(problem.n_workers))
+    refined = _refine_by_level(some, evaluation(some, start.tree, start.means), evaluation)
+    found = evaluation(problem, refined.tree, refined.means)
+    if not _is_large_enough(problem, found):
+        # A leaf that just reaches the minimum in the sample may miss it among all rows.
+        small = found.tree.leaves[found.mass < problem.min_weight]
+        parents = np.flatnonzero(np.isin(found.tree.left, small) | np.isin(found.tree.right, small))
+        found = _choose_splits(problem, found, parents, evaluation)
+    if not _is_large_enough(problem, found):
+        return _refine_by_level(problem, start, evaluation)
+    return found if found.cost < start.cost or not _is_large_enough(problem, start) else start
+
+
+def _refine_by_level(problem: Problem, start: Candidate, evaluation: TreeEvaluation) -> Candidate:
+    """Choose the splits anew, level by level, and keep those of a level if they help."""
     best = start
     for level in range(best.tree.depth):
         nodes = np.flatnonzero((best.tree.node_depth == level) & (best.tree.feature != LEAF))
-        best = _recut(problem, best, nodes, evaluation)
+        recut = _choose_splits(problem, best, nodes, evaluation)
+        best = recut if _is_large_enough(problem, recut) and recut.cost < best.cost else best
     return best
 
 
-def _recut(problem: Problem, current: Candidate, nodes: NDArray[np.intp], evaluation: TreeEvaluation) -> Candidate:
-    """Choose the cuts of some nodes of one level anew; keep the old tree if that does not help."""
+def _is_large_enough(problem: Problem, candidate: Candidate) -> bool:
+    return bool(candidate.mass.min() >= problem.min_weight)
+
+
+def _choose_splits(
+    problem: Problem, current: Candidate, nodes: NDArray[np.intp], evaluation: TreeEvaluation
+) -> Candidate:
+    """Choose the splits of some nodes, none of which is below another, anew; the same candidate if none changes."""
     centers = problem.space.embedding.centers(current.means)
     statistic = DifferenceHistogram(problem.space, current.tree, nodes, problem.features, centers)
     feature, goes_left = current.tree.feature.copy(), current.tree.goes_left.copy()
@@ -294,5 +339,4 @@ def _recut(problem: Problem, current: Candidate, nodes: NDArray[np.intp], evalua
     if not changed.any():
         return current
     tree = replace(current.tree, feature=feature, goes_left=goes_left)
-    recut = evaluation(problem, tree, current.means)
-    return recut if recut.mass.min() >= problem.min_weight and recut.cost < current.cost else current
+    return evaluation(problem, tree, current.means)

@@ -25,7 +25,7 @@ from xseg.core.schema import Kind
 from xseg.core.statistics import CodedBlock
 from xseg.segmenters._learning import Space
 from xseg.segmenters._tree_cells import ENTROPY, NEAREST, SQUARES, Cells, Cut, Values
-from xseg.segmenters._tree_moves import Budget, grow, improve, prune
+from xseg.segmenters._tree_moves import Budget, grow, improve, prune, recut
 from xseg.segmenters._tree_nodes import Node, Sample, Shape, get_shape, leaves, remove_small_leaves, to_tree
 from xseg.segmenters._tree_refinement import Problem, group_leaves
 
@@ -244,12 +244,15 @@ class Effort:
     Attributes
     ----------
     n_rows : sequence of int
-        Numbers of rows of the sample to search on, one round after another. The first round improves every start, and
-        each later one the best trees of the round before.
+        Numbers of rows of the sample to search on, one round after another. The first round improves the best starts,
+        and each later one the best trees of the round before.
     work : float
         Number of additions that each round may spend.
     starts : sequence of str
-        The starts to improve.
+        The starts.
+    n_improved : int
+        Number of starts to improve if another round follows: those that cost least once their splits have been chosen
+        anew. Where there are no more rows, all are improved.
     n_kept : int
         Number of trees to keep from one round to the next.
     n_cells : int
@@ -261,15 +264,16 @@ class Effort:
     n_rows: Sequence[int]
     work: float
     starts: Sequence[str]
+    n_improved: int
     n_kept: int
     n_cells: int
     min_gain: float
 
 
 EFFORTS = {
-    "fast": Effort((4_096,), 1.5e8, ("IMM", "real cost", "labels"), 1, 24, 1e-3),
-    "balanced": Effort((4_096, 16_384), 1e9, tuple(STARTS), 2, 32, 1e-4),
-    "thorough": Effort((16_384, 65_536), 1e10, tuple(STARTS), 3, 64, 1e-6),
+    "fast": Effort((4_096,), 1.5e8, ("IMM", "real cost", "labels"), 3, 1, 24, 1e-3),
+    "balanced": Effort((4_096, 16_384), 1e9, tuple(STARTS), 3, 1, 32, 1e-4),
+    "thorough": Effort((16_384, 65_536), 1e10, tuple(STARTS), 6, 3, 64, 1e-6),
 }
 
 
@@ -305,9 +309,7 @@ def search(problem: Problem, sample: CodedRows, centers: Centers, effort: Effort
     kept: list[SearchedTree] = []
     for turn, block in enumerate(blocks):
         is_last = len(block.codes) == sample.n_rows or turn == len(blocks) - 1
-        search_round = _SearchRound(
-            problem, block, centers, axes, depth_weight, effort, effort.min_gain * (1 if is_last else 10)
-        )
+        search_round = _SearchRound(problem, block, centers, axes, depth_weight, effort, is_last=is_last)
         kept = search_round.improve_trees(kept) if turn else search_round.improve_starts()
         if is_last:
             break
@@ -347,14 +349,16 @@ class _SearchRound:
         axes: NDArray[np.float64] | None,
         depth_weight: float,
         effort: Effort,
-        min_gain: float,
+        *,
+        is_last: bool,
     ) -> None:
         self.problem = problem
         self.cells = Cells.from_codes(problem.bins, problem.features, block.codes, block.weights)
         self.reference = Reference.from_centers(problem.space, block, centers, axes)
         self.depth_weight = depth_weight
         self.effort = effort
-        self.min_gain = min_gain
+        self.is_last = is_last
+        self.min_gain = effort.min_gain * (1 if is_last else 10)
         self.weight = float(block.weights.sum())
         self.minimum = _find_minimum(problem, block)
 
@@ -374,14 +378,17 @@ class _SearchRound:
         return float(self.reference.distances.min(axis=1) @ self.reference.weights)
 
     def improve_starts(self) -> list[SearchedTree]:
-        """Improve every start, and return the best trees, the best first."""
+        """Improve the best starts, and return the best trees, the best first."""
         problem, work = self.problem, self.effort.work
         starts = self._grow_starts(problem.n_segments)
         if not self.one_leaf_each:
             # A tree with one leaf for each segment is one start of a tree with more.
             small = self._improve_leaves(starts[0], _MIN_PENALTY, Budget(work / 4))
             starts, work = [small, *self._grow_starts(problem.max_leaves)], work * 3 / 4
-        return self._rank(starts, self._improve_each(starts, Budget(work)))
+        budget = Budget(work)
+        if not self.is_last and len(starts) > self.effort.n_improved:
+            starts = sorted((self._recut(start, budget) for start in starts), key=lambda one: one.cost)
+        return self._rank(starts, self._improve_each(starts[: self.effort.n_improved], budget))
 
     def improve_trees(self, trees: Sequence[SearchedTree]) -> list[SearchedTree]:
         """Improve trees that were found on fewer rows; the best first."""
@@ -395,6 +402,12 @@ class _SearchRound:
         previous = None if self.one_leaf_each else self.reference.means
         found = [self._measure(self._root(sample, shape), previous) for shape in shapes]
         return sorted(found, key=lambda one: one.cost)
+
+    def _recut(self, tree: SearchedTree, budget: Budget) -> SearchedTree:
+        """Choose the splits of a tree anew, twice, by how much the rows of a leaf vary."""
+        sample = self._sample(self.squares)
+        root = recut(sample, self._root(sample, tree.shape), budget, sweeps=2)
+        return self._measure(root, None if self.one_leaf_each else tree.means)
 
     def _improve_each(self, trees: Sequence[SearchedTree], budget: Budget) -> list[SearchedTree]:
         """Improve trees, each with its share of what the others leave of the budget."""

@@ -28,7 +28,7 @@ docs:  ## build the documentation, warnings as errors
 
 bench:  ## print speed and memory beside peers, as ratios
 	python3 -m venv .venv && $(BIN)/pip install -q -e ".[peers]"
-	cd benchmarks && for claim in explain fit tree startup live quality usefulness surrogate additive prototypes mixture counterfactual cards consent personas; do \
+	cd benchmarks && for claim in explain fit tree startup live quality usefulness auto surrogate additive prototypes mixture counterfactual cards consent personas; do \
 		../$(BIN)/python $$claim.py; done
 	cd benchmarks && ../$(BIN)/python growth.py --page ../docs/user_guide/benchmarks.md --plots ../docs/_static
 	folder=$$(mktemp -d) && $(BIN)/python benchmarks/large.py $$folder; rm -r $$folder

@@ -104,6 +104,7 @@ def test_the_top_level_is_what_segmenting_and_explaining_start_from():
         *("MixtureSegmenter", "explain", "explain_agnostic", "contrast", "counterfactual", "change", "make_cards"),
         *("verify_card", "verify_cards", "make_report", "segment_card", "compare", "inspect", "load_table"),
         *("rfm_table", "make_customers", "save", "load", "Policy", "Scorer", "fold", "XsegError", "XsegWarning"),
+        "listen_to_progress",
     }
 
 

@@ -13,6 +13,7 @@ from xseg.core import register_guard
 
 if TYPE_CHECKING:
     from xseg.cards import make_cards, verify_card, verify_cards
+    from xseg.core.progress import listen_to_progress
     from xseg.datasets import inspect, load_table, make_customers, rfm_table
     from xseg.exceptions import XsegError, XsegWarning
     from xseg.explanations import Scorer, change, contrast, counterfactual, explain, explain_agnostic
@@ -49,6 +50,7 @@ _HOMES = {
     "explain_agnostic": "explanations",
     "fold": "segmenters",
     "inspect": "datasets",
+    "listen_to_progress": "core.progress",
     "load": "export",
     "load_table": "datasets",
     "make_cards": "cards",
@@ -80,6 +82,7 @@ __all__ = [
     "explain_agnostic",
     "fold",
     "inspect",
+    "listen_to_progress",
     "load",
     "load_table",
     "make_cards",

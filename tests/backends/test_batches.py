@@ -256,4 +256,6 @@ def test_work_on_blocks_is_bounded_and_in_order(n_workers):
     assert next(drawn) <= 5 + 2 * n_workers + 1
     blocks = [np.arange(3), np.arange(3, 4), np.arange(4, 9)]
     for n_rows in (None, 9):
-        assert map_blocks(iter(blocks), np.square, n_workers, n_rows).tolist() == [i * i for i in range(9)]
+        assert map_blocks((block for block in blocks), np.square, n_workers, n_rows).tolist() == [
+            i * i for i in range(9)
+        ]

@@ -63,4 +63,4 @@ def test_the_number_stays_within_the_other_parameters():
     X = load_iris().data
     assert xseg.TreeSegmenter("auto", max_leaves=3, random_state=0).fit(X).n_segments_ <= 3
     assert xseg.TreeSegmenter("auto", max_depth=1, random_state=0).fit(X).n_segments_ == 2
-    assert len(xseg.TreeSegmenter("auto", min_segment_size=0.3, random_state=0).fit(X).selection_) == 2
+    assert len(xseg.TreeSegmenter("auto", min_segment_size=0.3, random_state=0).fit(X).selection_) == 3

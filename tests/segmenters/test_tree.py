@@ -341,7 +341,8 @@ def test_stages_are_reported_when_asked(mixed, caplog):
         xseg.TreeSegmenter(3, random_state=0).fit(mixed)
         assert not caplog.messages
         xseg.TreeSegmenter(3, random_state=0, verbose=1).fit(mixed)
-    assert [message.split()[0] for message in caplog.messages] == ["coded", "reference", "tree"]
+    stages = [record.getMessage() for record in caplog.records if record.name == "xseg"]
+    assert [stage.split()[0] for stage in stages] == ["coded", "reference", "tree"]
 
 
 def test_fit_does_not_touch_its_input():

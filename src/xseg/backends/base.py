@@ -2,8 +2,9 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from xseg.core.embedding import Coding
+from xseg.core.progress import report_progress, run_in_threads
 from xseg.core.statistics import CodedBlock, RawBlock, Statistic
 from xseg.core.tables import Table
 from xseg.exceptions import ParameterError
@@ -104,8 +106,16 @@ class Backend(Protocol):
         ...
 
 
-def add_blocks(blocks: Iterator[B], statistic: S, n_workers: int) -> S:
+_READING = "adding over rows"
+
+
+def add_blocks(blocks: Generator[B, None, None], statistic: S, n_workers: int) -> S:
     """Add a statistic over blocks, each worker into its own copy."""
+    with closing(blocks):
+        return _add_blocks(blocks, statistic, n_workers)
+
+
+def _add_blocks(blocks: Iterator[B], statistic: S, n_workers: int) -> S:
     lock = Lock()
 
     def take() -> B | None:
@@ -114,6 +124,7 @@ def add_blocks(blocks: Iterator[B], statistic: S, n_workers: int) -> S:
 
     def work(total: S) -> S:
         while (block := take()) is not None:
+            report_progress(_READING)
             total.add(block)
         return total
 
@@ -127,30 +138,21 @@ def add_blocks(blocks: Iterator[B], statistic: S, n_workers: int) -> S:
         blocks = chain([] if second is None else [second], blocks)
         return work(total)
     blocks = chain([first, second], blocks)
-    with ThreadPoolExecutor(n_workers) as pool:
-        parts = list(pool.map(work, [statistic.empty() for _ in range(n_workers)]))
-    for part in parts:
+    for part in run_in_threads(work, [statistic.empty() for _ in range(n_workers)], n_workers, _READING):
         total.merge(part)
     return total
 
 
-def apply_in_order(blocks: Iterator[B], function: Callable[[B], R], n_workers: int) -> Iterator[R]:
+def apply_in_order(
+    blocks: Generator[B, None, None], function: Callable[[B], R], n_workers: int
+) -> Generator[R, None, None]:
     """Return what a function makes of each block, in order, with a bounded number of blocks under way."""
-    if n_workers == 1:
-        yield from map(function, blocks)
-        return
-    with ThreadPoolExecutor(n_workers) as pool:
-        pending: deque[Future[R]] = deque()
-        for block in blocks:
-            pending.append(pool.submit(function, block))
-            if len(pending) > 2 * n_workers:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
+    with closing(blocks):
+        yield from run_in_threads(function, blocks, n_workers, _READING)
 
 
 def map_blocks(
-    blocks: Iterator[B], function: Callable[[B], NDArray[Any]], n_workers: int, n_rows: int | None = None
+    blocks: Generator[B, None, None], function: Callable[[B], NDArray[Any]], n_workers: int, n_rows: int | None = None
 ) -> NDArray[Any]:
     """Apply a function to blocks and join the results in order; `n_rows`, if known, spares a second copy of them."""
     results = apply_in_order(blocks, function, n_workers)
@@ -296,7 +298,7 @@ class CodedRows:
         some = slice(0, min(n_rows, self.n_rows))
         return CodedRows(self.codes[some], self.points[some], self.weights[some], some.stop, self.n_workers)
 
-    def blocks(self) -> Iterator[CodedBlock]:
+    def blocks(self) -> Generator[CodedBlock, None, None]:
         """Return the rows, a block at a time."""
         if self._passes is not None:
             self._passes.count("coded")

@@ -2,8 +2,9 @@
 
 import pickle
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from copy import copy
 from dataclasses import replace
 from itertools import count
@@ -163,13 +164,36 @@ def _file_tables(
     raise UnsupportedTypeError(message)
 
 
+_under_way: ContextVar[list["TemporaryFolder"] | None] = ContextVar("under_way", default=None)
+
+
+@contextmanager
+def remove_folders_on_failure() -> Iterator[None]:
+    """Remove the temporary folders that are made inside a ``with`` block if it ends with an exception.
+
+    The exception's traceback holds the objects that they belong to, for as long as somebody keeps it.
+    """
+    made: list[TemporaryFolder] = []
+    token = _under_way.set(made)
+    try:
+        yield
+    except BaseException:
+        for folder in made:
+            folder.remove()
+        raise
+    finally:
+        _under_way.reset(token)
+
+
 class TemporaryFolder:
     """A folder that goes with this object, and at the latest when Python ends."""
 
     def __init__(self) -> None:
         self.path = Path(mkdtemp(prefix="xseg-"))
         self._numbers = count()
-        finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        self.remove = finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        if (made := _under_way.get()) is not None:
+            made.append(self)
 
     def new_file(self) -> Path:
         """Return a path that nobody writes to yet."""
@@ -349,7 +373,7 @@ class BatchBackend:
         """How often the rows were read so far."""
         return self._passes.get_counts()
 
-    def blocks(self, *, keep: bool = True) -> Iterator[RawBlock]:
+    def blocks(self, *, keep: bool = True) -> Generator[RawBlock, None, None]:
         """Return the rows, a block at a time; `keep` stores the decoded blocks for later passes."""
         first = 0
         for table in self._rows.read(keep=keep):

@@ -1,6 +1,6 @@
 """Rows in memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from copy import copy
 from typing import Any, TypeVar
 
@@ -47,7 +47,7 @@ class MemoryBackend:
         self.weights, self.weight_unit = check_weights(sample_weight, len(self.table))
         self.n_workers = count_workers(n_jobs)
 
-    def blocks(self) -> Iterator[RawBlock]:
+    def blocks(self) -> Generator[RawBlock, None, None]:
         """Return the rows, a block at a time."""
         for start in range(0, len(self.table), BLOCK_ROWS):
             stop = start + BLOCK_ROWS
@@ -77,6 +77,6 @@ class MemoryBackend:
             rows = slice(start, start + BLOCK_ROWS)
             codes[rows], points[rows] = coding.code(self.table.rows(start, start + BLOCK_ROWS))
 
-        for _ in apply_in_order(iter(range(0, n_rows, BLOCK_ROWS)), write, self.n_workers):
+        for _ in apply_in_order((start for start in range(0, n_rows, BLOCK_ROWS)), write, self.n_workers):
             pass
         return CodedRows(codes, points, self.weights, n_rows, self.n_workers)

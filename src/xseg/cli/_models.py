@@ -125,7 +125,11 @@ def fit(
         include=include or (),
         random_state=seed,
     )
-    with console.status(f"finding {segments} segments among {len(customers):,} people"):
+    finding = f"finding {segments} segments among {len(customers):,} people"
+    with (
+        console.status(finding) as status,
+        xseg.listen_to_progress(lambda progress: status.update(f"{finding}: {escape(str(progress))}")),
+    ):
         segmenter.fit(customers)
     xseg.save(segmenter, out)
     print_segments(segmenter)

@@ -62,7 +62,8 @@ class Embedding:
     looked_up : ndarray of shape (n_looked_up,)
         The features that are looked up by code.
     vectors : tuple of ndarray of shape (256, n_dimensions)
-        For each of those, the position of every code.
+        For each of those, the position of every code: on a line, or if there are several dimensions, each of the first
+        codes on an axis of its own, equally far from the origin, and all others at the mean of the population.
     """
 
     coordinates: NDArray[np.int64]
@@ -107,10 +108,18 @@ class Embedding:
         tables = np.zeros((len(self.looked_up), N_CODES, len(means)))
         start = n_points
         for f, vectors in enumerate(self.vectors):
-            stop = start + vectors.shape[1]
-            offsets = vectors[:, None, :] - means[None, :, start:stop]
-            tables[f] = np.einsum("acd,acd->ac", offsets, offsets)
-            start = stop
+            n_dimensions = vectors.shape[1]
+            own = means[:, start : start + n_dimensions]
+            if n_dimensions > 1:
+                # Codes are axes of one length: |v - m|^2 = |v|^2 - 2 v m + |m|^2, and v m is one product.
+                length = vectors[0, 0]
+                norms = length**2 + np.einsum("cd,cd->c", own, own)
+                tables[f, :n_dimensions] = np.maximum(norms - 2 * length * own.T, 0.0)
+                offsets = vectors[n_dimensions] - own
+                tables[f, n_dimensions:] = np.einsum("cd,cd->c", offsets, offsets)
+            else:
+                tables[f] = (vectors - own.T) ** 2
+            start += n_dimensions
         return Centers(means, np.ascontiguousarray(means[:, :n_points].T), tables)
 
     def means(
@@ -119,7 +128,14 @@ class Embedding:
         """Compute the means of groups of rows from their exact sums, shape (n_groups, n_dimensions)."""
         share = 1.0 / np.maximum(mass, 1)[:, None]
         parts = [sums / units * share]
-        parts += [counts[:, f] @ vectors * share for f, vectors in enumerate(self.vectors)]
+        for f, vectors in enumerate(self.vectors):
+            n_dimensions = vectors.shape[1]
+            if n_dimensions > 1:
+                others = counts[:, f, n_dimensions:].sum(axis=1)
+                added = counts[:, f, :n_dimensions] * vectors[0, 0] + others[:, None] * vectors[n_dimensions]
+            else:
+                added = counts[:, f] @ vectors
+            parts.append(added * share)
         return np.hstack(parts)
 
 

@@ -5,16 +5,18 @@ from xseg.segmenters._additive_segmenter import AdditiveSegmenter
 from xseg.segmenters._base import (
     Segmenter,
     check_segmenter,
+    complete_fit,
     get_registered_segmenters,
     get_segmenter,
     register_segmenter,
 )
 from xseg.segmenters._box_segmenter import BoxSegmenter
 from xseg.segmenters._folding import fold
-from xseg.segmenters._kmeans import NumberChoice, kmeans, reference_partition
+from xseg.segmenters._kmeans import kmeans, reference_partition
 from xseg.segmenters._learning import SAMPLE_CAPACITY, Columns, Prepared, Space, prepare
-from xseg.segmenters._mixtures import MixtureChoice, MixtureSegmenter
+from xseg.segmenters._mixtures import MixtureSegmenter
 from xseg.segmenters._names import propose_names
+from xseg.segmenters._number_choice import NumberChoice
 from xseg.segmenters._outcomes import OutcomeSegmenter
 from xseg.segmenters._pipelines import Route, find_route
 from xseg.segmenters._protocols import (
@@ -47,7 +49,6 @@ __all__ = [
     "FittedSurrogate",
     "FittedTree",
     "LabelPartition",
-    "MixtureChoice",
     "MixtureSegmenter",
     "NumberChoice",
     "Outcome",
@@ -68,6 +69,7 @@ __all__ = [
     "TestedSegmenter",
     "TreeSegmenter",
     "check_segmenter",
+    "complete_fit",
     "find_route",
     "fold",
     "get_last_step",

@@ -23,6 +23,7 @@ from xseg.exceptions import DataError, XsegWarning
 from xseg.segmenters._base import Segmenter
 from xseg.segmenters._learning import Prepared, prepare
 from xseg.segmenters._names import align, choose_names, warn_if_names_move
+from xseg.segmenters._number_choice import MAX_NUMBER_OF_SEGMENTS
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._saved_state import (
     CoordinateDocument,
@@ -146,6 +147,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
     """Base class of the segmenters that assign rows to the highest of several additive scores."""
 
     model_: AdditiveModel
+    n_segments: int | str
     max_bins: int
     forbid: Sequence[str]
     include: Sequence[str]
@@ -180,6 +182,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
         feature_weights: Mapping[str, float] | ArrayLike | None,
         seed: int,
         power: int = 2,
+        warns: bool = True,
     ) -> Prepared:
         """Code the rows; raise an error if all are equal or they are too few."""
         prepared = prepare(
@@ -193,6 +196,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
             seed=seed,
             n_jobs=self.n_jobs,
             power=power,
+            warns=warns,
         )
         if isinstance(X, Backend):
             self._remember_backend(prepared.bins.schema.names)
@@ -214,6 +218,13 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
     def _min_weight(self, backend: Backend) -> int:
         return max(1, round(self.min_members * backend.weight_unit))
 
+    def _number_of_segments(self, spaced: Prepared, min_weight: int, weight_unit: float, seed: int) -> int:
+        """Return the number asked for, or choose one by rows whose numbers lie in standard deviations."""
+        if not isinstance(self.n_segments, str):
+            return self.n_segments
+        most = self._count_possible(spaced, MAX_NUMBER_OF_SEGMENTS, min_weight)
+        return self._choose_number(spaced, most, weight_unit, seed)
+
     def _count_possible(self, prepared: Prepared, wanted: int, min_weight: int) -> int:
         """Return the number of segments that are possible: each needs `min_weight` and a distinct row."""
         possible = prepared.space.total_weight // min_weight
@@ -227,7 +238,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
                 f"found only {found} of {wanted} segments with at least min_members={self.min_members} rows "
                 "each; lower min_members or n_segments"
             )
-            warn(message, XsegWarning, stacklevel=4)
+            warn(message, XsegWarning, stacklevel=5)
 
     def _learn(
         self, prepared: Prepared, scores: Scores, raw: Backend, align_to: FittedSegmenter | None
@@ -255,7 +266,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
             order, scores, inherited = order[aligned.order], scores.select_segments(aligned.order), aligned.names
             counted = backend.sum(SegmentCounts(scores, len(prepared.bins)))
         else:
-            warn_if_names_move(self, raw, _labels(backend, scores), len(scores), stacklevel=4)
+            warn_if_names_move(self, raw, _labels(backend, scores), len(scores), stacklevel=5)
         parts = backend.sum(PartSums(scores, prepared.space.total_weight))
         profile = SegmentProfile(prepared.bins, counted.counts, raw.weight_unit)
         model = AdditiveModel(Coding(prepared.bins, prepared.space.embedding), scores, parts.population())

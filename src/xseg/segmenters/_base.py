@@ -1,10 +1,13 @@
 """Base classes of the segmenters: what every fitted segmenter can do, by boxes or by additive scores."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial, wraps
+from time import monotonic
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Concatenate, Literal, ParamSpec, Self, TypeVar
+from warnings import warn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,13 +17,17 @@ from sklearn.utils.validation import validate_data
 from xseg._sklearn import InvalidParameterError, list_parameter_names, validate_parameters
 from xseg.backends import Backend, BatchBackend, MemoryBackend
 from xseg.backends.base import count_workers
+from xseg.backends.batches import remove_folders_on_failure
 from xseg.core import check_allowed
 from xseg.core.conditions import Rule
+from xseg.core.progress import Progress, listen_to_progress
 from xseg.core.schema import Kind
 from xseg.core.segments import Segment, SegmentProfile, Segments
 from xseg.core.statistics import apply_to_table
 from xseg.core.tables import Table, read_table
-from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError
+from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError, XsegWarning
+from xseg.segmenters._learning import Prepared
+from xseg.segmenters._number_choice import NumberChoice, choose_number
 from xseg.segmenters._protocols import FittedModel
 from xseg.segmenters._saved_state import (
     SegmentsState,
@@ -33,6 +40,7 @@ from xseg.segmenters._saved_state import (
 __all__ = [
     "Segmenter",
     "check_segmenter",
+    "complete_fit",
     "get_registered_segmenters",
     "get_segmenter",
     "register_segmenter",
@@ -40,8 +48,67 @@ __all__ = [
 
 
 _log = logging.getLogger("xseg")
+_progress_log = logging.getLogger("xseg.progress")
 
 S = TypeVar("S")
+E = TypeVar("E", bound="Segmenter")
+P = ParamSpec("P")
+
+_SECONDS_BETWEEN_LINES = 1.0
+
+
+class _ProgressLog:
+    """Listener that logs the progress of a fit at most once a second."""
+
+    def __init__(self) -> None:
+        self._next = monotonic() + _SECONDS_BETWEEN_LINES
+
+    def __call__(self, progress: Progress) -> None:
+        if monotonic() >= self._next:
+            _progress_log.info("%s", progress)
+            self._next = monotonic() + _SECONDS_BETWEEN_LINES
+
+
+@contextmanager
+def _show_log() -> Iterator[None]:
+    """Write the messages of the ``xseg`` logger to the standard error, if logging is not configured."""
+    if _log.hasHandlers():
+        yield
+        return
+    handler, level = logging.StreamHandler(), _log.level
+    handler.setFormatter(logging.Formatter("xseg: %(message)s"))
+    _log.addHandler(handler)
+    _log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        _log.removeHandler(handler)
+        _log.setLevel(level)
+
+
+def complete_fit(fit: Callable[Concatenate[E, P], E]) -> Callable[Concatenate[E, P], E]:
+    """Make a `fit` method fit completely or not at all; a decorator.
+
+    If it ends with an exception, such as the `KeyboardInterrupt` of Ctrl-C, the segmenter has the attributes that it
+    had before, and temporary files are removed. With `verbose` its progress is logged.
+    """
+
+    @wraps(fit)
+    def fit_or_restore(self: E, /, *args: P.args, **kwargs: P.kwargs) -> E:
+        before = self.__dict__.copy()
+        try:
+            with ExitStack() as stack:
+                stack.enter_context(remove_folders_on_failure())
+                if self.verbose:
+                    stack.enter_context(_show_log())
+                    stack.enter_context(listen_to_progress(_ProgressLog()))
+                return fit(self, *args, **kwargs)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    return fit_or_restore
 
 
 class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -54,6 +121,7 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     segments_: Segments
     n_segments_: int
     labels_: NDArray[np.int32]
+    selection_: tuple[NumberChoice, ...]
 
     saved_state: ClassVar[type[SegmentsState]]
     # Origin of the segments: learned from rows alone, from labels or outcomes given for them, or by a definition.
@@ -211,6 +279,19 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         except InvalidParameterError as error:
             raise ParameterError(str(error)) from error
         count_workers(self.n_jobs)
+
+    def _choose_number(self, prepared: Prepared, most: int, weight_unit: float, seed: int) -> int:
+        """Choose a number of segments, set `selection_`, and warn if there is no structure."""
+        self.selection_ = choose_number(prepared, most, weight_unit, seed)
+        chosen = next(choice.n_segments for choice in self.selection_ if choice.chosen)
+        self._report("%d segments chosen of 1 to %d", chosen, most)
+        if chosen == 1:
+            message = (
+                "no structure found: the rows are told apart no better than independent or merely correlated columns "
+                "would be, so there is 1 segment; pass a number as n_segments to divide them all the same"
+            )
+            warn(message, XsegWarning, stacklevel=5)
+        return chosen
 
     def _report(self, message: str, *values: object) -> None:
         if self.verbose:

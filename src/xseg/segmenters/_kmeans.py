@@ -1,7 +1,5 @@
-"""k-means in the metric space by sums only: the reference partition, and the choice of a number of segments."""
+"""k-means in the metric space by sums only: the reference partition of a tree."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from math import log
@@ -10,18 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from xseg.backends.base import CodedBackend, CodedRows
 from xseg.core.embedding import Centers, embed_block
+from xseg.core.progress import report_progress, run_in_threads
 from xseg.core.statistics import CodedBlock
 from xseg.exceptions import ParameterError
-from xseg.segmenters._learning import NearestSums, Prepared, Space, derive_seed, draw_rows, hash_block, hash_rows
+from xseg.segmenters._learning import NearestSums, Prepared, Space, derive_seed, draw_rows, hash_block
 
 __all__ = [
-    "NumberChoice",
     "Partition",
-    "choose_number",
     "init_kmeans_plusplus",
     "kmeans",
     "lloyd",
@@ -31,6 +27,8 @@ __all__ = [
 
 _MAX_ROUNDS = 300
 _FINE, _COARSE = 1e-7, 1e-4
+# The best of the runs, which alone are taken to convergence.
+_N_CONVERGED = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,22 +48,28 @@ def kmeans(
     the `whole` table, the best one is then taken to convergence on all rows.
     """
     sample_space = Space.from_embedding(space.embedding, int(sample.weights[: sample.n_rows].sum()))
-    tolerance = _FINE if whole else _COARSE
+    alone = CodedRows(sample.codes, sample.points, sample.weights, sample.n_rows, n_workers=1)
 
     def run(start: int) -> Partition:
         means = init_kmeans_plusplus(sample, sample_space, n_clusters, derive_seed(seed, start))
-        alone = CodedRows(sample.codes, sample.points, sample.weights, sample.n_rows, n_workers=1)
-        return lloyd(alone, sample_space, means, tolerance)
+        return lloyd(alone, sample_space, means, _COARSE)
 
-    with ThreadPoolExecutor(sample.n_workers) as pool:
-        best = min(pool.map(run, range(n_init)), key=lambda partition: partition.cost)
-    return best if whole else lloyd(backend, space, best.centers.means, tolerance)
+    def converge(found: Partition) -> Partition:
+        return lloyd(alone, sample_space, found.centers.means, _FINE)
+
+    runs = run_in_threads(run, range(n_init), sample.n_workers, "running k-means", n_init)
+    found = sorted(runs, key=lambda partition: partition.cost)[:_N_CONVERGED]
+    if whole:
+        found = list(run_in_threads(converge, found, sample.n_workers, "improving k-means", len(found)))
+    best = min(found, key=lambda partition: partition.cost)
+    return best if whole else lloyd(backend, space, best.centers.means, _COARSE)
 
 
 def lloyd(backend: CodedBackend, space: Space, means: NDArray[np.float64], tolerance: float = _COARSE) -> Partition:
     """Run Lloyd's algorithm until the cost falls by less than a share `tolerance`."""
     best: Partition | None = None
-    for _ in range(_MAX_ROUNDS):
+    for n_rounds in range(_MAX_ROUNDS):
+        report_progress("moving centres", n_rounds)
         centers = space.embedding.centers(means)
         sums = backend.sum(NearestSums(space, centers))
         gained = np.inf if best is None else best.cost - sums.cost
@@ -131,83 +135,3 @@ def reference_partition(
         raise ParameterError(message)
     centers = space.embedding.centers(np.array([matrix[labels == label].mean(axis=0) for label in found]))
     return Partition(centers, backend.sum(NearestSums(space, centers)).cost)
-
-
-_MAX_ROWS = 4_096
-_SPLITS = 5
-_RUNS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class NumberChoice:
-    """Scores of one number of segments.
-
-    Attributes
-    ----------
-    n_segments : int
-        The number.
-    stability : float
-        Mean over random halves of the adjusted Rand index between clusterings of the two halves, applied to all rows.
-        1 means equal, 0 chance.
-    silhouette : float
-        Mean silhouette of the clusters.
-    score : float
-        The product of both, with a negative silhouette as 0; the highest is chosen.
-    chosen : bool
-        Whether this number was chosen.
-    """
-
-    n_segments: int
-    stability: float
-    silhouette: float
-    score: float
-    chosen: bool
-
-
-def choose_number(prepared: Prepared, numbers: Sequence[int], seed: int) -> tuple[NumberChoice, ...]:
-    """Score numbers of segments by k-means on a sample; the best is marked as chosen.
-
-    References
-    ----------
-    Ben-Hur, Elisseeff and Guyon, "A stability based method for discovering structure in clustered data", 2002.
-    Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis", 1987.
-    """
-    sample = prepared.sample
-    rows = slice(0, min(_MAX_ROWS, sample.n_rows))
-    block = CodedBlock(sample.codes[rows], sample.points[rows], sample.weights[rows])
-    points = prepared.space.embedding.matrix(block.codes, block.points)
-    halves = [hash_rows(block.codes, derive_seed(seed, split)) % np.uint64(2) == 0 for split in range(_SPLITS)]
-    weighed = [_weigh(prepared.space, block, points, halves, number, seed) for number in numbers]
-    scores = [stability * max(silhouette, 0.0) for stability, silhouette in weighed]
-    best = int(np.argmax(scores))
-    return tuple(
-        NumberChoice(number, stability, silhouette, score, place == best)
-        for place, (number, (stability, silhouette), score) in enumerate(zip(numbers, weighed, scores, strict=True))
-    )
-
-
-def _weigh(
-    space: Space,
-    block: CodedBlock,
-    points: NDArray[np.float64],
-    halves: Sequence[NDArray[np.bool_]],
-    number: int,
-    seed: int,
-) -> tuple[float, float]:
-    agreements = []
-    for half in halves:
-        if min(half.sum(), (~half).sum()) <= number:
-            continue
-        one, other = (_labels(space, block, chosen, number, seed) for chosen in (half, ~half))
-        agreements.append(adjusted_rand_score(one, other))
-    labels = _labels(space, block, np.ones(len(points), dtype=bool), number, seed)
-    n_labels = len(np.unique(labels))
-    silhouette = float(silhouette_score(points, labels)) if 1 < n_labels < len(points) else 0.0
-    return float(np.mean(agreements)) if agreements else 0.0, silhouette
-
-
-def _labels(space: Space, block: CodedBlock, chosen: NDArray[np.bool_], number: int, seed: int) -> NDArray[np.intp]:
-    """Cluster some rows, and return the nearest centre of each row."""
-    some = CodedRows(block.codes[chosen], block.points[chosen], block.weights[chosen], int(chosen.sum()), 1)
-    found = kmeans(some, space, some, whole=True, n_clusters=number, n_init=_RUNS, seed=seed)
-    return np.asarray(space.distances(block, found.centers).argmin(axis=1))

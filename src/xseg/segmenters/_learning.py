@@ -389,6 +389,7 @@ class Prepared:
     `features` are those that splits may use; `whole` says that the sample holds every distinct row.
     """
 
+    summary: TableSummary
     bins: Bins
     space: Space
     backend: CodedBackend
@@ -433,6 +434,7 @@ def prepare(
     sample = coded.sum(RowSample(SAMPLE_CAPACITY, seed, np.flatnonzero(np.invert(allowed)).tolist()))
     can_cut = [feature.n_codes > 1 or feature.feature.has_missing for feature in bins.features]
     return Prepared(
+        summary=summary,
         bins=bins,
         space=Space.from_embedding(embedding, summary.total_weight),
         backend=coded,

@@ -4,7 +4,6 @@ Numbers have normal distributions and categories tables of probabilities. Many s
 a few long ones (Biernacki, Celeux and Govaert, 2003), and the best of them by a run on all rows.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
@@ -17,6 +16,7 @@ from xseg.backends.base import CodedBackend, CodedRows
 from xseg.core.additive import Scores
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.embedding import Centers, Embedding
+from xseg.core.progress import report_progress, run_in_threads
 from xseg.core.statistics import CodedBlock, fixed_unit
 from xseg.segmenters._kmeans import init_kmeans_plusplus, lloyd
 from xseg.segmenters._learning import Space, derive_seed, draw_rows, hash_block
@@ -24,6 +24,7 @@ from xseg.segmenters._learning import Space, derive_seed, draw_rows, hash_block
 __all__ = [
     "Mixture",
     "MixtureEstimate",
+    "MixtureSearch",
     "MixtureSpec",
     "NearestCenterModel",
     "ResponsibilityModel",
@@ -274,6 +275,7 @@ def run(backend: CodedBackend, total_weight: int, mixture: Mixture, max_iter: in
     """Iterate E- and M-steps until the mean log-likelihood rises by less than the tolerance."""
     before = -np.inf
     for n_iter in range(1, max_iter + 1):
+        report_progress("estimating the mixture", n_iter, max_iter)
         sums = backend.sum(ResponsibilitySums(mixture.spec, total_weight, mixture))
         converged = sums.log_likelihood - before < tolerance
         if converged or n_iter == max_iter:
@@ -297,12 +299,14 @@ def find_start(
     spec: MixtureSpec, space: Space, sample: CodedRows, *, n_components: int, n_init: int, min_weight: float, seed: int
 ) -> MixtureEstimate:
     """Return the best mixture found on the sample."""
-    search = _Search(spec, space, sample, min_weight, seed)
+    search = MixtureSearch(spec, space, sample, min_weight, seed)
     n_starts = 1 if n_components == 1 else n_init
-    with ThreadPoolExecutor(sample.n_workers) as pool:
-        short = list(pool.map(lambda start: search.run_short(n_components, start), range(n_starts)))
-        short.sort(key=_rank)
-        long = list(pool.map(search.run_to_convergence, short[:_KEPT]))
+    workers = sample.n_workers
+    short = run_in_threads(
+        lambda start: search.run_short(n_components, start), range(n_starts), workers, "starting mixtures", n_starts
+    )
+    kept = sorted(short, key=_rank)[:_KEPT]
+    long = run_in_threads(search.run_to_convergence, kept, workers, "improving mixtures", len(kept))
     return min(long, key=_rank)
 
 
@@ -310,7 +314,7 @@ def _rank(found: MixtureEstimate) -> tuple[int, float]:
     return -len(found.mixture), -found.log_likelihood
 
 
-class _Search:
+class MixtureSearch:
     """Expectation-maximisation on the sample, whose order and sums do not depend on where the rows are."""
 
     def __init__(self, spec: MixtureSpec, space: Space, sample: CodedRows, min_weight: float, seed: int) -> None:
@@ -330,9 +334,17 @@ class _Search:
         mixture = self._start_at_rows(n_components, seed) if start % 2 else self._clusters(n_components, seed)
         return self._estimate(mixture, _SHORT, 0.0)
 
+    def run_from_centers(self, means: NDArray[np.float64], max_iter: int, tolerance: float) -> MixtureEstimate:
+        """Run from the clusters of k-means that starts at some centres."""
+        return self._estimate(self._cluster(means), max_iter, tolerance)
+
     def run_to_convergence(self, found: MixtureEstimate) -> MixtureEstimate:
         """Run until the log-likelihood converges."""
-        return self._estimate(found.mixture, _LONG, _SAMPLE_TOLERANCE)
+        return self.run_on(found, _LONG, _SAMPLE_TOLERANCE)
+
+    def run_on(self, found: MixtureEstimate, max_iter: int, tolerance: float) -> MixtureEstimate:
+        """Run on from what an earlier run ended with."""
+        return self._estimate(found.mixture, max_iter, tolerance)
 
     def _estimate(self, mixture: Mixture, max_iter: int, tolerance: float) -> MixtureEstimate:
         return estimate_on(
@@ -341,7 +353,9 @@ class _Search:
 
     def _clusters(self, n_components: int, seed: int) -> Mixture:
         """Start from clusters of k-means."""
-        means = init_kmeans_plusplus(self.rows, self.space, n_components, seed)
+        return self._cluster(init_kmeans_plusplus(self.rows, self.space, n_components, seed))
+
+    def _cluster(self, means: NDArray[np.float64]) -> Mixture:
         centers = lloyd(self.rows, self.space, means, _LLOYD_TOLERANCE).centers
         return self._estimate_mixture(NearestCenterModel(self.space, centers))
 

@@ -1,7 +1,6 @@
 """Segments as components of a mixture."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -19,41 +18,15 @@ from xseg.core.statistics import RowTotal
 from xseg.core.tables import Table
 from xseg.exceptions import XsegWarning
 from xseg.segmenters._additive_segmenter import AdditiveSegmenter, AdditiveState
-from xseg.segmenters._base import register_segmenter
-from xseg.segmenters._learning import Prepared
-from xseg.segmenters._mixture_search import MixtureEstimate, MixtureSpec, ResponsibilitySums, estimate_on, find_start
+from xseg.segmenters._base import complete_fit, register_segmenter
+from xseg.segmenters._mixture_search import MixtureSpec, estimate_on, find_start
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._saved_state import Count, Finite, SegmentsState, check
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MixtureChoice", "MixtureSegmenter"]
-
-
-_MAX_CHOSEN = 10
-
-
-@dataclass(frozen=True, slots=True)
-class MixtureChoice:
-    """One number of segments that was weighed.
-
-    Attributes
-    ----------
-    n_segments : int
-        The number.
-    log_likelihood : float
-        The mean log-likelihood of the rows.
-    bic : float
-        The Bayesian information criterion; the lowest is chosen.
-    chosen : bool
-        Whether it was.
-    """
-
-    n_segments: int
-    log_likelihood: float
-    bic: float
-    chosen: bool
+__all__ = ["MixtureSegmenter"]
 
 
 class MixtureState(AdditiveState):
@@ -79,7 +52,8 @@ class MixtureSegmenter(AdditiveSegmenter):
     Parameters
     ----------
     n_segments : int or "auto", default=5
-        Number of segments. "auto" takes the number from 1 to 10 with the lowest BIC; `selection_` says why.
+        Number of segments. "auto" chooses 1 to 10 by what mixtures of so many components tell of the rows beyond
+        what they tell of rows without groups; 1 means that no structure was found. `selection_` says why.
     n_init : int, default=20
         Number of initialisations; the best result is kept.
     max_iter : int, default=300
@@ -107,7 +81,8 @@ class MixtureSegmenter(AdditiveSegmenter):
     n_jobs : int, default=None
         Number of threads; None and -1 mean all cores.
     verbose : int, default=0
-        1 or more reports the stages of the fit through the ``xseg`` logger.
+        0 is silent. 1 or more logs the stages of the fit, and once a second how far it is, through the ``xseg`` logger,
+        or to the standard error if logging is not configured.
 
     Attributes
     ----------
@@ -117,8 +92,8 @@ class MixtureSegmenter(AdditiveSegmenter):
         The segments, largest first.
     n_segments_ : int
         Number of segments.
-    selection_ : tuple of MixtureChoice
-        With ``n_segments="auto"``: each number that was weighed.
+    selection_ : tuple of NumberChoice
+        With ``n_segments="auto"``: each number that was weighed, and its score.
     weights_ : ndarray of shape (n_segments,)
         The share of all rows that come from each component.
     means_, deviations_ : pandas.DataFrame of shape (n_segments, n_numbers)
@@ -215,8 +190,7 @@ class MixtureSegmenter(AdditiveSegmenter):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    selection_: tuple[MixtureChoice, ...]
-
+    @complete_fit
     def fit(
         self,
         X: Any,
@@ -266,7 +240,16 @@ class MixtureSegmenter(AdditiveSegmenter):
         n_codes = tuple(prepared.bins[j].n_codes for j in embedding.looked_up.tolist())
         spec = MixtureSpec(embedding, n_codes, self.variance_floor)
         min_weight = self._min_weight(backend)
-        wanted, start = self._start(prepared, spec, min_weight, backend.weight_unit, seed)
+        wanted = self._number_of_segments(prepared, min_weight, backend.weight_unit, seed)
+        start = find_start(
+            spec,
+            prepared.space,
+            prepared.sample,
+            n_components=self._count_possible(prepared, wanted, min_weight),
+            n_init=self.n_init,
+            min_weight=min_weight,
+            seed=seed,
+        )
         found = estimate_on(
             prepared.backend,
             prepared.space.total_weight,
@@ -281,7 +264,7 @@ class MixtureSegmenter(AdditiveSegmenter):
             message = (
                 f"the log-likelihood was still rising after max_iter={self.max_iter} iterations; raise max_iter or tol"
             )
-            warn(message, XsegWarning, stacklevel=2)
+            warn(message, XsegWarning, stacklevel=3)
         order = self._learn(prepared, found.mixture.scores(), backend, align_to)
         self._restore_estimate(
             weights=found.mixture.weights[order],
@@ -443,37 +426,6 @@ class MixtureSegmenter(AdditiveSegmenter):
         judged = backend.sum(RowTotal(partial(_compute_log_likelihoods, self.model_)))
         return judged.mean, judged.weight / backend.weight_unit
 
-    def _start(
-        self, prepared: Prepared, spec: MixtureSpec, min_weight: int, weight_unit: float, seed: int
-    ) -> tuple[int, MixtureEstimate]:
-        """Return the number of segments wanted, and the best mixture of the sample."""
-
-        def start(n_components: int) -> MixtureEstimate:
-            return find_start(
-                spec,
-                prepared.space,
-                prepared.sample,
-                n_components=n_components,
-                n_init=self.n_init,
-                min_weight=min_weight,
-                seed=seed,
-            )
-
-        if not isinstance(self.n_segments, str):
-            return self.n_segments, start(self._count_possible(prepared, self.n_segments, min_weight))
-        people = prepared.space.total_weight / weight_unit
-        most = self._count_possible(prepared, _MAX_CHOSEN, min_weight)
-        found = [start(count) for count in range(1, most + 1)]
-        logs = [_on_everyone(prepared, estimate) for estimate in found]
-        criteria = [_bic(log, people, estimate.mixture.n_parameters) for log, estimate in zip(logs, found, strict=True)]
-        best = int(np.argmin(criteria))
-        self.selection_ = tuple(
-            MixtureChoice(number, log, bic, number == best + 1)
-            for number, (log, bic) in enumerate(zip(logs, criteria, strict=True), start=1)
-        )
-        self._report("%d segments chosen of 1 to %d", len(found[best].mixture), most)
-        return len(found[best].mixture), found[best]
-
     def get_state(self) -> dict[str, Any]:
         """Return what a file must hold besides the parameters."""
         return {
@@ -501,13 +453,6 @@ class MixtureSegmenter(AdditiveSegmenter):
         self, *, weights: NDArray[np.float64], lower_bound: float, n_iter: int, converged: bool
     ) -> None:
         self.weights_, self.lower_bound_, self.n_iter_, self.converged_ = weights, lower_bound, n_iter, converged
-
-
-def _on_everyone(prepared: Prepared, estimate: MixtureEstimate) -> float:
-    if prepared.whole:
-        return estimate.log_likelihood
-    mixture = estimate.mixture
-    return prepared.backend.sum(ResponsibilitySums(mixture.spec, prepared.space.total_weight, mixture)).log_likelihood
 
 
 def _bic(mean: float, people: float, n_parameters: int) -> float:

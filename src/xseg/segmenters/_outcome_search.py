@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2_contingency, f, norm, t
 
 from xseg.core.numbers import MAX_NUMBER
+from xseg.core.progress import report_progress
 from xseg.core.segments import Outcome
 from xseg.exceptions import DataError
 from xseg.segmenters._learning import hash_numbers, hash_rows
@@ -352,6 +353,7 @@ class _Grower:
 
     def best_cut(self, leaf: Node, bounds: _Bounds) -> tuple[float, Cut] | None:
         """Return the allowed split with the largest gain, with the negative gain first; None if there is none."""
+        report_progress("growing the tree")
         if leaf.depth >= self.sample.max_depth or not len(self.data.cells.features):
             return None
         cells = self.data.cells

@@ -18,7 +18,7 @@ from xseg.core.boxes import MAX_TESTS, BoxModel, ThresholdTree
 from xseg.core.embedding import Coding, Embedding
 from xseg.core.segments import Outcome, SegmentProfile, Segments
 from xseg.exceptions import DataError, ParameterError
-from xseg.segmenters._base import register_segmenter
+from xseg.segmenters._base import complete_fit, register_segmenter
 from xseg.segmenters._learning import MIN_MEMBERS, learn_columns
 from xseg.segmenters._names import choose_names, warn_if_names_move
 from xseg.segmenters._outcome_search import (
@@ -118,6 +118,9 @@ class OutcomeSegmenter(TreeBoxes):
         Controls the assignment of rows to the parts. Pass an int for reproducible results.
     n_jobs : int, default=None
         Number of threads; None and -1 mean all cores.
+    verbose : int, default=0
+        0 is silent. 1 or more logs the stages of the fit, and once a second how far it is, through the ``xseg`` logger,
+        or to the standard error if logging is not configured.
 
     Attributes
     ----------
@@ -196,6 +199,7 @@ class OutcomeSegmenter(TreeBoxes):
         "min_members": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -214,6 +218,7 @@ class OutcomeSegmenter(TreeBoxes):
         min_members: int = MIN_MEMBERS,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
+        verbose: int = 0,
     ) -> None:
         self.max_segments = max_segments
         self.max_depth = max_depth
@@ -228,12 +233,14 @@ class OutcomeSegmenter(TreeBoxes):
         self.min_members = min_members
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     outcome_kind_: str
     classes_: tuple[Any, ...]
     gain_: float
     p_value_: float
 
+    @complete_fit
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the segmenter to `X`.
 
@@ -277,6 +284,7 @@ class OutcomeSegmenter(TreeBoxes):
         bins = columns.bins
         coded = columns.backend.encode(Coding(bins, _no_space()))
         codes = coded.map(attrgetter("codes"))
+        self._report("coded %s rows in %d columns", f"{len(table):,}", len(bins))
         unit = backend.weight_unit
         weights = split_rows(codes, target.values, backend.weights, unit, self.estimate_share, seed)
         if not weights[:, GROW].any():
@@ -294,7 +302,8 @@ class OutcomeSegmenter(TreeBoxes):
         root = sample.build(shape, np.arange(len(table)))
         tree = _order_leaves(to_tree(root, data.cells, bins, Roundness(bins)), codes, data)
         labels = tree.predict(codes)
-        warn_if_names_move(self, backend, labels, tree.n_leaves, stacklevel=3)
+        self._report("tree of %d leaves", tree.n_leaves)
+        warn_if_names_move(self, backend, labels, tree.n_leaves, stacklevel=4)
         self._learn(data, tree, labels, unit, count_tree_population(coded, tree, tree.n_leaves, unit))
         self.labels_ = labels
         return self

@@ -7,8 +7,8 @@ best solution is replaced only by one of lower cost whose centres all have at le
 over features, in which a missing value has no part.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -20,6 +20,7 @@ from xseg.backends.base import CodedBackend, CodedRows
 from xseg.core.additive import Scores
 from xseg.core.bins import MISSING, N_CODES
 from xseg.core.embedding import Embedding
+from xseg.core.progress import report_progress, run_in_threads
 from xseg.core.statistics import CodedBlock, fixed_unit
 from xseg.segmenters._learning import derive_seed, draw_rows, hash_block
 
@@ -138,6 +139,17 @@ class PrototypeSpace:
             units,
             fixed_unit(largest, total_weight),
         )
+
+    @cached_property
+    def on_line(self) -> NDArray[np.bool_]:
+        """Whether the codes of each looked-up feature lie on a line, as those with an order do."""
+        return np.array([vectors.shape[1] == 1 for vectors in self.embedding.vectors], dtype=bool)
+
+    @cached_property
+    def line_positions(self) -> NDArray[np.float64]:
+        """The places of the codes of these features, shape (n_features_on_line, 255)."""
+        lines = [vectors[:MISSING, 0] for vectors in self.embedding.vectors if vectors.shape[1] == 1]
+        return np.array(lines).reshape(-1, MISSING)
 
     def scaled_to(self, total_weight: int) -> "PrototypeSpace":
         """Return the same distance for other rows."""
@@ -273,22 +285,39 @@ def _medians(
     known: NDArray[np.int64], levels: NDArray[np.float64], unknown: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the level of the median row of each group in each coordinate, shape (n_groups, n_points)."""
-    reached = np.cumsum(known, axis=2)
-    total = reached[:, :, -1]
-    code = (2 * reached >= total[:, :, None]).argmax(axis=2)
+    code, total = _median_codes(known)
     return np.where(total > 0, levels[np.arange(len(levels)), code], unknown)
 
 
+def _median_codes(known: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Return the code of the median row of each group in each feature, and the weight of the rows."""
+    reached = np.cumsum(known, axis=2)
+    total = reached[:, :, -1]
+    return (2 * reached >= total[:, :, None]).argmax(axis=2), total
+
+
 def _middle_codes(known: NDArray[np.int64], space: PrototypeSpace, unknown: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the code nearest to the rows of each group: the most frequent category, or the median of an order."""
-    codes = unknown.copy()
-    for f, pair in enumerate(space.pairs):
-        seen = np.flatnonzero(known[:, f].any(axis=0))
-        if len(seen):
-            # einsum rather than matmul: BLAS may add in an order that depends on the number of threads.
-            distance = np.einsum("ga,ab->gb", known[:, f][:, seen].astype(np.float64), pair[np.ix_(seen, seen)])
-            codes[:, f] = np.where(known[:, f].any(axis=1), seen[distance.argmin(axis=1)], unknown[:, f])
-    return codes
+    """Return the code nearest to the rows of each group: the most frequent category, or the middle of an order.
+
+    The distance between any two categories is the same, so that the most frequent one is nearest to all rows. Codes of
+    an order lie on a line: the summed distance is lowest at the median, and the squared one nearest to the mean.
+    """
+    middle = known.argmax(axis=2)
+    on_line = space.on_line
+    if on_line.any():
+        if space.squared:
+            middle[:, on_line] = _nearest_to_means(known[:, on_line], space.line_positions)
+        else:
+            middle[:, on_line] = _median_codes(known[:, on_line])[0]
+    return np.where(known.any(axis=2), middle, unknown).astype(np.uint8)
+
+
+def _nearest_to_means(known: NDArray[np.int64], positions: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return, of the codes that any row has, the one nearest to the mean position of each group."""
+    total = np.maximum(known.sum(axis=2), 1)
+    means = np.einsum("gfa,fa->gf", known, positions) / total
+    offsets = np.where(known.any(axis=0), np.abs(positions - means[:, :, None]), np.inf)
+    return np.asarray(offsets.argmin(axis=2))
 
 
 _N_CANDIDATES = 8
@@ -322,8 +351,9 @@ def search_prototypes(
 ) -> PrototypeSolution:
     """Return the best centres found on the sample, by several starts and then exchanges."""
     search = _PrototypeSearch(space, sample, max_iter, min_weight, seed)
-    with ThreadPoolExecutor(sample.n_workers) as pool:
-        starts = list(pool.map(lambda start: search.start(n_centres, start), range(n_init)))
+    starts = run_in_threads(
+        lambda start: search.start(n_centres, start), range(n_init), sample.n_workers, "starting prototypes", n_init
+    )
     best = min(starts, key=lambda found: (-len(found.centres), found.cost))
     return search.exchange(best)
 
@@ -334,6 +364,7 @@ def alternate(
     """Update centres and assign rows in turn until the cost falls by less than a share `tolerance`."""
     best: PrototypeSolution | None = None
     for n_rounds in range(1, max_iter + 1):
+        report_progress("moving prototypes", n_rounds, max_iter)
         counted = backend.sum(NearestCounts(space, centres))
         gained = np.inf if best is None else best.cost - counted.cost
         if gained > 0:

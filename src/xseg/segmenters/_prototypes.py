@@ -15,19 +15,20 @@ from sklearn.utils import check_random_state
 from xseg._kernels.center_kernels import add_code_counts
 from xseg._kernels.encode_kernels import N_CELLS, add_to_cells
 from xseg._sklearn import Interval, StrOptions, select_rows
+from xseg.backends import Backend
 from xseg.backends.base import CodedBackend
 from xseg.core.additive import AdditiveModel, Scores
-from xseg.core.bins import N_CODES, FeatureBins
+from xseg.core.bins import N_CODES, Bins, FeatureBins
 from xseg.core.embedding import SCALINGS
-from xseg.core.numbers import cell_keys, find_roundest
+from xseg.core.numbers import NumberSummary, cell_keys, find_roundest
 from xseg.core.schema import Kind
 from xseg.core.segments import SegmentProfile
-from xseg.core.statistics import CodedBlock, RowTotal
+from xseg.core.statistics import CodedBlock, RawBlock, RowTotal, fixed_unit
 from xseg.core.tables import Table
 from xseg.exceptions import DefinitionError
 from xseg.policy import Policy
 from xseg.segmenters._additive_segmenter import AdditiveSegmenter, AdditiveState
-from xseg.segmenters._base import register_segmenter
+from xseg.segmenters._base import complete_fit, register_segmenter
 from xseg.segmenters._learning import Prepared
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._prototype_search import (
@@ -87,6 +88,44 @@ class _CoreCounts:
 
     def merge(self, other: Self) -> None:
         self.counts += other.counts
+
+
+class _CodeMeans:
+    """A statistic over raw rows: the mean value of the rows that have each code of some features, in raw units."""
+
+    def __init__(self, bins: Bins, numbers: Mapping[int, NumberSummary], total_weight: int) -> None:
+        self._arguments = (bins, numbers, total_weight)
+        self.bins = bins
+        self.features = list(numbers)
+        self.middle = np.array([column.low / 2 + column.high / 2 for column in numbers.values()])
+        halves = [max(column.high / 2 - column.low / 2, 1e-300) for column in numbers.values()]
+        self.units = np.array([fixed_unit(half, total_weight) for half in halves])
+        self.sums = np.zeros((len(numbers), N_CODES), dtype=np.int64)
+        self.counts = np.zeros_like(self.sums)
+
+    def empty(self) -> Self:
+        return type(self)(*self._arguments)
+
+    def add(self, block: RawBlock) -> None:
+        if not self.features:
+            return
+        table = self.bins.read(block.table)
+        codes = self.bins.encode(table)
+        for place, j in enumerate(self.features):
+            offsets = np.nan_to_num(table.columns[j].numbers() - self.middle[place])
+            fixed = np.rint(offsets * self.units[place]).astype(np.int64)
+            np.add.at(self.sums[place], codes[:, j], fixed * block.weights)
+            np.add.at(self.counts[place], codes[:, j], block.weights)
+
+    def merge(self, other: Self) -> None:
+        self.sums += other.sums
+        self.counts += other.counts
+
+    def means(self) -> dict[int, NDArray[np.float64]]:
+        """Return the means by feature; NaN for codes that no row has."""
+        with np.errstate(invalid="ignore"):
+            offsets = self.sums / self.units[:, None] / np.where(self.counts, self.counts, np.nan)
+        return dict(zip(self.features, offsets + self.middle[:, None], strict=True))
 
 
 def _nearest_cells(scores: Scores, block: CodedBlock) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -186,8 +225,9 @@ class PrototypeSegmenter(AdditiveSegmenter):
 
     Parameters
     ----------
-    n_segments : int, default=5
-        Number of segments.
+    n_segments : int or "auto", default=5
+        Number of segments. "auto" chooses 1 to 10 by what mixtures of so many components tell of the rows beyond
+        what they tell of rows without groups; 1 means that no structure was found. `selection_` says why.
     metric : {"manhattan", "gower", "squared"}, default="manhattan"
         How differences add up. "manhattan" adds differences of numbers, scaled by `scaling`, and of places of ordered
         categories, scaled by their standard deviation, and 1 where categories or booleans differ. "gower" takes
@@ -219,7 +259,8 @@ class PrototypeSegmenter(AdditiveSegmenter):
     n_jobs : int, default=None
         Number of threads; None and -1 mean all cores.
     verbose : int, default=0
-        1 or more reports the stages of the fit through the ``xseg`` logger.
+        0 is silent. 1 or more logs the stages of the fit, and once a second how far it is, through the ``xseg`` logger,
+        or to the standard error if logging is not configured.
 
     Attributes
     ----------
@@ -229,6 +270,8 @@ class PrototypeSegmenter(AdditiveSegmenter):
         The segments, largest first.
     n_segments_ : int
         Number of segments.
+    selection_ : tuple of NumberChoice
+        With ``n_segments="auto"``: each number that was weighed, and its score.
     prototypes_ : pandas.DataFrame of shape (n_segments, n_features)
         The middle or commonest value of each feature among the nearer half of a segment's rows, and among at least
         `min_members` of them: a summary, and no row. Numbers are rounded.
@@ -275,7 +318,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
     saved_state: ClassVar[type[SegmentsState]] = PrototypeState
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "n_segments": [Interval(Integral, 1, None, closed="left")],
+        "n_segments": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "metric": [StrOptions(set(METRICS))],
         "min_members": [Interval(Integral, 1, None, closed="left")],
         "scaling": [StrOptions(set(SCALINGS))],
@@ -293,7 +336,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
 
     def __init__(
         self,
-        n_segments: int = 5,
+        n_segments: int | str = 5,
         *,
         metric: str = "manhattan",
         min_members: int = 10,
@@ -324,6 +367,7 @@ class PrototypeSegmenter(AdditiveSegmenter):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
+    @complete_fit
     def fit(
         self,
         X: Any,
@@ -368,14 +412,19 @@ class PrototypeSegmenter(AdditiveSegmenter):
             X, backend, scaling=scaling, feature_weights=self.feature_weights, seed=seed, power=power
         )
         min_weight = self._min_weight(backend)
+        spaced = prepared
+        if isinstance(self.n_segments, str) and scaling != "standard":
+            weights = self.feature_weights
+            spaced = self._prepare(X, backend, scaling="standard", feature_weights=weights, seed=seed, warns=False)
+        wanted = self._number_of_segments(spaced, min_weight, backend.weight_unit, seed)
         self._report("coded %s rows in %d columns", f"{prepared.n_rows:,}", len(prepared.bins))
         space = _make_space(prepared, squared=power == 2)
-        found = self._search(prepared, space, min_weight, seed)
-        self._warn_of_fewer(self.n_segments, len(found.centres))
+        found = self._search(prepared, space, wanted, min_weight, seed)
+        self._warn_of_fewer(wanted, len(found.centres))
         self._report("%d centres cost %.6g", len(found.centres), found.cost)
         self.cost_, self.n_iter_ = found.cost / backend.weight_unit, found.n_rounds
         self._learn(prepared, space.scores(found.centres), backend, align_to)
-        self._summarise(prepared, space, min_weight, backend.weight_unit)
+        self._summarise(prepared, space, min_weight, backend)
         self._report_passes(backend)
         return self
 
@@ -457,9 +506,11 @@ class PrototypeSegmenter(AdditiveSegmenter):
             raise DefinitionError(message)
         return select_rows(X, self.transform(X).argmin(axis=0))
 
-    def _search(self, prepared: Prepared, space: PrototypeSpace, min_weight: int, seed: int) -> PrototypeSolution:
+    def _search(
+        self, prepared: Prepared, space: PrototypeSpace, wanted: int, min_weight: int, seed: int
+    ) -> PrototypeSolution:
         """Search on the sample, and settle on all rows."""
-        n_centres = self._count_possible(prepared, self.n_segments, min_weight)
+        n_centres = self._count_possible(prepared, wanted, min_weight)
         found = search_prototypes(
             space,
             prepared.sample,
@@ -472,13 +523,19 @@ class PrototypeSegmenter(AdditiveSegmenter):
         tolerance = 1e-9 if prepared.whole else 1e-4
         return converge(prepared.backend, space, found, self.max_iter, tolerance, min_weight)
 
-    def _summarise(self, prepared: Prepared, space: PrototypeSpace, min_weight: int, weight_unit: float) -> None:
+    def _summarise(self, prepared: Prepared, space: PrototypeSpace, min_weight: int, raw_rows: Backend) -> None:
         """Set what is shown as prototypes."""
         counts = core_counts(prepared.backend, self.model_.scores, len(prepared.bins), min_weight)
-        core = SegmentProfile(prepared.bins, counts, weight_unit)
+        core = SegmentProfile(prepared.bins, counts, raw_rows.weight_unit)
         embedding = space.embedding
         raw = space.levels / embedding.factor[:, None] + embedding.shift[:, None]
         levels = dict(zip(embedding.coordinates.tolist(), raw, strict=True))
+        numbers = {
+            j: column
+            for j, column in enumerate(prepared.summary.columns)
+            if isinstance(column, NumberSummary) and column.known and j not in levels
+        }
+        levels |= raw_rows.sum(_CodeMeans(prepared.bins, numbers, prepared.space.total_weight)).means()
         self._restore_prototypes(typical_values(core, levels), core.sizes)
 
     def get_state(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from xseg.core.segments import SegmentProfile
 from xseg.core.statistics import apply_to_table
 from xseg.core.tables import read_table
 from xseg.exceptions import ModelFileError, ParameterError, XsegWarning
-from xseg.segmenters._base import check_segmenter, register_segmenter
+from xseg.segmenters._base import check_segmenter, complete_fit, register_segmenter
 from xseg.segmenters._box_segmenter import BoxSegmenter, count_population
 from xseg.segmenters._learning import MIN_MEMBERS
 from xseg.segmenters._protocols import FittedSegmenter
@@ -89,6 +89,9 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         reveals single rows. Rarer categories count as missing.
     n_jobs : int, default=None
         Number of threads; None and -1 mean all cores.
+    verbose : int, default=0
+        0 is silent. 1 or more logs the stages of the fit, and once a second how far it is, through the ``xseg`` logger,
+        or to the standard error if logging is not configured.
 
     Attributes
     ----------
@@ -146,6 +149,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         "include": ["array-like", tuple],
         "min_members": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [None, Integral],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -156,12 +160,14 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         include: Sequence[str] = (),
         min_members: int = MIN_MEMBERS,
         n_jobs: int | None = None,
+        verbose: int = 0,
     ) -> None:
         self.rules = rules
         self.default = default
         self.include = include
         self.min_members = min_members
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     rules_: tuple[tuple[str, str], ...]
 
@@ -245,6 +251,7 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         """
         return cls(rfm_rules(read_table(X), recency, frequency, monetary), default)
 
+    @complete_fit
     def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Count who the segments are made of.
 
@@ -285,12 +292,14 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         for column, category in columns.unseen_categories:
             known = columns.bins[columns.bins.schema.index(column)].categories
             hint = suggest_name(category, [name for name in known if name != category])
-            warn(f"no row has the category {category!r} of column {column!r}{hint}", XsegWarning, stacklevel=2)
+            warn(f"no row has the category {category!r} of column {column!r}{hint}", XsegWarning, stacklevel=3)
         rules, layout = self._assign_boxes(columns.bins)
+        self._report("%d rules make %d boxes in %d columns", len(rules), len(layout.boxes), len(columns.bins))
         backend = columns.backend
         model, profile = count_population(backend, columns.bins, layout.boxes, len(layout.names))
         self._restore(rules=rules, layout=layout, model=model, profile=profile)
         self.labels_ = backend.map(partial(apply_to_table, self._make_predictor()))
+        self._report_passes(backend)
         return self
 
     def _assign_boxes(self, bins: Bins) -> tuple[tuple[NamedRule, ...], BoxAssignment]:

@@ -63,7 +63,7 @@ class _Search:
         budget = Budget(work)
         found: list[Node] = []
         for place, shape in enumerate(starts):
-            own = Budget(budget.left / (len(starts) - place))
+            own = Budget(budget.left / (len(starts) - place), place, len(starts))
             before = own.left
             found += [self._root(sample, shape), improve(sample, self._root(sample, shape), self._most, own)]
             budget.left -= before - own.left

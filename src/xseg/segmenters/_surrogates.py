@@ -23,7 +23,7 @@ from xseg.core.pairing import order_like
 from xseg.core.segments import SegmentProfile
 from xseg.core.statistics import check_weights
 from xseg.exceptions import DataError, UnsupportedTypeError, XsegWarning
-from xseg.segmenters._base import register_segmenter
+from xseg.segmenters._base import complete_fit, register_segmenter
 from xseg.segmenters._learning import MIN_MEMBERS
 from xseg.segmenters._names import check_names, propose_names, warn_if_names_move
 from xseg.segmenters._saved_state import Count, Finite, SegmentsState, TreeState, build_tree_model, check, to_plain
@@ -156,6 +156,9 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         a parameter of its own.
     n_jobs : int, default=None
         Number of threads; None and -1 mean all cores.
+    verbose : int, default=0
+        0 is silent. 1 or more logs the stages of the fit, and once a second how far it is, through the ``xseg`` logger,
+        or to the standard error if logging is not configured.
 
     Attributes
     ----------
@@ -221,6 +224,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         "min_members": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -239,6 +243,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         min_members: int = MIN_MEMBERS,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
+        verbose: int = 0,
     ) -> None:
         self.estimator = estimator
         self.max_leaves = max_leaves
@@ -253,6 +258,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         self.min_members = min_members
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     estimator_: Any
     original_labels_: tuple[Label, ...]
@@ -260,6 +266,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
     fidelity_: float
     fidelity_by_segment_: tuple[SegmentFidelity, ...]
 
+    @complete_fit
     def fit(self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the tree that contradicts the original about the smallest number of rows.
 
@@ -307,12 +314,14 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         )
         if isinstance(X, Backend):
             self._remember_backend(labelled.own_bins.schema.names)
+        self._report("labelled the rows with %d groups, in %d columns", labelled.n_groups, len(labelled.own_bins))
         most = self.max_leaves or 2 * labelled.n_groups
         problem = labelled.problem(most, self.max_depth, self._least_share(labelled))
         self.estimator_, self.original_name_ = shown.original.estimator, shown.original.name
         earlier = copy(self)
         self._learn(labelled, find_tree(labelled, problem, self.effort), shown.partition.groups)
-        warn_if_names_move(earlier, self._backend(X), self.labels_, self.n_segments_, stacklevel=3)
+        self._report("tree of %d leaves agrees about %.6g of the rows", self.tree_.n_leaves, self.fidelity_)
+        warn_if_names_move(earlier, self._backend(X), self.labels_, self.n_segments_, stacklevel=4)
         return self
 
     def fit_predict(self, X: Any, y: ArrayLike | None = None, **parameters: Any) -> NDArray[np.int32]:
@@ -465,7 +474,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
                 f"no leaf stands for the group(s) {shown} of the original within max_leaves, max_depth and "
                 "min_segment_size; their people count as mistakes"
             )
-            warn(message, XsegWarning, stacklevel=4)
+            warn(message, XsegWarning, stacklevel=5)
 
     def _names(
         self, profile: SegmentProfile, used: NDArray[np.int64], stands_for: Sequence[int], noise: int | None

@@ -24,11 +24,12 @@ from xseg.core.segments import ProfileCounts, SegmentProfile
 from xseg.core.statistics import RowTotal
 from xseg.core.tables import Table
 from xseg.exceptions import DataError, ParameterError, UnsupportedTypeError, XsegWarning
-from xseg.segmenters._base import register_segmenter
+from xseg.segmenters._base import complete_fit, register_segmenter
 from xseg.segmenters._box_segmenter import BoxSegmenter
-from xseg.segmenters._kmeans import NumberChoice, choose_number, lloyd, reference_partition
+from xseg.segmenters._kmeans import lloyd, reference_partition
 from xseg.segmenters._learning import MIN_MEMBERS, Prepared, prepare
 from xseg.segmenters._names import align, choose_names, warn_if_names_move
+from xseg.segmenters._number_choice import MAX_NUMBER_OF_SEGMENTS
 from xseg.segmenters._protocols import FittedSegmenter
 from xseg.segmenters._saved_state import (
     CoordinateDocument,
@@ -97,9 +98,6 @@ def count_tree_population(
     return TreePopulation(reduced, model, SegmentProfile(tree.bins, counted.counts, weight_unit))
 
 
-_MAX_CHOSEN = 10
-
-
 class MetricTreeState(TreeState):
     """The state of a fitted `TreeSegmenter`."""
 
@@ -121,8 +119,8 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
     Parameters
     ----------
     n_segments : int or "auto", default=5
-        Number of segments. "auto" chooses 2 to 10 by how well they come back on other rows and how far apart
-        they lie (by standard deviation, where `scaling` is "quantile"); `selection_` says why.
+        Number of segments. "auto" chooses 1 to 10 by what mixtures of so many components tell of the rows beyond
+        what they tell of rows without groups; 1 means that no structure was found. `selection_` says why.
     max_leaves : int, default=None
         Maximum number of leaves; more than `n_segments` lets a segment be the union of several boxes.
         None means as many as segments.
@@ -169,7 +167,8 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
     n_jobs : int, default=None
         Number of threads; None and -1 mean all cores.
     verbose : int, default=0
-        1 or more reports the stages of the fit through the ``xseg`` logger.
+        0 is silent. 1 or more logs the stages of the fit, and once a second how far it is, through the ``xseg`` logger,
+        or to the standard error if logging is not configured.
 
     Attributes
     ----------
@@ -182,7 +181,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
     tree_ : ThresholdTree
         The tree.
     selection_ : tuple of NumberChoice
-        With ``n_segments="auto"``: each number that was weighed, its stability, silhouette and score.
+        With ``n_segments="auto"``: each number that was weighed, and its score.
     cost_ : float
         Summed squared distance of each row to the mean of its segment, in the metric space.
     reference_cost_ : float
@@ -288,8 +287,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    selection_: tuple[NumberChoice, ...]
-
+    @complete_fit
     def fit(
         self,
         X: Any,
@@ -409,7 +407,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             )
             raise ParameterError(message)
 
-    def _prepare(self, backend: Backend, scaling: str, seed: int) -> Prepared:
+    def _prepare(self, backend: Backend, scaling: str, seed: int, *, warns: bool = True) -> Prepared:
         """Code the rows, and place them in a metric space."""
         return prepare(
             backend,
@@ -422,24 +420,21 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             min_members=self.min_members,
             seed=seed,
             n_jobs=self.n_jobs,
+            warns=warns,
         )
 
     def _number_of_segments(self, prepared: Prepared, backend: Backend, seed: int) -> int:
         """Return the number asked for, or choose one."""
         if not isinstance(self.n_segments, str):
             return self.n_segments
-        bounds = [_MAX_CHOSEN, self.max_leaves or _MAX_CHOSEN, 2**self.max_depth]
+        bounds = [MAX_NUMBER_OF_SEGMENTS, self.max_leaves or MAX_NUMBER_OF_SEGMENTS, 2**self.max_depth]
         if self.min_segment_size < 1:
             bounds.append(int(1 / self.min_segment_size))
         if prepared.whole:
             bounds.append(prepared.sample.n_rows)
-        most = max(2, min(bounds))
         # Ranks hide the gaps that tell how many groups there are.
-        spaced = self._prepare(backend, "standard", seed) if self.scaling == "quantile" else prepared
-        self.selection_ = choose_number(spaced, range(2, most + 1), seed)
-        chosen = next(choice for choice in self.selection_ if choice.chosen)
-        self._report("%d segments chosen of 2 to %d", chosen.n_segments, most)
-        return chosen.n_segments
+        spaced = prepared if self.scaling == "standard" else self._prepare(backend, "standard", seed, warns=False)
+        return self._choose_number(spaced, min(bounds), backend.weight_unit, seed)
 
     def _count_possible(self, prepared: Prepared, wanted: int) -> int:
         """Return how many segments the rows can make: never more than there are distinct rows."""
@@ -450,7 +445,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         if distinct == 1:
             message = f"{found}: there is nothing to tell people apart by; give more rows or columns that vary"
             raise DataError(message)
-        warn(f"{found}, so there will be {distinct} segments instead of {wanted}", XsegWarning, stacklevel=3)
+        warn(f"{found}, so there will be {distinct} segments instead of {wanted}", XsegWarning, stacklevel=4)
         return distinct
 
     def _search(self, prepared: Prepared, centers: Centers, n_segments: int, weight_unit: float) -> Candidate:
@@ -499,14 +494,14 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             # argsort inverts the permutation: it maps the earlier number of a label to the new one.
             labels = np.argsort(aligned.order)[labels].astype(np.int32)
         else:
-            warn_if_names_move(self, raw, labels, len(order), stacklevel=4)
+            warn_if_names_move(self, raw, labels, len(order), stacklevel=5)
         self.n_segments_ = len(order)
         if self.n_segments_ < n_segments:
             message = (
                 f"found only {self.n_segments_} of {n_segments} segments within max_depth={self.max_depth} and "
                 f"min_segment_size={self.min_segment_size}"
             )
-            warn(message, XsegWarning, stacklevel=3)
+            warn(message, XsegWarning, stacklevel=4)
         counted = count_tree_population(backend, tree, len(order), weight_unit)
         self._restore(
             tree=counted.tree,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xseg._kernels.cut_kernels import prefix_sums, side_costs
+from xseg.core.progress import report_progress
 from xseg.segmenters._tree_cells import Cells, Cut, Views
 from xseg.segmenters._tree_nodes import (
     Node,
@@ -32,9 +33,14 @@ _START = 20_000
 
 @dataclass(slots=True)
 class Budget:
-    """How much arithmetic the search may still do, counted in additions; the same on every machine."""
+    """How much arithmetic the search may still do, counted in additions; the same on every machine.
+
+    `place` and `n_trees` say for reports of progress which of how many trees it is for.
+    """
 
     left: float
+    place: int = 0
+    n_trees: int | None = None
 
     @property
     def is_spent(self) -> bool:
@@ -43,6 +49,7 @@ class Budget:
 
     def spend(self, *factors: int) -> None:
         """Subtract the product of some sizes, and a constant for starting at all."""
+        report_progress("searching trees", self.place, self.n_trees)
         self.left -= _START + float(np.prod(np.array(factors, dtype=np.float64)))
 
 
@@ -114,6 +121,7 @@ def grow(sample: Sample, node: Node, n_leaves: int) -> None:
         offer(leaf)
     missing = n_leaves - len(leaves(node))
     while waiting and missing > 0:
+        report_progress("growing trees", n_leaves - missing, n_leaves)
         *_, leaf, cut = heappop(waiting)
         for child in sample.divide(leaf, cut):
             offer(child)

@@ -413,7 +413,7 @@ class _SearchRound:
         """Improve trees, each with its share of what the others leave of the budget."""
         improved: list[SearchedTree] = []
         for place, tree in enumerate(trees):
-            own = Budget(budget.left / (len(trees) - place))
+            own = Budget(budget.left / (len(trees) - place), place, len(trees))
             before = own.left
             if self.one_leaf_each:
                 cheap = self._improve_leaves(tree, _MIN_PENALTY, own)

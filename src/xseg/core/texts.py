@@ -229,12 +229,16 @@ class TextFacts:
         return True
 
     def _add_other(self, cell: str, n_cells: int, row: int) -> None:
+        if not has_digit(cell):
+            # Neither a date nor a number, which is soon known of most names and words.
+            self.words.add(n_cells, row, cell)
+            return
         if _DATE.fullmatch(cell):
             self.n_dates += n_cells
         values = {mark: _value(cell, mark) for mark in ".,"}
         readable = [mark for mark, value in values.items() if value is not None]
         if not readable:
-            (self.codes if has_digit(cell) else self.words).add(n_cells, row, cell)
+            self.codes.add(n_cells, row, cell)
             self.n_digit_codes += n_cells if cell.isdigit() else 0
             return
         self.number.add(n_cells, row, cell)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -36,7 +37,7 @@ _SPREAD_WEIGHT = 0.05
 _SHARE_WORTH_TELLING = 0.01
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class FeatureBins:
     """How one column becomes codes.
 
@@ -57,6 +58,14 @@ class FeatureBins:
     thresholds: NDArray[np.float64]
     categories: tuple[str, ...] = ()
 
+    @cached_property
+    def _grid(self) -> tuple[NDArray[np.float64], NDArray[np.int64], float, float, float, int]:
+        return lay_grid(self.thresholds)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The grid is eight times as large as what it is laid from.
+        return {name: value for name, value in self.__dict__.items() if name != "_grid"}
+
     @property
     def n_codes(self) -> int:
         """Number of codes besides that of missing values."""
@@ -74,7 +83,7 @@ class FeatureBins:
         elif self.feature.kind.is_numeric:
             # Room of its own: the codes of one row, or of one column, lie in memory as no others do.
             room = np.empty(len(out), dtype=np.uint8)
-            infinite = encode_numbers(column.doubles(), *lay_grid(self.thresholds), room)
+            infinite = encode_numbers(column.doubles(), *self._grid, room)
             if infinite >= 0:
                 raise column.infinite(infinite)
             out[:] = room

@@ -1,14 +1,14 @@
-"""Explanations of models that have no exact one, by shap's model-agnostic explainers.
+"""Explanations of models that have no exact one, by the values of coalitions of features.
 
-shap is given the value function and not the rows: it passes coalitions of features, and their values, weighted means
-over background rows, are computed here. So columns of any type, missing values, weights and containers never pass
-through shap. What is sampled (permutations, and the background where it is large) is sampled anew in each of several
-independent repeats; their mean is the explanation, and their standard deviation gives its standard error.
+The value of a coalition is a weighted mean over background rows. The coalitions of all repeats go to the model at once,
+as rows of its own container, so that columns of any type, missing values and weights stay as they are. What is sampled
+(permutations, and the background where it is large) is sampled anew in each of several independent repeats; their mean
+is the explanation, and their standard deviation gives its standard error.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import comb
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -16,7 +16,6 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import OneToOneFeatureMixin, is_clusterer
 
-from xseg._optional import import_shap
 from xseg.core.schema import suggest_name
 from xseg.core.statistics import check_weights
 from xseg.core.tables import raw_values, read_table
@@ -295,6 +294,7 @@ def explain_agnostic(
     n_features = len(table.columns)
     repeats = _repeats(weights, n_repeats, random_state, enumerated=n_features <= MAX_EXACT_FEATURES)
     base = np.mean([repeat.shares @ background_outputs[repeat.rows] for repeat in repeats], axis=0)
+    game = _Game(outputs, coalition_rows, repeats, background_outputs)
     own = explained.argmax(axis=1) if of == "own" else None
     chosen = None if of in ("own", "all") else outputs.position(of)
     shape = (len(table), n_features, *([len(outputs.labels)] if of == "all" else []))
@@ -302,12 +302,7 @@ def explain_agnostic(
     hidden = None if progress is None else not progress
     bar = tqdm(range(len(table)), "explaining", disable=hidden, delay=_SECONDS_UNSEEN if progress is None else 0)
     for row in bar:
-        found = np.stack(
-            [
-                _Game(outputs, coalition_rows, row, repeat, explained[row], background_outputs).values()
-                for repeat in repeats
-            ]
-        )
+        found = game.compute_values(row, explained[row])
         if of != "all":
             found = found[..., chosen if own is None else own[row]]
         values[row] = found.mean(axis=0)
@@ -365,61 +360,96 @@ def _repeats(
     ]
 
 
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Coalitions to evaluate, and how their values become Shapley values; the same for every row.
+
+    Attributes
+    ----------
+    coalitions : ndarray of shape (n_coalitions, n_features)
+        The features in each coalition; no coalition is evaluated twice with the same background.
+    background : ndarray of shape (n_coalitions,)
+        The repeat whose background rows it is evaluated with.
+    joined, left : ndarray of shape (n_repeats, n_features, n_gains)
+        For each repeat and feature, coalitions with the feature and the same without it.
+    weights : ndarray of shape (n_features, n_gains)
+        Weights of the differences between the two; those of a feature add up to 1.
+    """
+
+    coalitions: NDArray[np.bool_]
+    background: NDArray[np.int64]
+    joined: NDArray[np.int64]
+    left: NDArray[np.int64]
+    weights: Values
+
+    @classmethod
+    def from_repeats(cls, repeats: Sequence[_Repeat], n_features: int) -> "_Plan":
+        """Return the coalitions of all repeats; those with the same background share them."""
+        listed, joined, left, weights = zip(
+            *(_list_coalitions(n_features, repeat.seed) for repeat in repeats), strict=True
+        )
+        coalitions = np.stack(listed)
+        is_shared = all(repeat.rows is repeats[0].rows for repeat in repeats)
+        background = np.zeros(len(repeats), np.int64) if is_shared else np.arange(len(repeats))
+        numbered = np.broadcast_to(background[:, None, None], (*coalitions.shape[:2], 1))
+        lines = np.concatenate([numbered, coalitions], axis=2).reshape(-1, n_features + 1)
+        distinct, places = np.unique(lines, axis=0, return_inverse=True)
+        places = places.reshape(coalitions.shape[:2])
+        with_it, without_it = (
+            np.stack([place[pair] for place, pair in zip(places, side, strict=True)]) for side in (joined, left)
+        )
+        return cls(distinct[:, 1:] > 0, distinct[:, 0], with_it, without_it, weights[0])
+
+
+def _list_coalitions(
+    n_features: int, seed: int | None
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], Values]:
+    """Return coalitions, those with and without each feature, and their weights.
+
+    They are all coalitions, or those along a permutation, forwards and backwards.
+    """
+    steps = np.arange(n_features)
+    if seed is None:
+        numbers = np.arange(2**n_features)
+        left = np.stack([np.flatnonzero((numbers >> feature & 1) == 0) for feature in steps])
+        coalitions = (numbers[:, None] >> steps & 1) > 0
+        # A feature joins a coalition of s others in s! (n - s - 1)! of the n! permutations.
+        shares = np.array([1 / (n_features * comb(n_features - 1, size)) for size in steps])
+        return coalitions, left | (1 << steps)[:, None], left, shares[coalitions.sum(axis=1)[left]]
+    order = np.random.default_rng(seed).permutation(n_features)
+    # Step s of a walk leads from its first s features to its first s + 1.
+    entry = np.stack([np.argsort(order), n_features - 1 - np.argsort(order)])
+    walks = np.arange(n_features + 1)[:, None] > entry[:, None, :]
+    left = entry.T + np.array([0, n_features + 1])
+    return walks.reshape(-1, n_features), left + 1, left, np.full((n_features, 2), 0.5)
+
+
 class _Game:
-    """The value function of one row, ``v(S) = E_z f(x_S, z_rest)``; each coalition is computed once."""
+    """The value function ``v(S) = E_z f(x_S, z_rest)`` of each row, and its Shapley values."""
 
     def __init__(
-        self,
-        outputs: GroupOutputs,
-        coalition_rows: CoalitionRows,
-        row: int,
-        repeat: _Repeat,
-        explained: Values,
-        background_outputs: Values,
+        self, outputs: GroupOutputs, coalition_rows: CoalitionRows, repeats: Sequence[_Repeat], background: Values
     ) -> None:
-        self.outputs, self.coalition_rows, self.row, self.repeat = outputs, coalition_rows, row, repeat
-        self.n_features = coalition_rows.n_features
-        nothing, everything = np.zeros(self.n_features, bool), np.ones(self.n_features, bool)
-        self._known_values = {
-            nothing.tobytes(): repeat.shares @ background_outputs[repeat.rows],
-            everything.tobytes(): explained,
-        }
+        self.outputs, self.coalition_rows = outputs, coalition_rows
+        self.plan = _Plan.from_repeats(repeats, coalition_rows.n_features)
+        self.rows, self.shares = np.stack([repeat.rows for repeat in repeats]), repeats[0].shares
+        self.base = np.stack([repeat.shares @ background[repeat.rows] for repeat in repeats])
+        sizes = self.plan.coalitions.sum(axis=1)
+        self.is_empty, self.is_full = sizes == 0, sizes == coalition_rows.n_features
+        self.asked = np.flatnonzero(~self.is_empty & ~self.is_full)
 
-    def __call__(self, coalitions: Values) -> Values:
-        """Return the value of each coalition, shape (n_coalitions, n_groups)."""
-        known = coalitions > 0
-        new = [mask for mask in np.unique(known, axis=0) if mask.tobytes() not in self._known_values]
-        n_background = len(self.repeat.rows)
-        step = max(1, _ROWS_AT_ONCE // n_background)
-        for start in range(0, len(new), step):
-            masks = np.array(new[start : start + step])
-            predicted = self.outputs.predict(self.coalition_rows.build(self.row, masks, self.repeat.rows))
-            values = np.einsum("b,mbk->mk", self.repeat.shares, predicted.reshape(len(masks), n_background, -1))
-            self._known_values.update(zip((mask.tobytes() for mask in masks), values, strict=True))
-        return np.array([self._known_values[mask.tobytes()] for mask in known])
-
-    def values(self) -> Values:
-        """Return the Shapley values, shape (n_features, n_groups): exact, or estimated along one permutation."""
-        import_shap()
-        import shap
-
-        masker = shap.maskers.Independent(np.zeros((1, self.n_features)))
-        everything = np.ones((1, self.n_features))
-        if self.repeat.seed is None:
-            explained = shap.explainers.Exact(self, masker)(everything, silent=True)
-        else:
-            with _restore_numpy_seed():
-                explainer = shap.explainers.Permutation(self, masker, seed=self.repeat.seed)
-                explained = explainer(everything, max_evals=2 * self.n_features + 1, silent=True)
-        found: Values = np.asarray(explained.values, dtype=np.float64)[0]
+    def compute_values(self, row: int, explained: Values) -> Values:
+        """Return the Shapley values of a row in each repeat, shape (n_repeats, n_features, n_groups)."""
+        plan = self.plan
+        values = np.empty((len(plan.coalitions), len(explained)))
+        values[self.is_full] = explained
+        values[self.is_empty] = self.base[plan.background[self.is_empty]]
+        step = max(1, _ROWS_AT_ONCE // len(self.shares))
+        for start in range(0, len(self.asked), step):
+            some = self.asked[start : start + step]
+            rows = self.coalition_rows.build(row, plan.coalitions[some], self.rows[plan.background[some]])
+            predicted = self.outputs.predict(rows).reshape(len(some), len(self.shares), -1)
+            values[some] = np.matmul(self.shares, predicted)
+        gains = values[plan.joined] - values[plan.left]
+        found: Values = np.einsum("jp,rjpk->rjk", plan.weights, gains)
         return found
-
-
-@contextmanager
-def _restore_numpy_seed() -> Iterator[None]:
-    """Restore numpy's global generator afterwards: shap seeds it."""
-    state = np.random.get_state()  # noqa: NPY002 - this is the one that shap draws from
-    try:
-        yield
-    finally:
-        np.random.set_state(state)  # noqa: NPY002

@@ -30,7 +30,7 @@ class CoalitionRows:
         self._take = _make_taker(X, background)
 
     def build(self, row: int, known: NDArray[np.bool_], background: NDArray[np.intp]) -> Any:
-        """Return the rows of some coalitions, each with every background row.
+        """Return the rows of some coalitions, each with its background rows.
 
         Parameters
         ----------
@@ -38,15 +38,15 @@ class CoalitionRows:
             The row of `X` that is explained.
         known : ndarray of shape (n_coalitions, n_features)
             The features in each coalition.
-        background : ndarray of shape (n_background,)
-            Indices of background rows.
+        background : ndarray of shape (n_coalitions, n_background)
+            Indices of background rows for each coalition.
 
         Returns
         -------
         table or array of shape (n_coalitions * n_background, n_features)
             The rows, in the container of `X`.
         """
-        source = np.where(known[:, None, :], row, self.n_rows + background[None, :, None])
+        source = np.where(known[:, None, :], row, self.n_rows + background[:, :, None])
         return self._take(source.reshape(-1, known.shape[1]))
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "choose_bins",
     "number_bins",
     "read_as",
+    "reduce_codes",
 ]
 
 
@@ -91,6 +92,16 @@ class FeatureBins:
             place = {name: code for code, name in enumerate(self.categories)}
             codes = [place.get(name, MISSING) for name in column.categories]
             out[:] = np.array([*codes, MISSING], dtype=np.uint8)[column.values]
+
+
+def reduce_codes(full: FeatureBins, reduced: FeatureBins) -> NDArray[np.intp]:
+    """Return the code over fewer thresholds of each code over all of them, shape (256,)."""
+    if not full.feature.kind.is_numeric:
+        return np.arange(N_CODES)
+    codes = np.full(N_CODES, int(MISSING))
+    starts = np.append(-np.inf, full.thresholds)
+    codes[: len(starts)] = np.searchsorted(reduced.thresholds, starts, side="right")
+    return codes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

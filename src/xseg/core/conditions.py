@@ -61,12 +61,13 @@ class Condition:
         return held | (np.isnan(values) & self.missing)
 
     def __str__(self) -> str:
-        if self._allows_nothing_known:
+        if self.allows_nothing_known:
             return f"{self.feature} is missing"
         return f"{self._text()} or missing" if self.missing and self.says_missing else self._text()
 
     @property
-    def _allows_nothing_known(self) -> bool:
+    def allows_nothing_known(self) -> bool:
+        """Whether missing values alone satisfy the condition."""
         return self.upper == -np.inf or self.categories == ()
 
     def _text(self) -> str:

@@ -270,7 +270,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
         parts = backend.sum(PartSums(scores, prepared.space.total_weight))
         profile = SegmentProfile(prepared.bins, counted.counts, raw.weight_unit)
         model = AdditiveModel(Coding(prepared.bins, prepared.space.embedding), scores, parts.population())
-        names = choose_names(profile, model.used_features, self.segment_names, inherited)
+        names = choose_names(profile, model, self.segment_names, inherited)
         self._restore_additive(model, profile, names)
         self.labels_ = _labels(backend, scores)
         return order

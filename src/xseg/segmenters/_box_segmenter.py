@@ -165,7 +165,7 @@ class BoxSegmenter(Segmenter):
             message = f"each segment must have at least one row, and segment {empty[0]} has none; choose other boxes"
             raise DataError(message)
         self.restore_boxes(
-            model=model, profile=profile, names=choose_names(profile, model.used_features, segment_names)
+            model=model, profile=profile, names=choose_names(profile, model, segment_names)
         )
         self.labels_ = columns.backend.map(partial(apply_to_table, self._make_predictor()))
         return self

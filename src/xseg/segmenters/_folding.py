@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from xseg.core.bins import MISSING, N_CODES, Bins, FeatureBins
+from xseg.core.bins import MISSING, N_CODES, Bins, FeatureBins, reduce_codes
 from xseg.core.boxes import LEAF, Boxes, BoxModel, Patterns, ThresholdTree
 from xseg.core.segments import SegmentProfile
 from xseg.exceptions import UnsupportedTypeError
@@ -160,17 +160,17 @@ class _Folding:
             tree=tree,
             model=model,
             profile=self.profile,
-            names=self._names(model.used_features),
+            names=self._names(model),
             mean_depth=self.segmenter.mean_depth_,
             named=named,
             **self.segmenter._get_state_over(self.bins),
         )
         return folded
 
-    def _names(self, used: NDArray[np.int64]) -> tuple[str, ...]:
+    def _names(self, model: BoxModel) -> tuple[str, ...]:
         """Keep names that were given; propose the others again, of raw columns."""
-        proposed = propose_names(self.segmenter.profile_, self.segmenter.model_.used_features)
-        anew = propose_names(self.profile, used)
+        proposed = propose_names(self.segmenter.profile_, self.segmenter.model_)
+        anew = propose_names(self.profile, model)
         kept = zip(self.segmenter.segment_names_, proposed, anew, strict=True)
         return tuple(new if name == old else name for name, old, new in kept)
 
@@ -180,7 +180,7 @@ class _Folding:
         d = int(tree.feature[node])
         column = self.columns[self.sources[d]]
         codes = column.codes[:, column.derived.index(d)]
-        reduced = _reduce_codes(self.segmenter.profile_.bins[d], tree.bins[d])
+        reduced = reduce_codes(self.segmenter.profile_.bins[d], tree.bins[d])
         left = tree.goes_left[node, reduced[codes]]
         return int(self.sources[d]), np.where(self._possible(int(self.sources[d])), left, False)
 
@@ -272,7 +272,7 @@ class _Folding:
         for j, column in enumerate(self.columns):
             full = np.ones(N_CODES, dtype=bool)
             for place, d in enumerate(column.derived):
-                reduced = _reduce_codes(self.segmenter.profile_.bins[d], old.bins[d])
+                reduced = reduce_codes(self.segmenter.profile_.bins[d], old.bins[d])
                 full &= old.inside[box, d, reduced[column.codes[:, place]]]
             inside[j] = full
             if bins[j].feature.kind.is_numeric:
@@ -292,16 +292,6 @@ def _find_codes(bins: FeatureBins) -> NDArray[np.bool_]:
 def _pack_box(inside: NDArray[np.bool_]) -> bytes:
     """Return a box as bytes, which can be a key."""
     return np.packbits(inside).tobytes()
-
-
-def _reduce_codes(full: FeatureBins, reduced: FeatureBins) -> NDArray[np.intp]:
-    """Return the code over fewer thresholds of each code over all of them."""
-    if not full.feature.kind.is_numeric:
-        return np.arange(N_CODES)
-    codes = np.full(N_CODES, int(MISSING))
-    starts = np.append(-np.inf, full.thresholds)
-    codes[: len(starts)] = np.searchsorted(reduced.thresholds, starts, side="right")
-    return codes
 
 
 def _count_by_columns(patterns: Patterns, players: NDArray[np.int64]) -> "Counter[frozenset[int]]":

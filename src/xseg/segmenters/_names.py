@@ -1,9 +1,10 @@
-"""Names of segments: proposals from their features, and alignment with the segments of an earlier fit."""
+"""Names of segments: proposals from their rules, and alignment with the segments of an earlier fit."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Protocol, TypeAlias
 from warnings import warn
 
 import numpy as np
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from xseg.backends import Backend
-from xseg.core.bins import MISSING, FeatureBins
+from xseg.core.bins import MISSING, N_CODES, Bins, FeatureBins, reduce_codes
+from xseg.core.conditions import Condition, make_condition
 from xseg.core.schema import Kind
 from xseg.core.segments import SegmentProfile
 from xseg.exceptions import ParameterError, XsegError, XsegWarning
-from xseg.segmenters._protocols import FittedSegmenter
+from xseg.segmenters._protocols import FittedModel, FittedSegmenter
 
 __all__ = [
     "Alignment",
@@ -24,111 +26,265 @@ __all__ = [
     "choose_names",
     "features_in_name",
     "propose_names",
+    "split_words",
     "warn_if_names_move",
 ]
 
 
-_SLIGHT = 0.04
-_NOTABLE = 0.12
-_STRONG = 0.3
-_MAX_TRAITS = 2
-_LISTED = 4
+# A test that more of all people pass tells nothing.
+_MAX_SHARE = 0.85
+# A trait of a segment whose model compares scores holds for at least this share of its people.
+_MIN_HELD = 0.8
+# A second trait is worth its words if it tells the segment from this share of all people more.
+_WORTH_A_TRAIT = 0.01
+_MAX_LENGTH = 60
+_MAX_LISTED = 2
+_MAX_CATEGORY_LENGTH = 24
+_FEW_VALUES = 5
 
 
-def propose_names(profile: SegmentProfile, used: NDArray[np.int64]) -> tuple[str, ...]:
-    """Propose a name for each segment, made of the features in which it differs most from all rows.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trait:
+    """What the rows of a segment have in common in one feature.
+
+    Attributes
+    ----------
+    shares : ndarray of shape (n_segments,)
+        The share of the rows of each segment that have it.
+    word : str
+        In a word, such as "high spend".
+    exact : str
+        With its limits, such as "spend >= 330".
+    """
+
+    shares: NDArray[np.float64]
+    word: str
+    exact: str
+
+
+def propose_names(profile: SegmentProfile, model: FittedModel) -> tuple[str, ...]:
+    """Propose a name for each segment.
+
+    Where segments are boxes, a name is made of the one or two tests of the segment's boxes that tell it best from the
+    other segments, so that it is true of every row. Where scores are compared, it is made of traits that at least 80 %
+    of the rows have. Only features that decide the segment are named.
 
     Parameters
     ----------
     profile : SegmentProfile
         Distribution of the values in each segment.
-    used : ndarray of int
-        The features that the model uses. No other feature may be in a name: it could be one that is forbidden.
+    model : fitted model
+        How rows are assigned to segments.
     """
-    traits = [_traits(profile, segment, used.tolist()) for segment in range(len(profile.counts))]
-    names: list[str] = []
-    for segment, found in enumerate(traits):
-        names.append(_first_unused(found, names, segment))
-    return tuple(names)
+    candidates = [_list_names(profile, model, segment) for segment in range(len(profile.counts))]
+    first = [names[0] for names in candidates]
+    chosen: list[str] = []
+    for names in candidates:
+        # Segments whose first names are the same take others.
+        others = names if first.count(names[0]) == 1 else names[1:]
+        name = next((name for name in others if name not in {*chosen, *first} - {names[0]}), names[0])
+        chosen.append(_make_unique(name, set(chosen)))
+    return tuple(chosen)
 
 
-def _first_unused(traits: Sequence[str], taken: Sequence[str], segment: int) -> str:
-    for count in range(_MAX_TRAITS, len(traits) + 1):
-        name = _sentence(traits[:count])
-        if name not in taken:
+_NO_TRAIT = "Mixed"
+
+
+def _list_names(profile: SegmentProfile, model: FittedModel, segment: int) -> list[str]:
+    """Return names of a segment, the best first."""
+    alternatives = _find_traits(profile, model, segment)
+    if len(alternatives) > 1:
+        best = [_rank(profile, segment, traits)[0][0] for traits in alternatives]
+        names = [" / ".join(trait.word for trait in best), " / ".join(trait.exact for trait in best)]
+    else:
+        ranked = [choice for traits in alternatives for choice in _rank(profile, segment, traits)]
+        best_exact = [", ".join(trait.exact for trait in choice) for choice in ranked[:1]]
+        words = [", ".join(trait.word for trait in choice) for choice in ranked]
+        names = [*words[:1], *best_exact, *words[1:]]
+    return [name[:1].upper() + name[1:] for name in names] or [_NO_TRAIT]
+
+
+def _find_traits(profile: SegmentProfile, model: FittedModel, segment: int) -> list[list[_Trait]]:
+    """Return the traits of a segment; those of each of its two boxes, if there is none that both share."""
+    if model.boxes is None:
+        features = model.used_features.tolist()
+        found = [(j, inside) for j in features for inside in _list_common_codes(profile, segment, j)]
+        return [_describe(profile, segment, found)]
+    own = np.flatnonzero(model.boxes.segment == segment)
+    joint = model.boxes.inside[own].any(axis=0)
+    for boxes in ([joint], list(model.boxes.inside[own])):
+        found_in_boxes = [
+            _describe(profile, segment, _list_tests(profile, model.bins, inside), model.bins) for inside in boxes
+        ]
+        if all(found_in_boxes) and len(boxes) <= _MAX_LISTED:
+            return found_in_boxes
+    return []
+
+
+_Codes: TypeAlias = tuple[int, NDArray[np.bool_]]
+
+
+def _list_tests(profile: SegmentProfile, bins: Bins, inside: NDArray[np.bool_]) -> list[_Codes]:
+    """Return the features that a box, shape (n_features, 256), tests, with its codes."""
+    return [(j, inside[j]) for j in np.flatnonzero(~inside.all(axis=1)).tolist() if bins[j].feature.kind.has_values]
+
+
+def _list_common_codes(profile: SegmentProfile, segment: int, feature: int) -> list[NDArray[np.bool_]]:
+    """Return sets of codes of a feature that most rows of a segment have."""
+    bins = profile.bins[feature]
+    counts = profile.counts[segment, feature]
+    total = counts.sum()
+    everyone = profile.population[feature, :MISSING]
+    codes = np.arange(N_CODES)
+    if not total or not everyone.any():
+        return []
+    if bins.feature.kind is Kind.CATEGORY:
+        order = np.argsort(-counts[:MISSING], kind="stable")
+        candidates = [np.isin(codes, order[:n]) for n in range(1, _MAX_LISTED + 1)]
+    else:
+        median = profile.typical(feature)
+        candidates = [codes == median, codes > median, codes < median]
+        if bins.feature.kind is not Kind.BOOLEAN and not _has_few_values(bins):
+            # The people at the median of a number are neither high nor low, unless all of them have the same one.
+            candidates[0] &= bins.feature.integral and median == 0 and _counts_from_zero(bins)
+    candidates = [inside & (codes < bins.n_codes) for inside in candidates]
+    return [inside for inside in candidates if counts[inside].sum() >= _MIN_HELD * total][:1]
+
+
+def _describe(profile: SegmentProfile, segment: int, found: Sequence[_Codes], bins: Bins | None = None) -> list[_Trait]:
+    """Describe codes of features, as `bins` number them, leaving out what nearly everyone has."""
+    weights = profile.counts[:, 0].sum(axis=1)
+    traits = []
+    for feature, inside in found:
+        full = profile.bins[feature]
+        reduced = full if bins is None else bins[feature]
+        holds = inside[reduce_codes(full, reduced)]
+        counts = profile.counts[:, feature]
+        shares = counts[:, holds].sum(axis=1) / np.maximum(counts.sum(axis=1), 1)
+        word, exact = _word(profile, segment, feature, make_condition(reduced, inside))
+        traits.append((float(shares @ weights) / max(float(weights.sum()), 1.0), _Trait(shares, word, exact)))
+    telling = [trait for share, trait in traits if share < _MAX_SHARE]
+    return telling or [trait for _, trait in sorted(traits, key=lambda pair: pair[0])[:1]]
+
+
+def _rank(profile: SegmentProfile, segment: int, traits: Sequence[_Trait]) -> list[Sequence[_Trait]]:
+    """Return choices of one or two traits: first the fewest that tell a segment from the others, then all pairs."""
+    weights = profile.counts[:, 0].sum(axis=1).astype(np.float64)
+    weights[segment] = 0.0
+
+    def count_others(chosen: Sequence[_Trait]) -> float:
+        return float(np.min([trait.shares for trait in chosen], axis=0) @ weights)
+
+    ranked = sorted(traits, key=lambda trait: count_others([trait]))
+    pairs = [pair for pair in combinations(ranked, 2) if sum(len(trait.word) for trait in pair) <= _MAX_LENGTH]
+    pairs.sort(key=count_others)
+    if pairs:
+        gained = count_others(ranked[:1]) - count_others(pairs[0])
+        if gained > _WORTH_A_TRAIT * profile.counts[:, 0].sum():
+            return list(pairs)
+    return [ranked[:1], *pairs] if ranked else []
+
+
+def _word(profile: SegmentProfile, segment: int, feature: int, condition: Condition) -> tuple[str, str]:
+    """Return what a condition says of a segment, in a word and with its limits."""
+    bins, counts = profile.bins[feature], profile.counts[segment, feature]
+    name = split_words(bins.feature.name)
+    if condition.allows_nothing_known:
+        return f"{name} unknown", f"{name} unknown"
+    unknown = " or unknown" if condition.missing and counts[MISSING] else ""
+    if condition.categories is not None:
+        text = _write_categories(name, bins, condition.categories)
+        return text + unknown, text + unknown
+    exact = str(replace(condition, feature=name, missing=False))
+    if bins.feature.kind is Kind.BOOLEAN:
+        text = name if condition.lower is not None else f"no {name}"
+        return text + unknown, text + unknown
+    if condition.lower is None and condition.upper is None:
+        return f"{name} known", f"{name} known"
+    return _write_number(profile, segment, feature, condition, name, exact) + unknown, exact + unknown
+
+
+def _write_number(
+    profile: SegmentProfile, segment: int, feature: int, condition: Condition, name: str, exact: str
+) -> str:
+    bins, known = profile.bins[feature], profile.counts[segment, feature, :MISSING]
+    lower, upper = condition.lower, condition.upper
+    if bins.feature.integral and _counts_from_zero(bins):
+        if lower is None and upper == 1:
+            return f"no {name}"
+        if lower == 1 and upper is None:
             return name
-    base = _sentence(traits[:_MAX_TRAITS]) if traits else "In the middle"
-    candidates = (base, *(f"{base} ({number})" for number in range(2, segment + 3)))
-    return next(name for name in candidates if name not in taken)
+    if _has_few_values(bins):
+        return exact.replace(" is ", " = ")
+    if lower is not None and upper is not None:
+        return f"medium {name}"
+    median = profile.typical(feature)
+    is_high = lower is not None
+    other_side = known[:median].sum() if is_high else known[median + 1 :].sum()
+    if other_side > known.sum() / 2:
+        return exact
+    return f"{'high' if is_high else 'low'} {name}"
 
 
-def _sentence(traits: Sequence[str]) -> str:
-    text = ", ".join(traits)
-    return text[:1].upper() + text[1:]
+def _has_few_values(bins: FeatureBins) -> bool:
+    return bins.feature.integral and bins.n_codes <= _FEW_VALUES
+
+
+def _counts_from_zero(bins: FeatureBins) -> bool:
+    """Whether the lowest code of whole numbers holds 0 alone, as far as thresholds tell."""
+    return len(bins.thresholds) > 0 and 0 < bins.thresholds[0] <= 1
+
+
+def _write_categories(name: str, bins: FeatureBins, categories: Sequence[str]) -> str:
+    others = [category for category in bins.categories if category not in categories]
+    if bins.is_ordered and len(categories) > 1:
+        first, last = _quote(categories[0]), _quote(categories[-1])
+        if categories[0] == bins.categories[0]:
+            return f"{name} up to {last}"
+        return f"{name} from {first}" if categories[-1] == bins.categories[-1] else f"{name} {first} to {last}"
+    if len(categories) <= _MAX_LISTED:
+        return f"{name} {' or '.join(map(_quote, categories))}"
+    if len(others) <= _MAX_LISTED:
+        return f"{name} not {' or '.join(map(_quote, others))}"
+    return f"{name} one of {len(categories)} categories"
+
+
+def _quote(category: str) -> str:
+    is_long = len(category) > _MAX_CATEGORY_LENGTH
+    shown = category[: _MAX_CATEGORY_LENGTH - 1] + "…" if is_long else category
+    return f'"{shown}"'
+
+
+def split_words(name: str) -> str:
+    """Convert a column name to words: `MntWines` to "mnt wines", `orders_90d` to "orders (90d)"."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", " ", name)
+    words = [word.lower() if word.isupper() or word.istitle() else word for word in re.split(r"[_\s.]+", apart) if word]
+    if len(words) > 1 and re.fullmatch(r"\d+[a-z]+", words[-1]):
+        words[-1] = f"({words[-1]})"
+    return " ".join(words) or name
+
+
+_SEPARATOR = re.compile(r'(?:, | / )(?=(?:[^"]*"[^"]*")*[^"]*$)')
 
 
 def features_in_name(name: str, profile: SegmentProfile) -> frozenset[str]:
     """Return the features that a proposed name is made of; none for a name that was given."""
-    features = {
-        trait.casefold(): bins.feature.name for bins in profile.bins.features for trait in _possible_traits(bins)
+    patterns = {
+        bins.feature.name: re.compile(
+            r"(?:(?:high|low|medium|no) |-?[\d.,e+-]+ <=? )?"
+            + re.escape(split_words(bins.feature.name))
+            + r'(?: (?:or |unknown|known|is |=|<|>|from |up to |not |one of |").*)?',
+            re.IGNORECASE,
+        )
+        for bins in profile.bins.features
     }
-    pieces = re.sub(r" \(\d+\)$", "", name).casefold().split(", ")
-    return frozenset(features[piece] for piece in pieces) if features.keys() >= set(pieces) else frozenset()
-
-
-def _possible_traits(bins: FeatureBins) -> list[str]:
-    name = make_readable(bins.feature.name)
-    if bins.feature.kind is Kind.CATEGORY:
-        return [f"{name} {category}" for category in bins.categories]
-    if bins.feature.kind is Kind.BOOLEAN:
-        return [name, f"no {name}"]
-    return [f"{degree}{way} {name}" for degree in ("", "very ") for way in ("high", "low")]
-
-
-def _traits(profile: SegmentProfile, segment: int, used: Sequence[int]) -> list[str]:
-    found = []
-    ranks = profile.mean_ranks()
-    for feature in used:
-        bins = profile.bins[feature]
-        if bins.feature.kind is Kind.CATEGORY:
-            found.append(_category_trait(profile, segment, feature))
-        elif bins.feature.kind is Kind.BOOLEAN:
-            found.append(_boolean_trait(profile, segment, feature))
-        else:
-            found.append(_number_trait(bins.feature.name, float(ranks[segment, feature]) - 0.5))
-    found.sort(key=lambda trait: -trait[0])
-    notable = [text for strength, text in found if strength >= _NOTABLE]
-    slight = [text for strength, text in found[:_MAX_TRAITS] if strength >= _SLIGHT]
-    return (notable or slight)[:_LISTED]
-
-
-def make_readable(name: str) -> str:
-    """Convert a column name to words."""
-    return name.replace("_", " ").strip()
-
-
-def _number_trait(name: str, offset: float) -> tuple[float, str]:
-    degree = "very " if abs(offset) > _STRONG else ""
-    return abs(offset), f"{degree}{'high' if offset > 0 else 'low'} {make_readable(name)}"
-
-
-def _category_trait(profile: SegmentProfile, segment: int, feature: int) -> tuple[float, str]:
-    known, everyone = profile.counts[segment, feature, :MISSING], profile.population[feature, :MISSING]
-    if not known.any():
-        return 0.0, ""
-    excess = known / known.sum() - everyone / everyone.sum()
-    code = int(np.argmax(excess))
-    name = profile.bins[feature]
-    return float(excess[code]) / 2, f"{make_readable(name.feature.name)} {name.categories[code]}"
-
-
-def _boolean_trait(profile: SegmentProfile, segment: int, feature: int) -> tuple[float, str]:
-    known, everyone = profile.counts[segment, feature, :2], profile.population[feature, :2]
-    if not known.any() or profile.bins[feature].n_codes < 2:
-        return 0.0, ""
-    excess = float(known[1] / known.sum() - everyone[1] / everyone.sum())
-    name = make_readable(profile.bins[feature].feature.name)
-    return abs(excess) / 2, name if excess > 0 else f"no {name}"
+    found = set()
+    for piece in _SEPARATOR.split(re.sub(r" \(\d+\)$", "", name)):
+        matching = [feature for feature, pattern in patterns.items() if pattern.fullmatch(piece)]
+        if not matching:
+            return frozenset()
+        found.add(max(matching, key=len))
+    return frozenset(found)
 
 
 def check_names(names: Sequence[str], n_segments: int) -> tuple[str, ...]:
@@ -210,7 +366,7 @@ def align(previous: FittedSegmenter, backend: Backend, labels: NDArray[np.int32]
 
 
 def choose_names(
-    profile: SegmentProfile, used: NDArray[np.int64], given: Sequence[str] | None, inherited: Sequence[str | None] = ()
+    profile: SegmentProfile, model: FittedModel, given: Sequence[str] | None, inherited: Sequence[str | None] = ()
 ) -> tuple[str, ...]:
     """Choose names: the given ones, else those inherited from an earlier model, else unique proposals.
 
@@ -218,8 +374,8 @@ def choose_names(
     """
     if given is not None:
         return check_names(given, len(profile.counts))
-    proposed = propose_names(profile, used)
-    known = {profile.bins[j].feature.name for j in used.tolist()}
+    proposed = propose_names(profile, model)
+    known = {profile.bins[j].feature.name for j in model.used_features.tolist()}
     inherited = [None if name is None or features_in_name(name, profile) - known else name for name in inherited]
     kept = {name for name in inherited if name is not None}
     chosen: list[str] = []

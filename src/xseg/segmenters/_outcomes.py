@@ -417,7 +417,7 @@ class OutcomeSegmenter(TreeBoxes):
             tree=counted.tree,
             model=counted.model,
             profile=counted.profile,
-            names=choose_names(counted.profile, counted.model.used_features, self.segment_names),
+            names=choose_names(counted.profile, counted.model, self.segment_names),
             kind=target.kind,
             classes=target.labels,
             outcomes=outcomes,

@@ -455,7 +455,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
             tree=reduced,
             model=model,
             profile=profile,
-            names=self._names(profile, model.used_features, stands_for.tolist(), groups.noise),
+            names=self._names(profile, model, stands_for.tolist(), groups),
             labels=groups.labels,
             noise=groups.noise,
             stands_for=stands_for.tolist(),
@@ -477,12 +477,14 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
             warn(message, XsegWarning, stacklevel=5)
 
     def _names(
-        self, profile: SegmentProfile, used: NDArray[np.int64], stands_for: Sequence[int], noise: int | None
+        self, profile: SegmentProfile, model: BoxModel, stands_for: Sequence[int], groups: Groups
     ) -> tuple[str, ...]:
         if self.segment_names is not None:
             return check_names(self.segment_names, len(stands_for))
-        names = propose_names(profile, used)
-        return tuple(_NO_GROUP if group == noise else name for group, name in zip(stands_for, names, strict=True))
+        labels = [groups.labels[group] for group in stands_for]
+        texts = [label for label in labels if isinstance(label, str)]
+        names = tuple(texts) if len(texts) == len(labels) else propose_names(profile, model)
+        return tuple(_NO_GROUP if group == groups.noise else name for group, name in zip(stands_for, names, strict=True))
 
     def get_state(self) -> dict[str, Any]:
         """Return what a file must hold besides the parameters."""

@@ -509,7 +509,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             profile=counted.profile,
             coding=Coding(prepared.bins, space.embedding),
             means=found.means[order],
-            names=choose_names(counted.profile, counted.model.used_features, self.segment_names, inherited),
+            names=choose_names(counted.profile, counted.model, self.segment_names, inherited),
             costs=(max(found.cost, 0.0) / weight_unit, reference_cost / weight_unit),
             mean_depth=float(tree.node_depth[tree.leaves] @ mass / mass.sum()),
         )

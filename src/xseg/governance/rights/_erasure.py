@@ -440,8 +440,8 @@ def erase(
 
 
 def _proposes_other_names(segmenter: FittedSegmenter, less: Any) -> bool:
-    before = propose_names(segmenter.profile_, segmenter.model_.used_features)
-    return before == segmenter.segment_names_ and propose_names(less.profile_, less.model_.used_features) != before
+    before = propose_names(segmenter.profile_, segmenter.model_)
+    return before == segmenter.segment_names_ and propose_names(less.profile_, less.model_) != before
 
 
 def _same_cuts(less: Any, refit: Any) -> bool:

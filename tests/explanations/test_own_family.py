@@ -8,6 +8,7 @@ from numpy.testing import assert_array_equal
 
 import xseg
 from xseg.core.boxes import BoxModel
+from xseg.core.segments import SegmentNames
 from xseg.exceptions import UnsupportedTypeError
 from xseg.explanations import ModelFamily, explain_row, make_family
 from xseg.segmenters import BoxSegmenter
@@ -54,7 +55,8 @@ class OwnSegmenter(BoxSegmenter):
         self.n_jobs = n_jobs
 
     def hold(self, other, kind):
-        self.restore_boxes(model=other.model_, profile=other.profile_, names=other.segment_names_, named=True)
+        names = SegmentNames(other.segment_names_, (False,) * other.n_segments_)
+        self.restore_boxes(model=other.model_, profile=other.profile_, names=names, named=True)
         self.model_ = kind(other.model_)
         return self
 

@@ -9,7 +9,7 @@ import xseg
 from xseg.backends import MemoryBackend
 from xseg.exceptions import ParameterError
 from xseg.segmenters import FittedSegmenter
-from xseg.segmenters._names import align, choose_names
+from xseg.segmenters._names import Alignment, align, choose_names
 
 KINDS = {
     "tree": lambda n: xseg.TreeSegmenter(n, effort="fast", scaling="standard", random_state=0),
@@ -84,12 +84,17 @@ def test_a_tree_can_follow_prototypes():
 def test_names_a_person_chose_win_and_proposals_stay_apart():
     customers = xseg.make_customers(300, random_state=0)
     segmenter = xseg.TreeSegmenter(3, effort="fast", random_state=0).fit(customers)
-    profile, used = segmenter.profile_, segmenter.model_.used_features
-    first, *_ = choose_names(profile, used, None)
-    assert choose_names(profile, used, ["a", "b", "c"], ["x", None, None]) == ("a", "b", "c")
-    mixed = choose_names(profile, used, None, [None, first, None])
-    assert mixed[1] == first
-    assert len(set(mixed)) == 3
+    profile, model = segmenter.profile_, segmenter.model_
+    order = np.arange(3)
+    proposed = choose_names(profile, model, None)
+    first = proposed.names[0]
+    assert proposed.public == (None, None, None)
+    aligned = Alignment(order, ("x", None, None), (True, False, False))
+    assert choose_names(profile, model, ["a", "b", "c"], aligned).public == ("a", "b", "c")
+    mixed = choose_names(profile, model, None, Alignment(order, (None, first, None), (False, False, False)))
+    assert mixed.names[1] == first
+    assert len(set(mixed.names)) == 3
+    assert choose_names(profile, model, None, aligned).public == ("x", None, None)
 
 
 @pytest.mark.parametrize("wrong", ["tree", xseg.TreeSegmenter()])

@@ -20,7 +20,7 @@ from xseg.exceptions import DataError, ParameterError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Outcome", "ProfileCounts", "Segment", "SegmentProfile", "Segments"]
+__all__ = ["Outcome", "ProfileCounts", "Segment", "SegmentNames", "SegmentProfile", "Segments"]
 
 _MIN_CODES = 2
 _TYPICAL_SHARE = 0.6
@@ -175,6 +175,27 @@ _CELL = "text-align:left;vertical-align:top;padding:0.3em 0.9em"
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentNames:
+    """The names of segments, and which of them a person gave.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The names, in order.
+    given : tuple of bool
+        Whether a person gave each; a name that was proposed is for analysts, and never shown to a customer.
+    """
+
+    names: tuple[str, ...]
+    given: tuple[bool, ...]
+
+    @property
+    def public(self) -> tuple[str | None, ...]:
+        """The names that a person gave, and None for the others."""
+        return tuple(name if given else None for name, given in zip(self.names, self.given, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """One segment.
 
@@ -194,6 +215,8 @@ class Segment:
         Distribution of each feature over all segments; this one is row `index` of its counts.
     outcomes : tuple of Outcome
         Of an `OutcomeSegmenter`, the estimated mean, or the estimated share of each category; otherwise empty.
+    public_name : str or None
+        Its name, where a person gave it; None where it was proposed, and is not for customers.
     """
 
     index: int
@@ -203,6 +226,7 @@ class Segment:
     rules: tuple[Rule, ...]
     profile: SegmentProfile = field(repr=False, compare=False)
     outcomes: tuple[Outcome, ...] = ()
+    public_name: str | None = None
 
     @property
     def rule(self) -> str:

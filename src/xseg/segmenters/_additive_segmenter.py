@@ -17,7 +17,7 @@ from xseg.backends.base import CodedBackend
 from xseg.core.additive import AdditiveModel, PartSums, Population, Scores
 from xseg.core.bins import N_CODES, Bins
 from xseg.core.embedding import Coding, Embedding
-from xseg.core.segments import SegmentProfile
+from xseg.core.segments import SegmentNames, SegmentProfile
 from xseg.core.statistics import CodedBlock, RawBlock
 from xseg.exceptions import DataError, XsegWarning
 from xseg.segmenters._base import Segmenter
@@ -33,6 +33,7 @@ from xseg.segmenters._saved_state import (
     StrictState,
     build_bins,
     build_embedding,
+    build_names,
     build_profile,
     check,
     describe_embedding,
@@ -165,7 +166,7 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
         """Build the fitted segmenter from the parameters and the state of a file."""
         segmenter = cls._configure(parameters)
         model, profile = build_additive_model(state)
-        segmenter._restore_additive(model, profile, tuple(state.segment_names), state.named)
+        segmenter._restore_additive(model, profile, build_names(state), state.named)
         return segmenter
 
     def _compute_scores(self, X: Any) -> NDArray[np.float64]:
@@ -260,23 +261,23 @@ class AdditiveSegmenter(ClusterMixin, Segmenter):
             # Rows with equal scores belong to the first segment, so another order may change the counts.
             order, scores = order[by_size], scores.select_segments(by_size)
             counted = backend.sum(SegmentCounts(scores, len(prepared.bins)))
-        inherited: tuple[str | None, ...] = ()
+        aligned = None
         if align_to is not None:
             aligned = align(align_to, raw, _labels(backend, scores), len(scores))
-            order, scores, inherited = order[aligned.order], scores.select_segments(aligned.order), aligned.names
+            order, scores = order[aligned.order], scores.select_segments(aligned.order)
             counted = backend.sum(SegmentCounts(scores, len(prepared.bins)))
         else:
             warn_if_names_move(self, raw, _labels(backend, scores), len(scores), stacklevel=5)
         parts = backend.sum(PartSums(scores, prepared.space.total_weight))
         profile = SegmentProfile(prepared.bins, counted.counts, raw.weight_unit)
         model = AdditiveModel(Coding(prepared.bins, prepared.space.embedding), scores, parts.population())
-        names = choose_names(profile, model, self.segment_names, inherited)
+        names = choose_names(profile, model, self.segment_names, aligned)
         self._restore_additive(model, profile, names)
         self.labels_ = _labels(backend, scores)
         return order
 
     def _restore_additive(
-        self, model: AdditiveModel, profile: SegmentProfile, names: tuple[str, ...], named: bool | None = None
+        self, model: AdditiveModel, profile: SegmentProfile, names: SegmentNames, named: bool | None = None
     ) -> None:
         """Set the fitted attributes of a segmenter of additive scores, after a fit or from a file."""
         self.model_ = model

@@ -22,7 +22,7 @@ from xseg.core import check_allowed
 from xseg.core.conditions import Rule
 from xseg.core.progress import Progress, listen_to_progress
 from xseg.core.schema import Kind
-from xseg.core.segments import Segment, SegmentProfile, Segments
+from xseg.core.segments import Segment, SegmentNames, SegmentProfile, Segments
 from xseg.core.statistics import apply_to_table
 from xseg.core.tables import Table, read_table
 from xseg.exceptions import DataError, NotFittedError, ParameterError, UnsupportedTypeError, XsegWarning
@@ -175,7 +175,8 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return made
 
     def _describe_segments(self) -> dict[str, Any]:
-        return describe_segments(self.profile_, self.segment_names_, named=hasattr(self, "feature_names_in_"))
+        names = SegmentNames(self.segment_names_, tuple(name is not None for name in self.public_names_))
+        return describe_segments(self.profile_, names, named=hasattr(self, "feature_names_in_"))
 
     def predict(self, X: Any) -> NDArray[np.int32]:
         """Predict the segment index of each row.
@@ -212,6 +213,14 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return self.segments_.names
 
     @property
+    def public_names_(self) -> tuple[str | None, ...]:
+        """The names that people gave, in the order of the segments: what customers may read.
+
+        None stands where a name was proposed from the rule, or is a label of the model that a surrogate approximates.
+        """
+        return tuple(segment.public_name for segment in self.segments_)
+
+    @property
     def _n_features_out(self) -> int:
         return self.n_segments_
 
@@ -234,17 +243,25 @@ class Segmenter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self,
         *,
         profile: SegmentProfile,
-        names: tuple[str, ...],
+        names: SegmentNames,
         rules: Sequence[tuple[Rule, ...]],
         named: bool | None,
     ) -> None:
         """Set what every fitted segmenter holds, whether it was just learned or comes from a file."""
-        self.profile_, self.n_segments_ = profile, len(names)
+        self.profile_, self.n_segments_ = profile, len(names.names)
         shares = profile.sizes / profile.sizes.sum()
         self.segments_ = Segments(
             [
-                Segment(index, name, float(profile.sizes[index]), float(shares[index]), rules[index], profile)
-                for index, name in enumerate(names)
+                Segment(
+                    index,
+                    name,
+                    float(profile.sizes[index]),
+                    float(shares[index]),
+                    rules[index],
+                    profile,
+                    public_name=public_name,
+                )
+                for index, (name, public_name) in enumerate(zip(names.names, names.public, strict=True))
             ]
         )
         if named is not None:

@@ -11,7 +11,7 @@ from xseg._kernels.center_kernels import add_code_counts
 from xseg.backends import Backend
 from xseg.core.bins import MAX_BINS, N_CODES, Bins
 from xseg.core.boxes import Boxes, BoxModel, PatternCounts
-from xseg.core.segments import SegmentProfile
+from xseg.core.segments import SegmentNames, SegmentProfile
 from xseg.core.statistics import CodedBlock, RawBlock, apply_to_table
 from xseg.exceptions import DataError
 from xseg.segmenters._base import Segmenter
@@ -23,6 +23,7 @@ from xseg.segmenters._saved_state import (
     build_bins,
     build_box_model,
     build_drawn_boxes,
+    build_names,
     build_profile,
     describe_drawn_boxes,
     describe_population,
@@ -98,7 +99,7 @@ class BoxSegmenter(Segmenter):
         profile = build_profile(state, build_bins(state.columns))
         model = build_box_model(state, build_drawn_boxes(state), profile)
         segmenter = cls._configure(parameters)
-        segmenter.restore_boxes(model=model, profile=profile, names=tuple(state.segment_names), named=state.named)
+        segmenter.restore_boxes(model=model, profile=profile, names=build_names(state), named=state.named)
         return segmenter
 
     def transform(self, X: Any) -> NDArray[np.float64]:
@@ -164,14 +165,12 @@ class BoxSegmenter(Segmenter):
         if len(empty):
             message = f"each segment must have at least one row, and segment {empty[0]} has none; choose other boxes"
             raise DataError(message)
-        self.restore_boxes(
-            model=model, profile=profile, names=choose_names(profile, model, segment_names)
-        )
+        self.restore_boxes(model=model, profile=profile, names=choose_names(profile, model, segment_names))
         self.labels_ = columns.backend.map(partial(apply_to_table, self._make_predictor()))
         return self
 
     def restore_boxes(
-        self, *, model: BoxModel, profile: SegmentProfile, names: tuple[str, ...], named: bool | None = None
+        self, *, model: BoxModel, profile: SegmentProfile, names: SegmentNames, named: bool | None = None
     ) -> None:
         """Set the fitted attributes of a segmenter made of boxes, after a fit or from a file."""
         self.model_ = model

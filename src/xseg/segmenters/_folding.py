@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from xseg.core.bins import MISSING, N_CODES, Bins, FeatureBins, reduce_codes
 from xseg.core.boxes import LEAF, Boxes, BoxModel, Patterns, ThresholdTree
-from xseg.core.segments import SegmentProfile
+from xseg.core.segments import SegmentNames, SegmentProfile
 from xseg.exceptions import UnsupportedTypeError
 from xseg.segmenters._names import propose_names
 from xseg.segmenters._pipelines import Derivation, DerivationKind, find_derivations, find_route
@@ -167,12 +167,14 @@ class _Folding:
         )
         return folded
 
-    def _names(self, model: BoxModel) -> tuple[str, ...]:
+    def _names(self, model: BoxModel) -> SegmentNames:
         """Keep names that were given; propose the others again, of raw columns."""
         proposed = propose_names(self.segmenter.profile_, self.segmenter.model_)
         anew = propose_names(self.profile, model)
-        kept = zip(self.segmenter.segment_names_, proposed, anew, strict=True)
-        return tuple(new if name == old else name for name, old, new in kept)
+        given = tuple(name is not None for name in self.segmenter.public_names_)
+        kept = zip(self.segmenter.segment_names_, given, proposed, anew, strict=True)
+        names = tuple(new if name == old and not is_given else name for name, is_given, old, new in kept)
+        return SegmentNames(names, given)
 
     def _find_left_codes(self, node: int) -> tuple[int, NDArray[np.bool_]]:
         """Return the raw column that a node asks about, and which raw codes go left."""

@@ -15,7 +15,7 @@ from xseg.backends import Backend
 from xseg.core.bins import MISSING, N_CODES, Bins, FeatureBins, reduce_codes
 from xseg.core.conditions import Condition, make_condition
 from xseg.core.schema import Kind
-from xseg.core.segments import SegmentProfile
+from xseg.core.segments import SegmentNames, SegmentProfile
 from xseg.exceptions import ParameterError, XsegError, XsegWarning
 from xseg.segmenters._protocols import FittedModel, FittedSegmenter
 
@@ -320,10 +320,13 @@ class Alignment:
         The new segments, in order.
     names : tuple of (str or None)
         The name of the earlier segment that each matches; None if there is none.
+    given : tuple of bool
+        Whether a person gave that name.
     """
 
     order: NDArray[np.intp]
     names: tuple[str | None, ...]
+    given: tuple[bool, ...]
 
 
 def align(previous: FittedSegmenter, backend: Backend, labels: NDArray[np.int32], n_segments: int) -> Alignment:
@@ -362,27 +365,35 @@ def align(previous: FittedSegmenter, backend: Backend, labels: NDArray[np.int32]
     sizes = shared.sum(axis=0)
     others = sorted(set(range(n_segments)) - set(matched), key=lambda new: (-sizes[new], new))
     names = [previous.segment_names_[old] for old, _ in pairs]
-    return Alignment(np.array(matched + others, dtype=np.intp), (*names, *[None] * len(others)))
+    given = [previous.public_names_[old] is not None for old, _ in pairs]
+    return Alignment(
+        np.array(matched + others, dtype=np.intp), (*names, *[None] * len(others)), (*given, *[False] * len(others))
+    )
 
 
 def choose_names(
-    profile: SegmentProfile, model: FittedModel, given: Sequence[str] | None, inherited: Sequence[str | None] = ()
-) -> tuple[str, ...]:
+    profile: SegmentProfile, model: FittedModel, given: Sequence[str] | None, aligned: Alignment | None = None
+) -> SegmentNames:
     """Choose names: the given ones, else those inherited from an earlier model, else unique proposals.
 
     An inherited proposal that names a feature which the model no longer uses is replaced.
     """
+    n_segments = len(profile.counts)
     if given is not None:
-        return check_names(given, len(profile.counts))
+        return SegmentNames(check_names(given, n_segments), (True,) * n_segments)
     proposed = propose_names(profile, model)
     known = {profile.bins[j].feature.name for j in model.used_features.tolist()}
-    inherited = [None if name is None or features_in_name(name, profile) - known else name for name in inherited]
+    if aligned is None:
+        return SegmentNames(proposed, (False,) * n_segments)
+    inherited = [
+        name if name is None or is_given or not features_in_name(name, profile) - known else None
+        for name, is_given in zip(aligned.names, aligned.given, strict=True)
+    ]
     kept = {name for name in inherited if name is not None}
     chosen: list[str] = []
-    for place, proposal in enumerate(proposed):
-        name = inherited[place] if place < len(inherited) else None
+    for name, proposal in zip(inherited, proposed, strict=True):
         chosen.append(name if name is not None else _make_unique(proposal, kept | set(chosen)))
-    return tuple(chosen)
+    return SegmentNames(tuple(chosen), aligned.given)
 
 
 def warn_if_names_move(

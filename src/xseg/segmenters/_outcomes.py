@@ -16,7 +16,7 @@ from xseg.backends import Backend, MemoryBackend
 from xseg.core.bins import Bins
 from xseg.core.boxes import MAX_TESTS, BoxModel, ThresholdTree
 from xseg.core.embedding import Coding, Embedding
-from xseg.core.segments import Outcome, SegmentProfile, Segments
+from xseg.core.segments import Outcome, SegmentNames, SegmentProfile, Segments
 from xseg.exceptions import DataError, ParameterError
 from xseg.segmenters._base import complete_fit, register_segmenter
 from xseg.segmenters._learning import MIN_MEMBERS, learn_columns
@@ -38,6 +38,7 @@ from xseg.segmenters._saved_state import (
     SegmentsState,
     StrictState,
     TreeState,
+    build_names,
     build_tree_model,
     check,
     to_plain,
@@ -462,7 +463,7 @@ class OutcomeSegmenter(TreeBoxes):
             tree=tree,
             model=model,
             profile=profile,
-            names=tuple(state.segment_names),
+            names=build_names(state),
             kind=state.outcome_kind,
             classes=tuple(state.classes),
             outcomes=[tuple(_build_outcome(one) for one in row) for row in state.outcomes],
@@ -492,7 +493,7 @@ class OutcomeSegmenter(TreeBoxes):
         tree: ThresholdTree,
         model: BoxModel,
         profile: SegmentProfile,
-        names: tuple[str, ...],
+        names: SegmentNames,
         kind: str,
         classes: tuple[Any, ...],
         outcomes: Sequence[tuple[Outcome, ...]],

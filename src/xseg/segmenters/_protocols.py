@@ -126,6 +126,11 @@ class FittedSegmenter(Protocol):
         ...
 
     @property
+    def public_names_(self) -> tuple[str | None, ...]:
+        """Names that people gave, in the order of the segments; None where a name was proposed."""
+        ...
+
+    @property
     def excluded_columns_(self) -> tuple[str, ...]:
         """Columns that are accepted in every table and neither used nor stored."""
         ...

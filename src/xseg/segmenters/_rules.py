@@ -15,7 +15,7 @@ from xseg.backends import Backend, MemoryBackend
 from xseg.core.bins import Bins
 from xseg.core.boxes import BoxModel
 from xseg.core.schema import suggest_name
-from xseg.core.segments import SegmentProfile
+from xseg.core.segments import SegmentNames, SegmentProfile
 from xseg.core.statistics import apply_to_table
 from xseg.core.tables import read_table
 from xseg.exceptions import ModelFileError, ParameterError, XsegWarning
@@ -42,6 +42,7 @@ from xseg.segmenters._saved_state import (
     StrictState,
     build_bins,
     build_box_model,
+    build_names,
     build_profile,
     check,
     describe_population,
@@ -349,7 +350,8 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
         except ParameterError as error:
             message = f"rules: {error}"
             raise ModelFileError(message) from None
-        check(list(layout.names) == state.segment_names, "segment_names", "are not those of the rules")
+        names = segmenter._name_segments(rules, layout)
+        check(build_names(state) == names, "segment_names", "are not those of the rules")
         profile = build_profile(state, bins)
         model = build_box_model(state, layout.boxes, profile)
         return segmenter._restore(rules=rules, layout=layout, model=model, profile=profile, named=state.named)
@@ -365,8 +367,13 @@ class RuleSegmenter(ClusterMixin, BoxSegmenter):
     ) -> Self:
         """Set everything a fitted segmenter holds, whether it was just counted or comes from a file."""
         self.rules_ = tuple((rule.name, rule.source.text) for rule in rules)
-        self.restore_boxes(model=model, profile=profile, names=layout.names, named=named)
+        self.restore_boxes(model=model, profile=profile, names=self._name_segments(rules, layout), named=named)
         return self
+
+    def _name_segments(self, rules: Sequence[NamedRule], layout: BoxAssignment) -> SegmentNames:
+        """Return the names of the segments; all are given, except for that of a default which nobody named."""
+        named = {rule.name for rule in rules} | ({self.default} - {_DEFAULT})
+        return SegmentNames(layout.names, tuple(name in named for name in layout.names))
 
 
 def lint_rules(

@@ -16,7 +16,7 @@ from xseg.core.boxes import LEAF, Boxes, BoxModel, Patterns, ThresholdTree
 from xseg.core.embedding import MAX_COORDINATE, Embedding
 from xseg.core.numbers import MAX_NUMBER
 from xseg.core.schema import Feature, Kind
-from xseg.core.segments import SegmentProfile
+from xseg.core.segments import SegmentNames, SegmentProfile
 from xseg.exceptions import ModelFileError
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "build_drawn_boxes",
     "build_embedding",
     "build_means",
+    "build_names",
     "build_profile",
     "build_tree",
     "build_tree_model",
@@ -172,6 +173,7 @@ class SegmentsState(StrictState):
     columns: Annotated[list[ColumnDocument], Field(min_length=1)]
     named: bool
     segment_names: Annotated[list[str], Field(min_length=1)]
+    names_given: list[bool]
     counts: list[list[list[Count]]]
     weight_unit: Finite
 
@@ -182,15 +184,23 @@ class BoxState(SegmentsState):
     population: list[PatternDocument]
 
 
-def describe_segments(profile: SegmentProfile, names: Sequence[str], *, named: bool) -> dict[str, Any]:
+def describe_segments(profile: SegmentProfile, names: SegmentNames, *, named: bool) -> dict[str, Any]:
     """Return the parts of a state that every segmenter has."""
     return {
         "columns": describe_bins(profile.bins),
         "named": named,
-        "segment_names": list(names),
+        "segment_names": list(names.names),
+        "names_given": list(names.given),
         "counts": describe_counts(profile),
         "weight_unit": profile.unit,
     }
+
+
+def build_names(document: SegmentsState) -> SegmentNames:
+    """Build the names of the segments."""
+    fits = len(document.names_given) == len(document.segment_names)
+    check(fits, "names_given", "needs true or false for each segment")
+    return SegmentNames(tuple(document.segment_names), tuple(document.names_given))
 
 
 def describe_population(model: BoxModel) -> list[dict[str, Any]]:

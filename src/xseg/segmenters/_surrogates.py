@@ -20,13 +20,22 @@ from xseg.backends import Backend
 from xseg.core.bins import Bins
 from xseg.core.boxes import MAX_TESTS, BoxModel, ThresholdTree, predict_block
 from xseg.core.pairing import order_like
-from xseg.core.segments import SegmentProfile
+from xseg.core.segments import SegmentNames, SegmentProfile
 from xseg.core.statistics import check_weights
 from xseg.exceptions import DataError, UnsupportedTypeError, XsegWarning
 from xseg.segmenters._base import complete_fit, register_segmenter
 from xseg.segmenters._learning import MIN_MEMBERS
-from xseg.segmenters._names import check_names, propose_names, warn_if_names_move
-from xseg.segmenters._saved_state import Count, Finite, SegmentsState, TreeState, build_tree_model, check, to_plain
+from xseg.segmenters._names import choose_names, propose_names, warn_if_names_move
+from xseg.segmenters._saved_state import (
+    Count,
+    Finite,
+    SegmentsState,
+    TreeState,
+    build_names,
+    build_tree_model,
+    check,
+    to_plain,
+)
 from xseg.segmenters._surrogate_labels import (
     Groups,
     Label,
@@ -478,13 +487,16 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
 
     def _names(
         self, profile: SegmentProfile, model: BoxModel, stands_for: Sequence[int], groups: Groups
-    ) -> tuple[str, ...]:
+    ) -> SegmentNames:
         if self.segment_names is not None:
-            return check_names(self.segment_names, len(stands_for))
+            return choose_names(profile, model, self.segment_names)
         labels = [groups.labels[group] for group in stands_for]
         texts = [label for label in labels if isinstance(label, str)]
-        names = tuple(texts) if len(texts) == len(labels) else propose_names(profile, model)
-        return tuple(_NO_GROUP if group == groups.noise else name for group, name in zip(stands_for, names, strict=True))
+        proposed = tuple(texts) if len(texts) == len(labels) else propose_names(profile, model)
+        names = tuple(
+            _NO_GROUP if group == groups.noise else name for group, name in zip(stands_for, proposed, strict=True)
+        )
+        return SegmentNames(names, (False,) * len(names))
 
     def get_state(self) -> dict[str, Any]:
         """Return what a file must hold besides the parameters."""
@@ -513,7 +525,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
             tree=tree,
             model=model,
             profile=profile,
-            names=tuple(state.segment_names),
+            names=build_names(state),
             labels=tuple(state.labels),
             noise=state.noise,
             stands_for=state.groups,
@@ -539,7 +551,7 @@ class SurrogateSegmenter(ClusterMixin, TreeBoxes):
         tree: ThresholdTree,
         model: BoxModel,
         profile: SegmentProfile,
-        names: tuple[str, ...],
+        names: SegmentNames,
         labels: tuple[Label, ...],
         noise: int | None,
         stands_for: Sequence[int],

@@ -20,7 +20,7 @@ from xseg.backends.base import CodedBackend
 from xseg.core.bins import Bins
 from xseg.core.boxes import MAX_TESTS, BoxModel, PatternCounts, ThresholdTree, predict_block, predict_table
 from xseg.core.embedding import SCALINGS, Centers, Coding, Embedding
-from xseg.core.segments import ProfileCounts, SegmentProfile
+from xseg.core.segments import ProfileCounts, SegmentNames, SegmentProfile
 from xseg.core.statistics import RowTotal
 from xseg.core.tables import Table
 from xseg.exceptions import DataError, ParameterError, UnsupportedTypeError, XsegWarning
@@ -39,6 +39,7 @@ from xseg.segmenters._saved_state import (
     TreeState,
     build_embedding,
     build_means,
+    build_names,
     build_tree_model,
     check,
     describe_embedding,
@@ -485,12 +486,12 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         tree, mass = merge_twins(found.tree, found.mass)
         # order[new] is the earlier number of segment `new`: of the search here, and composed with the alignment below.
         order = _sort_by_size(tree, mass)
-        inherited: tuple[str | None, ...] = ()
+        aligned = None
         tree = _renumber_segments(tree, order)
         labels = backend.map(partial(predict_block, tree))
         if align_to is not None:
             aligned = align(align_to, raw, labels, len(order))
-            tree, order, inherited = _renumber_segments(tree, aligned.order), order[aligned.order], aligned.names
+            tree, order = _renumber_segments(tree, aligned.order), order[aligned.order]
             # argsort inverts the permutation: it maps the earlier number of a label to the new one.
             labels = np.argsort(aligned.order)[labels].astype(np.int32)
         else:
@@ -509,7 +510,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             profile=counted.profile,
             coding=Coding(prepared.bins, space.embedding),
             means=found.means[order],
-            names=choose_names(counted.profile, counted.model, self.segment_names, inherited),
+            names=choose_names(counted.profile, counted.model, self.segment_names, aligned),
             costs=(max(found.cost, 0.0) / weight_unit, reference_cost / weight_unit),
             mean_depth=float(tree.node_depth[tree.leaves] @ mass / mass.sum()),
         )
@@ -537,7 +538,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
             profile=profile,
             coding=Coding(profile.bins, embedding),
             means=build_means(state.means, model.n_segments, embedding),
-            names=tuple(state.segment_names),
+            names=build_names(state),
             costs=(state.cost, state.reference_cost),
             mean_depth=state.mean_depth,
             named=state.named,
@@ -561,7 +562,7 @@ class TreeSegmenter(ClusterMixin, TreeBoxes):
         profile: SegmentProfile,
         coding: Coding,
         means: NDArray[np.float64],
-        names: tuple[str, ...],
+        names: SegmentNames,
         costs: tuple[float, float],
         mean_depth: float,
         named: bool | None = None,

@@ -129,3 +129,62 @@ def test_a_refit_on_other_columns_follows_nobody():
     with warnings.catch_warnings():
         warnings.simplefilter("error", XsegWarning)
         segmenter.fit(may.rename(columns={"paid": "spent"}))
+
+
+NAMES = ["Rare buyers", "Regular buyers", "Frequent buyers"]
+
+
+def is_public(segmenter):
+    return [name is not None for name in segmenter.public_names_]
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_given_names_are_public_and_proposed_ones_are_not(kind, tmp_path):
+    table = mixed_table(400, 0)
+    y = [table["spend"]] if kind == "outcome" else []
+    proposed = kinds()[kind].fit(table, *y)
+    assert proposed.public_names_ == (None,) * proposed.n_segments_
+    given = kinds(segment_names=NAMES)[kind].fit(table, *y)
+    assert given.public_names_ == given.segment_names_
+    for segmenter in (proposed, given):
+        xseg.save(segmenter, tmp_path / "model.json")
+        assert xseg.load(tmp_path / "model.json").public_names_ == segmenter.public_names_
+
+
+@pytest.mark.parametrize("kind", ["tree", "prototypes", "mixture"])
+def test_inherited_names_are_public_if_they_were_given(kind):
+    table = mixed_table(400, 0)
+    for parameters in ({}, {"segment_names": NAMES}):
+        earlier = kinds(**parameters)[kind].fit(table)
+        later = kinds()[kind].fit(table, align_to=earlier)
+        assert later.segment_names_ == earlier.segment_names_
+        assert later.public_names_ == earlier.public_names_
+    more = xseg.TreeSegmenter(5, random_state=0).fit(table, align_to=earlier)
+    assert is_public(more) == [True] * 3 + [False] * 2
+
+
+def test_labels_of_an_original_are_not_public():
+    table = mixed_table(400, 0)
+    labels = np.where(table["spend"] > table["spend"].median(), "VIP", "cheap")
+    stand_in = xseg.SurrogateSegmenter(random_state=0).fit(table, labels)
+    assert set(stand_in.segment_names_) == {"VIP", "cheap"}
+    assert not any(is_public(stand_in))
+    named = xseg.SurrogateSegmenter(segment_names=["Saving", "Spending"], random_state=0).fit(table, labels)
+    assert named.public_names_ == ("Saving", "Spending")
+
+
+def test_names_of_rules_are_public_and_that_of_the_unnamed_rest_is_not(tmp_path):
+    table, rules = mixed_table(400, 0), {"Big spenders": "spend > 50"}
+    assert xseg.RuleSegmenter(rules).fit(table).public_names_ == ("Big spenders", None)
+    rest = xseg.RuleSegmenter(rules, default="Others").fit(table)
+    assert rest.public_names_ == ("Big spenders", "Others")
+    xseg.save(rest, tmp_path / "rules.json")
+    assert xseg.load(tmp_path / "rules.json").public_names_ == rest.public_names_
+
+
+def test_folded_names_stay_public():
+    numbers = shop(200, 200, 0)
+    for names in (None, ["Often", "Seldom"]):
+        tree = xseg.TreeSegmenter(2, segment_names=names, random_state=0)
+        pipeline = make_pipeline(StandardScaler(), tree).fit(numbers)
+        assert xseg.fold(pipeline).public_names_ == pipeline[-1].public_names_

@@ -75,6 +75,14 @@ def test_it_fits_and_predicts(own, customers):
     assert own.transform(customers).sum(axis=1).tolist() == [1.0] * len(customers)
 
 
+def test_names_that_are_given_are_public(customers):
+    class NamedHalves(HalvesSegmenter):
+        def fit(self, X, y=None, sample_weight=None):
+            return self.fit_boxes(X, self.choose, segment_names=["Below", "Above"])
+
+    assert NamedHalves().fit(customers).public_names_ == ("Below", "Above")
+
+
 def test_weights_count_as_repeated_rows(customers):
     weights = np.arange(len(customers)) % 3
     weighted = HalvesSegmenter().fit(customers, sample_weight=weights)
@@ -116,6 +124,7 @@ def test_it_is_saved_and_loaded(kind, customers, tmp_path):
     loaded = xseg.load(tmp_path / "own.json")
     assert type(loaded) is kind
     assert fingerprint(loaded) == fingerprint(fitted)
+    assert loaded.public_names_ == fitted.public_names_ == (None, None)
     assert np.array_equal(loaded.predict(customers), fitted.labels_)
     assert np.array_equal(xseg.explain(loaded, customers).values, xseg.explain(fitted, customers).values)
     assert getattr(loaded, "motto_", "halves") == "halves"

@@ -111,11 +111,9 @@ def _find_traits(profile: SegmentProfile, model: FittedModel, segment: int) -> l
         found = [(j, inside) for j in features for inside in _list_common_codes(profile, segment, j)]
         return [_describe(profile, segment, found)]
     own = np.flatnonzero(model.boxes.segment == segment)
-    joint = model.boxes.inside[own].any(axis=0)
+    joint = np.asarray(model.boxes.inside[own].any(axis=0))
     for boxes in ([joint], list(model.boxes.inside[own])):
-        found_in_boxes = [
-            _describe(profile, segment, _list_tests(profile, model.bins, inside), model.bins) for inside in boxes
-        ]
+        found_in_boxes = [_describe(profile, segment, _list_tests(model.bins, inside), model.bins) for inside in boxes]
         if all(found_in_boxes) and len(boxes) <= _MAX_LISTED:
             return found_in_boxes
     return []
@@ -124,7 +122,7 @@ def _find_traits(profile: SegmentProfile, model: FittedModel, segment: int) -> l
 _Codes: TypeAlias = tuple[int, NDArray[np.bool_]]
 
 
-def _list_tests(profile: SegmentProfile, bins: Bins, inside: NDArray[np.bool_]) -> list[_Codes]:
+def _list_tests(bins: Bins, inside: NDArray[np.bool_]) -> list[_Codes]:
     """Return the features that a box, shape (n_features, 256), tests, with its codes."""
     return [(j, inside[j]) for j in np.flatnonzero(~inside.all(axis=1)).tolist() if bins[j].feature.kind.has_values]
 

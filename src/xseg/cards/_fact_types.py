@@ -31,6 +31,7 @@ __all__ = [
     "HiddenPart",
     "Origin",
     "OriginalAgrees",
+    "OwnValue",
     "PurposeFact",
     "Reason",
     "RightFact",
@@ -45,6 +46,7 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 OriginalAgrees: TypeAlias = Literal["yes", "no", "not known"]
 Unit: TypeAlias = str | dict[str, str]
+OwnValue: TypeAlias = bool | Finite | str | None
 ConsentAnswer: TypeAlias = Literal[
     "given", "denied", "denied_by_signal", "denied_by_link", "ended", "not_given", "not_denied"
 ]
@@ -138,7 +140,7 @@ class Reason(Fact):
 
     feature: str
     label: str
-    value: bool | Finite | str | None
+    value: OwnValue
     unit: Unit | None
     number_format: str | None
     integral: bool
@@ -164,13 +166,15 @@ class HiddenPart(Fact):
 class Alternative(Fact):
     """The nearest other group, and what separates the person from it.
 
-    `requirements` are what its nearest rule asks and the person does not meet; `strongest` is the label of the feature
+    `requirements` are what its nearest rule asks and the person does not meet, `own` the person's values of these
+    features; `strongest` is the label of the feature
     that separates the person from it most, where groups are compared by scores. Both leave out what the card does not
     name; `hidden` says that something was left out.
     """
 
     segment: str
     requirements: tuple[FeatureRequirement, ...]
+    own: tuple[OwnValue, ...] = ()
     strongest: str | None
     hidden: bool
 
@@ -178,11 +182,13 @@ class Alternative(Fact):
 class CounterfactualFact(Fact):
     """The smallest change, of what the person can change, that would lead to another group.
 
-    Where there is none, `proven` says that it is certain.
+    `own` are the person's values of the features that would change. Where there is none, `proven` says that it is
+    certain.
     """
 
     segment: str | None
     requirements: tuple[FeatureRequirement, ...]
+    own: tuple[OwnValue, ...] = ()
     proven: bool
 
 
@@ -190,12 +196,15 @@ class Certainty(Fact):
     """Distance to the nearest boundary.
 
     `distance` is the cheapest change of anything that leads elsewhere, in scales of its features (interquartile
-    ranges; a category counts 1); None where nothing does. `label` is the one feature it is about, if it may be named.
+    ranges; a category counts 1); None where nothing does. It is close if the distance is below a tenth, or if one unit
+    of a feature of whole numbers is enough. `requirement` is what the one feature that a close call is about would have
+    to be, if it may be named, and `own` the person's value of it.
     """
 
     close: bool
     distance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
-    label: str | None
+    requirement: FeatureRequirement | None = None
+    own: OwnValue = None
 
 
 class PurposeFact(Fact):

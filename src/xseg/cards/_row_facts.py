@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from math import floor, fsum, inf, isnan
-from typing import Any, TypeAlias
+from math import ceil, floor, fsum, inf, isnan
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from xseg.cards._fact_types import (
     FeatureRequirement,
     HiddenPart,
     OriginalAgrees,
+    OwnValue,
     Reason,
 )
 from xseg.cards._rendering import WhatIf
@@ -139,6 +140,7 @@ _CLOSE_POINTS = 10
 _MAX_CACHED = 16_384
 
 
+_Asking = TypeVar("_Asking", bound=Alternative | CounterfactualFact | None)
 ChangePair: TypeAlias = tuple[NearestChange | None, NearestChange | None]
 
 
@@ -183,18 +185,37 @@ class NeighbourFinder:
         found = [nothing if finder is None else finder.find(rows) for finder in (self._nearest, self._open)]
         return list(zip(*found, strict=True))
 
-    def collect_facts(self, changes: ChangePair, segment: int, rival: int, points: Points) -> Surroundings:
-        """Collect the facts about the surroundings of one row."""
+    def collect_facts(
+        self, changes: ChangePair, segment: int, rival: int, points: Points, own: Sequence[OwnValue]
+    ) -> Surroundings:
+        """Collect the facts about the surroundings of one row, whose values are `own`."""
         nearest, possible = changes
-        return Surroundings(
+        alternative = (
             self._by_score(rival, segment, points)
             if nearest is None
-            else self._cached_alternative(nearest.segment, nearest.conditions),
+            else self._cached_alternative(nearest.segment, nearest.conditions)
+        )
+        change = (
             None
             if possible is None
-            else self._cached_change(possible.segment, possible.conditions, proven=possible.proven),
-            self._lead(rival, segment, points) if nearest is None else self._distance(nearest),
+            else self._cached_change(possible.segment, possible.conditions, proven=possible.proven)
         )
+        certainty = self._lead(rival, segment, points) if nearest is None else self._distance(nearest, own)
+        if change is not None and not certainty.close and _is_one_unit(change.requirements, self._select(own, change)):
+            only = change.requirements[0]
+            certainty = Certainty(
+                close=True, distance=certainty.distance, requirement=only, own=self._select(own, change)[0]
+            )
+        return Surroundings(self._add_own(alternative, own), self._add_own(change, own), certainty)
+
+    def _select(self, own: Sequence[OwnValue], asking: Alternative | CounterfactualFact) -> tuple[OwnValue, ...]:
+        """Return a person's values of the features of which something is asked."""
+        return tuple(own[self.bins.schema.index(asked.feature)] for asked in asking.requirements)
+
+    def _add_own(self, asking: _Asking, own: Sequence[OwnValue]) -> _Asking:
+        if asking is None or not asking.requirements:
+            return asking
+        return cast("_Asking", asking.model_copy(update={"own": self._select(own, asking)}))
 
     def _asked_of_people(self) -> dict[str, Any]:
         """Return what must stay as it is, and what can only rise or fall."""
@@ -245,17 +266,22 @@ class NeighbourFinder:
             return None
         return CounterfactualFact(segment=self.naming.segments[segment].name, requirements=nameable, proven=proven)
 
-    def _distance(self, change: NearestChange) -> Certainty:
+    def _distance(self, change: NearestChange, own: Sequence[OwnValue]) -> Certainty:
         if change.segment is None:
-            return Certainty(close=False, distance=None, label=None)
-        nameable = [self._cached_requirement(condition) for condition in change.conditions]
-        only = nameable[0].label if len(nameable) == 1 and nameable[0] is not None else None
-        return Certainty(close=change.cost < CLOSE, distance=change.cost, label=only)
+            return Certainty(close=False, distance=None)
+        if len(change.conditions) > 1:
+            return Certainty(close=change.cost < CLOSE, distance=change.cost)
+        [condition] = change.conditions
+        value = own[self.bins.schema.index(condition.feature)]
+        integral = self.bins[self.bins.schema.index(condition.feature)].feature.integral
+        close = change.cost < CLOSE or _reaches_in_one_unit(condition.lower, condition.upper, value, integral=integral)
+        asked = self._cached_requirement(condition) if close and not self._is_small(change.segment) else None
+        return Certainty(close=close, distance=change.cost, requirement=asked, own=None if asked is None else value)
 
     def _lead(self, rival: int, segment: int, points: Points) -> Certainty:
         if rival in (NO_RIVAL, segment):
-            return Certainty(close=False, distance=None, label=None)
-        return Certainty(close=points.total < _CLOSE_POINTS, distance=points.total / 100, label=None)
+            return Certainty(close=False, distance=None)
+        return Certainty(close=points.total < _CLOSE_POINTS, distance=points.total / 100)
 
     def _find(self, condition: Condition) -> FeatureRequirement | None:
         """Write a condition as facts; None if the feature, or all that is asked of it, is not to be named."""
@@ -272,6 +298,22 @@ class NeighbourFinder:
             integral=self.bins[j].feature.integral,
             limits=limits,
         )
+
+
+def _is_one_unit(requirements: Sequence[FeatureRequirement], own: Sequence[OwnValue]) -> bool:
+    """Return whether all that is asked is one unit of one feature of whole numbers."""
+    if len(requirements) != 1:
+        return False
+    [asked], [value] = requirements, own
+    return _reaches_in_one_unit(asked.limits.lower, asked.limits.upper, value, integral=asked.integral)
+
+
+def _reaches_in_one_unit(lower: float | None, upper: float | None, value: OwnValue, *, integral: bool) -> bool:
+    if not integral or isinstance(value, bool | str) or value is None:
+        return False
+    too_low = 0.0 if lower is None else ceil(lower) - value
+    too_high = 0.0 if upper is None or upper == -inf else value - (ceil(upper) - 1)
+    return 0 < max(too_low, too_high) <= 1
 
 
 _ROWS_AT_ONCE = 1024
@@ -360,7 +402,8 @@ class CardBuilder:
         segment, rival = int(self.explained.segments[row]), int(self.explained.rivals[row])
         codes, description = block.codes[place], block.descriptions[place]
         points = self._allocated(parts, base, compared=rival != NO_RIVAL)
-        surroundings = self.neighbours.collect_facts(block.changes[place], segment, rival, points)
+        own = [column[place] for column in block.values]
+        surroundings = self.neighbours.collect_facts(block.changes[place], segment, rival, points, own)
         card = Card(
             segment=self.naming.segments[segment],
             rival=None if rival in (NO_RIVAL, segment) else self.naming.segments[rival].name,

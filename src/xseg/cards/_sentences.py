@@ -1,11 +1,12 @@
 """Sentences about the person: reasons, the alternative group, the counterfactual and the certainty."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from math import ceil, inf, nextafter
 
 from xseg.cards._card_record import Card
-from xseg.cards._fact_types import Comparison, ConditionFact, FeatureRequirement, Origin, Reason
+from xseg.cards._fact_types import Comparison, ConditionFact, FeatureRequirement, Origin, OwnValue, Reason
 from xseg.i18n import Language, Quantity, Unit, condition_words, one_line, range_words
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "lead_words",
     "limits_words",
     "origin_words",
+    "own_words",
     "reason_words",
     "requirement_words",
     "sum_words",
@@ -37,9 +39,8 @@ class Rank(IntEnum):
     MAIN = 1
     SURPRISING = 2
     COMPARED = 3
-    RULE = 4
-    AMOUNT = 5
-    ORIGIN = 6
+    AMOUNT = 4
+    ORIGIN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +170,20 @@ def requirement_words(asked: FeatureRequirement, language: Language) -> str:
     return language.compute_once(_write_requirement, asked.label, asked.limits, quantity, asked.integral)
 
 
+def own_words(asked: FeatureRequirement, own: OwnValue, language: Language) -> str:
+    """Write what must be true of a feature, and the person's own value."""
+    quantity = build_quantity(asked.unit, asked.number_format, language)
+    condition = language.compute_once(_write_limits, asked.limits, quantity, asked.integral)
+    value = value_words(own, asked.limits, quantity)
+    return language.say("condition.pair_own", label=asked.label, condition=condition, own=value)
+
+
+def _write_limits(limits: ConditionFact, quantity: Quantity, integral: bool) -> str:
+    return limits_words(limits, quantity, integral=integral)
+
+
 def _write_requirement(label: str, limits: ConditionFact, quantity: Quantity, integral: bool) -> str:
-    condition = limits_words(limits, quantity, integral=integral)
+    condition = _write_limits(limits, quantity, integral)
     return quantity.language.say("condition.pair", label=label, condition=condition)
 
 
@@ -229,6 +242,8 @@ def _share_words(card: Card, language: Language) -> str:
         return language.say("share.everyone")
     if share >= 0.95:
         return language.say("share.nearly_all")
+    if 0.45 <= share <= 0.55:
+        return language.say("share.half")
     if share >= 0.15:
         return language.say("share.tenths", tenths=language.number(round(share * 10)))
     if share > 0.001:
@@ -243,8 +258,8 @@ def reason_words(card: Card, place: int, reason: Reason, language: Language) -> 
     surprising = reason.origin.source in _SURPRISING
     ranked = [
         (Rank.NEEDED, language.say("reason.unknown") if reason.value is None else None),
-        (Rank.COMPARED, None if reason.comparison is None else _write_tenths(reason.comparison, language)),
-        (Rank.RULE, _rule_words(reason, language)),
+        (Rank.NEEDED, _rule_words(reason, language)),
+        (Rank.COMPARED, _compare_words(reason, language)),
         (_WEIGHTS[weight], language.say(f"reason.{weight}") if weight else None),
         (Rank.SURPRISING if surprising else Rank.ORIGIN, language.compute_once(origin_words, reason.origin, language)),
     ]
@@ -258,18 +273,47 @@ def reason_words(card: Card, place: int, reason: Reason, language: Language) -> 
     )
 
 
-def _write_tenths(comparison: Comparison, language: Language) -> str | None:
-    """Write a share in tenths, rounded down so that it is true."""
+_MIN_SAME = 5
+_CLEARLY_MORE = 0.6
+
+
+def _compare_words(reason: Reason, language: Language) -> str | None:
+    """Write how a value compares with all others; nothing that would seem to contradict the rule.
+
+    "Higher than for 8 in 10" beside a rule that asks for less than some number reads as a reason against the group.
+    """
+    comparison, limits = reason.comparison, reason.limits or reason.typical
+    if comparison is None:
+        return None
+    way = _find_way(comparison)
+    if limits is not None and way == "higher" and limits.lower is None and limits.upper is not None:
+        return None
+    if limits is not None and way == "lower" and limits.upper is None and limits.lower is not None:
+        return None
+    return _write_tenths(comparison, way, language)
+
+
+def _find_way(comparison: Comparison) -> str:
+    """Return how a value compares: "same" for values without an order, "higher", "lower" or "middle"."""
     below = comparison.share_below
     if below is None:
-        tenths = _tenths(comparison.share_same)
-        return language.say("reason.same", tenths=language.number(tenths)) if tenths else None
-    above = 1 - below - comparison.share_same
-    if below >= 0.5:
-        return language.say("reason.higher", tenths=language.number(_tenths(below)))
-    if above >= 0.5:
-        return language.say("reason.lower", tenths=language.number(_tenths(above)))
-    return language.say("reason.middle")
+        return "same"
+    if below >= _CLEARLY_MORE:
+        return "higher"
+    return "lower" if 1 - below - comparison.share_same >= _CLEARLY_MORE else "middle"
+
+
+def _write_tenths(comparison: Comparison, way: str, language: Language) -> str | None:
+    """Write a share in tenths, rounded down so that it is true."""
+    below = comparison.share_below or 0.0
+    shares = {"same": comparison.share_same, "higher": below, "lower": 1 - below - comparison.share_same}
+    if way not in shares:
+        # Fewer than six in ten are below and fewer than six in ten are above.
+        return language.say("reason.middle")
+    tenths = _tenths(shares[way])
+    if way == "same" and tenths < _MIN_SAME:
+        return None
+    return language.say(f"reason.{way}", tenths=language.number(tenths))
 
 
 def _tenths(share: float) -> int:
@@ -332,8 +376,7 @@ def why_not_words(card: Card, language: Language) -> tuple[str, ...]:
         return ()
     title = language.say("card.alternative", group=one_line(other.segment))
     if other.requirements:
-        conditions = "; ".join(requirement_words(asked, language) for asked in other.requirements)
-        return title, language.say("contrast.rule", conditions=conditions)
+        return title, _found_words(other.segment, other.requirements, other.own, language)
     if other.strongest is not None and not other.hidden:
         return title, language.say("contrast.score", label=other.strongest)
     return title, language.say("contrast.hidden")
@@ -352,9 +395,18 @@ def change_words(card: Card, language: Language) -> tuple[str, ...]:
         and way.requirements
         and (other.segment, other.requirements) == (way.segment, way.requirements)
     ):
-        return (language.say("counterfactual.enough"),)
-    changes = "; ".join(requirement_words(asked, language) for asked in way.requirements)
-    return (language.say("counterfactual.found", changes=changes, group=one_line(way.segment)),)
+        # The sentence on the nearest other group says it already.
+        return ()
+    return (_found_words(way.segment, way.requirements, way.own, language),)
+
+
+def _found_words(
+    segment: str, requirements: Sequence[FeatureRequirement], own: Sequence[OwnValue], language: Language
+) -> str:
+    """Write what would have to be so for the person to be in a group, and what is so."""
+    pairs = [own_words(asked, value, language) for asked, value in zip(requirements, own, strict=True)]
+    changes = language.say("condition.separator").join(pairs)
+    return language.say("counterfactual.found", changes=changes, group=one_line(segment))
 
 
 def certainty_words(card: Card, language: Language) -> tuple[str, ...]:
@@ -362,9 +414,12 @@ def certainty_words(card: Card, language: Language) -> tuple[str, ...]:
     sure = card.certainty
     sentences = []
     if sure.close:
-        closely = "certainty.close_hidden" if sure.label is None else "certainty.close"
-        sentences.append(language.say(closely, **({} if sure.label is None else {"label": sure.label})))
-    elif sure.distance is not None:
+        if sure.requirement is None:
+            sentences.append(language.say("certainty.close_hidden"))
+        else:
+            change = own_words(sure.requirement, sure.own, language)
+            sentences.append(language.say("certainty.close", change=change))
+    elif sure.distance is not None and not card.unknown_matters:
         sentences.append(language.say("certainty.clear"))
     if card.unknown_matters:
         sentences.append(language.say("certainty.unknown"))

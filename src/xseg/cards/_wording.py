@@ -1,5 +1,6 @@
 """Sentences of a card: the parts that do not depend on the person, and how all parts are assembled and shortened."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
@@ -161,7 +162,7 @@ def also_words(rights: tuple[RightFact, ...], language: Language) -> tuple[str, 
     """Write what follows from the law and has no link; the right to object to marketing stands by itself."""
     unlinked = [right.right for right in rights if right.url is None]
     others = [_right(right, language) for right in unlinked if right != _MARKETING]
-    said = [language.say("right.also", rights="; ".join(others))] if others else []
+    said = [language.say("right.also", rights=language.say("condition.separator").join(others))] if others else []
     return (*([language.say("right.marketing")] if _MARKETING in unlinked else []), *said)
 
 
@@ -193,13 +194,11 @@ MAX_WORDS = 120
 _SHORTER = (
     (Rank.ORIGIN, 0),
     (Rank.AMOUNT, 0),
-    (Rank.RULE, 0),
-    (None, 3),
-    (Rank.COMPARED, 2),
-    (None, 2),
     (Rank.COMPARED, 0),
+    (None, 3),
     (Rank.SURPRISING, 0),
     (Rank.MAIN, 0),
+    (None, 2),
 )
 
 
@@ -286,5 +285,12 @@ def _shorten(words: CardWords) -> CardWords:
     return replace(words, reasons=tuple(reasons), shown=shown)
 
 
+# Japanese has no spaces: about three of its characters say what a word does.
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_CHARACTERS_OF_A_WORD = 3
+
+
 def _count(sentences: Sequence[str]) -> int:
-    return len(" ".join(sentences).split())
+    text = " ".join(sentences)
+    unspaced = len(_UNSPACED.findall(text))
+    return len(_UNSPACED.sub(" ", text).split()) + unspaced // _CHARACTERS_OF_A_WORD

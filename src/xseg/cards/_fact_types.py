@@ -35,6 +35,7 @@ __all__ = [
     "PurposeFact",
     "Reason",
     "RightFact",
+    "ScaleFact",
     "SegmentFact",
     "Share",
     "State",
@@ -111,6 +112,13 @@ class Comparison(Fact):
     group_size: Finite
 
 
+class ScaleFact(Fact):
+    """The ends of the scale on which a card shows a number: nearly all people are between them."""
+
+    first: Finite
+    last: Finite
+
+
 class Origin(Fact):
     """Where a value came from."""
 
@@ -134,8 +142,9 @@ class Reason(Fact):
     """One feature and its part in the answer.
 
     `contribution` is the exact Shapley value: a probability, or a part of the margin over the next best group.
-    `points` are whole percentage points, rounded so that all points of a card add up. `limits` are what the rule that
-    the person meets asks, `typical` where the middle half of the group is; a model has one or the other.
+    `points` are whole percentage points, rounded so that all points of a card add up. Numbers have a `scale`.
+    `limits` are what the rule that the person meets asks, `typical` where the middle half of the group is; a model
+    has one or the other.
     """
 
     feature: str
@@ -147,6 +156,7 @@ class Reason(Fact):
     limits: ConditionFact | None
     typical: ConditionFact | None
     comparison: Comparison | None
+    scale: ScaleFact | None = None
     contribution: Finite
     points: int
     origin: Origin

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from xseg._optional import require
 from xseg.cards._card_record import AnyCard, Card
 from xseg.cards._content_checks import check_content
-from xseg.cards._sentences import CardWords, build_quantity
+from xseg.cards._sentences import CardWords, ScaleWords, build_quantity
 from xseg.cards._shared_facts import CardLabels
 from xseg.cards._wording import build_card_words, consent_words
 from xseg.core.schema import Kind
@@ -141,7 +141,7 @@ def _script() -> str:
 
 _WIDTH, _MARGIN, _DPI = 640.0, 44.0, 72
 _TEXT, _SOFT, _LINE = "#1d2430", "#566070", "#d9dce2"
-_ACCENT, _ACCENT_SOFT, _AGAINST, _AGAINST_SOFT = "#1f5f8b", "#dbe8f1", "#8a4b12", "#f3e3d3"
+_ACCENT, _ACCENT_SOFT, _AGAINST = "#1f5f8b", "#dbe8f1", "#8a4b12"
 _LEADING, _BAR = 1.45, 8.0
 
 
@@ -158,10 +158,10 @@ class _Text:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bar:
-    """A bar of so much of the width."""
+class _Scale:
+    """A scale with the person's place on it."""
 
-    share: float
+    words: ScaleWords
     against: bool
 
 
@@ -180,7 +180,7 @@ def draw_picture(card: AnyCard, form: Literal["png", "svg"], scale: float) -> by
     return painter.save_file(form, scale)
 
 
-def _blocks(words: CardWords) -> Iterator[_Text | _Bar]:
+def _blocks(words: CardWords) -> Iterator[_Text | _Scale]:
     say = words.language.say
     yield _Text(words.title, 25, bold=True)
     yield _Text(" ".join(words.lead), 16, colour=_SOFT, above=8)
@@ -188,14 +188,16 @@ def _blocks(words: CardWords) -> Iterator[_Text | _Bar]:
         yield _Text(say("card.reasons"), bold=True, above=24)
     for reason in words.reasons[: words.shown]:
         yield _Text(reason.label, above=12, right=reason.value)
-        yield _Bar(abs(reason.points) / words.full_bar, reason.points < 0)
         yield _Text(" ".join(reason.sentences), 14, colour=_SOFT)
+        if reason.scale is not None:
+            yield _Scale(reason.scale, reason.points < 0)
+            yield _Text(reason.scale.first, 12, colour=_SOFT, above=0, right=reason.scale.last)
     sections = (
         (words.why_not[:1], words.why_not[1:]),
         ((say("card.counterfactual"),), words.change),
         ((say("card.certainty"),), words.sure),
         ((say("card.consequence"),), words.effect),
-        ((say("card.choices"),), (*(f"{choice.label}: {choice.url}" for choice in words.choices), *words.also)),
+        ((say("card.choices"),), (*(f"{choice.label}: {choice.url}" for choice in words.choices), *words.told_rights)),
     )
     for heading, sentences in sections:
         if sentences:
@@ -219,10 +221,10 @@ class _Painter:
         self.drawn: list[tuple[Callable[[float, float], object], float]] = []
         self.y = _MARGIN
 
-    def draw(self, block: _Text | _Bar) -> None:
+    def draw(self, block: _Text | _Scale) -> None:
         """Draw one block below what is there."""
-        if isinstance(block, _Bar):
-            self._bar(block)
+        if isinstance(block, _Scale):
+            self._scale(block)
         elif block.text:
             self._text(block)
 
@@ -266,18 +268,28 @@ class _Painter:
         )
         self.drawn.append((lambda y, height: text.set_y(1 - y / height), self.y))
 
-    def _bar(self, bar: _Bar) -> None:
-        from matplotlib.patches import Rectangle
+    def _scale(self, scale: _Scale) -> None:
+        """Draw the track, the range of the group, its limits and the person."""
+        from matplotlib.patches import Ellipse, Rectangle
 
-        self.y += 3
-        room = (_WIDTH - 2 * _MARGIN) / _WIDTH
-        colours = (_AGAINST_SOFT, _AGAINST) if bar.against else (_ACCENT_SOFT, _ACCENT)
-        for share, colour in zip((1.0, bar.share), colours, strict=True):
-            drawn = Rectangle((_MARGIN / _WIDTH, 0), room * share, 0, color=colour, lw=0)
-            drawn.set_transform(self.figure.transFigure)
-            self.figure.add_artist(drawn)
-            self.drawn.append((partial(_stretch, drawn), self.y))
-        self.y += _BAR + 2
+        self.y += 6
+        left, room = _MARGIN / _WIDTH, (_WIDTH - 2 * _MARGIN) / _WIDTH
+        words, colour = scale.words, _AGAINST if scale.against else _ACCENT
+        marks = [(0.0, 100.0, "white", _SOFT), (words.start, words.stop, _ACCENT_SOFT, _SOFT)]
+        for start, stop, face, edge in marks:
+            drawn = Rectangle((left + room * start / 100, 0), room * (stop - start) / 100, 0, fc=face, ec=edge, lw=0.8)
+            self._place(drawn, partial(_stretch, drawn, thickness=_BAR, above=0.0))
+        for limit in words.limits:
+            drawn = Rectangle((left + room * limit / 100, 0), 2 / _WIDTH, 0, color=_TEXT, lw=0)
+            self._place(drawn, partial(_stretch, drawn, thickness=_BAR + 8, above=4.0))
+        dot = Ellipse((left + room * words.own / 100, 0), 1.6 * _BAR / _WIDTH, 0, fc=colour, ec="white", lw=1.5)
+        self._place(dot, partial(_centre, dot))
+        self.y += _BAR + 6
+
+    def _place(self, drawn: Any, place: Callable[[float, float], object]) -> None:
+        drawn.set_transform(self.figure.transFigure)
+        self.figure.add_artist(drawn)
+        self.drawn.append((place, self.y))
 
     def _lines(self, block: _Text, room: float) -> Iterator[str]:
         """Break a paragraph where a line is full; what is longer than a line is broken anywhere."""
@@ -307,8 +319,12 @@ class _Painter:
         return float(width)
 
 
-def _stretch(bar: Any, y: float, height: float) -> None:
-    bar.set(y=1 - (y + _BAR) / height, height=_BAR / height)
+def _stretch(mark: Any, y: float, height: float, *, thickness: float, above: float) -> None:
+    mark.set(y=1 - (y - above + thickness) / height, height=thickness / height)
+
+
+def _centre(dot: Any, y: float, height: float) -> None:
+    dot.set(center=(dot.get_center()[0], 1 - (y + _BAR / 2) / height), height=1.6 * _BAR / height)
 
 
 # Letters that join, or lines that run from right to left, need a text engine that matplotlib does not have.
@@ -319,7 +335,7 @@ def _family_for(words: CardWords) -> list[str]:
     """Return fonts that have every letter of a card."""
     from matplotlib.font_manager import findfont, fontManager, get_font
 
-    text = "".join([*words.body(), *words.effect, *words.closing, *words.also])
+    text = "".join([*words.body(), *words.effect, *words.closing, *words.told_rights])
     needed = {ord(letter) for letter in text if letter > " "}
     if words.language.tag in _SHAPED:
         message = f"pictures of cards cannot be set in {words.language.tag!r}; use html() or pdf()"
@@ -391,7 +407,7 @@ def render_article(card: AnyCard, *, choices: bool = True) -> Any:
 
     words = build_card_words(card)
     if not choices:
-        words = replace(words, choices=(), also=consent_words(card.consent, words.language))
+        words = replace(words, choices=(), also=consent_words(card.consent, words.language), unlinked="")
     return Markup(render(card, "card.html.j2", more={"words": words}))
 
 

@@ -7,6 +7,7 @@ from math import ceil, floor, fsum, inf, isnan
 from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xseg.cards._card_record import Card
 from xseg.cards._consent_facts import ConsentLookup, ConsentQuestion
@@ -21,10 +22,11 @@ from xseg.cards._fact_types import (
     OriginalAgrees,
     OwnValue,
     Reason,
+    ScaleFact,
 )
 from xseg.cards._rendering import WhatIf
 from xseg.cards._shared_facts import CardLabels, CardSettings, build_condition_fact, collect_model_facts
-from xseg.core.bins import MISSING
+from xseg.core.bins import MISSING, FeatureBins
 from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
 from xseg.core.tables import Column, Table
@@ -141,6 +143,10 @@ _MAX_CACHED = 16_384
 
 
 _Asking = TypeVar("_Asking", bound=Alternative | CounterfactualFact | None)
+# This share of the people is beyond each end of a scale; more, up to a tenth, where so few are not enough to hide in.
+_OUTSIDE_SCALE = 0.02
+_MAX_OUTSIDE_SCALE = 0.1
+
 ChangePair: TypeAlias = tuple[NearestChange | None, NearestChange | None]
 
 
@@ -383,6 +389,7 @@ class CardBuilder:
         self._latest: _Block | None = None
         self._limits = cache(self._find_limits)
         self._compared = cache(self._compare)
+        self._scaled = cache(self._find_scale)
         self._allocated = lru_cache(_MAX_CACHED)(self._allocate)
         model_facts = collect_model_facts(segmenter, self.naming)
         self._consents = None if question is None else ConsentLookup(question, model_facts.purposes)
@@ -483,6 +490,7 @@ class CardBuilder:
             limits=self._limits(j, description.rule.get(j), self._find_rare_value(j, value)),
             typical=self._typical(j, description.typical.get(j), segment),
             comparison=self._compared(j, code),
+            scale=None if value is None else self._scaled(j),
             contribution=contribution,
             points=points,
             origin=naming.origins[j],
@@ -502,6 +510,21 @@ class CardBuilder:
             return None
         return build_condition_fact(condition, self.describer.bins[j], self.naming.rare[j] - {own})
 
+    def _find_scale(self, j: int) -> ScaleFact | None:
+        """Return the ends between which nearly everyone is, where nobody's own value can be told from them."""
+        bins = self.profile.bins[j]
+        known = self.profile.population[j, :MISSING]
+        least = self.policy.minimum_group_size / max(self.profile.get_known_weight(j), 1.0)
+        outside = max(_OUTSIDE_SCALE, least)
+        if bins.feature.kind is not Kind.NUMBER or not len(bins.thresholds) or outside > _MAX_OUTSIDE_SCALE:
+            return None
+        reached = np.cumsum(known) / known.sum()
+        first = _find_edge(bins, reached, outside)
+        last = _find_edge(bins, reached, 1 - outside)
+        # A scale of what nobody has less than nothing of begins at 0.
+        first = 0.0 if bins.thresholds[0] > 0 else first
+        return ScaleFact(first=first, last=last) if first < last else None
+
     def _compare(self, j: int, code: int) -> Comparison | None:
         """Compare with everyone whose value is known, if they are enough people to hide in."""
         known = self.profile.get_known_weight(j)
@@ -513,6 +536,11 @@ class CardBuilder:
         if same * known < self.policy.minimum_group_size:
             return None
         return Comparison(share_below=None, share_same=same, group_size=known)
+
+
+def _find_edge(bins: FeatureBins, reached: NDArray[np.float64], share: float) -> float:
+    """Return the threshold above the code at which a share of the rows is reached; the last one if there is none."""
+    return float(bins.thresholds[min(int(np.searchsorted(reached, share)), len(bins.thresholds) - 1)])
 
 
 def _list_values(column: Column) -> list[bool | float | str | None]:

@@ -44,6 +44,33 @@ class Rank(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ScaleWords:
+    """Where a person is on the scale of a number, and where the group is, in percent of its length.
+
+    Attributes
+    ----------
+    start, stop : float
+        The range of the group.
+    limits : tuple of float
+        The ends of the range that lie inside the scale.
+    own : float
+        The person's place.
+    first, last : str
+        The ends of the scale in words.
+    text : str
+        All of it, for those who do not see it.
+    """
+
+    start: float
+    stop: float
+    limits: tuple[float, ...]
+    own: float
+    first: str
+    last: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReasonWords:
     """One reason: what is so, and what follows.
 
@@ -57,6 +84,7 @@ class ReasonWords:
     budget: Rank
     points: int
     points_words: str
+    scale: ScaleWords | None = None
 
     @property
     def sentences(self) -> list[str]:
@@ -86,6 +114,10 @@ class Choice:
     url: str
 
 
+# To put something right, to say no, and to ask.
+_FRONT_CHOICES = (("correct", "switch_off"), ("object", "not_profiled", "opt_out", "withdraw"), ("person", "contest"))
+
+
 @dataclass(frozen=True, slots=True)
 class CardWords:
     """The sentences of a card, by part; the first `shown` reasons are said at once, the others with the points."""
@@ -105,11 +137,26 @@ class CardWords:
     effect: tuple[str, ...] = ()
     sum: tuple[str, ...] = ()
     used: tuple[UsedWords, ...] = ()
+    unlinked: str = ""
 
     @property
-    def full_bar(self) -> int:
-        """Points of a bar that is as wide as it can be."""
-        return max(100, *(abs(reason.points) for reason in self.reasons))
+    def front(self) -> tuple[Choice, ...]:
+        """The choices that are offered at once, all with the same weight: the first of each kind that there is."""
+        found = {choice.right: choice for choice in self.choices}
+        kinds = [next((found[right] for right in kind if right in found), None) for kind in _FRONT_CHOICES]
+        first = [choice for choice in kinds if choice is not None]
+        others = [choice for choice in self.choices if choice not in first]
+        return tuple([*first, *others][: len(_FRONT_CHOICES)])
+
+    @property
+    def told_rights(self) -> tuple[str, ...]:
+        """What is said of consent and rights besides the choices."""
+        return (*self.also, self.unlinked) if self.unlinked else self.also
+
+    @property
+    def behind(self) -> tuple[Choice, ...]:
+        """The other choices."""
+        return tuple(choice for choice in self.choices if choice not in self.front)
 
     def body(self) -> list[str]:
         """Return what the plain card says before anything is unfolded, without what the company wrote itself."""
@@ -270,6 +317,38 @@ def reason_words(card: Card, place: int, reason: Reason, language: Language) -> 
         budget=Rank.ORIGIN,
         points=reason.points,
         points_words=language.compute_once(_write_signed_points, reason.points, language),
+        scale=_write_scale(reason, quantity),
+    )
+
+
+def _write_scale(reason: Reason, quantity: Quantity) -> ScaleWords | None:
+    """Lay out the scale of a reason; None if its value is no number, or nothing is asked of it."""
+    limits, scale, value = reason.limits or reason.typical, reason.scale, reason.value
+    if limits is None or scale is None or value is None or isinstance(value, bool | str) or not limits.known:
+        return None
+    length = scale.last - scale.first
+
+    def place(number: float) -> float:
+        return round(100 * min(max((number - scale.first) / length, 0.0), 1.0), 1)
+
+    language = quantity.language
+    start = 0.0 if limits.lower is None else place(limits.lower)
+    stop = 100.0 if limits.upper is None else place(limits.upper)
+    last = quantity.exact(scale.last)
+    words = typical_words if reason.limits is None else limits_words
+    said = [
+        value_words(value, limits, quantity),
+        words(limits, quantity, integral=reason.integral),
+        language.say("condition.range", first=quantity.bare(scale.first), last=last),
+    ]
+    return ScaleWords(
+        start=start,
+        stop=stop,
+        limits=tuple(end for end in (start, stop) if 0 < end < 100),
+        own=place(value),
+        first=quantity.bare(scale.first) if quantity.is_counted else quantity.exact(scale.first),
+        last=language.say("condition.or_more", value=last) if value > scale.last else last,
+        text=language.say("condition.separator").join(said),
     )
 
 

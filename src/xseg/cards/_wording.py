@@ -43,6 +43,7 @@ __all__ = [
     "exclusion_words",
     "load_card_language",
     "policy_words",
+    "unlinked_words",
     "used_words",
 ]
 
@@ -53,18 +54,19 @@ _MARKETING = "object_marketing"
 def used_words(
     facts: tuple[UsedFeature, ...], purposes: tuple[PurposeFact, ...], language: Language
 ) -> tuple[UsedWords, ...]:
-    """Write what was used, and where it came from."""
+    """Write what was used, where it came from and what for; what has all of this in common stands together."""
     labels = {purpose.purpose: purpose.label for purpose in purposes}
-    return tuple(
-        UsedWords(
-            label_words(used.feature, used.label, language),
-            (
-                origin_words(used.origin, language),
-                *_purposes(tuple(labels[purpose] for purpose in used.purposes if purpose in labels), language),
-            ),
-        )
-        for used in facts
-    )
+    groups: dict[tuple[str, ...], list[UsedFeature]] = {}
+    for used in facts:
+        said = _purposes(tuple(labels[purpose] for purpose in used.purposes if purpose in labels), language)
+        groups.setdefault((origin_words(used.origin, language), *said), []).append(used)
+    return tuple(UsedWords(_label_group(group, language), sentences) for sentences, group in groups.items())
+
+
+def _label_group(group: Sequence[UsedFeature], language: Language) -> str:
+    """Return the labels of what has the same origin and purposes, as one list."""
+    first, *others = group
+    return language.join_items([label_words(first.feature, first.label, language), *(used.label for used in others)])
 
 
 def _purposes(labels: tuple[str, ...], language: Language) -> list[str]:
@@ -159,11 +161,15 @@ def _right(right: str, language: Language) -> str:
 
 
 def also_words(rights: tuple[RightFact, ...], language: Language) -> tuple[str, ...]:
-    """Write what follows from the law and has no link; the right to object to marketing stands by itself."""
-    unlinked = [right.right for right in rights if right.url is None]
-    others = [_right(right, language) for right in unlinked if right != _MARKETING]
-    said = [language.say("right.also", rights=language.say("condition.separator").join(others))] if others else []
-    return (*([language.say("right.marketing")] if _MARKETING in unlinked else []), *said)
+    """Write the right to object to marketing, which stands by itself, where the law gives it and it has no link."""
+    has_marketing = any(right.right == _MARKETING and right.url is None for right in rights)
+    return (language.say("right.marketing"),) if has_marketing else ()
+
+
+def unlinked_words(rights: tuple[RightFact, ...], language: Language) -> str:
+    """Write the other rights that follow from the law and have no link; nothing where there are none."""
+    others = [_right(right.right, language) for right in rights if right.url is None and right.right != _MARKETING]
+    return language.say("right.also", rights=language.say("condition.separator").join(others)) if others else ""
 
 
 def closing_words(card: AnyCard, language: Language) -> tuple[str, ...]:
@@ -239,6 +245,7 @@ def _write_decided_card(card: DecidedCard, language: Language) -> CardWords:
         ),
         choices=once(choices_words, card.rights, language),
         also=(*consent_words(card.consent, language), *once(also_words, card.rights, language)),
+        unlinked=once(unlinked_words, card.rights, language),
         closing=closing_words(card, language),
     )
 
@@ -261,6 +268,7 @@ def _write_placed_card(card: Card, language: Language) -> CardWords:
         about=about_words(card, language),
         choices=once(choices_words, card.rights, language),
         also=(*consent_words(card.consent, language), *once(also_words, card.rights, language)),
+        unlinked=once(unlinked_words, card.rights, language),
         closing=closing_words(card, language),
     )
     return _shorten(words)

@@ -187,7 +187,7 @@ def test_pages_need_no_network_and_no_script(cards):
 def test_every_form_says_the_same_sentences(cards):
     for card in cards[:50]:
         words = build_card_words(card)
-        sentences = [*words.body(), *words.effect, *words.sum, *words.about, *words.told_rights, *words.closing]
+        sentences = [*words.body(), *words.effect, *words.sum, *words.about, *words.rights_sentences, *words.closing]
         for reason in words.reasons:
             sentences += [reason.points_words, *reason.more]
         for used in words.used:

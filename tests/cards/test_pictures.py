@@ -76,7 +76,7 @@ def test_e_mail_has_every_sentence_and_nothing_that_mail_programs_drop(shop, loc
         assert html.count("<table") == html.count('<table role="presentation"')
         seen = " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
         words = build_card_words(card)
-        told = [*words.body(), *words.effect, *words.sum, *words.about, *words.told_rights, *words.closing]
+        told = [*words.body(), *words.effect, *words.sum, *words.about, *words.rights_sentences, *words.closing]
         told += [sentence for reason in words.reasons for sentence in (reason.points_words, *reason.more)]
         for sentence in told:
             assert " ".join(sentence.split()) in seen

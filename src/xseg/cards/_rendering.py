@@ -197,7 +197,7 @@ def _blocks(words: CardWords) -> Iterator[_Text | _Scale]:
         ((say("card.counterfactual"),), words.change),
         ((say("card.certainty"),), words.sure),
         ((say("card.consequence"),), words.effect),
-        ((say("card.choices"),), (*(f"{choice.label}: {choice.url}" for choice in words.choices), *words.told_rights)),
+        ((say("card.choices"),), (*(f"{choice.label}: {choice.url}" for choice in words.choices), *words.rights_sentences)),
     )
     for heading, sentences in sections:
         if sentences:
@@ -335,7 +335,7 @@ def _family_for(words: CardWords) -> list[str]:
     """Return fonts that have every letter of a card."""
     from matplotlib.font_manager import findfont, fontManager, get_font
 
-    text = "".join([*words.body(), *words.effect, *words.closing, *words.told_rights])
+    text = "".join([*words.body(), *words.effect, *words.closing, *words.rights_sentences])
     needed = {ord(letter) for letter in text if letter > " "}
     if words.language.tag in _SHAPED:
         message = f"pictures of cards cannot be set in {words.language.tag!r}; use html() or pdf()"

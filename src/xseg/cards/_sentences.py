@@ -149,7 +149,7 @@ class CardWords:
         return tuple([*first, *others][: len(_FRONT_CHOICES)])
 
     @property
-    def told_rights(self) -> tuple[str, ...]:
+    def rights_sentences(self) -> tuple[str, ...]:
         """What is said of consent and rights besides the choices."""
         return (*self.also, self.unlinked) if self.unlinked else self.also
 
@@ -322,7 +322,7 @@ def reason_words(card: Card, place: int, reason: Reason, language: Language) -> 
 
 
 def _write_scale(reason: Reason, quantity: Quantity) -> ScaleWords | None:
-    """Lay out the scale of a reason; None if its value is no number, or nothing is asked of it."""
+    """Build the scale of a reason; None if its value is no number, or nothing is asked of it."""
     limits, scale, value = reason.limits or reason.typical, reason.scale, reason.value
     if limits is None or scale is None or value is None or isinstance(value, bool | str) or not limits.known:
         return None

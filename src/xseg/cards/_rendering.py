@@ -197,7 +197,10 @@ def _blocks(words: CardWords) -> Iterator[_Text | _Scale]:
         ((say("card.counterfactual"),), words.change),
         ((say("card.certainty"),), words.sure),
         ((say("card.consequence"),), words.effect),
-        ((say("card.choices"),), (*(f"{choice.label}: {choice.url}" for choice in words.choices), *words.rights_sentences)),
+        (
+            (say("card.choices"),),
+            (*(f"{choice.label}: {choice.url}" for choice in words.choices), *words.rights_sentences),
+        ),
     )
     for heading, sentences in sections:
         if sentences:

@@ -234,3 +234,27 @@ def test_after_a_warm_up_nothing_is_compiled(tmp_path):
     assert "Everything is compiled." in run_python("-m", "xseg", "warmup").stdout
     for kind in ("TreeSegmenter", "PrototypeSegmenter", "MixtureSegmenter"):
         assert run_python("-c", FIRST_CALLS.format(kind=kind)).stdout.strip() == "[]"
+
+
+LIGHT_CALLS = """
+import sys
+
+from xseg.cli import main
+
+sys.argv = ["xseg", "explain", {model!r}, {table!r}, "--row", "3"]
+try:
+    main()
+except SystemExit:
+    pass
+print(sorted({{"numba", "shap", "matplotlib", "sklearn.linear_model"}} & set(sys.modules)))
+"""
+
+
+def test_explaining_a_row_of_a_saved_model_imports_no_compiler(tmp_path):
+    customers = xseg.make_customers(300, random_state=1)
+    customers.to_csv(tmp_path / "customers.csv", index=False)
+    xseg.save(xseg.TreeSegmenter(4, random_state=1).fit(customers), tmp_path / "model.json")
+    calls = LIGHT_CALLS.format(model=str(tmp_path / "model.json"), table=str(tmp_path / "customers.csv"))
+    done = subprocess.run([sys.executable, "-c", calls], capture_output=True, text=True, check=True)
+    assert "together" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"

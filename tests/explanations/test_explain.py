@@ -233,3 +233,12 @@ def test_what_cannot_be_explained_is_refused(mixed, fitted):
         xseg.explain(fitted, mixed.drop(columns="age"))
     with pytest.raises(DataError, match="got 'x'"):
         fitted.segments_["x"]
+
+
+@pytest.mark.parametrize("of", ["own", "all"])
+def test_a_row_alone_gets_the_bits_it_gets_among_others(mixed, of):
+    fitted = xseg.TreeSegmenter(n_segments=4, random_state=0).fit(mixed)
+    alone = [np.asarray(xseg.explain(fitted, mixed.iloc[[3]], of=of).values)[0] for _ in range(2)]
+    among = np.asarray(xseg.explain(fitted, mixed, of=of).values)[3]
+    assert_array_equal(alone[0], among)
+    assert_array_equal(alone[1], among)

@@ -10,10 +10,10 @@ costs a constant. NaN is a missing value, which no move changes.
 
 import numpy as np
 
-from xseg._kernels import kernel
+from xseg._kernels import kernel, light_kernel
 
 
-@kernel
+@light_kernel(lambda codes, features, *rest: len(codes) * len(features) * rest[-1].shape[1])
 def failed_tests(codes, features, failing, word, shift, mask, first, targets, patterns):
     """Write the pattern of failed tests of each row in the boxes `first[t]` to `first[t + 1]` of its target t.
 
@@ -31,7 +31,7 @@ def failed_tests(codes, features, failing, word, shift, mask, first, targets, pa
                 box += 1
 
 
-@kernel
+@light_kernel(lambda _, background, *rest: rest[-1].size * len(background))
 def shapley_table(failed, background, share, gain, loss, table):
     """Write the Shapley value of each test for each pattern in `failed`, shape (n_patterns, n_tests).
 
@@ -59,7 +59,7 @@ def shapley_table(failed, background, share, gain, loss, table):
                     table[p, test] -= lost
 
 
-@kernel
+@light_kernel(lambda codes, features, holds, *_: len(codes) * len(features) * holds.shape[2])
 def find_boxes(codes, features, holds, place, boxes):
     """Write the box each row lies in.
 
@@ -76,7 +76,7 @@ def find_boxes(codes, features, holds, place, boxes):
                 break
 
 
-@kernel
+@light_kernel(lambda places, *_: 8 * places.size)
 def explain_targets(places, first, tables, widths, starts, players, targets, out):
     """Write the Shapley values of membership in one segment per row, shape (n_rows, n_columns).
 

@@ -5,7 +5,7 @@ The hashes are the only source of randomness in a fit.
 
 import numpy as np
 
-from xseg._kernels import kernel
+from xseg._kernels import kernel, light_kernel
 
 MISSING = np.uint8(255)
 GRID_CELLS = 1_024
@@ -13,7 +13,7 @@ STRETCH_ROWS = 512
 MAX_STEPS = 8
 
 
-@kernel
+@light_kernel(lambda values, *_: 8 * len(values))
 def encode_numbers(values, thresholds, first, low, high, scale, n_steps, codes):
     """Write how many sorted thresholds are <= each value; NaN becomes the last code, 255.
 

@@ -18,6 +18,7 @@ bit each, and the background by the weight of each pattern.
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from math import factorial
 from typing import Protocol
 from weakref import WeakKeyDictionary
@@ -106,6 +107,7 @@ def run_in_chunks(work: Callable[[slice], None], n_rows: int, n_workers: int) ->
             pass
 
 
+_FEW_ROWS = 4
 _DENSE_TESTS = 10
 
 
@@ -152,7 +154,11 @@ class BoxExplainer:
         for box, players in enumerate(self.tests.players):
             self.players[box, : len(players)] = players
         self._sparse = [box for box, width in enumerate(widths) if width > _DENSE_TESTS]
-        self._dense = self._tables([_list_patterns(width) for width in widths])
+        self._has_met_few = False
+
+    @cached_property
+    def _dense(self) -> _Tables:
+        return self._tables([_list_patterns(len(players)) for players in self.tests.players])
 
     def base_values(self) -> NDArray[np.float64]:
         """Return the share of the background in each segment, shape (n_segments,)."""
@@ -230,11 +236,13 @@ class BoxExplainer:
 
     def _places(self, places: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], _Tables]:
         """Replace the pattern of each row and box, in place, by the line of the tables that holds it."""
+        # Whoever explains one row, as a command does, needs few of the lines; whoever does so twice will need more.
+        few, self._has_met_few = len(places) <= _FEW_ROWS and not self._has_met_few, True
         # A dense box has a line for each of its 2**width patterns, in order, so that the pattern is the line.
-        if not self._sparse:
+        if not (few or self._sparse):
             return places, self._dense
         listed = [_list_patterns(len(players)) for players in self.tests.players]
-        for box in self._sparse:
+        for box in range(len(listed)) if few else self._sparse:
             listed[box], places[:, box] = np.unique(places[:, box], return_inverse=True)
         return places, self._tables(listed)
 
@@ -274,7 +282,7 @@ def population_explainer(model: BoxModel, sources: NDArray[np.int64] | None, n_c
     if found is None:
         boxes, population = model.boxes, model.population
         background = population if sources is None else boxes.group_by_column(population, sources)
-        # Two threads may build the same one; an explainer is stored only when it is complete, and never changes.
+        # Two threads may build the same one; its tables follow from what it is built of.
         found = known.setdefault(key, BoxExplainer(model, boxes.tests(sources), background, n_columns))
     return found
 

@@ -17,7 +17,8 @@ from xseg.core.schema import Feature, Kind
 from xseg.core.segments import SegmentProfile
 from xseg.core.tables import Column, Table, read_table
 from xseg.exceptions import UnsupportedTypeError
-from xseg.segmenters._pipelines import Derivation, DerivationKind, Route
+from xseg.segmenters._derivations import Derivation, DerivationKind
+from xseg.segmenters._pipelines import Route
 
 __all__ = ["Probe", "RawColumn", "first_number_at_least", "raw_columns"]
 

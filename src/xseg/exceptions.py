@@ -25,6 +25,7 @@ __all__ = [
     "RunningWorkersWarning",
     "UnknownPurposeWarning",
     "UnknownSegmentsWarning",
+    "UnnamedSegmentsWarning",
     "UnsupportedTypeError",
     "XsegError",
     "XsegWarning",
@@ -121,6 +122,10 @@ class RareCategoriesWarning(XsegWarning):
 
 class UnknownSegmentsWarning(XsegWarning):
     """A policy describes segments that the model does not have, so that nobody is told what it says of them."""
+
+
+class UnnamedSegmentsWarning(XsegWarning):
+    """Segments have no name that customers may read, so that cards call them by letters."""
 
 
 class RunningWorkersWarning(XsegWarning):

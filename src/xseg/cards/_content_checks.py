@@ -1,6 +1,6 @@
 """Checks of what a card says: words that are not fit for it, and the content that law and good practice require."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -8,7 +8,7 @@ from xseg.cards._card_record import Card
 from xseg.cards._fact_types import CheckedField, State
 from xseg.exceptions import DefinitionError
 from xseg.i18n import find_words, load_language
-from xseg.policy import Policy, SegmentPolicy
+from xseg.policy import FeaturePolicy, FeatureWords, Policy, SegmentPolicy
 
 __all__ = [
     "REQUIRED_CONTENT",
@@ -46,7 +46,7 @@ class UnsuitableWords:
 
 
 def lint_words(policy: Policy, segment_names: Iterable[str] = ()) -> list[UnsuitableWords]:
-    """Find words in a policy's segments and wording that may not stand on a card, in every language it speaks.
+    """Find words in a policy's segments, traits and wording that may not stand on a card, in every language it speaks.
 
     Parameters
     ----------
@@ -71,7 +71,9 @@ def lint_words(policy: Policy, segment_names: Iterable[str] = ()) -> list[Unsuit
     found = [*_in_texts(policy.locale, ((f"segments.{name}", name) for name in names))]
     for name, said in policy.segments.items():
         found += _in_segment(policy.locale, f"segments.{name}", said)
+    found += _in_traits(policy.locale, "features", policy.features)
     for locale, words in policy.translations.items():
+        found += _in_traits(locale, f"translations.{locale}.features", words.features)
         for name, said in words.segments.items():
             found += _in_segment(locale, f"translations.{locale}.segments.{name}", said)
     for locale, wording in policy.wording.items():
@@ -107,6 +109,15 @@ def hints_at_a_special_category(name: str, locale: str) -> bool:
 def _in_segment(locale: str, where: str, said: SegmentPolicy) -> Iterator[UnsuitableWords]:
     texts = ((f"{where}.{field}", getattr(said, field)) for field in ("shown_name", "sentence", "consequence"))
     return _in_texts(locale, ((place, text) for place, text in texts if text is not None))
+
+
+def _in_traits(
+    locale: str, where: str, features: Mapping[str, FeaturePolicy] | Mapping[str, FeatureWords]
+) -> Iterator[UnsuitableWords]:
+    for name, said in features.items():
+        if said.traits is not None:
+            texts = ((f"{where}.{name}.traits.{way}", text) for way, text in said.traits if text is not None)
+            yield from _in_texts(locale, texts)
 
 
 def _in_texts(locale: str, texts: Iterable[tuple[str, str]]) -> Iterator[UnsuitableWords]:

@@ -68,7 +68,9 @@ class Fact(BaseModel):
 class SegmentFact(Fact):
     """The group the person is in.
 
-    `size` and `share` are withheld (None) where the group is smaller than the policy's minimum.
+    `size` and `share` are withheld (None) where the group is smaller than the policy's minimum. `requirements` are all
+    that its one rule asks; none where the policy describes it in a sentence, where it is small, has several rules or is
+    made of scores, or where not all of them may be named.
     """
 
     index: Annotated[int, Field(ge=0)]
@@ -77,6 +79,7 @@ class SegmentFact(Fact):
     share: Share | None
     sentence: str | None
     consequence: str | None
+    requirements: tuple["FeatureRequirement", ...] = ()
 
 
 class ConditionFact(Fact):

@@ -12,16 +12,18 @@ from xseg.cards._content_checks import check_words, hints_at_a_special_category
 from xseg.cards._fact_types import (
     ConditionFact,
     ControllerFact,
+    FeatureRequirement,
     Origin,
     PurposeFact,
     RightFact,
     SegmentFact,
     UsedFeature,
 )
+from xseg.cards._group_names import name_segments
 from xseg.core.bins import FeatureBins
 from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
-from xseg.core.segments import SegmentProfile
+from xseg.core.segments import Segment, SegmentProfile
 from xseg.export import Approval, get_approval
 from xseg.i18n import Language, Message, load_language, one_line, other_categories
 from xseg.policy import STATEMENTS, FeaturePolicy, Policy, derive_rights
@@ -103,7 +105,7 @@ class CardLabels:
     policy : Policy
         What people may be told, in their language.
     language : Language
-        Names the groups whose own names may not be shown.
+        The language of the cards.
     """
 
     def __init__(self, segmenter: FittedSegmenter, names: Sequence[str], policy: Policy, language: Language) -> None:
@@ -121,31 +123,51 @@ class CardLabels:
         least = policy.minimum_group_size
         self.rare = [rare_categories(segmenter.profile_, j, least) for j in range(len(names))]
         self._secrets = [_normalise_name(name) for name, secret in zip(names, self.hidden, strict=True) if secret]
+        self._bins = segmenter.profile_.bins
+        self.groups = name_segments(segmenter, policy, language, features=self.features, is_secret=self._is_secret)
         self.segments = [self._segment(segment) for segment in segmenter.segments_]
 
-    def _segment(self, segment: Any) -> SegmentFact:
-        stated = self.policy.segments.get(segment.name)
+    def _segment(self, segment: Segment) -> SegmentFact:
+        stated = self.policy.segment(segment.index, segment.name)
         large_enough = segment.size >= self.policy.minimum_group_size
         return SegmentFact(
             index=segment.index,
-            name=self._name(segment.index, segment.name),
+            name=self.groups.names[segment.index],
             size=float(segment.size) if large_enough else None,
             share=float(segment.share) if large_enough else None,
-            sentence=stated.sentence if stated else None,
-            consequence=stated.consequence if stated else None,
+            sentence=stated.sentence,
+            consequence=stated.consequence,
+            requirements=self._list_requirements(segment) if large_enough and stated.sentence is None else (),
         )
 
-    def _name(self, index: int, name: str) -> str:
-        stated = self.policy.segments.get(name)
-        if stated is not None and stated.shown_name is not None and stated.name_shown:
-            return stated.shown_name
-        # A proposed name is made of features, and must not give away one that is not to be named.
-        secret = (
-            (stated is not None and not stated.name_shown)
-            or any(secret in _normalise_name(name) for secret in self._secrets)
-            or any(hints_at_a_special_category(name, locale) for locale in (self.policy.locale, self.language.tag))
+    def _list_requirements(self, segment: Segment) -> tuple[FeatureRequirement, ...]:
+        """Return what the one rule of a segment asks; nothing if there are several, or if not all may be named."""
+        if len(segment.rules) != 1:
+            return ()
+        conditions = segment.rules[0].conditions
+        nameable = tuple(asked for condition in conditions if (asked := self.build_requirement(condition)) is not None)
+        return nameable if len(nameable) == len(conditions) else ()
+
+    def build_requirement(self, condition: Condition) -> FeatureRequirement | None:
+        """Write a condition as facts; None if the feature, or all that is asked of it, is not to be named."""
+        j = self._bins.schema.index(condition.feature)
+        limits = build_condition_fact(condition, self._bins[j], self.rare[j])
+        if self.hidden[j] or limits is None:
+            return None
+        return FeatureRequirement(
+            feature=condition.feature,
+            label=self.labels[j],
+            unit=self.units[j],
+            number_format=self.features[j].number_format,
+            integral=self._bins[j].feature.integral,
+            limits=limits,
         )
-        return self.language.say("card.group", number=str(index + 1)) if secret else name
+
+    def _is_secret(self, name: str) -> bool:
+        """Return whether a name gives away a feature that is not to be named, or hints at a special category."""
+        return any(secret in _normalise_name(name) for secret in self._secrets) or any(
+            hints_at_a_special_category(name, locale) for locale in (self.policy.locale, self.language.tag)
+        )
 
 
 def build_origin(feature: FeaturePolicy) -> Origin:

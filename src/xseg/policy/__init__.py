@@ -5,7 +5,7 @@ is used, and whether the person can change it. Cards, consent gates, reviews and
 so that what a company says and what its model does can be compared by a machine.
 """
 
-from xseg.policy._feature_policy import FeaturePolicy, FeatureWords, SegmentPolicy, Translation
+from xseg.policy._feature_policy import FeaturePolicy, FeatureWords, SegmentPolicy, Traits, Translation
 from xseg.policy._policy import STATEMENTS, Policy
 from xseg.policy._policy_parts import (
     RIGHTS,
@@ -30,6 +30,7 @@ __all__ = [
     "RightLink",
     "SegmentPolicy",
     "Source",
+    "Traits",
     "Translation",
     "Unit",
     "Vendor",

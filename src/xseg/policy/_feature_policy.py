@@ -14,10 +14,32 @@ from pydantic import (
 from xseg.policy._policy_parts import Source, Unit, build_error, check_number, check_purpose_declared
 from xseg.policy.yaml_files import Frozen, Words
 
-__all__ = ["FeaturePolicy", "FeatureWords", "SegmentPolicy", "Translation"]
+__all__ = ["FeaturePolicy", "FeatureWords", "SegmentPolicy", "Traits", "Translation"]
 
 # A number as YAML reads it; true and false are none.
 Bound = Annotated[float, BeforeValidator(check_number), Field(allow_inf_nan=False)]
+
+
+class Traits(Frozen):
+    """Words for people with high or low values of one feature.
+
+    Cards name a segment with them that has no name of its own, where its rule asks for no more than a lower bound
+    (`high`) or an upper bound (`low`).
+
+    Parameters
+    ----------
+    high, low : str, optional
+        Such as ``"people who order often"``.
+
+    Examples
+    --------
+    >>> from xseg.policy import Traits
+    >>> Traits(high="people who order often").low is None
+    True
+    """
+
+    high: Words | None = None
+    low: Words | None = None
 
 
 class FeaturePolicy(Frozen):
@@ -53,6 +75,8 @@ class FeaturePolicy(Frozen):
         The only direction in which it can change.
     shown : bool, default=True
         Whether a card may show the value.
+    traits : Traits, optional
+        Words for people with high and with low values, from which cards make the name of a segment that has none.
     minimum, maximum : float, optional
         The smallest and the largest number that the column can hold. A person's correction beyond them is refused, and
         one within them counts at once.
@@ -78,6 +102,7 @@ class FeaturePolicy(Frozen):
     mutable: bool | None = None
     direction: Literal["up", "down"] | None = None
     shown: bool = True
+    traits: Traits | None = None
     minimum: Bound | None = None
     maximum: Bound | None = None
 
@@ -152,9 +177,10 @@ class SegmentPolicy(Frozen):
     Parameters
     ----------
     shown_name : str, optional
-        What the person is told that the segment is called; without it, the segment's own name.
+        What the person is told that the segment is called; without it, the name that people gave it
+        (`segment_names=`), or one made of `traits`, or "Group A". A name that was proposed is never shown.
     name_shown : bool, default=True
-        Whether a name may be shown at all; otherwise the card says "Group 1".
+        Whether a name may be shown at all; otherwise the card says "Group A".
     sentence : str, optional
         The segment in plain words.
     consequence : str, optional
@@ -185,6 +211,8 @@ class FeatureWords(Frozen):
         As in `FeaturePolicy`.
     unit : str or mapping of str to str, optional
         As in `FeaturePolicy`.
+    traits : Traits, optional
+        As in `FeaturePolicy`.
 
     Examples
     --------
@@ -196,6 +224,7 @@ class FeatureWords(Frozen):
     label: Words | None = None
     unit: Unit | None = None
     collected_from: Words | None = None
+    traits: Traits | None = None
 
 
 class Translation(Frozen):
@@ -206,7 +235,7 @@ class Translation(Frozen):
     features : mapping of str to FeatureWords
         By column.
     segments : mapping of str to SegmentPolicy
-        By segment name; `shown_name` translates the name.
+        By segment name or index; `shown_name` translates the name.
     purposes, interests, rights : mapping of str to str
         Labels of purposes, legitimate interests of purposes, and labels of rights, by id.
     transfers, automation, special_categories, human_review : str, optional

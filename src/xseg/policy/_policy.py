@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from xseg.core.schema import suggest_name
 from xseg.exceptions import DefinitionError, UnknownSegmentsWarning
-from xseg.policy._feature_policy import FeaturePolicy, FeatureWords, SegmentPolicy, Translation
+from xseg.policy._feature_policy import FeaturePolicy, FeatureWords, SegmentPolicy, Traits, Translation
 from xseg.policy._policy_parts import (
     DECLARED_PURPOSES,
     Controller,
@@ -145,7 +145,7 @@ class Policy(YamlFile):
     features : mapping of str to FeaturePolicy
         What holds for each column, by column name.
     segments : mapping of str to SegmentPolicy
-        What a person is told about each segment, by segment name.
+        What a person is told about each segment, by its name, or by its index as text, such as ``"0"``.
     recipients : sequence of str
         Who receives the segments, by name.
     vendors : mapping of str to Vendor
@@ -295,6 +295,31 @@ class Policy(YamlFile):
             return FeaturePolicy.model_construct(label=name)
         return stated if stated.label is not None else stated.model_copy(update={"label": name})
 
+    def segment(self, index: int, name: str) -> SegmentPolicy:
+        """Return what a person is told about one segment, whether or not the policy describes it.
+
+        Parameters
+        ----------
+        index : int
+            Its index.
+        name : str
+            Its name. Where the policy has an entry for both, the one for the name comes first, field by field.
+
+        Returns
+        -------
+        SegmentPolicy
+            What the policy states.
+
+        Examples
+        --------
+        >>> from xseg.policy import Policy
+        >>> Policy(segments={"0": {"shown_name": "Regulars"}}).segment(0, "Orders, low spend").shown_name
+        'Regulars'
+        """
+        by_index = self.segments.get(str(index), SegmentPolicy())
+        by_name = self.segments.get(name)
+        return by_index if by_name is None else _with_words(by_index, by_name)
+
     def purpose_ids(self, names: Iterable[str]) -> list[str]:
         """Return the purposes that any of some columns are used for, in the order of the policy.
 
@@ -402,7 +427,7 @@ class Policy(YamlFile):
         Parameters
         ----------
         names : iterable of str
-            The names of the segments of the model.
+            The names of the segments of the model, in order. A segment is described by its name or by its index.
 
         Warns
         -----
@@ -415,10 +440,11 @@ class Policy(YamlFile):
         >>> Policy(segments={"Regulars": {}}).check_segments(["Regulars", "Newcomers"])
         """
         known = dict.fromkeys(names)
+        indices = set(map(str, range(len(known))))
         described = dict.fromkeys(
             [*self.segments, *(name for one in self.translations.values() for name in one.segments)]
         )
-        absent = [name for name in described if name not in known]
+        absent = [name for name in described if name not in known and name not in indices]
         if absent:
             heading = (
                 "the policy describes segments that the model does not have, and nobody is told what it says of them; "
@@ -498,8 +524,10 @@ _SECTIONS: dict[tuple[str | int, int], type[BaseModel]] = {
     ("rights", 3): RightLink,
     ("vendors", 3): Vendor,
     ("features", 3): FeaturePolicy,
+    ("features", 4): Traits,
     ("segments", 3): SegmentPolicy,
     ("translations", 3): Translation,
+    ("translations", 6): Traits,
 }
 _TRANSLATED: dict[str | int, type[BaseModel]] = {"features": FeatureWords, "segments": SegmentPolicy}
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from string import ascii_uppercase
 
 import jsonschema
 import numpy as np
@@ -108,7 +109,7 @@ def test_rivals_do_not_give_hidden_features_away(shop):
     customers, segmenter = shop
     features = {name: {"sensitive": True} for name in customers.columns}
     for card in xseg.make_cards(segmenter, customers.head(50), policy={"features": features}, at=NOW):
-        assert card.segment.name == f"Group {card.segment.index + 1}"
+        assert card.segment.name == f"Group {ascii_uppercase[card.segment.index]}"
         assert card.rival.startswith("Group ")
         assert card.reasons == ()
 

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from string import ascii_uppercase
 
 import jsonschema
 import numpy as np
@@ -117,7 +118,7 @@ def test_names_of_groups_do_not_give_hidden_features_away(shop):
     customers, segmenter = shop
     features = {name: {"sensitive": True} for name in customers.columns}
     for card in xseg.make_cards(segmenter, customers.head(100), policy={"features": features}, at=NOW):
-        assert card.segment.name == f"Group {card.segment.index + 1}"
+        assert card.segment.name == f"Group {ascii_uppercase[card.segment.index]}"
         assert card.reasons == ()
         assert card.base_points + card.rest_points + card.hidden.points == 100
         assert card.hidden.outweighs

@@ -11,7 +11,7 @@ from xseg.cards._consent_facts import (
 )
 from xseg.cards._content_checks import UnsuitableWords, lint_words
 from xseg.cards._fact_types import AnswerFact, DecisionBasis
-from xseg.cards._make_cards import Cards, GatedCards, make_cards, make_decided_card, make_gated_cards
+from xseg.cards._make_cards import Cards, GatedCards, make_cards, make_decided_card, make_gated_cards, name_groups
 from xseg.cards._rendering import render_article
 from xseg.cards._verify_cards import CardCheck, Failure, verify_card, verify_cards
 from xseg.cards._wording import answer_words
@@ -41,6 +41,7 @@ __all__ = [
     "make_cards",
     "make_decided_card",
     "make_gated_cards",
+    "name_groups",
     "remove_cards",
     "render_article",
     "verify_card",

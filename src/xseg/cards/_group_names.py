@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from string import ascii_uppercase
 
 import numpy as np
@@ -137,12 +138,17 @@ def _compose_name(
             continue
         words = traits.low if condition.lower is None else traits.high
         if words is not None:
-            counts = profile.population[j]
             holds = inside[j][reduce_codes(profile.bins[j], boxes.bins[j])]
-            found.append((float(counts[holds].sum()), j, one_line(words)))
-    # The tests that the fewest people pass tell most.
-    chosen = [words for _, _, words in sorted(found)[:_MAX_TRAITS]]
-    return language.capitalise(language.join_items(chosen)) if chosen else ""
+            found.append((profile.counts[:, j, holds].sum(axis=1), one_line(words)))
+    if not found:
+        return ""
+    others = np.arange(len(profile.counts)) != segment
+    # The tests that the fewest people of other segments can pass tell most.
+    chosen = min(
+        combinations(found, min(_MAX_TRAITS, len(found))),
+        key=lambda tests: float(np.min([passing[others] for passing, _ in tests], axis=0).sum()),
+    )
+    return language.capitalise(language.join_items([words for _, words in chosen]))
 
 
 def _write_letter(index: int) -> str:

@@ -18,22 +18,26 @@ from xseg.cards._consent_facts import (
     prepare_question,
 )
 from xseg.cards._fact_types import DecisionBasis, OriginalAgrees
+from xseg.cards._group_names import GroupNames
 from xseg.cards._row_facts import CardBuilder
 from xseg.cards._shared_facts import CardLabels, collect_model_facts, prepare_settings, resolve_moment
 from xseg.core.pairing import order_like
 from xseg.core.tables import read_table
-from xseg.exceptions import DataError, ParameterError, UnsupportedTypeError
+from xseg.exceptions import DataError, ParameterError, UnsupportedTypeError, warn_caller
 from xseg.explanations import compute_own_contributions
-from xseg.i18n import Language
+from xseg.i18n import Language, load_language
 from xseg.policy import Policy
-from xseg.segmenters import FittedSurrogate, SegmenterOrPipeline, find_route, fold
+from xseg.segmenters import FittedSegmenter, FittedSurrogate, SegmenterOrPipeline, find_route, fold
 
 __all__ = [
     "Cards",
     "GatedCards",
+    "build_cards",
+    "find_group_names",
     "make_cards",
     "make_decided_card",
     "make_gated_cards",
+    "name_groups",
     "prepare_decided_cards",
     "read_once",
 ]
@@ -74,6 +78,11 @@ class Cards(Sequence[Card]):
 
     def __iter__(self) -> Iterator[Card]:
         return (self[place] for place in range(len(self)))
+
+    @property
+    def group_names(self) -> GroupNames:
+        """What the cards call the segments."""
+        return self._facts.naming.groups
 
     def segment_name(self, segment: int) -> str:
         """Return what the cards call a segment."""
@@ -156,16 +165,51 @@ def make_cards(
     -----
     UnknownSegmentsWarning
         The policy describes segments that the model does not have.
+    UnnamedSegmentsWarning
+        Nobody has named some segments, so that cards call them "Group A", "Group B", ...
 
     Examples
     --------
     >>> import xseg
     >>> customers = xseg.make_customers(2_000, random_state=0)
-    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> names = ["Now and then", "Loyal readers", "Collectors"]
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, segment_names=names, random_state=0).fit(customers)
     >>> cards = xseg.make_cards(segmenter, customers, policy=xseg.datasets.customers_policy())
     >>> len(cards), bool(cards[0].segment.index == segmenter.labels_[0])
     (2000, True)
     """
+    cards = build_cards(
+        segmenter,
+        X,
+        policy=policy,
+        ids=ids,
+        at=at,
+        agreement=agreement,
+        locale=locale,
+        tone=tone,
+        ledger=ledger,
+        identities=identities,
+    )
+    warning = cards.group_names.describe_unnamed()
+    if warning is not None:
+        warn_caller(warning)
+    return cards
+
+
+def build_cards(
+    segmenter: SegmenterOrPipeline,
+    X: Any,
+    *,
+    policy: Any,
+    ids: Sequence[Any] | None = None,
+    at: datetime | None,
+    agreement: Sequence[OriginalAgrees] | None = None,
+    locale: str | None,
+    tone: str,
+    ledger: ConsentLedger | None,
+    identities: IdentityLinks | None,
+) -> Cards:
+    """Make cards as `make_cards` does, without a warning of segments that have no name."""
     if is_consent_gate(segmenter):
         message = "cards behind a consent gate are made by xseg.cards.make_gated_cards, which asks who agreed"
         raise UnsupportedTypeError(message)
@@ -188,6 +232,43 @@ def make_cards(
     names = None if ids is None else [str(name) for name in ids]
     facts = CardBuilder(model, table, explained, settings, agreed, prepare_question(ledger, identities, names, moment))
     return Cards(facts, range(len(table)), names)
+
+
+def name_groups(
+    segmenter: SegmenterOrPipeline, *, policy: Any = None, locale: str | None = None, tone: str = "plain"
+) -> tuple[str, ...]:
+    """Return what cards call the segments of a model.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter, or Pipeline that ends in one
+        The model.
+    policy, locale, tone
+        As for `make_cards`.
+
+    Returns
+    -------
+    tuple of str
+        The names that customers read, in the order of the segments.
+
+    Examples
+    --------
+    >>> import xseg
+    >>> from xseg.cards import name_groups
+    >>> customers = xseg.make_customers(500, random_state=0)
+    >>> segmenter = xseg.TreeSegmenter(n_segments=2, random_state=0).fit(customers)
+    >>> name_groups(segmenter, policy={"segments": {"1": {"shown_name": "Loyal readers"}}})
+    ('Group A', 'Loyal readers')
+    """
+    return find_group_names(fold(segmenter), Policy.coerce(policy), locale, tone).names
+
+
+def find_group_names(segmenter: FittedSegmenter, policy: Policy, locale: str | None, tone: str) -> GroupNames:
+    """Return what cards call the segments of a model, and which of them have no name."""
+    tag = policy.locale if locale is None else locale
+    language = load_language(tag, tone)
+    language = load_language(tag, tone, policy.wording.get(language.tag))
+    return CardLabels(segmenter, segmenter.profile_.bins.schema.names, policy.translate(tag), language).groups
 
 
 def read_once(segmenter: SegmenterOrPipeline, X: Any) -> Any:

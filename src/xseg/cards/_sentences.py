@@ -18,6 +18,7 @@ __all__ = [
     "build_quantity",
     "certainty_words",
     "change_words",
+    "group_rule_words",
     "label_words",
     "lead_words",
     "limits_words",
@@ -276,9 +277,18 @@ _SURPRISING = frozenset({"second-party", "third-party", "inferred"})
 
 
 def lead_words(card: Card, language: Language) -> tuple[str, ...]:
-    """Write who is in the group."""
-    said = () if card.segment.sentence is None else (one_line(card.segment.sentence, 400),)
+    """Write who is in the group: in the policy's words, or by its rule, and how many they are."""
+    stated = card.segment.sentence
+    said = group_rule_words(card, language) if stated is None else (one_line(stated, 400),)
     return (*said, _share_words(card, language))
+
+
+def group_rule_words(card: Card, language: Language) -> tuple[str, ...]:
+    """Write what the rule of the group asks; nothing where the card does not state all of it."""
+    if not card.segment.requirements:
+        return ()
+    conditions = "; ".join(requirement_words(asked, language) for asked in card.segment.requirements)
+    return (language.say("lead.rule", conditions=conditions),)
 
 
 def _share_words(card: Card, language: Language) -> str:

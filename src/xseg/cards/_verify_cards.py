@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xseg.cards._card_record import AnyCard, Card
 from xseg.cards._consent_facts import ConsentLedger, IdentityLinks
 from xseg.cards._fact_types import Alternative, CounterfactualFact, FeatureRequirement
-from xseg.cards._make_cards import Cards, make_cards, read_once
+from xseg.cards._make_cards import Cards, build_cards, read_once
 from xseg.core.pairing import order_like, take_rows
 from xseg.core.schema import Kind
 from xseg.core.tables import Table, read_table
@@ -261,7 +261,7 @@ class _CardRemaker:
         asked = self._get_consent_time(card)
         key = (card.locale, card.tone, card.issued, asked)
         if key not in self._made:
-            self._made[key] = make_cards(
+            self._made[key] = build_cards(
                 self.segmenter,
                 self.X if asked is None else take_rows(self.X, np.array(self._known, dtype=np.intp)),
                 policy=self.policy,

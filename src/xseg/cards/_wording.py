@@ -22,6 +22,7 @@ from xseg.cards._sentences import (
     UsedWords,
     certainty_words,
     change_words,
+    group_rule_words,
     label_words,
     lead_words,
     origin_words,
@@ -271,7 +272,13 @@ def _write_placed_card(card: Card, language: Language) -> CardWords:
         unlinked=once(unlinked_words, card.rights, language),
         closing=closing_words(card, language),
     )
-    return _shorten(words)
+    shortened = _shorten(words)
+    rule = group_rule_words(card, language)
+    if not rule or (shortened.shown == words.shown and _count(shortened.body()) <= MAX_WORDS):
+        return shortened
+    # Reasons say more of the person than the rule of the whole group, which is then said where the card is unfolded.
+    lead = tuple(sentence for sentence in words.lead if sentence not in rule)
+    return _shorten(replace(words, lead=lead, sum=(*rule, *words.sum)))
 
 
 def _shorten(words: CardWords) -> CardWords:

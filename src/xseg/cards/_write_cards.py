@@ -1,6 +1,7 @@
 """Writing many cards to a folder, in parallel, so that it can be stopped at any point and taken up again."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,13 +13,13 @@ from xseg.backends.base import count_workers
 from xseg.cards._card_folder import FORMS, PEOPLE_IN_A_PART, build_file_stems, describe_inputs, open_folder, open_sinks
 from xseg.cards._card_record import AnyCard
 from xseg.cards._consent_facts import ConsentLedger, IdentityLinks, is_consent_gate
-from xseg.cards._make_cards import make_cards, make_gated_cards
+from xseg.cards._make_cards import build_cards, find_group_names, make_gated_cards
 from xseg.core.pairing import order_like
 from xseg.core.tables import read_table
-from xseg.exceptions import DataError, ParameterError
+from xseg.exceptions import DataError, ParameterError, UnnamedSegmentsWarning, warn_caller
 from xseg.i18n import Catalogue, get_registered_languages, load_language, restore_languages
 from xseg.policy import Policy
-from xseg.segmenters import SegmenterOrPipeline, find_route
+from xseg.segmenters import SegmenterOrPipeline, find_route, fold
 
 __all__ = ["WriteOptions", "WrittenCards", "write_cards"]
 
@@ -82,8 +83,11 @@ class _WriteJob:
         """Make the cards of some people."""
         same: dict[str, Any] = {"policy": self.policy, "at": self.issued, "locale": self.locale, "tone": self.tone}
         if is_consent_gate(self.segmenter):
-            return make_gated_cards(self.segmenter, rows, ids=ids, **same)
-        return make_cards(self.segmenter, rows, ids=ids, ledger=self.ledger, identities=self.identities, **same)
+            # That segments have no names was said once, before the parts were shared out.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UnnamedSegmentsWarning)
+                return make_gated_cards(self.segmenter, rows, ids=ids, **same)
+        return build_cards(self.segmenter, rows, ids=ids, ledger=self.ledger, identities=self.identities, **same)
 
 
 def write_cards(
@@ -147,12 +151,18 @@ default=("html",)
     OptionalDependencyError
         Parquet needs ``xseg[parquet]``, and PDF ``xseg[pdf]``.
 
+    Warns
+    -----
+    UnnamedSegmentsWarning
+        As for `make_cards`.
+
     Examples
     --------
     >>> import tempfile, xseg
     >>> from xseg.cards import write_cards
     >>> customers = xseg.make_customers(500, random_state=0)
-    >>> segmenter = xseg.TreeSegmenter(n_segments=3, random_state=0).fit(customers)
+    >>> names = ["Now and then", "Loyal readers", "Collectors"]
+    >>> segmenter = xseg.TreeSegmenter(n_segments=3, segment_names=names, random_state=0).fit(customers)
     >>> some = customers.head(4)
     >>> folder = tempfile.mkdtemp()
     >>> write_cards(segmenter, some, folder=folder, ids=list(some.index)).n_written
@@ -175,6 +185,9 @@ default=("html",)
     policy = Policy.coerce(getattr(segmenter, "policy", None) if policy is None else policy)
     policy.check_columns(read_table(X).names)
     policy.check_segments(find_route(model).segmenter.segment_names_)
+    warning = find_group_names(fold(model), policy, locale, tone).describe_unnamed()
+    if warning is not None:
+        warn_caller(warning)
     load_language(policy.locale if locale is None else locale, tone)
     moment = datetime.now(UTC) if at is None else at
     about = describe_inputs(

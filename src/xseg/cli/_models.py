@@ -84,7 +84,7 @@ def warmup() -> None:
     with progress_bar() as progress:
         stage = progress.add_task("compiling", total=len(kinds))
         for kind in kinds:
-            segmenter = kind(3, random_state=0).fit(customers)
+            segmenter = kind(3, segment_names=["First", "Second", "Third"], random_state=0).fit(customers)
             xseg.explain(segmenter, customers, of="all")
             xseg.change(segmenter, customers.head(50), before=customers.tail(50).set_axis(customers.index[:50]))
             xseg.make_cards(segmenter, customers.head(2), policy=policy)

@@ -285,15 +285,15 @@ def segment_card(
     policy.check_columns(folded.profile_.bins.schema.names)
     policy.check_segments(folded.segment_names_)
     index = int(folded.segments_.position(segment))
-    facts, said = segment_facts(folded, policy, index), policy.segments.get(folded.segment_names_[index])
+    facts, said = segment_facts(folded, policy, index), policy.segment(index, folded.segment_names_[index])
     drivers, neighbours, close = ((), (), None) if X is None else _from_people(folded, X, policy, index)
     returns = None if stability is None else stability.segments[index].jaccard
     approval = get_approval(segmenter)
     return SegmentCard(
         facts=facts,
-        sentence=None if said is None else said.sentence,
-        consequence=None if said is None else said.consequence,
-        speak=None if said is None else said.speak,
+        sentence=said.sentence,
+        consequence=said.consequence,
+        speak=said.speak,
         drivers=drivers,
         neighbours=neighbours,
         close=close,

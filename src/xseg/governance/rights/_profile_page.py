@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xseg._optional import require
-from xseg.cards import answer_words, render_article
+from xseg.cards import answer_words, name_groups, render_article
 from xseg.core.schema import Kind
 from xseg.exceptions import ParameterError, XsegError
 from xseg.governance.rights._action_log import SegmentBasis
@@ -366,7 +366,7 @@ class _Page:
                 say=self.language.say,
                 card=render_article(profile.card(self.language.locale), choices=False),
                 features=[] if erased else _describe_features(profile, withheld, self.language),
-                segments=profile.segmenter.segment_names_,
+                segments=name_groups(profile.segmenter, policy=profile.policy, locale=self.language.locale),
                 cases=[self._describe_case(case) for case in profile.cases()],
                 recipients=self._recipients(profile),
                 undo=_list_undo_actions(profile),
@@ -411,8 +411,16 @@ def _perform_action(profile: Profile, form: Mapping[str, str]) -> Answer:
     if "value" in given:
         return act(profile, given["feature"], _read_value(profile, given["feature"], given["value"]))
     if "segment" in given:
-        return act(profile, given["segment"] or None)
+        return act(profile, _read_segment(profile, given["segment"]))
     return act(profile, *given.values())
+
+
+def _read_segment(profile: Profile, text: str) -> int | None:
+    """Return the index of the segment that a form names; None gives the choice back to the model."""
+    if text and text not in map(str, range(profile.segmenter.n_segments_)):
+        message = f"segment must be one of those offered, got {text!r}; choose one from the list"
+        raise ParameterError(message)
+    return int(text) if text else None
 
 
 def _describe_features(profile: Profile, withheld: tuple[str, ...], language: Language) -> list[dict[str, Any]]:

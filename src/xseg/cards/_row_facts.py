@@ -181,7 +181,7 @@ class NeighbourFinder:
         # Where groups are compared by scores, the lead says how near the next one is.
         self._nearest = None if self.by_scores else NearestChangeFinder(segmenter)
         self._open = NearestChangeFinder(segmenter, **self._asked_of_people()) if self.says_mutable else None
-        self._cached_requirement = lru_cache(_MAX_CACHED)(self._find)
+        self._cached_requirement = lru_cache(_MAX_CACHED)(naming.build_requirement)
         self._cached_alternative = lru_cache(_MAX_CACHED)(self._find_alternative)
         self._cached_change = lru_cache(_MAX_CACHED)(self._find_change)
 
@@ -288,22 +288,6 @@ class NeighbourFinder:
         if rival in (NO_RIVAL, segment):
             return Certainty(close=False, distance=None)
         return Certainty(close=points.total < _CLOSE_POINTS, distance=points.total / 100)
-
-    def _find(self, condition: Condition) -> FeatureRequirement | None:
-        """Write a condition as facts; None if the feature, or all that is asked of it, is not to be named."""
-        naming = self.naming
-        j = self.bins.schema.index(condition.feature)
-        limits = build_condition_fact(condition, self.bins[j], naming.rare[j])
-        if naming.hidden[j] or limits is None:
-            return None
-        return FeatureRequirement(
-            feature=condition.feature,
-            label=naming.labels[j],
-            unit=naming.units[j],
-            number_format=naming.features[j].number_format,
-            integral=self.bins[j].feature.integral,
-            limits=limits,
-        )
 
 
 def _is_one_unit(requirements: Sequence[FeatureRequirement], own: Sequence[OwnValue]) -> bool:

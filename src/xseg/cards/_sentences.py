@@ -287,7 +287,8 @@ def group_rule_words(card: Card, language: Language) -> tuple[str, ...]:
     """Write what the rule of the group asks; nothing where the card does not state all of it."""
     if not card.segment.requirements:
         return ()
-    conditions = "; ".join(requirement_words(asked, language) for asked in card.segment.requirements)
+    said = [requirement_words(asked, language) for asked in card.segment.requirements]
+    conditions = language.say("condition.separator").join(said)
     return (language.say("lead.rule", conditions=conditions),)
 
 

@@ -34,6 +34,8 @@ __all__ = [
 
 MAX_BINS = 255
 N_CODES = 256
+# As many comparisons take as long as one look-up in a grid.
+_MAX_COMPARED = 8
 _SPREAD_WEIGHT = 0.05
 _SHARE_WORTH_TELLING = 0.01
 
@@ -83,15 +85,29 @@ class FeatureBins:
             out[:] = MISSING
         elif self.feature.kind.is_numeric:
             # Room of its own: the codes of one row, or of one column, lie in memory as no others do.
-            room = np.empty(len(out), dtype=np.uint8)
-            infinite = encode_numbers(column.doubles(), *self._grid, room)
-            if infinite >= 0:
-                raise column.infinite(infinite)
+            room = np.zeros(len(out), dtype=np.uint8)
+            self._encode_numbers(column, room)
             out[:] = room
         else:
             place = {name: code for code, name in enumerate(self.categories)}
             codes = [place.get(name, MISSING) for name in column.categories]
             out[:] = np.array([*codes, MISSING], dtype=np.uint8)[column.values]
+
+    def _encode_numbers(self, column: Column, room: NDArray[np.uint8]) -> None:
+        """Add the codes of numbers to zeros."""
+        values = column.doubles()
+        if len(self.thresholds) > _MAX_COMPARED:
+            infinite = encode_numbers(values, *self._grid, room)
+            if infinite >= 0:
+                raise column.infinite(infinite)
+            return
+        for threshold in self.thresholds:
+            room += values >= threshold
+        if not np.isfinite(values).all():
+            infinities = np.isinf(values)
+            if infinities.any():
+                raise column.infinite(int(infinities.argmax()))
+            room[np.isnan(values)] = MISSING
 
 
 def reduce_codes(full: FeatureBins, reduced: FeatureBins) -> NDArray[np.intp]:

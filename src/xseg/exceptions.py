@@ -27,6 +27,7 @@ __all__ = [
     "UnknownSegmentsWarning",
     "UnnamedSegmentsWarning",
     "UnsupportedTypeError",
+    "UntranslatedTextsWarning",
     "XsegError",
     "XsegWarning",
 ]
@@ -126,6 +127,10 @@ class UnknownSegmentsWarning(XsegWarning):
 
 class UnnamedSegmentsWarning(XsegWarning):
     """Segments have no name that customers may read, so that cards call them by letters."""
+
+
+class UntranslatedTextsWarning(XsegWarning):
+    """A policy states words for people in another language than that of their cards."""
 
 
 class RunningWorkersWarning(XsegWarning):

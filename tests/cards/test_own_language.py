@@ -7,7 +7,7 @@ import pytest
 
 import xseg
 from xseg.cards import WriteOptions, _write_cards, write_cards
-from xseg.exceptions import DefinitionError, ParameterError
+from xseg.exceptions import DefinitionError, ParameterError, UntranslatedTextsWarning
 from xseg.i18n import _catalogues, register_language
 
 ENGLISH = files("xseg.i18n").joinpath("catalogues", "en.toml").read_text(encoding="utf-8")
@@ -78,3 +78,21 @@ def test_processes_that_write_cards_know_a_registered_language(tmp_path, monkeyp
     options = WriteOptions(n_jobs=2)
     written = write_cards(segmenter, rows, folder=tmp_path / "cards", ids=rows.index, locale="da", options=options)
     assert len(list(written.folder.rglob("*.html"))) == 60
+
+
+def test_cards_in_a_language_that_the_policy_lacks_words_in_say_so_or_are_refused(customers_and_model):
+    customers, model = customers_and_model
+    policy = {"features": {"orders_90d": {"label": "orders in 90 days"}}, "translations": {"de": {}}}
+    with pytest.warns(UntranslatedTextsWarning, match=r"'de'.*features\.orders_90d\.label"):
+        xseg.make_cards(model, customers, policy=policy, locale="de")
+    with pytest.raises(DefinitionError, match=r"translations\.de"):
+        xseg.make_cards(model, customers, policy=policy, locale="de", strict_locale=True)
+    whole = xseg.datasets.customers_policy(segments=True)
+    for locale in whole.translations:
+        assert whole.list_untranslated(locale) == []
+
+
+@pytest.fixture(scope="module")
+def customers_and_model():
+    customers = xseg.make_customers(400, random_state=0)
+    return customers, xseg.TreeSegmenter(3, segment_names=["A1", "B1", "C1"], random_state=0).fit(customers)

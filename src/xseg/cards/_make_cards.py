@@ -109,6 +109,7 @@ def make_cards(
     tone: str = "plain",
     ledger: ConsentLedger | None = None,
     identities: IdentityLinks | None = None,
+    strict_locale: bool = False,
 ) -> Cards:
     """Make a card for each person: which group they are in, and why, in words fit to be shown to them.
 
@@ -137,6 +138,8 @@ def make_cards(
         means that the cards do not speak of consent.
     identities : Identities, default=None
         Links over which denials spread.
+    strict_locale : bool, default=False
+        Whether to refuse a policy that does not translate all its words into the language of the cards.
 
     Returns
     -------
@@ -150,7 +153,8 @@ def make_cards(
     DataError
         The columns are not those it was fitted on.
     DefinitionError
-        The policy cannot be read, names a column that is not there, or words a sentence anew without its facts.
+        The policy cannot be read, names a column that is not there, words a sentence anew without its facts, or lacks
+        translations where `strict_locale` is true.
     ParameterError
         There are no cards in this language, or no such tone.
     UnsupportedTypeError
@@ -167,6 +171,8 @@ def make_cards(
         The policy describes segments that the model does not have.
     UnnamedSegmentsWarning
         Nobody has named some segments, so that cards call them "Group A", "Group B", ...
+    UntranslatedTextsWarning
+        The policy does not translate all its words into the language of the cards.
 
     Examples
     --------
@@ -228,7 +234,7 @@ def build_cards(
         raise DataError(message)
     agreed = _agreement(segmenter, X, len(table), agreement)
     moment = resolve_moment(at)
-    settings = prepare_settings(segmenter, policy, locale, tone, moment)
+    settings = prepare_settings(segmenter, policy, locale, tone, moment, strict=strict_locale)
     names = None if ids is None else [str(name) for name in ids]
     facts = CardBuilder(model, table, explained, settings, agreed, prepare_question(ledger, identities, names, moment))
     return Cards(facts, range(len(table)), names)

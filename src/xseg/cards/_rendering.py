@@ -182,13 +182,14 @@ def draw_picture(card: AnyCard, form: Literal["png", "svg"], scale: float) -> by
 
 def _blocks(words: CardWords) -> Iterator[_Text | _Scale]:
     say = words.language.say
+    gap = say("text.gap")
     yield _Text(words.title, 25, bold=True)
-    yield _Text(" ".join(words.lead), 16, colour=_SOFT, above=8)
+    yield _Text(gap.join(words.lead), 16, colour=_SOFT, above=8)
     if words.reasons:
         yield _Text(say("card.reasons"), bold=True, above=24)
     for reason in words.reasons[: words.shown]:
         yield _Text(reason.label, above=12, right=reason.value)
-        yield _Text(" ".join(reason.sentences), 14, colour=_SOFT)
+        yield _Text(gap.join(reason.sentences), 14, colour=_SOFT)
         if reason.scale is not None:
             yield _Scale(reason.scale, reason.points < 0)
             yield _Text(reason.scale.first, 12, colour=_SOFT, above=0, right=reason.scale.last)
@@ -199,7 +200,7 @@ def _blocks(words: CardWords) -> Iterator[_Text | _Scale]:
         ((say("card.consequence"),), words.effect),
         (
             (say("card.choices"),),
-            (*(f"{choice.label}: {choice.url}" for choice in words.choices), *words.rights_sentences),
+            (*(f"{choice.label}{say('text.colon')}{choice.url}" for choice in words.choices), *words.rights_sentences),
         ),
     )
     for heading, sentences in sections:
@@ -207,7 +208,7 @@ def _blocks(words: CardWords) -> Iterator[_Text | _Scale]:
             yield _Text(heading[0], bold=True, above=22)
             for sentence in sentences:
                 yield _Text(sentence)
-    yield _Text(" ".join(words.closing), 13, colour=_SOFT, above=24)
+    yield _Text(gap.join(words.closing), 13, colour=_SOFT, above=24)
 
 
 class _Painter:

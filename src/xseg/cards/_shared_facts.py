@@ -24,6 +24,7 @@ from xseg.core.bins import FeatureBins
 from xseg.core.conditions import Condition
 from xseg.core.schema import Kind
 from xseg.core.segments import Segment, SegmentProfile
+from xseg.exceptions import DefinitionError, UntranslatedTextsWarning, warn_caller
 from xseg.export import Approval, get_approval
 from xseg.i18n import Language, Message, load_language, one_line, other_categories
 from xseg.policy import STATEMENTS, FeaturePolicy, Policy, derive_rights
@@ -290,9 +291,9 @@ class CardSettings:
 
 
 def prepare_settings(
-    segmenter: FittedSegmenter, policy: Policy, locale: str | None, tone: str, at: datetime
+    segmenter: FittedSegmenter, policy: Policy, locale: str | None, tone: str, at: datetime, *, strict: bool = False
 ) -> CardSettings:
-    """Prepare to make cards.
+    """Prepare to make cards; `strict` refuses a policy whose words are not all in their language.
 
     Raises
     ------
@@ -306,8 +307,25 @@ def prepare_settings(
     check_words(policy, policy.locale)
     check_words(policy, tag)
     language = load_language(tag, tone, policy.wording.get(catalogue))
+    if untranslated := policy.list_untranslated(tag):
+        _tell_of_untranslated(untranslated, tag, strict=strict)
     issued = at.date()
     return CardSettings(policy.translate(tag), language, tone, issued, get_approval(segmenter, at=issued))
+
+
+_MAX_PLACES = 5
+
+
+def _tell_of_untranslated(places: Sequence[str], locale: str, *, strict: bool) -> None:
+    some = ", ".join(places[:_MAX_PLACES])
+    others = f" and {len(places) - _MAX_PLACES} more" if len(places) > _MAX_PLACES else ""
+    message = (
+        f"the policy must have its words in {locale!r} for cards in one language, and does not translate {len(places)} "
+        f"of them: {some}{others}. Add them under translations.{locale} in the policy"
+    )
+    if strict:
+        raise DefinitionError(message)
+    warn_caller(UntranslatedTextsWarning(message))
 
 
 def resolve_moment(at: datetime | None) -> datetime:

@@ -1,6 +1,7 @@
 """The policy file as frozen data, in other languages, and compared with another policy."""
 
 import os
+import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 from warnings import warn
@@ -58,6 +59,22 @@ def translate_fields(policy: "Policy", words: Translation) -> dict[str, Any]:
         },
         **{name: getattr(words, name) for name in STATEMENTS if getattr(words, name) is not None},
     }
+
+
+# What is said to people of features and segments.
+_TOLD: Final = {
+    "features": ("label", "unit", "collected_from"),
+    "segments": ("shown_name", "sentence", "consequence"),
+}
+
+
+def _is_worded(stated: str | Mapping[str, str] | None) -> bool:
+    """Return whether a text has words; the code of a currency is written as the language writes it."""
+    return stated is not None and not (isinstance(stated, str) and re.fullmatch("[A-Z]{3}", stated))
+
+
+def _list_stated(words: BaseModel | None) -> frozenset[str]:
+    return frozenset() if words is None else frozenset(words.model_fields_set)
 
 
 def _with_words(stated: _Part, said: BaseModel) -> _Part:
@@ -389,6 +406,45 @@ class Policy(YamlFile):
         (True, False)
         """
         return _language(self.locale) == _language(locale) or self._translation(locale) is not None
+
+    def list_untranslated(self, locale: str) -> list[str]:
+        """Return where the policy states words for people that it does not translate into a language.
+
+        Parameters
+        ----------
+        locale : str
+            Such as ``"de"`` or ``"de-CH"``.
+
+        Returns
+        -------
+        list of str
+            Places in the policy, such as ``"features.visits.label"``; none in the policy's own language.
+
+        Examples
+        --------
+        >>> from xseg.policy import Policy
+        >>> policy = Policy(features={"visits": {"label": "visits", "unit": "visit"}}, translations={"de": {}})
+        >>> policy.list_untranslated("de")
+        ['features.visits.label', 'features.visits.unit']
+        """
+        if _language(self.locale) == _language(locale):
+            return []
+        words = self._translation(locale) or Translation()
+        places = [
+            f"{section}.{name}.{field}"
+            for section, fields in _TOLD.items()
+            for name, part in getattr(self, section).items()
+            for field in fields
+            if _is_worded(getattr(part, field)) and field not in _list_stated(getattr(words, section).get(name))
+        ]
+        purposes = self.purposes.items()
+        texts: list[tuple[str, str | None, str | None]] = [
+            *((f"purposes.{name}.label", stated.label, words.purposes.get(name)) for name, stated in purposes),
+            *((f"purposes.{name}.interest", stated.interest, words.interests.get(name)) for name, stated in purposes),
+            *((f"rights.{name}.label", link.label, words.rights.get(name)) for name, link in self.rights.items()),
+            *((name, getattr(self, name), getattr(words, name)) for name in STATEMENTS),
+        ]
+        return [*places, *(place for place, stated, said in texts if stated is not None and said is None)]
 
     def _translation(self, locale: str) -> Translation | None:
         return self.translations.get(locale) or self.translations.get(_language(locale))

@@ -195,6 +195,7 @@ def make_cards(
         tone=tone,
         ledger=ledger,
         identities=identities,
+        strict_locale=strict_locale,
     )
     warning = cards.group_names.describe_unnamed()
     if warning is not None:
@@ -214,6 +215,7 @@ def build_cards(
     tone: str,
     ledger: ConsentLedger | None,
     identities: IdentityLinks | None,
+    strict_locale: bool = False,
 ) -> Cards:
     """Make cards as `make_cards` does, without a warning of segments that have no name."""
     if is_consent_gate(segmenter):

@@ -13,6 +13,7 @@ from xseg.core.schema import Kind
 from xseg.policy import Source
 
 __all__ = [
+    "CLOSE",
     "Alternative",
     "AnswerFact",
     "Certainty",
@@ -42,6 +43,9 @@ __all__ = [
     "UnchangedReasonKey",
     "UsedFeature",
 ]
+
+# A change of less than a tenth of the middle half of everyone is a close call, and so is a lead of less than a tenth.
+CLOSE = 0.1
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -218,6 +222,11 @@ class Certainty(Fact):
     distance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
     requirement: FeatureRequirement | None = None
     own: OwnValue = None
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the boundary is near by its distance, whatever one unit would do."""
+        return self.distance is not None and self.distance < CLOSE
 
 
 class PurposeFact(Fact):

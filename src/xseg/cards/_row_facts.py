@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from xseg.cards._card_record import Card
 from xseg.cards._consent_facts import ConsentLookup, ConsentQuestion
 from xseg.cards._fact_types import (
+    CLOSE,
     Alternative,
     Certainty,
     Comparison,
@@ -135,8 +136,6 @@ def round_points(parts: Sequence[float], total: int = 100) -> list[int]:
     return whole
 
 
-# A change of less than a tenth of the middle half of everyone is a close call, and so is a lead of less than a tenth.
-CLOSE = 0.1
 _CLOSE_POINTS = 10
 # Rows of a box model have few different contributions and changes, and those of a score model are all different.
 _MAX_CACHED = 16_384

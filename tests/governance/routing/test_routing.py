@@ -209,7 +209,7 @@ def test_every_persona_and_every_touchpoint_through_the_whole_of_it(crowd):
     names = [*ARCHETYPES, "Not known"]
     rows = list(product(range(5), [True, False, None], [True, False, None]))
     table = pd.DataFrame([points[kind] for kind, *_ in rows], columns=["ai_use", "ai_trust", "ai_feeling"])
-    close = [card.certainty.close for card in xseg.make_cards(people, table)]
+    close = [card.certainty.is_narrow for card in xseg.make_cards(people, table)]
     stances = ["open", "open", "guarded", "guarded", "unknown"]
     for touchpoint in STATES:
         routes = xseg.governance.routing.route(
@@ -232,11 +232,11 @@ def test_every_persona_and_every_touchpoint_through_the_whole_of_it(crowd):
                 assert (person.touchpoint is not None) == will_do(facts, touchpoint)
 
 
-def test_a_close_call_is_what_the_card_calls_one(crowd):
+def test_a_close_call_is_one_by_the_distance_on_the_card(crowd):
     scores, people = crowd
     cards = xseg.make_cards(people, scores, policy=persona_policy())
     for person, card in zip(routed(crowd), cards, strict=True):
-        assert ("close call" in person.reasons) == card.certainty.close
+        assert ("close call" in person.reasons) == card.certainty.is_narrow
 
 
 @pytest.mark.parametrize("permitted", [None, [None] * 400, [False] * 400, [np.nan] * 400, [pd.NA] * 400])

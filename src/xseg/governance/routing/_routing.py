@@ -367,7 +367,7 @@ def route(
         Person(
             stance=stances[card.segment.index],
             permitted=known["permitted"][row],
-            close=card.certainty.close,
+            close=card.certainty.is_narrow,
             contested=known["contested"][row],
             disagrees=card.original_agrees not in {None, "yes"},
             sensitive=sensitive,

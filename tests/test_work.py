@@ -20,7 +20,7 @@ PACKAGE = str(Path(xseg.__file__).parent)
 
 
 def count_calls(work: Callable[[], object]) -> int:
-    """Count the calls of the package's own Python functions in this thread."""
+    """Count the calls of the package's own functions, kernels among them."""
     n_calls = 0
 
     def note(frame: FrameType, event: str, argument: object) -> None:
@@ -44,10 +44,10 @@ def customers() -> pd.DataFrame:
 
 # With one job all runs are in the thread that fits, so that the calls of every start are counted.
 FITS = {
-    "tree, fast": (xseg.TreeSegmenter(5, effort="fast", random_state=0, n_jobs=1), 42_000),
-    "tree, balanced": (xseg.TreeSegmenter(5, random_state=0, n_jobs=1), 52_000),
-    "tree, balanced, 12 leaves": (xseg.TreeSegmenter(5, max_leaves=12, random_state=0, n_jobs=1), 320_000),
-    "prototypes": (xseg.PrototypeSegmenter(5, random_state=0, n_jobs=1), 19_000),
+    "tree, fast": (xseg.TreeSegmenter(5, effort="fast", random_state=0, n_jobs=1), 46_000),
+    "tree, balanced": (xseg.TreeSegmenter(5, random_state=0, n_jobs=1), 57_000),
+    "tree, balanced, 12 leaves": (xseg.TreeSegmenter(5, max_leaves=12, random_state=0, n_jobs=1), 240_000),
+    "prototypes": (xseg.PrototypeSegmenter(5, random_state=0, n_jobs=1), 22_000),
     "mixture": (xseg.MixtureSegmenter(5, random_state=0, n_jobs=1), 62_000),
 }
 
@@ -74,7 +74,7 @@ def test_the_text_of_a_card_costs_no_more_calls_than_it_did(customers: pd.DataFr
 
     write(10)
     few, many = (count_calls(lambda n=n: write(n)) for n in (50, 150))
-    assert (many - few) / 100 <= 450
+    assert (many - few) / 100 <= 570
 
 
 def test_a_table_in_parts_is_read_few_times(customers: pd.DataFrame) -> None:

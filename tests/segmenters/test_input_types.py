@@ -62,12 +62,12 @@ def test_no_type_or_layout_compiles_a_kernel_anew(layout):
         encode_kernels.count_numbers,
         encode_kernels.add_moments,
     )
-    before = [len(kernel.signatures) for kernel in kernels]
+    before = [len(kernel.compile().signatures) for kernel in kernels]
     rows = LAYOUTS[layout](NUMBERS)
     if isinstance(rows, np.ndarray):
         assert_array_equal(segmenter.predict(rows), segmenter.labels_)
     fit("tree", rows)
-    assert [len(kernel.signatures) for kernel in kernels] == before
+    assert [len(kernel.compile().signatures) for kernel in kernels] == before
 
 
 def ordered_dictionary(values):

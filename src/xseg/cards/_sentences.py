@@ -466,7 +466,7 @@ def why_not_words(card: Card, language: Language) -> tuple[str, ...]:
         return ()
     title = language.say("card.alternative", group=one_line(other.segment))
     if other.requirements:
-        return title, _found_words(other.segment, other.requirements, other.own, language)
+        return title, language.say("contrast.found", changes=_change_words(other.requirements, other.own, language))
     if other.strongest is not None and not other.hidden:
         return title, language.say("contrast.score", label=other.strongest)
     return title, language.say("contrast.hidden")
@@ -487,16 +487,14 @@ def change_words(card: Card, language: Language) -> tuple[str, ...]:
     ):
         # The sentence on the nearest other group says it already.
         return ()
-    return (_found_words(way.segment, way.requirements, way.own, language),)
+    changes = _change_words(way.requirements, way.own, language)
+    return (language.say("counterfactual.found", changes=changes, group=one_line(way.segment)),)
 
 
-def _found_words(
-    segment: str, requirements: Sequence[FeatureRequirement], own: Sequence[OwnValue], language: Language
-) -> str:
-    """Write what would have to be so for the person to be in a group, and what is so."""
+def _change_words(requirements: Sequence[FeatureRequirement], own: Sequence[OwnValue], language: Language) -> str:
+    """Write what would have to be so, and what is so."""
     pairs = [own_words(asked, value, language) for asked, value in zip(requirements, own, strict=True)]
-    changes = language.say("condition.separator").join(pairs)
-    return language.say("counterfactual.found", changes=changes, group=one_line(segment))
+    return language.say("condition.separator").join(pairs)
 
 
 def certainty_words(card: Card, language: Language) -> tuple[str, ...]:

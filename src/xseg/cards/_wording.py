@@ -206,6 +206,7 @@ _SHORTER = (
     (Rank.SURPRISING, 0),
     (Rank.MAIN, 0),
     (None, 2),
+    (None, 1),
 )
 
 
@@ -306,6 +307,8 @@ _CHARACTERS_OF_A_WORD = 3
 
 
 def _count(sentences: Sequence[str]) -> int:
+    """Count words; marks that stand alone, as before a French colon, are none."""
     text = " ".join(sentences)
     unspaced = len(_UNSPACED.findall(text))
-    return len(_UNSPACED.sub(" ", text).split()) + unspaced // _CHARACTERS_OF_A_WORD
+    words = sum(any(letter.isalnum() for letter in word) for word in _UNSPACED.sub(" ", text).split())
+    return words + unspaced // _CHARACTERS_OF_A_WORD

@@ -47,7 +47,7 @@ def served():
 
 def test_the_page_is_used_by_clicks_and_closed_to_others(chromium, served):
     address, profile = served
-    own = profile.segment
+    own = profile.card().segment.name
     window, stranger = chromium.new_context(), chromium.new_context()
     page = window.new_page()
     page.goto(address + make_entry_link("ann", SECRET))

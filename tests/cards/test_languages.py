@@ -75,7 +75,9 @@ def test_cards_in_every_language_are_short_and_say_what_the_facts_say(shop, loca
         cards = xseg.make_cards(segmenter, customers.head(60), policy=policy, at=NOW, locale=locale, tone=tone)
         for card, same in zip(cards, english, strict=True):
             words = build_card_words(card)
-            assert sum(len(sentence.split()) for sentence in words.body()) <= 120
+            # A mark that stands alone, as before a French colon, is no word.
+            said = " ".join(words.body()).split()
+            assert sum(any(letter.isalnum() for letter in word) for word in said) <= 120
             assert [reason.points for reason in card.reasons] == [reason.points for reason in same.reasons]
             assert f'<html lang="{locale}" dir="{"rtl" if locale == "ar" else "ltr"}">' in card.html()
             assert words.body()[0] in card.text()

@@ -111,7 +111,7 @@ def reachable(roots):
 def kept_by_the_process():
     """What module-level names and caches of functions of this package hold."""
     gc.collect()
-    caches = [held for held in gc.get_objects() if isinstance(held, functools._lru_cache_wrapper)]
+    caches = [held for held in gc.get_objects() if type(held) is functools._lru_cache_wrapper]
     roots = [cache for cache in caches if cache.__module__.split(".")[0] == "xseg"]
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] == "xseg":

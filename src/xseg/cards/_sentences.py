@@ -497,12 +497,14 @@ def _change_words(requirements: Sequence[FeatureRequirement], own: Sequence[OwnV
     return language.say("condition.separator").join(pairs)
 
 
-def certainty_words(card: Card, language: Language) -> tuple[str, ...]:
-    """Write how certain the placement is."""
+def certainty_words(card: Card, language: Language, *, short: bool = False) -> tuple[str, ...]:
+    """Write how certain the placement is; where it is `short`, without what other sentences ask already."""
     sure = card.certainty
     sentences = []
     if sure.close:
-        if sure.requirement is None:
+        others = (card.alternative, card.counterfactual)
+        is_said = any(other is not None and other.requirements == (sure.requirement,) for other in others)
+        if sure.requirement is None or (short and is_said):
             sentences.append(language.say("certainty.close_hidden"))
         else:
             change = own_words(sure.requirement, sure.own, language)

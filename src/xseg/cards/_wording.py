@@ -273,13 +273,17 @@ def _write_placed_card(card: Card, language: Language) -> CardWords:
         unlinked=once(unlinked_words, card.rights, language),
         closing=closing_words(card, language),
     )
-    shortened = _shorten(words)
     rule = group_rule_words(card, language)
-    if not rule or (shortened.shown == words.shown and _count(shortened.body()) <= MAX_WORDS):
-        return shortened
-    # Reasons say more of the person than the rule of the whole group, which is then said where the card is unfolded.
+    # Reasons say more of the person than the rule of the whole group, which is then said where the card is unfolded,
+    # and than a change that is told twice.
     lead = tuple(sentence for sentence in words.lead if sentence not in rule)
-    return _shorten(replace(words, lead=lead, sum=(*rule, *words.sum)))
+    without_rule = replace(words, lead=lead, sum=(*rule, *words.sum))
+    shortest = replace(without_rule, sure=certainty_words(card, language, short=True))
+    for longer in (words, without_rule):
+        shortened = _shorten(longer)
+        if shortened.shown == words.shown and _count(shortened.body()) <= MAX_WORDS:
+            return shortened
+    return _shorten(shortest)
 
 
 def _shorten(words: CardWords) -> CardWords:

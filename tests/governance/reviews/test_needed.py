@@ -62,7 +62,7 @@ def test_what_a_refit_says_is_needless_can_be_left_out_by_others():
 def test_fewer_columns_may_imitate_segments_than_make_them():
     """That a column can be guessed from others does not mean that the groups would have come about without it."""
     customers = xseg.make_customers(3_000, random_state=0)
-    segmenter = xseg.TreeSegmenter(5, max_leaves=8, scaling="standard", random_state=0).fit(customers)
+    segmenter = xseg.TreeSegmenter(5, max_leaves=6, scaling="standard", random_state=0).fit(customers)
     found = finding(segmenter, customers)
     evidence = found.evidence
     assert evidence["how"] == "refit"

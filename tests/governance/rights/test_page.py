@@ -60,7 +60,7 @@ def act(client, **form):
 
 @pytest.mark.slow
 def test_what_is_clicked_is_done_and_said(ann, profiles):
-    own = profiles["ann"].segment
+    own = profiles["ann"].card().segment.name
     assert own in unescape(ann.get("/").text)
     page = act(ann, action="withdraw").text
     assert "You are in no group." in page

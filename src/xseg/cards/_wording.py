@@ -273,17 +273,24 @@ def _write_placed_card(card: Card, language: Language) -> CardWords:
         unlinked=once(unlinked_words, card.rights, language),
         closing=closing_words(card, language),
     )
-    rule = group_rule_words(card, language)
+    shortened = _shorten(words)
+    if _is_whole(shortened, words):
+        return shortened
     # Reasons say more of the person than the rule of the whole group, which is then said where the card is unfolded,
     # and than a change that is told twice.
-    lead = tuple(sentence for sentence in words.lead if sentence not in rule)
-    without_rule = replace(words, lead=lead, sum=(*rule, *words.sum))
-    shortest = replace(without_rule, sure=certainty_words(card, language, short=True))
-    for longer in (words, without_rule):
-        shortened = _shorten(longer)
-        if shortened.shown == words.shown and _count(shortened.body()) <= MAX_WORDS:
+    rule = group_rule_words(card, language)
+    if rule:
+        lead = tuple(sentence for sentence in words.lead if sentence not in rule)
+        words = replace(words, lead=lead, sum=(*rule, *words.sum))
+        shortened = _shorten(words)
+        if _is_whole(shortened, words):
             return shortened
-    return _shorten(shortest)
+    return _shorten(replace(words, sure=certainty_words(card, language, short=True)))
+
+
+def _is_whole(shortened: CardWords, words: CardWords) -> bool:
+    """Return whether a body is short enough with all its reasons."""
+    return shortened.shown == words.shown and _count(shortened.body()) <= MAX_WORDS
 
 
 def _shorten(words: CardWords) -> CardWords:
@@ -308,11 +315,11 @@ def _shorten(words: CardWords) -> CardWords:
 # Japanese has no spaces: about three of its characters say what a word does.
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _CHARACTERS_OF_A_WORD = 3
+_WORD = re.compile(r"\S*\w\S*")
 
 
 def _count(sentences: Sequence[str]) -> int:
     """Count words; marks that stand alone, as before a French colon, are none."""
     text = " ".join(sentences)
     unspaced = len(_UNSPACED.findall(text))
-    words = sum(any(letter.isalnum() for letter in word) for word in _UNSPACED.sub(" ", text).split())
-    return words + unspaced // _CHARACTERS_OF_A_WORD
+    return len(_WORD.findall(_UNSPACED.sub(" ", text))) + unspaced // _CHARACTERS_OF_A_WORD

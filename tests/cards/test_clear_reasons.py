@@ -82,7 +82,7 @@ def test_clear_is_never_said_where_something_unknown_counts_or_one_unit_would_do
 
 @pytest.mark.parametrize("name", ["tree", "many leaves"])
 def test_doing_what_the_sentence_on_another_group_says_moves_the_person(customers, cards, name):
-    model = MODELS[name]
+    model, names = MODELS[name], xseg.cards.name_groups(MODELS[name], policy=customers_policy())
     moved = 0
     for row, card in enumerate(cards[name][:150]):
         other = card.alternative
@@ -96,7 +96,7 @@ def test_doing_what_the_sentence_on_another_group_says_moves_the_person(customer
             changed.loc[changed.index[0], asked.feature] = meet(asked, before)
         changed = changed.astype({name: kind for name, kind in customers.dtypes.items() if kind.kind == "f"})
         changed = changed.infer_objects()
-        assert card.alternative.segment == name_of(cards[name], model, changed, other.segment)
+        assert other.segment == names[int(model.predict(changed)[0])]
         moved += 1
     assert moved > 100
 
@@ -112,13 +112,6 @@ def meet(asked, before):
         return limits.lower
     below = float(np.nextafter(limits.upper, -np.inf))
     return np.ceil(limits.upper) - 1 if asked.integral else below
-
-
-def name_of(cards, model, row, expected):
-    """Return the name on cards of the segment that a row is in."""
-    segment = int(model.predict(row)[0])
-    names = {card.segment.index: card.segment.name for card in cards}
-    return names.get(segment, expected)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -327,7 +327,7 @@ def _is_large_enough(problem: Problem, candidate: Candidate) -> bool:
 def _choose_splits(
     problem: Problem, current: Candidate, nodes: NDArray[np.intp], evaluation: TreeEvaluation
 ) -> Candidate:
-    """Choose the splits of some nodes, none of which is below another, anew; the same candidate if none changes."""
+    """Choose the splits of some nodes anew; one below another of them stays, and the candidate if none changes."""
     centers = problem.space.embedding.centers(current.means)
     statistic = DifferenceHistogram(problem.space, current.tree, nodes, problem.features, centers)
     feature, goes_left = current.tree.feature.copy(), current.tree.goes_left.copy()

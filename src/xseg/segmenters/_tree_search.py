@@ -251,8 +251,8 @@ class Effort:
     starts : sequence of str
         The starts.
     n_improved : int
-        Number of starts to improve if another round follows: those that cost least once their splits have been chosen
-        anew. Where there are no more rows, all are improved.
+        Number of starts to improve: those that cost least; if another round follows, once their splits have been chosen
+        anew.
     n_kept : int
         Number of trees to keep from one round to the next.
     n_cells : int
